@@ -1,0 +1,40 @@
+// Compiles src, test and bench with tsc, and the AssemblyScript kernels with asc, into build/.
+// A kernel is compiled again only when its source is newer than its output.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+function run(command, args) {
+  const { status } = spawnSync(process.execPath, [join(root, 'node_modules', command), ...args], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+for (const folder of ['src/image/kernels', 'src/tokens/kernels']) {
+  if (!existsSync(join(root, folder))) continue;
+  for (const file of readdirSync(join(root, folder)).filter((name) => name.endsWith('.ts'))) {
+    const source = join(root, folder, file);
+    const output = join(root, 'build', folder, file.replace(/\.ts$/, '.wasm'));
+    if (existsSync(output) && statSync(output).mtimeMs > statSync(source).mtimeMs) continue;
+    mkdirSync(dirname(output), { recursive: true });
+    run('assemblyscript/bin/asc.js', [
+      source,
+      '-o',
+      output,
+      '-O3',
+      '--noAssert',
+      '--enable',
+      'simd',
+      '--runtime',
+      'stub',
+      '--initialMemory',
+      '1',
+    ]);
+  }
+}
+run('typescript/bin/tsc', ['--project', 'tsconfig.json']);

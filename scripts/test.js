@@ -1,0 +1,24 @@
+// Runs every compiled *.test.js below build/test with node's own runner.
+// Arguments: parts of file names to run only those, e.g. `npm test -- batcher`.
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const wanted = process.argv.slice(2);
+const files = readdirSync(join(root, 'build/test'), { recursive: true })
+  .filter((name) => name.endsWith('.test.js'))
+  .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  .map((name) => join(root, 'build/test', name))
+  .toSorted();
+if (files.length === 0) {
+  console.error('no test file matches');
+  process.exit(1);
+}
+const child = spawn(process.execPath, ['--test', '--test-concurrency=2', ...files], {
+  cwd: root,
+  stdio: 'inherit',
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+child.on('exit', (code) => process.exit(code ?? 1));

@@ -1,0 +1,41 @@
+/** Every failure that a caller can be told of. The transports' tables are total over this list. */
+export const errorCodes = [
+  'invalid_argument',
+  'unauthenticated',
+  'not_found',
+  'not_acceptable',
+  'failed_precondition',
+  'too_large',
+  'unsupported_media',
+  'overloaded',
+  'cancelled',
+  'deadline_exceeded',
+  'unavailable',
+  'internal',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+/**
+ * A failure with a code and a sentence for the caller. `cause` is logged and never sent; `retryAfterMs`
+ * goes out as Retry-After with `overloaded` and `unavailable`.
+ */
+export class ServiceError extends Error {
+  override readonly name = 'ServiceError';
+  readonly code: ErrorCode;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** Any thrown value as a ServiceError; what is not one becomes `internal` with the value as its cause. */
+  static from(thrown: unknown): ServiceError {
+    if (thrown instanceof ServiceError) return thrown;
+    return new ServiceError('internal', 'The service failed; its log names the request id.', {
+      cause: thrown,
+    });
+  }
+}

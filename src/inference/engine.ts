@@ -1,0 +1,24 @@
+/** A token dtype that the graph itself can give. */
+export type GraphDtype = 'float16' | 'float32';
+
+/** Graph outputs of a batch. `tokens[dtype]` is `views * tokens * channels` little-endian values, view after view. */
+export interface EncodedBatch {
+  readonly tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>>;
+  /** For each view, whether every token is finite in every dtype that was asked for. */
+  readonly finite: readonly boolean[];
+  /** Time of the native call, in milliseconds. */
+  readonly engineMs: number;
+}
+
+/**
+ * Runs one model's views on one device. Knows nothing of images or callers.
+ *
+ * `encode` takes views of `imageSize * imageSize * 3` uint8 RGB (their buffers are transferred: the caller loses
+ * them) and gives tokens of the dtypes asked for. Calls are run in the order they were made; a second call made
+ * while one runs is prepared and starts the moment the first ends. Rejects with `unavailable` when the engine is
+ * down, `internal` when the run failed.
+ */
+export interface Engine {
+  encode(views: readonly Uint8Array<ArrayBuffer>[], dtypes: readonly GraphDtype[]): Promise<EncodedBatch>;
+  close(): Promise<void>;
+}
