@@ -1,0 +1,185 @@
+import { ServiceError } from '../errors.ts';
+import type { ViewsPermit } from '../admission.ts';
+import { type BatchTimes, viewsToHandOver } from './batch-policy.ts';
+import type { EncodedBatch, Engine, GraphDtype } from './engine.ts';
+
+/** One view's tokens, in a buffer of its own. */
+export interface ViewTokens {
+  readonly tokens: Uint8Array<ArrayBuffer>;
+  /** From joining the queue to the engine taking it up, and from there to its end, in milliseconds. */
+  readonly queueMs: number;
+  readonly engineMs: number;
+}
+
+export interface BatcherOptions {
+  readonly engine: Engine;
+  readonly times: BatchTimes;
+  /** No batch is larger. */
+  readonly largest: number;
+  /** Always use `largest`, rather than what the measured times call for. */
+  readonly fixed: boolean;
+  /** Cuts one dtype's tokens of a batch into its views' own buffers, off the main thread. */
+  readonly split: (tokens: Uint8Array<ArrayBuffer>, views: number) => Promise<Uint8Array<ArrayBuffer>[]>;
+  readonly now: () => number;
+  readonly observe?: (batch: { readonly views: number; readonly engineMs: number }) => void;
+}
+
+interface Waiting {
+  readonly view: Uint8Array<ArrayBuffer>;
+  readonly dtype: GraphDtype;
+  readonly joinedAt: number;
+  readonly resolve: (tokens: ViewTokens) => void;
+  readonly reject: (error: ServiceError) => void;
+  /** Stops listening for the caller's leaving. */
+  readonly detach: () => void;
+}
+
+/** Joins the views of all callers of one model into batches. Each promise settles exactly once. */
+export class Batcher {
+  readonly #options: BatcherOptions;
+  readonly #queue = new Set<Waiting>();
+  #handedOver = 0;
+  #handOverPlanned = false;
+
+  constructor(options: BatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Views waiting for the engine. */
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  /** The largest batch worth running now. */
+  get largest(): number {
+    const { fixed, largest, times } = this.#options;
+    return fixed ? largest : times.knee(largest);
+  }
+
+  /**
+   * Tokens of the views of one request, in order. The views join the queue together; their buffers are taken over.
+   * `permit` is room in the queue for them. Views whose signal fires leave the queue at once and cost no engine time.
+   * Rejects with `cancelled` (or the signal's own ServiceError), `internal` for tokens that are not finite or a
+   * failed run, `unavailable` when the engine is down.
+   */
+  async encode(
+    permit: ViewsPermit,
+    views: readonly Uint8Array<ArrayBuffer>[],
+    dtype: GraphDtype,
+    signal: AbortSignal,
+  ): Promise<ViewTokens[]> {
+    if (views.length > permit.views)
+      throw new RangeError(`${views.length} views on a permit of ${permit.views}`);
+    if (signal.aborted) throw leftEarly(signal);
+    const joinedAt = this.#options.now();
+    const all = Promise.all(views.map((view) => this.#join(view, dtype, joinedAt, signal)));
+    this.#handOverSoon();
+    return await all;
+  }
+
+  #join(
+    view: Uint8Array<ArrayBuffer>,
+    dtype: GraphDtype,
+    joinedAt: number,
+    signal: AbortSignal,
+  ): Promise<ViewTokens> {
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        this.#queue.delete(waiting);
+        reject(leftEarly(signal));
+      };
+      const detach = () => signal.removeEventListener('abort', leave);
+      const waiting: Waiting = { view, dtype, joinedAt, resolve, reject, detach };
+      signal.addEventListener('abort', leave, { once: true });
+      this.#queue.add(waiting);
+    });
+  }
+
+  /** Once a turn, so that what arrives in one turn of the event loop shares a batch. */
+  #handOverSoon(): void {
+    if (this.#handOverPlanned) return;
+    this.#handOverPlanned = true;
+    queueMicrotask(() => {
+      this.#handOverPlanned = false;
+      this.#handOver();
+    });
+  }
+
+  #handOver(): void {
+    for (;;) {
+      const views = viewsToHandOver({
+        queued: this.#queue.size,
+        handedOver: this.#handedOver,
+        largest: this.largest,
+      });
+      if (views === 0) return;
+      const batch: Waiting[] = [];
+      for (const waiting of this.#queue) {
+        if (batch.length === views) break;
+        this.#queue.delete(waiting);
+        batch.push(waiting);
+      }
+      void this.#run(batch);
+    }
+  }
+
+  async #run(batch: readonly Waiting[]): Promise<void> {
+    const { engine, times, observe } = this.#options;
+    this.#handedOver++;
+    const dtypes = [...new Set(batch.map(({ dtype }) => dtype))];
+    try {
+      const encoded = await engine
+        .encode(
+          batch.map(({ view }) => view),
+          dtypes,
+        )
+        .finally(() => this.#handedOver--);
+      const endedAt = this.#options.now();
+      times.record(batch.length, encoded.engineMs);
+      this.#handOver();
+      observe?.({ views: batch.length, engineMs: encoded.engineMs });
+      await this.#answer(batch, encoded, endedAt);
+    } catch (thrown) {
+      const error = ServiceError.from(thrown);
+      for (const waiting of batch) this.#settle(waiting, error);
+      this.#handOver();
+    }
+  }
+
+  async #answer(batch: readonly Waiting[], encoded: EncodedBatch, endedAt: number): Promise<void> {
+    for (const dtype of ['float16', 'float32'] as const) {
+      const tokens = encoded.tokens[dtype];
+      if (tokens === undefined) continue;
+      const each = batch.length === 1 ? [tokens] : await this.#options.split(tokens, batch.length);
+      for (const [index, waiting] of batch.entries()) {
+        if (waiting.dtype !== dtype) continue;
+        if (encoded.finite[index] !== true) {
+          this.#settle(waiting, notFinite(dtype));
+          continue;
+        }
+        const { engineMs } = encoded;
+        const queueMs = Math.max(0, endedAt - waiting.joinedAt - engineMs);
+        this.#settle(waiting, { tokens: each[index]!, queueMs, engineMs });
+      }
+    }
+  }
+
+  #settle(waiting: Waiting, outcome: ViewTokens | ServiceError): void {
+    waiting.detach();
+    if (outcome instanceof ServiceError) waiting.reject(outcome);
+    else waiting.resolve(outcome);
+  }
+}
+
+function leftEarly(signal: AbortSignal): ServiceError {
+  if (signal.reason instanceof ServiceError) return signal.reason;
+  return new ServiceError('cancelled', 'The client went away.', { cause: signal.reason });
+}
+
+function notFinite(dtype: GraphDtype): ServiceError {
+  const advice = dtype === 'float16' ? ' float32 tokens may be finite: ask for dtype=float32.' : '';
+  return new ServiceError(
+    'internal',
+    `The model gave tokens of this image that are not finite numbers.${advice}`,
+  );
+}

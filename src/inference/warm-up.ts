@@ -1,0 +1,42 @@
+import type { BatchTimes } from './batch-policy.ts';
+import type { Engine } from './engine.ts';
+
+export interface WarmUpOptions {
+  readonly imageSize: number;
+  /** The largest batch to try. */
+  readonly largest: number;
+  /** No new batch is started that is expected to end after this. */
+  readonly budgetMs: number;
+  readonly now: () => number;
+}
+
+/** A larger batch that gives less than this many times the views a second is the last one tried. */
+const worthTryingLarger = 1.02;
+
+/**
+ * Runs batches of 1, 2, 4, ... black views and records their times, until a larger batch no longer pays, the
+ * budget would be passed, or `largest` was measured. The first run of a size pays for memory and is not counted.
+ */
+export async function warmUp(engine: Engine, times: BatchTimes, options: WarmUpOptions): Promise<void> {
+  const { imageSize, largest, budgetMs, now } = options;
+  const start = now();
+  const run = async (views: number) =>
+    await engine.encode(
+      Array.from({ length: views }, () => new Uint8Array(imageSize * imageSize * 3)),
+      ['float16'],
+    );
+  let previousRate = 0;
+  for (let views = 1; ; views = Math.min(views * 2, largest)) {
+    const first = (await run(views)).engineMs;
+    const left = budgetMs - (now() - start);
+    const repeats = Math.max(0, Math.min(3, Math.floor(left / first)));
+    const runs: number[] = [];
+    for (let i = 0; i < repeats; i++) runs.push((await run(views)).engineMs);
+    const batchMs = runs.toSorted((a, b) => a - b)[runs.length >> 1] ?? first;
+    times.record(views, batchMs);
+    const rate = views / batchMs;
+    const affordable = budgetMs - (now() - start) >= 4 * batchMs;
+    if (views >= largest || !affordable || rate < previousRate * worthTryingLarger) return;
+    previousRate = rate;
+  }
+}

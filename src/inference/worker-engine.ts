@@ -1,0 +1,104 @@
+import { Worker } from 'node:worker_threads';
+import { ServiceError } from '../errors.ts';
+import type { EncodedBatch, Engine, GraphDtype } from './engine.ts';
+import type { RunRequest, WorkerReply, WorkerStart } from './worker-protocol.ts';
+
+interface Pending {
+  readonly resolve: (batch: EncodedBatch) => void;
+  readonly reject: (error: ServiceError) => void;
+}
+
+/** The engine: ONNX Runtime on a thread of its own. */
+export class WorkerEngine implements Engine {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 0;
+  #down: ServiceError | undefined;
+  #closing = false;
+  readonly #ended: Promise<void>;
+
+  private constructor(worker: Worker, onDown: (error: ServiceError) => void) {
+    this.#worker = worker;
+    worker.on('message', (message: WorkerReply) => this.#receive(message));
+    const failed = new Promise<unknown>((resolve) => worker.once('error', resolve));
+    this.#ended = new Promise((resolve) => {
+      worker.once('exit', (exitCode) => {
+        const cause = Promise.race([
+          failed,
+          Promise.resolve(new Error(`engine thread exited with ${exitCode}`)),
+        ]);
+        void cause.then((reason) => {
+          this.#down = new ServiceError('unavailable', 'The engine is down.', { cause: reason });
+          for (const { reject } of this.#pending.values()) reject(this.#down);
+          this.#pending.clear();
+          if (!this.#closing) onDown(this.#down);
+          resolve();
+        });
+      });
+    });
+  }
+
+  /**
+   * Starts the thread and loads the graph. Rejects with `failed_precondition` and a sentence that says what is
+   * missing when the graph or the device cannot be used. `onDown` is called once if the thread ends by itself.
+   */
+  static async start(start: WorkerStart, onDown: (error: ServiceError) => void): Promise<WorkerEngine> {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: start, name: 'engine' });
+    const first = await new Promise<WorkerReply>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+      worker.once('exit', (exitCode) => reject(new Error(`the thread exited with ${exitCode}`)));
+    }).catch((thrown: unknown): WorkerReply => ({ kind: 'start-failed', reason: String(thrown) }));
+    if (first.kind !== 'started') {
+      await worker.terminate();
+      const reason = first.kind === 'start-failed' ? first.reason : first.kind;
+      throw new ServiceError('failed_precondition', startFailure(start, reason));
+    }
+    worker.removeAllListeners();
+    return new WorkerEngine(worker, onDown);
+  }
+
+  encode(views: readonly Uint8Array<ArrayBuffer>[], dtypes: readonly GraphDtype[]): Promise<EncodedBatch> {
+    return new Promise((resolve, reject) => {
+      if (this.#down !== undefined) {
+        reject(this.#down);
+        return;
+      }
+      const id = this.#nextId++;
+      this.#pending.set(id, { resolve, reject });
+      const request: RunRequest = { id, views, dtypes };
+      this.#worker.postMessage(
+        request,
+        views.map(({ buffer }) => buffer),
+      );
+    });
+  }
+
+  /** Ends the thread once its native call is over; what is pending rejects with `unavailable`. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#worker.terminate();
+    await this.#ended;
+  }
+
+  #receive(message: WorkerReply): void {
+    if (message.kind !== 'ran' && message.kind !== 'run-failed') return;
+    const pending = this.#pending.get(message.id);
+    this.#pending.delete(message.id);
+    if (message.kind === 'ran') pending?.resolve(message);
+    else {
+      const cause = new Error(message.reason);
+      pending?.reject(new ServiceError('internal', 'The model failed on this batch.', { cause }));
+    }
+  }
+}
+
+function startFailure({ device, graphPath }: WorkerStart, reason: string): string {
+  const firstLine = reason.split('\n')[0] ?? reason;
+  if (device.kind === 'cpu') return `The model ${graphPath} could not be loaded: ${firstLine}`;
+  return (
+    `The device cuda:${device.deviceId} could not be used: ${firstLine} ` +
+    `It needs an NVIDIA driver, CUDA 12, cuDNN 9 and onnxruntime-node's CUDA libraries, which ` +
+    `\`npm rebuild onnxruntime-node --ignore-scripts=false\` fetches. Use --device cpu to run without a GPU.`
+  );
+}

@@ -1,0 +1,34 @@
+import type { GraphDtype } from './engine.ts';
+
+/** Where a session runs. `deviceId` counts the CUDA devices that the process can see. */
+export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly deviceId: number };
+
+/** What the engine's thread is started with. */
+export interface WorkerStart {
+  /** Path of the ONNX graph; its external data lies beside it. */
+  readonly graphPath: string;
+  readonly device: Device;
+  /** Threads of one operator, on a CPU. */
+  readonly threads: number;
+  readonly imageSize: number;
+}
+
+/** Main thread to engine thread. View buffers are transferred. */
+export interface RunRequest {
+  readonly id: number;
+  readonly views: readonly Uint8Array<ArrayBuffer>[];
+  readonly dtypes: readonly GraphDtype[];
+}
+
+/** Engine thread to main thread. Token buffers are transferred. */
+export type WorkerReply =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'start-failed'; readonly reason: string }
+  | {
+      readonly kind: 'ran';
+      readonly id: number;
+      readonly tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>>;
+      readonly finite: readonly boolean[];
+      readonly engineMs: number;
+    }
+  | { readonly kind: 'run-failed'; readonly id: number; readonly reason: string };

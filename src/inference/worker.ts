@@ -1,0 +1,33 @@
+// The engine's thread: opens the session, then runs one batch after the other as they come.
+import { parentPort, workerData } from 'node:worker_threads';
+import { OnnxSession } from './onnx-session.ts';
+import type { RunRequest, WorkerReply, WorkerStart } from './worker-protocol.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('worker.js is the entry of a worker thread');
+
+const reply = (message: WorkerReply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+const reasonOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown));
+
+async function run(session: OnnxSession, { id, views, dtypes }: RunRequest): Promise<void> {
+  try {
+    const { tokens, finite, engineMs } = await session.run(views, dtypes);
+    reply(
+      { kind: 'ran', id, tokens, finite, engineMs },
+      Object.values(tokens).map(({ buffer }) => buffer),
+    );
+  } catch (thrown) {
+    reply({ kind: 'run-failed', id, reason: reasonOf(thrown) });
+  }
+}
+
+try {
+  const session = await OnnxSession.open(workerData as WorkerStart);
+  let last = Promise.resolve();
+  port.on('message', (request: RunRequest) => {
+    last = last.then(() => run(session, request));
+  });
+  reply({ kind: 'started' });
+} catch (thrown) {
+  reply({ kind: 'start-failed', reason: reasonOf(thrown) });
+}

@@ -1,0 +1,30 @@
+import { Piscina } from 'piscina';
+import type { SplitTask } from './token-tasks.ts';
+
+/** Work on whole token buffers, off the main thread. Every buffer given is taken over; every result owns its own. */
+export class TokenPool {
+  readonly #pool: Piscina;
+
+  constructor(threads: number) {
+    this.#pool = new Piscina({
+      filename: new URL('./token-tasks.js', import.meta.url).href,
+      minThreads: 1,
+      maxThreads: threads,
+    });
+  }
+
+  /** Cuts a batch's tokens into those of its `count` views. */
+  async split(tokens: Uint8Array<ArrayBuffer>, count: number): Promise<Uint8Array<ArrayBuffer>[]> {
+    const task: SplitTask = { tokens, count };
+    return await this.#pool.run(task, { name: 'split', transferList: [tokens.buffer] });
+  }
+
+  /** float32 bytes to bfloat16 bytes, rounded to nearest even. */
+  async bfloat16(tokens: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    return await this.#pool.run(tokens, { name: 'bfloat16', transferList: [tokens.buffer] });
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+}

@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Admission, type ViewsPermit } from '../../src/admission.ts';
+import { ServiceError } from '../../src/errors.ts';
+import { BatchTimes } from '../../src/inference/batch-policy.ts';
+import { Batcher } from '../../src/inference/batcher.ts';
+import { splitTokens } from '../../src/tokens/split.ts';
+import { GatedEngine } from '../support/gated-engine.ts';
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+const never = new AbortController().signal;
+
+function setUp(largest: number) {
+  const engine = new GatedEngine();
+  const admission = new Admission({ maxViews: 1000, retryAfterMs: () => 0 });
+  let timeMs = 0;
+  const batcher = new Batcher({
+    engine,
+    times: new BatchTimes(),
+    largest,
+    fixed: true,
+    split: async (tokens, views) => splitTokens(tokens, views),
+    now: () => timeMs,
+  });
+  const encode = (ids: readonly number[], signal = never, dtype: 'float16' | 'float32' = 'float16') => {
+    const permit: ViewsPermit = admission.admit(ids.length);
+    return batcher
+      .encode(
+        permit,
+        ids.map((id) => Uint8Array.of(id)),
+        dtype,
+        signal,
+      )
+      .finally(() => permit.release());
+  };
+  const idsOf = (batch: number) => engine.batches[batch]?.views.map((view) => view[0]);
+  const passMs = (ms: number) => {
+    timeMs += ms;
+  };
+  return { engine, batcher, encode, idsOf, admission, passMs };
+}
+
+test('an idle engine takes a lone view at once', async () => {
+  const { engine, encode, idsOf } = setUp(8);
+  const answer = encode([7]);
+  await turn();
+  assert.deepEqual(idsOf(0), [7]);
+  engine.batches[0]!.finish();
+  assert.equal((await answer)[0]!.tokens[0], 7);
+});
+
+test('views of different callers that arrive while the engine runs share the next batch', async () => {
+  const { engine, encode, idsOf } = setUp(8);
+  const answers = [encode([1])];
+  await turn();
+  answers.push(encode([2, 3]), encode([4]));
+  await turn();
+  assert.equal(engine.batches.length, 1, 'a batch that can still grow waits for the engine');
+  engine.batches[0]!.finish();
+  await turn();
+  assert.deepEqual(idsOf(1), [2, 3, 4]);
+  engine.batches[1]!.finish();
+  const ids = (await Promise.all(answers)).map((views) => views.map(({ tokens }) => tokens[0]));
+  assert.deepEqual(ids, [[1], [2, 3], [4]]);
+});
+
+test('one full batch is prepared while another runs, and no more than one', async () => {
+  const { engine, encode } = setUp(2);
+  const answers = [encode([1, 2, 3, 4, 5, 6, 7])];
+  await turn();
+  assert.deepEqual(
+    engine.batches.map(({ views }) => views.length),
+    [2, 2],
+  );
+  engine.batches[0]!.finish();
+  await turn();
+  assert.equal(engine.batches.length, 3);
+  for (let i = 1; i < 4; i++) {
+    engine.batches[i]!.finish();
+    await turn();
+  }
+  await Promise.all(answers);
+});
+
+test('drops a cancelled view before it reaches the engine', async () => {
+  const { engine, encode, idsOf, batcher } = setUp(8);
+  const first = encode([1]);
+  await turn();
+  const leaving = new AbortController();
+  const left = assert.rejects(encode([2], leaving.signal), { code: 'cancelled' });
+  const stays = encode([3]);
+  leaving.abort();
+  await left;
+  assert.equal(batcher.queued, 1);
+  engine.batches[0]!.finish();
+  await turn();
+  assert.deepEqual(idsOf(1), [3]);
+  engine.batches[1]!.finish();
+  await Promise.all([first, stays]);
+});
+
+test('a view of the batch under way rejects at once when its caller leaves, and harms no other', async () => {
+  const { engine, encode } = setUp(8);
+  const leaving = new AbortController();
+  const left = assert.rejects(encode([1], leaving.signal), { code: 'cancelled' });
+  const stays = encode([2]);
+  await turn();
+  leaving.abort();
+  await left;
+  engine.batches[0]!.finish();
+  assert.equal((await stays)[0]!.tokens[0], 2);
+});
+
+test('a view whose tokens are not finite fails alone', async () => {
+  const { engine, encode } = setUp(8);
+  const good = encode([1]);
+  const bad = assert.rejects(encode([2]), { code: 'internal', message: /not finite/ });
+  await turn();
+  engine.batches[0]!.finish({ finite: [true, false] });
+  await bad;
+  assert.equal((await good)[0]!.tokens[0], 1);
+});
+
+test('a batch with both dtypes asks the graph for both and gives each caller its own', async () => {
+  const { engine, encode } = setUp(8);
+  const half = encode([1], never, 'float16');
+  const single = encode([2], never, 'float32');
+  await turn();
+  assert.deepEqual([...engine.batches[0]!.dtypes].toSorted(), ['float16', 'float32']);
+  engine.batches[0]!.finish();
+  assert.deepEqual([...(await half)[0]!.tokens], [1, 16, 0, 0]);
+  assert.deepEqual([...(await single)[0]!.tokens], [2, 32, 0, 0]);
+});
+
+test('a failed batch rejects its views and the next batch runs', async () => {
+  const { engine, encode } = setUp(1);
+  const failed = assert.rejects(encode([1]), { code: 'internal' });
+  await turn();
+  const next = encode([2]);
+  const after = encode([3]);
+  await turn();
+  engine.batches[0]!.fail(new ServiceError('internal', 'The model failed on this batch.'));
+  await failed;
+  await turn();
+  engine.batches[1]!.finish();
+  await next;
+  await turn();
+  engine.batches[2]!.finish();
+  await after;
+});
+
+test('tokens of a shared batch do not keep the batch alive', async () => {
+  const { engine, encode } = setUp(8);
+  const answers = [encode([1]), encode([2])];
+  await turn();
+  engine.batches[0]!.finish();
+  for (const [view] of await Promise.all(answers)) assert.equal(view!.tokens.buffer.byteLength, 4);
+});
+
+test('queue time is what was not engine time', async () => {
+  const { engine, encode, passMs } = setUp(8);
+  const answer = encode([1]);
+  await turn();
+  passMs(30);
+  engine.batches[0]!.finish({ engineMs: 20 });
+  const [view] = await answer;
+  assert.equal(view!.queueMs, 10);
+  assert.equal(view!.engineMs, 20);
+});
+
+test('whatever the order of arrivals, departures and ends, every promise settles once and permits return', async () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant('arrive' as const), views: fc.integer({ min: 1, max: 5 }) }),
+    fc.record({ kind: fc.constant('leave' as const), which: fc.nat(20) }),
+    fc.record({ kind: fc.constant('finish' as const) }),
+    fc.record({ kind: fc.constant('fail' as const) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 40 }),
+      fc.integer({ min: 1, max: 6 }),
+      async (steps, largest) => {
+        const { engine, encode, batcher, admission } = setUp(largest);
+        const callers: AbortController[] = [];
+        const settled: Promise<string>[] = [];
+        let ended = 0;
+        const end = async (kind: 'finish' | 'fail') => {
+          const batch = engine.batches[ended];
+          if (batch === undefined) return false;
+          ended++;
+          if (kind === 'finish') batch.finish();
+          else batch.fail(new ServiceError('internal', 'failed'));
+          await turn();
+          return true;
+        };
+        for (const [index, each] of steps.entries()) {
+          if (each.kind === 'arrive') {
+            const caller = new AbortController();
+            callers.push(caller);
+            settled.push(
+              encode(
+                Array.from({ length: each.views }, () => index),
+                caller.signal,
+              ).then(
+                () => 'answered',
+                (error: ServiceError) => error.code,
+              ),
+            );
+          } else if (each.kind === 'leave') callers[each.which]?.abort();
+          else await end(each.kind);
+          await turn();
+          assert.ok(engine.batches.length - ended <= 2, 'one batch runs, one is prepared');
+        }
+        while (await end('finish'));
+        await Promise.all(settled);
+        assert.equal(batcher.queued, 0);
+        assert.equal(admission.admittedViews, 0);
+        for (const { views } of engine.batches) assert.ok(views.length >= 1 && views.length <= largest);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});

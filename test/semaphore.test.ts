@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Semaphore } from '../src/semaphore.ts';
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+const never = new AbortController().signal;
+
+function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+test('runs no more at a time than it has slots, in order of arrival', async () => {
+  const semaphore = new Semaphore(2);
+  const started: number[] = [];
+  const gates = [0, 1, 2, 3].map(() => gate());
+  const all = gates.map(({ opened }, index) =>
+    semaphore.run(never, async () => {
+      started.push(index);
+      await opened;
+    }),
+  );
+  await turn();
+  assert.deepEqual(started, [0, 1]);
+  gates[1]!.open();
+  await turn();
+  assert.deepEqual(started, [0, 1, 2]);
+  for (const { open } of gates) open();
+  await Promise.all(all);
+  assert.deepEqual(started, [0, 1, 2, 3]);
+});
+
+test('one that leaves the line never runs and keeps nobody waiting', async () => {
+  const semaphore = new Semaphore(1);
+  const { opened, open } = gate();
+  const first = semaphore.run(never, () => opened);
+  const leaving = new AbortController();
+  let ran = false;
+  const left = assert.rejects(
+    semaphore.run(leaving.signal, async () => {
+      ran = true;
+    }),
+    /gone/,
+  );
+  const last = semaphore.run(never, async () => 'last');
+  leaving.abort(new Error('gone'));
+  await left;
+  open();
+  await first;
+  assert.equal(await last, 'last');
+  assert.equal(ran, false);
+});
+
+test('a slot is free again after its work failed', async () => {
+  const semaphore = new Semaphore(1);
+  await assert.rejects(
+    semaphore.run(never, () => Promise.reject(new Error('broke'))),
+    /broke/,
+  );
+  assert.equal(await semaphore.run(never, async () => 1), 1);
+});

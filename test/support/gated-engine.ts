@@ -1,0 +1,39 @@
+import type { EncodedBatch, Engine, GraphDtype } from '../../src/inference/engine.ts';
+
+/** A batch that the engine was handed, which ends when the test says so. */
+export interface HeldBatch {
+  readonly views: readonly Uint8Array<ArrayBuffer>[];
+  readonly dtypes: readonly GraphDtype[];
+  /** Ends the run; each view's tokens are four bytes, the first of them the view's own first byte. */
+  finish(outcome?: { readonly engineMs?: number; readonly finite?: readonly boolean[] }): void;
+  fail(error: Error): void;
+}
+
+/** An engine whose batches wait at a gate. */
+export class GatedEngine implements Engine {
+  readonly batches: HeldBatch[] = [];
+  closed = false;
+
+  encode(views: readonly Uint8Array<ArrayBuffer>[], dtypes: readonly GraphDtype[]): Promise<EncodedBatch> {
+    return new Promise((resolve, reject) => {
+      this.batches.push({
+        views,
+        dtypes,
+        finish: ({ engineMs = 1, finite = views.map(() => true) } = {}) => {
+          const tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>> = {};
+          for (const dtype of dtypes) {
+            tokens[dtype] = new Uint8Array(
+              views.flatMap((view) => [view[0] ?? 0, dtype === 'float16' ? 16 : 32, 0, 0]),
+            );
+          }
+          resolve({ tokens, finite, engineMs });
+        },
+        fail: reject,
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+}
