@@ -1,5 +1,5 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { finiteOutput, pixelsInput, tokensOutput } from '../model/graph-io.ts';
+import { graphInput, graphOutputs } from '../model/graph-io.ts';
 import type { EncodedBatch, GraphDtype } from './engine.ts';
 import type { WorkerStart } from './worker-protocol.ts';
 
@@ -32,15 +32,15 @@ export class OnnxSession {
   async run(views: readonly Uint8Array<ArrayBuffer>[], dtypes: readonly GraphDtype[]): Promise<EncodedBatch> {
     const side = this.#imageSize;
     const pixels = new Tensor('uint8', joined(views), [views.length, side, side, 3]);
-    const outputs = dtypes.flatMap((dtype) => [tokensOutput[dtype], finiteOutput[dtype]]);
+    const outputs = dtypes.flatMap((dtype) => Object.values(graphOutputs[dtype]));
     const start = performance.now();
-    const results = await this.#session.run({ [pixelsInput]: pixels }, outputs);
+    const results = await this.#session.run({ [graphInput]: pixels }, outputs);
     const engineMs = performance.now() - start;
     const tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>> = {};
     const finite = views.map(() => true);
     for (const dtype of dtypes) {
-      tokens[dtype] = bytesOf(results[tokensOutput[dtype]]);
-      for (const [view, flag] of bytesOf(results[finiteOutput[dtype]]).entries()) {
+      tokens[dtype] = bytesOf(results[graphOutputs[dtype].tokens]);
+      for (const [view, flag] of bytesOf(results[graphOutputs[dtype].finite]).entries()) {
         if (flag === 0) finite[view] = false;
       }
     }
