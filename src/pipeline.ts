@@ -3,6 +3,7 @@ import { ServiceError } from './errors.ts';
 import type { Raster } from './image/raster.ts';
 import type { ViewPool } from './image/view-pool.ts';
 import type { Batcher } from './inference/batcher.ts';
+import type { ServedModel } from './inference/served-model.ts';
 import type { Model } from './model/model.ts';
 import { selectModel } from './model/models.ts';
 import { planEncode } from './recipes/encode.ts';
@@ -10,16 +11,10 @@ import type { EncodeAnswer, EncodeOptions, EncodeRequest, ImageInput, StageTimin
 import type { Semaphore } from './semaphore.ts';
 import type { TokenPool } from './tokens/token-pool.ts';
 
-/** A model with the batcher that feeds its engine. */
-export interface ServedModel {
-  readonly model: Model;
-  readonly batcher: Batcher;
-}
-
 /** The parts that a request passes through. */
 export interface PipelineParts {
   /** The default first. */
-  readonly served: readonly ServedModel[];
+  readonly served: readonly Pick<ServedModel, 'model' | 'batcher'>[];
   readonly admission: Admission;
   /** Bounds the images that are held as rasters. */
   readonly rasters: Semaphore;

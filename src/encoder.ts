@@ -1,0 +1,145 @@
+import type { Logger } from 'pino';
+import { Admission } from './admission.ts';
+import { withDeadline } from './deadline.ts';
+import { ServiceError } from './errors.ts';
+import { decode } from './image/decode.ts';
+import { createViewPool } from './image/view-pool.ts';
+import { type ServedModel, serveModel } from './inference/served-model.ts';
+import type { Device } from './inference/worker-protocol.ts';
+import type { Metrics } from './metrics.ts';
+import { ensureDefaultModel } from './model/default-model.ts';
+import { loadModelFolder } from './model/folder.ts';
+import type { Model } from './model/model.ts';
+import { encodeImages, type PipelineParts } from './pipeline.ts';
+import type { EncodeAnswer, EncodeRequest, VisualEncoder } from './request.ts';
+import { Semaphore } from './semaphore.ts';
+import { TokenPool } from './tokens/token-pool.ts';
+
+/** A model folder to serve; without a name it is served under the folder's own. */
+export interface ModelSource {
+  readonly name?: string;
+  readonly folder: string;
+}
+
+export interface EncoderConfig {
+  /** The first is the default; with none, the embedded default is served. */
+  readonly models: readonly ModelSource[];
+  readonly cacheDir: string;
+  readonly device: Device;
+  readonly threads: number;
+  /** The batch to use; 0 has it follow from the measured times. */
+  readonly maxBatch: number;
+  readonly warmUpMs: number;
+  readonly viewThreads: number;
+  /** Images held as pixels at one time. */
+  readonly decodeConcurrency: number;
+  readonly maxPixels: number;
+  readonly maxQueuedViews: number;
+  readonly requestTimeoutMs: number;
+}
+
+/** The use case under both transports, with its engines and pools. */
+export class Encoder implements VisualEncoder {
+  readonly #parts: PipelineParts & { readonly served: readonly ServedModel[] };
+  readonly #requestTimeoutMs: number;
+  readonly #down: { error?: ServiceError };
+  #draining = false;
+
+  private constructor(parts: Encoder['#parts'], requestTimeoutMs: number, down: { error?: ServiceError }) {
+    this.#parts = parts;
+    this.#requestTimeoutMs = requestTimeoutMs;
+    this.#down = down;
+  }
+
+  /**
+   * Loads the models, starts and warms their engines. Rejects with `invalid_argument` for a folder that is not a
+   * model folder, `failed_precondition` for a device that cannot be used. `onDown` is told of an engine that ends.
+   */
+  static async open(config: EncoderConfig, metrics: Metrics, logger: Logger, onDown: () => void): Promise<Encoder> {
+    const models = await loadModels(config);
+    const down: { error?: ServiceError } = {};
+    const tokenPool = new TokenPool(1);
+    const viewPool = createViewPool({ threads: config.viewThreads });
+    const served: ServedModel[] = [];
+    try {
+      for (const model of models) {
+        const { name, digest, features, precision, trained } = model;
+        logger.info({ model: name, digest, features, precision, trained }, 'loading the model');
+        const one = await serveModel(model, {
+          ...config,
+          split: (tokens, views) => tokenPool.split(tokens, views),
+          observe: ({ views, engineMs }) => metrics.observeBatch({ model: name, views, engineMs }),
+          onDown: (_, error) => {
+            down.error = error;
+            logger.error({ model: name, err: error.cause }, 'the engine ended by itself');
+            onDown();
+          },
+        });
+        served.push(one);
+        const measured = one.times.entries().map(([views, batchMs]) => `${views}: ${batchMs.toFixed(1)} ms`);
+        logger.info({ model: name, batch: one.batcher.largest, times: measured.join(', ') }, 'the model is warm');
+      }
+    } catch (error) {
+      await Promise.all([viewPool.close(), tokenPool.close(), ...served.map((one) => one.close())]);
+      throw error;
+    }
+    const admission = new Admission({
+      maxViews: config.maxQueuedViews,
+      retryAfterMs: (views) => Math.max(...served.map(({ times }) => (times.estimateMs(1) ?? 1000) * views)),
+    });
+    metrics.setQueue(() => ({
+      admittedViews: admission.admittedViews,
+      queuedViews: served.reduce((views, { batcher }) => views + batcher.queued, 0),
+    }));
+    const parts: Encoder['#parts'] = {
+      served,
+      admission,
+      rasters: new Semaphore(config.decodeConcurrency),
+      decode: async (image, exif, signal) =>
+        image.kind === 'raster'
+          ? image.raster
+          : await decode(image.bytes, { exif, maxPixels: config.maxPixels }, signal),
+      viewPool,
+      tokenPool,
+      now: () => performance.now(),
+    };
+    return new Encoder(parts, config.requestTimeoutMs, down);
+  }
+
+  async encode(request: EncodeRequest): Promise<EncodeAnswer> {
+    return await withDeadline(request.signal, this.#requestTimeoutMs, (signal) =>
+      encodeImages(this.#parts, { ...request, signal }),
+    );
+  }
+
+  models(): readonly Model[] {
+    return this.#parts.served.map(({ model }) => model);
+  }
+
+  ready(): boolean {
+    return !this.#draining && this.#down.error === undefined;
+  }
+
+  /** Readiness goes false; requests are still answered. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  async close(): Promise<void> {
+    const { served, viewPool, tokenPool } = this.#parts;
+    await Promise.all([viewPool.close(), tokenPool.close(), ...served.map((one) => one.close())]);
+  }
+}
+
+async function loadModels({ models, cacheDir }: EncoderConfig): Promise<Model[]> {
+  if (models.length === 0) return [await ensureDefaultModel(cacheDir)];
+  const loaded: Model[] = [];
+  for (const { name, folder } of models) {
+    const model = await loadModelFolder(folder, name);
+    if (loaded.some((other) => other.name === model.name)) {
+      throw new ServiceError('invalid_argument', `Two models are named "${model.name}": use --model NAME=FOLDER.`);
+    }
+    loaded.push(model);
+  }
+  return loaded;
+}

@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import type { ServiceError } from '../errors.ts';
+import { graphFile } from '../model/graph-io.ts';
+import type { Model } from '../model/model.ts';
+import { BatchTimes } from './batch-policy.ts';
+import { Batcher, type BatcherOptions } from './batcher.ts';
+import { warmUp } from './warm-up.ts';
+import { WorkerEngine } from './worker-engine.ts';
+import type { Device } from './worker-protocol.ts';
+
+/** A model that is ready to answer: its engine runs, and its batcher feeds it. */
+export interface ServedModel {
+  readonly model: Model;
+  readonly batcher: Batcher;
+  /** t(b), as measured at warm-up and learned since. */
+  readonly times: BatchTimes;
+  close(): Promise<void>;
+}
+
+export interface ServeModelOptions {
+  readonly device: Device;
+  readonly threads: number;
+  /** The batch to use; 0 has it follow from the measured times. */
+  readonly maxBatch: number;
+  readonly warmUpMs: number;
+  readonly split: BatcherOptions['split'];
+  readonly observe: (batch: { readonly views: number; readonly engineMs: number }) => void;
+  /** Called once if the engine ends by itself. */
+  readonly onDown: (model: Model, error: ServiceError) => void;
+}
+
+/** No batch that is learned from times is larger. */
+const largestLearned = 32;
+
+/** Starts a model's engine and measures its batches. Rejects with `failed_precondition` when it cannot be used. */
+export async function serveModel(model: Model, options: ServeModelOptions): Promise<ServedModel> {
+  const { device, threads, maxBatch, warmUpMs, split, observe, onDown } = options;
+  const engine = await WorkerEngine.start(
+    { graphPath: join(model.folder, graphFile), device, threads, imageSize: model.imageSize },
+    (error) => onDown(model, error),
+  );
+  const times = new BatchTimes();
+  const largest = maxBatch === 0 ? largestLearned : maxBatch;
+  const now = () => performance.now();
+  try {
+    await warmUp(engine, times, { imageSize: model.imageSize, largest, budgetMs: warmUpMs, now });
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  const batcher = new Batcher({ engine, times, largest, fixed: maxBatch !== 0, split, now, observe });
+  return { model, batcher, times, close: () => engine.close() };
+}

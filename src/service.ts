@@ -1,0 +1,75 @@
+import type { Logger } from 'pino';
+import { Encoder, type EncoderConfig } from './encoder.ts';
+import { ServiceError } from './errors.ts';
+import { startGrpcServer } from './grpc/server.ts';
+import { startHttpServer } from './http/server.ts';
+import { Metrics } from './metrics.ts';
+import type { VisualEncoder } from './request.ts';
+
+export interface ServiceConfig extends EncoderConfig {
+  readonly host: string;
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly maxBodyBytes: number;
+  readonly maxImages: number;
+}
+
+/** The running service. */
+export interface Service {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  /** Not ready, no new work; resolves when what is in flight is answered. */
+  drain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Builds the parts and starts them: the transports first, so that probes are answered while the models load, then
+ * the engines. `onDown` is called when an engine ends by itself: the process is then of no use.
+ */
+export async function startService(config: ServiceConfig, logger: Logger, onDown: () => void): Promise<Service> {
+  const metrics = new Metrics();
+  let open: Encoder | undefined;
+  const encoder: VisualEncoder = {
+    encode: (request) => {
+      if (open === undefined) return Promise.reject(starting());
+      return open.encode(request);
+    },
+    models: () => open?.models() ?? [],
+    ready: () => open?.ready() ?? false,
+  };
+  const { host, httpPort, grpcPort, maxBodyBytes, maxImages } = config;
+  const limits = { maxBodyBytes, maxImages };
+  const http = await startHttpServer({ encoder, metrics, logger, host, port: httpPort, limits });
+  try {
+    const grpc = await startGrpcServer({ encoder, metrics, logger, host, port: grpcPort, limits });
+    try {
+      open = await Encoder.open(config, metrics, logger, onDown);
+    } catch (error) {
+      await grpc.close();
+      throw error;
+    }
+    const running = open;
+    return {
+      httpPort: http.port,
+      grpcPort: grpc.port,
+      async drain() {
+        running.drain();
+        await Promise.all([http.drain(), grpc.drain()]);
+      },
+      async close() {
+        await Promise.all([http.close(), grpc.close()]);
+        await running.close();
+      },
+    };
+  } catch (error) {
+    await http.close();
+    throw error;
+  }
+}
+
+function starting(): ServiceError {
+  return new ServiceError('unavailable', 'The service is starting: its models are being loaded.', {
+    retryAfterMs: 1000,
+  });
+}
