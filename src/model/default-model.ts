@@ -1,10 +1,73 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ServiceError } from '../errors.ts';
+import type { Preprocessing } from './checkpoint-config.ts';
+import { loadModelFolder } from './folder.ts';
 import type { Model } from './model.ts';
+import { publishFolder } from './publish-folder.ts';
+import { RandomWeights } from './random-weights.ts';
+import type { SiglipGeometry } from './siglip.ts';
+import { writeModelFolder } from './write-folder.ts';
+
+export const defaultModelName = 'untrained';
+
+/** Part of the folder's name: count it up whenever the folder's contents change. */
+const revision = 1;
+const seed = 512;
+
+const geometry: SiglipGeometry = {
+  imageSize: 512,
+  patchSize: 16,
+  channels: 64,
+  layers: 3,
+  heads: 4,
+  mlpChannels: 256,
+  epsilon: 1e-6,
+  activation: 'gelu_tanh',
+};
+
+/** As SigLIP 2's own. */
+const preprocessing: Preprocessing = {
+  resample: 'bilinear',
+  normalisation: { rescale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+};
 
 /**
  * The embedded default, named `untrained`: SigLIP-shaped (512 px, 1,024 tokens), seeded random weights. Made in
- * `cacheDir` by the first process that needs it, found there by the others.
+ * `cacheDir` by the first process that needs it, found there by the others; made again when it is damaged.
  */
-export async function ensureDefaultModel(_cacheDir: string): Promise<Model> {
-  throw new ServiceError('internal', 'not built yet');
+export async function ensureDefaultModel(cacheDir: string): Promise<Model> {
+  const folder = join(cacheDir, `${defaultModelName}-${revision}`);
+  // A folder is made all at once, so one that is there and does not load was damaged.
+  const force = await exists(folder);
+  if (force) {
+    const found = await loadModelFolder(folder, defaultModelName).catch(() => undefined);
+    if (found !== undefined) return found;
+  }
+  const contents = {
+    geometry,
+    preprocessing,
+    features: 'last_hidden_state',
+    precision: 'fp32',
+    trained: false,
+    source: new RandomWeights(seed),
+    provenance: { source: `random weights, seed ${seed}`, storedDtype: 'F32' },
+  } as const;
+  try {
+    await publishFolder(folder, (temporary) => writeModelFolder(temporary, contents), { force });
+  } catch (error) {
+    // A ServiceError means that another process was first; if not, loading says what is wrong.
+    if (!(error instanceof ServiceError)) {
+      const message = `The default model cannot be made in ${cacheDir}: ${(error as Error).message}.`;
+      throw new ServiceError('unavailable', message, { cause: error });
+    }
+  }
+  return loadModelFolder(folder, defaultModelName);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

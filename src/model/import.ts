@@ -1,5 +1,11 @@
+import { basename, resolve } from 'node:path';
 import { ServiceError } from '../errors.ts';
+import { readGeometry, readPreprocessing } from './checkpoint-config.ts';
+import { Checkpoint } from './checkpoint.ts';
+import { describeModel } from './folder.ts';
 import type { FeatureLayer, Model, Precision } from './model.ts';
+import { publishFolder } from './publish-folder.ts';
+import { writeModelFolder } from './write-folder.ts';
 
 export interface ImportOptions {
   /** Hugging Face folder: config.json, preprocessor_config.json, model.safetensors or its shards and index. */
@@ -12,7 +18,7 @@ export interface ImportOptions {
   readonly force?: boolean;
   /** Name of the returned model; the base name of `out` when absent. */
   readonly name?: string;
-  /** Called with the checkpoint bytes read so far and in all; the last call has both equal. */
+  /** Called with the bytes of weights written so far and in all; the last call has both equal. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
   /** Ends the import with `cancelled`; nothing is left behind. */
   readonly signal?: AbortSignal;
@@ -22,6 +28,26 @@ export interface ImportOptions {
  * Turns a checkpoint into a model folder. Every rejection is a ServiceError whose message is one line that names the
  * file or tensor at fault (`invalid_argument`; `cancelled` when the signal fired), and leaves nothing behind.
  */
-export async function importModel(_options: ImportOptions): Promise<Model> {
-  throw new ServiceError('internal', 'not built yet');
+export async function importModel(options: ImportOptions): Promise<Model> {
+  const { source, out, features, precision, name, force = false } = options;
+  try {
+    const manifest = await publishFolder(
+      out,
+      async (temporary) => {
+        const geometry = await readGeometry(source);
+        const preprocessing = await readPreprocessing(source, geometry.imageSize);
+        const checkpoint = await Checkpoint.open(source);
+        const storedDtype = await checkpoint.dtype('embeddings.patch_embedding.weight');
+        const provenance = { source: basename(resolve(source)), storedDtype };
+        const contents = { geometry, preprocessing, features, precision, source: checkpoint, provenance };
+        return writeModelFolder(temporary, { ...contents, trained: true }, options);
+      },
+      { force },
+    );
+    return describeModel(manifest, out, name);
+  } catch (error) {
+    if (error instanceof ServiceError) throw error;
+    const message = `Cannot write ${out}: ${(error as Error).message}.`;
+    throw new ServiceError('invalid_argument', message, { cause: error });
+  }
 }

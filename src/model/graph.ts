@@ -1,0 +1,161 @@
+import { ProtoMessage } from './protobuf.ts';
+
+/** Element types of a graph, with onnx.TensorProto.DataType's numbers. */
+const elementTypes = { float32: 1, uint8: 2, int8: 3, int64: 7, bool: 9, float16: 10 } as const;
+export type ElementType = keyof typeof elementTypes;
+
+const elementBytes = {
+  float32: 4,
+  uint8: 1,
+  int8: 1,
+  int64: 8,
+  bool: 1,
+  float16: 2,
+} as const satisfies Record<ElementType, number>;
+
+/** Pages: ONNX Runtime maps an initialiser that starts on one. */
+const alignmentBytes = 4096;
+
+const opsets = { '': 20, 'com.microsoft': 1 } as const;
+const irVersion = 9;
+
+export type Attribute =
+  | { readonly int: number }
+  | { readonly float: number }
+  | { readonly ints: readonly number[] }
+  | { readonly string: string };
+
+/** Where an initialiser's bytes lie in the weights file. */
+export interface Placement {
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** A number is a fixed size, a string the name of a dynamic one. */
+type Dimension = number | string;
+
+/**
+ * Builds an ONNX model of opset 20 and com.microsoft 1. Nodes run in the order in which they were added. Large
+ * tensors are placed in an external file one after another, in the order of `weight` calls.
+ */
+export class Graph {
+  readonly #nodes: ProtoMessage[] = [];
+  readonly #initialisers: ProtoMessage[] = [];
+  readonly #inputs: ProtoMessage[] = [];
+  readonly #outputs: ProtoMessage[] = [];
+  readonly #weightsFile: string;
+  #names = 0;
+  #weightsBytes = 0;
+
+  /** `weightsFile` is the external file's name, relative to the model's. */
+  constructor(weightsFile: string) {
+    this.#weightsFile = weightsFile;
+  }
+
+  /** Size of the external file so far. */
+  get weightsBytes(): number {
+    return this.#weightsBytes;
+  }
+
+  input(name: string, type: ElementType, shape: readonly Dimension[]): string {
+    this.#inputs.push(valueInfo(name, type, shape));
+    return name;
+  }
+
+  output(name: string, type: ElementType, shape: readonly Dimension[]): void {
+    this.#outputs.push(valueInfo(name, type, shape));
+  }
+
+  /**
+   * Adds a node with one output and gives the output's name: `output`, or one of the graph's own. An operator of
+   * another domain is written with it: com.microsoft.FastGelu.
+   */
+  node(
+    operator: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    output = `${operator}_${this.#names}`,
+  ): string {
+    this.#names += 1;
+    const dot = operator.lastIndexOf('.');
+    const node = new ProtoMessage();
+    for (const input of inputs) node.string(1, input);
+    node
+      .string(2, output)
+      .string(3, output)
+      .string(4, operator.slice(dot + 1));
+    for (const [name, value] of Object.entries(attributes)) node.message(5, attribute(name, value));
+    if (dot > 0) node.string(7, operator.slice(0, dot));
+    this.#nodes.push(node);
+    return output;
+  }
+
+  /** A small tensor kept in the graph itself. */
+  constant(type: 'float32' | 'int64', shape: readonly number[], values: readonly number[]): string {
+    const name = `constant_${this.#names}`;
+    this.#names += 1;
+    const typed =
+      type === 'float32' ? Float32Array.from(values) : BigInt64Array.from(values, (value) => BigInt(value));
+    this.#initialisers.push(tensor(name, type, shape).bytes(9, new Uint8Array(typed.buffer)));
+    return name;
+  }
+
+  /** A tensor of the external file, and where in it the caller must write the values, little-endian. */
+  weight(name: string, type: ElementType, shape: readonly number[]): Placement {
+    const offsetBytes = Math.ceil(this.#weightsBytes / alignmentBytes) * alignmentBytes;
+    const sizeBytes = shape.reduce((product, size) => product * size, elementBytes[type]);
+    const initialiser = tensor(name, type, shape).int(14, 1);
+    const entries = { location: this.#weightsFile, offset: String(offsetBytes), length: String(sizeBytes) };
+    for (const [key, value] of Object.entries(entries)) {
+      initialiser.message(13, new ProtoMessage().string(1, key).string(2, value));
+    }
+    this.#initialisers.push(initialiser);
+    this.#weightsBytes = offsetBytes + sizeBytes;
+    return { offsetBytes, sizeBytes };
+  }
+
+  /** The model as an ONNX file's bytes. */
+  encode(): Uint8Array<ArrayBuffer> {
+    const graph = new ProtoMessage();
+    for (const node of this.#nodes) graph.message(1, node);
+    graph.string(2, 'encoder');
+    for (const initialiser of this.#initialisers) graph.message(5, initialiser);
+    for (const input of this.#inputs) graph.message(11, input);
+    for (const output of this.#outputs) graph.message(12, output);
+    const model = new ProtoMessage().int(1, irVersion).string(2, 'siglip-hd').message(7, graph);
+    for (const [domain, version] of Object.entries(opsets)) {
+      model.message(8, new ProtoMessage().string(1, domain).int(2, version));
+    }
+    return model.encode();
+  }
+}
+
+/** `to` attribute of a Cast. */
+export function castTo(type: ElementType): { readonly to: Attribute } {
+  return { to: { int: elementTypes[type] } };
+}
+
+function tensor(name: string, type: ElementType, shape: readonly number[]): ProtoMessage {
+  const message = new ProtoMessage();
+  for (const size of shape) message.int(1, size);
+  return message.int(2, elementTypes[type]).string(8, name);
+}
+
+function valueInfo(name: string, type: ElementType, shape: readonly Dimension[]): ProtoMessage {
+  const dimensions = new ProtoMessage();
+  for (const size of shape) {
+    const dimension = new ProtoMessage();
+    dimensions.message(1, typeof size === 'number' ? dimension.int(1, size) : dimension.string(2, size));
+  }
+  const tensorType = new ProtoMessage().int(1, elementTypes[type]).message(2, dimensions);
+  return new ProtoMessage().string(1, name).message(2, new ProtoMessage().message(1, tensorType));
+}
+
+function attribute(name: string, value: Attribute): ProtoMessage {
+  const message = new ProtoMessage().string(1, name);
+  if ('float' in value) return message.float(2, value.float).int(20, 1);
+  if ('int' in value) return message.int(3, value.int).int(20, 2);
+  if ('string' in value) return message.string(4, value.string).int(20, 3);
+  for (const element of value.ints) message.int(8, element);
+  return message.int(20, 7);
+}

@@ -1,0 +1,141 @@
+import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { ServiceError } from '../errors.ts';
+
+/** No file read here is near it; a larger one is a mistake or an attack. */
+const maxJsonBytes = 16 * 1024 * 1024;
+
+/** An object of a JSON file, read field by field; whatever does not fit is `invalid_argument`, naming the field. */
+export class JsonObject {
+  readonly #fields: ReadonlyMap<string, unknown>;
+  /** What messages call the object: `config.json` or `config.json: vision_config`. */
+  readonly where: string;
+
+  private constructor(fields: object, where: string) {
+    this.#fields = new Map(Object.entries(fields));
+    this.where = where;
+  }
+
+  /** `value` as an object, which messages call `where`. */
+  static from(value: unknown, where: string): JsonObject {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new ServiceError('invalid_argument', `${where} is not a JSON object.`);
+    }
+    return new JsonObject(value, where);
+  }
+
+  /** Reads a file, at most 16 MiB. `missing` is the message when there is none. */
+  static async read(path: string, missing: string): Promise<JsonObject> {
+    const text = await readText(path, missing);
+    try {
+      return JsonObject.from(JSON.parse(text), basename(path));
+    } catch (error) {
+      if (error instanceof ServiceError) throw error;
+      throw new ServiceError('invalid_argument', `${basename(path)} is not valid JSON.`, { cause: error });
+    }
+  }
+
+  keys(): string[] {
+    return [...this.#fields.keys()];
+  }
+
+  /** Whether the field is there and not null; Hugging Face writes null for "default". */
+  has(key: string): boolean {
+    return (this.#fields.get(key) ?? null) !== null;
+  }
+
+  get(key: string): unknown {
+    return this.#fields.get(key) ?? undefined;
+  }
+
+  object(key: string): JsonObject {
+    return JsonObject.from(this.get(key), `${this.where}: ${key}`);
+  }
+
+  string(key: string): string {
+    const value = this.get(key);
+    if (typeof value !== 'string') throw this.fault(key, 'a string');
+    return value;
+  }
+
+  boolean(key: string, fallback?: boolean): boolean {
+    const value = this.get(key) ?? fallback;
+    if (typeof value !== 'boolean') throw this.fault(key, 'true or false');
+    return value;
+  }
+
+  /** A whole number of the range, both ends included. */
+  integer(
+    key: string,
+    range: { readonly min: number; readonly max: number; readonly fallback?: number },
+  ): number {
+    const value = this.get(key) ?? range.fallback;
+    if (!Number.isSafeInteger(value) || (value as number) < range.min || (value as number) > range.max) {
+      throw this.fault(key, `a whole number from ${range.min} to ${range.max}`);
+    }
+    return value as number;
+  }
+
+  /** A finite number above zero. */
+  positive(key: string, fallback?: number): number {
+    const value = this.get(key) ?? fallback;
+    if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
+      throw this.fault(key, 'a number above 0');
+    }
+    return value;
+  }
+
+  /** Three finite numbers: one for each of red, green and blue. */
+  triple(key: string, fallback?: readonly number[]): readonly [number, number, number] {
+    const value = this.get(key) ?? fallback;
+    if (!Array.isArray(value) || value.length !== 3 || !value.every((one) => Number.isFinite(one))) {
+      throw this.fault(key, 'a list of three numbers');
+    }
+    return value as unknown as readonly [number, number, number];
+  }
+
+  /** One of `allowed`. */
+  oneOf<const Allowed extends string>(key: string, allowed: readonly Allowed[]): Allowed {
+    const value = allowed.find((one) => one === this.get(key));
+    if (value === undefined) throw this.fault(key, allowed.join(' or '));
+    return value;
+  }
+
+  fault(key: string, expected: string): ServiceError {
+    return new ServiceError(
+      'invalid_argument',
+      `${this.where}: ${key} must be ${expected}, not ${shortJson(this.get(key))}.`,
+    );
+  }
+}
+
+/** A value for a message: its JSON, cut to 60 characters. */
+export function shortJson(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'missing';
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+async function readText(path: string, missing: string): Promise<string> {
+  try {
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      if (size > maxJsonBytes) {
+        throw new ServiceError(
+          'invalid_argument',
+          `${basename(path)} has ${size} bytes, too many to be one.`,
+        );
+      }
+      return await file.readFile('utf8');
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof ServiceError) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new ServiceError('invalid_argument', missing, { cause: error });
+    }
+    const message = `${basename(path)} cannot be read: ${(error as Error).message}.`;
+    throw new ServiceError('invalid_argument', message, { cause: error });
+  }
+}

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import type { JsonObject } from './json-object.ts';
+import { graphFile, weightsFile } from './graph-io.ts';
+import { featureLayers, precisions, type Model } from './model.ts';
+import { gridSide, type Normalisation } from './siglip.ts';
+
+export const manifestFile = 'model.json';
+export const formatVersion = 1;
+
+export interface FileDigest {
+  readonly sizeBytes: number;
+  /** 64 hex digits. */
+  readonly sha256: string;
+}
+
+/** Where a model came from; told, never acted on. */
+export interface Provenance {
+  /** Base name of the checkpoint folder, or how the weights were made. */
+  readonly source: string;
+  /** Dtype of the checkpoint's first tensor: F32, F16, BF16. */
+  readonly storedDtype: string;
+}
+
+/** model.json without its digest, which follows from the rest. docs/model-folder.md tells of each field. */
+export interface Manifest extends Omit<Model, 'name' | 'folder' | 'digest'> {
+  readonly formatVersion: typeof formatVersion;
+  readonly normalisation: Normalisation;
+  readonly files: Readonly<Record<typeof graphFile | typeof weightsFile, FileDigest>>;
+  readonly provenance: Provenance;
+}
+
+/** `sha256:` and 64 hex digits over everything that changes tokens: geometry, pixels' way, graph and weights. */
+export function manifestDigest(manifest: Manifest): string {
+  const { architecture, imageSize, patchSize, grid, channels, layers, features, precision, resample } =
+    manifest;
+  const { rescale, mean, std } = manifest.normalisation;
+  const settled = [
+    formatVersion,
+    architecture,
+    [imageSize, patchSize, grid.width, grid.height, channels, layers],
+    [features, precision, resample],
+    [rescale, mean, std],
+    [manifest.files[graphFile].sha256, manifest.files[weightsFile].sha256],
+  ];
+  return `sha256:${createHash('sha256').update(JSON.stringify(settled)).digest('hex')}`;
+}
+
+/** model.json's text. */
+export function manifestJson(manifest: Manifest): string {
+  return `${JSON.stringify({ ...manifest, digest: manifestDigest(manifest) }, undefined, 2)}\n`;
+}
+
+/** Reads and checks every field of model.json; `invalid_argument`, naming the field, where one does not fit. */
+export function parseManifest(json: JsonObject): Manifest {
+  json.integer('formatVersion', { min: formatVersion, max: formatVersion });
+  const imageSize = json.integer('imageSize', { min: 1, max: 4_096 });
+  const geometry = {
+    imageSize,
+    patchSize: json.integer('patchSize', { min: 1, max: imageSize }),
+    channels: json.integer('channels', { min: 1, max: 16_384 }),
+    layers: json.integer('layers', { min: 1, max: 512 }),
+  };
+  const side = gridSide(geometry);
+  const grid = json.object('grid');
+  const normalisation = json.object('normalisation');
+  const files = json.object('files');
+  const provenance = json.object('provenance');
+  const manifest: Manifest = {
+    formatVersion,
+    architecture: json.oneOf('architecture', ['siglip']),
+    trained: json.boolean('trained'),
+    ...geometry,
+    grid: {
+      width: grid.integer('width', { min: side, max: side }),
+      height: grid.integer('height', { min: side, max: side }),
+    },
+    features: json.oneOf('features', featureLayers),
+    precision: json.oneOf('precision', precisions),
+    resample: json.oneOf('resample', ['bilinear', 'bicubic']),
+    normalisation: {
+      rescale: normalisation.positive('rescale'),
+      mean: normalisation.triple('mean'),
+      std: normalisation.triple('std'),
+    },
+    files: {
+      [graphFile]: parseFile(files.object(graphFile)),
+      [weightsFile]: parseFile(files.object(weightsFile)),
+    },
+    provenance: {
+      source: provenance.string('source'),
+      storedDtype: provenance.string('storedDtype'),
+    },
+  };
+  if (json.string('digest') !== manifestDigest(manifest)) {
+    throw json.fault('digest', `${manifestDigest(manifest)}, which its other fields give`);
+  }
+  return manifest;
+}
+
+function parseFile(file: JsonObject): FileDigest {
+  const sha256 = file.string('sha256');
+  if (!/^[0-9a-f]{64}$/.test(sha256)) throw file.fault('sha256', '64 hex digits');
+  return { sizeBytes: file.integer('sizeBytes', { min: 0, max: Number.MAX_SAFE_INTEGER }), sha256 };
+}
