@@ -9,8 +9,6 @@
 
 const half: i32 = 1 << 21;
 
-// @ts-ignore: decorator
-@inline
 function joined(hi: v128, lo: v128): v128 {
   return i32x4.shr_s(i32x4.add(i32x4.add(i32x4.shl(hi, 15), lo), i32x4.splat(half)), 22);
 }
@@ -136,7 +134,14 @@ export function horizontal(
  * Makes one row of `bytes` bytes from `pairs` pairs of source rows that lie `stride` bytes apart. Writes up to 15
  * bytes more than asked for, so rows are made in ascending order.
  */
-export function vertical(source: usize, stride: usize, target: usize, bytes: i32, weights: usize, pairs: i32): void {
+export function vertical(
+  source: usize,
+  stride: usize,
+  target: usize,
+  bytes: i32,
+  weights: usize,
+  pairs: i32,
+): void {
   const end = weights + ((<usize>pairs) << 3);
   const step = stride << 1;
   for (let x = 0; x < bytes; x += 16) {
