@@ -88,7 +88,8 @@ export async function decode(
   if (channels !== 3) {
     throw ServiceError.from(new Error(`decoding gave ${channels} channels for a ${formatNames[format]}`));
   }
-  return { width, height, data: decoded.data as Uint8Array<ArrayBuffer> };
+  const { buffer, byteOffset, byteLength } = decoded.data as Uint8Array<ArrayBuffer>;
+  return { width, height, data: new Uint8Array(buffer, byteOffset, byteLength) };
 }
 
 /** The failure for an image of more pixels than are accepted. */
