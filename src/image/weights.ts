@@ -1,0 +1,98 @@
+import type { Resample } from '../recipes/plan.ts';
+
+/** Which input samples make each output sample of one axis, and how much each counts. */
+export interface Weights {
+  /** Number of input samples that the widest output sample takes. */
+  readonly taps: number;
+  /** First input sample of every output sample; never descends. */
+  readonly first: Int32Array;
+  /** How many input samples every output sample takes, 1 to `taps`. */
+  readonly count: Int32Array;
+  /** `taps` weights an output sample, 22 fractional bits; 0 beyond its count. */
+  readonly values: Int32Array;
+}
+
+const fractionalBits = 22;
+
+const filters = {
+  bilinear: {
+    support: 1,
+    weigh(distance: number): number {
+      const x = Math.abs(distance);
+      return x < 1 ? 1 - x : 0;
+    },
+  },
+  bicubic: {
+    support: 2,
+    weigh(distance: number): number {
+      const x = Math.abs(distance);
+      if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+      return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
+    },
+  },
+} as const satisfies Record<Resample, unknown>;
+
+/**
+ * Pillow's weights for an axis of `input` samples resized to `output`: precompute_coeffs and normalize_coeffs_8bpc
+ * of libImaging/Resample.c, in double and in its order of summation, so that every weight is the same integer.
+ */
+export function resampleWeights(input: number, output: number, resample: Resample): Weights {
+  const filter = filters[resample];
+  const scale = input / output;
+  const stretch = Math.max(scale, 1);
+  const reach = filter.support * stretch;
+  const inverse = 1 / stretch;
+  const bound = Math.min(Math.ceil(reach) * 2 + 1, input);
+  const first = new Int32Array(output);
+  const count = new Int32Array(output);
+  const values = new Int32Array(output * bound);
+  const row = new Float64Array(bound);
+  let taps = 1;
+  for (let i = 0; i < output; i++) {
+    const centre = (i + 0.5) * scale;
+    const from = Math.max(Math.trunc(centre - reach + 0.5), 0);
+    const n = Math.min(Math.trunc(centre + reach + 0.5), input) - from;
+    let total = 0;
+    for (let tap = 0; tap < n; tap++) {
+      const weight = filter.weigh((tap + from - centre + 0.5) * inverse);
+      row[tap] = weight;
+      total += weight;
+    }
+    for (let tap = 0; tap < n; tap++) {
+      const weight = (total === 0 ? row[tap]! : row[tap]! / total) * 2 ** fractionalBits;
+      values[i * bound + tap] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
+    }
+    first[i] = from;
+    count[i] = n;
+    taps = Math.max(taps, n);
+  }
+  return { taps, first, count, values: taps === bound ? values : repacked(values, bound, taps) };
+}
+
+function repacked(values: Int32Array, from: number, to: number): Int32Array {
+  const packed = new Int32Array((values.length / from) * to);
+  for (let i = 0; i * to < packed.length; i++) packed.set(values.subarray(i * from, i * from + to), i * to);
+  return packed;
+}
+
+/** Bytes that {@link splitWeights} writes. */
+export function splitWeightBytes(weights: Weights): number {
+  return weights.first.length * ((weights.taps + 1) >> 1) * 8;
+}
+
+/** Writes the weights at the start of `target` as the kernel reads them: int16 hi0, hi1, lo0, lo1 a pair of taps. */
+export function splitWeights(weights: Weights, target: Int16Array): void {
+  const { taps, values } = weights;
+  let at = 0;
+  for (let start = 0; start < values.length; start += taps) {
+    for (let tap = 0; tap < taps; tap += 2) {
+      const a = values[start + tap]!;
+      const b = tap + 1 < taps ? values[start + tap + 1]! : 0;
+      target[at] = a >> 15;
+      target[at + 1] = b >> 15;
+      target[at + 2] = a & 0x7fff;
+      target[at + 3] = b & 0x7fff;
+      at += 4;
+    }
+  }
+}

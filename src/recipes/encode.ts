@@ -1,0 +1,19 @@
+import type { Model } from '../model/model.ts';
+import type { Plan, Size } from './plan.ts';
+
+/**
+ * Encode: the whole image squashed to the model's square, one view, its tokens as they are. The image's own size
+ * changes nothing; it is an argument because every recipe has it.
+ */
+export function planEncode(_image: Size, model: Model): Plan {
+  const square = { width: model.imageSize, height: model.imageSize };
+  const origin = { left: 0, top: 0 };
+  return {
+    recipe: 'encode',
+    viewSize: model.imageSize,
+    canvases: [{ content: square, resample: model.resample, size: square, paste: origin, views: [origin] }],
+    assembly: { kind: 'single' },
+    shape: [model.grid.width * model.grid.height, model.channels],
+    grid: model.grid,
+  };
+}
