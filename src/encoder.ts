@@ -38,14 +38,18 @@ export interface EncoderConfig {
   readonly requestTimeoutMs: number;
 }
 
+interface EncoderParts extends PipelineParts {
+  readonly served: readonly ServedModel[];
+}
+
 /** The use case under both transports, with its engines and pools. */
 export class Encoder implements VisualEncoder {
-  readonly #parts: PipelineParts & { readonly served: readonly ServedModel[] };
+  readonly #parts: EncoderParts;
   readonly #requestTimeoutMs: number;
   readonly #down: { error?: ServiceError };
   #draining = false;
 
-  private constructor(parts: Encoder['#parts'], requestTimeoutMs: number, down: { error?: ServiceError }) {
+  private constructor(parts: EncoderParts, requestTimeoutMs: number, down: { error?: ServiceError }) {
     this.#parts = parts;
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#down = down;
@@ -55,7 +59,12 @@ export class Encoder implements VisualEncoder {
    * Loads the models, starts and warms their engines. Rejects with `invalid_argument` for a folder that is not a
    * model folder, `failed_precondition` for a device that cannot be used. `onDown` is told of an engine that ends.
    */
-  static async open(config: EncoderConfig, metrics: Metrics, logger: Logger, onDown: () => void): Promise<Encoder> {
+  static async open(
+    config: EncoderConfig,
+    metrics: Metrics,
+    logger: Logger,
+    onDown: () => void,
+  ): Promise<Encoder> {
     const models = await loadModels(config);
     const down: { error?: ServiceError } = {};
     const tokenPool = new TokenPool(1);
@@ -77,7 +86,10 @@ export class Encoder implements VisualEncoder {
         });
         served.push(one);
         const measured = one.times.entries().map(([views, batchMs]) => `${views}: ${batchMs.toFixed(1)} ms`);
-        logger.info({ model: name, batch: one.batcher.largest, times: measured.join(', ') }, 'the model is warm');
+        logger.info(
+          { model: name, batch: one.batcher.largest, times: measured.join(', ') },
+          'the model is warm',
+        );
       }
     } catch (error) {
       await Promise.all([viewPool.close(), tokenPool.close(), ...served.map((one) => one.close())]);
@@ -91,7 +103,7 @@ export class Encoder implements VisualEncoder {
       admittedViews: admission.admittedViews,
       queuedViews: served.reduce((views, { batcher }) => views + batcher.queued, 0),
     }));
-    const parts: Encoder['#parts'] = {
+    const parts: EncoderParts = {
       served,
       admission,
       rasters: new Semaphore(config.decodeConcurrency),
@@ -137,7 +149,10 @@ async function loadModels({ models, cacheDir }: EncoderConfig): Promise<Model[]>
   for (const { name, folder } of models) {
     const model = await loadModelFolder(folder, name);
     if (loaded.some((other) => other.name === model.name)) {
-      throw new ServiceError('invalid_argument', `Two models are named "${model.name}": use --model NAME=FOLDER.`);
+      throw new ServiceError(
+        'invalid_argument',
+        `Two models are named "${model.name}": use --model NAME=FOLDER.`,
+      );
     }
     loaded.push(model);
   }

@@ -27,7 +27,11 @@ export interface Service {
  * Builds the parts and starts them: the transports first, so that probes are answered while the models load, then
  * the engines. `onDown` is called when an engine ends by itself: the process is then of no use.
  */
-export async function startService(config: ServiceConfig, logger: Logger, onDown: () => void): Promise<Service> {
+export async function startService(
+  config: ServiceConfig,
+  logger: Logger,
+  onDown: () => void,
+): Promise<Service> {
   const metrics = new Metrics();
   let open: Encoder | undefined;
   const encoder: VisualEncoder = {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { ServiceError } from '../errors.ts';
 import type { EncodedBatch, Engine, GraphDtype } from './engine.ts';
@@ -44,17 +45,12 @@ export class WorkerEngine implements Engine {
    */
   static async start(start: WorkerStart, onDown: (error: ServiceError) => void): Promise<WorkerEngine> {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: start, name: 'engine' });
-    const first = await new Promise<WorkerReply>((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-      worker.once('exit', (exitCode) => reject(new Error(`the thread exited with ${exitCode}`)));
-    }).catch((thrown: unknown): WorkerReply => ({ kind: 'start-failed', reason: String(thrown) }));
+    const first = await firstReply(worker);
     if (first.kind !== 'started') {
       await worker.terminate();
       const reason = first.kind === 'start-failed' ? first.reason : first.kind;
       throw new ServiceError('failed_precondition', startFailure(start, reason));
     }
-    worker.removeAllListeners();
     return new WorkerEngine(worker, onDown);
   }
 
@@ -90,6 +86,28 @@ export class WorkerEngine implements Engine {
       const cause = new Error(message.reason);
       pending?.reject(new ServiceError('internal', 'The model failed on this batch.', { cause }));
     }
+  }
+}
+
+/** The thread's word on its start; its end before that is a failed start. */
+async function firstReply(worker: Worker): Promise<WorkerReply> {
+  const settled = new AbortController();
+  const { signal } = settled;
+  const reply = once(worker, 'message', { signal }).then(([message]) => message as WorkerReply);
+  const end = once(worker, 'exit', { signal }).then(
+    ([exitCode]): WorkerReply => ({
+      kind: 'start-failed',
+      reason: `the engine's thread exited with ${String(exitCode)}`,
+    }),
+  );
+  try {
+    // once() rejects with what 'error' carries.
+    return await Promise.race([reply, end]);
+  } catch (thrown) {
+    return { kind: 'start-failed', reason: thrown instanceof Error ? thrown.message : String(thrown) };
+  } finally {
+    void Promise.allSettled([reply, end]);
+    settled.abort();
   }
 }
 

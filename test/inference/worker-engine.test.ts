@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { WorkerStart } from '../../src/inference/worker-protocol.ts';
+import { WorkerEngine } from '../../src/inference/worker-engine.ts';
+import type { ServiceError } from '../../src/errors.ts';
+import { graphFile } from '../../src/model/graph-io.ts';
+import { importModel } from '../../src/model/import.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'engine-'));
+const folder = join(scratch, 'model');
+const imageSize = 512;
+const start = ({ graphPath = join(folder, graphFile), cuda = false } = {}): WorkerStart => ({
+  graphPath,
+  device: cuda ? { kind: 'cuda', deviceId: 0 } : { kind: 'cpu' },
+  threads: 1,
+  imageSize,
+});
+
+function view(seed: number): Uint8Array<ArrayBuffer> {
+  let state = seed;
+  return Uint8Array.from({ length: imageSize * imageSize * 3 }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state >>> 24;
+  });
+}
+
+const floats = (bytes: Uint8Array<ArrayBuffer> | undefined) =>
+  new Float32Array(bytes!.buffer, bytes!.byteOffset, bytes!.byteLength / 4);
+
+before(async () => {
+  await importModel({
+    source: 'test/fixtures/siglip-tiny',
+    out: folder,
+    features: 'last_hidden_state',
+    precision: 'fp32',
+  });
+});
+after(() => rmSync(scratch, { recursive: true }));
+
+test('a view in a batch gets the tokens it gets alone, within tolerance', async () => {
+  const engine = await WorkerEngine.start(start(), () => {});
+  const alone = floats((await engine.encode([view(2)], ['float32'])).tokens.float32);
+  const batch = await engine.encode([view(1), view(2), view(3)], ['float32']);
+  const second = floats(batch.tokens.float32).subarray(alone.length, 2 * alone.length);
+  const largest = alone.reduce((most, value, index) => Math.max(most, Math.abs(value - second[index]!)), 0);
+  assert.ok(largest < 2e-5, `they differ by ${largest}`);
+  assert.deepEqual(batch.finite, [true, true, true]);
+  await engine.close();
+});
+
+test('gives only the dtypes asked for, in buffers that can go on to another thread', async () => {
+  const engine = await WorkerEngine.start(start(), () => {});
+  const { tokens } = await engine.encode([view(1)], ['float16']);
+  assert.deepEqual(Object.keys(tokens), ['float16']);
+  assert.equal(tokens.float16!.byteLength, 1024 * 32 * 2);
+  structuredClone(tokens.float16!.buffer, { transfer: [tokens.float16!.buffer] });
+  assert.equal(tokens.float16!.byteLength, 0);
+  await engine.close();
+});
+
+test('runs in the order of the calls', async () => {
+  const engine = await WorkerEngine.start(start(), () => {});
+  const ended: number[] = [];
+  await Promise.all(
+    [0, 1, 2].map(async (index) => {
+      await engine.encode([view(index)], ['float16']);
+      ended.push(index);
+    }),
+  );
+  assert.deepEqual(ended, [0, 1, 2]);
+  await engine.close();
+});
+
+test('a batch of the wrong size fails alone, and the next one runs', async () => {
+  const engine = await WorkerEngine.start(start(), () => {});
+  await assert.rejects(engine.encode([new Uint8Array(12)], ['float16']), { code: 'internal' });
+  assert.equal((await engine.encode([view(1)], ['float16'])).finite[0], true);
+  await engine.close();
+});
+
+test('a graph that is not there ends the start with a sentence that names it', async () => {
+  const graphPath = join(scratch, 'absent.onnx');
+  await assert.rejects(
+    WorkerEngine.start(start({ graphPath }), () => {}),
+    (error: ServiceError) => error.code === 'failed_precondition' && error.message.includes(graphPath),
+  );
+});
+
+test('a CUDA device that cannot be used ends the start with a sentence that says what is missing', async () => {
+  await assert.rejects(
+    WorkerEngine.start(start({ cuda: true }), () => {}),
+    (error: ServiceError) =>
+      error.code === 'failed_precondition' && /cuda:0 .*--device cpu/s.test(error.message),
+  );
+});
+
+test('closing ends the thread; what was pending is told, and so is whoever asks later', async () => {
+  let down = 0;
+  const engine = await WorkerEngine.start(start(), () => down++);
+  const pending = assert.rejects(engine.encode([view(1)], ['float16']), { code: 'unavailable' });
+  await engine.close();
+  await pending;
+  await assert.rejects(engine.encode([view(1)], ['float16']), { code: 'unavailable' });
+  assert.equal(down, 0, 'it did not end by itself');
+});
