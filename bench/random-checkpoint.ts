@@ -38,18 +38,21 @@ export function towerTensors(geometry: SiglipGeometry): NamedShape[] {
   ];
   const norm = (name: string): NamedShape[] =>
     ['weight', 'bias'].map((part) => ({ name: `${name}.${part}`, shape: [c] }));
-  const mlp = (name: string): NamedShape[] => [...linear(`${name}.fc1`, m, c), ...linear(`${name}.fc2`, c, m)];
-  const layers = Array.from({ length: geometry.layers }, (_, layer) => `encoder.layers.${layer}`);
+  const mlp = (name: string): NamedShape[] => [
+    ...linear(`${name}.fc1`, m, c),
+    ...linear(`${name}.fc2`, c, m),
+  ];
+  const layer = (name: string): NamedShape[][] => [
+    norm(`${name}.layer_norm1`),
+    norm(`${name}.layer_norm2`),
+    ...['q_proj', 'k_proj', 'v_proj', 'out_proj'].map((part) => linear(`${name}.self_attn.${part}`, c, c)),
+    mlp(`${name}.mlp`),
+  ];
   return [
     { name: 'embeddings.patch_embedding.weight', shape: [c, 3, p, p] },
     { name: 'embeddings.patch_embedding.bias', shape: [c] },
     { name: 'embeddings.position_embedding.weight', shape: [gridSide(geometry) ** 2, c] },
-    ...layers.flatMap((layer) => [
-      ...norm(`${layer}.layer_norm1`),
-      ...norm(`${layer}.layer_norm2`),
-      ...['q_proj', 'k_proj', 'v_proj', 'out_proj'].flatMap((part) => linear(`${layer}.self_attn.${part}`, c, c)),
-      ...mlp(`${layer}.mlp`),
-    ]),
+    ...Array.from({ length: geometry.layers }, (_, index) => layer(`encoder.layers.${index}`)).flat(2),
     ...norm('post_layernorm'),
     { name: 'head.probe', shape: [1, 1, c] },
     { name: 'head.attention.in_proj_weight', shape: [3 * c, c] },
@@ -87,7 +90,10 @@ export async function writeRandomCheckpoint(folder: string, options: CheckpointO
     await file.close();
   }
   await writeFile(join(folder, 'config.json'), JSON.stringify(config(geometry, names), undefined, 2));
-  await writeFile(join(folder, 'preprocessor_config.json'), JSON.stringify(preprocessor(geometry), undefined, 2));
+  await writeFile(
+    join(folder, 'preprocessor_config.json'),
+    JSON.stringify(preprocessor(geometry), undefined, 2),
+  );
 }
 
 function stored(values: Float32Array<ArrayBuffer>, dtype: StoredDtype): Uint8Array {
