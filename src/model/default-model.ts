@@ -56,9 +56,9 @@ export async function ensureDefaultModel(cacheDir: string): Promise<Model> {
   try {
     await publishFolder(folder, (temporary) => writeModelFolder(temporary, contents), { force });
   } catch (error) {
-    // A ServiceError means that another process was first; if not, loading says what is wrong.
-    if (!(error instanceof ServiceError)) {
-      const message = `The default model cannot be made in ${cacheDir}: ${(error as Error).message}.`;
+    // When another process was first, its folder is as good.
+    if (!(await exists(folder))) {
+      const message = `The default model cannot be made in ${cacheDir}: ${(error as Error).message}`;
       throw new ServiceError('unavailable', message, { cause: error });
     }
   }

@@ -46,7 +46,8 @@ async function removeEmpty(folder: string, first: string): Promise<void> {
 async function requireFree(target: string, force: boolean): Promise<void> {
   const entries = await readdir(target).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return [];
-    if (error.code === 'ENOTDIR') throw new ServiceError('invalid_argument', `${target} is a file.`);
+    if (error.code === 'ENOTDIR')
+      throw new ServiceError('invalid_argument', `${target} is a file, or lies below one.`);
     throw error;
   });
   if (entries.length === 0) return;

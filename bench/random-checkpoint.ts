@@ -1,0 +1,131 @@
+import { mkdir, open, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { randomValues } from '../src/model/random-weights.ts';
+import { gridSide, type SiglipGeometry } from '../src/model/siglip.ts';
+import { convertWeights, storedBytes, type StoredDtype } from '../src/model/weights.ts';
+
+/** SigLIP 2 So400m/16-512, of which SigLIP-HD is a fine-tune. */
+export const so400m: SiglipGeometry = {
+  imageSize: 512,
+  patchSize: 16,
+  channels: 1152,
+  layers: 27,
+  heads: 16,
+  mlpChannels: 4304,
+  epsilon: 1e-6,
+  activation: 'gelu_tanh',
+};
+
+export interface CheckpointOptions {
+  readonly geometry: SiglipGeometry;
+  readonly dtype: StoredDtype;
+  /** `two-tower`: names with `vision_model.` and a nested config, as google's; `vision-only`: as transformers 5 saves. */
+  readonly names: 'two-tower' | 'vision-only';
+  readonly seed: number;
+}
+
+export interface NamedShape {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** All tensors of a SigLIP vision tower, its pooling head included, by Hugging Face's names without `vision_model.`. */
+export function towerTensors(geometry: SiglipGeometry): NamedShape[] {
+  const { channels: c, mlpChannels: m, patchSize: p } = geometry;
+  const linear = (name: string, outputs: number, inputs: number): NamedShape[] => [
+    { name: `${name}.weight`, shape: [outputs, inputs] },
+    { name: `${name}.bias`, shape: [outputs] },
+  ];
+  const norm = (name: string): NamedShape[] =>
+    ['weight', 'bias'].map((part) => ({ name: `${name}.${part}`, shape: [c] }));
+  const mlp = (name: string): NamedShape[] => [
+    ...linear(`${name}.fc1`, m, c),
+    ...linear(`${name}.fc2`, c, m),
+  ];
+  const layer = (name: string): NamedShape[][] => [
+    norm(`${name}.layer_norm1`),
+    norm(`${name}.layer_norm2`),
+    ...['q_proj', 'k_proj', 'v_proj', 'out_proj'].map((part) => linear(`${name}.self_attn.${part}`, c, c)),
+    mlp(`${name}.mlp`),
+  ];
+  return [
+    { name: 'embeddings.patch_embedding.weight', shape: [c, 3, p, p] },
+    { name: 'embeddings.patch_embedding.bias', shape: [c] },
+    { name: 'embeddings.position_embedding.weight', shape: [gridSide(geometry) ** 2, c] },
+    ...Array.from({ length: geometry.layers }, (_, index) => layer(`encoder.layers.${index}`)).flat(2),
+    ...norm('post_layernorm'),
+    { name: 'head.probe', shape: [1, 1, c] },
+    { name: 'head.attention.in_proj_weight', shape: [3 * c, c] },
+    { name: 'head.attention.in_proj_bias', shape: [3 * c] },
+    ...linear('head.attention.out_proj', c, c),
+    ...norm('head.layernorm'),
+    ...mlp('head.mlp'),
+  ];
+}
+
+/** Writes a Hugging Face checkpoint folder with seeded random weights, a few MB in memory at a time. */
+export async function writeRandomCheckpoint(folder: string, options: CheckpointOptions): Promise<void> {
+  const { geometry, dtype, names, seed } = options;
+  const tensors = towerTensors(geometry);
+  const prefix = names === 'two-tower' ? 'vision_model.' : '';
+  let offset = 0;
+  const entries = tensors.map(({ name, shape }) => {
+    const start = offset;
+    offset += shape.reduce((product, size) => product * size, storedBytes[dtype]);
+    return [prefix + name, { dtype, shape, data_offsets: [start, offset] }] as const;
+  });
+  const json = JSON.stringify({ __metadata__: { format: 'pt' }, ...Object.fromEntries(entries) });
+  const header = Buffer.from(json.padEnd(Math.ceil(json.length / 8) * 8));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.byteLength));
+
+  await mkdir(folder, { recursive: true });
+  const file = await open(join(folder, 'model.safetensors'), 'w');
+  try {
+    await file.writeFile(Buffer.concat([length, header]));
+    for (const { name, shape } of tensors) {
+      for (const values of randomValues(seed, name, shape, 1)) await file.writeFile(stored(values, dtype));
+    }
+  } finally {
+    await file.close();
+  }
+  await writeFile(join(folder, 'config.json'), JSON.stringify(config(geometry, names), undefined, 2));
+  await writeFile(
+    join(folder, 'preprocessor_config.json'),
+    JSON.stringify(preprocessor(geometry), undefined, 2),
+  );
+}
+
+function stored(values: Float32Array<ArrayBuffer>, dtype: StoredDtype): Uint8Array {
+  if (dtype === 'F32') return new Uint8Array(values.buffer);
+  if (dtype === 'BF16') {
+    // The upper half of a float32, rounded to the nearest.
+    const bits = new Uint32Array(values.buffer);
+    return new Uint8Array(Uint16Array.from(bits, (value) => (value + 0x8000) >>> 16).buffer);
+  }
+  const converted = convertWeights(new Uint8Array(values.buffer), 'F32', 'float16');
+  return 'bytes' in converted ? converted.bytes : new Uint8Array();
+}
+
+function config(geometry: SiglipGeometry, names: CheckpointOptions['names']): object {
+  const vision = {
+    model_type: 'siglip_vision_model',
+    hidden_size: geometry.channels,
+    image_size: geometry.imageSize,
+    intermediate_size: geometry.mlpChannels,
+    num_attention_heads: geometry.heads,
+    num_hidden_layers: geometry.layers,
+    patch_size: geometry.patchSize,
+  };
+  return names === 'two-tower' ? { model_type: 'siglip', vision_config: vision } : vision;
+}
+
+function preprocessor({ imageSize }: SiglipGeometry): object {
+  return {
+    image_mean: [0.5, 0.5, 0.5],
+    image_std: [0.5, 0.5, 0.5],
+    resample: 2,
+    rescale_factor: 1 / 255,
+    size: { height: imageSize, width: imageSize },
+  };
+}
