@@ -1,0 +1,119 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import multipart from '@fastify/multipart';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { ServiceError } from '../errors.ts';
+import type { Exchange } from './exchange.ts';
+import { problem } from './problem.ts';
+import { allowedMethods, type Endpoint, routes } from './routes.ts';
+
+/** Answers one endpoint through the exchange; what it throws becomes a problem. */
+export type EndpointHandler = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  exchange: Exchange,
+) => void | Promise<void>;
+
+export interface AppSettings {
+  readonly handlers: Readonly<Record<Endpoint, EndpointHandler>>;
+  /** Called first for each request; gives the exchange that answers it. */
+  readonly open: (request: IncomingMessage, response: ServerResponse) => Exchange;
+  /** For bytes that are no request, and requests that do not arrive in time. */
+  readonly onClientError: (error: NodeJS.ErrnoException, socket: Socket) => void;
+  readonly timeouts: { readonly headersMs: number; readonly requestMs: number; readonly keepAliveMs: number };
+  readonly maxHeaderBytes: number;
+}
+
+/**
+ * The fastify application, ready but not listening: it routes, and every answer is written by an exchange.
+ * `server` is its node server, for listen and close.
+ */
+export async function createApp(settings: AppSettings): Promise<FastifyInstance> {
+  const exchanges = new WeakMap<IncomingMessage, Exchange>();
+  const fail = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    reply.hijack();
+    exchanges.get(request.raw)?.fail(thrown);
+  };
+  const app = fastify({
+    logger: false,
+    serverFactory: (handler) =>
+      listener(settings, (request, response) => {
+        exchanges.set(request, settings.open(request, response));
+        forgetBadContentType(request);
+        handler(request, response);
+      }),
+    clientErrorHandler: settings.onClientError,
+    frameworkErrors: fail,
+  });
+  app.setErrorHandler(fail);
+  app.setNotFoundHandler((request, reply) => {
+    reply.hijack();
+    const exchange = exchanges.get(request.raw);
+    if (exchange !== undefined) answerNoRoute(request, exchange);
+  });
+  app.removeAllContentTypeParsers();
+  await app.register(multipart);
+  // Left unread: the handler reads it after everything else has been checked.
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  for (const { method, path, endpoint } of routes) {
+    app.route({
+      method,
+      url: path,
+      handler: async (request, reply) => {
+        reply.hijack();
+        const exchange = exchanges.get(request.raw);
+        if (exchange === undefined) return;
+        exchange.endpoint = endpoint;
+        try {
+          await settings.handlers[endpoint](request, reply, exchange);
+        } catch (thrown) {
+          exchange.fail(thrown);
+        }
+      },
+    });
+  }
+  await app.ready();
+  return app;
+}
+
+function listener(
+  settings: AppSettings,
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
+  const { timeouts } = settings;
+  const server = createServer({
+    headersTimeout: timeouts.headersMs,
+    requestTimeout: timeouts.requestMs,
+    keepAliveTimeout: timeouts.keepAliveMs,
+    connectionsCheckingInterval: Math.max(50, Math.min(5000, timeouts.headersMs / 4, timeouts.requestMs / 4)),
+    maxHeaderSize: settings.maxHeaderBytes,
+  });
+  server.on('request', handle);
+  // The body is asked for when it is wanted, so that a refusal costs the client no upload.
+  server.on('checkContinue', handle);
+  return server;
+}
+
+/** Fastify refuses what is not a media type; here the bytes decide, so such a header says nothing. */
+function forgetBadContentType(request: IncomingMessage): void {
+  const type = request.headers['content-type'];
+  if (type !== undefined && !/^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/.test(type)) {
+    delete request.headers['content-type'];
+  }
+}
+
+function answerNoRoute(request: FastifyRequest, exchange: Exchange): void {
+  const path = request.url.split('?', 1)[0] ?? '';
+  const allow = allowedMethods(path);
+  if (allow === undefined) {
+    exchange.fail(
+      new ServiceError('not_found', `There is no ${path.slice(0, 128)}; /docs says what there is.`),
+    );
+    return;
+  }
+  const refusal = {
+    code: 'method_not_allowed',
+    message: `${path} takes ${allow}, not ${request.method}.`,
+  } as const;
+  exchange.sendProblem(problem(refusal, exchange.requestId), { allow });
+}

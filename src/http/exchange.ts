@@ -1,0 +1,159 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ServiceError } from '../errors.ts';
+import type { Outcome } from '../metrics.ts';
+import { type Problem, problem, serviceError } from './problem.ts';
+import { requestId } from './request-id.ts';
+import type { Endpoint } from './routes.ts';
+
+/** What an exchange needs to know of the server it is on. */
+export interface ExchangeSettings {
+  /** True once the server stops: answers then close their connections. */
+  readonly closing: () => boolean;
+  /** How long a client may leave an answer unread before its connection is dropped. */
+  readonly writeIdleMs: number;
+  /** How long the rest of a refused body is read and thrown away, so that the client comes to read the answer. */
+  readonly lingerMs: number;
+}
+
+/** One request and its answer. Everything that this server answers is written here. */
+export class Exchange {
+  readonly requestId: string;
+  readonly startedMs = performance.now();
+  endpoint: Endpoint | 'unmatched' = 'unmatched';
+  /** How it ended; settled when the response has closed. */
+  outcome: Outcome = 'ok';
+  /** The error behind a problem, for the log. */
+  failure: ServiceError | undefined;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #settings: ExchangeSettings;
+  readonly #abort = new AbortController();
+
+  constructor(request: IncomingMessage, response: ServerResponse, settings: ExchangeSettings) {
+    this.requestId = requestId(request.headers['x-request-id']);
+    this.#request = request;
+    this.#response = response;
+    this.#settings = settings;
+    response.once('close', () => {
+      if (response.writableFinished) return;
+      if (this.outcome === 'ok') this.outcome = 'cancelled';
+      this.cancel(new ServiceError('cancelled', 'The client went away.'));
+    });
+  }
+
+  /** Fires when the client leaves before its answer is complete, or by {@link cancel}. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Whether an answer has begun. */
+  get answered(): boolean {
+    return this.#response.headersSent;
+  }
+
+  /** Ends the work for this request; an answer that has begun is still finished. */
+  cancel(reason: ServiceError): void {
+    this.#abort.abort(reason);
+  }
+
+  /** Sends buffers that are there already, in one vectored write and without a copy. */
+  send(status: number, headers: OutgoingHttpHeaders, buffers: readonly Uint8Array[]): void {
+    if (!this.#begin(status, headers)) return;
+    const response = this.#response;
+    response.cork();
+    for (const buffer of buffers) response.write(buffer);
+    if (this.#bodyPending()) {
+      response.uncork();
+      this.#linger();
+    } else {
+      response.end();
+    }
+  }
+
+  /** Sends slices as they are made, no faster than the client reads, and lets other work in between them. */
+  async stream(status: number, headers: OutgoingHttpHeaders, slices: Iterable<Uint8Array>): Promise<void> {
+    if (!this.#begin(status, headers)) return;
+    const response = this.#response;
+    for (const slice of slices) {
+      if (response.destroyed) return;
+      if (response.write(slice)) await nextTurn();
+      else await writable(response);
+    }
+    response.end();
+  }
+
+  /** Sends a JSON value. */
+  sendJson(value: unknown): void {
+    this.sendText('application/json', JSON.stringify(value));
+  }
+
+  /** Sends text in UTF-8 with status 200. */
+  sendText(contentType: string, text: string, headers: OutgoingHttpHeaders = {}): void {
+    const body = Buffer.from(text);
+    this.send(200, { 'content-type': contentType, 'content-length': body.byteLength, ...headers }, [body]);
+  }
+
+  /** Answers with the problem that a thrown value is; does nothing when an answer has begun. */
+  fail(thrown: unknown): void {
+    const failure = serviceError(thrown);
+    this.failure = failure;
+    this.sendProblem(problem(failure, this.requestId));
+  }
+
+  /** Answers with a problem. */
+  sendProblem(answer: Problem, headers: OutgoingHttpHeaders = {}): void {
+    if (this.answered) return;
+    this.outcome = answer.code;
+    this.send(answer.status, { ...answer.headers, ...headers }, [answer.body]);
+  }
+
+  #begin(status: number, headers: OutgoingHttpHeaders): boolean {
+    const response = this.#response;
+    if (response.destroyed || response.headersSent) return false;
+    const last = this.#settings.closing() || this.#bodyPending();
+    response.writeHead(status, {
+      ...headers,
+      'x-request-id': this.requestId,
+      'x-content-type-options': 'nosniff',
+      ...(last ? { connection: 'close' } : {}),
+    });
+    response.setTimeout(this.#settings.writeIdleMs);
+    return true;
+  }
+
+  #bodyPending(): boolean {
+    const { complete, headers } = this.#request;
+    if (complete) return false;
+    return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  }
+
+  /**
+   * Ends the response only when the client has stopped sending. Node destroys the connection when a response with
+   * `connection: close` ends; done while the client still sends, that resets the connection, and the client may
+   * never see the answer.
+   */
+  #linger(): void {
+    const request = this.#request;
+    const end = (): void => {
+      clearTimeout(timer);
+      this.#response.end();
+    };
+    const timer = setTimeout(end, this.#settings.lingerMs);
+    request.unpipe();
+    request.once('end', end).once('close', end).once('error', end).resume();
+  }
+}
+
+/** Waits until the response takes more, or is closed. */
+async function writable(response: ServerResponse): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.once('drain', done).once('close', done);
+    if (response.destroyed) done();
+  });
+  await nextTurn();
+}

@@ -1,0 +1,29 @@
+/** What the service does over HTTP; also the `endpoint` label of its metrics. */
+export type Endpoint = 'encode' | 'models' | 'healthz' | 'readyz' | 'metrics' | 'openapi' | 'docs';
+
+export interface Route {
+  readonly endpoint: Endpoint;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** The path that this one is another name of. */
+  readonly aliasOf?: string;
+}
+
+/** Every route there is. Registration, 405 with Allow and /openapi.json are all made from this table. */
+export const routes: readonly Route[] = [
+  { endpoint: 'encode', method: 'POST', path: '/v1/encode' },
+  { endpoint: 'encode', method: 'POST', path: '/encode', aliasOf: '/v1/encode' },
+  { endpoint: 'models', method: 'GET', path: '/v1/models' },
+  { endpoint: 'healthz', method: 'GET', path: '/healthz' },
+  { endpoint: 'readyz', method: 'GET', path: '/readyz' },
+  { endpoint: 'metrics', method: 'GET', path: '/metrics' },
+  { endpoint: 'openapi', method: 'GET', path: '/openapi.json' },
+  { endpoint: 'docs', method: 'GET', path: '/docs' },
+];
+
+/** The methods of a path as an Allow header has them, or undefined when no route has the path. */
+export function allowedMethods(path: string): string | undefined {
+  const methods = routes.filter((route) => route.path === path).map((route) => route.method);
+  if (methods.length === 0) return undefined;
+  return methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
+}

@@ -1,0 +1,168 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { ServiceError } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
+import type { VisualEncoder } from '../request.ts';
+import { createApp } from './app.ts';
+import { clientErrorAnswer, clientErrorCode } from './client-error.ts';
+import { type AdmitBody, answerEncode } from './encode-route.ts';
+import { Exchange } from './exchange.ts';
+import { problemKinds } from './problem.ts';
+import type { ReadPixels } from './request-images.ts';
+import { requestId } from './request-id.ts';
+import { systemHandlers } from './system-routes.ts';
+
+export interface HttpLimits {
+  /** Most bytes of a request's body, in whatever envelope. */
+  readonly maxBodyBytes: number;
+  /** Most images of a request. */
+  readonly maxImages: number;
+  /** Most bytes of the request line and headers. */
+  readonly maxHeaderBytes: number;
+  /** How long headers, and a whole request, may take to arrive. */
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** How long an idle connection is kept. */
+  readonly keepAliveMs: number;
+  /** How long an answer may lie unread. */
+  readonly writeIdleMs: number;
+  /** How long the rest of a refused body is read, so that the client comes to read the answer. */
+  readonly lingerMs: number;
+}
+
+export const defaultHttpLimits: HttpLimits = {
+  maxBodyBytes: 20 * 2 ** 20,
+  maxImages: 16,
+  maxHeaderBytes: 16 * 1024,
+  headersMs: 10_000,
+  requestMs: 60_000,
+  keepAliveMs: 72_000,
+  writeIdleMs: 30_000,
+  lingerMs: 5_000,
+};
+
+export interface HttpServerOptions {
+  readonly encoder: VisualEncoder;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly readPixels: ReadPixels;
+  /** Without it every body has room. */
+  readonly admitBody?: AdmitBody;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  /** Stops accepting, and resolves when every request under way has its answer. */
+  drain(): Promise<void>;
+  /** Ends what is left, by `unavailable` where no answer has begun, and frees the port. */
+  close(): Promise<void>;
+}
+
+/** Listens; rejects with node's error when the address cannot be had. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { encoder, metrics, logger } = options;
+  const limits = { ...defaultHttpLimits, ...options.limits };
+  const admitBody = options.admitBody ?? (() => () => undefined);
+  const underWay = new Set<Exchange>();
+  const current = new WeakMap<object, Exchange>();
+  const idleWaiters: (() => void)[] = [];
+  let draining = false;
+  metrics.watchInflight('http', () => underWay.size);
+
+  const open = (request: IncomingMessage, response: ServerResponse): Exchange => {
+    const exchange = new Exchange(request, response, {
+      closing: () => draining,
+      writeIdleMs: limits.writeIdleMs,
+      lingerMs: limits.lingerMs,
+    });
+    underWay.add(exchange);
+    current.set(request.socket, exchange);
+    response.once('close', () => {
+      underWay.delete(exchange);
+      record(exchange, request, metrics, logger);
+      if (underWay.size === 0) for (const resolve of idleWaiters.splice(0)) resolve();
+    });
+    return exchange;
+  };
+
+  const app = await createApp({
+    open,
+    onClientError: (error, socket) => {
+      const code = clientErrorCode(error);
+      const exchange = current.get(socket);
+      const isUnderWay = exchange !== undefined && underWay.has(exchange);
+      if (error.code === 'ECONNRESET' || !socket.writable || (isUnderWay && exchange.answered)) {
+        socket.destroy();
+        return;
+      }
+      if (isUnderWay) exchange.outcome = code;
+      else metrics.observeRequest({ transport: 'http', endpoint: 'unmatched', code, durationMs: 0 });
+      const id = isUnderWay ? exchange.requestId : requestId(undefined);
+      socket.end(clientErrorAnswer(code, id), () => socket.destroySoon());
+    },
+    handlers: {
+      ...systemHandlers({ encoder, metrics, draining: () => draining }),
+      encode: (request, reply, exchange) => {
+        if (draining) throw new ServiceError('unavailable', 'The service is stopping.');
+        return answerEncode(request, reply, exchange, {
+          encoder,
+          metrics,
+          readPixels: options.readPixels,
+          admitBody,
+          limits,
+        });
+      },
+    },
+    timeouts: limits,
+    maxHeaderBytes: limits.maxHeaderBytes,
+  });
+  app.server.listen(options.port, options.host);
+  await once(app.server, 'listening');
+
+  const drain = async (): Promise<void> => {
+    draining = true;
+    app.server.close();
+    app.server.closeIdleConnections();
+    if (underWay.size > 0) await new Promise<void>((resolve) => idleWaiters.push(resolve));
+  };
+  return {
+    port: (app.server.address() as AddressInfo).port,
+    drain,
+    close: async () => {
+      const drained = drain();
+      for (const exchange of underWay) {
+        const reason = new ServiceError('unavailable', 'The service is stopping.');
+        exchange.cancel(reason);
+        exchange.fail(reason);
+      }
+      await nextTurn();
+      app.server.closeAllConnections();
+      await drained;
+      await app.close();
+    },
+  };
+}
+
+/** Counts an exchange that has ended, and logs it: failures of the service as errors, with what caused them. */
+function record(exchange: Exchange, request: IncomingMessage, metrics: Metrics, logger: Logger): void {
+  const { endpoint, outcome: code, requestId: id, failure } = exchange;
+  const durationMs = performance.now() - exchange.startedMs;
+  metrics.observeRequest({ transport: 'http', endpoint, code, durationMs });
+  const fields = {
+    request_id: id,
+    method: request.method,
+    path: request.url?.split('?', 1)[0],
+    code,
+    duration_ms: Math.round(durationMs),
+  };
+  if (code === 'ok') logger.debug(fields, 'answered');
+  else if (problemKinds[code].status < 500) logger.info({ ...fields, detail: failure?.message }, 'refused');
+  else logger.error({ ...fields, err: failure?.cause ?? failure }, 'failed');
+}

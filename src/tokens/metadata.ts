@@ -1,0 +1,66 @@
+import type { AnswerMetadata } from '../request.ts';
+import type { Size } from '../recipes/plan.ts';
+
+/** The most bytes of {@link metadataHeader}: servers and proxies commonly refuse headers of 4 to 8 KB in all. */
+export const metadataHeaderBytes = 2047;
+
+/** Answer metadata as compact JSON with snake_case keys: printable ASCII alone, whatever the model's name. */
+export function metadataJson(metadata: AnswerMetadata): string {
+  return asciiJson(metadataFields(metadata));
+}
+
+/**
+ * The same for a header, at most {@link metadataHeaderBytes} long: a name of over 256 bytes of JSON is cut and
+ * ends in an ellipsis, and sizes of images that do not fit are left out and counted in `images_omitted`.
+ */
+export function metadataHeader(metadata: AnswerMetadata): string {
+  const whole = metadataJson(metadata);
+  if (whole.length <= metadataHeaderBytes) return whole;
+  const model = { ...metadata.model, name: cutName(metadata.model.name, 256) };
+  const render = (images: readonly Size[]): string => {
+    const omitted = metadata.images.length - images.length;
+    const fields = metadataFields({ ...metadata, model, images });
+    return asciiJson(omitted === 0 ? fields : { ...fields, images_omitted: omitted });
+  };
+  let kept = metadata.images;
+  let json = render(kept);
+  while (json.length > metadataHeaderBytes && kept.length > 0) {
+    const excess = Math.ceil((json.length - metadataHeaderBytes) / 40);
+    kept = kept.slice(0, Math.max(0, kept.length - excess));
+    json = render(kept);
+  }
+  return json;
+}
+
+/** Answer metadata as a plain object with the wire's snake_case names. */
+function metadataFields(metadata: AnswerMetadata): Record<string, unknown> {
+  const { model, grid } = metadata;
+  return {
+    model: { name: model.name, digest: model.digest, trained: model.trained },
+    features: metadata.features,
+    precision: metadata.precision,
+    dtype: metadata.dtype,
+    shape: metadata.shape,
+    grid: { width: grid.width, height: grid.height },
+    images: metadata.images.map(({ width, height }) => ({ width, height })),
+  };
+}
+
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function cutName(name: string, maxBytes: number): string {
+  if (asciiJson(name).length <= maxBytes) return name;
+  let kept = '';
+  let bytes = asciiJson('\u2026').length;
+  for (const character of name) {
+    bytes += asciiJson(character).length - 2;
+    if (bytes > maxBytes) break;
+    kept += character;
+  }
+  return `${kept}\u2026`;
+}
