@@ -99,9 +99,9 @@ export class Encoder implements VisualEncoder {
       maxViews: config.maxQueuedViews,
       retryAfterMs: (views) => Math.max(...served.map(({ times }) => (times.estimateMs(1) ?? 1000) * views)),
     });
-    metrics.setQueue(() => ({
-      admittedViews: admission.admittedViews,
-      queuedViews: served.reduce((views, { batcher }) => views + batcher.queued, 0),
+    metrics.watchQueue(() => ({
+      admitted: admission.admittedViews,
+      queued: served.reduce((views, { batcher }) => views + batcher.queued, 0),
     }));
     const parts: EncoderParts = {
       served,
