@@ -74,6 +74,9 @@ export class Encoder implements VisualEncoder {
       for (const model of models) {
         const { name, digest, features, precision, trained } = model;
         logger.info({ model: name, digest, features, precision, trained }, 'loading the model');
+        if (!trained) {
+          logger.warn({ model: name }, 'this model has random weights: it shows the interface, not vision');
+        }
         const one = await serveModel(model, {
           ...config,
           split: (tokens, views) => tokenPool.split(tokens, views),

@@ -2,43 +2,30 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { bench } from './commands/bench.ts';
 import { dispatch, type Parts } from './commands/dispatch.ts';
-import type { EncodeParts } from './commands/encode.ts';
-import type { ImportParts } from './commands/import.ts';
-import type { ServeParts } from './commands/serve.ts';
 import type { StopSignal } from './commands/stop-signals.ts';
 import { readMachine } from './config/machine.ts';
-import type { AnswerMetadata } from './request.ts';
-import type { TokenTensor } from './tokens/tensor.ts';
-
-interface TokenFormats {
-  readonly tokenFile: (
-    format: 'npy' | 'safetensors',
-    tensor: TokenTensor,
-    metadata: AnswerMetadata,
-  ) => {
-    readonly body:
-      | { readonly kind: 'buffers'; readonly buffers: readonly Uint8Array[] }
-      | { readonly kind: 'slices'; readonly slices: Iterable<Uint8Array> };
-  };
-}
 
 const parts: Parts = {
   version: readVersion(),
   async serve() {
-    const { startService } = await load<Pick<ServeParts, 'startService'>>('./service.js');
+    const { startService } = await import('./service.ts');
     return { startService, wait: (waitMs, signal) => wait(waitMs, undefined, { signal }) };
   },
   async import() {
-    const { importModel } = await load<Pick<ImportParts, 'importModel'>>('./model/import.js');
+    const { importModel } = await import('./model/import.ts');
     return { importModel, peakRssBytes: () => process.resourceUsage().maxRSS * 1024 };
   },
   async encode() {
-    const { createEncoder } = await load<Pick<EncodeParts, 'createEncoder'>>('./service.js');
-    const { metadataJson } = await load<Pick<EncodeParts, 'metadataJson'>>('./tokens/metadata.js');
-    const { tokenFile } = await load<TokenFormats>('./tokens/format.js');
+    const { Encoder } = await import('./encoder.ts');
+    const { Metrics } = await import('./metrics.ts');
+    const { metadataJson } = await import('./tokens/metadata.ts');
+    const { tokenFile } = await import('./tokens/format.ts');
     return {
-      createEncoder,
       metadataJson,
+      async createEncoder(settings, logger) {
+        const encoder = await Encoder.open(settings, new Metrics(), logger, () => {});
+        return { encoder, close: () => encoder.close() };
+      },
       fileOf(format, { tensor, metadata }) {
         const { body } = tokenFile(format, tensor, metadata);
         return body.kind === 'buffers' ? body.buffers : body.slices;
@@ -47,10 +34,6 @@ const parts: Parts = {
   },
   bench: (args) => bench(args, new URL('../bench/main.js', import.meta.url)),
 };
-
-async function load<T>(path: string): Promise<T> {
-  return (await import(path)) as T;
-}
 
 /** package.json is beside src in a clone and beside build in both. */
 function readVersion(): string {

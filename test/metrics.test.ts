@@ -9,7 +9,7 @@ test('exposes what it was told, in seconds and under the prefix', async () => {
   metrics.observeStages({ decodeMs: 1, viewsMs: 2, queueMs: 3, engineMs: 4000, writeMs: 0.1 });
   metrics.observeBatch({ views: 8, engineMs: 500, model: 'hd' });
   metrics.observeBatch({ views: 4, engineMs: 250, model: 'hd' });
-  metrics.watchQueue(() => ({ requests: 2, views: 10 }));
+  metrics.watchQueue(() => ({ admitted: 12, queued: 10 }));
   metrics.watchInflight('grpc', () => 3);
   const { contentType, text } = await metrics.expose();
   assert.match(contentType, /^text\/plain; version=0\.0\.4/);
@@ -22,8 +22,8 @@ test('exposes what it was told, in seconds and under the prefix', async () => {
     'siglip_hd_batch_views_sum{model="hd"} 12',
     'siglip_hd_batch_views_count{model="hd"} 2',
     'siglip_hd_engine_busy_seconds_total{model="hd"} 0.75',
-    'siglip_hd_queue{unit="requests"} 2',
-    'siglip_hd_queue{unit="views"} 10',
+    'siglip_hd_views{state="admitted"} 12',
+    'siglip_hd_views{state="queued"} 10',
     'siglip_hd_inflight_requests{transport="grpc"} 3',
   ]) {
     assert.ok(text.split('\n').includes(line), line);
