@@ -43,7 +43,7 @@ for (const { golden, model } of encodeCases) {
         format: 'raw',
         ...(golden.exif && { exif: golden.exif }),
       });
-      const response = await fetch(`http://127.0.0.1:${service.httpPort}/v1/encode?${query}`, {
+      const response = await fetch(`http://127.0.0.1:${service.httpPort}/v1/encode?${query.toString()}`, {
         method: 'POST',
         body: imageBytes(golden.image),
       });
