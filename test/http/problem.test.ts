@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { type ErrorCode, errorCodes, ServiceError } from '../../src/errors.ts';
+import { problemKinds } from '../../src/http/problem.ts';
 import { rawExchange, startStubServer } from './stub-server.ts';
 
 const { url, encoder, server, metrics } = await startStubServer({ limits: { maxHeaderBytes: 8192 } });
@@ -157,4 +159,14 @@ test('counts requests by how they ended', async () => {
     text,
     /siglip_hd_requests_total\{transport="http",endpoint="unmatched",code="headers_too_large"\} 1\n/,
   );
+});
+
+test('has every code and its status in docs/http.md', async () => {
+  const text = await readFile(new URL('../../../docs/http.md', import.meta.url), 'utf8');
+  const rows = [...text.matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)].map(([, code, status]) => [
+    code,
+    Number(status),
+  ]);
+  const kinds = Object.entries(problemKinds).map(([code, { status }]) => [code, status]);
+  assert.deepEqual(Object.fromEntries(rows), Object.fromEntries(kinds));
 });
