@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -12,19 +12,16 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const built = existsSync(join(root, 'build/src/service.js'));
 
-/** The first log line with this message, and where it went wrong when there is none. */
-async function logLine(
-  child: ChildProcess,
-  lines: string[],
-  message: string,
-): Promise<Record<string, unknown>> {
-  assert.ok(child.stdout !== null);
-  for await (const line of createInterface({ input: child.stdout })) {
-    lines.push(line);
-    const entry = line.startsWith('{') ? (JSON.parse(line) as Record<string, unknown>) : {};
+/** The next entry of a log with this message. */
+async function logged(lines: AsyncIterator<string>, message: string): Promise<Record<string, unknown>> {
+  const seen: string[] = [];
+  for (;;) {
+    const next = await lines.next();
+    if (next.done === true) return assert.fail(`no "${message}" in:\n${seen.join('\n')}`);
+    seen.push(next.value);
+    const entry = next.value.startsWith('{') ? (JSON.parse(next.value) as Record<string, unknown>) : {};
     if (entry['msg'] === message) return entry;
   }
-  return assert.fail(`no "${message}" in:\n${lines.join('\n')}`);
 }
 
 test('npm start serves, and passes SIGTERM on to a service that ends with 0', {
@@ -44,10 +41,10 @@ test('npm start serves, and passes SIGTERM on to a service that ends with 0', {
   context.after(() => {
     if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
   });
-  const lines: string[] = [];
-  const { http } = await logLine(child, lines, 'ready');
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const { http } = await logged(lines, 'ready');
   assert.match(String(http), /^http:\/\/127\.0\.0\.1:\d+$/);
   child.kill('SIGTERM');
-  await logLine(child, lines, 'stopped');
+  await logged(lines, 'stopped');
   assert.deepEqual(await exited, [0, null]);
 });
