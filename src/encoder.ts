@@ -74,6 +74,9 @@ export class Encoder implements VisualEncoder {
       for (const model of models) {
         const { name, digest, features, precision, trained } = model;
         logger.info({ model: name, digest, features, precision, trained }, 'loading the model');
+        if (!trained) {
+          logger.warn({ model: name }, 'this model has random weights: it shows the interface, not vision');
+        }
         const one = await serveModel(model, {
           ...config,
           split: (tokens, views) => tokenPool.split(tokens, views),
@@ -99,9 +102,9 @@ export class Encoder implements VisualEncoder {
       maxViews: config.maxQueuedViews,
       retryAfterMs: (views) => Math.max(...served.map(({ times }) => (times.estimateMs(1) ?? 1000) * views)),
     });
-    metrics.setQueue(() => ({
-      admittedViews: admission.admittedViews,
-      queuedViews: served.reduce((views, { batcher }) => views + batcher.queued, 0),
+    metrics.watchQueue(() => ({
+      admitted: admission.admittedViews,
+      queued: served.reduce((views, { batcher }) => views + batcher.queued, 0),
     }));
     const parts: EncoderParts = {
       served,

@@ -7,6 +7,12 @@ export type Transport = 'http' | 'grpc';
 /** How a request ended: `ok`, a failure's code, or a name that the transport has for a refusal of its own. */
 export type Outcome = 'ok' | ErrorCode | 'method_not_allowed' | 'request_timeout' | 'headers_too_large';
 
+/** Views between admission and answer, and those of them that wait for the engine. */
+export interface QueuedViews {
+  readonly admitted: number;
+  readonly queued: number;
+}
+
 const prefix = 'siglip_hd_';
 const requestSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const stageSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -24,7 +30,7 @@ export class Metrics {
   readonly #batchViews: Histogram<'model'>;
   readonly #engineBusy: Counter<'model'>;
   readonly #inflight = new Map<Transport, () => number>();
-  #readQueue = (): { requests: number; views: number } => ({ requests: 0, views: 0 });
+  #readQueue = (): QueuedViews => ({ admitted: 0, queued: 0 });
 
   constructor() {
     const registers = [this.#registry];
@@ -95,7 +101,7 @@ export class Metrics {
   }
 
   /** Where to read what waits for the engine; a later call replaces an earlier one. */
-  watchQueue(read: () => { readonly requests: number; readonly views: number }): void {
+  watchQueue(read: () => QueuedViews): void {
     this.#readQueue = read;
   }
 
@@ -111,14 +117,14 @@ export class Metrics {
 
   #addGauges(registers: Registry[]): void {
     const queued = new Gauge({
-      name: `${prefix}queue`,
-      help: 'What waits for the engine: requests, and the views of these requests.',
-      labelNames: ['unit'],
+      name: `${prefix}views`,
+      help: 'Views admitted and not yet answered, and those of them that wait for the engine.',
+      labelNames: ['state'],
       registers,
       collect: () => {
-        const { requests, views } = this.#readQueue();
-        queued.set({ unit: 'requests' }, requests);
-        queued.set({ unit: 'views' }, views);
+        const views = this.#readQueue();
+        queued.set({ state: 'admitted' }, views.admitted);
+        queued.set({ state: 'queued' }, views.queued);
       },
     });
     const inflight = new Gauge({

@@ -1,3 +1,4 @@
+import { abortFailure } from './abort.ts';
 import type { Admission, ViewsPermit } from './admission.ts';
 import { ServiceError } from './errors.ts';
 import type { Raster } from './image/raster.ts';
@@ -126,12 +127,10 @@ function naming(error: ServiceError, index: number): ServiceError {
   });
 }
 
-/** The caller's leaving outranks whatever error it caused on the way. */
+/** What the caller's own leaving or deadline brought about is told as that. */
 function failureOf(thrown: unknown, signal: AbortSignal): ServiceError {
-  if (thrown instanceof ServiceError) return thrown;
-  if (!signal.aborted) return ServiceError.from(thrown);
-  if (signal.reason instanceof ServiceError) return signal.reason;
-  return new ServiceError('cancelled', 'The client went away.', { cause: signal.reason });
+  if (thrown instanceof ServiceError || !signal.aborted) return ServiceError.from(thrown);
+  return abortFailure(signal);
 }
 
 function slowest(timings: readonly StageTimings[]): StageTimings {

@@ -3,6 +3,7 @@ import { Encoder, type EncoderConfig } from './encoder.ts';
 import { ServiceError } from './errors.ts';
 import { startGrpcServer } from './grpc/server.ts';
 import { startHttpServer } from './http/server.ts';
+import { isNpy, readNpyRasters } from './image/npy-raster.ts';
 import { Metrics } from './metrics.ts';
 import type { VisualEncoder } from './request.ts';
 
@@ -44,7 +45,8 @@ export async function startService(
   };
   const { host, httpPort, grpcPort, maxBodyBytes, maxImages } = config;
   const limits = { maxBodyBytes, maxImages };
-  const http = await startHttpServer({ encoder, metrics, logger, host, port: httpPort, limits });
+  const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, config) : undefined);
+  const http = await startHttpServer({ encoder, metrics, logger, host, port: httpPort, readPixels, limits });
   try {
     const grpc = await startGrpcServer({ encoder, metrics, logger, host, port: grpcPort, limits });
     try {

@@ -20,7 +20,7 @@ interface MediaRange {
  * Ranges that do not parse are passed over. Throws invalid_argument for a format that there is none of, and
  * not_acceptable when the header leaves none.
  */
-export function chooseFormat(format: unknown, accept: string | undefined): TokenFormat {
+export function chooseFormat(format: string | undefined, accept: string | undefined): TokenFormat {
   if (format !== undefined) return namedFormat(format);
   const ranges = accept === undefined ? [] : parseAccept(accept);
   if (ranges.length === 0) return tokenFormats[0];
@@ -39,10 +39,10 @@ export function chooseFormat(format: unknown, accept: string | undefined): Token
   throw new ServiceError('not_acceptable', `Tokens are answered as ${types}; Accept allows none of these.`);
 }
 
-function namedFormat(value: unknown): TokenFormat {
+function namedFormat(value: string): TokenFormat {
   const known = tokenFormats.find((name) => name === value);
   if (known !== undefined) return known;
-  const given = typeof value === 'string' ? JSON.stringify(value.slice(0, 64)) : 'a list';
+  const given = JSON.stringify(value.slice(0, 64));
   throw new ServiceError('invalid_argument', `format is one of ${tokenFormats.join(', ')}, not ${given}.`);
 }
 

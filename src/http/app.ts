@@ -82,7 +82,7 @@ function listener(
 ): Server {
   const { timeouts } = settings;
   const server = createServer({
-    headersTimeout: timeouts.headersMs,
+    headersTimeout: Math.min(timeouts.headersMs, timeouts.requestMs),
     requestTimeout: timeouts.requestMs,
     keepAliveTimeout: timeouts.keepAliveMs,
     connectionsCheckingInterval: Math.max(50, Math.min(5000, timeouts.headersMs / 4, timeouts.requestMs / 4)),

@@ -31,7 +31,8 @@ button:disabled { opacity: .45; cursor: default; } :focus-visible { outline: 2px
 .bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: 3px 12px; align-items: center; font-size: 13px; }
 .bars progress { width: 100%; height: 8px; accent-color: var(--accent); }
 canvas { width: 210px; height: 210px; border-radius: 8px; border: 1px solid var(--line); image-rendering: pixelated; display: block; }
-.pair { display: flex; gap: 24px; flex-wrap: wrap; } .pair > :last-child { flex: 1; min-width: 240px; }
+.try > div > h3:first-child, .pair h3 { margin-top: 0; }
+.pair { margin-top: 16px; display: flex; gap: 24px; flex-wrap: wrap; } .pair > :last-child { flex: 1; min-width: 240px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; } td, th { text-align: left; padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--soft); font-weight: 600; font-size: 13px; }
 .scroll { overflow-x: auto; }

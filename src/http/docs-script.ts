@@ -36,7 +36,7 @@ function showModels(models) {
 function showFields(api, models) {
   const parameters = api.paths['/v1/encode'].post.parameters;
   const add = (name, values, chosen) => $('fields').append(el('label', { className: 'field', textContent: name },
-    el('select', { name, onchange: showCurl }, ...values.map((value) => el('option', { value, textContent: value, selected: value === chosen })))));
+    el('select', { name, onchange: showCurl }, ...values.map((value) => el('option', { value, textContent: value, defaultSelected: value === chosen })))));
   add('model', models.map((m) => m.name), models[0].name);
   for (const { name, schema } of parameters) if (schema.enum && schema.default) add(name, schema.enum, schema.default);
 }
@@ -81,6 +81,7 @@ async function send() {
     search.set('format', 'raw');
     search.set('dtype', 'float32');
     const drawn = await fetch('/v1/encode?' + search, { method: 'POST', body: file });
+    if (!drawn.ok) return showProblem(await drawn.json());
     showAnswer(response, body.byteLength, ms, JSON.parse(drawn.headers.get('tokens-meta')), new Float32Array(await drawn.arrayBuffer()));
   } catch (error) {
     showProblem({ title: 'The request failed', status: '', detail: String(error), code: 'network' });

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ServiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import { parseEncodeOptions } from '../request-options.ts';
 import type { EncodeAnswer, EncodeOptions, StageTimings, VisualEncoder } from '../request.ts';
@@ -26,7 +27,7 @@ export async function answerEncode(
   exchange: Exchange,
   settings: EncodeRouteSettings,
 ): Promise<void> {
-  const { format: wanted, ...query } = request.query as Record<string, unknown>;
+  const { format: wanted, ...query } = singleValues(request.query);
   const options = parseEncodeOptions(query);
   const format = chooseFormat(wanted, request.headers.accept);
   requireDtype(format, options.dtype);
@@ -61,6 +62,19 @@ async function encodeBody(
   } finally {
     releaseBody();
   }
+}
+
+/** The query with one value a name; throws invalid_argument for a name that comes twice. */
+function singleValues(query: unknown): Record<string, string> {
+  for (const [name, value] of Object.entries(query as Record<string, string | string[]>)) {
+    if (typeof value !== 'string') {
+      throw new ServiceError(
+        'invalid_argument',
+        `${JSON.stringify(name.slice(0, 64))} is given more than once.`,
+      );
+    }
+  }
+  return query as Record<string, string>;
 }
 
 /** What the client says it sends, or the most that it may send when it does not say. */

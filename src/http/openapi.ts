@@ -1,4 +1,5 @@
 import { featureLayers, precisions } from '../model/model.ts';
+import { encodeOptionTable, type RequestOption } from '../request-options.ts';
 import { tokenFormats } from '../tokens/format.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
 import { formatTypes } from './accept.ts';
@@ -7,26 +8,26 @@ import { type Endpoint, routes } from './routes.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Query parameters of an encode; the options among them are those of request-options.ts, by the same names. */
-export const encodeParameters = [
-  option('model', 'A served model by name; the first of /v1/models when absent.', { type: 'string' }),
-  option('dtype', 'Type of the tokens.', { enum: tokenDtypes, default: 'float16' }),
-  option('format', 'Format of the answer; goes before the Accept header.', {
-    enum: tokenFormats,
-    default: 'npy',
-  }),
-  option('exif', 'Whether the orientation in EXIF is applied.', {
-    enum: ['apply', 'ignore'],
-    default: 'apply',
-  }),
-  option('expect_digest', 'failed_precondition unless the model has this digest.', {
-    type: 'string',
-    examples: ['sha256:<64 hex digits>'],
-  }),
-  option('expect_features', 'failed_precondition unless the model gives this feature layer.', {
-    enum: featureLayers,
-  }),
-] as const;
+/** Query parameters of an encode: the request's options, and the format. */
+const encodeParameters: readonly Json[] = [
+  {
+    name: 'format',
+    in: 'query',
+    description: 'Format of the answer; goes before the Accept header.',
+    schema: { enum: tokenFormats, default: tokenFormats[0] },
+  },
+  ...encodeOptionTable.map((option: RequestOption) => ({
+    name: option.name,
+    in: 'query',
+    description: option.description,
+    schema: {
+      type: 'string',
+      ...(option.values === undefined ? {} : { enum: option.values }),
+      ...(option.pattern === undefined ? {} : { pattern: `^${option.pattern}$` }),
+      ...(option.default === undefined ? {} : { default: option.default }),
+    },
+  })),
+];
 
 /** The description of the API (OpenAPI 3.1), made from the tables of routes, problems and formats. */
 export function openApi(): Json {
@@ -206,10 +207,6 @@ const operations: Record<Endpoint, Json> = {
     responses: ok('text/html', { type: 'string' }),
   },
 };
-
-function option(name: string, description: string, schema: Json): Json & { readonly name: string } {
-  return { name, in: 'query', description, schema };
-}
 
 function object(properties: Json): Json {
   return { type: 'object', required: Object.keys(properties), properties };

@@ -50,7 +50,11 @@ export async function readBody(
     };
     request
       .on('data', append)
-      .once('end', () => resolve(body.subarray(0, length)))
+      .once('end', () => {
+        // Every request closes in the end: leaving would cost each an error that nobody gets.
+        request.off('close', left);
+        resolve(body.subarray(0, length));
+      })
       .once('close', left)
       .once('error', left);
   });

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import type { SharpOptions } from 'sharp';
 import { ServiceError } from '../errors.ts';
 import type { Size } from '../recipes/plan.ts';
-import { abortFailure } from './aborted.ts';
+import { abortFailure } from '../abort.ts';
 import { formatNames, imageFormats, recognise } from './format.ts';
 import type { ImageFormat } from './format.ts';
 import type { Raster } from './raster.ts';

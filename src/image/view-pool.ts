@@ -1,7 +1,7 @@
 import { Piscina } from 'piscina';
 import { ServiceError } from '../errors.ts';
 import type { Plan } from '../recipes/plan.ts';
-import { abortFailure } from './aborted.ts';
+import { abortFailure } from '../abort.ts';
 import type { Raster } from './raster.ts';
 import type { CutTask } from './view-worker.ts';
 

@@ -1,3 +1,4 @@
+import { abortFailure } from '../abort.ts';
 import { ServiceError } from '../errors.ts';
 import type { ViewsPermit } from '../admission.ts';
 import { type BatchTimes, viewsToHandOver } from './batch-policy.ts';
@@ -70,7 +71,7 @@ export class Batcher {
   ): Promise<ViewTokens[]> {
     if (views.length > permit.views)
       throw new RangeError(`${views.length} views on a permit of ${permit.views}`);
-    if (signal.aborted) throw leftEarly(signal);
+    if (signal.aborted) throw abortFailure(signal);
     const joinedAt = this.#options.now();
     const all = Promise.all(views.map((view) => this.#join(view, dtype, joinedAt, signal)));
     this.#handOverSoon();
@@ -86,7 +87,7 @@ export class Batcher {
     return new Promise((resolve, reject) => {
       const leave = () => {
         this.#queue.delete(waiting);
-        reject(leftEarly(signal));
+        reject(abortFailure(signal));
       };
       const detach = () => signal.removeEventListener('abort', leave);
       const waiting: Waiting = { view, dtype, joinedAt, resolve, reject, detach };
@@ -169,11 +170,6 @@ export class Batcher {
     if (outcome instanceof ServiceError) waiting.reject(outcome);
     else waiting.resolve(outcome);
   }
-}
-
-function leftEarly(signal: AbortSignal): ServiceError {
-  if (signal.reason instanceof ServiceError) return signal.reason;
-  return new ServiceError('cancelled', 'The client went away.', { cause: signal.reason });
 }
 
 function notFinite(dtype: GraphDtype): ServiceError {

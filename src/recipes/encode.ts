@@ -11,6 +11,8 @@ export function planEncode(_image: Size, model: Model): Plan {
   return {
     recipe: 'encode',
     viewSize: model.imageSize,
+    viewGrid: model.grid,
+    channels: model.channels,
     canvases: [{ content: square, resample: model.resample, size: square, paste: origin, views: [origin] }],
     assembly: { kind: 'single' },
     shape: [model.grid.width * model.grid.height, model.channels],

@@ -32,11 +32,11 @@ export function carriesMetadata(format: TokenFormat): boolean {
 /** Throws not_acceptable, with what would work, when the format has no such dtype. */
 export function requireDtype(format: TokenFormat, dtype: TokenDtype): void {
   if (holds(format, dtype)) return;
-  const formats = tokenFormats.filter((other) => holds(other, dtype)).join(' or ');
-  const dtypes = tokenDtypes.filter((other) => holds(format, other)).join(' or ');
+  const formats = tokenFormats.filter((other) => holds(other, dtype)).join(', ');
+  const dtypes = tokenDtypes.filter((other) => holds(format, other)).join(', ');
   throw new ServiceError(
     'not_acceptable',
-    `${format} has no ${dtype}: ask for format ${formats}, or for dtype ${dtypes}.`,
+    `${format} has no ${dtype}: ask for another format (${formats}) or another dtype (${dtypes}).`,
   );
 }
 

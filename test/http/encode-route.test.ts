@@ -100,7 +100,7 @@ test('refuses bfloat16 as .npy and says what would work', async () => {
   assert.equal(answer.status, 406);
   const problem = (await answer.json()) as { code: string; detail: string };
   assert.equal(problem.code, 'not_acceptable');
-  assert.match(problem.detail, /raw or safetensors or json.*float16 or float32/);
+  assert.match(problem.detail, /raw, safetensors, json.*float16, float32/);
   assert.equal(encoder.requests.length, before);
 });
 

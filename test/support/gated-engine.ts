@@ -13,6 +13,13 @@ export interface HeldBatch {
 export class GatedEngine implements Engine {
   readonly batches: HeldBatch[] = [];
   closed = false;
+  #open = false;
+
+  /** From now on every batch ends at once. */
+  openGate(): void {
+    this.#open = true;
+    for (const batch of this.batches) batch.finish();
+  }
 
   encode(views: readonly Uint8Array<ArrayBuffer>[], dtypes: readonly GraphDtype[]): Promise<EncodedBatch> {
     return new Promise((resolve, reject) => {
@@ -30,6 +37,7 @@ export class GatedEngine implements Engine {
         },
         fail: reject,
       });
+      if (this.#open) this.batches.at(-1)!.finish();
     });
   }
 

@@ -27,8 +27,9 @@ export function readSafetensors(bytes: Buffer): {
   assert.equal(dataStart % 8, 0);
   const header = JSON.parse(bytes.toString('utf8', 8, dataStart));
   assert.deepEqual(Object.keys(header), ['__metadata__', 'tokens']);
-  for (const value of Object.values(header.__metadata__)) assert.equal(typeof value, 'string');
+  const metadata = header['__metadata__'];
+  for (const value of Object.values(metadata)) assert.equal(typeof value, 'string');
   const { dtype, shape, data_offsets: offsets } = header.tokens;
   assert.deepEqual(offsets, [0, bytes.byteLength - dataStart]);
-  return { dtype, shape, metadata: header.__metadata__, data: bytes.subarray(dataStart) };
+  return { dtype, shape, metadata, data: bytes.subarray(dataStart) };
 }

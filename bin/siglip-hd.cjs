@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+// The command. In a fresh checkout it compiles the sources first; in an installed package they are compiled.
+//
+// CommonJS on purpose: images are decoded on libuv's threads, whose number is fixed when the first is used, and Node 20
+// uses them to load the first ES module. So this has to run before that one.
+const { spawnSync } = require('node:child_process');
+const { existsSync } = require('node:fs');
+const { availableParallelism } = require('node:os');
+const { join } = require('node:path');
+const { pathToFileURL } = require('node:url');
+
+// A thread for each core to decode on, and a few for files and names.
+process.env.UV_THREADPOOL_SIZE ||= String(Math.min(availableParallelism() + 4, 1024));
+
+const main = join(__dirname, '../build/src/main.js');
+const build = join(__dirname, '../scripts/build.js');
+if (!existsSync(main) && existsSync(build)) {
+  const { status } = spawnSync(process.execPath, [build], { stdio: ['ignore', 2, 2] });
+  if (status !== 0) process.exit(status ?? 1);
+}
+void import(pathToFileURL(main).href);

@@ -1,0 +1,67 @@
+import type { ImportSettings } from '../config/commands.ts';
+import type { FeatureLayer, Model, Precision } from '../model/model.ts';
+import type { ExitCode } from './exit-code.ts';
+import { openProgress } from './progress.ts';
+import { interruptible, type Terminal } from './terminal.ts';
+
+/** importModel of src/model/import.ts, as this command calls it. */
+export type ImportModel = (options: {
+  readonly source: string;
+  readonly out: string;
+  readonly features: FeatureLayer;
+  readonly precision: Precision;
+  readonly force: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress: (doneBytes: number, totalBytes: number) => void;
+}) => Promise<Model>;
+
+export interface ImportParts {
+  readonly importModel: ImportModel;
+  /** The most memory that the process has held so far. */
+  readonly peakRssBytes: () => number;
+}
+
+const mebibyte = 2 ** 20;
+
+/** Imports a checkpoint and says on stdout what came of it. Rejects as importModel does. */
+export async function importCheckpoint(
+  source: string,
+  settings: ImportSettings,
+  terminal: Terminal,
+  { importModel, peakRssBytes }: ImportParts,
+): Promise<ExitCode> {
+  const { out, features, precision, force } = settings;
+  const startMs = terminal.now();
+  const progress = openProgress(
+    terminal.stderr,
+    'importing [{bar}] {percentage}% of {total} MiB, {eta_formatted} left',
+  );
+  try {
+    const model = await interruptible(terminal, (signal) =>
+      importModel({
+        source,
+        out,
+        features,
+        precision,
+        force,
+        signal,
+        onProgress: (done, total) =>
+          progress.update(Math.round(done / mebibyte), Math.ceil(total / mebibyte)),
+      }),
+    );
+    progress.close();
+    const seconds = ((terminal.now() - startMs) / 1000).toFixed(1);
+    const peakMib = Math.round(peakRssBytes() / mebibyte);
+    terminal.stdout.write(`${out}: ${describe(model)}; ${seconds} s, peak RSS ${peakMib} MiB\n`);
+    return 0;
+  } finally {
+    progress.close();
+  }
+}
+
+function describe({ imageSize, grid, channels, layers, features, precision, digest }: Model): string {
+  return (
+    `${imageSize} px to ${grid.width} x ${grid.height} tokens of ${channels} channels, ${layers} layers, ` +
+    `${features}, ${precision}, ${digest}`
+  );
+}

@@ -1,0 +1,193 @@
+import { featureLayers, precisions } from '../model/model.ts';
+import { tokenDtypes } from '../tokens/tensor.ts';
+import { encodeRules, type Rule, serveRules } from './contradictions.ts';
+import { engineSettings, logSettings } from './engine-settings.ts';
+import type { Settings, SettingValues } from './setting.ts';
+import { readHost, readPath } from './values.ts';
+
+/** What a command is given. --help and docs/configuration.md are made from it. */
+export interface CommandOutline {
+  readonly name: string;
+  readonly usage: string;
+  readonly summary: string;
+  /** Arguments that are not flags. */
+  readonly operands: { readonly placeholder: string; readonly min: number; readonly max: number };
+  readonly settings: Settings;
+}
+
+/** The same with the types of its settings. */
+export interface CommandSchema<T extends Settings> extends CommandOutline {
+  readonly settings: T;
+  /** What its values must hold together. */
+  readonly rules: readonly Rule<SettingValues<T>>[];
+}
+
+function command<const T extends Settings>(schema: CommandSchema<T>): CommandSchema<T> {
+  return schema;
+}
+
+const noOperands = { placeholder: '', min: 0, max: 0 };
+
+/** Runs the service. */
+export const serveCommand = command({
+  name: 'serve',
+  usage: 'serve [--model [NAME=]FOLDER]... [OPTION]...',
+  summary:
+    'Serves visual tokens over HTTP and gRPC until SIGTERM or SIGINT, then finishes what is in flight.',
+  operands: noOperands,
+  settings: {
+    host: {
+      type: 'text',
+      placeholder: 'ADDRESS',
+      read: readHost,
+      default: '0.0.0.0',
+      description:
+        'Address to listen on. The default is every IPv4 address, as a container needs; 127.0.0.1 keeps the ' +
+        'service to this machine, :: adds IPv6.',
+    },
+    'http-port': {
+      type: 'integer',
+      min: 0,
+      max: 65_535,
+      default: '8080',
+      description: 'Port of HTTP; 0 takes a free one.',
+    },
+    'grpc-port': {
+      type: 'integer',
+      min: 0,
+      max: 65_535,
+      default: '50051',
+      description: 'Port of gRPC; 0 takes a free one.',
+    },
+    ...engineSettings,
+    'max-body-bytes': {
+      type: 'bytes',
+      min: 1024,
+      max: 2 ** 30,
+      default: '20MiB',
+      description: 'Largest body of an HTTP request and largest gRPC message that is received.',
+    },
+    'max-images': {
+      type: 'integer',
+      min: 1,
+      max: 1024,
+      default: '16',
+      description: 'Most images in one request.',
+    },
+    'max-queued-views': {
+      type: 'integer',
+      min: 1,
+      max: 65_536,
+      default: '512',
+      description:
+        'Most views between admission and answer, over all models; a request that does not fit is refused at once.',
+    },
+    'request-timeout-ms': {
+      type: 'milliseconds',
+      min: 1,
+      max: 3_600_000,
+      default: '60000',
+      description: 'Longest a request may take; a shorter deadline of the caller holds as well.',
+    },
+    'drain-grace-ms': {
+      type: 'milliseconds',
+      min: 0,
+      max: 3_600_000,
+      default: '25000',
+      description:
+        "How long requests in flight may take after SIGTERM; the default stays under Kubernetes' 30 seconds.",
+    },
+    ...logSettings,
+  },
+  rules: serveRules,
+});
+
+/** Makes a model folder of a checkpoint. */
+export const importCommand = command({
+  name: 'import',
+  usage: 'import SOURCE --out FOLDER [OPTION]...',
+  summary:
+    'Makes a model folder of SOURCE, a checkpoint folder from Hugging Face: config.json, ' +
+    'preprocessor_config.json, and model.safetensors or its shards.',
+  operands: { placeholder: 'SOURCE', min: 1, max: 1 },
+  settings: {
+    out: {
+      type: 'text',
+      placeholder: 'FOLDER',
+      read: readPath,
+      flagOnly: true,
+      description: 'Model folder to make.',
+    },
+    precision: {
+      type: 'choice',
+      choices: precisions,
+      default: 'fp32',
+      flagOnly: true,
+      description: 'Precision of weights and arithmetic: fp16 for a GPU; on a CPU it is slower than fp32.',
+    },
+    features: {
+      type: 'choice',
+      choices: featureLayers,
+      default: 'last_hidden_state',
+      flagOnly: true,
+      description: 'Hidden state that the tokens are; penultimate is what LLaVA-NeXT uses.',
+    },
+    force: {
+      type: 'boolean',
+      flagOnly: true,
+      description: 'Replaces a model folder that is there already.',
+    },
+  },
+  rules: [],
+});
+
+/** Encodes files without a service. */
+export const encodeCommand = command({
+  name: 'encode',
+  usage: 'encode FILE... --out PATH [OPTION]...',
+  summary:
+    'Encodes image files with the first model: a file of tokens for each in the folder PATH, or all of them in one ' +
+    'archive when PATH ends in .safetensors. A file that fails is named, and the others are still done.',
+  operands: { placeholder: 'FILE', min: 1, max: Number.POSITIVE_INFINITY },
+  settings: {
+    out: {
+      type: 'text',
+      placeholder: 'PATH',
+      read: readPath,
+      flagOnly: true,
+      description:
+        'Folder for the files of tokens, or archive with a tensor for each file, named by its path.',
+    },
+    format: {
+      type: 'choice',
+      choices: ['auto', 'npy', 'safetensors'],
+      default: 'auto',
+      flagOnly: true,
+      description: 'Format of the files; auto is safetensors for an archive and npy for a folder.',
+    },
+    dtype: {
+      type: 'choice',
+      choices: tokenDtypes,
+      default: 'float16',
+      flagOnly: true,
+      description: 'Type of the values; npy has no bfloat16.',
+    },
+    exif: {
+      type: 'choice',
+      choices: ['apply', 'ignore'],
+      default: 'apply',
+      flagOnly: true,
+      description: 'Whether to turn images as their EXIF orientation says.',
+    },
+    ...engineSettings,
+    ...logSettings,
+  },
+  rules: encodeRules,
+});
+
+/** Every command that has settings. */
+export const commands: readonly CommandOutline[] = [serveCommand, importCommand, encodeCommand];
+
+export type ServeSettings = SettingValues<typeof serveCommand.settings>;
+export type ImportSettings = SettingValues<typeof importCommand.settings>;
+export type EncodeSettings = SettingValues<typeof encodeCommand.settings>;

@@ -1,0 +1,109 @@
+import type { Machine } from './machine.ts';
+import { type ModelSource, servedName } from './values.ts';
+
+/** Something that values which are fine one by one must hold together. */
+export interface Rule<V> {
+  /** The values it looks at; it is left out when one of them is wrong in itself. */
+  readonly of: readonly (keyof V)[];
+  /** A sentence for each thing that is wrong. */
+  problems(values: V, machine: Machine): readonly string[];
+}
+
+interface EngineValues {
+  readonly models: readonly ModelSource[];
+  readonly decodeConcurrency: number;
+}
+
+interface ServeValues extends EngineValues {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly maxBatch: number;
+  readonly maxImages: number;
+  readonly maxQueuedViews: number;
+}
+
+interface EncodeValues extends EngineValues {
+  readonly out: string;
+  readonly format: 'auto' | 'npy' | 'safetensors';
+  readonly dtype: string;
+}
+
+const modelsHaveNames: Rule<EngineValues> = {
+  of: ['models'],
+  problems({ models }) {
+    const names = models.map(servedName);
+    const twice = new Set(names.filter((name, index) => names.indexOf(name) !== index));
+    return [...twice].map(
+      (name) => `--model names more than one model "${name}"; use NAME=FOLDER to tell them apart.`,
+    );
+  },
+};
+
+const poolDecodes: Rule<EngineValues> = {
+  of: ['decodeConcurrency'],
+  problems: ({ decodeConcurrency }, { poolThreads }) =>
+    decodeConcurrency <= poolThreads
+      ? []
+      : [
+          `--decode-concurrency ${decodeConcurrency} needs the environment variable UV_THREADPOOL_SIZE to be ` +
+            `${decodeConcurrency} or more; it is ${poolThreads}.`,
+        ],
+};
+
+/** What serve's settings must hold together. */
+export const serveRules: readonly Rule<ServeValues>[] = [
+  {
+    of: ['httpPort', 'grpcPort'],
+    problems: ({ httpPort, grpcPort }) =>
+      httpPort !== grpcPort || httpPort === 0
+        ? []
+        : [`--http-port and --grpc-port are both ${httpPort}; they must differ.`],
+  },
+  modelsHaveNames,
+  poolDecodes,
+  {
+    of: ['maxBatch', 'maxQueuedViews'],
+    problems: ({ maxBatch, maxQueuedViews }) =>
+      maxBatch <= maxQueuedViews
+        ? []
+        : [`--max-batch ${maxBatch} can never fill with --max-queued-views ${maxQueuedViews}.`],
+  },
+  {
+    of: ['maxImages', 'maxQueuedViews'],
+    problems: ({ maxImages, maxQueuedViews }) =>
+      maxImages <= maxQueuedViews
+        ? []
+        : [`--max-images ${maxImages} can never fit in --max-queued-views ${maxQueuedViews}.`],
+  },
+];
+
+/** What encode's settings must hold together. */
+export const encodeRules: readonly Rule<EncodeValues>[] = [
+  modelsHaveNames,
+  poolDecodes,
+  {
+    of: ['out', 'format'],
+    problems: ({ out, format }) =>
+      format === 'npy' && isArchive(out)
+        ? [`--out ${out} is a safetensors archive, which --format npy cannot be.`]
+        : [],
+  },
+  {
+    of: ['out', 'format', 'dtype'],
+    problems: (values) =>
+      values.dtype === 'bfloat16' && tokenFormat(values) === 'npy'
+        ? ['--dtype bfloat16 needs --format safetensors: npy has no bfloat16.']
+        : [],
+  },
+];
+
+/** Whether a path to write to is one archive, and not a folder. */
+export function isArchive(out: string): boolean {
+  return out.endsWith('.safetensors');
+}
+
+/** The format that `auto` stands for. */
+export function tokenFormat({ out, format }: Pick<EncodeValues, 'out' | 'format'>): 'npy' | 'safetensors' {
+  if (format !== 'auto') return format;
+  return isArchive(out) ? 'safetensors' : 'npy';
+}

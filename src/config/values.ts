@@ -1,0 +1,53 @@
+import { basename, resolve } from 'node:path';
+import type { Reading } from './setting.ts';
+
+/** Where sessions run. `deviceId` counts the CUDA devices that the process can see. */
+export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly deviceId: number };
+
+/** A model folder to serve; without a name it is served under the folder's own. */
+export interface ModelSource {
+  readonly name?: string;
+  readonly folder: string;
+}
+
+const modelName = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** `cpu`, `cuda` or `cuda:N`. */
+export function readDevice(text: string): Reading<Device> {
+  if (text === 'cpu') return { ok: true, value: { kind: 'cpu' } };
+  const match = /^cuda(?::(\d{1,3}))?$/.exec(text);
+  if (match === null) return { ok: false, problem: `must be cpu, cuda or cuda:N, not "${text}"` };
+  return { ok: true, value: { kind: 'cuda', deviceId: Number(match[1] ?? 0) } };
+}
+
+/** `FOLDER` or `NAME=FOLDER`. What stands before the first = is a name only if it holds no slash. */
+export function readModel(text: string): Reading<ModelSource> {
+  const equals = text.indexOf('=');
+  if (equals === -1 || text.slice(0, equals).includes('/')) {
+    if (modelName.test(servedName({ folder: text }))) return { ok: true, value: { folder: text } };
+    return { ok: false, problem: `needs a name for "${text}", as in NAME=FOLDER` };
+  }
+  const name = text.slice(0, equals);
+  const folder = text.slice(equals + 1);
+  if (!modelName.test(name)) {
+    return { ok: false, problem: `has the name "${name}"; a name is 1 to 64 of A-Z a-z 0-9 . _ -` };
+  }
+  if (folder === '') return { ok: false, problem: `has no folder after "${name}="` };
+  return { ok: true, value: { name, folder } };
+}
+
+/** The name that a model is served under. */
+export function servedName({ name, folder }: ModelSource): string {
+  return name ?? basename(resolve(folder));
+}
+
+/** An address or a host name. */
+export function readHost(text: string): Reading<string> {
+  if (/^[A-Za-z0-9.:_-]+$/.test(text)) return { ok: true, value: text };
+  return { ok: false, problem: `must be an address or a host name, not "${text}"` };
+}
+
+/** A path, as it was given. */
+export function readPath(text: string): Reading<string> {
+  return { ok: true, value: text };
+}

@@ -1,0 +1,39 @@
+import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
+import { build as pretty } from 'pino-pretty';
+
+export interface LoggerOptions {
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+  readonly logFormat: 'auto' | 'json' | 'pretty';
+}
+
+/** Where a log goes. */
+export interface LogTarget {
+  readonly fd: number;
+  readonly isTTY?: boolean;
+}
+
+/**
+ * A log that writes lines as they come: none is lost when the process ends. JSON has `level` as a word and `time` in
+ * ISO 8601; `pretty` is for people, in colour on a terminal.
+ */
+export function createLogger({ logLevel, logFormat }: LoggerOptions, target: LogTarget): Logger {
+  const terminal = target.isTTY === true;
+  if (logFormat === 'pretty' || (logFormat === 'auto' && terminal)) {
+    const stream = pretty({
+      destination: target.fd,
+      sync: true,
+      colorize: terminal,
+      translateTime: 'SYS:HH:MM:ss.l',
+    });
+    return pino({ level: logLevel, base: null }, stream);
+  }
+  return pino(
+    {
+      level: logLevel,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination({ fd: target.fd, sync: true }),
+  );
+}

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { bench } from './commands/bench.ts';
+import { dispatch, type Parts } from './commands/dispatch.ts';
+import type { StopSignal } from './commands/stop-signals.ts';
+import { readMachine } from './config/machine.ts';
+
+const parts: Parts = {
+  version: readVersion(),
+  async serve() {
+    const { startService } = await import('./service.ts');
+    return { startService, wait: (waitMs, signal) => wait(waitMs, undefined, { signal }) };
+  },
+  async import() {
+    const { importModel } = await import('./model/import.ts');
+    return { importModel, peakRssBytes: () => process.resourceUsage().maxRSS * 1024 };
+  },
+  async encode() {
+    const { Encoder } = await import('./encoder.ts');
+    const { Metrics } = await import('./metrics.ts');
+    const { metadataJson } = await import('./tokens/metadata.ts');
+    const { tokenFile } = await import('./tokens/format.ts');
+    return {
+      metadataJson,
+      async createEncoder(settings, logger) {
+        const encoder = await Encoder.open(settings, new Metrics(), logger, () => {});
+        return { encoder, close: () => encoder.close() };
+      },
+      fileOf(format, { tensor, metadata }) {
+        const { body } = tokenFile(format, tensor, metadata);
+        return body.kind === 'buffers' ? body.buffers : body.slices;
+      },
+    };
+  },
+  bench: (args) => bench(args, new URL('../bench/main.js', import.meta.url)),
+};
+
+/** package.json is beside src in a clone and beside build in both. */
+function readVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+  return version;
+}
+
+/** Dies of the signal, as if nobody listened: process.exit would wait for a native call that runs in a worker. */
+function exitAtOnce(signal: StopSignal): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  // Process 1 of a container ignores a signal that it does not listen for.
+  process.exit(signal === 'SIGINT' ? 130 : 143);
+}
+
+// A reader that has seen enough, as in `siglip-hd --help | head`, is no failure.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+const { env, stdout, stderr } = process;
+const args = process.argv.slice(2);
+const terminal = { stdout, stderr, signals: process, now: () => performance.now(), exitAtOnce };
+process.exit(await dispatch({ args, env, machine: readMachine(env) }, terminal, parts));

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ImportModel, importCheckpoint } from '../../src/commands/import.ts';
+import { ServiceError } from '../../src/errors.ts';
+import type { Model } from '../../src/model/model.ts';
+import { fakeTerminal } from './fake-terminal.ts';
+
+const model: Model = {
+  name: 'hd',
+  folder: '/models/hd',
+  digest: `sha256:${'0'.repeat(64)}`,
+  architecture: 'siglip',
+  trained: true,
+  imageSize: 512,
+  patchSize: 16,
+  grid: { width: 32, height: 32 },
+  channels: 1152,
+  layers: 27,
+  features: 'pre_norm',
+  precision: 'fp16',
+  resample: 'bilinear',
+};
+
+const settings = { out: 'models/hd', precision: 'fp16', features: 'pre_norm', force: true } as const;
+
+function parts(importModel: ImportModel) {
+  return { importModel, peakRssBytes: () => 512 * 2 ** 20 };
+}
+
+test('hands the settings on and sums up in one line with the peak of memory', async () => {
+  const { terminal, stdout, stderr } = fakeTerminal();
+  const exitCode = await importCheckpoint(
+    './hf',
+    settings,
+    terminal,
+    parts(async ({ source, out, precision, features, force, onProgress }) => {
+      assert.deepEqual({ source, out, precision, features, force }, { source: './hf', ...settings });
+      onProgress(10, 10);
+      return model;
+    }),
+  );
+  assert.equal(exitCode, 0);
+  assert.equal(
+    stdout.text,
+    `models/hd: 512 px to 32 x 32 tokens of 1152 channels, 27 layers, pre_norm, fp16, ${model.digest}; ` +
+      '1.0 s, peak RSS 512 MiB\n',
+  );
+  assert.equal(stderr.text, '');
+});
+
+test('draws a progress bar on a terminal and nowhere else', async () => {
+  const { terminal, stderr } = fakeTerminal(true);
+  await importCheckpoint(
+    './hf',
+    settings,
+    terminal,
+    parts(async ({ onProgress }) => {
+      onProgress(2 ** 20, 4 * 2 ** 20);
+      return model;
+    }),
+  );
+  assert.match(stderr.text, /importing \[#+\.+\] 25% of 4 MiB/);
+});
+
+test('passes SIGINT on as an abort and rejects with what the import says', async () => {
+  const { terminal, interrupt } = fakeTerminal();
+  const cancelled = new ServiceError('cancelled', 'Interrupted.');
+  const importing = importCheckpoint(
+    './hf',
+    settings,
+    terminal,
+    parts(
+      ({ signal }) =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(cancelled));
+          interrupt();
+        }),
+    ),
+  );
+  await assert.rejects(importing, cancelled);
+});

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { type Service, serve } from '../../src/commands/serve.ts';
+import { serveCommand } from '../../src/config/commands.ts';
+import { parseCommand } from '../../src/config/parse.ts';
+import { ServiceError } from '../../src/errors.ts';
+
+const parsed = parseCommand(serveCommand, {
+  args: ['--host', '::', '--drain-grace-ms', '700'],
+  env: {},
+  machine: { cores: 2, poolThreads: 4, cacheHome: '/c' },
+});
+assert.equal(parsed.kind, 'run');
+const { settings } = parsed;
+
+/** A promise that a test settles by hand. */
+function gate() {
+  let open: () => void = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+function start(options: { startService?: () => Promise<Service> } = {}) {
+  const signals = new EventEmitter();
+  const calls: string[] = [];
+  const lines: Record<string, unknown>[] = [];
+  const drained = gate();
+  const grace = gate();
+  const ready = gate();
+  const log = {
+    write: (line: string) => {
+      const entry = JSON.parse(line) as Record<string, unknown>;
+      lines.push(entry);
+      if (entry['msg'] === 'ready') ready.open();
+    },
+  };
+  let down = () => {};
+  const service: Service = {
+    httpPort: 8080,
+    grpcPort: 50_051,
+    drain: async () => {
+      calls.push('drain');
+      await drained.opened;
+    },
+    close: async () => {
+      calls.push('close');
+    },
+  };
+  const exit = serve(settings, pino({}, log), {
+    signals,
+    startService: async (_settings, _logger, onDown) => {
+      down = onDown;
+      return await (options.startService?.() ?? Promise.resolve(service));
+    },
+    exitAtOnce: (signal) => calls.push(`exit at once ${signal}`),
+    wait: async (waitMs, signal) => {
+      calls.push(`wait ${waitMs}`);
+      await Promise.race([
+        grace.opened,
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      ]);
+    },
+    now: (() => {
+      let nowMs = 0;
+      return () => (nowMs += 1000);
+    })(),
+  });
+  const send = (signal: 'SIGTERM' | 'SIGINT') => signals.emit(signal, signal);
+  return { signals, calls, lines, drained, grace, ready, exit, send, goDown: () => down() };
+}
+
+test('says where it listens in one line when it is ready', async () => {
+  const { ready, lines, drained, send, exit } = start();
+  await ready.opened;
+  const [{ http, grpc, msg } = {}] = lines;
+  assert.deepEqual({ http, grpc, msg }, { http: 'http://[::]:8080', grpc: '[::]:50051', msg: 'ready' });
+  assert.equal(lines.length, 1);
+  drained.open();
+  send('SIGTERM');
+  await exit;
+});
+
+test('finishes what is in flight after SIGTERM, then exits with 0', async () => {
+  const { ready, calls, drained, send, exit, signals } = start();
+  await ready.opened;
+  send('SIGTERM');
+  drained.open();
+  assert.equal(await exit, 0);
+  assert.deepEqual(calls, ['drain', 'wait 700', 'close']);
+  assert.equal(signals.listenerCount('SIGTERM'), 0);
+});
+
+test('closes with requests in flight when the grace is over, and exits with 1', async () => {
+  const { ready, calls, grace, send, exit, lines } = start();
+  await ready.opened;
+  send('SIGINT');
+  grace.open();
+  assert.equal(await exit, 1);
+  assert.deepEqual(calls, ['drain', 'wait 700', 'close']);
+  assert.ok(lines.some(({ level, drainGraceMs }) => level === 40 && drainGraceMs === 700));
+});
+
+test('exits at once at the second signal', async () => {
+  const { ready, calls, drained, send, exit } = start();
+  await ready.opened;
+  send('SIGTERM');
+  send('SIGTERM');
+  assert.ok(calls.includes('exit at once SIGTERM'));
+  drained.open();
+  await exit;
+});
+
+test('exits with 0 when it is stopped before a model is loaded', async () => {
+  const never = gate();
+  const { send, exit, signals } = start({ startService: () => never.opened.then(() => assert.fail()) });
+  assert.equal(signals.listenerCount('SIGTERM'), 1, 'listens before it starts');
+  send('SIGTERM');
+  assert.equal(await exit, 0);
+});
+
+test('rejects with what kept the service from starting', async () => {
+  const error = new ServiceError('failed_precondition', 'No CUDA here.');
+  const { exit } = start({ startService: () => Promise.reject(error) });
+  await assert.rejects(exit, error);
+});
+
+test('drains and exits with 1 when an engine ends by itself', async () => {
+  const { ready, calls, drained, goDown, exit } = start();
+  await ready.opened;
+  drained.open();
+  goDown();
+  assert.equal(await exit, 1);
+  assert.deepEqual(calls, ['drain', 'wait 700', 'close']);
+});

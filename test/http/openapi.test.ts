@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createApp, type EndpointHandler } from '../../src/http/app.ts';
+import { Exchange } from '../../src/http/exchange.ts';
+import { openApi } from '../../src/http/openapi.ts';
+import { problemKinds } from '../../src/http/problem.ts';
+import { allowedMethods, type Endpoint, routes } from '../../src/http/routes.ts';
+import { encodeOptionNames } from '../../src/request-options.ts';
+import { startStubServer } from './stub-server.ts';
+
+interface Operation {
+  operationId: string;
+  summary: string;
+  parameters?: { name: string; in: string; schema: { enum?: string[]; default?: string } }[];
+  responses: Record<string, Record<string, unknown>>;
+}
+const description = JSON.parse(JSON.stringify(openApi())) as {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+};
+const operations = Object.entries(description.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+);
+
+test('describes the routes that fastify has, each and no other', async () => {
+  const endpoints: Endpoint[] = ['encode', 'models', 'healthz', 'readyz', 'metrics', 'openapi', 'docs'];
+  const handlers = Object.fromEntries(endpoints.map((name) => [name, () => undefined])) as unknown as Record<
+    Endpoint,
+    EndpointHandler
+  >;
+  const app = await createApp({
+    handlers,
+    open: (request, response) =>
+      new Exchange(request, response, { closing: () => false, writeIdleMs: 1000, lingerMs: 1000 }),
+    onClientError: () => undefined,
+    timeouts: { headersMs: 1000, requestMs: 1000, keepAliveMs: 1000 },
+    maxHeaderBytes: 8192,
+  });
+  const registered = app.printRoutes({ commonPrefix: false, includeMeta: false });
+  for (const { path, method } of operations) assert.ok(app.hasRoute({ url: path, method }), path);
+  const count = [...registered.matchAll(/\(([A-Z, ]+)\)/g)].flatMap((match) => match[1]!.split(', '));
+  assert.equal(count.filter((method) => method !== 'HEAD').length, operations.length);
+  assert.equal(routes.length, operations.length);
+  await app.close();
+});
+
+test('has a summary, an id of its own and an answer for each operation', () => {
+  const ids = operations.map(({ operation }) => operation.operationId);
+  assert.equal(new Set(ids).size, ids.length);
+  for (const { operation, path } of operations) {
+    assert.ok(operation.summary.length > 5, path);
+    assert.ok(operation.responses['200'], path);
+    for (const answer of Object.values(operation.responses))
+      assert.ok(answer['$ref'] ?? answer['description'], path);
+  }
+});
+
+test('refers to nothing that is not there', () => {
+  const references = [...JSON.stringify(description).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(
+    (match) => match[1]!,
+  );
+  assert.ok(references.length > 10);
+  for (const reference of references) {
+    let at: unknown = description;
+    for (const key of reference.split('/')) at = (at as Record<string, unknown>)[key];
+    assert.ok(at, reference);
+  }
+});
+
+test('lists each option of an encode, and format', () => {
+  const names = description.paths['/v1/encode']?.['post']?.parameters?.map(({ name }) => name);
+  assert.deepEqual(names?.toSorted(), ['format', ...encodeOptionNames].toSorted());
+});
+
+test('gives every problem that an encode names the status of the table', () => {
+  const responses = description.paths['/v1/encode']?.['post']?.responses ?? {};
+  for (const [status, { $ref: reference }] of Object.entries(responses)) {
+    if (status === '200') continue;
+    const code = String(reference).split('/').at(-1) as keyof typeof problemKinds;
+    assert.equal(problemKinds[code].status, Number(status));
+  }
+});
+
+test('serves the description, health, models, metrics and the page', async () => {
+  const { url, encoder } = await startStubServer();
+  assert.deepEqual(await (await fetch(`${url}/openapi.json`)).json(), description);
+  assert.deepEqual(await (await fetch(`${url}/healthz`)).json(), { status: 'ok' });
+  assert.equal((await fetch(`${url}/healthz`, { method: 'HEAD' })).status, 200);
+  assert.deepEqual(await (await fetch(`${url}/readyz`)).json(), { status: 'ready' });
+  encoder.isReady = false;
+  const unready = await fetch(`${url}/readyz`);
+  assert.deepEqual([unready.status, unready.headers.get('retry-after')], [503, '1']);
+  const { models } = (await (await fetch(`${url}/v1/models`)).json()) as {
+    models: Record<string, unknown>[];
+  };
+  assert.deepEqual([models[0]?.['name'], models[0]?.['default'], models[0]?.['tokens']], ['stub', true, 4]);
+  assert.equal(JSON.stringify(models).includes('nowhere'), false);
+  assert.match(
+    await (await fetch(`${url}/metrics`)).text(),
+    /^siglip_hd_inflight_requests\{transport="http"\} 1$/m,
+  );
+});
+
+test('serves a page that can load nothing from elsewhere', async () => {
+  const { url } = await startStubServer();
+  const page = await fetch(`${url}/docs`);
+  const policy = page.headers.get('content-security-policy') ?? '';
+  assert.match(policy, /^default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+';/);
+  assert.doesNotMatch(await page.text(), /https?:\/\//);
+});
+
+test('says which methods a path has', () => {
+  assert.equal(allowedMethods('/encode'), 'POST');
+  assert.equal(allowedMethods('/healthz'), 'GET, HEAD');
+  assert.equal(allowedMethods('/'), undefined);
+});

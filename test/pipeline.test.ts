@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ServiceError } from '../src/errors.ts';
+import type { EncodeOptions, ImageInput } from '../src/request.ts';
+import { gatedEncoder, until } from './support/gated-encoder.ts';
+
+const options: EncodeOptions = { dtype: 'float16', exif: 'apply' };
+const never = new AbortController().signal;
+const notAnImage: ImageInput = { kind: 'file', bytes: Buffer.from('not an image') };
+
+/** 8 x 8 pixels of one grey, which the gated engine gives back as the first byte of the tokens. */
+function grey(level: number): ImageInput {
+  return { kind: 'raster', raster: { width: 8, height: 8, data: new Uint8Array(192).fill(level) } };
+}
+
+test('several images are answered in their order, as one tensor of their parts', async (t) => {
+  const { engine, encoder, close } = gatedEncoder();
+  t.after(close);
+  const answer = encoder.encode({
+    images: [grey(1), grey(2), grey(3)],
+    stacked: true,
+    options,
+    signal: never,
+  });
+  engine.openGate();
+  const { tensor, metadata } = await answer;
+  assert.deepEqual(tensor.shape, [3, 1, 2]);
+  assert.deepEqual(
+    tensor.parts.map((part) => part[0]),
+    [1, 2, 3],
+  );
+  assert.equal(metadata.images.length, 3);
+});
+
+test('one bad image fails the request, names itself, and takes the others off the queue', async (t) => {
+  const { engine, encoder, batcher, admission, close } = gatedEncoder({ largest: 1 });
+  t.after(close);
+  const busy = encoder.encode({ images: [grey(9)], stacked: false, options, signal: never });
+  await until(() => engine.batches.length === 1);
+  const request = { images: [grey(1), grey(2), notAnImage], stacked: true, options, signal: never };
+  await assert.rejects(encoder.encode(request), (error: ServiceError) => {
+    return error.code === 'invalid_argument' && error.message.startsWith('Image 2: ');
+  });
+  assert.equal(batcher.queued, 0);
+  engine.batches[0]!.finish();
+  await busy;
+  await until(() => admission.admittedViews === 0);
+});
+
+test('a bad image harms no other request', async (t) => {
+  const { engine, encoder, close } = gatedEncoder();
+  t.after(close);
+  const good = encoder.encode({ images: [grey(5)], stacked: false, options, signal: never });
+  const bad = encoder.encode({ images: [notAnImage], stacked: false, options, signal: never });
+  await assert.rejects(bad, { code: 'invalid_argument' });
+  await until(() => engine.batches.length === 1);
+  engine.batches[0]!.finish();
+  assert.equal((await good).tensor.parts[0]![0], 5);
+});
+
+test('a request that leaves while queued costs no engine time and gives its permits back', async (t) => {
+  const { engine, encoder, batcher, admission, close } = gatedEncoder({ largest: 8 });
+  t.after(close);
+  const first = encoder.encode({ images: [grey(1)], stacked: false, options, signal: never });
+  await until(() => engine.batches.length === 1);
+  const client = new AbortController();
+  const left = encoder.encode({ images: [grey(2)], stacked: false, options, signal: client.signal });
+  await until(() => batcher.queued === 1);
+  client.abort();
+  await assert.rejects(left, { code: 'cancelled' });
+  assert.equal(batcher.queued, 0);
+  assert.equal(admission.admittedViews, 1);
+  engine.batches[0]!.finish();
+  await first;
+  assert.equal(engine.batches.length, 1);
+  assert.equal(admission.admittedViews, 0);
+});
+
+test('a full queue refuses at once and says when to come back', async (t) => {
+  const { engine, encoder, close } = gatedEncoder({ maxViews: 1 });
+  t.after(close);
+  const first = encoder.encode({ images: [grey(1)], stacked: false, options, signal: never });
+  const second = encoder.encode({ images: [grey(2)], stacked: false, options, signal: never });
+  await assert.rejects(second, { code: 'overloaded', retryAfterMs: 1500 });
+  await until(() => engine.batches.length === 1);
+  engine.batches[0]!.finish();
+  await first;
+});
+
+test('an unexpected model, digest or layer is refused before any work', async (t) => {
+  const { engine, encoder, close } = gatedEncoder();
+  t.after(close);
+  const ask = (wish: Partial<EncodeOptions>) =>
+    encoder.encode({ images: [grey(1)], stacked: false, options: { ...options, ...wish }, signal: never });
+  await assert.rejects(ask({ model: 'other' }), { code: 'not_found', message: /there is: gated/ });
+  await assert.rejects(ask({ expectDigest: `sha256:${'1'.repeat(64)}` }), { code: 'failed_precondition' });
+  await assert.rejects(ask({ expectFeatures: 'penultimate' }), { code: 'failed_precondition' });
+  assert.equal(engine.batches.length, 0);
+});
+
+test('bfloat16 is made of the float32 tokens', async (t) => {
+  const { engine, encoder, close } = gatedEncoder();
+  t.after(close);
+  const answer = encoder.encode({
+    images: [grey(1)],
+    stacked: false,
+    options: { ...options, dtype: 'bfloat16' },
+    signal: never,
+  });
+  await until(() => engine.batches.length === 1);
+  assert.deepEqual(engine.batches[0]!.dtypes, ['float32']);
+  engine.batches[0]!.finish();
+  const { tensor } = await answer;
+  assert.equal(tensor.dtype, 'bfloat16');
+  assert.equal(tensor.parts[0]!.byteLength, 2);
+});

@@ -1,0 +1,75 @@
+import { Admission } from '../../src/admission.ts';
+import { decode } from '../../src/image/decode.ts';
+import { createViewPool } from '../../src/image/view-pool.ts';
+import { BatchTimes } from '../../src/inference/batch-policy.ts';
+import { Batcher } from '../../src/inference/batcher.ts';
+import type { Model } from '../../src/model/model.ts';
+import { encodeImages, type PipelineParts } from '../../src/pipeline.ts';
+import type { VisualEncoder } from '../../src/request.ts';
+import { Semaphore } from '../../src/semaphore.ts';
+import { TokenPool } from '../../src/tokens/token-pool.ts';
+import { GatedEngine } from './gated-engine.ts';
+
+/** A model of one token of two channels, so that the gated engine's four bytes are a view's float16 tokens. */
+export const gatedModel: Model = {
+  name: 'gated',
+  folder: '/nowhere',
+  digest: `sha256:${'0'.repeat(64)}`,
+  architecture: 'siglip',
+  trained: false,
+  imageSize: 8,
+  patchSize: 8,
+  grid: { width: 1, height: 1 },
+  channels: 2,
+  layers: 1,
+  features: 'last_hidden_state',
+  precision: 'fp32',
+  resample: 'bilinear',
+};
+
+/** The real request's way over an engine that waits at a gate. */
+export function gatedEncoder({ largest = 8, maxViews = 64 } = {}) {
+  const engine = new GatedEngine();
+  const tokenPool = new TokenPool(1);
+  const viewPool = createViewPool({ threads: 1 });
+  const now = () => performance.now();
+  const batcher = new Batcher({
+    engine,
+    times: new BatchTimes(),
+    largest,
+    fixed: true,
+    split: (tokens, views) => tokenPool.split(tokens, views),
+    now,
+  });
+  const admission = new Admission({ maxViews, retryAfterMs: () => 1500 });
+  const parts: PipelineParts = {
+    served: [{ model: gatedModel, batcher }],
+    admission,
+    rasters: new Semaphore(4),
+    decode: async (image, exif, signal) =>
+      image.kind === 'raster'
+        ? image.raster
+        : await decode(image.bytes, { exif, maxPixels: 1_000_000 }, signal),
+    viewPool,
+    tokenPool,
+    now,
+  };
+  const encoder: VisualEncoder = {
+    encode: (request) => encodeImages(parts, request),
+    models: () => [gatedModel],
+    ready: () => true,
+  };
+  const close = async () => {
+    await Promise.all([viewPool.close(), tokenPool.close()]);
+  };
+  return { engine, batcher, admission, encoder, close };
+}
+
+/** Resolves when `holds` does, looking once a turn of the event loop; rejects after ten seconds. */
+export async function until(holds: () => boolean): Promise<void> {
+  const giveUpAt = performance.now() + 10_000;
+  while (!holds()) {
+    if (performance.now() > giveUpAt) throw new Error('it never came to hold');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
