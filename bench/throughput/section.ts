@@ -5,7 +5,7 @@ import type { Target } from '../load/target.ts';
 import { graphFile } from '../../src/model/graph-io.ts';
 import type { Model } from '../../src/model/model.ts';
 import type { Section } from '../section.ts';
-import { rocketOverGrpc, rocketOverHttp, startService } from '../servers/service-process.ts';
+import { rocketOverGrpc, rocketOverHttp, startService } from '../service-process.ts';
 import { median } from '../statistics.ts';
 import type { BareResult, BareTask } from './bare-loop.ts';
 import { randomModel } from './model.ts';
