@@ -45,12 +45,19 @@ interface EncoderParts extends PipelineParts {
 /** The use case under both transports, with its engines and pools. */
 export class Encoder implements VisualEncoder {
   readonly #parts: EncoderParts;
+  readonly #metrics: Metrics;
   readonly #requestTimeoutMs: number;
   readonly #down: { error?: ServiceError };
   #draining = false;
 
-  private constructor(parts: EncoderParts, requestTimeoutMs: number, down: { error?: ServiceError }) {
+  private constructor(
+    parts: EncoderParts,
+    metrics: Metrics,
+    requestTimeoutMs: number,
+    down: { error?: ServiceError },
+  ) {
     this.#parts = parts;
+    this.#metrics = metrics;
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#down = down;
   }
@@ -118,13 +125,15 @@ export class Encoder implements VisualEncoder {
       tokenPool,
       now: () => performance.now(),
     };
-    return new Encoder(parts, config.requestTimeoutMs, down);
+    return new Encoder(parts, metrics, config.requestTimeoutMs, down);
   }
 
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {
-    return await withDeadline(request.signal, this.#requestTimeoutMs, (signal) =>
+    const answer = await withDeadline(request.signal, this.#requestTimeoutMs, (signal) =>
       encodeImages(this.#parts, { ...request, signal }),
     );
+    this.#metrics.observeStages(answer.timings);
+    return answer;
   }
 
   models(): readonly Model[] {

@@ -83,15 +83,17 @@ export class Metrics {
     this.#requestDuration.observe({ transport, endpoint }, durationMs / 1000);
   }
 
-  /** The stages of one successful encode; `writeMs` is the time to put the answer into its format. */
-  observeStages(timings: StageTimings & { readonly writeMs?: number }): void {
+  /** The stages of one successful encode. */
+  observeStages(timings: StageTimings): void {
     this.#stageDuration.observe({ stage: 'decode' }, timings.decodeMs / 1000);
     this.#stageDuration.observe({ stage: 'views' }, timings.viewsMs / 1000);
     this.#stageDuration.observe({ stage: 'queue' }, timings.queueMs / 1000);
     this.#stageDuration.observe({ stage: 'engine' }, timings.engineMs / 1000);
-    if (timings.writeMs !== undefined) {
-      this.#stageDuration.observe({ stage: 'write' }, timings.writeMs / 1000);
-    }
+  }
+
+  /** The time to put one answer into its format. */
+  observeWrite(writeMs: number): void {
+    this.#stageDuration.observe({ stage: 'write' }, writeMs / 1000);
   }
 
   /** One batch that the engine ran. */

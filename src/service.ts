@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { Encoder, type EncoderConfig } from './encoder.ts';
 import { ServiceError } from './errors.ts';
+import { defaultGrpcLimits } from './grpc/limits.ts';
 import { startGrpcServer } from './grpc/server.ts';
 import { startHttpServer } from './http/server.ts';
 import { isNpy, readNpyRasters } from './image/npy-raster.ts';
@@ -48,7 +49,14 @@ export async function startService(
   const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, config) : undefined);
   const http = await startHttpServer({ encoder, metrics, logger, host, port: httpPort, readPixels, limits });
   try {
-    const grpc = await startGrpcServer({ encoder, metrics, logger, host, port: grpcPort, limits });
+    const grpc = await startGrpcServer({
+      encoder,
+      logger,
+      observe: (request) => metrics.observeRequest(request),
+      host,
+      port: grpcPort,
+      limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes },
+    });
     try {
       open = await Encoder.open(config, metrics, logger, onDown);
     } catch (error) {

@@ -6,7 +6,8 @@ test('exposes what it was told, in seconds and under the prefix', async () => {
   const metrics = new Metrics();
   metrics.observeRequest({ transport: 'grpc', endpoint: 'encode', code: 'ok', durationMs: 250 });
   metrics.observeRequest({ transport: 'grpc', endpoint: 'encode', code: 'overloaded', durationMs: 1 });
-  metrics.observeStages({ decodeMs: 1, viewsMs: 2, queueMs: 3, engineMs: 4000, writeMs: 0.1 });
+  metrics.observeStages({ decodeMs: 1, viewsMs: 2, queueMs: 3, engineMs: 4000 });
+  metrics.observeWrite(0.1);
   metrics.observeBatch({ views: 8, engineMs: 500, model: 'hd' });
   metrics.observeBatch({ views: 4, engineMs: 250, model: 'hd' });
   metrics.watchQueue(() => ({ admitted: 12, queued: 10 }));

@@ -35,7 +35,7 @@ export async function answerEncode(
   const writeStartMs = performance.now();
   const file = tokenFile(format, answer.tensor, answer.metadata);
   const timings = { ...answer.timings, writeMs: performance.now() - writeStartMs };
-  settings.metrics.observeStages(timings);
+  settings.metrics.observeWrite(timings.writeMs);
   const headers = {
     'content-type': file.contentType,
     'content-length': file.contentLength,

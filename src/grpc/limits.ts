@@ -1,0 +1,39 @@
+import type { ServerOptions } from '@grpc/grpc-js';
+
+/** What the gRPC server allows its clients. */
+export interface GrpcLimits {
+  /** Largest request, in bytes; grpc-js answers RESOURCE_EXHAUSTED to a larger one by itself. */
+  readonly maxRequestBytes: number;
+  /** Calls of one connection at a time. A slow reader holds at most so many answers; further calls wait in the client. */
+  readonly maxConcurrentStreams: number;
+  /** A connection that holds more than this in memory has new calls refused with RESOURCE_EXHAUSTED. */
+  readonly maxSessionMiB: number;
+  /** A connection silent for this long is pinged, */
+  readonly keepaliveMs: number;
+  /** and closed when it does not answer for this long. */
+  readonly keepaliveTimeoutMs: number;
+  /** How long a health watcher may wait to hear of a change. */
+  readonly healthPollMs: number;
+}
+
+export const defaultGrpcLimits: GrpcLimits = {
+  maxRequestBytes: 24 * 2 ** 20,
+  maxConcurrentStreams: 128,
+  maxSessionMiB: 512,
+  keepaliveMs: 60_000,
+  keepaliveTimeoutMs: 20_000,
+  healthPollMs: 500,
+};
+
+/** The limits under grpc-js's names. */
+export function serverOptions(limits: GrpcLimits): ServerOptions {
+  return {
+    'grpc.max_receive_message_length': limits.maxRequestBytes,
+    'grpc.max_concurrent_streams': limits.maxConcurrentStreams,
+    'grpc-node.max_session_memory': limits.maxSessionMiB,
+    'grpc.keepalive_time_ms': limits.keepaliveMs,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
+    // Channelz counts every message for an interface that is not served.
+    'grpc.enable_channelz': 0,
+  };
+}

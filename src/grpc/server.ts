@@ -1,0 +1,76 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import type { VisualEncoder } from '../request.ts';
+import { packageDefinition } from './definition.ts';
+import { Health, healthPackage } from './health.ts';
+import { type GrpcLimits, serverOptions } from './limits.ts';
+import { OpenStreams } from './open-streams.ts';
+import { visualEncoderDefinition, visualEncoderHandlers } from './service.ts';
+import type { RequestWatch } from './unary.ts';
+
+export interface GrpcServerOptions extends RequestWatch {
+  readonly encoder: VisualEncoder;
+  /** A name or address to listen on; '::' and '0.0.0.0' are every address. */
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly limits: GrpcLimits;
+}
+
+export interface GrpcServer {
+  /** The port listened on. */
+  readonly port: number;
+  /** Takes no more calls, says NOT_SERVING, and resolves when the calls under way are answered. */
+  drain(): Promise<void>;
+  /** Ends every call and connection at once; the calls' signals fire. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves VisualEncoderService, grpc.health.v1 and server reflection, without TLS. Rejects when it cannot listen
+ * there. The encoder stays the caller's.
+ */
+export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const { encoder, host, limits } = options;
+  const server = new Server(serverOptions(limits));
+  const streams = new OpenStreams();
+  const health = new Health(encoder, limits.healthPollMs);
+  server.addService(visualEncoderDefinition, visualEncoderHandlers(encoder, options));
+  health.addTo(streams.addingTo(server));
+  new ReflectionService({ ...packageDefinition, ...healthPackage }).addToServer(streams.addingTo(server));
+
+  try {
+    const port = await listen(server, host, options.port);
+    return {
+      port,
+      drain() {
+        health.stop();
+        streams.endAll();
+        return shutDown(server);
+      },
+      async close() {
+        health.stop();
+        server.forceShutdown();
+      },
+    };
+  } catch (thrown) {
+    health.stop();
+    throw thrown;
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, boundPort) => {
+      if (error === null) resolve(boundPort);
+      else reject(new Error(`gRPC cannot listen on ${address}: ${error.message}`, { cause: error }));
+    });
+  });
+}
+
+function shutDown(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.tryShutdown((error) => (error === undefined ? resolve() : reject(error)));
+  });
+}

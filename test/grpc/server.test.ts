@@ -1,0 +1,383 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { connect } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { type ErrorCode, errorCodes, ServiceError } from '../../src/errors.ts';
+import { defaultGrpcLimits, type GrpcLimits } from '../../src/grpc/limits.ts';
+import { startGrpcServer } from '../../src/grpc/server.ts';
+import type { ObservedRequest } from '../../src/grpc/unary.ts';
+import { Gate } from '../support/gate.ts';
+import { type EncodeResponse, nextMessage, statusDetails, TestClient } from '../support/grpc-client.ts';
+import { StubEncoder, stubByte, stubFailure, stubModel } from '../support/stub-encoder.ts';
+
+const service = 'siglip_hd.v1.VisualEncoderService';
+const file = { image: { file: Buffer.from('an image') } };
+
+async function serve(t: TestContext, encoder: StubEncoder, limits: Partial<GrpcLimits> = {}) {
+  const observed: ObservedRequest[] = [];
+  const lines: { level: string; fields: Record<string, unknown>; message: string }[] = [];
+  const log = (level: string) => (fields: object, message: string) =>
+    void lines.push({ level, fields: { ...fields }, message });
+  const server = await startGrpcServer({
+    encoder,
+    host: '127.0.0.1',
+    port: 0,
+    limits: { ...defaultGrpcLimits, healthPollMs: 5, ...limits },
+    logger: { info: log('info'), warn: log('warn'), error: log('error') },
+    observe: (request) => observed.push(request),
+  });
+  const clients: TestClient[] = [];
+  const client = (name: string, protoFile?: string): TestClient => {
+    const made = new TestClient(server.port, name, protoFile);
+    clients.push(made);
+    return made;
+  };
+  t.after(async () => {
+    for (const made of clients) made.close();
+    await server.close();
+  });
+  return { server, observed, lines, client };
+}
+
+interface Reflected {
+  readonly listServicesResponse?: { readonly service: readonly { readonly name: string }[] };
+  readonly fileDescriptorResponse?: { readonly fileDescriptorProto: readonly Buffer[] };
+}
+
+const resolvePath = createRequire(import.meta.url).resolve;
+const healthProto = resolvePath('grpc-health-check/proto/health/v1/health.proto');
+const reflectionProto = resolvePath('@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto');
+
+test('answers an Encode with its tokens, its metadata and its timings', async (t) => {
+  const encoder = new StubEncoder();
+  const { client } = await serve(t, encoder);
+  const { response } = await client(service).call<EncodeResponse>('Encode', file);
+  assert.ok(response);
+  assert.deepEqual(response.tensor.shape, [1024, 24]);
+  assert.equal(response.tensor.dtype, 'DTYPE_FLOAT16');
+  assert.deepEqual(
+    response.tensor.data,
+    Buffer.from(Uint8Array.from({ length: 1024 * 24 * 2 }, (_, i) => stubByte(i))),
+  );
+  assert.deepEqual(response.metadata, {
+    model: { name: 'stub', digest: stubModel.digest, trained: false },
+    features: 'FEATURE_LAYER_LAST_HIDDEN_STATE',
+    precision: 'fp32',
+    dtype: 'DTYPE_FLOAT16',
+    shape: [1024, 24],
+    grid: { width: 32, height: 32 },
+    images: [{ width: 640, height: 427 }],
+  });
+  assert.deepEqual(response.timings, { decodeMs: 1.5, viewsMs: 2.25, queueMs: 0, engineMs: 100.125 });
+  assert.deepEqual(encoder.requests[0]!.images, [{ kind: 'file', bytes: Buffer.from('an image') }]);
+  assert.equal(encoder.requests[0]!.stacked, false);
+});
+
+test('joins the parts of a tensor of 4.7 MB exactly', async (t) => {
+  const encoder = new StubEncoder({ channels: 1152 });
+  encoder.partCount = 7;
+  const { client } = await serve(t, encoder);
+  const { response } = await client(service).call<EncodeResponse>('Encode', {
+    ...file,
+    options: { dtype: 'DTYPE_FLOAT32' },
+  });
+  assert.ok(response);
+  assert.equal(response.tensor.data.byteLength, 1024 * 1152 * 4);
+  assert.ok(response.tensor.data.every((byte, index) => byte === stubByte(index)));
+});
+
+test('hands on every option', async (t) => {
+  const encoder = new StubEncoder();
+  const { client } = await serve(t, encoder);
+  await client(service).call('Encode', {
+    ...file,
+    options: {
+      model: 'hd',
+      expectDigest: stubModel.digest,
+      expectFeatures: 'FEATURE_LAYER_PRE_NORM',
+      dtype: 'DTYPE_BFLOAT16',
+      exif: 'EXIF_IGNORE',
+    },
+  });
+  assert.deepEqual(encoder.requests[0]!.options, {
+    model: 'hd',
+    expectDigest: stubModel.digest,
+    expectFeatures: 'pre_norm',
+    dtype: 'bfloat16',
+    exif: 'ignore',
+  });
+});
+
+test('hands on raw pixels in a buffer of their own', async (t) => {
+  const encoder = new StubEncoder();
+  const { client } = await serve(t, encoder);
+  const rgb = Buffer.from([1, 2, 3, 4, 5, 6]);
+  await client(service).call('Encode', { image: { raw: { width: 2, height: 1, rgb } } });
+  const [image] = encoder.requests[0]!.images;
+  assert.ok(image?.kind === 'raster');
+  assert.deepEqual(image.raster, { width: 2, height: 1, data: new Uint8Array(rgb) });
+  assert.equal(image.raster.data.buffer.byteLength, 6);
+});
+
+const refusals: readonly [name: string, request: object, sentence: RegExp][] = [
+  ['no image', {}, /image\.file or image\.raw/],
+  ['an image that is neither file nor pixels', { image: {} }, /image\.file or image\.raw/],
+  ['pixels of no width', { image: { raw: { width: 0, height: 3, rgb: Buffer.alloc(0) } } }, /0 x 3/],
+  ['too few pixels', { image: { raw: { width: 2, height: 2, rgb: Buffer.alloc(11) } } }, /11 bytes.*take 12/],
+  ['a dtype that does not exist', { ...file, options: { dtype: 9 } }, /dtype is "9".*float16/],
+  ['an EXIF mode that does not exist', { ...file, options: { exif: -1 } }, /exif is "-1".*apply/],
+  ['a feature layer that does not exist', { ...file, options: { expectFeatures: 4 } }, /expect_features/],
+  ['half a digest', { ...file, options: { expectDigest: 'sha256:12' } }, /expect_digest/],
+];
+for (const [name, request, sentence] of refusals)
+  test(`refuses ${name} with invalid_argument`, async (t) => {
+    const encoder = new StubEncoder();
+    const { client } = await serve(t, encoder);
+    const { error, trailers } = await client(service).call('Encode', request);
+    assert.equal(error?.code, status.INVALID_ARGUMENT);
+    assert.match(error.details, sentence);
+    assert.equal(statusDetails(trailers).errorInfo?.reason, 'invalid_argument');
+    assert.equal(encoder.requests.length, 0);
+  });
+
+const expectedStatus: Record<ErrorCode, keyof typeof status> = {
+  invalid_argument: 'INVALID_ARGUMENT',
+  unauthenticated: 'UNAUTHENTICATED',
+  not_found: 'NOT_FOUND',
+  not_acceptable: 'INVALID_ARGUMENT',
+  failed_precondition: 'FAILED_PRECONDITION',
+  too_large: 'INVALID_ARGUMENT',
+  unsupported_media: 'INVALID_ARGUMENT',
+  overloaded: 'RESOURCE_EXHAUSTED',
+  cancelled: 'CANCELLED',
+  deadline_exceeded: 'DEADLINE_EXCEEDED',
+  unavailable: 'UNAVAILABLE',
+  internal: 'INTERNAL',
+};
+
+test('answers every error code with its status, its ErrorInfo and its sentence, and never the cause', async (t) => {
+  const encoder = new StubEncoder();
+  const { client, observed } = await serve(t, encoder);
+  const caller = client(service);
+  for (const code of errorCodes) {
+    encoder.failure = stubFailure(code);
+    const { error, trailers } = await caller.call('Encode', file);
+    assert.equal(error?.code, status[expectedStatus[code]], code);
+    assert.equal(error.details, `Failed with ${code}, on purpose.`);
+    assert.deepEqual(statusDetails(trailers), {
+      code: error.code,
+      message: error.details,
+      errorInfo: { reason: code, domain: 'siglip-hd' },
+      retryDelayMs: undefined,
+    });
+    assert.ok(!JSON.stringify(trailers.toJSON()).includes('secret'));
+  }
+  assert.deepEqual(
+    observed.map(({ code }) => code),
+    errorCodes,
+  );
+});
+
+test('says when to try again', async (t) => {
+  const encoder = new StubEncoder();
+  const { client } = await serve(t, encoder);
+  const caller = client(service);
+  for (const [retryAfterMs, expectedMs] of [
+    [0, 0],
+    [250, 250],
+    [2000, 2000],
+    [61_234.5, 61_235],
+  ] as const) {
+    encoder.failure = new ServiceError('overloaded', 'No room.', { retryAfterMs });
+    const { trailers } = await caller.call('Encode', file);
+    assert.equal(statusDetails(trailers).retryDelayMs, expectedMs);
+  }
+});
+
+test('answers what is no ServiceError as internal, and logs it as the cause', async (t) => {
+  const encoder = new StubEncoder();
+  encoder.failure = new TypeError('a secret');
+  const { client, lines } = await serve(t, encoder);
+  const { error } = await client(service).call('Encode', file);
+  assert.equal(error?.code, status.INTERNAL);
+  assert.ok(!error.message.includes('secret'));
+  assert.equal(lines[0]!.level, 'error');
+  assert.equal(lines[0]!.fields.err, encoder.failure);
+});
+
+test('fires the signal with cancelled when the client leaves', async (t) => {
+  const encoder = new StubEncoder();
+  encoder.gate = new Gate();
+  const { client, observed } = await serve(t, encoder);
+  const leaving = new AbortController();
+  const call = client(service).call('Encode', file, { signal: leaving.signal });
+  await encoder.arrival.passed();
+  const { signal } = encoder.requests[0]!;
+  assert.equal(signal.aborted, false);
+  leaving.abort();
+  await once(signal, 'abort');
+  assert.equal((signal.reason as ServiceError).code, 'cancelled');
+  assert.equal((await call).error?.code, status.CANCELLED);
+  assert.deepEqual(
+    observed.map(({ code }) => code),
+    ['cancelled'],
+  );
+});
+
+test('fires the signal with deadline_exceeded when the deadline passes', async (t) => {
+  const encoder = new StubEncoder();
+  encoder.gate = new Gate();
+  const { client } = await serve(t, encoder);
+  const call = client(service).call('Encode', file, { deadline: Date.now() + 300 });
+  await encoder.arrival.passed();
+  const { signal } = encoder.requests[0]!;
+  if (!signal.aborted) await once(signal, 'abort');
+  assert.equal((signal.reason as ServiceError).code, 'deadline_exceeded');
+  assert.equal((await call).error?.code, status.DEADLINE_EXCEEDED);
+});
+
+test('does not fire the signal after the answer', async (t) => {
+  const encoder = new StubEncoder();
+  const { client, server } = await serve(t, encoder);
+  await client(service).call('Encode', file, { deadline: Date.now() + 60_000 });
+  await server.close();
+  assert.equal(encoder.requests[0]!.signal.aborted, false);
+});
+
+test('returns a request id in the headers of an answer and the trailers of a failure', async (t) => {
+  const encoder = new StubEncoder();
+  const { client, lines } = await serve(t, encoder);
+  const caller = client(service);
+  const given = await caller.call('Encode', file, { metadata: { 'x-request-id': 'caller-7' } });
+  assert.deepEqual(given.headers?.get('x-request-id'), ['caller-7']);
+  const made = await caller.call('Encode', file);
+  assert.match(String(made.headers?.get('x-request-id')[0]), /^[0-9a-f-]{36}$/);
+  const tooLong = await caller.call('Encode', file, { metadata: { 'x-request-id': 'x'.repeat(129) } });
+  assert.match(String(tooLong.headers?.get('x-request-id')[0]), /^[0-9a-f-]{36}$/);
+  const failed = await caller.call('Encode', {}, { metadata: { 'x-request-id': 'caller-8' } });
+  assert.deepEqual(failed.trailers.get('x-request-id'), ['caller-8']);
+  assert.deepEqual(
+    lines.map(({ level, fields }) => [level, fields.code, fields.endpoint]),
+    [
+      ['info', 'ok', 'Encode'],
+      ['info', 'ok', 'Encode'],
+      ['info', 'ok', 'Encode'],
+      ['warn', 'invalid_argument', 'Encode'],
+    ],
+  );
+  assert.equal(lines[3]!.fields.requestId, 'caller-8');
+});
+
+test('refuses a message over the limit with RESOURCE_EXHAUSTED, unharmed', async (t) => {
+  const encoder = new StubEncoder();
+  const { client } = await serve(t, encoder, { maxRequestBytes: 100_000 });
+  const caller = client(service);
+  const { error } = await caller.call('Encode', { image: { file: Buffer.alloc(100_001) } });
+  assert.equal(error?.code, status.RESOURCE_EXHAUSTED);
+  assert.equal((await caller.call('Encode', file)).error, undefined);
+  assert.equal(encoder.requests.length, 1);
+});
+
+test('lists the served models, the default first', async (t) => {
+  const { client } = await serve(t, new StubEncoder());
+  const { response } = await client(service).call<{ models: Record<string, unknown>[] }>('ListModels', {});
+  assert.deepEqual(
+    response?.models.map(({ name }) => name),
+    ['stub', 'second'],
+  );
+  const { folder: _, ...told } = stubModel;
+  assert.deepEqual(response.models[0], { ...told, features: 'FEATURE_LAYER_LAST_HIDDEN_STATE' });
+});
+
+test('lists and describes its services by reflection', async (t) => {
+  const { client } = await serve(t, new StubEncoder());
+  const stream = client('grpc.reflection.v1.ServerReflection', reflectionProto).duplex<Reflected>(
+    'ServerReflectionInfo',
+  );
+  stream.write({ listServices: '' });
+  const { listServicesResponse } = await nextMessage<Reflected>(stream);
+  assert.deepEqual(listServicesResponse?.service.map(({ name }) => name).sort(), [
+    'grpc.health.v1.Health',
+    service,
+  ]);
+  stream.write({ fileContainingSymbol: service });
+  const { fileDescriptorResponse } = await nextMessage<Reflected>(stream);
+  const described = Buffer.concat(fileDescriptorResponse?.fileDescriptorProto ?? []).toString('latin1');
+  for (const name of ['EncodeRequest', 'Tensor', 'DTYPE_BFLOAT16']) assert.ok(described.includes(name), name);
+  stream.end();
+  await once(stream, 'end');
+});
+
+test('tells its health by what the encoder says, to those who ask and those who watch', async (t) => {
+  const encoder = new StubEncoder();
+  encoder.isReady = false;
+  const { client } = await serve(t, encoder);
+  const health = client('grpc.health.v1.Health', healthProto);
+  const watch = health.stream<{ status: string }>('Watch', { service });
+  assert.equal((await nextMessage(watch)).status, 'NOT_SERVING');
+  const change = nextMessage(watch);
+  encoder.isReady = true;
+  for (const name of ['', service]) {
+    const { response } = await health.call<{ status: string }>('Check', { service: name });
+    assert.equal(response?.status, 'SERVING', name);
+  }
+  assert.equal((await change).status, 'SERVING');
+  const lost = nextMessage(watch);
+  encoder.isReady = false;
+  assert.equal((await lost).status, 'NOT_SERVING');
+  const unknown = await health.call('Check', { service: 'another' });
+  assert.equal(unknown.error?.code, status.NOT_FOUND);
+});
+
+test('drains: answers what is under way, ends watches, takes nothing new', async (t) => {
+  const encoder = new StubEncoder();
+  encoder.gate = new Gate();
+  const { client, server } = await serve(t, encoder);
+  const caller = client(service);
+  const call = caller.call<EncodeResponse>('Encode', file);
+  const watch = client('grpc.health.v1.Health', healthProto).stream<{ status: string }>('Watch', { service });
+  await nextMessage(watch);
+  const told = nextMessage(watch);
+  await encoder.arrival.passed();
+
+  const drained = server.drain();
+  assert.equal((await told).status, 'NOT_SERVING');
+  await once(watch, 'end');
+  const refused = await once(connect(server.port, '127.0.0.1'), 'connect').then(
+    () => false,
+    () => true,
+  );
+  assert.ok(refused);
+  encoder.gate.open();
+  assert.equal((await call).error, undefined);
+  await drained;
+  assert.equal(encoder.requests.length, 1);
+});
+
+test('closes: ends what is under way and fires its signal', async (t) => {
+  const encoder = new StubEncoder();
+  encoder.gate = new Gate();
+  const { client, server } = await serve(t, encoder);
+  const call = client(service).call('Encode', file);
+  await encoder.arrival.passed();
+  const fired = once(encoder.requests[0]!.signal, 'abort');
+  await server.close();
+  await fired;
+  assert.ok((await call).error);
+});
+
+test('refuses to start where the port is taken', async (t) => {
+  const { server } = await serve(t, new StubEncoder());
+  await assert.rejects(
+    startGrpcServer({
+      encoder: new StubEncoder(),
+      host: '127.0.0.1',
+      port: server.port,
+      limits: defaultGrpcLimits,
+      logger: console,
+    }),
+    /cannot listen on 127\.0\.0\.1/,
+  );
+});
