@@ -35,9 +35,9 @@ export class TaskChild<Task extends object, Result> {
           throw new Error(`${this.#child.spawnargs.slice(1).join(' ')} ended with ${code}`);
         }),
       ]);
-      const reply = answer[0] as Reply<Result>;
-      if (reply.kind === 'failed') throw new Error(reply.reason);
-      return reply.result;
+      const message = answer[0] as Reply<Result>;
+      if (message.kind === 'failed') throw new Error(message.reason);
+      return message.result;
     } finally {
       ended.abort();
     }
@@ -56,16 +56,16 @@ type Reply<Result> =
   | { readonly kind: 'failed'; readonly reason: string };
 
 /** The child's side: answers every task that comes. */
-export function answerTasks<Task, Result>(work: (task: Task) => Promise<Result>): void {
-  process.on('message', (task: Task) => {
-    work(task).then(reply, (thrown: unknown) => {
+export function answerTasks(work: (task: never) => Promise<unknown>): void {
+  process.on('message', (task) => {
+    work(task as never).then(reply, (thrown: unknown) => {
       const reason = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
-      process.send?.({ kind: 'failed', reason } satisfies Reply<Result>);
+      process.send?.({ kind: 'failed', reason } satisfies Reply<unknown>);
     });
   });
 }
 
 /** The child's side: sends a result. */
-export function reply<Result>(result: Result): void {
-  process.send?.({ kind: 'done', result } satisfies Reply<Result>);
+export function reply(result: unknown): void {
+  process.send?.({ kind: 'done', result } satisfies Reply<unknown>);
 }

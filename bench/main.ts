@@ -31,7 +31,8 @@ export async function main(args: readonly string[]): Promise<0 | 1 | 2> {
     process.stdout.write(usage);
     return 0;
   }
-  const isWrong = flags.some((flag) => flag !== '--json') || names.some((name) => !Object.hasOwn(sections, name));
+  const isWrong =
+    flags.some((flag) => flag !== '--json') || names.some((name) => !Object.hasOwn(sections, name));
   if (isWrong) {
     process.stderr.write(usage);
     return 2;

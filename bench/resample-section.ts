@@ -31,7 +31,7 @@ export const resampling: Section = {
           ? [
               `${python} has no Pillow, so there is nothing beside ours. PEER_PYTHON=/path/to/python names another interpreter; bench/peers/fastapi/requirements.txt has what it needs.`,
             ]
-          : ['Ratio: ours through Pillow\'s; 1 or less is the aim.'],
+          : ["Ratio: ours through Pillow's; 1 or less is the aim."],
     };
   },
 };

@@ -28,10 +28,14 @@ export async function startService(flags: readonly string[]): Promise<ServicePro
   const server = await startServer(
     process.execPath,
     [
-      join(repository, 'bin/siglip-hd.js'),
+      join(repository, 'bin/siglip-hd.cjs'),
       'serve',
-      ...['--host', '127.0.0.1', '--http-port', String(httpPort), '--grpc-port', String(grpcPort)],
-      ...['--cache-dir', benchCache, '--log-format', 'json', ...flags],
+      '--host=127.0.0.1',
+      `--http-port=${httpPort}`,
+      `--grpc-port=${grpcPort}`,
+      `--cache-dir=${benchCache}`,
+      '--log-format=json',
+      ...flags,
     ],
     { port: httpPort!, readyPath: '/readyz' },
   );

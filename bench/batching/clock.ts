@@ -19,7 +19,11 @@ export class SimulatedClock {
     const event = { atMs, order: this.#order++, act };
     const heap = this.#heap;
     let index = heap.push(event) - 1;
-    for (let parent = (index - 1) >> 1; index > 0 && isBefore(event, heap[parent]!); parent = (index - 1) >> 1) {
+    for (
+      let parent = (index - 1) >> 1;
+      index > 0 && isBefore(event, heap[parent]!);
+      parent = (index - 1) >> 1
+    ) {
       heap[index] = heap[parent]!;
       index = parent;
     }

@@ -27,10 +27,9 @@ const workConserving: Policy = {
       split: async (tokens, views) => splitTokens(tokens, views),
       now: clock.now,
     });
-    const signal = new AbortController().signal;
     const permit = { views: 1, release: () => undefined };
     return async () => {
-      await batcher.encode(permit, [view], 'float16', signal);
+      await batcher.encode(permit, [view], 'float16', new AbortController().signal);
     };
   },
 };
@@ -47,19 +46,23 @@ function windowed(name: string, windowMs: number, late: boolean): Policy {
       const waiting: { readonly joinedAtMs: number; readonly resolve: () => void }[] = [];
       let running = 0;
       const handOver = (): void => {
-        while (waiting.length > 0 && !(late && running > 0)) {
-          const isDue = clock.now() - waiting[0]!.joinedAtMs >= windowMs;
+        for (;;) {
+          const [first] = waiting;
+          if (first === undefined || (late && running > 0)) return;
+          const isDue = clock.now() - first.joinedAtMs >= windowMs;
           if (waiting.length < largest && !isDue) return;
           const batch = waiting.splice(0, largest);
           running++;
-          void engine.encode(
-            batch.map(() => view),
-            ['float16'],
-          ).then(() => {
-            running--;
-            for (const { resolve } of batch) resolve();
-            handOver();
-          });
+          void engine
+            .encode(
+              batch.map(() => view),
+              ['float16'],
+            )
+            .then(() => {
+              running--;
+              for (const { resolve } of batch) resolve();
+              handOver();
+            });
         }
       };
       return () =>

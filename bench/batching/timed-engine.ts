@@ -29,7 +29,11 @@ export class TimedEngine implements Engine {
     this.#freeAtMs = Math.max(this.#freeAtMs, this.#clock.now()) + engineMs;
     return new Promise((resolve) => {
       this.#clock.at(this.#freeAtMs, () =>
-        resolve({ tokens: { float16: new Uint8Array(views.length) }, finite: views.map(() => true), engineMs }),
+        resolve({
+          tokens: { float16: new Uint8Array(views.length) },
+          finite: views.map(() => true),
+          engineMs,
+        }),
       );
     });
   }

@@ -2,7 +2,10 @@ import { Agent, request } from 'node:http';
 import type { Answer, Client, Target } from './target.ts';
 
 /** Plain node:http with kept connections; the answer's bytes are counted and dropped. */
-export function httpClient({ url, body }: Extract<Target, { transport: 'http' }>, connections: number): Client {
+export function httpClient(
+  { url, body }: Extract<Target, { transport: 'http' }>,
+  connections: number,
+): Client {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const options = { agent, method: 'POST', headers: { 'content-length': body.byteLength } };
   return {

@@ -18,7 +18,12 @@ export type LoadTask =
       /** Asked at 50 a second meanwhile. */
       readonly probeUrl?: string;
     }
-  | { readonly kind: 'one-by-one'; readonly target: Target; readonly requests: number; readonly pauseMs: number };
+  | {
+      readonly kind: 'one-by-one';
+      readonly target: Target;
+      readonly requests: number;
+      readonly pauseMs: number;
+    };
 
 /** A request alone on the service: from asking to the whole answer, and the server's own stages. */
 export interface SingleRequest {

@@ -5,7 +5,13 @@ import { ensureDefaultModel } from '../../src/model/default-model.ts';
 import { LoadGenerator } from '../load/generator.ts';
 import { benchCache, repository, rocketFile } from '../paths.ts';
 import type { Section } from '../section.ts';
-import { freePorts, rocketOverHttp, type ServerProcess, startServer, startService } from '../service-process.ts';
+import {
+  freePorts,
+  rocketOverHttp,
+  type ServerProcess,
+  startServer,
+  startService,
+} from '../service-process.ts';
 import { median } from '../statistics.ts';
 
 const threads = 1;
@@ -40,18 +46,31 @@ export const peers: Section = {
         const runs = { service: [] as Run[], peer: [] as Run[] };
         for (let round = 1; round <= rounds; round++) {
           for (const side of ['service', 'peer'] as const) {
-            const { perSecond, latency } = await load.closedLoop(await rocketOverHttp(sides[side]), clients, until);
+            const { perSecond, latency } = await load.closedLoop(
+              await rocketOverHttp(sides[side]),
+              clients,
+              until,
+            );
             runs[side].push({ perSecond, p99Ms: latency.p99Ms });
           }
         }
-        const of = (side: keyof typeof runs, figure: keyof Run) => median(runs[side].map((run) => run[figure]));
+        const of = (side: keyof typeof runs, figure: keyof Run) =>
+          median(runs[side].map((run) => run[figure]));
         const ratio = median(runs.service.map((run, round) => run.perSecond / runs.peer[round]!.perSecond));
         rows.push([
           clients,
-          ...[of('service', 'perSecond'), of('peer', 'perSecond'), ratio],
-          ...[of('service', 'p99Ms'), of('peer', 'p99Ms')],
+          of('service', 'perSecond'),
+          of('peer', 'perSecond'),
+          ratio,
+          of('service', 'p99Ms'),
+          of('peer', 'p99Ms'),
         ]);
-        progress(`${clients} clients: ${rows.at(-1)!.map((cell) => cell.toFixed(1)).join(', ')}`);
+        progress(
+          `${clients} clients: ${rows
+            .at(-1)!
+            .map((cell) => cell.toFixed(1))
+            .join(', ')}`,
+        );
       }
       return {
         tables: [
@@ -117,7 +136,10 @@ async function largestDifference(...urls: readonly string[]): Promise<number> {
   );
   let largest = 0;
   for (let at = 0; at < ours!.byteLength; at += 2) {
-    largest = Math.max(largest, Math.abs(fromHalf(ours!.readUInt16LE(at)) - fromHalf(theirs!.readUInt16LE(at))));
+    largest = Math.max(
+      largest,
+      Math.abs(fromHalf(ours!.readUInt16LE(at)) - fromHalf(theirs!.readUInt16LE(at))),
+    );
   }
   return largest;
 }

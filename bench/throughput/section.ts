@@ -79,7 +79,11 @@ export const throughput: Section = {
             },
             {
               title: 'Main thread under that load: medians of the rounds, and the worst',
-              columns: [{ title: 'what' }, { title: 'p99 ms', digits: 1 }, { title: 'worst p99 ms', digits: 1 }],
+              columns: [
+                { title: 'what' },
+                { title: 'p99 ms', digits: 1 },
+                { title: 'worst p99 ms', digits: 1 },
+              ],
               rows: [
                 ['event loop, time between two 10 ms ticks', median(lag), Math.max(...lag)],
                 ['GET /healthz', median(health), Math.max(...health)],
@@ -94,7 +98,7 @@ export const throughput: Section = {
           ],
           notes: [
             `The model has ${model.channels} channels and ${model.layers} layers with random weights. Service, bare loop and clients are processes of their own; the clients share the other core with the service's main thread.`,
-            'A ratio is the median of the rounds\' own ratios. The event loop\'s figure is prom-client\'s, from the service\'s /metrics: it includes the 10 ms between the ticks.',
+            "A ratio is the median of the rounds' own ratios. The event loop's figure is prom-client's, from the service's /metrics: it includes the 10 ms between the ticks.",
           ],
         };
       } finally {

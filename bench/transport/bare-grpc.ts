@@ -25,5 +25,5 @@ server.addService(
 );
 server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, grpcPort) => {
   if (error !== null) throw error;
-  reply<Listening>({ grpcPort });
+  reply({ grpcPort } satisfies Listening);
 });

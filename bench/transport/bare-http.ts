@@ -17,5 +17,5 @@ const server = createServer((request, response) => {
     });
 });
 server.listen(0, '127.0.0.1', () => {
-  reply<Listening>({ httpPort: (server.address() as AddressInfo).port });
+  reply({ httpPort: (server.address() as AddressInfo).port } satisfies Listening);
 });

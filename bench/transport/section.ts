@@ -30,7 +30,8 @@ interface Case {
 export const transportCpu: Section = {
   title: `Transport CPU: ${shape.join(' x ')} float16 from a stub engine`,
   async run(progress) {
-    if (process.platform !== 'linux') return { tables: [], verdicts: [], notes: [], skipped: 'It reads Linux\'s schedstat.' };
+    if (process.platform !== 'linux')
+      return { tables: [], verdicts: [], notes: [], skipped: "It reads Linux's schedstat." };
     const load = new LoadGenerator();
     const service = new Server('transport/stub-service');
     const stubPixels = new Server('transport/stub-service', ['stub-pixels']);
@@ -40,7 +41,13 @@ export const transportCpu: Section = {
       await Promise.all(servers.map((server) => server.listen()));
       const cases = (['http', 'grpc'] as const).flatMap((transport): Case[] => [
         { name: 'stub engine', transport, body: 'file', service, bare: bare[transport] },
-        { name: 'stub engine, decode and views', transport, body: 'pixels', service: stubPixels, bare: bare[transport] },
+        {
+          name: 'stub engine, decode and views',
+          transport,
+          body: 'pixels',
+          service: stubPixels,
+          bare: bare[transport],
+        },
       ]);
       const sides = { service: cases.map((): number[] => []), bare: cases.map((): number[] => []) };
       for (let round = 0; round <= rounds; round++) {
@@ -74,7 +81,13 @@ export const transportCpu: Section = {
               { title: 'bare ms', digits: 3 },
               { title: 'ratio', digits: 2 },
             ],
-            rows: rows.map(({ name, transport, ours, bareMs, ratio }) => [transport, name, ours, bareMs, ratio]),
+            rows: rows.map(({ name, transport, ours, bareMs, ratio }) => [
+              transport,
+              name,
+              ours,
+              bareMs,
+              ratio,
+            ]),
           },
         ],
         verdicts: rows
@@ -87,7 +100,7 @@ export const transportCpu: Section = {
           })),
         notes: [
           '"stub engine": the service\'s transports, pipeline, decoder, view pool and batcher; the body is tall.webp (97 x 640, 7 kB). "stub engine, decode and views": the body is pixels, 16 x 16, and nothing resizes them.',
-          'The stub engine answers in the next turn with one buffer, which the bare servers send too: bare node:http in one write, bare grpc-js as a message encoded beforehand. A stub needs no thread, so the message from the engine\'s thread is not in the figure.',
+          "The stub engine answers in the next turn with one buffer, which the bare servers send too: bare node:http in one write, bare grpc-js as a message encoded beforehand. A stub needs no thread, so the message from the engine's thread is not in the figure.",
           `${clients} requests in flight, from another process. CPU is the thread's schedstat.`,
         ],
       };

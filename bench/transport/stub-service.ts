@@ -9,6 +9,7 @@ import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-policy.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Engine } from '../../src/inference/engine.ts';
+import { defaultGrpcLimits } from '../../src/grpc/limits.ts';
 import { startGrpcServer } from '../../src/grpc/server.ts';
 import { startHttpServer } from '../../src/http/server.ts';
 import { Metrics } from '../../src/metrics.ts';
@@ -76,14 +77,22 @@ const parts: PipelineParts = {
 };
 
 const encoder: VisualEncoder = {
-  encode: (request) => withDeadline(request.signal, 60_000, (signal) => encodeImages(parts, { ...request, signal })),
+  encode: (request) =>
+    withDeadline(request.signal, 60_000, (signal) => encodeImages(parts, { ...request, signal })),
   models: () => [model],
   ready: () => true,
 };
 const logger = pino({ level: 'info' });
 const host = '127.0.0.1';
-const limits = { maxBodyBytes: 20 * 2 ** 20, maxImages: 16, maxPixels: 1e8 };
+const limits = { maxImages: 16, maxPixels: 1e8 };
 const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, limits) : undefined);
-const http = await startHttpServer({ encoder, metrics, logger, host, port: 0, readPixels, limits });
-const grpc = await startGrpcServer({ encoder, metrics, logger, host, port: 0, limits });
-reply<Listening>({ httpPort: http.port, grpcPort: grpc.port });
+const http = await startHttpServer({ encoder, metrics, logger, host, port: 0, readPixels });
+const grpc = await startGrpcServer({
+  encoder,
+  observe: (request) => metrics.observeRequest(request),
+  logger,
+  host,
+  port: 0,
+  limits: defaultGrpcLimits,
+});
+reply({ httpPort: http.port, grpcPort: grpc.port } satisfies Listening);
