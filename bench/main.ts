@@ -1,0 +1,90 @@
+import { batching } from './batching/section.ts';
+import { idleLatency } from './idle-latency.ts';
+import { machineText, readMachine } from './machine.ts';
+import { peers } from './peers/section.ts';
+import { resampling } from './resample-section.ts';
+import { isMet, type Section, type SectionResult, type Verdict } from './section.ts';
+import { tableRecords, tableText } from './table.ts';
+import { throughput } from './throughput/section.ts';
+import { transportCpu } from './transport/section.ts';
+
+const sections: Readonly<Record<string, Section>> = {
+  throughput,
+  'transport-cpu': transportCpu,
+  'idle-latency': idleLatency,
+  batching,
+  resample: resampling,
+  peers,
+};
+
+const usage = `Usage: siglip-hd bench [--json] [SECTION]...
+Measures the service and prints tables; with --json one JSON document on standard output.
+Sections, all when none is named: ${Object.keys(sections).join(', ')}.
+Exit code 1 when a section fails or misses its bar, 2 for wrong usage.
+`;
+
+/** Runs the sections that the arguments name, one after the other. A section that fails leaves the others to run. */
+export async function main(args: readonly string[]): Promise<0 | 1 | 2> {
+  const names = args.filter((arg) => !arg.startsWith('-'));
+  const flags = args.filter((arg) => arg.startsWith('-'));
+  if (flags.includes('--help')) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const isWrong =
+    flags.some((flag) => flag !== '--json') || names.some((name) => !Object.hasOwn(sections, name));
+  if (isWrong) {
+    process.stderr.write(usage);
+    return 2;
+  }
+  const asJson = flags.includes('--json');
+  const say = (text: string) => {
+    if (!asJson) process.stdout.write(text);
+  };
+  const machine = readMachine();
+  say(`${machineText(machine)}\n`);
+  const results: Record<string, object> = {};
+  let isFine = true;
+  for (const name of names.length > 0 ? names : Object.keys(sections)) {
+    const section = sections[name]!;
+    say(`\n## ${section.title}\n\n`);
+    try {
+      const result = await section.run((line) => process.stderr.write(`  ${name}: ${line}\n`));
+      say(resultText(result));
+      results[name] = resultJson(section, result);
+      isFine &&= result.verdicts.every(isMet);
+    } catch (thrown) {
+      const reason = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+      process.stderr.write(`FAILED ${name}: ${reason}\n`);
+      results[name] = { title: section.title, failed: reason };
+      isFine = false;
+    }
+  }
+  if (asJson) process.stdout.write(`${JSON.stringify({ machine, sections: results }, undefined, 2)}\n`);
+  return isFine ? 0 : 1;
+}
+
+function resultText({ tables, verdicts, notes, skipped }: SectionResult): string {
+  const paragraphs = [
+    ...(skipped === undefined ? [] : [`SKIPPED: ${skipped}`]),
+    ...tables.map(tableText),
+    ...(verdicts.length === 0 ? [] : [verdicts.map(verdictText).join('\n')]),
+    ...notes,
+  ];
+  return paragraphs.map((paragraph) => `${paragraph}\n`).join('\n');
+}
+
+function verdictText(verdict: Verdict): string {
+  const { what, value, limit, bar } = verdict;
+  return `${isMet(verdict) ? 'met   ' : 'MISSED'}  ${what}: ${value.toFixed(3)}, ${limit} ${bar}`;
+}
+
+function resultJson({ title }: Section, { tables, verdicts, notes, skipped }: SectionResult): object {
+  return {
+    title,
+    ...(skipped === undefined ? {} : { skipped }),
+    tables: tables.map((table) => ({ title: table.title, rows: tableRecords(table) })),
+    verdicts: verdicts.map((verdict) => ({ ...verdict, met: isMet(verdict) })),
+    notes,
+  };
+}

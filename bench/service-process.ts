@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { encodeRequestMessage } from './load/messages.ts';
+import type { Target } from './load/target.ts';
+import { benchCache, repository, rocketFile } from './paths.ts';
+
+const startLimitMs = 60_000;
+
+/** A server of any kind in a process of its own, ready for requests. */
+export interface ServerProcess {
+  readonly pid: number;
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** The service as a user runs it: `siglip-hd serve`. */
+export interface ServiceProcess extends ServerProcess {
+  readonly grpcAddress: string;
+}
+
+/** Starts the service with these flags, and resolves when it is warm. Rejects with its log when it ends before. */
+export async function startService(flags: readonly string[]): Promise<ServiceProcess> {
+  const [httpPort, grpcPort] = await freePorts(2);
+  const server = await startServer(
+    process.execPath,
+    [
+      join(repository, 'bin/siglip-hd.cjs'),
+      'serve',
+      '--host=127.0.0.1',
+      `--http-port=${httpPort}`,
+      `--grpc-port=${grpcPort}`,
+      `--cache-dir=${benchCache}`,
+      '--log-format=json',
+      ...flags,
+    ],
+    { port: httpPort!, readyPath: '/readyz' },
+  );
+  return { ...server, grpcAddress: `127.0.0.1:${grpcPort}` };
+}
+
+/** Starts a server and asks `readyPath` until it answers 200. */
+export async function startServer(
+  command: string,
+  args: readonly string[],
+  { port, readyPath, env = {} }: { port: number; readyPath: string; env?: Readonly<Record<string, string>> },
+): Promise<ServerProcess> {
+  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const log: string[] = [];
+  const keep = (chunk: Buffer): void => {
+    log.push(chunk.toString());
+    if (log.length > 50) log.shift();
+  };
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  const failed = once(child, 'error').then(([error]) => log.push(String(error)));
+  const url = `http://127.0.0.1:${port}`;
+  const limitMs = performance.now() + startLimitMs;
+  while (!(await isReady(url + readyPath))) {
+    const ended = await Promise.race([delay(50), failed]);
+    if (child.exitCode !== null || ended !== undefined || performance.now() > limitMs) {
+      child.kill('SIGKILL');
+      throw new Error(`${command} ${args.join(' ')} did not become ready:\n${log.join('')}`);
+    }
+  }
+  return { pid: child.pid!, url, close: async () => await end(child) };
+}
+
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
+
+/** rocket.jpg over HTTP: raw body, and the answer as npy of float16. */
+export async function rocketOverHttp(url: string): Promise<Target> {
+  return { transport: 'http', url, body: await readFile(rocketFile) };
+}
+
+/** rocket.jpg over gRPC. */
+export async function rocketOverGrpc(address: string): Promise<Target> {
+  const message = encodeRequestMessage({ file: await readFile(rocketFile) });
+  return { transport: 'grpc', address, message };
+}
+
+async function isReady(url: string): Promise<boolean> {
+  return await fetch(url).then(
+    (response) => response.ok,
+    () => false,
+  );
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  await exited;
+}

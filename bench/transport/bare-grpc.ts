@@ -1,0 +1,29 @@
+// The least that grpc-js can do: take the request as bytes, answer a message that was encoded beforehand.
+import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js';
+import { reply } from '../children.ts';
+import { encodePath, encodeResponseMessage } from '../load/messages.ts';
+import { answerTokens, type Listening, shape } from './answer.ts';
+
+const message = encodeResponseMessage(shape, answerTokens());
+const same = (bytes: Buffer): Buffer => bytes;
+const encode: handleUnaryCall<Buffer, Buffer> = (_, callback) => callback(null, message);
+
+const server = new Server({ 'grpc.max_receive_message_length': -1 });
+server.addService(
+  {
+    encode: {
+      path: encodePath,
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: same,
+      requestDeserialize: same,
+      responseSerialize: same,
+      responseDeserialize: same,
+    },
+  },
+  { encode },
+);
+server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, grpcPort) => {
+  if (error !== null) throw error;
+  reply({ grpcPort } satisfies Listening);
+});

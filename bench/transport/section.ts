@@ -1,0 +1,151 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TaskChild } from '../children.ts';
+import { LoadGenerator } from '../load/generator.ts';
+import { encodeRequestMessage } from '../load/messages.ts';
+import type { Target } from '../load/target.ts';
+import { repository } from '../paths.ts';
+import type { Section } from '../section.ts';
+import { median } from '../statistics.ts';
+import { mainThreadCpuMs } from '../thread-cpu.ts';
+import { type Listening, shape } from './answer.ts';
+
+const clients = 4;
+const rounds = 9;
+const settling = { kind: 'requests', requests: 200 } as const;
+const counted = { kind: 'requests', requests: 300 } as const;
+
+/** What is asked of the service and of the bare server beside it. */
+type Body = 'file' | 'pixels';
+
+interface Case {
+  readonly name: string;
+  readonly transport: 'http' | 'grpc';
+  readonly body: Body;
+  readonly service: Server;
+  readonly bare: Server;
+}
+
+/** Main-thread CPU of an answer from a stub engine, beside bare servers that send the same bytes. */
+export const transportCpu: Section = {
+  title: `Transport CPU: ${shape.join(' x ')} float16 from a stub engine`,
+  async run(progress) {
+    if (process.platform !== 'linux')
+      return { tables: [], verdicts: [], notes: [], skipped: "It reads Linux's schedstat." };
+    const load = new LoadGenerator();
+    const service = new Server('transport/stub-service');
+    const stubPixels = new Server('transport/stub-service', ['stub-pixels']);
+    const bare = { http: new Server('transport/bare-http'), grpc: new Server('transport/bare-grpc') };
+    const servers = [service, stubPixels, bare.http, bare.grpc];
+    try {
+      await Promise.all(servers.map((server) => server.listen()));
+      const cases = (['http', 'grpc'] as const).flatMap((transport): Case[] => [
+        { name: 'stub engine', transport, body: 'file', service, bare: bare[transport] },
+        {
+          name: 'stub engine, decode and views',
+          transport,
+          body: 'pixels',
+          service: stubPixels,
+          bare: bare[transport],
+        },
+      ]);
+      const sides = { service: cases.map((): number[] => []), bare: cases.map((): number[] => []) };
+      for (let round = 0; round <= rounds; round++) {
+        for (const [index, { transport, body, ...pair }] of cases.entries()) {
+          // The one that goes first changes from round to round.
+          const order = round % 2 === 0 ? (['service', 'bare'] as const) : (['bare', 'service'] as const);
+          for (const side of order) {
+            const target = await pair[side].target(transport, body);
+            await load.closedLoop(target, clients, round === 0 ? settling : { ...settling, requests: 30 });
+            const beforeMs = await mainThreadCpuMs(pair[side].pid);
+            const { answers } = await load.closedLoop(target, clients, counted);
+            const cpuMs = ((await mainThreadCpuMs(pair[side].pid)) - beforeMs) / answers;
+            if (round > 0) sides[side][index]!.push(cpuMs);
+          }
+        }
+        progress(`round ${round} of ${rounds}`);
+      }
+      const rows = cases.map(({ name, transport }, index) => {
+        const [ours, bareMs] = [sides.service[index]!, sides.bare[index]!];
+        const ratio = median(ours.map((cpuMs, round) => cpuMs / bareMs[round]!));
+        return { name, transport, ours: median(ours), bareMs: median(bareMs), ratio };
+      });
+      return {
+        tables: [
+          {
+            title: `Main-thread CPU of one answer, medians of ${rounds} rounds of ${counted.requests}`,
+            columns: [
+              { title: 'transport' },
+              { title: 'stubbed' },
+              { title: 'service ms', digits: 3 },
+              { title: 'bare ms', digits: 3 },
+              { title: 'ratio', digits: 2 },
+            ],
+            rows: rows.map(({ name, transport, ours, bareMs, ratio }) => [
+              transport,
+              name,
+              ours,
+              bareMs,
+              ratio,
+            ]),
+          },
+        ],
+        verdicts: rows
+          .filter(({ name }) => name === 'stub engine')
+          .map(({ transport, ratio }) => ({
+            what: `${transport} main-thread CPU, of the bare server's`,
+            value: ratio,
+            limit: 'at most',
+            bar: 1.3,
+          })),
+        notes: [
+          '"stub engine": the service\'s transports, pipeline, decoder, view pool and batcher; the body is tall.webp (97 x 640, 7 kB). "stub engine, decode and views": the body is pixels, 16 x 16, and nothing resizes them.',
+          "The stub engine answers in the next turn with one buffer, which the bare servers send too: bare node:http in one write, bare grpc-js as a message encoded beforehand. A stub needs no thread, so the message from the engine's thread is not in the figure.",
+          `${clients} requests in flight, from another process. CPU is the thread's schedstat.`,
+        ],
+      };
+    } finally {
+      await Promise.all([load.close(), ...servers.map((server) => server.close())]);
+    }
+  },
+};
+
+class Server {
+  readonly #child: TaskChild<never, Listening>;
+  #listening: Listening = {};
+
+  constructor(module: string, args: readonly string[] = []) {
+    this.#child = new TaskChild(module, args);
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  async listen(): Promise<void> {
+    this.#listening = await this.#child.next();
+  }
+
+  async target(transport: 'http' | 'grpc', body: Body): Promise<Target> {
+    const { httpPort, grpcPort } = this.#listening;
+    const file = await readFile(join(repository, 'test/fixtures/images/tall.webp'));
+    if (transport === 'http') {
+      const url = `http://127.0.0.1:${httpPort}/v1/encode?format=raw`;
+      return { transport, url, body: body === 'file' ? file : npyPixels(16) };
+    }
+    const raw = { width: 16, height: 16, rgb: new Uint8Array(16 * 16 * 3) };
+    const message = encodeRequestMessage(body === 'file' ? { file } : { raw });
+    return { transport, address: `127.0.0.1:${grpcPort}`, message };
+  }
+
+  async close(): Promise<void> {
+    await this.#child.close();
+  }
+}
+
+/** A black square as a .npy file. */
+function npyPixels(side: number): Buffer {
+  const text = `{'descr': '|u1', 'fortran_order': False, 'shape': (${side}, ${side}, 3), }`;
+  const header = Buffer.from(`\x93NUMPY\x01\x00\x76\x00${text.padEnd(117)}\n`, 'latin1');
+  return Buffer.concat([header, Buffer.alloc(side * side * 3)]);
+}
