@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { createRequire } from 'node:module';
+import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { status } from '@grpc/grpc-js';
@@ -304,6 +305,33 @@ test('refuses a message over the limit with RESOURCE_EXHAUSTED, unharmed', async
   assert.equal(error?.code, status.RESOURCE_EXHAUSTED);
   assert.equal((await caller.call('Encode', file)).error, undefined);
   assert.equal(encoder.requests.length, 1);
+});
+
+test('refuses new calls to a connection that does not read its answers, and to no other', async (t) => {
+  const { client, server } = await serve(t, new StubEncoder({ channels: 1152 }), { maxSessionMiB: 8 });
+  const session = connectHttp2(`http://127.0.0.1:${server.port}`);
+  t.after(() => session.destroy());
+  const refused = new Promise<number>((resolve) => {
+    const callNext = (already: number): void => {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': `/${service}/Encode`,
+        'content-type': 'application/grpc',
+        te: 'trailers',
+      });
+      // Never read: 2.4 MB wait behind a window of 64 KiB.
+      stream.pause();
+      stream.on('response', () => callNext(already + 1));
+      stream.on('error', () => {
+        assert.equal(stream.rstCode, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        resolve(already);
+      });
+      stream.end(Buffer.from([0, 0, 0, 0, 5, 0x0a, 3, 0x0a, 1, 0x55]));
+    };
+    callNext(0);
+  });
+  assert.equal(await refused, 4);
+  assert.equal((await client(service).call('Encode', file)).error, undefined);
 });
 
 test('lists the served models, the default first', async (t) => {
