@@ -1,16 +1,18 @@
 import type { Raster } from './image/raster.ts';
 import type { FeatureLayer, Model } from './model/model.ts';
 import type { TokenDtype, TokenTensor } from './tokens/tensor.ts';
-import type { Size } from './recipes/plan.ts';
+import type { AnyresOptions } from './recipes/anyres.ts';
+import type { AnyresGeometry, Size } from './recipes/plan.ts';
+import type { TeacherOptions } from './recipes/teacher.ts';
 
 /** One image as it came: a file's bytes, or pixels that the caller had already. */
 export type ImageInput =
   | { readonly kind: 'file'; readonly bytes: Uint8Array }
   | { readonly kind: 'raster'; readonly raster: Raster };
 
-/** Options of an Encode, validated. */
+/** Options that every recipe has, validated. */
 export interface EncodeOptions {
-  /** Served name; the first served model when absent. */
+  /** Served name; when absent the first served model, for the teacher recipe the one that --teacher names. */
   readonly model?: string;
   /** failed_precondition unless the model has this digest. */
   readonly expectDigest?: string;
@@ -20,11 +22,18 @@ export interface EncodeOptions {
   readonly exif: 'apply' | 'ignore';
 }
 
+/** How the image becomes views and their tokens the answer, with that recipe's own options, validated. */
+export type RecipeOptions =
+  | { readonly recipe: 'encode' }
+  | ({ readonly recipe: 'teacher' } & TeacherOptions)
+  | ({ readonly recipe: 'anyres' } & AnyresOptions);
+
 export interface EncodeRequest {
   /** One or more images, answered together; a failure of any fails the request and names the image. */
   readonly images: readonly ImageInput[];
   /** True when the caller sent a list, so that even a list of one answers [1, tokens, channels]. */
   readonly stacked: boolean;
+  readonly recipe: RecipeOptions;
   readonly options: EncodeOptions;
   /** Fires when the client leaves, the deadline passes or the service ends. */
   readonly signal: AbortSignal;
@@ -33,13 +42,18 @@ export interface EncodeRequest {
 /** What an answer says of itself: travels with the tokens in every format and on both transports. */
 export interface AnswerMetadata {
   readonly model: { readonly name: string; readonly digest: string; readonly trained: boolean };
+  readonly recipe: RecipeOptions['recipe'];
   readonly features: FeatureLayer;
   readonly precision: string;
   readonly dtype: TokenDtype;
-  /** [tokens, channels], or [images, tokens, channels]. */
+  /** [tokens, channels], with assembly=tiles [views, tokens, channels]; several images put their number before it. */
   readonly shape: readonly number[];
-  /** Tokens across and down. */
+  /** Tokens across and down; for anyres, of the base view. */
   readonly grid: Size;
+  /** Views that the model encoded for each image. */
+  readonly views: number;
+  /** Where an anyres answer's tokens lie. */
+  readonly anyres?: AnyresGeometry;
   /** Decoded size of each image in pixels, after EXIF orientation was applied. */
   readonly images: readonly Size[];
 }
@@ -58,9 +72,27 @@ export interface EncodeAnswer {
   readonly timings: StageTimings;
 }
 
+/** What an image of a size would be answered with. */
+export interface PlanRequest {
+  /** In pixels, after EXIF orientation. */
+  readonly size: Size;
+  readonly recipe: RecipeOptions;
+  readonly options: EncodeOptions;
+}
+
+export interface PlanAnswer {
+  /** The metadata that the encode call then answers. */
+  readonly metadata: AnswerMetadata;
+  readonly tokens: number;
+  /** Of the tensor alone, without a format's header. */
+  readonly sizeBytes: number;
+}
+
 /** What both transports serve: the one use case under them. Every rejection is a ServiceError. */
 export interface VisualEncoder {
   encode(request: EncodeRequest): Promise<EncodeAnswer>;
+  /** From sizes and options alone: no image, no permit. Throws what the encode call would answer. */
+  plan(request: PlanRequest): PlanAnswer;
   /** The served models, the default first. */
   models(): readonly Model[];
   /** Whether requests are accepted: warmed up and not draining. */
