@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { Admission } from './admission.ts';
 import { withDeadline } from './deadline.ts';
 import { ServiceError } from './errors.ts';
-import { decode } from './image/decode.ts';
+import { imageReader } from './image-reader.ts';
 import { createViewPool } from './image/view-pool.ts';
 import { type ServedModel, serveModel } from './inference/served-model.ts';
 import type { Device } from './inference/worker-protocol.ts';
@@ -10,8 +10,8 @@ import type { Metrics } from './metrics.ts';
 import { ensureDefaultModel } from './model/default-model.ts';
 import { loadModelFolder } from './model/folder.ts';
 import type { Model } from './model/model.ts';
-import { encodeImages, type PipelineParts } from './pipeline.ts';
-import type { EncodeAnswer, EncodeRequest, VisualEncoder } from './request.ts';
+import { encodeImages, type PipelineParts, planAnswer } from './pipeline.ts';
+import type { EncodeAnswer, EncodeRequest, PlanAnswer, PlanRequest, VisualEncoder } from './request.ts';
 import { Semaphore } from './semaphore.ts';
 import { TokenPool } from './tokens/token-pool.ts';
 
@@ -35,6 +35,9 @@ export interface EncoderConfig {
   readonly decodeConcurrency: number;
   readonly maxPixels: number;
   readonly maxQueuedViews: number;
+  readonly maxAnswerBytes: number;
+  /** The served model that TeacherEncode uses where a request names none; the default when absent. */
+  readonly teacher?: string | undefined;
   readonly requestTimeoutMs: number;
 }
 
@@ -73,6 +76,7 @@ export class Encoder implements VisualEncoder {
     onDown: () => void,
   ): Promise<Encoder> {
     const models = await loadModels(config);
+    sayTeacher(config, models, logger);
     const down: { error?: ServiceError } = {};
     const tokenPool = new TokenPool(1);
     const viewPool = createViewPool({ threads: config.viewThreads });
@@ -115,12 +119,11 @@ export class Encoder implements VisualEncoder {
     }));
     const parts: EncoderParts = {
       served,
+      ...(config.teacher === undefined ? {} : { teacher: config.teacher }),
       admission,
+      maxAnswerBytes: config.maxAnswerBytes,
       rasters: new Semaphore(config.decodeConcurrency),
-      decode: async (image, exif, signal) =>
-        image.kind === 'raster'
-          ? image.raster
-          : await decode(image.bytes, { exif, maxPixels: config.maxPixels }, signal),
+      images: imageReader(config.maxPixels),
       viewPool,
       tokenPool,
       now: () => performance.now(),
@@ -134,6 +137,10 @@ export class Encoder implements VisualEncoder {
     );
     this.#metrics.observeStages(answer.timings);
     return answer;
+  }
+
+  plan(request: PlanRequest): PlanAnswer {
+    return planAnswer(this.#parts, request);
   }
 
   models(): readonly Model[] {
@@ -152,6 +159,19 @@ export class Encoder implements VisualEncoder {
   async close(): Promise<void> {
     const { served, viewPool, tokenPool } = this.#parts;
     await Promise.all([viewPool.close(), tokenPool.close(), ...served.map((one) => one.close())]);
+  }
+}
+
+/** Says which model teaches; throws `invalid_argument` when it is not served. */
+function sayTeacher({ teacher }: EncoderConfig, models: readonly Model[], logger: Logger): void {
+  const names = models.map(({ name }) => name);
+  if (teacher === undefined) {
+    logger.info({ model: names[0] }, 'no --teacher is set: TeacherEncode uses the default model');
+  } else if (!names.includes(teacher)) {
+    throw new ServiceError(
+      'invalid_argument',
+      `--teacher is "${teacher}"; the served models are ${names.join(', ')}.`,
+    );
   }
 }
 

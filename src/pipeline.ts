@@ -1,109 +1,207 @@
 import { abortFailure } from './abort.ts';
 import type { Admission, ViewsPermit } from './admission.ts';
+import { answerMetadata } from './answer.ts';
 import { ServiceError } from './errors.ts';
-import type { Raster } from './image/raster.ts';
+import type { ImageReader } from './image-reader.ts';
 import type { ViewPool } from './image/view-pool.ts';
 import type { Batcher } from './inference/batcher.ts';
+import type { GraphDtype } from './inference/engine.ts';
 import type { ServedModel } from './inference/served-model.ts';
-import type { Model } from './model/model.ts';
 import { selectModel } from './model/models.ts';
-import { planEncode } from './recipes/encode.ts';
-import type { EncodeAnswer, EncodeOptions, EncodeRequest, ImageInput, StageTimings } from './request.ts';
+import { planCost } from './recipes/cost.ts';
+import type { Plan, Size } from './recipes/plan.ts';
+import { planRecipe } from './recipes/planner.ts';
+import type {
+  EncodeAnswer,
+  EncodeOptions,
+  EncodeRequest,
+  PlanAnswer,
+  PlanRequest,
+  RecipeOptions,
+  StageTimings,
+} from './request.ts';
 import type { Semaphore } from './semaphore.ts';
+import type { TokenDtype } from './tokens/tensor.ts';
 import type { TokenPool } from './tokens/token-pool.ts';
 
 /** The parts that a request passes through. */
 export interface PipelineParts {
   /** The default first. */
   readonly served: readonly Pick<ServedModel, 'model' | 'batcher'>[];
+  /** The served model that teaches where a request names none; the default when absent. */
+  readonly teacher?: string;
   readonly admission: Admission;
+  readonly maxAnswerBytes: number;
   /** Bounds the images that are held as rasters. */
   readonly rasters: Semaphore;
-  readonly decode: (image: ImageInput, exif: EncodeOptions['exif'], signal: AbortSignal) => Promise<Raster>;
+  readonly images: ImageReader;
   readonly viewPool: ViewPool;
   readonly tokenPool: TokenPool;
   readonly now: () => number;
 }
 
+interface PlannedImage {
+  readonly image: ImageInput;
+  readonly size: Size;
+  readonly plan: Plan;
+}
+
 interface EncodedImage {
-  readonly width: number;
-  readonly height: number;
-  readonly tokens: Uint8Array<ArrayBuffer>;
+  readonly parts: readonly Uint8Array<ArrayBuffer>[];
   readonly timings: StageTimings;
 }
 
 /** A request's way, from images to tokens. Every rejection is a ServiceError. */
 export async function encodeImages(parts: PipelineParts, request: EncodeRequest): Promise<EncodeAnswer> {
-  const { images, options, stacked, signal } = request;
-  const { model, batcher } = selectModel(parts.served, options);
-  const permit = parts.admission.admit(images.length);
+  const { images, recipe, options, stacked, signal } = request;
+  const { model, batcher } = modelOf(parts, recipe, options);
+  refuseUnstackable(request);
   try {
-    const encoded = await allOrNone(images, signal, (image, all) =>
-      encodeImage(parts, model, batcher, permit, image, options, all),
-    );
-    const [first] = encoded;
-    if (first === undefined) throw new ServiceError('invalid_argument', 'The request has no image.');
-    const { grid, channels } = model;
-    const one = [grid.width * grid.height, channels];
-    const shape = stacked ? [encoded.length, ...one] : one;
-    return {
-      tensor: { shape, dtype: options.dtype, parts: encoded.map(({ tokens }) => tokens) },
-      metadata: {
-        model: { name: model.name, digest: model.digest, trained: model.trained },
-        features: model.features,
-        precision: model.precision,
-        dtype: options.dtype,
-        shape,
-        grid,
-        images: encoded.map(({ width, height }) => ({ width, height })),
-      },
-      timings: slowest(encoded.map(({ timings }) => timings)),
-    };
+    const planned = await allOrNone(images, signal, async (image) => {
+      const size = await parts.images.readSize(image, options.exif);
+      return { image, size, plan: planRecipe(size, model, recipe) };
+    });
+    const permit = admit(parts, planned, options);
+    try {
+      const encoded = await allOrNone(planned, signal, (one, all) =>
+        encodeImage(parts, batcher, permit, one, options, all),
+      );
+      const sizes = planned.map(({ size }) => size);
+      const { plan } = planned[0]!;
+      const metadata = answerMetadata({ model, plan, dtype: options.dtype, sizes, stacked });
+      return {
+        tensor: {
+          shape: metadata.shape,
+          dtype: options.dtype,
+          parts: encoded.flatMap((one) => one.parts),
+        },
+        metadata,
+        timings: slowest(encoded.map(({ timings }) => timings)),
+      };
+    } finally {
+      permit.release();
+    }
   } catch (thrown) {
     throw failureOf(thrown, signal);
-  } finally {
-    permit.release();
   }
+}
+
+/** What the same request would be answered with, for an image of that size. Throws ServiceErrors. */
+export function planAnswer(parts: PipelineParts, request: PlanRequest): PlanAnswer {
+  const { size, recipe, options } = request;
+  const { model } = modelOf(parts, recipe, options);
+  const plan = planRecipe(size, model, recipe);
+  const { tokens, bytes } = planCost(plan, options.dtype);
+  refuseLargeAnswer(bytes, parts.maxAnswerBytes);
+  const outline = { model, plan, dtype: options.dtype, sizes: [size], stacked: false };
+  return { metadata: answerMetadata(outline), tokens, sizeBytes: bytes };
+}
+
+function modelOf({ served, teacher }: PipelineParts, { recipe }: RecipeOptions, options: EncodeOptions) {
+  const isTeacher = recipe === 'teacher' && options.model === undefined && teacher !== undefined;
+  return selectModel(served, isTeacher ? { ...options, model: teacher } : options);
+}
+
+function refuseUnstackable({ images, recipe: { recipe } }: EncodeRequest): void {
+  if (images.length === 0) throw new ServiceError('invalid_argument', 'The request has no image.');
+  if (recipe !== 'anyres' || images.length === 1) return;
+  throw new ServiceError(
+    'invalid_argument',
+    'AnyRes answers differ in length, so several images do not stack: ask for safetensors or jsonl, or send one ' +
+      'image a request.',
+  );
+}
+
+/** Room for all views of the request at once. */
+function admit(
+  { admission, maxAnswerBytes }: PipelineParts,
+  planned: readonly PlannedImage[],
+  { dtype }: EncodeOptions,
+): ViewsPermit {
+  const costs = planned.map(({ plan }) => planCost(plan, dtype));
+  refuseLargeAnswer(
+    costs.reduce((sum, { bytes }) => sum + bytes, 0),
+    maxAnswerBytes,
+  );
+  return admission.admit(costs.reduce((sum, { views }) => sum + views, 0));
+}
+
+function refuseLargeAnswer(sizeBytes: number, maxAnswerBytes: number): void {
+  if (sizeBytes <= maxAnswerBytes) return;
+  const [size, limit] = [sizeBytes, maxAnswerBytes].map((value) => value.toLocaleString('en-US'));
+  throw new ServiceError('too_large', `The answer would have ${size} bytes; at most ${limit} are answered.`);
 }
 
 async function encodeImage(
   parts: PipelineParts,
-  model: Model,
   batcher: Batcher,
   permit: ViewsPermit,
-  image: ImageInput,
-  options: EncodeOptions,
+  { image, size, plan }: PlannedImage,
+  { dtype, exif }: EncodeOptions,
   signal: AbortSignal,
 ): Promise<EncodedImage> {
   const { now } = parts;
-  const { width, height, views, decodeMs, viewsMs } = await parts.rasters.run(signal, async () => {
+  const { views, decodeMs, viewsMs } = await parts.rasters.run(signal, async () => {
     const start = now();
-    const raster = await parts.decode(image, options.exif, signal);
+    const raster = await parts.images.decode(image, exif, signal);
     const decoded = now();
-    const size = { width: raster.width, height: raster.height };
-    const cut = await parts.viewPool.cut(raster, planEncode(size, model), signal);
-    return { ...size, views: cut, decodeMs: decoded - start, viewsMs: now() - decoded };
+    if (raster.width !== size.width || raster.height !== size.height) {
+      throw new ServiceError('invalid_argument', 'The image is not of the size that its header says.');
+    }
+    const cut = await parts.viewPool.cut(raster, plan, signal);
+    return { views: cut, decodeMs: decoded - start, viewsMs: now() - decoded };
   });
-  const graphDtype = options.dtype === 'float16' ? 'float16' : 'float32';
-  const [view] = await batcher.encode(permit, views, graphDtype, signal);
-  if (view === undefined) throw new Error('an Encode plan has one view');
-  const tokens = options.dtype === 'bfloat16' ? await parts.tokenPool.bfloat16(view.tokens) : view.tokens;
+  const encoded = await batcher.encode(permit, views, graphDtype(plan, dtype), signal);
+  const assembling = now();
+  const tokens = await assembled(
+    parts,
+    plan,
+    encoded.map(({ tokens: view }) => view),
+    dtype,
+  );
   return {
-    width,
-    height,
-    tokens,
-    timings: { decodeMs, viewsMs, queueMs: view.queueMs, engineMs: view.engineMs },
+    parts: tokens,
+    timings: {
+      decodeMs,
+      viewsMs,
+      queueMs: Math.max(...encoded.map(({ queueMs }) => queueMs)),
+      engineMs: Math.max(...encoded.map(({ engineMs }) => engineMs)),
+      assembleMs: now() - assembling,
+    },
   };
+}
+
+/** What to ask the graph for: float32 wherever arithmetic follows, so that it is rounded once. */
+function graphDtype({ assembly }: Plan, dtype: TokenDtype): GraphDtype {
+  const isUntouched = assembly.kind === 'single' || assembly.kind === 'stack';
+  return isUntouched && dtype === 'float16' ? 'float16' : 'float32';
+}
+
+/** The views' tokens as the answer's parts, in order. */
+async function assembled(
+  { tokenPool }: PipelineParts,
+  plan: Plan,
+  views: readonly Uint8Array<ArrayBuffer>[],
+  dtype: TokenDtype,
+): Promise<readonly Uint8Array<ArrayBuffer>[]> {
+  switch (plan.assembly.kind) {
+    case 'single':
+    case 'stack':
+      return dtype === 'bfloat16' ? await Promise.all(views.map((view) => tokenPool.bfloat16(view))) : views;
+    case 'fuse':
+    case 'anyres':
+      return [await tokenPool.assemble(plan, views, dtype)];
+  }
 }
 
 /**
  * Runs `work` on every image at once; when one fails the others are stopped and its error, naming the image when
  * there are several, is the request's.
  */
-async function allOrNone<T>(
-  images: readonly ImageInput[],
+async function allOrNone<Image, T>(
+  images: readonly Image[],
   signal: AbortSignal,
-  work: (image: ImageInput, signal: AbortSignal) => Promise<T>,
+  work: (image: Image, signal: AbortSignal) => Promise<T>,
 ): Promise<T[]> {
   const others = new AbortController();
   const all = AbortSignal.any([signal, others.signal]);
@@ -134,11 +232,12 @@ function failureOf(thrown: unknown, signal: AbortSignal): ServiceError {
 }
 
 function slowest(timings: readonly StageTimings[]): StageTimings {
-  const most = (stage: keyof StageTimings) => Math.max(...timings.map((timing) => timing[stage]));
+  const most = (stage: keyof StageTimings) => Math.max(...timings.map((timing) => timing[stage] ?? 0));
   return {
     decodeMs: most('decodeMs'),
     viewsMs: most('viewsMs'),
     queueMs: most('queueMs'),
     engineMs: most('engineMs'),
+    assembleMs: most('assembleMs'),
   };
 }

@@ -41,6 +41,10 @@ export async function startService(
       if (open === undefined) return Promise.reject(starting());
       return open.encode(request);
     },
+    plan: (request) => {
+      if (open === undefined) throw starting();
+      return open.plan(request);
+    },
     models: () => open?.models() ?? [],
     ready: () => open?.ready() ?? false,
   };

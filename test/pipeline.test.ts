@@ -5,6 +5,7 @@ import type { EncodeOptions, ImageInput } from '../src/request.ts';
 import { gatedEncoder, until } from './support/gated-encoder.ts';
 
 const options: EncodeOptions = { dtype: 'float16', exif: 'apply' };
+const recipe = { recipe: 'encode' } as const;
 const never = new AbortController().signal;
 const notAnImage: ImageInput = { kind: 'file', bytes: Buffer.from('not an image') };
 
@@ -19,6 +20,7 @@ test('several images are answered in their order, as one tensor of their parts',
   const answer = encoder.encode({
     images: [grey(1), grey(2), grey(3)],
     stacked: true,
+    recipe,
     options,
     signal: never,
   });
@@ -35,9 +37,9 @@ test('several images are answered in their order, as one tensor of their parts',
 test('one bad image fails the request, names itself, and takes the others off the queue', async (t) => {
   const { engine, encoder, batcher, admission, close } = gatedEncoder({ largest: 1 });
   t.after(close);
-  const busy = encoder.encode({ images: [grey(9)], stacked: false, options, signal: never });
+  const busy = encoder.encode({ images: [grey(9)], stacked: false, recipe, options, signal: never });
   await until(() => engine.batches.length === 1);
-  const request = { images: [grey(1), grey(2), notAnImage], stacked: true, options, signal: never };
+  const request = { images: [grey(1), grey(2), notAnImage], stacked: true, recipe, options, signal: never };
   await assert.rejects(encoder.encode(request), (error: ServiceError) => {
     return error.code === 'invalid_argument' && error.message.startsWith('Image 2: ');
   });
@@ -50,8 +52,8 @@ test('one bad image fails the request, names itself, and takes the others off th
 test('a bad image harms no other request', async (t) => {
   const { engine, encoder, close } = gatedEncoder();
   t.after(close);
-  const good = encoder.encode({ images: [grey(5)], stacked: false, options, signal: never });
-  const bad = encoder.encode({ images: [notAnImage], stacked: false, options, signal: never });
+  const good = encoder.encode({ images: [grey(5)], stacked: false, recipe, options, signal: never });
+  const bad = encoder.encode({ images: [notAnImage], stacked: false, recipe, options, signal: never });
   await assert.rejects(bad, { code: 'invalid_argument' });
   await until(() => engine.batches.length === 1);
   engine.batches[0]!.finish();
@@ -61,10 +63,10 @@ test('a bad image harms no other request', async (t) => {
 test('a request that leaves while queued costs no engine time and gives its permits back', async (t) => {
   const { engine, encoder, batcher, admission, close } = gatedEncoder({ largest: 8 });
   t.after(close);
-  const first = encoder.encode({ images: [grey(1)], stacked: false, options, signal: never });
+  const first = encoder.encode({ images: [grey(1)], stacked: false, recipe, options, signal: never });
   await until(() => engine.batches.length === 1);
   const client = new AbortController();
-  const left = encoder.encode({ images: [grey(2)], stacked: false, options, signal: client.signal });
+  const left = encoder.encode({ images: [grey(2)], stacked: false, recipe, options, signal: client.signal });
   await until(() => batcher.queued === 1);
   client.abort();
   await assert.rejects(left, { code: 'cancelled' });
@@ -79,8 +81,8 @@ test('a request that leaves while queued costs no engine time and gives its perm
 test('a full queue refuses at once and says when to come back', async (t) => {
   const { engine, encoder, close } = gatedEncoder({ maxViews: 1 });
   t.after(close);
-  const first = encoder.encode({ images: [grey(1)], stacked: false, options, signal: never });
-  const second = encoder.encode({ images: [grey(2)], stacked: false, options, signal: never });
+  const first = encoder.encode({ images: [grey(1)], stacked: false, recipe, options, signal: never });
+  const second = encoder.encode({ images: [grey(2)], stacked: false, recipe, options, signal: never });
   await assert.rejects(second, { code: 'overloaded', retryAfterMs: 1500 });
   await until(() => engine.batches.length === 1);
   engine.batches[0]!.finish();
@@ -91,7 +93,13 @@ test('an unexpected model, digest or layer is refused before any work', async (t
   const { engine, encoder, close } = gatedEncoder();
   t.after(close);
   const ask = (wish: Partial<EncodeOptions>) =>
-    encoder.encode({ images: [grey(1)], stacked: false, options: { ...options, ...wish }, signal: never });
+    encoder.encode({
+      images: [grey(1)],
+      stacked: false,
+      recipe,
+      options: { ...options, ...wish },
+      signal: never,
+    });
   await assert.rejects(ask({ model: 'other' }), { code: 'not_found', message: /there is: gated/ });
   await assert.rejects(ask({ expectDigest: `sha256:${'1'.repeat(64)}` }), { code: 'failed_precondition' });
   await assert.rejects(ask({ expectFeatures: 'penultimate' }), { code: 'failed_precondition' });
@@ -104,6 +112,7 @@ test('bfloat16 is made of the float32 tokens', async (t) => {
   const answer = encoder.encode({
     images: [grey(1)],
     stacked: false,
+    recipe,
     options: { ...options, dtype: 'bfloat16' },
     signal: never,
   });

@@ -3,7 +3,7 @@
 import pino from 'pino';
 import { Admission } from '../../src/admission.ts';
 import { withDeadline } from '../../src/deadline.ts';
-import { decode } from '../../src/image/decode.ts';
+import { imageReader } from '../../src/image-reader.ts';
 import { isNpy, readNpyRasters } from '../../src/image/npy-raster.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-policy.ts';
@@ -14,7 +14,7 @@ import { startGrpcServer } from '../../src/grpc/server.ts';
 import { startHttpServer } from '../../src/http/server.ts';
 import { Metrics } from '../../src/metrics.ts';
 import type { Model } from '../../src/model/model.ts';
-import { encodeImages, type PipelineParts } from '../../src/pipeline.ts';
+import { encodeImages, type PipelineParts, planAnswer } from '../../src/pipeline.ts';
 import type { VisualEncoder } from '../../src/request.ts';
 import { Semaphore } from '../../src/semaphore.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
@@ -66,9 +66,9 @@ const view = new Uint8Array(model.imageSize ** 2 * 3);
 const parts: PipelineParts = {
   served: [{ model, batcher }],
   admission: new Admission({ maxViews: 512, retryAfterMs: () => 1000 }),
+  maxAnswerBytes: 1e9,
   rasters: new Semaphore(2),
-  decode: async (image, exif, signal) =>
-    image.kind === 'raster' ? image.raster : await decode(image.bytes, { exif, maxPixels: 1e8 }, signal),
+  images: imageReader(1e8),
   viewPool: stubPixels
     ? { cut: () => Promise.resolve([view]), close: () => Promise.resolve() }
     : createViewPool({ threads: 1 }),
@@ -79,6 +79,7 @@ const parts: PipelineParts = {
 const encoder: VisualEncoder = {
   encode: (request) =>
     withDeadline(request.signal, 60_000, (signal) => encodeImages(parts, { ...request, signal })),
+  plan: (request) => planAnswer(parts, request),
   models: () => [model],
   ready: () => true,
 };

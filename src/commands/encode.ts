@@ -14,6 +14,7 @@ import type { TokenSink } from './token-sink.ts';
 /** What the pipeline is opened with: the settings, and what a command without callers has no setting for. */
 export interface EncoderSettings extends EncodeSettings {
   readonly maxQueuedViews: number;
+  readonly maxAnswerBytes: number;
   readonly requestTimeoutMs: number;
 }
 
@@ -22,7 +23,7 @@ export interface EncodeParts {
   readonly createEncoder: (
     settings: EncoderSettings,
     logger: Logger,
-  ) => Promise<{ readonly encoder: VisualEncoder; close(): Promise<void> }>;
+  ) => Promise<{ readonly encoder: Pick<VisualEncoder, 'encode'>; close(): Promise<void> }>;
   /** The buffers of a file of tokens, in order. */
   readonly fileOf: (format: 'npy' | 'safetensors', answer: EncodeAnswer) => Iterable<Uint8Array>;
   readonly metadataJson: (metadata: AnswerMetadata) => string;
@@ -31,6 +32,7 @@ export interface EncodeParts {
 
 /** Files under way at one time: two of the largest batches that are learned. */
 const filesAtOnce = 64;
+const recipe = { recipe: 'encode' } as const;
 /** The longest that a timer holds: nobody waits behind these requests. */
 const noTimeoutMs = 2 ** 31 - 1;
 
@@ -54,6 +56,7 @@ export async function encodeFiles(
           ...settings,
           models: settings.models.slice(0, 1),
           maxQueuedViews: filesAtOnce,
+          maxAnswerBytes: Number.POSITIVE_INFINITY,
           requestTimeoutMs: noTimeoutMs,
         },
         parts.logger,
@@ -88,7 +91,7 @@ async function openSink(
 /** How many files were encoded and written. */
 async function encodeAll(
   files: readonly string[],
-  encoder: VisualEncoder,
+  encoder: Pick<VisualEncoder, 'encode'>,
   sink: TokenSink,
   { dtype, exif }: EncodeSettings,
   terminal: Terminal,
@@ -103,7 +106,13 @@ async function encodeAll(
       signal.throwIfAborted();
       try {
         const images = [{ kind: 'file', bytes: await readFile(file) }] as const;
-        const answer = await encoder.encode({ images, stacked: false, options: { dtype, exif }, signal });
+        const answer = await encoder.encode({
+          images,
+          stacked: false,
+          recipe,
+          options: { dtype, exif },
+          signal,
+        });
         await sink.put(file, answer);
         done += 1;
       } catch (error) {

@@ -3,7 +3,7 @@ import { tokenDtypes } from '../tokens/tensor.ts';
 import { encodeRules, type Rule, serveRules } from './contradictions.ts';
 import { engineSettings, logSettings } from './engine-settings.ts';
 import type { Settings, SettingValues } from './setting.ts';
-import { readHost, readPath } from './values.ts';
+import { readHost, readPath, readTeacher } from './values.ts';
 
 /** What a command is given. --help and docs/configuration.md are made from it. */
 export interface CommandOutline {
@@ -60,6 +60,23 @@ export const serveCommand = command({
       description: 'Port of gRPC; 0 takes a free one.',
     },
     ...engineSettings,
+    teacher: {
+      type: 'text',
+      placeholder: 'NAME',
+      read: readTeacher,
+      default: { text: 'the default model', of: () => '' },
+      description:
+        'Served model that TeacherEncode uses where a request names none. In the paper it is the frozen SigLIP 2, not ' +
+        'SigLIP-HD.',
+    },
+    'max-answer-bytes': {
+      type: 'bytes',
+      min: 1024,
+      max: 2 ** 40,
+      default: '256MiB',
+      description:
+        'Largest answer, in bytes of tokens; it is known from the plan and refused before any work.',
+    },
     'max-body-bytes': {
       type: 'bytes',
       min: 1024,

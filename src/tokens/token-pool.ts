@@ -1,4 +1,6 @@
 import { Piscina } from 'piscina';
+import type { Plan } from '../recipes/plan.ts';
+import type { TokenDtype } from './tensor.ts';
 import type { SplitTask } from './token-tasks.ts';
 
 /** Work on whole token buffers, off the main thread. Every buffer given is taken over; every result owns its own. */
@@ -22,6 +24,15 @@ export class TokenPool {
   /** float32 bytes to bfloat16 bytes, rounded to nearest even. */
   async bfloat16(tokens: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
     return await this.#pool.run(tokens, { name: 'bfloat16', transferList: [tokens.buffer] });
+  }
+
+  /** The answer's tokens of a plan that fuses or merges its views' float32 tokens. */
+  async assemble(
+    plan: Plan,
+    views: readonly Uint8Array<ArrayBuffer>[],
+    dtype: TokenDtype,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    throw new Error(`${plan.recipe} ${views.length} ${dtype}`);
   }
 
   async close(): Promise<void> {

@@ -38,11 +38,13 @@ async function firstByte({ images, options }: EncodeRequest): Promise<EncodeAnsw
     },
     metadata: {
       model: { name: 'stub', digest: 'sha256:0', trained: false },
+      recipe: 'encode',
       features: 'last_hidden_state',
       precision: 'fp32',
       dtype: options.dtype,
       shape: [2, 1],
       grid: { width: 1, height: 2 },
+      views: 1,
       images: [{ width: 1, height: 1 }],
     },
     timings: { decodeMs: 0, viewsMs: 0, queueMs: 0, engineMs: 0 },
@@ -55,7 +57,7 @@ function stubParts(encode = firstByte) {
     createEncoder: async (settings) => {
       seen.settings = settings;
       return {
-        encoder: { encode, models: () => [], ready: () => true },
+        encoder: { encode },
         close: async () => {
           seen.closed += 1;
         },

@@ -1,10 +1,10 @@
 import { Admission } from '../../src/admission.ts';
-import { decode } from '../../src/image/decode.ts';
+import { imageReader } from '../../src/image-reader.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-policy.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Model } from '../../src/model/model.ts';
-import { encodeImages, type PipelineParts } from '../../src/pipeline.ts';
+import { encodeImages, type PipelineParts, planAnswer } from '../../src/pipeline.ts';
 import type { VisualEncoder } from '../../src/request.ts';
 import { Semaphore } from '../../src/semaphore.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
@@ -45,17 +45,16 @@ export function gatedEncoder({ largest = 8, maxViews = 64 } = {}) {
   const parts: PipelineParts = {
     served: [{ model: gatedModel, batcher }],
     admission,
+    maxAnswerBytes: 1_000_000,
     rasters: new Semaphore(4),
-    decode: async (image, exif, signal) =>
-      image.kind === 'raster'
-        ? image.raster
-        : await decode(image.bytes, { exif, maxPixels: 1_000_000 }, signal),
+    images: imageReader(1_000_000),
     viewPool,
     tokenPool,
     now,
   };
   const encoder: VisualEncoder = {
     encode: (request) => encodeImages(parts, request),
+    plan: (request) => planAnswer(parts, request),
     models: () => [gatedModel],
     ready: () => true,
   };

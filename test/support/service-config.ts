@@ -18,6 +18,7 @@ export function serviceConfig(overrides: Partial<ServiceConfig> = {}): ServiceCo
     decodeConcurrency: 4,
     maxPixels: 100_000_000,
     maxQueuedViews: 512,
+    maxAnswerBytes: 256 * 2 ** 20,
     maxBodyBytes: 20 * 2 ** 20,
     maxImages: 16,
     requestTimeoutMs: 60_000,

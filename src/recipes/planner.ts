@@ -1,0 +1,18 @@
+import type { Model } from '../model/model.ts';
+import type { RecipeOptions } from '../request.ts';
+import { planAnyres } from './anyres.ts';
+import { planEncode } from './encode.ts';
+import type { Plan, Size } from './plan.ts';
+import { planTeacher } from './teacher.ts';
+
+/** The plan of whichever recipe is asked for. Throws what the recipe's own planner throws. */
+export function planRecipe(image: Size, model: Model, recipe: RecipeOptions): Plan {
+  switch (recipe.recipe) {
+    case 'encode':
+      return planEncode(image, model);
+    case 'teacher':
+      return planTeacher(image, model, recipe);
+    case 'anyres':
+      return planAnyres(image, model, recipe);
+  }
+}
