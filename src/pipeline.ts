@@ -15,6 +15,7 @@ import type {
   EncodeAnswer,
   EncodeOptions,
   EncodeRequest,
+  ImageInput,
   PlanAnswer,
   PlanRequest,
   RecipeOptions,
