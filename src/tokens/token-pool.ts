@@ -1,7 +1,7 @@
 import { Piscina } from 'piscina';
 import type { Plan } from '../recipes/plan.ts';
 import type { TokenDtype } from './tensor.ts';
-import type { SplitTask } from './token-tasks.ts';
+import type { AssembleTask, SplitTask } from './token-tasks.ts';
 
 /** Work on whole token buffers, off the main thread. Every buffer given is taken over; every result owns its own. */
 export class TokenPool {
@@ -32,7 +32,9 @@ export class TokenPool {
     views: readonly Uint8Array<ArrayBuffer>[],
     dtype: TokenDtype,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    throw new Error(`${plan.recipe} ${views.length} ${dtype}`);
+    const task: AssembleTask = { plan, views, dtype };
+    const transferList = views.map(({ buffer }) => buffer);
+    return await this.#pool.run(task, { name: 'assembleViews', transferList });
   }
 
   async close(): Promise<void> {

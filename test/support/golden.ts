@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseOptions } from '../../src/request-options.ts';
+import type { RecipeOptions } from '../../src/request.ts';
 
 const fixtures = 'test/fixtures';
 
@@ -13,6 +15,11 @@ export interface GoldenCase {
   readonly model?: string;
   readonly features?: 'last_hidden_state' | 'pre_norm' | 'penultimate';
   readonly exif?: 'ignore';
+  readonly scales?: readonly number[];
+  readonly weights?: readonly number[];
+  readonly fusion?: string;
+  readonly windows?: string;
+  readonly max_tiles?: number | null;
 }
 
 interface CasesFile {
@@ -62,3 +69,25 @@ export function worstError(got: Float32Array, want: Float32Array, dtype: 'float1
   }
   return worst;
 }
+
+/** What a case asks, as the pipeline takes it. */
+export function goldenRecipe(golden: GoldenCase): RecipeOptions {
+  return parseOptions(recipes[golden.rpc], goldenOptions(golden)).recipe;
+}
+
+/** A case's options by their wire names, without model, dtype and exif. */
+export function goldenOptions(golden: GoldenCase): Record<string, string> {
+  const { rpc, scales, weights, fusion, windows, max_tiles: maxTiles } = golden;
+  if (rpc === 'TeacherEncode') {
+    return {
+      ...(scales && { scales: scales.join(',') }),
+      ...(weights && { weights: weights.join(',') }),
+      ...(fusion && { fusion }),
+      ...(windows && { windows }),
+    };
+  }
+  // null is written for no limit.
+  return rpc === 'AnyResEncode' ? { max_tiles: String(maxTiles ?? 0) } : {};
+}
+
+const recipes = { Encode: 'encode', TeacherEncode: 'teacher', AnyResEncode: 'anyres' } as const;
