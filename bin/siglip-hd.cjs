@@ -6,14 +6,14 @@
 const { spawnSync } = require('node:child_process');
 const { existsSync } = require('node:fs');
 const { availableParallelism } = require('node:os');
-const { join } = require('node:path');
+const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 
 // A thread for each core to decode on, and a few for files and names.
 process.env.UV_THREADPOOL_SIZE ||= String(Math.min(availableParallelism() + 4, 1024));
 
-const main = join(__dirname, '../build/src/main.js');
-const build = join(__dirname, '../scripts/build.js');
+const main = path.join(__dirname, '../build/src/main.js');
+const build = path.join(__dirname, '../scripts/build.js');
 if (!existsSync(main) && existsSync(build)) {
   const { status } = spawnSync(process.execPath, [build], { stdio: ['ignore', 2, 2] });
   if (status !== 0) process.exit(status ?? 1);

@@ -1,14 +1,23 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
-import { startService, type Service } from '../src/service.ts';
-import { expectedTokens, goldenCases, imageBytes, valuesOf, worstError } from './support/golden.ts';
+import { type Service, startService } from '../src/service.ts';
+import {
+  expectedTokens,
+  type GoldenCase,
+  goldenCases,
+  imageBytes,
+  valuesOf,
+  worstError,
+} from './support/golden.ts';
+import { type EncodeResponse, TestClient } from './support/grpc-client.ts';
 import { serviceConfig } from './support/service-config.ts';
 import { importFixture, scratchFolder } from './support/tiny-models.ts';
 
 const scratch = scratchFolder();
 const checkpoints = ['siglip-tiny', 'siglip-tiny-sharded', 'siglip-tiny-27'] as const;
 let service: Service;
+let client: TestClient;
 
 before(async () => {
   const models = [];
@@ -18,41 +27,68 @@ before(async () => {
     models.push({ name: `siglip-tiny-${features}`, folder });
   }
   service = await startService(serviceConfig({ models }), pino({ level: 'silent' }), () => {});
+  client = new TestClient(service.grpcPort, 'siglip_hd.v1.VisualEncoderService');
 });
 after(async () => {
+  client.close();
   await service.close();
   scratch.remove();
 });
 
 /** The served models that must give a case's tokens. */
-function modelsOf({ model = 'siglip-tiny', features = 'last_hidden_state' }: (typeof goldenCases)[number]) {
+function modelsOf({ model = 'siglip-tiny', features = 'last_hidden_state' }: GoldenCase) {
   if (features !== 'last_hidden_state') return [`${model}-${features}`];
   return model === 'siglip-tiny' ? ['siglip-tiny', 'siglip-tiny-sharded'] : [model];
+}
+
+interface Answered {
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+type Ask = (golden: GoldenCase, model: string, dtype: 'float16' | 'float32') => Promise<Answered>;
+
+async function overHttp(...[golden, model, dtype]: Parameters<Ask>): Promise<Answered> {
+  const query = new URLSearchParams({
+    model,
+    dtype,
+    format: 'raw',
+    ...(golden.exif && { exif: golden.exif }),
+  });
+  const response = await fetch(`http://127.0.0.1:${service.httpPort}/v1/encode?${query.toString()}`, {
+    method: 'POST',
+    body: imageBytes(golden.image),
+  });
+  assert.equal(response.status, 200);
+  const { shape } = JSON.parse(response.headers.get('tokens-meta') ?? '') as Answered;
+  return { shape, bytes: new Uint8Array(await response.arrayBuffer()) };
+}
+
+async function overGrpc(...[golden, model, dtype]: Parameters<Ask>): Promise<Answered> {
+  const options = {
+    model,
+    dtype: `DTYPE_${dtype.toUpperCase()}`,
+    ...(golden.exif && { exif: 'EXIF_IGNORE' }),
+  };
+  const image = { file: imageBytes(golden.image) };
+  const { response, error } = await client.call<EncodeResponse>('Encode', { image, options });
+  assert.equal(error, undefined);
+  return { shape: response!.tensor.shape, bytes: response!.tensor.data };
 }
 
 const encodeCases = goldenCases
   .filter(({ rpc, model }) => rpc === 'Encode' && model?.startsWith('clip') !== true)
   .flatMap((golden) => modelsOf(golden).map((model) => ({ golden, model })));
 
-for (const { golden, model } of encodeCases) {
-  for (const dtype of ['float32', 'float16'] as const) {
-    test(`HTTP gives transformers' tokens: ${golden.expected} from ${model} as ${dtype}`, async () => {
-      const query = new URLSearchParams({
-        model,
-        dtype,
-        format: 'raw',
-        ...(golden.exif && { exif: golden.exif }),
+for (const [transport, ask] of Object.entries({ HTTP: overHttp, gRPC: overGrpc })) {
+  for (const { golden, model } of encodeCases) {
+    for (const dtype of ['float32', 'float16'] as const) {
+      test(`${transport} gives transformers' tokens: ${golden.expected} from ${model} as ${dtype}`, async () => {
+        const { shape, bytes } = await ask(golden, model, dtype);
+        assert.deepEqual(shape, golden.shape);
+        const worst = worstError(valuesOf(bytes, dtype), expectedTokens(golden), dtype);
+        assert.ok(worst <= 1, `off by ${worst} times the tolerance`);
       });
-      const response = await fetch(`http://127.0.0.1:${service.httpPort}/v1/encode?${query.toString()}`, {
-        method: 'POST',
-        body: imageBytes(golden.image),
-      });
-      assert.equal(response.status, 200);
-      const meta = JSON.parse(response.headers.get('tokens-meta') ?? '');
-      assert.deepEqual(meta.shape, golden.shape);
-      const tokens = valuesOf(new Uint8Array(await response.arrayBuffer()), dtype);
-      const worst = worstError(tokens, expectedTokens(golden), dtype);
-      assert.ok(worst <= 1, `off by ${worst} times the tolerance`);
-    });
+    }
   }
 }

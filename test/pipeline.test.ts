@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ServiceError } from '../src/errors.ts';
+import type { ServiceError } from '../src/errors.ts';
 import type { EncodeOptions, ImageInput } from '../src/request.ts';
 import { gatedEncoder, until } from './support/gated-encoder.ts';
 

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { loadSync, type MessageTypeDefinition, type PackageDefinition } from '@grpc/proto-loader';
+import { ServiceError } from '../errors.ts';
 import type {
   EncodeRequestMessage,
   EncodeResponseHead,
@@ -26,11 +27,22 @@ function message<Input, Output>(name: string): MessageTypeDefinition<Input, Outp
   return definition as MessageTypeDefinition<Input, Output>;
 }
 
-/** The messages that the server reads and writes, under the types of messages.ts. */
+/** The messages that the server writes, under the types of messages.ts. */
 export const wire = {
-  encodeRequest: message<never, EncodeRequestMessage>('EncodeRequest'),
   encodeResponse: message<EncodeResponseHead, never>('EncodeResponse'),
   tensor: message<TensorHead, never>('Tensor'),
-  listModelsRequest: message<never, object>('ListModelsRequest'),
   listModelsResponse: message<ListModelsResponseMessage, never>('ListModelsResponse'),
 };
+
+const encodeRequest = message<never, EncodeRequestMessage>('EncodeRequest');
+
+/** An EncodeRequest out of its bytes; its image stays where it is. Throws `invalid_argument` for what is not one. */
+export function readEncodeRequest(bytes: Buffer): EncodeRequestMessage {
+  try {
+    return encodeRequest.deserialize(bytes);
+  } catch (thrown) {
+    throw new ServiceError('invalid_argument', 'The message is not a siglip_hd.v1.EncodeRequest.', {
+      cause: thrown,
+    });
+  }
+}

@@ -6,7 +6,10 @@ export interface GrpcLimits {
   readonly maxRequestBytes: number;
   /** Calls of one connection at a time. A slow reader holds at most so many answers; further calls wait in the client. */
   readonly maxConcurrentStreams: number;
-  /** A connection that holds more than this in memory has new calls refused with RESOURCE_EXHAUSTED. */
+  /**
+   * A connection whose unread answers take more memory than this has new calls refused, with HTTP/2's
+   * ENHANCE_YOUR_CALM, which clients report as RESOURCE_EXHAUSTED.
+   */
   readonly maxSessionMiB: number;
   /** A connection silent for this long is pinged, */
   readonly keepaliveMs: number;
@@ -19,7 +22,7 @@ export interface GrpcLimits {
 export const defaultGrpcLimits: GrpcLimits = {
   maxRequestBytes: 24 * 2 ** 20,
   maxConcurrentStreams: 128,
-  maxSessionMiB: 512,
+  maxSessionMiB: 256,
   keepaliveMs: 60_000,
   keepaliveTimeoutMs: 20_000,
   healthPollMs: 500,
@@ -33,7 +36,7 @@ export function serverOptions(limits: GrpcLimits): ServerOptions {
     'grpc-node.max_session_memory': limits.maxSessionMiB,
     'grpc.keepalive_time_ms': limits.keepaliveMs,
     'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
-    // Channelz counts every message for an interface that is not served.
-    'grpc.enable_channelz': 0,
+    // With channelz off, grpc-js 1.14's forceShutdown knows no connections and ends none.
+    'grpc.enable_channelz': 1,
   };
 }

@@ -34,11 +34,11 @@ export interface RequestWatch {
  * it returns or throws, and logs and observes the request. The request id goes out in the initial metadata of an answer, and in the trailing
  * metadata of a failure, since headers before a failure would keep a client's retry policy from acting on it.
  */
-export function unary<Request>(
+export function unary(
   endpoint: string,
   { logger, observe }: RequestWatch,
-  work: (request: Request, signal: AbortSignal) => EncodedMessage | Promise<EncodedMessage>,
-): handleUnaryCall<Request, EncodedMessage> {
+  work: (request: Buffer, signal: AbortSignal) => EncodedMessage | Promise<EncodedMessage>,
+): handleUnaryCall<Buffer, EncodedMessage> {
   return (call, callback) => {
     const startedMs = performance.now();
     const requestId = requestIdOf(call.metadata);

@@ -46,6 +46,10 @@ export class OnnxSession {
     }
     return { tokens, finite, engineMs };
   }
+
+  async close(): Promise<void> {
+    await this.#session.release();
+  }
 }
 
 function joined(views: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { ServiceError } from '../errors.ts';
 import type { EncodedBatch, Engine, GraphDtype } from './engine.ts';
-import type { RunRequest, WorkerReply, WorkerStart } from './worker-protocol.ts';
+import type { RunRequest, WorkerReply, WorkerRequest, WorkerStart } from './worker-protocol.ts';
 
 interface Pending {
   readonly resolve: (batch: EncodedBatch) => void;
@@ -29,10 +29,8 @@ export class WorkerEngine implements Engine {
           Promise.resolve(new Error(`engine thread exited with ${exitCode}`)),
         ]);
         void cause.then((reason) => {
-          this.#down = new ServiceError('unavailable', 'The engine is down.', { cause: reason });
-          for (const { reject } of this.#pending.values()) reject(this.#down);
-          this.#pending.clear();
-          if (!this.#closing) onDown(this.#down);
+          this.#goDown(new ServiceError('unavailable', 'The engine is down.', { cause: reason }));
+          if (!this.#closing) onDown(this.#down!);
           resolve();
         });
       });
@@ -62,7 +60,7 @@ export class WorkerEngine implements Engine {
       }
       const id = this.#nextId++;
       this.#pending.set(id, { resolve, reject });
-      const request: RunRequest = { id, views, dtypes };
+      const request: RunRequest = { kind: 'run', id, views, dtypes };
       this.#worker.postMessage(
         request,
         views.map(({ buffer }) => buffer),
@@ -70,11 +68,22 @@ export class WorkerEngine implements Engine {
     });
   }
 
-  /** Ends the thread once its native call is over; what is pending rejects with `unavailable`. */
+  /**
+   * Rejects what is pending with `unavailable` and resolves when the thread has ended, after the native call under
+   * way. The thread is not terminated: node aborts the process when a native call returns into a terminated thread.
+   */
   async close(): Promise<void> {
     this.#closing = true;
-    await this.#worker.terminate();
+    this.#goDown(new ServiceError('unavailable', 'The engine is closing.'));
+    const request: WorkerRequest = { kind: 'close' };
+    this.#worker.postMessage(request);
     await this.#ended;
+  }
+
+  #goDown(reason: ServiceError): void {
+    this.#down ??= reason;
+    for (const { reject } of this.#pending.values()) reject(this.#down);
+    this.#pending.clear();
   }
 
   #receive(message: WorkerReply): void {

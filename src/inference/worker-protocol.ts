@@ -13,12 +13,16 @@ export interface WorkerStart {
   readonly imageSize: number;
 }
 
-/** Main thread to engine thread. View buffers are transferred. */
+/** A batch to run. View buffers are transferred. */
 export interface RunRequest {
+  readonly kind: 'run';
   readonly id: number;
   readonly views: readonly Uint8Array<ArrayBuffer>[];
   readonly dtypes: readonly GraphDtype[];
 }
+
+/** Main thread to engine thread. After `close` the thread ends by itself, once its native call is over. */
+export type WorkerRequest = RunRequest | { readonly kind: 'close' };
 
 /** Engine thread to main thread. Token buffers are transferred. */
 export type WorkerReply =

@@ -1,7 +1,7 @@
 // The engine's thread: opens the session, then runs one batch after the other as they come.
 import { parentPort, workerData } from 'node:worker_threads';
 import { OnnxSession } from './onnx-session.ts';
-import type { RunRequest, WorkerReply, WorkerStart } from './worker-protocol.ts';
+import type { RunRequest, WorkerReply, WorkerRequest, WorkerStart } from './worker-protocol.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('worker.js is the entry of a worker thread');
@@ -24,8 +24,13 @@ async function run(session: OnnxSession, { id, views, dtypes }: RunRequest): Pro
 try {
   const session = await OnnxSession.open(workerData as WorkerStart);
   let last = Promise.resolve();
-  port.on('message', (request: RunRequest) => {
-    last = last.then(() => run(session, request));
+  port.on('message', (request: WorkerRequest) => {
+    if (request.kind === 'run') {
+      last = last.then(() => run(session, request));
+      return;
+    }
+    port.close();
+    void last.then(() => session.close());
   });
   reply({ kind: 'started' });
 } catch (thrown) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createRequire } from 'node:module';
+import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { status } from '@grpc/grpc-js';
@@ -9,7 +10,13 @@ import { defaultGrpcLimits, type GrpcLimits } from '../../src/grpc/limits.ts';
 import { startGrpcServer } from '../../src/grpc/server.ts';
 import type { ObservedRequest } from '../../src/grpc/unary.ts';
 import { Gate } from '../support/gate.ts';
-import { type EncodeResponse, nextMessage, statusDetails, TestClient } from '../support/grpc-client.ts';
+import {
+  type EncodeResponse,
+  nextMessage,
+  RawCaller,
+  statusDetails,
+  TestClient,
+} from '../support/grpc-client.ts';
 import { StubEncoder, stubByte, stubFailure, stubModel } from '../support/stub-encoder.ts';
 
 const service = 'siglip_hd.v1.VisualEncoderService';
@@ -17,6 +24,7 @@ const file = { image: { file: Buffer.from('an image') } };
 
 async function serve(t: TestContext, encoder: StubEncoder, limits: Partial<GrpcLimits> = {}) {
   const observed: ObservedRequest[] = [];
+  const observations = new EventEmitter();
   const lines: { level: string; fields: Record<string, unknown>; message: string }[] = [];
   const log = (level: string) => (fields: object, message: string) =>
     void lines.push({ level, fields: { ...fields }, message });
@@ -26,7 +34,10 @@ async function serve(t: TestContext, encoder: StubEncoder, limits: Partial<GrpcL
     port: 0,
     limits: { ...defaultGrpcLimits, healthPollMs: 5, ...limits },
     logger: { info: log('info'), warn: log('warn'), error: log('error') },
-    observe: (request) => observed.push(request),
+    observe: (request) => {
+      observed.push(request);
+      observations.emit('request', request);
+    },
   });
   const clients: TestClient[] = [];
   const client = (name: string, protoFile?: string): TestClient => {
@@ -38,7 +49,7 @@ async function serve(t: TestContext, encoder: StubEncoder, limits: Partial<GrpcL
     for (const made of clients) made.close();
     await server.close();
   });
-  return { server, observed, lines, client };
+  return { server, observed, observations, lines, client };
 }
 
 interface Reflected {
@@ -142,6 +153,23 @@ for (const [name, request, sentence] of refusals)
     assert.equal(encoder.requests.length, 0);
   });
 
+test('refuses bytes that are no EncodeRequest with invalid_argument', async (t) => {
+  const encoder = new StubEncoder();
+  const { client, server } = await serve(t, encoder);
+  const raw = new RawCaller(server.port);
+  t.after(() => raw.close());
+  for (const bytes of [Buffer.from([0x0a, 0xff]), Buffer.from('not protobuf')])
+    assert.equal((await raw.call(`/${service}/Encode`, bytes)).code, status.INVALID_ARGUMENT);
+  assert.equal((await client(service).call('Encode', file)).error, undefined);
+});
+
+test('answers UNIMPLEMENTED to a method that there is not', async (t) => {
+  const { server } = await serve(t, new StubEncoder());
+  const raw = new RawCaller(server.port);
+  t.after(() => raw.close());
+  assert.equal((await raw.call(`/${service}/Decode`, Buffer.alloc(0))).code, status.UNIMPLEMENTED);
+});
+
 const expectedStatus: Record<ErrorCode, keyof typeof status> = {
   invalid_argument: 'INVALID_ARGUMENT',
   unauthenticated: 'UNAUTHENTICATED',
@@ -210,7 +238,8 @@ test('answers what is no ServiceError as internal, and logs it as the cause', as
 test('fires the signal with cancelled when the client leaves', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
-  const { client, observed } = await serve(t, encoder);
+  const { client, observations } = await serve(t, encoder);
+  const observed = once(observations, 'request');
   const leaving = new AbortController();
   const call = client(service).call('Encode', file, { signal: leaving.signal });
   await encoder.arrival.passed();
@@ -220,10 +249,8 @@ test('fires the signal with cancelled when the client leaves', async (t) => {
   await once(signal, 'abort');
   assert.equal((signal.reason as ServiceError).code, 'cancelled');
   assert.equal((await call).error?.code, status.CANCELLED);
-  assert.deepEqual(
-    observed.map(({ code }) => code),
-    ['cancelled'],
-  );
+  const [request] = (await observed) as [ObservedRequest];
+  assert.equal(request.code, 'cancelled');
 });
 
 test('fires the signal with deadline_exceeded when the deadline passes', async (t) => {
@@ -278,6 +305,33 @@ test('refuses a message over the limit with RESOURCE_EXHAUSTED, unharmed', async
   assert.equal(error?.code, status.RESOURCE_EXHAUSTED);
   assert.equal((await caller.call('Encode', file)).error, undefined);
   assert.equal(encoder.requests.length, 1);
+});
+
+test('refuses new calls to a connection that does not read its answers, and to no other', async (t) => {
+  const { client, server } = await serve(t, new StubEncoder({ channels: 1152 }), { maxSessionMiB: 8 });
+  const session = connectHttp2(`http://127.0.0.1:${server.port}`);
+  t.after(() => session.destroy());
+  const refused = new Promise<number>((resolve) => {
+    const callNext = (already: number): void => {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': `/${service}/Encode`,
+        'content-type': 'application/grpc',
+        te: 'trailers',
+      });
+      // Never read: 2.4 MB wait behind a window of 64 KiB.
+      stream.pause();
+      stream.on('response', () => callNext(already + 1));
+      stream.on('error', () => {
+        assert.equal(stream.rstCode, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        resolve(already);
+      });
+      stream.end(Buffer.from([0, 0, 0, 0, 5, 0x0a, 3, 0x0a, 1, 0x55]));
+    };
+    callNext(0);
+  });
+  assert.equal(await refused, 4);
+  assert.equal((await client(service).call('Encode', file)).error, undefined);
 });
 
 test('lists the served models, the default first', async (t) => {

@@ -35,7 +35,8 @@ export function expectedTokens({ expected }: GoldenCase): Float32Array {
 
 /** Values of little-endian bytes. */
 export function valuesOf(bytes: Uint8Array, dtype: 'float16' | 'float32'): Float32Array {
-  const copy = bytes.slice().buffer;
+  // Not slice(): that of a Buffer shares its memory.
+  const copy = new Uint8Array(bytes).buffer;
   if (dtype === 'float32') return new Float32Array(copy);
   return Float32Array.from(new Uint16Array(copy), halfToNumber);
 }

@@ -95,9 +95,10 @@ export class TestClient {
     });
   }
 
+  /** A call that the server answers with a stream. That it ends with the client is no error here. */
   stream<Response>(method: string, request: object): grpc.ClientReadableStream<Response> {
     const start = this.#methods[method] as (request: object) => grpc.ClientReadableStream<Response>;
-    return start.call(this.#client, request);
+    return start.call(this.#client, request).on('error', () => {});
   }
 
   duplex<Response>(method: string): grpc.ClientDuplexStream<object, Response> {
@@ -117,6 +118,28 @@ export class TestClient {
 
   get #methods(): Readonly<Record<string, unknown>> {
     return this.#client as unknown as Readonly<Record<string, unknown>>;
+  }
+}
+
+/** Sends any bytes to any path, and gives the failure that comes back. */
+export class RawCaller {
+  readonly #client: grpc.Client;
+
+  constructor(port: number) {
+    this.#client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
+  }
+
+  call(path: string, bytes: Buffer): Promise<grpc.ServiceError> {
+    const asIs = (given: Buffer): Buffer => given;
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(path, asIs, asIs, bytes, (error) =>
+        error === null ? reject(new Error(`${path} answered`)) : resolve(error),
+      );
+    });
+  }
+
+  close(): void {
+    this.#client.close();
   }
 }
 

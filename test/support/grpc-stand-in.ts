@@ -1,0 +1,20 @@
+import type { TestContext } from 'node:test';
+import { defaultGrpcLimits } from '../../src/grpc/limits.ts';
+import { startGrpcServer } from '../../src/grpc/server.ts';
+import { StubEncoder } from './stub-encoder.ts';
+
+/** HOST:PORT of the gRPC server under test: SIGLIP_HD_GRPC, or a server over a stub that ends with the test. */
+export async function grpcAddress(t: TestContext): Promise<string> {
+  const given = process.env.SIGLIP_HD_GRPC;
+  if (given !== undefined) return given;
+  const silent = { info() {}, warn() {}, error() {} };
+  const server = await startGrpcServer({
+    encoder: new StubEncoder({ channels: 1152 }),
+    host: '127.0.0.1',
+    port: 0,
+    limits: defaultGrpcLimits,
+    logger: silent,
+  });
+  t.after(() => server.close());
+  return `127.0.0.1:${server.port}`;
+}
