@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import sharp from 'sharp';
-import type { SharpOptions } from 'sharp';
+import type { OutputInfo, SharpOptions } from 'sharp';
 import { ServiceError } from '../errors.ts';
 import type { Size } from '../recipes/plan.ts';
 import { abortFailure } from '../abort.ts';
@@ -69,13 +70,13 @@ export async function decode(
     // Refuses truncated and broken files, and lets warnings pass, as Pillow does.
     failOn: 'error',
   } as const satisfies SharpOptions;
-  let decoded: Awaited<ReturnType<ReturnType<typeof sharp>['toUint8Array']>>;
+  let decoded: { readonly data: Buffer; readonly info: OutputInfo };
   try {
     decoded = await sharp(bytes, input)
       .removeAlpha()
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
-      .toUint8Array();
+      .toBuffer({ resolveWithObject: true });
   } catch (error) {
     if (error instanceof Error && error.message.includes('exceeds pixel limit')) {
       const { size } = await probe(bytes, options.exif);
@@ -88,8 +89,22 @@ export async function decode(
   if (channels !== 3) {
     throw ServiceError.from(new Error(`decoding gave ${channels} channels for a ${formatNames[format]}`));
   }
-  const { buffer, byteOffset, byteLength } = decoded.data as Uint8Array<ArrayBuffer>;
-  return { width, height, data: new Uint8Array(buffer, byteOffset, byteLength) };
+  return { width, height, data: await transferableCopy(decoded.data) };
+}
+
+const copySliceBytes = 4 * 2 ** 20;
+
+/**
+ * The bytes in a buffer that can be transferred, copied a slice a turn so that a large image does not hold the main
+ * thread. sharp's own toUint8Array copies at once, and in 0.35.5 it leaks what it copied from.
+ */
+async function transferableCopy(source: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  const copy = new Uint8Array(source.byteLength);
+  for (let offset = 0; offset < source.byteLength; offset += copySliceBytes) {
+    if (offset > 0) await nextTurn();
+    copy.set(source.subarray(offset, offset + copySliceBytes), offset);
+  }
+  return copy;
 }
 
 /** The failure for an image of more pixels than are accepted. */

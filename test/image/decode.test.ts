@@ -281,3 +281,15 @@ function greyPng(width: number, height: number): Buffer {
     chunk('IEND', Buffer.alloc(0)),
   ]);
 }
+
+test('leaves no memory behind', async () => {
+  const rocket = fixture('rocket.jpg');
+  const decodeMany = async () => {
+    for (let i = 0; i < 150; i++) await decode(rocket, options);
+    return process.memoryUsage.rss();
+  };
+  const before = await decodeMany();
+  const after = await decodeMany();
+  // 150 rasters are 123 MB.
+  assert.ok(after - before < 60e6, `grew by ${Math.round((after - before) / 1e6)} MB`);
+});
