@@ -151,8 +151,15 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 
 /** Counts and logs an exchange that has ended. */
 function record(exchange: Exchange, metrics: Metrics, logger: RequestLogger): void {
-  const { endpoint, outcome: code, requestId, failure } = exchange;
+  const { endpoint, outcome: code, failure } = exchange;
   const durationMs = performance.now() - exchange.startedMs;
   metrics.observeRequest({ transport: 'http', endpoint, code, durationMs });
-  logRequest(logger, { transport: 'http', endpoint, requestId, code, durationMs, failure });
+  logRequest(logger, {
+    transport: 'http',
+    endpoint,
+    requestId: exchange.requestId,
+    code,
+    durationMs,
+    failure,
+  });
 }
