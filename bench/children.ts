@@ -9,7 +9,7 @@ export class TaskChild<Task extends object, Result> {
   constructor(module: string, args: readonly string[] = []) {
     this.#child = fork(new URL(`./${module}.js`, import.meta.url), args, {
       serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
   }
 

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { encodeRequestMessage } from './load/messages.ts';
 import type { Target } from './load/target.ts';
@@ -48,25 +48,31 @@ export async function startServer(
   args: readonly string[],
   { port, readyPath, env = {} }: { port: number; readyPath: string; env?: Readonly<Record<string, string>> },
 ): Promise<ServerProcess> {
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-  const log: string[] = [];
-  const keep = (chunk: Buffer): void => {
-    log.push(chunk.toString());
-    if (log.length > 50) log.shift();
-  };
-  child.stdout.on('data', keep);
-  child.stderr.on('data', keep);
-  const failed = once(child, 'error').then(([error]) => log.push(String(error)));
+  // To a file: a pipe would wake this process for every line, on a core that the server may want.
+  const logFile = join(benchCache, `${basename(command)}-${port}.log`);
+  await mkdir(benchCache, { recursive: true });
+  const log = await open(logFile, 'w');
+  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', log.fd, log.fd] });
+  await log.close();
+  const failed = once(child, 'error').then(([error]) => String(error));
   const url = `http://127.0.0.1:${port}`;
   const limitMs = performance.now() + startLimitMs;
   while (!(await isReady(url + readyPath))) {
     const ended = await Promise.race([delay(50), failed]);
     if (child.exitCode !== null || ended !== undefined || performance.now() > limitMs) {
       child.kill('SIGKILL');
-      throw new Error(`${command} ${args.join(' ')} did not become ready:\n${log.join('')}`);
+      const reason = ended ?? (await readFile(logFile, 'utf8'));
+      throw new Error(`${command} ${args.join(' ')} did not become ready:\n${reason}`);
     }
   }
-  return { pid: child.pid!, url, close: async () => await end(child) };
+  return {
+    pid: child.pid!,
+    url,
+    async close() {
+      await end(child);
+      await rm(logFile, { force: true });
+    },
+  };
 }
 
 export async function freePorts(count: number): Promise<number[]> {

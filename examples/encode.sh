@@ -10,12 +10,22 @@ image=${1:?usage: encode.sh IMAGE [TOKENS.npy]}
 tokens=${2:-tokens.npy}
 url=${SIGLIP_HD_URL:-http://localhost:8080}
 
-curl --silent --show-error --fail-with-body \
-  --data-binary "@$image" \
-  --dump-header "$tokens.headers" \
-  --output "$tokens" \
-  "$url/v1/encode?dtype=float16"
+# Written beside the target and renamed, so that an error's text never stands where tokens are expected.
+answer=$(mktemp "$tokens.XXXXXX")
+headers=$(mktemp)
+trap 'rm -f "$answer" "$headers"' EXIT
 
+if ! curl --silent --show-error --fail-with-body \
+  --data-binary "@$image" \
+  --dump-header "$headers" \
+  --output "$answer" \
+  "$url/v1/encode?dtype=float16"; then
+  cat "$answer" >&2
+  echo >&2
+  exit 1
+fi
+
+chmod 644 "$answer"
+mv "$answer" "$tokens"
 echo "tokens: $tokens, $(wc -c <"$tokens" | tr -d ' ') bytes"
-grep -i -E '^(tokens-meta|server-timing):' "$tokens.headers" | tr -d '\r' || true
-rm -f "$tokens.headers"
+grep -i -E '^(tokens-meta|server-timing):' "$headers" | tr -d '\r' || true

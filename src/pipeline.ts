@@ -220,7 +220,7 @@ async function allOrNone<Image, T>(
 }
 
 function naming(error: ServiceError, index: number): ServiceError {
-  return new ServiceError(error.code, `Image ${index}: ${error.message}`, {
+  return new ServiceError(error.code, `images[${index}]: ${error.message}`, {
     cause: error.cause,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   });

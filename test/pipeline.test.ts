@@ -41,7 +41,7 @@ test('one bad image fails the request, names itself, and takes the others off th
   await until(() => engine.batches.length === 1);
   const request = { images: [grey(1), grey(2), notAnImage], stacked: true, recipe, options, signal: never };
   await assert.rejects(encoder.encode(request), (error: ServiceError) => {
-    return error.code === 'invalid_argument' && error.message.startsWith('Image 2: ');
+    return error.code === 'invalid_argument' && error.message.startsWith('images[2]: ');
   });
   assert.equal(batcher.queued, 0);
   engine.batches[0]!.finish();

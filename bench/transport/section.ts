@@ -11,9 +11,9 @@ import { mainThreadCpuMs } from '../thread-cpu.ts';
 import { type Listening, shape } from './answer.ts';
 
 const clients = 4;
-const rounds = 9;
+const rounds = 7;
 const settling = { kind: 'requests', requests: 200 } as const;
-const counted = { kind: 'requests', requests: 300 } as const;
+const counted = { kind: 'requests', requests: 200 } as const;
 
 /** What is asked of the service and of the bare server beside it. */
 type Body = 'file' | 'pixels';

@@ -38,8 +38,6 @@ client.encode(request, { deadline: Date.now() + 60_000 }, (error, response) => {
   const tokens = new Float32Array(Uint8Array.from(tensor.data).buffer);
   console.log(`shape [${tensor.shape.join(', ')}], ${tokens.length} values, the first ${tokens[0]}`);
   console.log(`model ${metadata.model.name}, ${metadata.features}, trained: ${metadata.model.trained}`);
-  console.log(
-    `decode ${timings.decodeMs} ms, views ${timings.viewsMs} ms, ` +
-      `queue ${timings.queueMs} ms, engine ${timings.engineMs} ms`,
-  );
+  const stages = ['decode', 'views', 'queue', 'engine'];
+  console.log(stages.map((stage) => `${stage} ${timings[`${stage}Ms`].toFixed(1)} ms`).join(', '));
 });

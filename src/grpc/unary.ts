@@ -4,13 +4,7 @@ import { callSignal } from './call-signal.ts';
 import { statusOf } from './errors.ts';
 import type { GatheredMessage } from './protobuf.ts';
 import { requestIdKey, requestIdOf } from './request-id.ts';
-
-/** Takes one line a request; pino's logger fits. */
-export interface RequestLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
+import { logRequest, type RequestLogger } from '../request-log.ts';
 
 /** One finished request, for metrics. */
 export interface ObservedRequest {
@@ -31,8 +25,9 @@ export interface RequestWatch {
 
 /**
  * A grpc-js handler around `work`, which gives an encoded message: hands it a signal for the call's end, answers what
- * it returns or throws, and logs and observes the request. The request id goes out in the initial metadata of an answer, and in the trailing
- * metadata of a failure, since headers before a failure would keep a client's retry policy from acting on it.
+ * it returns or throws, and logs and observes the request. The request id goes out in the initial metadata of an
+ * answer, and in the trailing metadata of a failure, since headers before a failure would keep a client's retry policy
+ * from acting on it.
  */
 export function unary(
   endpoint: string,
@@ -60,11 +55,7 @@ export function unary(
     function report(error: ServiceError | undefined): void {
       const durationMs = performance.now() - startedMs;
       const code = error?.code ?? 'ok';
-      const fields = { requestId, endpoint, code, durationMs, peer: call.getPeer() };
-      if (error === undefined) logger.info(fields, 'answered');
-      else if (error.code === 'internal')
-        logger.error({ ...fields, err: error.cause ?? error }, error.message);
-      else logger.warn(fields, error.message);
+      logRequest(logger, { transport: 'grpc', endpoint, requestId, code, durationMs, failure: error });
       observe?.({ transport: 'grpc', endpoint, code, durationMs });
     }
 

@@ -87,10 +87,14 @@ function listener(
     keepAliveTimeout: timeouts.keepAliveMs,
     connectionsCheckingInterval: Math.max(50, Math.min(5000, timeouts.headersMs / 4, timeouts.requestMs / 4)),
     maxHeaderSize: settings.maxHeaderBytes,
+    // Its absence is refused with the service's own words, not node's.
+    requireHostHeader: false,
   });
   server.on('request', handle);
   // The body is asked for when it is wanted, so that a refusal costs the client no upload.
   server.on('checkContinue', handle);
+  // Nothing but 100-continue is defined, and what is not understood may be ignored (RFC 9110, 10.1.1).
+  server.on('checkExpectation', handle);
   return server;
 }
 

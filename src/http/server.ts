@@ -2,15 +2,14 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { ServiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
+import { logRequest, type RequestLogger } from '../request-log.ts';
 import type { VisualEncoder } from '../request.ts';
 import { createApp } from './app.ts';
 import { clientErrorAnswer, clientErrorCode } from './client-error.ts';
 import { type AdmitBody, answerEncode } from './encode-route.ts';
 import { Exchange } from './exchange.ts';
-import { problemKinds } from './problem.ts';
 import type { ReadPixels } from './request-images.ts';
 import { requestId } from './request-id.ts';
 import { systemHandlers } from './system-routes.ts';
@@ -47,7 +46,7 @@ export const defaultHttpLimits: HttpLimits = {
 export interface HttpServerOptions {
   readonly encoder: VisualEncoder;
   readonly metrics: Metrics;
-  readonly logger: Logger;
+  readonly logger: RequestLogger;
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
@@ -86,7 +85,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     current.set(request.socket, exchange);
     response.once('close', () => {
       underWay.delete(exchange);
-      record(exchange, request, metrics, logger);
+      record(exchange, metrics, logger);
       if (underWay.size === 0) for (const resolve of idleWaiters.splice(0)) resolve();
     });
     return exchange;
@@ -150,19 +149,17 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   };
 }
 
-/** Counts an exchange that has ended, and logs it: failures of the service as errors, with what caused them. */
-function record(exchange: Exchange, request: IncomingMessage, metrics: Metrics, logger: Logger): void {
-  const { endpoint, outcome: code, requestId: id, failure } = exchange;
+/** Counts and logs an exchange that has ended. */
+function record(exchange: Exchange, metrics: Metrics, logger: RequestLogger): void {
+  const { endpoint, outcome: code, failure } = exchange;
   const durationMs = performance.now() - exchange.startedMs;
   metrics.observeRequest({ transport: 'http', endpoint, code, durationMs });
-  const fields = {
-    request_id: id,
-    method: request.method,
-    path: request.url?.split('?', 1)[0],
+  logRequest(logger, {
+    transport: 'http',
+    endpoint,
+    requestId: exchange.requestId,
     code,
-    duration_ms: Math.round(durationMs),
-  };
-  if (code === 'ok') logger.debug(fields, 'answered');
-  else if (problemKinds[code].status < 500) logger.info({ ...fields, detail: failure?.message }, 'refused');
-  else logger.error({ ...fields, err: failure?.cause ?? failure }, 'failed');
+    durationMs,
+    failure,
+  });
 }

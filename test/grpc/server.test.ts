@@ -33,7 +33,7 @@ async function serve(t: TestContext, encoder: StubEncoder, limits: Partial<GrpcL
     host: '127.0.0.1',
     port: 0,
     limits: { ...defaultGrpcLimits, healthPollMs: 5, ...limits },
-    logger: { info: log('info'), warn: log('warn'), error: log('error') },
+    logger: { debug: log('debug'), info: log('info'), error: log('error') },
     observe: (request) => {
       observed.push(request);
       observations.emit('request', request);
@@ -291,10 +291,10 @@ test('returns a request id in the headers of an answer and the trailers of a fai
       ['info', 'ok', 'Encode'],
       ['info', 'ok', 'Encode'],
       ['info', 'ok', 'Encode'],
-      ['warn', 'invalid_argument', 'Encode'],
+      ['info', 'invalid_argument', 'Encode'],
     ],
   );
-  assert.equal(lines[3]!.fields.requestId, 'caller-8');
+  assert.equal(lines[3]!.fields.request_id, 'caller-8');
 });
 
 test('refuses a message over the limit with RESOURCE_EXHAUSTED, unharmed', async (t) => {

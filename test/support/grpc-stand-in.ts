@@ -7,7 +7,7 @@ import { StubEncoder } from './stub-encoder.ts';
 export async function grpcAddress(t: TestContext): Promise<string> {
   const given = process.env.SIGLIP_HD_GRPC;
   if (given !== undefined) return given;
-  const silent = { info() {}, warn() {}, error() {} };
+  const silent = { info() {}, debug() {}, error() {} };
   const server = await startGrpcServer({
     encoder: new StubEncoder({ channels: 1152 }),
     host: '127.0.0.1',

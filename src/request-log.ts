@@ -1,0 +1,42 @@
+import type { ServiceError } from './errors.ts';
+import type { Outcome, Transport } from './metrics.ts';
+
+/** Takes one line a request; pino's logger fits. */
+export interface RequestLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** One request that has ended. */
+export interface EndedRequest {
+  readonly transport: Transport;
+  /** The endpoint's name, the same on both transports; `unmatched` where there is none. */
+  readonly endpoint: string;
+  readonly requestId: string;
+  readonly code: Outcome;
+  readonly durationMs: number;
+  readonly failure: ServiceError | undefined;
+}
+
+/** What is asked every few seconds by machines. */
+const probes: ReadonlySet<string> = new Set(['healthz', 'readyz', 'metrics']);
+
+/**
+ * Logs a request in one line, alike for both transports: failures of the service as errors, with what caused them;
+ * probes at debug level; everything else, refusals included, at info.
+ */
+export function logRequest(logger: RequestLogger, request: EndedRequest): void {
+  const { transport, endpoint, requestId, code, durationMs, failure } = request;
+  const fields = {
+    transport,
+    endpoint,
+    request_id: requestId,
+    code,
+    duration_ms: Math.round(durationMs * 10) / 10,
+  };
+  if (probes.has(endpoint)) logger.debug(fields, 'probed');
+  else if (code === 'ok') logger.info(fields, 'answered');
+  else if (code === 'internal') logger.error({ ...fields, err: failure?.cause ?? failure }, 'failed');
+  else logger.info({ ...fields, detail: failure?.message }, 'refused');
+}
