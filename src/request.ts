@@ -64,6 +64,8 @@ export interface StageTimings {
   readonly viewsMs: number;
   readonly queueMs: number;
   readonly engineMs: number;
+  /** From the views' tokens to the answer's; absent where nothing was assembled. */
+  readonly assembleMs?: number;
 }
 
 export interface EncodeAnswer {
