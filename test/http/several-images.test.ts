@@ -181,7 +181,7 @@ test('waits for an image longer than a client may leave its answer unread', asyn
   for await (const line of createInterface(response)) {
     assert.ok(line.endsWith('}'));
     lines += 1;
-    unread ??= postUnread(server.port, 'dtype=float32', ['other']);
+    unread ??= postUnread(server.port, 'format=jsonl&dtype=float32', ['other']);
   }
   assert.equal(lines, 2);
   unread?.destroy();
