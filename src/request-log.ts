@@ -16,6 +16,7 @@ export interface EndedRequest {
   readonly requestId: string;
   readonly code: Outcome;
   readonly durationMs: number;
+  /** Why it failed; with the code `ok`, why one of its images did. */
   readonly failure: ServiceError | undefined;
 }
 
@@ -36,7 +37,9 @@ export function logRequest(logger: RequestLogger, request: EndedRequest): void {
     duration_ms: Math.round(durationMs * 10) / 10,
   };
   if (probes.has(endpoint)) logger.debug(fields, 'probed');
-  else if (code === 'ok') logger.info(fields, 'answered');
-  else if (code === 'internal') logger.error({ ...fields, err: failure?.cause ?? failure }, 'failed');
-  else logger.info({ ...fields, detail: failure?.message }, 'refused');
+  else if (failure?.code === 'internal') {
+    logger.error({ ...fields, err: failure.cause ?? failure }, code === 'ok' ? 'answered in part' : 'failed');
+  } else if (code !== 'ok') logger.info({ ...fields, detail: failure?.message }, 'refused');
+  else if (failure === undefined) logger.info(fields, 'answered');
+  else logger.info({ ...fields, detail: failure.message }, 'answered in part');
 }

@@ -1,5 +1,9 @@
 import { ServiceError } from '../errors.ts';
-import { type TokenFormat, tokenFormats } from '../tokens/format.ts';
+import { tokenFormats } from '../tokens/format.ts';
+
+/** What an encode is answered in, the default first: files, and lines of JSON for image after image. */
+export const answerFormats = [...tokenFormats, 'jsonl'] as const;
+export type AnswerFormat = (typeof answerFormats)[number];
 
 /** Media types that name each format; the first is the one answered with. */
 export const formatTypes = {
@@ -7,7 +11,8 @@ export const formatTypes = {
   raw: ['application/octet-stream'],
   safetensors: ['application/x-safetensors', 'application/safetensors'],
   json: ['application/json'],
-} as const satisfies Record<TokenFormat, readonly [string, ...string[]]>;
+  jsonl: ['application/jsonl', 'application/x-ndjson'],
+} as const satisfies Record<AnswerFormat, readonly [string, ...string[]]>;
 
 interface MediaRange {
   readonly type: string;
@@ -16,16 +21,16 @@ interface MediaRange {
 
 /**
  * The format to answer in: `format` when given, otherwise by the Accept header (RFC 9110, 12.5.1). Of equal
- * quality a type named in full goes before one under a wildcard, then the order of `tokenFormats` decides.
+ * quality a type named in full goes before one under a wildcard, then the order of `answerFormats` decides.
  * Ranges that do not parse are passed over. Throws invalid_argument for a format that there is none of, and
  * not_acceptable when the header leaves none.
  */
-export function chooseFormat(format: string | undefined, accept: string | undefined): TokenFormat {
+export function chooseFormat(format: string | undefined, accept: string | undefined): AnswerFormat {
   if (format !== undefined) return namedFormat(format);
   const ranges = accept === undefined ? [] : parseAccept(accept);
-  if (ranges.length === 0) return tokenFormats[0];
-  let best: { format: TokenFormat; quality: number; specificity: number } | undefined;
-  for (const candidate of tokenFormats) {
+  if (ranges.length === 0) return answerFormats[0];
+  let best: { format: AnswerFormat; quality: number; specificity: number } | undefined;
+  for (const candidate of answerFormats) {
     const match = bestMatch(candidate, ranges);
     if (match === undefined || match.quality === 0) continue;
     const better =
@@ -35,20 +40,20 @@ export function chooseFormat(format: string | undefined, accept: string | undefi
     if (better) best = { format: candidate, ...match };
   }
   if (best !== undefined) return best.format;
-  const types = tokenFormats.map((name) => formatTypes[name][0]).join(', ');
+  const types = answerFormats.map((name) => formatTypes[name][0]).join(', ');
   throw new ServiceError('not_acceptable', `Tokens are answered as ${types}; Accept allows none of these.`);
 }
 
-function namedFormat(value: string): TokenFormat {
-  const known = tokenFormats.find((name) => name === value);
+function namedFormat(value: string): AnswerFormat {
+  const known = answerFormats.find((name) => name === value);
   if (known !== undefined) return known;
   const given = JSON.stringify(value.slice(0, 64));
-  throw new ServiceError('invalid_argument', `format is one of ${tokenFormats.join(', ')}, not ${given}.`);
+  throw new ServiceError('invalid_argument', `format is one of ${answerFormats.join(', ')}, not ${given}.`);
 }
 
 /** Quality of the most specific range that covers one of the format's types. */
 function bestMatch(
-  format: TokenFormat,
+  format: AnswerFormat,
   ranges: readonly MediaRange[],
 ): { quality: number; specificity: number } | undefined {
   let best: { quality: number; specificity: number } | undefined;

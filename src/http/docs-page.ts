@@ -25,7 +25,7 @@ pre { background: var(--wash); border: 1px solid var(--line); border-radius: 8px
 .drop input { position: absolute; opacity: 0; width: 1px; height: 1px; }
 .fields { display: grid; grid-template-columns: 1fr 1fr; gap: 10px 12px; margin: 14px 0; }
 label.field { font-size: 13px; color: var(--soft); display: block; }
-select, button { font: inherit; color: inherit; width: 100%; padding: 7px 10px; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); margin-top: 2px; }
+select, input:not([type]), button { font: inherit; color: inherit; width: 100%; padding: 7px 10px; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); margin-top: 2px; }
 button { background: var(--accent); border-color: var(--accent); color: var(--accent-ink); font-weight: 600; cursor: pointer; }
 button:disabled { opacity: .45; cursor: default; } :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: 3px 12px; align-items: center; font-size: 13px; }
@@ -64,7 +64,7 @@ const body = `
 </main>
 `;
 
-/** A page that shows /openapi.json and tries an encode, whole in itself. */
+/** A page that shows /openapi.json and tries the encodes, whole in itself. */
 export const docsPage = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>siglip-hd</title><link rel="icon" href="data:,"><style>${style}</style></head><body>${body}<script>${docsScript}</script></body></html>

@@ -23,7 +23,6 @@ async function start() {
   showFields(api, models.models);
   showOperations(api);
   showProblems(api);
-  showCurl();
 }
 
 function showModels(models) {
@@ -34,18 +33,34 @@ function showModels(models) {
 }
 
 function showFields(api, models) {
-  const parameters = api.paths['/v1/encode'].post.parameters;
-  const add = (name, values, chosen) => $('fields').append(el('label', { className: 'field', textContent: name },
-    el('select', { name, onchange: showCurl }, ...values.map((value) => el('option', { value, textContent: value, defaultSelected: value === chosen })))));
-  add('model', models.map((m) => m.name), models[0].name);
-  for (const { name, schema } of parameters) if (schema.enum && schema.default) add(name, schema.enum, schema.default);
+  const recipes = ['/v1/encode', '/v1/teacher-encode', '/v1/anyres-encode'];
+  const select = (name, values, chosen) => el('select', { name, onchange: showCurl }, ...values.map((value) => el('option', { value, textContent: value, defaultSelected: value === chosen })));
+  const add = (name, input) => $('fields').append(el('label', { className: 'field', textContent: name }, input));
+  const endpoint = select('endpoint', recipes, recipes[0]);
+  const fill = () => {
+    $('fields').replaceChildren();
+    add('endpoint', endpoint);
+    add('model', select('model', ['', ...models.map((m) => m.name)], ''));
+    for (const { name, schema } of api.paths[endpoint.value].post.parameters) {
+      if (schema.enum && schema.default) add(name, select(name, schema.enum, schema.default));
+      else if (!schema.enum && name !== 'model' && name !== 'expect_digest') add(name, el('input', { name, oninput: showCurl, placeholder: schema.default || '' }));
+    }
+    showCurl();
+  };
+  endpoint.onchange = fill;
+  fill();
+}
+
+function path() {
+  return document.querySelector('#fields [name=endpoint]').value;
 }
 
 function query() {
   const search = new URLSearchParams();
-  for (const select of document.querySelectorAll('#fields select')) {
-    const first = select.name === 'model' ? select.options[0] : [...select.options].find((option) => option.defaultSelected);
-    if (select.value !== first.value) search.set(select.name, select.value);
+  for (const input of document.querySelectorAll('#fields [name]')) {
+    if (input.name === 'endpoint') continue;
+    const absent = input.options ? [...input.options].find((option) => option.defaultSelected).value : '';
+    if (input.value !== absent) search.set(input.name, input.value);
   }
   return search;
 }
@@ -53,8 +68,8 @@ function query() {
 function showCurl() {
   const search = query().toString();
   const format = document.querySelector('#fields [name=format]').value;
-  const ending = { npy: 'npy', raw: 'bin', safetensors: 'safetensors', json: 'json' }[format];
-  $('curl').textContent = "curl --data-binary @'" + (file ? file.name.replaceAll("'", "'\\''") : 'photo.jpg') + "' '" + location.origin + '/v1/encode' + (search ? '?' + search : '') + "' -o tokens." + ending;
+  const ending = { npy: 'npy', raw: 'bin', safetensors: 'safetensors', json: 'json', jsonl: 'jsonl' }[format];
+  $('curl').textContent = "curl --data-binary @'" + (file ? file.name.replaceAll("'", "'\\''") : 'photo.jpg') + "' '" + location.origin + path() + (search ? '?' + search : '') + "' -o tokens." + ending;
 }
 
 function choose(chosen) {
@@ -73,16 +88,18 @@ async function send() {
   $('send').disabled = true;
   try {
     const started = performance.now();
-    const response = await fetch('/v1/encode?' + query(), { method: 'POST', body: file });
+    const response = await fetch(path() + '?' + query(), { method: 'POST', body: file });
     const body = await response.arrayBuffer();
     const ms = performance.now() - started;
     if (!response.ok) return showProblem(JSON.parse(new TextDecoder().decode(body)));
     const search = query();
     search.set('format', 'raw');
     search.set('dtype', 'float32');
-    const drawn = await fetch('/v1/encode?' + search, { method: 'POST', body: file });
+    const drawn = await fetch(path() + '?' + search, { method: 'POST', body: file });
     if (!drawn.ok) return showProblem(await drawn.json());
-    showAnswer(response, body.byteLength, ms, JSON.parse(drawn.headers.get('tokens-meta')), new Float32Array(await drawn.arrayBuffer()));
+    // Lines have no Server-Timing of their own.
+    const timing = (response.headers.has('server-timing') ? response : drawn).headers.get('server-timing');
+    showAnswer(response, timing, body.byteLength, ms, JSON.parse(drawn.headers.get('tokens-meta')), new Float32Array(await drawn.arrayBuffer()));
   } catch (error) {
     showProblem({ title: 'The request failed', status: '', detail: String(error), code: 'network' });
   } finally {
@@ -96,8 +113,8 @@ function showProblem(problem) {
     el('p', { className: 'soft' }, code(problem.code), problem.request_id ? ' in request ' : '', problem.request_id ? code(problem.request_id) : null)));
 }
 
-function showAnswer(response, bytes, ms, meta, values) {
-  const stages = response.headers.get('server-timing').split(', ').map((entry) => entry.split(';dur=')).map(([name, dur]) => [name, Number(dur)]);
+function showAnswer(response, timing, bytes, ms, meta, values) {
+  const stages = timing.split(', ').map((entry) => entry.split(';dur=')).map(([name, dur]) => [name, Number(dur)]);
   const longest = Math.max(...stages.map(([, dur]) => dur), 0.01);
   const bars = el('div', { className: 'bars' }, ...stages.flatMap(([name, dur]) => [el('span', { textContent: name }),
     el('progress', { max: longest, value: dur, ariaLabel: name }), el('span', { className: 'mono', textContent: dur.toFixed(1) + ' ms' })]));

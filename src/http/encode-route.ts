@@ -1,13 +1,20 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
-import { parseEncodeOptions } from '../request-options.ts';
-import type { EncodeAnswer, EncodeOptions, StageTimings, VisualEncoder } from '../request.ts';
-import { carriesMetadata, requireDtype, tokenFile } from '../tokens/format.ts';
+import { parseOptions } from '../request-options.ts';
+import type { EncodeRequest, RecipeOptions, StageTimings, VisualEncoder } from '../request.ts';
+import { carriesMetadata, requireDtype, type TokenFormat, tokenFile } from '../tokens/format.ts';
+import type { ImageOutcome } from '../tokens/image-outcome.ts';
+import { jsonLine } from '../tokens/json.ts';
 import { metadataHeader } from '../tokens/metadata.ts';
-import { chooseFormat } from './accept.ts';
+import { safetensorsImagesFile } from '../tokens/safetensors.ts';
+import type { TokenFile } from '../tokens/token-file.ts';
+import { chooseFormat, formatTypes } from './accept.ts';
 import type { Exchange } from './exchange.ts';
-import { type BodyLimits, type ReadPixels, requestImages } from './request-images.ts';
+import { asTheyCome, encodeEach } from './image-outcomes.ts';
+import { serverTiming, slowest } from './server-timing.ts';
+import { singleValues } from './query.ts';
+import { type BodyLimits, type ReadPixels, type RequestImages, requestImages } from './request-images.ts';
 
 /** Room for a body; throws `overloaded` when there is none. Gives what frees the room again. */
 export type AdmitBody = (sizeBytes: number) => () => void;
@@ -20,76 +27,136 @@ export interface EncodeRouteSettings {
   readonly limits: BodyLimits;
 }
 
-/** Answers one encode. What can be refused before the body is read is refused then. */
+/** What a request's query asks for. */
+type Asked = Pick<EncodeRequest, 'recipe' | 'options'>;
+
+interface ReceivedImages extends RequestImages {
+  /** Frees the body's room; to be called when the images have been encoded, not when a slow client has read. */
+  readonly release: () => void;
+}
+
+/** Answers one encode of any recipe. What can be refused before the body is read is refused then. */
 export async function answerEncode(
   request: FastifyRequest,
   reply: FastifyReply,
   exchange: Exchange,
   settings: EncodeRouteSettings,
+  recipe: RecipeOptions['recipe'],
 ): Promise<void> {
   const { format: wanted, ...query } = singleValues(request.query);
-  const options = parseEncodeOptions(query);
+  const asked = parseOptions(recipe, query);
   const format = chooseFormat(wanted, request.headers.accept);
-  requireDtype(format, options.dtype);
-  const answer = await encodeBody(request, reply, exchange, settings, options);
-  const writeStartMs = performance.now();
-  const file = tokenFile(format, answer.tensor, answer.metadata);
-  const timings = { ...answer.timings, writeMs: performance.now() - writeStartMs };
-  settings.metrics.observeWrite(timings.writeMs);
-  const headers = {
-    'content-type': file.contentType,
-    'content-length': file.contentLength,
-    'server-timing': serverTiming(timings),
-    ...(carriesMetadata(format) ? {} : { 'tokens-meta': metadataHeader(answer.metadata) }),
-  };
-  if (file.body.kind === 'buffers') exchange.send(200, headers, file.body.buffers);
-  else await exchange.stream(200, headers, file.body.slices);
+  if (format !== 'jsonl') requireDtype(format, asked.options.dtype);
+  if (format === 'jsonl' || format === 'safetensors') refuseForEveryImage(settings.encoder, asked);
+  const received = await receive(request, reply, settings);
+  if (format === 'jsonl') await sendLines(exchange, settings, received, asked);
+  else if (format === 'safetensors' && received.stacked) await sendEach(exchange, settings, received, asked);
+  else await sendTensor(exchange, settings, received, asked, format);
 }
 
-/** Holds room for the body while it is read and encoded, and no longer: not while a slow client reads. */
-async function encodeBody(
+/** Throws what is wrong with the request itself, so that it is not told of one image after the other. */
+function refuseForEveryImage(encoder: VisualEncoder, asked: Asked): void {
+  encoder.plan({ size: { width: 1, height: 1 }, ...asked });
+}
+
+async function receive(
   request: FastifyRequest,
   reply: FastifyReply,
-  exchange: Exchange,
-  settings: EncodeRouteSettings,
-  options: EncodeOptions,
-): Promise<EncodeAnswer> {
-  const { limits } = settings;
-  const releaseBody = settings.admitBody(declaredBytes(request, limits));
+  { admitBody, limits, readPixels }: EncodeRouteSettings,
+): Promise<ReceivedImages> {
+  const release = admitBody(declaredBytes(request, limits));
   try {
-    const { images, stacked } = await requestImages(request, reply, limits, settings.readPixels);
-    return await settings.encoder.encode({ images, stacked, options, signal: exchange.signal });
-  } finally {
-    releaseBody();
+    return { ...(await requestImages(request, reply, limits, readPixels)), release };
+  } catch (thrown) {
+    release();
+    throw thrown;
   }
 }
 
-/** The query with one value a name; throws invalid_argument for a name that comes twice. */
-function singleValues(query: unknown): Record<string, string> {
-  for (const [name, value] of Object.entries(query as Record<string, string | string[]>)) {
-    if (typeof value !== 'string') {
-      throw new ServiceError(
-        'invalid_argument',
-        `${JSON.stringify(name.slice(0, 64))} is given more than once.`,
-      );
+/** One tensor, of one image or of several stacked. */
+async function sendTensor(
+  exchange: Exchange,
+  settings: EncodeRouteSettings,
+  { images, stacked, release }: ReceivedImages,
+  asked: Asked,
+  format: TokenFormat,
+): Promise<void> {
+  const { signal } = exchange;
+  const answer = await settings.encoder.encode({ images, stacked, ...asked, signal }).finally(release);
+  const { tensor, metadata, timings } = answer;
+  const headers = carriesMetadata(format) ? {} : { 'tokens-meta': metadataHeader(metadata) };
+  await sendFile(exchange, settings, () => tokenFile(format, tensor, metadata), timings, headers);
+}
+
+/** One safetensors file of several images. Where none could be encoded the first one's failure is the request's. */
+async function sendEach(
+  exchange: Exchange,
+  settings: EncodeRouteSettings,
+  { images, release }: ReceivedImages,
+  asked: Asked,
+): Promise<void> {
+  const { signal } = exchange;
+  const outcomes = await Promise.all(encodeEach(settings.encoder, images, { ...asked, signal })).finally(
+    release,
+  );
+  const timings = outcomes.flatMap((outcome) => (outcome.kind === 'encoded' ? [outcome.answer.timings] : []));
+  for (const outcome of outcomes) {
+    if (outcome.kind === 'encoded') continue;
+    const { code, message, cause, retryAfterMs } = outcome.error;
+    if (timings.length === 0) {
+      const told = retryAfterMs === undefined ? { cause } : { cause, retryAfterMs };
+      throw new ServiceError(code, `Image ${outcome.index}: ${message}`, told);
     }
+    exchange.note(outcome.error);
   }
-  return query as Record<string, string>;
+  await sendFile(exchange, settings, () => safetensorsImagesFile(outcomes), slowest(timings));
+}
+
+/** A line for each image, as they come. */
+async function sendLines(
+  exchange: Exchange,
+  { encoder }: EncodeRouteSettings,
+  { images, release }: ReceivedImages,
+  asked: Asked,
+): Promise<void> {
+  const outcomes = encodeEach(encoder, images, { ...asked, signal: exchange.signal });
+  void Promise.all(outcomes).then(release);
+  await exchange.stream(200, { 'content-type': formatTypes.jsonl[0] }, lines(outcomes, exchange));
+}
+
+async function* lines(
+  outcomes: readonly Promise<ImageOutcome>[],
+  exchange: Exchange,
+): AsyncGenerator<Uint8Array, void, void> {
+  for await (const outcome of asTheyCome(outcomes)) {
+    if (outcome.kind === 'failed') exchange.note(outcome.error);
+    yield* jsonLine(outcome);
+  }
+}
+
+async function sendFile(
+  exchange: Exchange,
+  { metrics }: EncodeRouteSettings,
+  makeFile: () => TokenFile,
+  timings: StageTimings,
+  more: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const writeStartMs = performance.now();
+  const { contentType, contentLength, body } = makeFile();
+  const writeMs = performance.now() - writeStartMs;
+  metrics.observeWrite(writeMs);
+  const headers = {
+    'content-type': contentType,
+    'content-length': contentLength,
+    'server-timing': serverTiming({ ...timings, writeMs }),
+    ...more,
+  };
+  if (body.kind === 'buffers') exchange.send(200, headers, body.buffers);
+  else await exchange.stream(200, headers, body.slices);
 }
 
 /** What the client says it sends, or the most that it may send when it does not say. */
 function declaredBytes(request: FastifyRequest, limits: BodyLimits): number {
   const declared = request.headers['content-length'];
   return declared === undefined ? limits.maxBodyBytes : Math.min(Number(declared), limits.maxBodyBytes);
-}
-
-function serverTiming(timings: StageTimings & { readonly writeMs: number }): string {
-  const stages = [
-    ['decode', timings.decodeMs],
-    ['views', timings.viewsMs],
-    ['queue', timings.queueMs],
-    ['engine', timings.engineMs],
-    ['write', timings.writeMs],
-  ] as const;
-  return stages.map(([stage, ms]) => `${stage};dur=${ms.toFixed(2)}`).join(', ');
 }

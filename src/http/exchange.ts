@@ -2,7 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ServiceError } from '../errors.ts';
 import type { Outcome } from '../metrics.ts';
-import { type Problem, problem, serviceError } from './problem.ts';
+import { type Problem, problem, problemKinds, serviceError } from './problem.ts';
 import { requestId } from './request-id.ts';
 import type { Endpoint } from './routes.ts';
 
@@ -23,7 +23,7 @@ export class Exchange {
   endpoint: Endpoint | 'unmatched' = 'unmatched';
   /** How it ended; settled when the response has closed. */
   outcome: Outcome = 'ok';
-  /** The error behind a problem, for the log. */
+  /** The error behind a problem, or behind an image that failed in an answer that did not; for the log. */
   failure: ServiceError | undefined;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
@@ -61,6 +61,7 @@ export class Exchange {
   send(status: number, headers: OutgoingHttpHeaders, buffers: readonly Uint8Array[]): void {
     if (!this.#begin(status, headers)) return;
     const response = this.#response;
+    response.setTimeout(this.#settings.writeIdleMs);
     response.cork();
     for (const buffer of buffers) response.write(buffer);
     if (this.#bodyPending()) {
@@ -71,16 +72,46 @@ export class Exchange {
     }
   }
 
-  /** Sends slices as they are made, no faster than the client reads, and lets other work in between them. */
-  async stream(status: number, headers: OutgoingHttpHeaders, slices: Iterable<Uint8Array>): Promise<void> {
+  /**
+   * Sends slices as they are made, no faster than the client reads, and lets other work in between them. Slices may
+   * keep it waiting; the client may not.
+   */
+  async stream(
+    status: number,
+    headers: OutgoingHttpHeaders,
+    slices: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  ): Promise<void> {
     if (!this.#begin(status, headers)) return;
     const response = this.#response;
-    for (const slice of slices) {
-      if (response.destroyed) return;
-      if (response.write(slice)) await nextTurn();
-      else await writable(response);
+    const { writeIdleMs } = this.#settings;
+    try {
+      for await (const slice of slices) {
+        if (response.destroyed) return;
+        if (response.write(slice)) {
+          await nextTurn();
+          continue;
+        }
+        response.setTimeout(writeIdleMs);
+        await writable(response);
+        response.setTimeout(0);
+      }
+    } catch (thrown) {
+      // Half an answer must not look like a whole one.
+      this.failure = serviceError(thrown);
+      this.outcome = this.failure.code;
+      response.destroy();
+      return;
     }
+    response.setTimeout(writeIdleMs);
     response.end();
+  }
+
+  /** Remembers, for the log, why one image of an answer that goes on failed; the gravest is kept. */
+  note(failure: ServiceError): void {
+    const grave = problemKinds[failure.code].status >= 500;
+    if (this.failure === undefined || (grave && problemKinds[this.failure.code].status < 500)) {
+      this.failure = failure;
+    }
   }
 
   /** Sends a JSON value. */
@@ -118,7 +149,6 @@ export class Exchange {
       'x-content-type-options': 'nosniff',
       ...(last ? { connection: 'close' } : {}),
     });
-    response.setTimeout(this.#settings.writeIdleMs);
     return true;
   }
 

@@ -1,33 +1,58 @@
-import { featureLayers, precisions } from '../model/model.ts';
-import { encodeOptionTable, type RequestOption } from '../request-options.ts';
-import { tokenFormats } from '../tokens/format.ts';
-import { tokenDtypes } from '../tokens/tensor.ts';
-import { formatTypes } from './accept.ts';
+import { type RequestOption, requestOptions } from '../request-options.ts';
+import type { RecipeOptions } from '../request.ts';
+import { type AnswerFormat, answerFormats, formatTypes } from './accept.ts';
+import { type Json, object, recipes, schemas } from './openapi-schemas.ts';
+import { maxSide } from './plan-route.ts';
 import { type ProblemCode, problemKinds } from './problem.ts';
 import { type Endpoint, routes } from './routes.ts';
 
-type Json = Readonly<Record<string, unknown>>;
-
-/** Query parameters of an encode: the request's options, and the format. */
-const encodeParameters: readonly Json[] = [
-  {
+/** Query parameters of an encode: the format, and the recipe's options. */
+function encodeParameters(recipe: RecipeOptions['recipe']): Json[] {
+  const format = {
     name: 'format',
     in: 'query',
     description: 'Format of the answer; goes before the Accept header.',
-    schema: { enum: tokenFormats, default: tokenFormats[0] },
-  },
-  ...encodeOptionTable.map((option: RequestOption) => ({
+    schema: { enum: answerFormats, default: answerFormats[0] },
+  };
+  return [format, ...requestOptions[recipe].map((option) => optionParameter(option, option.description))];
+}
+
+/** Query parameters of a plan: what it is a plan of, and the options of all recipes, each once. */
+function planParameters(): Json[] {
+  const required = { in: 'query', required: true };
+  const side = { type: 'integer', minimum: 1, maximum: maxSide };
+  const options = new Map<string, { option: RequestOption; of: RecipeOptions['recipe'][] }>();
+  for (const recipe of recipes) {
+    for (const option of requestOptions[recipe]) {
+      const known = options.get(option.name);
+      if (known === undefined) options.set(option.name, { option, of: [recipe] });
+      else known.of.push(recipe);
+    }
+  }
+  return [
+    { name: 'recipe', ...required, description: 'What to plan.', schema: { enum: recipes } },
+    { name: 'width', ...required, description: 'Of the image, upright, in pixels.', schema: side },
+    { name: 'height', ...required, description: 'Of the image, upright, in pixels.', schema: side },
+    ...[...options.values()].map(({ option, of }) => {
+      const whose = of.length === recipes.length ? '' : ` Of recipe=${of.join(', ')} alone.`;
+      return optionParameter(option, option.description + whose);
+    }),
+  ];
+}
+
+function optionParameter(option: RequestOption, description: string): Json {
+  return {
     name: option.name,
     in: 'query',
-    description: option.description,
+    description,
     schema: {
       type: 'string',
       ...(option.values === undefined ? {} : { enum: option.values }),
-      ...(option.pattern === undefined ? {} : { pattern: `^${option.pattern}$` }),
+      ...(option.pattern === undefined ? {} : { pattern: `^(?:${option.pattern})$` }),
       ...(option.default === undefined ? {} : { default: option.default }),
     },
-  })),
-];
+  };
+}
 
 /** The description of the API (OpenAPI 3.1), made from the tables of routes, problems and formats. */
 export function openApi(): Json {
@@ -51,68 +76,6 @@ export function openApi(): Json {
   };
 }
 
-const size = object({ width: { type: 'integer' }, height: { type: 'integer' } });
-const shape = {
-  type: 'array',
-  items: { type: 'integer' },
-  description: '[tokens, channels], or [images, tokens, channels] when a list was sent.',
-};
-
-const schemas = {
-  Problem: object({
-    type: { type: 'string', format: 'uri' },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    detail: { type: 'string' },
-    code: { enum: Object.keys(problemKinds) },
-    request_id: { type: 'string' },
-  }),
-  Metadata: object({
-    model: object({ name: { type: 'string' }, digest: { type: 'string' }, trained: { type: 'boolean' } }),
-    features: { enum: featureLayers },
-    precision: { type: 'string' },
-    dtype: { enum: tokenDtypes },
-    shape,
-    grid: size,
-    images: { type: 'array', items: size, description: 'Decoded size of each image, in pixels.' },
-  }),
-  Tokens: object({
-    metadata: { $ref: '#/components/schemas/Metadata' },
-    shape,
-    dtype: { enum: tokenDtypes },
-    encoding: { const: 'base64' },
-    data: {
-      type: 'string',
-      contentEncoding: 'base64',
-      description: 'Little-endian values, row by row.',
-    },
-  }),
-  Model: object({
-    name: { type: 'string' },
-    default: { type: 'boolean' },
-    digest: { type: 'string' },
-    architecture: { type: 'string' },
-    trained: { type: 'boolean', description: 'False where the weights are random.' },
-    image_size: { type: 'integer' },
-    patch_size: { type: 'integer' },
-    grid: size,
-    tokens: { type: 'integer' },
-    channels: { type: 'integer' },
-    layers: { type: 'integer' },
-    features: { enum: featureLayers },
-    precision: { enum: precisions },
-    resample: { enum: ['bilinear', 'bicubic'] },
-  }),
-  Images: {
-    oneOf: [
-      object({ image: { type: 'string', contentEncoding: 'base64' } }),
-      object({
-        images: { type: 'array', minItems: 1, items: { type: 'string', contentEncoding: 'base64' } },
-      }),
-    ],
-  },
-};
-
 const headers = {
   'x-request-id': {
     description: "The caller's own when it sent one of 1 to 128 visible ASCII characters, otherwise made.",
@@ -123,60 +86,43 @@ const headers = {
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Metadata' } } },
   },
   'server-timing': {
-    description: 'Milliseconds of decode, views, queue, engine and write.',
+    description: 'Milliseconds of decode, views, queue, engine, assemble (where there is any) and write.',
     schema: { type: 'string' },
   },
 };
 
+const bodies =
+  'The body is the image itself, whatever its content type says: JPEG, PNG, WebP, GIF, TIFF or AVIF, or a uint8 ' +
+  '.npy of [height, width, 3] or [n, height, width, 3]. Only multipart/form-data and application/json are ' +
+  'envelopes. Several images are answered as [n, ...] in npy, raw and json, where any failure fails the request; ' +
+  'safetensors has a tensor for each and jsonl a line for each, with a failure in its place.';
+
 const binary = { type: 'string', format: 'binary' };
 
 const operations: Record<Endpoint, Json> = {
-  encode: {
-    summary: 'Encode one or more images into visual tokens',
-    description:
-      'The body is the image itself, whatever its content type says: JPEG, PNG, WebP, GIF, TIFF or AVIF, or a uint8 ' +
-      '.npy of [height, width, 3] or [n, height, width, 3]. Only multipart/form-data and application/json are ' +
-      'envelopes. Several images are answered as [n, tokens, channels].',
-    parameters: encodeParameters,
-    requestBody: {
-      required: true,
-      content: {
-        'application/octet-stream': { schema: binary },
-        'image/*': { schema: binary },
-        'multipart/form-data': {
-          schema: object({ image: { type: 'array', minItems: 1, items: binary } }),
-        },
-        'application/json': { schema: { $ref: '#/components/schemas/Images' } },
-      },
-    },
+  encode: encodeOperation(
+    'encode',
+    'Encode one or more images into visual tokens',
+    'One view of each image.',
+  ),
+  teacher_encode: encodeOperation(
+    'teacher',
+    'Encode one or more images as the multi-scale fused teacher does',
+    'Views of several scales of each image, their tokens fused to one grid.',
+  ),
+  anyres_encode: encodeOperation(
+    'anyres',
+    'Encode one or more images in tiles of their native resolution',
+    'A base view, then the unpadded map of up to 3 x 3 tiles, as LLaVA lays them. Lengths differ between images: ' +
+      'ask for several as safetensors or jsonl.',
+  ),
+  plan: {
+    summary: 'What an encode would answer for an image of a size',
+    description: 'From the size and the options alone: its metadata, number of tokens and bytes.',
+    parameters: planParameters(),
     responses: {
-      200: {
-        description: 'The tokens.',
-        headers: {
-          ...requestIdHeader(),
-          'tokens-meta': { $ref: '#/components/headers/tokens-meta' },
-          'server-timing': { $ref: '#/components/headers/server-timing' },
-        },
-        content: Object.fromEntries(
-          tokenFormats.map((format) => [
-            formatTypes[format][0],
-            { schema: format === 'json' ? { $ref: '#/components/schemas/Tokens' } : binary },
-          ]),
-        ),
-      },
-      ...problems(
-        'invalid_argument',
-        'not_found',
-        'not_acceptable',
-        'request_timeout',
-        'failed_precondition',
-        'too_large',
-        'unsupported_media',
-        'overloaded',
-        'internal',
-        'unavailable',
-        'deadline_exceeded',
-      ),
+      ...ok('application/json', { $ref: '#/components/schemas/Plan' }),
+      ...problems('invalid_argument', 'not_found', 'failed_precondition', 'too_large', 'internal'),
     },
   },
   models: {
@@ -208,8 +154,54 @@ const operations: Record<Endpoint, Json> = {
   },
 };
 
-function object(properties: Json): Json {
-  return { type: 'object', required: Object.keys(properties), properties };
+function encodeOperation(recipe: RecipeOptions['recipe'], summary: string, what: string): Json {
+  return {
+    summary,
+    description: `${what} ${bodies}`,
+    parameters: encodeParameters(recipe),
+    requestBody: {
+      required: true,
+      content: {
+        'application/octet-stream': { schema: binary },
+        'image/*': { schema: binary },
+        'multipart/form-data': {
+          schema: object({ image: { type: 'array', minItems: 1, items: binary } }),
+        },
+        'application/json': { schema: { $ref: '#/components/schemas/Images' } },
+      },
+    },
+    responses: {
+      200: {
+        description: 'The tokens.',
+        headers: {
+          ...requestIdHeader(),
+          'tokens-meta': { $ref: '#/components/headers/tokens-meta' },
+          'server-timing': { $ref: '#/components/headers/server-timing' },
+        },
+        content: Object.fromEntries(
+          answerFormats.map((format) => [formatTypes[format][0], { schema: answerSchema(format) }]),
+        ),
+      },
+      ...problems(
+        'invalid_argument',
+        'not_found',
+        'not_acceptable',
+        'request_timeout',
+        'failed_precondition',
+        'too_large',
+        'unsupported_media',
+        'overloaded',
+        'internal',
+        'unavailable',
+        'deadline_exceeded',
+      ),
+    },
+  };
+}
+
+function answerSchema(format: AnswerFormat): Json {
+  if (format === 'json') return { $ref: '#/components/schemas/Tokens' };
+  return format === 'jsonl' ? { $ref: '#/components/schemas/Line' } : binary;
 }
 
 function ok(contentType: string, schema: Json): Json {

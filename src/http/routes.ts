@@ -1,5 +1,23 @@
+import type { RecipeOptions } from '../request.ts';
+
+/** The endpoints that answer tokens, and how each makes them. */
+export const encodeEndpoints = {
+  encode: 'encode',
+  teacher_encode: 'teacher',
+  anyres_encode: 'anyres',
+} as const satisfies Record<string, RecipeOptions['recipe']>;
+export type EncodeEndpoint = keyof typeof encodeEndpoints;
+
 /** What the service does over HTTP; also the `endpoint` label of its metrics. */
-export type Endpoint = 'encode' | 'models' | 'healthz' | 'readyz' | 'metrics' | 'openapi' | 'docs';
+export type Endpoint =
+  | EncodeEndpoint
+  | 'plan'
+  | 'models'
+  | 'healthz'
+  | 'readyz'
+  | 'metrics'
+  | 'openapi'
+  | 'docs';
 
 export interface Route {
   readonly endpoint: Endpoint;
@@ -13,6 +31,11 @@ export interface Route {
 export const routes: readonly Route[] = [
   { endpoint: 'encode', method: 'POST', path: '/v1/encode' },
   { endpoint: 'encode', method: 'POST', path: '/encode', aliasOf: '/v1/encode' },
+  { endpoint: 'teacher_encode', method: 'POST', path: '/v1/teacher-encode' },
+  { endpoint: 'teacher_encode', method: 'POST', path: '/teacher-encode', aliasOf: '/v1/teacher-encode' },
+  { endpoint: 'anyres_encode', method: 'POST', path: '/v1/anyres-encode' },
+  { endpoint: 'anyres_encode', method: 'POST', path: '/anyres-encode', aliasOf: '/v1/anyres-encode' },
+  { endpoint: 'plan', method: 'GET', path: '/v1/plan' },
   { endpoint: 'models', method: 'GET', path: '/v1/models' },
   { endpoint: 'healthz', method: 'GET', path: '/healthz' },
   { endpoint: 'readyz', method: 'GET', path: '/readyz' },

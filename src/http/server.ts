@@ -5,13 +5,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ServiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import { logRequest, type RequestLogger } from '../request-log.ts';
-import type { VisualEncoder } from '../request.ts';
-import { createApp } from './app.ts';
+import type { RecipeOptions, VisualEncoder } from '../request.ts';
+import { createApp, type EndpointHandler } from './app.ts';
 import { clientErrorAnswer, clientErrorCode } from './client-error.ts';
 import { type AdmitBody, answerEncode } from './encode-route.ts';
 import { Exchange } from './exchange.ts';
 import type { ReadPixels } from './request-images.ts';
 import { requestId } from './request-id.ts';
+import { encodeEndpoints } from './routes.ts';
 import { systemHandlers } from './system-routes.ts';
 
 export interface HttpLimits {
@@ -91,6 +92,20 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     return exchange;
   };
 
+  const encode =
+    (recipe: RecipeOptions['recipe']): EndpointHandler =>
+    (request, reply, exchange) => {
+      if (draining) throw new ServiceError('unavailable', 'The service is stopping.');
+      const { readPixels } = options;
+      return answerEncode(
+        request,
+        reply,
+        exchange,
+        { encoder, metrics, readPixels, admitBody, limits },
+        recipe,
+      );
+    };
+
   const app = await createApp({
     open,
     onClientError: (error, socket) => {
@@ -108,16 +123,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     },
     handlers: {
       ...systemHandlers({ encoder, metrics, draining: () => draining }),
-      encode: (request, reply, exchange) => {
-        if (draining) throw new ServiceError('unavailable', 'The service is stopping.');
-        return answerEncode(request, reply, exchange, {
-          encoder,
-          metrics,
-          readPixels: options.readPixels,
-          admitBody,
-          limits,
-        });
-      },
+      encode: encode(encodeEndpoints.encode),
+      teacher_encode: encode(encodeEndpoints.teacher_encode),
+      anyres_encode: encode(encodeEndpoints.anyres_encode),
     },
     timeouts: limits,
     maxHeaderBytes: limits.maxHeaderBytes,

@@ -5,14 +5,15 @@ import type { VisualEncoder } from '../request.ts';
 import type { EndpointHandler } from './app.ts';
 import { docsPage, docsPolicy } from './docs-page.ts';
 import { openApi } from './openapi.ts';
-import type { Endpoint } from './routes.ts';
+import { answerPlan } from './plan-route.ts';
+import type { EncodeEndpoint, Endpoint } from './routes.ts';
 
-/** Handlers of everything but encode. `draining` makes /readyz say no whatever the encoder says. */
+/** Handlers of everything that answers no tokens. `draining` makes /readyz say no whatever the encoder says. */
 export function systemHandlers(settings: {
   readonly encoder: VisualEncoder;
   readonly metrics: Metrics;
   readonly draining: () => boolean;
-}): Record<Exclude<Endpoint, 'encode'>, EndpointHandler> {
+}): Record<Exclude<Endpoint, EncodeEndpoint>, EndpointHandler> {
   const { encoder, metrics, draining } = settings;
   const description = JSON.stringify(openApi());
   return {
@@ -22,6 +23,7 @@ export function systemHandlers(settings: {
       if (!encoder.ready()) throw new ServiceError('unavailable', 'The service is not ready yet.');
       exchange.sendJson({ status: 'ready' });
     },
+    plan: (request, _reply, exchange) => answerPlan(request, exchange, encoder),
     models: (_request, _reply, exchange) =>
       exchange.sendJson({ models: encoder.models().map((model, index) => modelFields(model, index === 0)) }),
     metrics: async (_request, _reply, exchange) => {

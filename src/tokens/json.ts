@@ -1,4 +1,5 @@
 import type { AnswerMetadata } from '../request.ts';
+import type { ImageOutcome } from './image-outcome.ts';
 import { metadataJson } from './metadata.ts';
 import type { TokenTensor } from './tensor.ts';
 import { type TokenFile, totalBytes } from './token-file.ts';
@@ -11,25 +12,39 @@ const sliceBytes = 3 * 64 * 1024;
  * base64: as text the million numbers of one image would be five times that and take a core for half a second.
  */
 export function jsonFile(tensor: TokenTensor, metadata: AnswerMetadata): TokenFile {
-  const head = Buffer.from(
-    `{"metadata":${metadataJson(metadata)},"shape":${JSON.stringify(tensor.shape)},` +
-      `"dtype":"${tensor.dtype}","encoding":"base64","data":"`,
-    'latin1',
-  );
-  const tail = Buffer.from('"}\n', 'latin1');
+  const head = Buffer.from(`{${jsonHead(tensor, metadata)}`, 'latin1');
   const base64Bytes = Math.ceil(totalBytes(tensor.parts) / 3) * 4;
   return {
     contentType: 'application/json',
     contentLength: head.byteLength + base64Bytes + tail.byteLength,
-    body: { kind: 'slices', slices: jsonSlices(head, tensor.parts, tail) },
+    body: { kind: 'slices', slices: jsonSlices(head, tensor.parts) },
   };
 }
 
-function* jsonSlices(
-  head: Uint8Array,
-  parts: readonly Uint8Array[],
-  tail: Uint8Array,
-): Generator<Uint8Array, void, void> {
+/**
+ * One line for one image of several: `index`, then what {@link jsonFile} has, or `{"code", "detail"}` as `error`.
+ * Made while it is iterated, in slices that each cost well under a millisecond.
+ */
+export function jsonLine(outcome: ImageOutcome): Iterable<Uint8Array> {
+  if (outcome.kind === 'failed') {
+    const { index, error } = outcome;
+    const { code, message: detail } = error;
+    return [Buffer.from(`${JSON.stringify({ index, error: { code, detail } })}\n`)];
+  }
+  const { index, answer } = outcome;
+  const head = Buffer.from(`{"index":${index},${jsonHead(answer.tensor, answer.metadata)}`, 'latin1');
+  return jsonSlices(head, answer.tensor.parts);
+}
+
+const tail = Buffer.from('"}\n', 'latin1');
+
+/** The fields of a tensor up to its data's first character. */
+function jsonHead({ shape, dtype }: TokenTensor, metadata: AnswerMetadata): string {
+  const fields = `"metadata":${metadataJson(metadata)},"shape":${JSON.stringify(shape)},"dtype":"${dtype}"`;
+  return `${fields},"encoding":"base64","data":"`;
+}
+
+function* jsonSlices(head: Uint8Array, parts: readonly Uint8Array[]): Generator<Uint8Array, void, void> {
   yield head;
   yield* base64Slices(parts);
   yield tail;

@@ -1,5 +1,5 @@
 import type { AnswerMetadata } from '../request.ts';
-import type { Size } from '../recipes/plan.ts';
+import type { AnyresGeometry, Size } from '../recipes/plan.ts';
 
 /** The most bytes of {@link metadataHeader}: servers and proxies commonly refuse headers of 4 to 8 KB in all. */
 export const metadataHeaderBytes = 2047;
@@ -34,19 +34,33 @@ export function metadataHeader(metadata: AnswerMetadata): string {
 
 /** Answer metadata as a plain object with the wire's snake_case names. */
 function metadataFields(metadata: AnswerMetadata): Record<string, unknown> {
-  const { model, grid } = metadata;
+  const { model, grid, anyres } = metadata;
   return {
     model: { name: model.name, digest: model.digest, trained: model.trained },
+    recipe: metadata.recipe,
     features: metadata.features,
     precision: metadata.precision,
     dtype: metadata.dtype,
     shape: metadata.shape,
     grid: { width: grid.width, height: grid.height },
+    views: metadata.views,
+    ...(anyres === undefined ? {} : { anyres: anyresFields(anyres) }),
     images: metadata.images.map(({ width, height }) => ({ width, height })),
   };
 }
 
-function asciiJson(value: unknown): string {
+function anyresFields({ tileGrid, baseTokens, unpad, spatial, resized }: AnyresGeometry) {
+  return {
+    tile_grid: { columns: tileGrid.columns, rows: tileGrid.rows },
+    base_tokens: baseTokens,
+    unpad: { x: unpad.x, y: unpad.y, width: unpad.width, height: unpad.height },
+    spatial: { width: spatial.width, height: spatial.height },
+    resized,
+  };
+}
+
+/** JSON in printable ASCII alone. */
+export function asciiJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,

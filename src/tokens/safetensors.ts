@@ -1,5 +1,7 @@
+import type { ErrorCode } from '../errors.ts';
 import type { AnswerMetadata } from '../request.ts';
-import { metadataJson } from './metadata.ts';
+import type { ImageOutcome } from './image-outcome.ts';
+import { asciiJson, metadataJson } from './metadata.ts';
 import type { TokenDtype, TokenTensor } from './tensor.ts';
 import { type TokenFile, totalBytes } from './token-file.ts';
 
@@ -13,22 +15,59 @@ const dtypeNames = { float16: 'F16', float32: 'F32', bfloat16: 'BF16' } as const
  * under `tokens_meta` in `__metadata__`, whose values the format wants to be strings.
  */
 export function safetensorsFile(tensor: TokenTensor, metadata: AnswerMetadata): TokenFile {
-  const header = JSON.stringify({
-    __metadata__: { format: 'pt', tokens_meta: metadataJson(metadata) },
-    tokens: {
+  return fileOf([{ name: 'tokens', tensor }], { tokens_meta: metadataJson(metadata) });
+}
+
+/**
+ * A .safetensors file of several images, in order: a tensor `tokens_INDEX` for each that was encoded. In
+ * `__metadata__` are two JSON lists: `tokens_meta`, each image's metadata or null, and `errors`, an
+ * `{"index", "code", "detail"}` for each image that failed.
+ */
+export function safetensorsImagesFile(outcomes: readonly ImageOutcome[]): TokenFile {
+  const tensors: NamedTensor[] = [];
+  const metadata: string[] = [];
+  const errors: { index: number; code: ErrorCode; detail: string }[] = [];
+  for (const outcome of outcomes) {
+    const { index } = outcome;
+    if (outcome.kind === 'encoded') {
+      tensors.push({ name: `tokens_${index}`, tensor: outcome.answer.tensor });
+      metadata.push(metadataJson(outcome.answer.metadata));
+    } else {
+      errors.push({ index, code: outcome.error.code, detail: outcome.error.message });
+      metadata.push('null');
+    }
+  }
+  return fileOf(tensors, { tokens_meta: `[${metadata.join(',')}]`, errors: asciiJson(errors) });
+}
+
+interface NamedTensor {
+  readonly name: string;
+  readonly tensor: TokenTensor;
+}
+
+/** `metadata` is ASCII. */
+function fileOf(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>>): TokenFile {
+  const entries: Record<string, unknown> = { __metadata__: { format: 'pt', ...metadata } };
+  const parts: Uint8Array[] = [];
+  let dataBytes = 0;
+  for (const { name, tensor } of tensors) {
+    const endBytes = dataBytes + totalBytes(tensor.parts);
+    entries[name] = {
       dtype: dtypeNames[tensor.dtype],
       shape: tensor.shape,
-      data_offsets: [0, totalBytes(tensor.parts)],
-    },
-  });
+      data_offsets: [dataBytes, endBytes],
+    };
+    parts.push(...tensor.parts);
+    dataBytes = endBytes;
+  }
+  const header = JSON.stringify(entries);
   const lengthBytes = 8;
   const head = Buffer.alloc(lengthBytes + Math.ceil(header.length / 8) * 8, ' ');
   head.writeBigUInt64LE(BigInt(head.byteLength - lengthBytes), 0);
   head.write(header, lengthBytes, 'latin1');
-  const buffers = [head, ...tensor.parts];
   return {
     contentType: 'application/x-safetensors',
-    contentLength: totalBytes(buffers),
-    body: { kind: 'buffers', buffers },
+    contentLength: head.byteLength + dataBytes,
+    body: { kind: 'buffers', buffers: [head, ...parts] },
   };
 }

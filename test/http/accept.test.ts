@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ServiceError } from '../../src/errors.ts';
-import { chooseFormat } from '../../src/http/accept.ts';
-import { tokenFormats } from '../../src/tokens/format.ts';
+import { answerFormats, chooseFormat } from '../../src/http/accept.ts';
 
 const cases: [string | undefined, string][] = [
   [undefined, 'npy'],
@@ -18,6 +17,8 @@ const cases: [string | undefined, string][] = [
   ['application/octet-stream', 'raw'],
   ['application/x-safetensors', 'safetensors'],
   ['application/safetensors', 'safetensors'],
+  ['application/jsonl', 'jsonl'],
+  ['application/x-ndjson, application/json;q=0.9', 'jsonl'],
   ['application/npy, application/json', 'npy'],
   ['application/json;q=0.5, application/octet-stream;q=0.6', 'raw'],
   ['application/x-npy;q=0, */*', 'raw'],
@@ -39,6 +40,7 @@ for (const accept of ['text/html', 'image/*', '*/*;q=0', 'application/json;q=0']
 
 test('lets format go before Accept', () => {
   assert.equal(chooseFormat('json', 'text/html'), 'json');
+  assert.equal(chooseFormat('jsonl', 'text/html'), 'jsonl');
 });
 
 test('gives a format or not_acceptable for any header at all', () => {
@@ -68,7 +70,7 @@ test('gives a format or not_acceptable for any header at all', () => {
   fc.assert(
     fc.property(header, (accept) => {
       try {
-        assert.ok(tokenFormats.includes(chooseFormat(undefined, accept)));
+        assert.ok(answerFormats.includes(chooseFormat(undefined, accept)));
       } catch (error) {
         assert.ok(error instanceof ServiceError && error.code === 'not_acceptable');
       }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { TokenFormat } from '../../src/tokens/format.ts';
 import { type TokenDtype, tokenDtypes } from '../../src/tokens/tensor.ts';
 import { readNpy, readSafetensors } from '../tokens/read-token-file.ts';
+import { requestOptions } from '../../src/request-options.ts';
 import { startStubServer, stubTokens } from './stub-server.ts';
 
 const { url, encoder } = await startStubServer();
@@ -17,6 +18,7 @@ function tokensOf(dtype: TokenDtype, stacked = false, count = 1): { shape: reado
   const request = {
     images,
     stacked,
+    recipe: { recipe: 'encode' },
     options: { dtype, exif: 'apply' },
     signal: AbortSignal.any([]),
   } as const;
@@ -66,11 +68,13 @@ for (const format of ['npy', 'raw', 'safetensors', 'json'] as const) {
       assert.deepEqual(got.data, expected.data);
       assert.deepEqual(got.meta, {
         model: { name: 'stub', digest: `sha256:${'ab'.repeat(32)}`, trained: false },
+        recipe: 'encode',
         features: 'last_hidden_state',
         precision: 'fp32',
         dtype,
         shape: expected.shape,
         grid: { width: 2, height: 2 },
+        views: 1,
         images: [{ width: 640, height: 480 }],
       });
     });
@@ -115,6 +119,80 @@ test('passes the options on', async () => {
     dtype: 'float16',
     exif: 'ignore',
   });
+});
+
+test("passes each recipe's own options on, on both paths of each", async () => {
+  const cases = [
+    ['encode', '', { recipe: 'encode' }],
+    [
+      'teacher-encode',
+      '?scales=512,1024&weights=1,3&fusion=concat&grid=37x24',
+      {
+        recipe: 'teacher',
+        scales: [512, 1024],
+        weights: [1, 3],
+        grid: { width: 37, height: 24 },
+        fusion: 'concat',
+        windows: 'tiles',
+        channelOrder: 'torch',
+      },
+    ],
+    [
+      'anyres-encode',
+      '?max_grid=3x2&max_tiles=0&assembly=tiles&resample=bilinear',
+      {
+        recipe: 'anyres',
+        maxGrid: { columns: 3, rows: 2 },
+        maxTiles: 0,
+        assembly: 'tiles',
+        resample: 'bilinear',
+      },
+    ],
+  ] as const;
+  for (const [name, query, recipe] of cases) {
+    for (const path of [`/v1/${name}`, `/${name}`]) {
+      const answer = await post(path + query);
+      assert.equal(answer.status, 200, path);
+      assert.deepEqual(encoder.requests.at(-1)?.recipe, recipe, path);
+    }
+  }
+});
+
+test('says on each endpoint which options it has', async () => {
+  for (const [path, recipe] of [
+    ['/v1/encode?scales=512', 'encode'],
+    ['/v1/teacher-encode?max_tiles=4', 'teacher'],
+    ['/v1/anyres-encode?fusion=concat', 'anyres'],
+  ] as const) {
+    const answer = await post(path);
+    assert.equal(answer.status, 400, path);
+    const { detail } = (await answer.json()) as { detail: string };
+    assert.ok(detail.endsWith(`${requestOptions[recipe].map(({ name }) => name).join(', ')}.`), detail);
+  }
+});
+
+test('says where anyres tokens lie, beside the tokens and inside the file', async () => {
+  const anyres = {
+    tile_grid: { columns: 2, rows: 1 },
+    base_tokens: 4,
+    unpad: { x: 0, y: 1, width: 4, height: 0 },
+    spatial: { width: 3, height: 0 },
+    resized: true,
+  };
+  for (const format of ['npy', 'raw', 'safetensors', 'json'] as const) {
+    const { meta } = await decode(format, await post(`/v1/anyres-encode?format=${format}`));
+    assert.deepEqual([meta['recipe'], meta['views'], meta['anyres']], ['anyres', 1, anyres]);
+  }
+});
+
+test('gives the time of assembling where there was any', async () => {
+  encoder.answer = (request) => {
+    const answer = stubTokens(request);
+    return { ...answer, timings: { ...answer.timings, assembleMs: 5 } };
+  };
+  const answer = await post('/teacher-encode');
+  encoder.answer = stubTokens;
+  assert.match(answer.headers.get('server-timing') ?? '', /engine;dur=4\.00, assemble;dur=5\.00, write;/);
 });
 
 test('refuses an unknown option, dtype or format, each by name', async () => {

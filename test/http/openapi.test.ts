@@ -4,8 +4,8 @@ import { createApp, type EndpointHandler } from '../../src/http/app.ts';
 import { Exchange } from '../../src/http/exchange.ts';
 import { openApi } from '../../src/http/openapi.ts';
 import { problemKinds } from '../../src/http/problem.ts';
-import { allowedMethods, type Endpoint, routes } from '../../src/http/routes.ts';
-import { encodeOptionNames } from '../../src/request-options.ts';
+import { allowedMethods, encodeEndpoints, type Endpoint, routes } from '../../src/http/routes.ts';
+import { requestOptions } from '../../src/request-options.ts';
 import { startStubServer } from './stub-server.ts';
 
 interface Operation {
@@ -23,11 +23,10 @@ const operations = Object.entries(description.paths).flatMap(([path, methods]) =
 );
 
 test('describes the routes that fastify has, each and no other', async () => {
-  const endpoints: Endpoint[] = ['encode', 'models', 'healthz', 'readyz', 'metrics', 'openapi', 'docs'];
-  const handlers = Object.fromEntries(endpoints.map((name) => [name, () => undefined])) as unknown as Record<
-    Endpoint,
-    EndpointHandler
-  >;
+  const endpoints = new Set<Endpoint>(routes.map(({ endpoint }) => endpoint));
+  const handlers = Object.fromEntries(
+    [...endpoints].map((name) => [name, () => undefined]),
+  ) as unknown as Record<Endpoint, EndpointHandler>;
   const app = await createApp({
     handlers,
     open: (request, response) =>
@@ -67,18 +66,36 @@ test('refers to nothing that is not there', () => {
   }
 });
 
-test('lists each option of an encode, and format', () => {
-  const names = description.paths['/v1/encode']?.['post']?.parameters?.map(({ name }) => name);
-  assert.deepEqual(names?.toSorted(), ['format', ...encodeOptionNames].toSorted());
-});
+for (const [endpoint, recipe] of Object.entries(encodeEndpoints)) {
+  const path = `/v1/${endpoint.replace('_', '-')}`;
 
-test('gives every problem that an encode names the status of the table', () => {
-  const responses = description.paths['/v1/encode']?.['post']?.responses ?? {};
-  for (const [status, { $ref: reference }] of Object.entries(responses)) {
-    if (status === '200') continue;
-    const code = String(reference).split('/').at(-1) as keyof typeof problemKinds;
-    assert.equal(problemKinds[code].status, Number(status));
-  }
+  test(`lists each option of ${path}, and format`, () => {
+    const parameters = description.paths[path]?.['post']?.parameters ?? [];
+    const names = requestOptions[recipe].map(({ name }) => name);
+    assert.deepEqual(
+      parameters.map(({ name }) => name),
+      ['format', ...names],
+    );
+  });
+
+  test(`gives every problem that ${path} names the status of the table`, () => {
+    const responses = description.paths[path]?.['post']?.responses ?? {};
+    assert.ok(Object.keys(responses).length > 10);
+    for (const [status, { $ref: reference }] of Object.entries(responses)) {
+      if (status === '200') continue;
+      const code = String(reference).split('/').at(-1) as keyof typeof problemKinds;
+      assert.equal(problemKinds[code].status, Number(status));
+    }
+  });
+}
+
+test('lists for a plan what it needs, and the options of all recipes once each', () => {
+  const parameters = description.paths['/v1/plan']?.['get']?.parameters ?? [];
+  const names = Object.values(requestOptions).flatMap((options) => options.map(({ name }) => name));
+  assert.deepEqual(
+    parameters.map(({ name }) => name),
+    ['recipe', 'width', 'height', ...new Set(names)],
+  );
 });
 
 test('serves the description, health, models, metrics and the page', async () => {

@@ -4,7 +4,14 @@ import { pino } from 'pino';
 import { startHttpServer, type HttpServer, type HttpServerOptions } from '../../src/http/server.ts';
 import { Metrics } from '../../src/metrics.ts';
 import type { Model } from '../../src/model/model.ts';
-import type { EncodeAnswer, EncodeRequest, VisualEncoder } from '../../src/request.ts';
+import type { AnyresGeometry } from '../../src/recipes/plan.ts';
+import type {
+  EncodeAnswer,
+  EncodeRequest,
+  PlanAnswer,
+  PlanRequest,
+  VisualEncoder,
+} from '../../src/request.ts';
 import { dtypeBytes } from '../../src/tokens/tensor.ts';
 
 export const stubModel: Model = {
@@ -35,20 +42,46 @@ export function stubTokens(request: EncodeRequest): EncodeAnswer {
     tensor: { shape, dtype, parts },
     metadata: {
       model: { name: stubModel.name, digest: stubModel.digest, trained: false },
+      recipe: request.recipe.recipe,
       features: stubModel.features,
       precision: stubModel.precision,
       dtype,
       shape,
       grid: stubModel.grid,
+      views: 1,
+      ...(request.recipe.recipe === 'anyres' ? { anyres: stubAnyres } : {}),
       images: request.images.map(() => ({ width: 640, height: 480 })),
     },
     timings: { decodeMs: 1, viewsMs: 2, queueMs: 3, engineMs: 4 },
   };
 }
 
+/** Where the stub's anyres tokens lie. */
+export const stubAnyres: AnyresGeometry = {
+  tileGrid: { columns: 2, rows: 1 },
+  baseTokens: 4,
+  unpad: { x: 0, y: 1, width: 4, height: 0 },
+  spatial: { width: 3, height: 0 },
+  resized: true,
+};
+
+/** What an image of the size is answered with: its metadata is that of {@link stubTokens}, but for the size. */
+export function stubPlan({ size, recipe, options }: PlanRequest): PlanAnswer {
+  const { metadata } = stubTokens({
+    images: [{ kind: 'file', bytes: new Uint8Array(1) }],
+    stacked: false,
+    recipe,
+    options,
+    signal: AbortSignal.any([]),
+  });
+  return { metadata: { ...metadata, images: [size] }, tokens: 4, sizeBytes: 12 * dtypeBytes[options.dtype] };
+}
+
 /** An encoder that remembers what it was asked, and answers by `answer`. */
 export class StubEncoder implements VisualEncoder {
   readonly requests: EncodeRequest[] = [];
+  readonly planRequests: PlanRequest[] = [];
+  planned: (request: PlanRequest) => PlanAnswer = stubPlan;
   answer: (request: EncodeRequest) => EncodeAnswer | Promise<EncodeAnswer> = stubTokens;
   isReady = true;
   served: readonly Model[] = [stubModel];
@@ -56,6 +89,11 @@ export class StubEncoder implements VisualEncoder {
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {
     this.requests.push(request);
     return await this.answer(request);
+  }
+
+  plan(request: PlanRequest): PlanAnswer {
+    this.planRequests.push(request);
+    return this.planned(request);
   }
 
   models(): readonly Model[] {

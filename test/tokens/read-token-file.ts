@@ -16,20 +16,47 @@ export function readNpy(bytes: Buffer): { descr: string; shape: number[]; data: 
   return { descr: match[1] ?? '', shape, data: bytes.subarray(dataStart) };
 }
 
-/** A reader of a .safetensors file with the one tensor `tokens`. */
-export function readSafetensors(bytes: Buffer): {
+interface Entry {
   dtype: string;
   shape: number[];
-  metadata: Record<string, string>;
+  data_offsets: [start: number, end: number];
+}
+
+interface SafetensorsTensor {
+  dtype: string;
+  shape: number[];
   data: Buffer;
+}
+
+/** A reader of a .safetensors file with the one tensor `tokens`. */
+export function readSafetensors(bytes: Buffer): SafetensorsTensor & { metadata: Record<string, string> } {
+  const { metadata, tensors } = readSafetensorsImages(bytes);
+  const { tokens, ...others } = tensors;
+  assert.ok(tokens);
+  assert.deepEqual(others, {});
+  return { ...tokens, metadata };
+}
+
+/** A reader of a .safetensors file, which must be ASCII up to its data and have no holes. */
+export function readSafetensorsImages(bytes: Buffer): {
+  metadata: Record<string, string>;
+  tensors: Record<string, SafetensorsTensor>;
 } {
   const dataStart = 8 + Number(bytes.readBigUInt64LE(0));
   assert.equal(dataStart % 8, 0);
-  const header = JSON.parse(bytes.toString('utf8', 8, dataStart));
-  assert.deepEqual(Object.keys(header), ['__metadata__', 'tokens']);
-  const metadata = header['__metadata__'];
+  const text = bytes.toString('utf8', 8, dataStart);
+  assert.match(text, /^[\x20-\x7e]*$/);
+  const { __metadata__: metadata, ...entries } = JSON.parse(text);
   for (const value of Object.values(metadata)) assert.equal(typeof value, 'string');
-  const { dtype, shape, data_offsets: offsets } = header.tokens;
-  assert.deepEqual(offsets, [0, bytes.byteLength - dataStart]);
-  return { dtype, shape, metadata, data: bytes.subarray(dataStart) };
+  const tensors: Record<string, SafetensorsTensor> = {};
+  let at = 0;
+  for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(
+    entries as Record<string, Entry>,
+  )) {
+    assert.equal(offsets[0], at);
+    tensors[name] = { dtype, shape, data: bytes.subarray(dataStart + at, dataStart + offsets[1]) };
+    at = offsets[1];
+  }
+  assert.equal(dataStart + at, bytes.byteLength);
+  return { metadata, tensors };
 }

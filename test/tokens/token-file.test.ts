@@ -1,20 +1,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { ServiceError } from '../../src/errors.ts';
 import type { AnswerMetadata } from '../../src/request.ts';
 import { tokenFile } from '../../src/tokens/format.ts';
+import type { ImageOutcome } from '../../src/tokens/image-outcome.ts';
+import { jsonLine } from '../../src/tokens/json.ts';
 import { metadataHeader, metadataHeaderBytes, metadataJson } from '../../src/tokens/metadata.ts';
+import { safetensorsImagesFile } from '../../src/tokens/safetensors.ts';
 import type { TokenFile } from '../../src/tokens/token-file.ts';
 import { dtypeBytes, type TokenDtype, type TokenTensor } from '../../src/tokens/tensor.ts';
-import { readNpy, readSafetensors } from './read-token-file.ts';
+import { readNpy, readSafetensors, readSafetensorsImages } from './read-token-file.ts';
 
 const metadata: AnswerMetadata = {
   model: { name: 'hd', digest: `sha256:${'0f'.repeat(32)}`, trained: true },
+  recipe: 'anyres',
   features: 'penultimate',
   precision: 'fp16',
   dtype: 'float32',
   shape: [2, 5],
   grid: { width: 2, height: 1 },
+  views: 10,
+  anyres: {
+    tileGrid: { columns: 3, rows: 3 },
+    baseTokens: 1024,
+    unpad: { x: 11, y: 12, width: 96, height: 95 },
+    spatial: { width: 64, height: 63 },
+    resized: true,
+  },
   images: [{ width: 640, height: 480 }],
 };
 
@@ -40,6 +53,14 @@ const tensors = fc
     return { tensor: { shape, dtype, parts }, data };
   });
 
+/** Of three images, the second of which failed. */
+function outcomeOf(index: number, tensor: TokenTensor): ImageOutcome {
+  const error = new ServiceError('invalid_argument', '模 is no image.');
+  if (index === 1) return { kind: 'failed', index, error };
+  const timings = { decodeMs: 0, viewsMs: 0, queueMs: 0, engineMs: 0 };
+  return { kind: 'encoded', index, answer: { tensor, metadata, timings } };
+}
+
 test('writes every tensor so that its reader gets the same shape, dtype and bytes', () => {
   fc.assert(
     fc.property(tensors, ({ tensor, data }) => {
@@ -49,6 +70,16 @@ test('writes every tensor so that its reader gets the same shape, dtype and byte
       assert.deepEqual([safetensors.shape, safetensors.data], [shape, data]);
       assert.equal(safetensors.dtype, { float16: 'F16', float32: 'F32', bfloat16: 'BF16' }[dtype]);
       assert.equal(safetensors.metadata['tokens_meta'], metadataJson(metadata));
+      const images = [0, 1, 2].map((index) => outcomeOf(index, tensor));
+      const several = readSafetensorsImages(joined(safetensorsImagesFile(images)));
+      assert.deepEqual(Object.keys(several.tensors), ['tokens_0', 'tokens_2']);
+      for (const one of Object.values(several.tensors)) {
+        assert.deepEqual([one.shape, one.dtype, one.data], [shape, safetensors.dtype, data]);
+      }
+      const [, failed] = images.map((outcome) =>
+        JSON.parse(Buffer.concat([...jsonLine(outcome)]).toString()),
+      );
+      assert.deepEqual(failed, { index: 1, error: { code: 'invalid_argument', detail: '模 is no image.' } });
       const json = JSON.parse(joined(tokenFile('json', tensor, metadata)).toString());
       assert.deepEqual([json.shape, json.dtype, Buffer.from(json.data, 'base64')], [shape, dtype, data]);
       assert.equal(json.data, data.toString('base64'));
@@ -69,6 +100,17 @@ test("sends the tensor's own parts, not copies", () => {
     assert.ok(body.kind === 'buffers');
     assert.ok(body.buffers.at(-2) === parts[0] && body.buffers.at(-1) === parts[1]);
   }
+});
+
+test('lists the metadata and the failures of several images in their order', () => {
+  const tensor = { shape: [2, 5], dtype: 'float32', parts: [new Uint8Array(40)] } as const;
+  const bytes = joined(safetensorsImagesFile([0, 1, 2].map((index) => outcomeOf(index, tensor))));
+  const { metadata: texts } = readSafetensorsImages(bytes);
+  const own = JSON.parse(metadataJson(metadata));
+  assert.deepEqual(JSON.parse(texts['tokens_meta'] ?? ''), [own, null, own]);
+  assert.deepEqual(JSON.parse(texts['errors'] ?? ''), [
+    { index: 1, code: 'invalid_argument', detail: '模 is no image.' },
+  ]);
 });
 
 test('encodes JSON in slices of 256 KB at most', () => {
@@ -104,6 +146,7 @@ test('keeps the header under 2 KB with any name and any number of images, and sa
       const fields = JSON.parse(header);
       assert.equal(fields.images.length + (fields.images_omitted ?? 0), count);
       assert.ok(fields.images.length >= Math.min(count, 30));
+      assert.deepEqual(fields.anyres.spatial, { width: 64, height: 63 });
       assert.equal(fields.model.digest, metadata.model.digest);
       assert.equal(name.startsWith(fields.model.name.replace(/…$/, '')), true);
     }

@@ -1,0 +1,31 @@
+import { ServiceError } from '../errors.ts';
+import type { EncodeRequest, ImageInput, VisualEncoder } from '../request.ts';
+import type { ImageOutcome } from '../tokens/image-outcome.ts';
+
+/** Encodes each image by itself, all at once: one that fails stops no other. No outcome rejects. */
+export function encodeEach(
+  encoder: VisualEncoder,
+  images: readonly ImageInput[],
+  asked: Pick<EncodeRequest, 'recipe' | 'options' | 'signal'>,
+): Promise<ImageOutcome>[] {
+  return images.map(async (image, index): Promise<ImageOutcome> => {
+    try {
+      const answer = await encoder.encode({ images: [image], stacked: false, ...asked });
+      return { kind: 'encoded', index, answer };
+    } catch (thrown) {
+      return { kind: 'failed', index, error: ServiceError.from(thrown) };
+    }
+  });
+}
+
+/** The outcomes in the order in which they come; each is let go of once it was taken. */
+export async function* asTheyCome(
+  outcomes: readonly Promise<ImageOutcome>[],
+): AsyncGenerator<ImageOutcome, void, void> {
+  const waiting = new Map(outcomes.entries());
+  while (waiting.size > 0) {
+    const outcome = await Promise.race(waiting.values());
+    waiting.delete(outcome.index);
+    yield outcome;
+  }
+}
