@@ -2,9 +2,13 @@ import { fileURLToPath } from 'node:url';
 import { loadSync, type MessageTypeDefinition, type PackageDefinition } from '@grpc/proto-loader';
 import { ServiceError } from '../errors.ts';
 import type {
+  AnyResEncodeRequestMessage,
   EncodeRequestMessage,
   EncodeResponseHead,
   ListModelsResponseMessage,
+  PlanRequestMessage,
+  PlanResponseMessage,
+  TeacherEncodeRequestMessage,
   TensorHead,
 } from './messages.ts';
 
@@ -27,22 +31,45 @@ function message<Input, Output>(name: string): MessageTypeDefinition<Input, Outp
   return definition as MessageTypeDefinition<Input, Output>;
 }
 
-/** The messages that the server writes, under the types of messages.ts. */
+/**
+ * The messages that the server writes, under the types of messages.ts. EncodeResponse, TeacherEncodeResponse and
+ * AnyResEncodeResponse have the same fields under the same numbers: one writer serves all three.
+ */
 export const wire = {
   encodeResponse: message<EncodeResponseHead, never>('EncodeResponse'),
   tensor: message<TensorHead, never>('Tensor'),
+  planResponse: message<PlanResponseMessage, never>('PlanResponse'),
   listModelsResponse: message<ListModelsResponseMessage, never>('ListModelsResponse'),
 };
 
-const encodeRequest = message<never, EncodeRequestMessage>('EncodeRequest');
+/**
+ * Reads each request out of its bytes; an image stays where it is. All throw `invalid_argument` for bytes that are
+ * no such message.
+ */
+export const read = {
+  encodeRequest: reader(message<never, EncodeRequestMessage>('EncodeRequest'), 'EncodeRequest'),
+  teacherEncodeRequest: reader(
+    message<never, TeacherEncodeRequestMessage>('TeacherEncodeRequest'),
+    'TeacherEncodeRequest',
+  ),
+  anyResEncodeRequest: reader(
+    message<never, AnyResEncodeRequestMessage>('AnyResEncodeRequest'),
+    'AnyResEncodeRequest',
+  ),
+  planRequest: reader(message<never, PlanRequestMessage>('PlanRequest'), 'PlanRequest'),
+};
 
-/** An EncodeRequest out of its bytes; its image stays where it is. Throws `invalid_argument` for what is not one. */
-export function readEncodeRequest(bytes: Buffer): EncodeRequestMessage {
-  try {
-    return encodeRequest.deserialize(bytes);
-  } catch (thrown) {
-    throw new ServiceError('invalid_argument', 'The message is not a siglip_hd.v1.EncodeRequest.', {
-      cause: thrown,
-    });
-  }
+function reader<Message>(
+  definition: MessageTypeDefinition<never, Message>,
+  name: string,
+): (bytes: Buffer) => Message {
+  return (bytes) => {
+    try {
+      return definition.deserialize(bytes);
+    } catch (thrown) {
+      throw new ServiceError('invalid_argument', `The message is not a siglip_hd.v1.${name}.`, {
+        cause: thrown,
+      });
+    }
+  };
 }

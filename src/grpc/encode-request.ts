@@ -1,29 +1,20 @@
 import { ServiceError } from '../errors.ts';
 import type { Raster } from '../image/raster.ts';
-import { parseEncodeOptions } from '../request-options.ts';
-import type { EncodeOptions, EncodeRequest, ImageInput } from '../request.ts';
-import {
-  dtypeNumbers,
-  type EncodeRequestMessage,
-  exifNumbers,
-  featureNumbers,
-  type ImageMessage,
-  type RawImageMessage,
-  type RequestOptionsMessage,
-} from './messages.ts';
+import type { EncodeRequest, ImageInput } from '../request.ts';
+import type { ImageMessage, RawImageMessage } from './messages.ts';
+import type { AskedOptions } from './request-options.ts';
 
 /**
- * The request that an EncodeRequest message makes. Throws `invalid_argument` for a missing image, pixels that do not
- * fit their size, and what `parseEncodeOptions` refuses. A file's bytes stay in the message's buffer, so they must
- * not be transferred; raw pixels are copied out of it and may be.
+ * The request for one image of a message. Throws `invalid_argument` for a missing image and pixels that do not fit
+ * their size. A file's bytes stay in the message's buffer, so they must not be transferred; raw pixels are copied out
+ * of it and may be.
  */
-export function encodeRequestOf(message: EncodeRequestMessage, signal: AbortSignal): EncodeRequest {
-  return {
-    images: [imageOf(message.image)],
-    stacked: false,
-    options: optionsOf(message.options),
-    signal,
-  };
+export function encodeRequestOf(
+  image: ImageMessage | null,
+  asked: AskedOptions,
+  signal: AbortSignal,
+): EncodeRequest {
+  return { images: [imageOf(image)], stacked: false, ...asked, signal };
 }
 
 function imageOf(image: ImageMessage | null): ImageInput {
@@ -45,21 +36,4 @@ function rasterOf({ width, height, rgb }: RawImageMessage): Raster {
       `image.raw.rgb has ${rgb.byteLength} bytes; ${width} x ${height} RGB pixels take ${expectedBytes}.`,
     );
   return { width, height, data: new Uint8Array(rgb) };
-}
-
-function optionsOf(options: RequestOptionsMessage | null): EncodeOptions {
-  if (options === null) return parseEncodeOptions({});
-  return parseEncodeOptions({
-    model: options.model === '' ? undefined : options.model,
-    expect_digest: options.expectDigest === '' ? undefined : options.expectDigest,
-    expect_features: wireName(featureNumbers, options.expectFeatures),
-    dtype: wireName(dtypeNumbers, options.dtype),
-    exif: wireName(exifNumbers, options.exif),
-  });
-}
-
-/** An enum's number as the parser's name for it; a number that is not known goes on as it is, to be refused there. */
-function wireName(numbers: Readonly<Record<string, number>>, number: number): string | undefined {
-  if (number === 0) return undefined;
-  return Object.keys(numbers).find((name) => numbers[name] === number) ?? String(number);
 }

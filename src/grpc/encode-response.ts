@@ -1,33 +1,22 @@
 import type { EncodeAnswer } from '../request.ts';
+import { metadataMessage } from './answer-metadata.ts';
 import { wire } from './definition.ts';
-import { dtypeNumbers, featureNumbers } from './messages.ts';
-import { bytesField, GatheredMessage, type Piece } from './protobuf.ts';
+import { dtypeNumbers } from './messages.ts';
+import { bytesField, GatheredMessage, owned } from './protobuf.ts';
 
 /** Field numbers of encoder.proto for what is not written by protobufjs. */
 const tensorField = 1;
 const dataField = 3;
 
 /**
- * An EncodeResponse. The tensor's parts are not copied here: they are referred to until the message is copied to
- * grpc-js's output buffer, which is the one copy they go through.
+ * The response of any of the three encode calls. The tensor's parts are not copied here: they are referred to until
+ * the message is copied to grpc-js's output buffer, which is the one copy they go through.
  */
 export function serializeAnswer({ tensor, metadata, timings }: EncodeAnswer): GatheredMessage {
-  const head = wire.encodeResponse.serialize({
-    metadata: {
-      ...metadata,
-      features: featureNumbers[metadata.features],
-      dtype: dtypeNumbers[metadata.dtype],
-    },
-    timings,
-  });
+  const head = wire.encodeResponse.serialize({ metadata: metadataMessage(metadata), timings });
   const tensorHead = wire.tensor.serialize({ shape: tensor.shape, dtype: dtypeNumbers[tensor.dtype] });
   return new GatheredMessage([
     owned(head),
     ...bytesField(tensorField, [owned(tensorHead), ...bytesField(dataField, tensor.parts)]),
   ]);
-}
-
-/** protobufjs's writer allocates with Buffer, never over shared memory. */
-function owned(bytes: Buffer): Piece {
-  return bytes as Piece;
 }

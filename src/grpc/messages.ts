@@ -1,6 +1,8 @@
 import type { FeatureLayer } from '../model/model.ts';
-import type { Size } from '../recipes/plan.ts';
-import type { EncodeOptions, StageTimings } from '../request.ts';
+import type { AnyresOptions } from '../recipes/anyres.ts';
+import type { AnyresGeometry, ChannelOrder, Fusion, Resample, Size, TileGrid } from '../recipes/plan.ts';
+import type { TeacherWindows } from '../recipes/teacher.ts';
+import type { EncodeOptions, RecipeOptions, StageTimings } from '../request.ts';
 import type { TokenDtype } from '../tokens/tensor.ts';
 
 // The messages of proto/siglip_hd/v1/encoder.proto as @grpc/proto-loader gives and takes them with the options of
@@ -9,6 +11,23 @@ import type { TokenDtype } from '../tokens/tensor.ts';
 export interface EncodeRequestMessage {
   readonly image: ImageMessage | null;
   readonly options: RequestOptionsMessage | null;
+}
+
+export interface TeacherEncodeRequestMessage extends EncodeRequestMessage {
+  readonly teacher: TeacherOptionsMessage | null;
+}
+
+export interface AnyResEncodeRequestMessage extends EncodeRequestMessage {
+  readonly anyres: AnyResOptionsMessage | null;
+}
+
+export interface PlanRequestMessage {
+  readonly image: Size | null;
+  readonly options: RequestOptionsMessage | null;
+  /** Which of the three is there. */
+  readonly recipe?: RecipeOptions['recipe'];
+  readonly teacher?: TeacherOptionsMessage;
+  readonly anyres?: AnyResOptionsMessage;
 }
 
 export interface ImageMessage {
@@ -32,7 +51,24 @@ export interface RequestOptionsMessage {
   readonly exif: number;
 }
 
-/** EncodeResponse without its tensor, which is written apart. */
+export interface TeacherOptionsMessage {
+  readonly scales: readonly number[];
+  readonly weights: readonly number[];
+  readonly fusion: number;
+  readonly windows: number;
+  readonly channelOrder: number;
+  readonly grid: Size | null;
+}
+
+export interface AnyResOptionsMessage {
+  readonly maxGrid: TileGrid | null;
+  /** Not there where the caller did not set it, since its 0 says something. */
+  readonly maxTiles?: number;
+  readonly assembly: number;
+  readonly resample: number;
+}
+
+/** The response of any of the three encode calls without its tensor, which is written apart. */
 export interface EncodeResponseHead {
   readonly metadata: MetadataMessage;
   readonly timings: StageTimings;
@@ -52,6 +88,15 @@ export interface MetadataMessage {
   readonly shape: readonly number[];
   readonly grid: Size;
   readonly images: readonly Size[];
+  readonly recipe: number;
+  readonly views: number;
+  readonly anyres?: AnyresGeometry;
+}
+
+export interface PlanResponseMessage {
+  readonly metadata: MetadataMessage;
+  readonly tokens: number;
+  readonly sizeBytes: number;
 }
 
 export interface ListModelsResponseMessage {
@@ -85,3 +130,27 @@ export const featureNumbers = {
   pre_norm: 2,
   penultimate: 3,
 } as const satisfies Record<FeatureLayer, number>;
+
+export const recipeNumbers = { encode: 1, teacher: 2, anyres: 3 } as const satisfies Record<
+  RecipeOptions['recipe'],
+  number
+>;
+
+export const fusionNumbers = { average: 1, concat: 2, unshuffle_concat: 3 } as const satisfies Record<
+  Fusion,
+  number
+>;
+
+export const windowsNumbers = { tiles: 1, half_overlap: 2, whole: 3 } as const satisfies Record<
+  TeacherWindows,
+  number
+>;
+
+export const channelOrderNumbers = { torch: 1, internvl: 2 } as const satisfies Record<ChannelOrder, number>;
+
+export const assemblyNumbers = { merge: 1, tiles: 2 } as const satisfies Record<
+  AnyresOptions['assembly'],
+  number
+>;
+
+export const resampleNumbers = { bilinear: 1, bicubic: 2 } as const satisfies Record<Resample, number>;

@@ -1,6 +1,11 @@
 /** One piece of a protobuf message: a field's tag and length, or bytes as they stand. */
 export type Piece = Uint8Array<ArrayBuffer>;
 
+/** What protobufjs wrote, as a piece: its writer allocates with Buffer, never over shared memory. */
+export function owned(bytes: Buffer): Piece {
+  return bytes as Piece;
+}
+
 /** A non-negative integer up to 2^53 - 1 in protobuf's base-128 form. */
 export function varint(value: number): Piece {
   const bytes: number[] = [];

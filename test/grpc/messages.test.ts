@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { packageDefinition } from '../../src/grpc/definition.ts';
-import { dtypeNumbers, exifNumbers, featureNumbers } from '../../src/grpc/messages.ts';
+import {
+  assemblyNumbers,
+  channelOrderNumbers,
+  dtypeNumbers,
+  exifNumbers,
+  featureNumbers,
+  fusionNumbers,
+  recipeNumbers,
+  resampleNumbers,
+  windowsNumbers,
+} from '../../src/grpc/messages.ts';
 
 /** An enum's names and numbers as encoder.proto has them. */
 function numbersInProto(name: string): Record<string, number> {
@@ -14,6 +24,12 @@ const enums = [
   ['Dtype', 'DTYPE', dtypeNumbers],
   ['Exif', 'EXIF', exifNumbers],
   ['FeatureLayer', 'FEATURE_LAYER', featureNumbers],
+  ['Recipe', 'RECIPE', recipeNumbers],
+  ['Fusion', 'FUSION', fusionNumbers],
+  ['Windows', 'WINDOWS', windowsNumbers],
+  ['ChannelOrder', 'CHANNEL_ORDER', channelOrderNumbers],
+  ['Assembly', 'ASSEMBLY', assemblyNumbers],
+  ['Resample', 'RESAMPLE', resampleNumbers],
 ] as const;
 
 for (const [name, prefix, numbers] of enums)

@@ -9,10 +9,12 @@ import { type ErrorCode, errorCodes, ServiceError } from '../../src/errors.ts';
 import { defaultGrpcLimits, type GrpcLimits } from '../../src/grpc/limits.ts';
 import { startGrpcServer } from '../../src/grpc/server.ts';
 import type { ObservedRequest } from '../../src/grpc/unary.ts';
+import { parseOptions } from '../../src/request-options.ts';
 import { Gate } from '../support/gate.ts';
 import {
   type EncodeResponse,
   nextMessage,
+  type PlanResponse,
   RawCaller,
   statusDetails,
   TestClient,
@@ -80,6 +82,9 @@ test('answers an Encode with its tokens, its metadata and its timings', async (t
     shape: [1024, 24],
     grid: { width: 32, height: 32 },
     images: [{ width: 640, height: 427 }],
+    recipe: 'RECIPE_ENCODE',
+    views: 1,
+    anyres: null,
   });
   assert.deepEqual(response.timings, { decodeMs: 1.5, viewsMs: 2.25, queueMs: 0, engineMs: 100.125 });
   assert.deepEqual(encoder.requests[0]!.images, [{ kind: 'file', bytes: Buffer.from('an image') }]);
@@ -98,6 +103,158 @@ test('joins the parts of a tensor of 4.7 MB exactly', async (t) => {
   assert.equal(response.tensor.data.byteLength, 1024 * 1152 * 4);
   assert.ok(response.tensor.data.every((byte, index) => byte === stubByte(index)));
 });
+
+test('answers a TeacherEncode of every option', async (t) => {
+  const encoder = new StubEncoder();
+  const { client } = await serve(t, encoder);
+  const { response } = await client(service).call<EncodeResponse>('TeacherEncode', {
+    ...file,
+    options: { dtype: 'DTYPE_FLOAT32' },
+    teacher: {
+      scales: [512, 1536],
+      weights: [1e-7, 2.5],
+      fusion: 'FUSION_AVERAGE',
+      windows: 'WINDOWS_HALF_OVERLAP',
+      channelOrder: 'CHANNEL_ORDER_INTERNVL',
+      grid: { width: 37, height: 24 },
+    },
+  });
+  assert.deepEqual(encoder.requests[0]!.recipe, {
+    recipe: 'teacher',
+    scales: [512, 1536],
+    weights: [1e-7, 2.5],
+    fusion: 'average',
+    windows: 'half_overlap',
+    channelOrder: 'internvl',
+    grid: { width: 37, height: 24 },
+  });
+  assert.ok(response);
+  const { tensor, metadata } = response;
+  assert.deepEqual(tensor.shape, [37 * 24, 24]);
+  assert.equal(tensor.data.byteLength, 37 * 24 * 24 * 4);
+  assert.ok(tensor.data.every((byte, index) => byte === stubByte(index)));
+  assert.equal(metadata.recipe, 'RECIPE_TEACHER');
+  assert.equal(metadata.views, 26);
+  assert.deepEqual(metadata.grid, { width: 37, height: 24 });
+});
+
+test('answers an AnyResEncode of every option, with its geometry', async (t) => {
+  const encoder = new StubEncoder();
+  encoder.fileSize = { width: 1218, height: 1722 };
+  const { client } = await serve(t, encoder);
+  const { response } = await client(service).call<EncodeResponse>('AnyResEncode', {
+    ...file,
+    anyres: {
+      maxGrid: { columns: 2, rows: 3 },
+      maxTiles: 0,
+      assembly: 'ASSEMBLY_TILES',
+      resample: 'RESAMPLE_BILINEAR',
+    },
+  });
+  assert.deepEqual(encoder.requests[0]!.recipe, {
+    recipe: 'anyres',
+    maxGrid: { columns: 2, rows: 3 },
+    maxTiles: 0,
+    assembly: 'tiles',
+    resample: 'bilinear',
+  });
+  assert.ok(response);
+  assert.deepEqual(response.tensor.shape, [7, 1024, 24]);
+  assert.equal(response.tensor.data.byteLength, 7 * 1024 * 24 * 2);
+  assert.equal(response.metadata.recipe, 'RECIPE_ANYRES');
+  assert.equal(response.metadata.views, 7);
+  assert.deepEqual(response.metadata.shape, [7, 1024, 24]);
+  assert.deepEqual(response.metadata.anyres, {
+    tileGrid: { columns: 2, rows: 3 },
+    baseTokens: 1024,
+    unpad: { x: 0, y: 3, width: 64, height: 90 },
+    spatial: { width: 64, height: 90 },
+    resized: false,
+  });
+});
+
+test('leaves every option of a recipe that is not set at its default', async (t) => {
+  const encoder = new StubEncoder();
+  const { client } = await serve(t, encoder);
+  const caller = client(service);
+  for (const [method, recipe] of [
+    ['TeacherEncode', 'teacher'],
+    ['AnyResEncode', 'anyres'],
+  ] as const)
+    for (const own of [{}, { [recipe]: {} }]) {
+      encoder.requests.length = 0;
+      await caller.call(method, { ...file, ...own });
+      const defaults = parseOptions(recipe, {});
+      assert.deepEqual(encoder.requests[0]!.recipe, defaults.recipe);
+      assert.deepEqual(encoder.requests[0]!.options, defaults.options);
+    }
+});
+
+const recipeRefusals: readonly [method: string, own: object, sentence: RegExp][] = [
+  ['TeacherEncode', { teacher: { fusion: 9 } }, /fusion is "9".*average/],
+  ['TeacherEncode', { teacher: { scales: [4_000_000_000] } }, /scales is "4000000000"/],
+  ['TeacherEncode', { teacher: { grid: { width: 37 } } }, /37x0/],
+  ['TeacherEncode', { teacher: { weights: [1, Number.NaN] } }, /weight NaN/],
+  ['TeacherEncode', { teacher: { scales: [700] } }, /scale 700/],
+  ['AnyResEncode', { anyres: { maxGrid: { columns: 4, rows: 1 } } }, /max_grid is "4x1"/],
+  ['AnyResEncode', { anyres: { maxTiles: 100 } }, /max_tiles is "100"/],
+  ['AnyResEncode', { anyres: { assembly: -1 } }, /assembly is "-1".*merge/],
+];
+for (const [method, own, sentence] of recipeRefusals)
+  test(`refuses a ${method} with ${JSON.stringify(own)}`, async (t) => {
+    const { client } = await serve(t, new StubEncoder());
+    const { error, trailers } = await client(service).call(method, { ...file, ...own });
+    assert.equal(error?.code, status.INVALID_ARGUMENT);
+    assert.match(error.details, sentence);
+    assert.equal(statusDetails(trailers).errorInfo?.reason, 'invalid_argument');
+  });
+
+test('plans what the encode call then answers, for each recipe', async (t) => {
+  const encoder = new StubEncoder();
+  const { client } = await serve(t, encoder);
+  const caller = client(service);
+  for (const [method, recipe, own] of [
+    ['Encode', 'encode', {}],
+    ['TeacherEncode', 'teacher', { scales: [512, 1024, 1536], fusion: 'FUSION_CONCAT' }],
+    ['AnyResEncode', 'anyres', { maxTiles: 1 }],
+  ] as const) {
+    const options = { model: 'stub', dtype: 'DTYPE_FLOAT32' };
+    const planned = await caller.call<PlanResponse>('Plan', {
+      image: encoder.fileSize,
+      options,
+      [recipe]: own,
+    });
+    const { response } = await caller.call<EncodeResponse>(method, { ...file, options, [recipe]: own });
+    assert.ok(planned.response && response);
+    assert.deepEqual(planned.response.metadata, response.metadata);
+    assert.equal(planned.response.sizeBytes, response.tensor.data.byteLength);
+    assert.equal(planned.response.tokens, response.tensor.shape.at(-2));
+  }
+});
+
+test('plans what passes 4 GiB in full', async (t) => {
+  const { client } = await serve(t, new StubEncoder({ channels: 300_000 }));
+  const { response } = await client(service).call<PlanResponse>('Plan', {
+    image: { width: 2000, height: 2000 },
+    options: { dtype: 'DTYPE_FLOAT32' },
+    anyres: { maxTiles: 0 },
+  });
+  assert.equal(response?.sizeBytes, response!.tokens * 300_000 * 4);
+  assert.ok(response.sizeBytes > 2 ** 32);
+});
+
+for (const [name, request, sentence] of [
+  ['without a size', { encode: {} }, /no size/],
+  ['of no width', { image: { height: 3 }, encode: {} }, /0 x 3/],
+  ['without a recipe', { image: { width: 3, height: 3 } }, /encode, teacher or anyres/],
+  ['of nonsense', { image: { width: 3, height: 3 }, teacher: { windows: 7 } }, /windows is "7"/],
+] as const)
+  test(`refuses a plan ${name}`, async (t) => {
+    const { client } = await serve(t, new StubEncoder());
+    const { error, trailers } = await client(service).call('Plan', request);
+    assert.match(error?.details ?? '', sentence);
+    assert.equal(statusDetails(trailers).errorInfo?.reason, 'invalid_argument');
+  });
 
 test('hands on every option', async (t) => {
   const encoder = new StubEncoder();
@@ -153,13 +310,17 @@ for (const [name, request, sentence] of refusals)
     assert.equal(encoder.requests.length, 0);
   });
 
-test('refuses bytes that are no EncodeRequest with invalid_argument', async (t) => {
+test('refuses bytes that are no request with invalid_argument', async (t) => {
   const encoder = new StubEncoder();
   const { client, server } = await serve(t, encoder);
   const raw = new RawCaller(server.port);
   t.after(() => raw.close());
-  for (const bytes of [Buffer.from([0x0a, 0xff]), Buffer.from('not protobuf')])
-    assert.equal((await raw.call(`/${service}/Encode`, bytes)).code, status.INVALID_ARGUMENT);
+  for (const method of ['Encode', 'TeacherEncode', 'AnyResEncode', 'Plan'])
+    for (const bytes of [Buffer.from([0x0a, 0xff]), Buffer.from('not protobuf')]) {
+      const { code, details } = await raw.call(`/${service}/${method}`, bytes);
+      assert.equal(code, status.INVALID_ARGUMENT);
+      assert.ok(details.includes(`siglip_hd.v1.${method}Request`), details);
+    }
   assert.equal((await client(service).call('Encode', file)).error, undefined);
 });
 

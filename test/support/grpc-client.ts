@@ -2,24 +2,49 @@ import { once } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
 import { fromJSON, loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
 
-/** EncodeResponse as a client that loads encoder.proto with enums as text sees it. */
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Metadata as a client that loads encoder.proto with enums as text sees it. */
+export interface AnswerMetadata {
+  readonly model: { readonly name: string; readonly digest: string; readonly trained: boolean };
+  readonly features: string;
+  readonly precision: string;
+  readonly dtype: string;
+  readonly shape: number[];
+  readonly grid: Size;
+  readonly images: readonly Size[];
+  readonly recipe: string;
+  readonly views: number;
+  readonly anyres: {
+    readonly tileGrid: { readonly columns: number; readonly rows: number };
+    readonly baseTokens: number;
+    readonly unpad: Size & { readonly x: number; readonly y: number };
+    readonly spatial: Size;
+    readonly resized: boolean;
+  } | null;
+}
+
+export interface Timings {
+  readonly decodeMs: number;
+  readonly viewsMs: number;
+  readonly queueMs: number;
+  readonly engineMs: number;
+}
+
+/** What any of the three encode calls answers. */
 export interface EncodeResponse {
   readonly tensor: { readonly shape: number[]; readonly dtype: string; readonly data: Buffer };
-  readonly metadata: {
-    readonly model: { readonly name: string; readonly digest: string; readonly trained: boolean };
-    readonly features: string;
-    readonly precision: string;
-    readonly dtype: string;
-    readonly shape: number[];
-    readonly grid: { readonly width: number; readonly height: number };
-    readonly images: readonly { readonly width: number; readonly height: number }[];
-  };
-  readonly timings: {
-    readonly decodeMs: number;
-    readonly viewsMs: number;
-    readonly queueMs: number;
-    readonly engineMs: number;
-  };
+  readonly metadata: AnswerMetadata;
+  readonly timings: Timings;
+}
+
+export interface PlanResponse {
+  readonly metadata: AnswerMetadata;
+  readonly tokens: number;
+  readonly sizeBytes: number;
 }
 
 interface Caller {

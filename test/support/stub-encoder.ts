@@ -1,7 +1,18 @@
 import { ServiceError } from '../../src/errors.ts';
 import type { Model } from '../../src/model/model.ts';
-import type { EncodeAnswer, EncodeRequest, VisualEncoder } from '../../src/request.ts';
-import { dtypeBytes } from '../../src/tokens/tensor.ts';
+import { planAnyres } from '../../src/recipes/anyres.ts';
+import { planCost } from '../../src/recipes/cost.ts';
+import { planEncode } from '../../src/recipes/encode.ts';
+import type { Plan, Size } from '../../src/recipes/plan.ts';
+import { planTeacher } from '../../src/recipes/teacher.ts';
+import type {
+  EncodeAnswer,
+  EncodeRequest,
+  PlanAnswer,
+  PlanRequest,
+  RecipeOptions,
+  VisualEncoder,
+} from '../../src/request.ts';
 import { Gate } from './gate.ts';
 
 export const stubModel: Model = {
@@ -26,8 +37,9 @@ export function stubByte(index: number): number {
 }
 
 /**
- * A VisualEncoder that answers `stubByte`s in the shape of `model`. It keeps the requests it was given, can be held
- * by a gate, and can fail. A held request ends with its signal's reason when that fires.
+ * A VisualEncoder that answers `stubByte`s in the shape that the recipe plans for `model` and the image: a file is
+ * said to be of `fileSize`, whatever it holds. It keeps the requests it was given, can be held by a gate, and can
+ * fail. A held request ends with its signal's reason when that fires.
  */
 export class StubEncoder implements VisualEncoder {
   readonly model: Model;
@@ -38,6 +50,7 @@ export class StubEncoder implements VisualEncoder {
   gate: Gate | undefined;
   /** What every request fails with. */
   failure: unknown;
+  fileSize: Size = { width: 640, height: 427 };
   /** How many pieces the tokens come in. */
   partCount = 1;
   isReady = true;
@@ -51,23 +64,36 @@ export class StubEncoder implements VisualEncoder {
     this.arrival.open();
     await this.gate?.passed(request.signal);
     if (this.failure !== undefined) throw this.failure;
-    const { name, digest, trained, features, precision, grid, channels } = this.model;
-    const { dtype } = request.options;
-    const shape = [grid.width * grid.height, channels];
+    const [image] = request.images;
+    const size = image?.kind === 'raster' ? image.raster : this.fileSize;
+    const { metadata, sizeBytes } = this.plan({ ...request, size });
+    const { shape, dtype } = metadata;
     return {
-      tensor: { shape, dtype, parts: this.#parts(grid.width * grid.height * channels * dtypeBytes[dtype]) },
+      tensor: { shape, dtype, parts: this.#parts(sizeBytes) },
+      metadata,
+      timings: { decodeMs: 1.5, viewsMs: 2.25, queueMs: 0, engineMs: 100.125 },
+    };
+  }
+
+  plan({ size: { width, height }, recipe, options: { dtype } }: PlanRequest): PlanAnswer {
+    const { name, digest, trained, features, precision } = this.model;
+    const plan = planOf({ width, height }, this.model, recipe);
+    const { views, tokens, bytes } = planCost(plan, dtype);
+    return {
       metadata: {
         model: { name, digest, trained },
+        recipe: recipe.recipe,
         features,
         precision,
         dtype,
-        shape,
-        grid,
-        images: request.images.map(({ kind }, index) =>
-          kind === 'file' ? { width: 640 + index, height: 427 } : { width: 2, height: 1 },
-        ),
+        shape: plan.shape,
+        grid: plan.grid,
+        views,
+        ...(plan.anyres === undefined ? {} : { anyres: plan.anyres }),
+        images: [{ width, height }],
       },
-      timings: { decodeMs: 1.5, viewsMs: 2.25, queueMs: 0, engineMs: 100.125 },
+      tokens,
+      sizeBytes: bytes,
     };
   }
 
@@ -91,4 +117,10 @@ export class StubEncoder implements VisualEncoder {
 /** An error of each kind that a pipeline gives, for tests of a transport's table. */
 export function stubFailure(code: ServiceError['code']): ServiceError {
   return new ServiceError(code, `Failed with ${code}, on purpose.`, { cause: new Error('a secret') });
+}
+
+function planOf(size: Size, model: Model, recipe: RecipeOptions): Plan {
+  if (recipe.recipe === 'teacher') return planTeacher(size, model, recipe);
+  if (recipe.recipe === 'anyres') return planAnyres(size, model, recipe);
+  return planEncode(size, model);
 }
