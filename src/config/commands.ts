@@ -3,7 +3,7 @@ import { tokenDtypes } from '../tokens/tensor.ts';
 import { encodeRules, type Rule, serveRules } from './contradictions.ts';
 import { engineSettings, logSettings } from './engine-settings.ts';
 import type { Settings, SettingValues } from './setting.ts';
-import { readHost, readPath, readTeacher } from './values.ts';
+import { readHost, readPath, readModelName } from './values.ts';
 
 /** What a command is given. --help and docs/configuration.md are made from it. */
 export interface CommandOutline {
@@ -61,13 +61,12 @@ export const serveCommand = command({
     },
     ...engineSettings,
     teacher: {
-      type: 'text',
+      type: 'optional',
       placeholder: 'NAME',
-      read: readTeacher,
-      default: { text: 'the default model', of: () => '' },
+      read: readModelName,
       description:
         'Served model that TeacherEncode uses where a request names none. In the paper it is the frozen SigLIP 2, not ' +
-        'SigLIP-HD.',
+        'SigLIP-HD. The default model when absent.',
     },
     'max-answer-bytes': {
       type: 'bytes',

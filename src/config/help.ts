@@ -1,6 +1,6 @@
 import type { CommandOutline } from './commands.ts';
 import { valueRange } from './read-setting.ts';
-import { type Setting, variableName } from './setting.ts';
+import { isRequired, type Setting, variableName } from './setting.ts';
 
 const width = 100;
 
@@ -37,6 +37,7 @@ export function flagSyntax(name: string, setting: Setting): string {
     case 'boolean':
       return `--${name}`;
     case 'text':
+    case 'optional':
     case 'repeated':
       break;
   }
@@ -54,7 +55,7 @@ function flagHelp(name: string, setting: Setting): string[] {
   if (!showsValues && valueRange(setting) !== '') facts.push(valueRange(setting));
   const standard = defaultText(setting);
   if (standard !== undefined) facts.push(`default ${standard}`);
-  else if (setting.type !== 'boolean' && setting.type !== 'repeated') facts.push('required');
+  else if (isRequired(setting)) facts.push('required');
   if (setting.flagOnly !== true) facts.push(`environment ${variableName(name)}`);
   const tail = facts.length === 0 ? [] : wrap(`[${facts.join('; ')}]`, 6);
   return [`  ${flagSyntax(name, setting)}`, ...wrap(setting.description, 6), ...tail];

@@ -72,7 +72,7 @@ function findGiven(
   if (text !== undefined && text !== '') {
     return { source: variable, texts: setting.type === 'repeated' ? text.split(',') : [text] };
   }
-  if (setting.type === 'repeated') return { source, texts: [] };
+  if (setting.type === 'repeated' || setting.type === 'optional') return { source, texts: [] };
   if (setting.type === 'boolean') return { source, texts: ['false'] };
   if (setting.default === undefined) return { source, texts: undefined };
   const standard = typeof setting.default === 'string' ? setting.default : setting.default.of(machine);

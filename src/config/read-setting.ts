@@ -17,6 +17,7 @@ export function readSetting(setting: Setting, text: string): Reading<unknown> {
       if (text === 'true' || text === 'false') return { ok: true, value: text === 'true' };
       return { ok: false, problem: `must be true or false, not "${text}"` };
     case 'text':
+    case 'optional':
     case 'repeated':
       break;
   }
@@ -37,6 +38,7 @@ export function valueRange(setting: Setting): string {
     case 'boolean':
       return 'true | false';
     case 'text':
+    case 'optional':
     case 'repeated':
       break;
   }

@@ -1,7 +1,7 @@
 import { commands, serveCommand } from './commands.ts';
 import { defaultText, flagSyntax } from './help.ts';
 import { valueRange } from './read-setting.ts';
-import { type Setting, variableName, variablePrefix } from './setting.ts';
+import { isRequired, type Setting, variableName, variablePrefix } from './setting.ts';
 
 const intro = `<!-- Made by \`npm run docs\` from src/config/commands.ts. -->
 
@@ -49,7 +49,7 @@ function row(name: string, setting: Setting): string {
     `\`${flag}\``,
     setting.flagOnly === true ? '' : `\`${variableName(name)}\``,
     valueRange(setting),
-    standard ?? (setting.type === 'boolean' || setting.type === 'repeated' ? '' : 'required'),
+    standard ?? (isRequired(setting) ? 'required' : ''),
     setting.description,
   ];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;

@@ -13,7 +13,7 @@ export interface DerivedDefault {
 
 interface SettingBase {
   readonly description: string;
-  /** Written as a user would write it, and read as such. A setting without one is required. */
+  /** Written as a user would write it, and read as such. See {@link isRequired} for one without. */
   readonly default?: string | DerivedDefault;
   /** True for what makes no sense as an environment variable. */
   readonly flagOnly?: true;
@@ -43,6 +43,13 @@ interface TextSetting extends SettingBase {
   read(text: string): Reading<unknown>;
 }
 
+/** Undefined unless given. */
+interface OptionalTextSetting extends SettingBase {
+  readonly type: 'optional';
+  readonly placeholder: string;
+  read(text: string): Reading<unknown>;
+}
+
 /** A flag that may be given several times; its variable takes a list with commas. Empty unless given. */
 interface RepeatedSetting extends SettingBase {
   readonly type: 'repeated';
@@ -50,7 +57,13 @@ interface RepeatedSetting extends SettingBase {
   read(text: string): Reading<unknown>;
 }
 
-export type Setting = NumberSetting | ChoiceSetting | BooleanSetting | TextSetting | RepeatedSetting;
+export type Setting =
+  | NumberSetting
+  | ChoiceSetting
+  | BooleanSetting
+  | TextSetting
+  | OptionalTextSetting
+  | RepeatedSetting;
 
 /** Settings by the name of their flag, in the order they are documented. */
 export type Settings = Readonly<Record<string, Setting>>;
@@ -63,13 +76,15 @@ type ReadValue<S> = S extends { read(text: string): Reading<infer T> } ? T : nev
 
 type SettingValue<S extends Setting> = S extends { type: 'repeated' }
   ? readonly ReadValue<S>[]
-  : S extends { type: 'text' }
-    ? ReadValue<S>
-    : S extends { type: 'choice' }
-      ? S['choices'][number]
-      : S extends { type: 'boolean' }
-        ? boolean
-        : number;
+  : S extends { type: 'optional' }
+    ? ReadValue<S> | undefined
+    : S extends { type: 'text' }
+      ? ReadValue<S>
+      : S extends { type: 'choice' }
+        ? S['choices'][number]
+        : S extends { type: 'boolean' }
+          ? boolean
+          : number;
 
 /** The values of a table: `http-port` becomes `httpPort`, the repeatable `model` becomes `models`. */
 export type SettingValues<T extends Settings> = {
@@ -77,6 +92,11 @@ export type SettingValues<T extends Settings> = {
     ? `${CamelCase<Name>}s`
     : CamelCase<Name>]: SettingValue<T[Name]>;
 };
+
+/** Whether a setting without a default must be given. */
+export function isRequired({ type, default: standard }: Setting): boolean {
+  return standard === undefined && type !== 'boolean' && type !== 'repeated' && type !== 'optional';
+}
 
 /** The property under which a setting's value is found. */
 export function propertyName(name: string, setting: Setting): string {

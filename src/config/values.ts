@@ -41,9 +41,8 @@ export function servedName({ name, folder }: ModelSource): string {
   return name ?? basename(resolve(folder));
 }
 
-/** The name of a served model; undefined where none is given. */
-export function readTeacher(text: string): Reading<string | undefined> {
-  if (text === '') return { ok: true, value: undefined };
+/** The name of a served model. */
+export function readModelName(text: string): Reading<string> {
   if (modelName.test(text)) return { ok: true, value: text };
   return { ok: false, problem: `has the name "${text}"; a name is 1 to 64 of A-Z a-z 0-9 . _ -` };
 }
