@@ -1,8 +1,13 @@
 import { getSystemErrorMap } from 'node:util';
 
-/** Why the operating system refused, in words without its code and path: "permission denied". */
+/**
+ * Why the operating system refused, in words without its code and path: "permission denied". Of an error that wraps
+ * the system's, the message tells; of any other, the message is the reason.
+ */
 export function systemReason(error: unknown): string {
-  const { errno, code, message } = error as NodeJS.ErrnoException;
-  if (code === 'EISDIR') return 'it is a folder';
-  return (errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1]) ?? message;
+  const { code, message } = error as NodeJS.ErrnoException;
+  const name = code ?? /\bE[A-Z0-9]{3,}\b/.exec(message)?.[0];
+  if (name === 'EISDIR') return 'it is a folder';
+  const known = [...getSystemErrorMap().values()].find(([each]) => each === name);
+  return known?.[1] ?? message;
 }

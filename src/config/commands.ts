@@ -33,7 +33,7 @@ export const serveCommand = command({
   name: 'serve',
   usage: 'serve [--model [NAME=]FOLDER]... [OPTION]...',
   summary:
-    'Serves visual tokens over HTTP and gRPC until SIGTERM or SIGINT, then finishes what is in flight.',
+    'Serves visual tokens over HTTP and gRPC until SIGTERM, SIGINT or SIGHUP, then finishes what is in flight.',
   operands: noOperands,
   settings: {
     host: {
@@ -123,7 +123,7 @@ export const importCommand = command({
       choices: precisions,
       default: 'fp32',
       flagOnly: true,
-      description: 'Precision of weights and arithmetic: fp16 for a GPU; on a CPU it is slower than fp32.',
+      description: 'Precision of weights and arithmetic: fp16 for a GPU; it brings nothing on a CPU.',
     },
     features: {
       type: 'choice',

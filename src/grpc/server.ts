@@ -1,5 +1,6 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
+import { listenFailure } from '../listen-failure.ts';
 import type { VisualEncoder } from '../request.ts';
 import { packageDefinition } from './definition.ts';
 import { Health, healthPackage } from './health.ts';
@@ -27,8 +28,8 @@ export interface GrpcServer {
 }
 
 /**
- * Serves VisualEncoderService, grpc.health.v1 and server reflection, without TLS. Rejects when it cannot listen
- * there. The encoder stays the caller's.
+ * Serves VisualEncoderService, grpc.health.v1 and server reflection, without TLS. Rejects with
+ * `failed_precondition` when it cannot listen there. The encoder stays the caller's.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { encoder, host, limits } = options;
@@ -64,7 +65,7 @@ function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, boundPort) => {
       if (error === null) resolve(boundPort);
-      else reject(new Error(`gRPC cannot listen on ${address}: ${error.message}`, { cause: error }));
+      else reject(listenFailure({ host, port, flag: '--grpc-port' }, error));
     });
   });
 }

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ServiceError } from '../errors.ts';
+import { listenFailure } from '../listen-failure.ts';
 import type { Metrics } from '../metrics.ts';
 import type { VisualEncoder } from '../request.ts';
 import { createApp } from './app.ts';
@@ -65,7 +66,7 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Listens; rejects with node's error when the address cannot be had. */
+/** Listens; rejects with `failed_precondition` when the address cannot be had. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { encoder, metrics, logger } = options;
   const limits = { ...defaultHttpLimits, ...options.limits };
@@ -123,8 +124,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     timeouts: limits,
     maxHeaderBytes: limits.maxHeaderBytes,
   });
-  app.server.listen(options.port, options.host);
-  await once(app.server, 'listening');
+  const { host, port } = options;
+  app.server.listen(port, host);
+  await once(app.server, 'listening').catch((error: Error) => {
+    throw listenFailure({ host, port, flag: '--http-port' }, error);
+  });
 
   const drain = async (): Promise<void> => {
     draining = true;
