@@ -185,6 +185,12 @@ export const encodeCommand = command({
   rules: encodeRules,
 });
 
+/** The benchmark, which reads its arguments itself. */
+export const benchOutline = {
+  name: 'bench',
+  summary: 'Measures the service. Only in a clone: npm run bench.',
+};
+
 /** Every command that has settings. */
 export const commands: readonly CommandOutline[] = [serveCommand, importCommand, encodeCommand];
 
