@@ -1,4 +1,4 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { listenFailure } from '../listen-failure.ts';
 import type { VisualEncoder } from '../request.ts';
@@ -63,7 +63,10 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
 function listen(server: Server, host: string, port: number): Promise<number> {
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
+    // The library would say on stderr as well that it cannot listen.
+    setLogger({});
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, boundPort) => {
+      setLogger(console);
       if (error === null) resolve(boundPort);
       else reject(listenFailure({ host, port, flag: '--grpc-port' }, error));
     });
