@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { bench } from './commands/bench.ts';
 import { dispatch, type Parts } from './commands/dispatch.ts';
@@ -47,7 +48,7 @@ function exitAtOnce(signal: StopSignal): void {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
   // Process 1 of a container ignores a signal that it does not listen for.
-  process.exit(signal === 'SIGINT' ? 130 : 143);
+  process.exit(128 + constants.signals[signal]);
 }
 
 // A reader that has seen enough, as in `siglip-hd --help | head`, is no failure.

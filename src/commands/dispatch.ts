@@ -1,4 +1,5 @@
 import {
+  benchOutline,
   type CommandOutline,
   type CommandSchema,
   commands,
@@ -32,8 +33,6 @@ export interface Invocation {
   readonly env: Environment;
   readonly machine: Machine;
 }
-
-const benchOutline = { name: 'bench', summary: 'Measures the service. Only in a clone: npm run bench.' };
 
 /** Runs the command that the arguments name. What goes wrong is said on stderr, a line each; never rejects. */
 export async function dispatch(invocation: Invocation, terminal: Terminal, parts: Parts): Promise<ExitCode> {

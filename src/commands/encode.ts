@@ -4,6 +4,7 @@ import type { EncodeSettings } from '../config/commands.ts';
 import { isArchive, tokenFormat } from '../config/contradictions.ts';
 import { ServiceError } from '../errors.ts';
 import type { AnswerMetadata, EncodeAnswer, VisualEncoder } from '../request.ts';
+import { systemReason } from '../system-reason.ts';
 import { openArchiveSink } from './archive-sink.ts';
 import { describeFailure, type ExitCode } from './exit-code.ts';
 import { openFolderSink } from './folder-sink.ts';
@@ -105,7 +106,7 @@ async function encodeAll(
     for (const file of waiting) {
       signal.throwIfAborted();
       try {
-        const images = [{ kind: 'file', bytes: await readFile(file) }] as const;
+        const images = [{ kind: 'file', bytes: await readInput(file) }] as const;
         const answer = await encoder.encode({
           images,
           stacked: false,
@@ -132,4 +133,12 @@ async function encodeAll(
     for (const failure of failures) terminal.stderr.write(`siglip-hd: ${failure}\n`);
   }
   return done;
+}
+
+async function readInput(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new ServiceError('invalid_argument', `${systemReason(error)}.`, { cause: error });
+  }
 }

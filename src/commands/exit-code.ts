@@ -15,10 +15,10 @@ function exitCodeOf({ code }: ServiceError): ExitCode {
     case 'invalid_argument':
     case 'not_found':
     case 'not_acceptable':
-    case 'failed_precondition':
     case 'too_large':
     case 'unsupported_media':
       return 2;
+    case 'failed_precondition':
     case 'unauthenticated':
     case 'overloaded':
     case 'cancelled':
@@ -30,7 +30,7 @@ function exitCodeOf({ code }: ServiceError): ExitCode {
   return 1;
 }
 
-/** The operating system's refusals say in one line what is wrong: a port in use, a folder that is read-only. */
+/** The operating system's refusals say in one line what is wrong: a folder that is read-only, a full disk. */
 function isSystemError(thrown: unknown): thrown is Error {
   return thrown instanceof Error && 'syscall' in thrown;
 }

@@ -1,6 +1,7 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { ServiceError } from '../errors.ts';
+import { makeFolder } from '../model/make-folder.ts';
 import type { EncodeAnswer } from '../request.ts';
 import type { TokenSink } from './token-sink.ts';
 
@@ -8,7 +9,7 @@ import type { TokenSink } from './token-sink.ts';
 export type WriteTokens = (answer: EncodeAnswer) => Iterable<Uint8Array>;
 
 /**
- * A file of tokens for each file, in `folder`, which is made: photo.jpg becomes photo.npy. Each is whole from the
+ * A file of tokens for each file, in `folder`, which is made, parents too: photo.jpg becomes photo.npy. Each is whole from the
  * moment it is there. Throws `invalid_argument` when two files would become one.
  */
 export async function openFolderSink(
@@ -18,7 +19,7 @@ export async function openFolderSink(
   writeTokens: WriteTokens,
 ): Promise<TokenSink> {
   const targets = nameTargets(files, extension);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   return {
     async put(file, answer) {
       const target = join(folder, targets.get(file) ?? '');

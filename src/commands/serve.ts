@@ -28,7 +28,7 @@ export interface ServeParts {
 type End = { readonly kind: 'signal'; readonly signal: StopSignal } | { readonly kind: 'down' };
 
 /**
- * Serves until SIGTERM or SIGINT, then drains: 0 when everything in flight was answered within `drainGraceMs`, 1 when
+ * Serves until SIGTERM, SIGINT or SIGHUP, then drains: 0 when everything in flight was answered within `drainGraceMs`, 1 when
  * not or when an engine ended by itself. Signals count from the start, before a model is loaded. Rejects when the
  * service does not start.
  */

@@ -1,5 +1,7 @@
-/** The signals that ask a process to end. */
-export type StopSignal = 'SIGTERM' | 'SIGINT';
+/** The signals that ask a process to end; SIGHUP comes when its terminal is closed. */
+export const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+export type StopSignal = (typeof stopSignals)[number];
 
 /** Where they come from: `process`, or a test's. */
 export interface SignalSource {
@@ -19,7 +21,7 @@ export interface StopHandlers {
 const echoMs = 500;
 
 /**
- * Listens for SIGTERM and SIGINT until the returned function is called. A second signal right after the first is the
+ * Listens for the stop signals until the returned function is called. A second signal right after the first is the
  * same one: npm passes on a Ctrl-C that the terminal has sent to its child as well.
  */
 export function onStopSignal(source: SignalSource, { now, stop, stopAtOnce }: StopHandlers): () => void {
@@ -32,8 +34,8 @@ export function onStopSignal(source: SignalSource, { now, stop, stopAtOnce }: St
       stopAtOnce(signal);
     }
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) source.on(signal, listener);
+  for (const signal of stopSignals) source.on(signal, listener);
   return () => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) source.off(signal, listener);
+    for (const signal of stopSignals) source.off(signal, listener);
   };
 }

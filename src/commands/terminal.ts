@@ -12,7 +12,7 @@ export interface Terminal {
   readonly exitAtOnce: (signal: StopSignal) => void;
 }
 
-/** Runs `work` with a signal that SIGTERM or SIGINT fires; a second one ends the process at once. */
+/** Runs `work` with an abort signal that a stop signal fires; a second one ends the process at once. */
 export async function interruptible<T>(
   { signals, now, exitAtOnce }: Terminal,
   work: (signal: AbortSignal) => Promise<T>,

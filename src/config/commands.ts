@@ -33,7 +33,7 @@ export const serveCommand = command({
   name: 'serve',
   usage: 'serve [--model [NAME=]FOLDER]... [OPTION]...',
   summary:
-    'Serves visual tokens over HTTP and gRPC until SIGTERM or SIGINT, then finishes what is in flight.',
+    'Serves visual tokens over HTTP and gRPC until SIGTERM, SIGINT or SIGHUP, then finishes what is in flight.',
   operands: noOperands,
   settings: {
     host: {
@@ -139,7 +139,7 @@ export const importCommand = command({
       choices: precisions,
       default: 'fp32',
       flagOnly: true,
-      description: 'Precision of weights and arithmetic: fp16 for a GPU; on a CPU it is slower than fp32.',
+      description: 'Precision of weights and arithmetic: fp16 for a GPU; it brings nothing on a CPU.',
     },
     features: {
       type: 'choice',
@@ -200,6 +200,12 @@ export const encodeCommand = command({
   },
   rules: encodeRules,
 });
+
+/** The benchmark, which reads its arguments itself. */
+export const benchOutline = {
+  name: 'bench',
+  summary: 'Measures the service. Only in a clone: npm run bench.',
+};
 
 /** Every command that has settings. */
 export const commands: readonly CommandOutline[] = [serveCommand, importCommand, encodeCommand];

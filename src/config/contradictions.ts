@@ -82,6 +82,13 @@ export const encodeRules: readonly Rule<EncodeValues>[] = [
   modelsHaveNames,
   poolDecodes,
   {
+    of: ['out'],
+    problems: ({ out }) =>
+      /\.np[yz]$/.test(out)
+        ? [`--out ${out} is named like a file; it is a folder, or an archive that ends in .safetensors.`]
+        : [],
+  },
+  {
     of: ['out', 'format'],
     problems: ({ out, format }) =>
       format === 'npy' && isArchive(out)

@@ -19,7 +19,8 @@ export function programHelp(
   const lines = ['Usage: siglip-hd COMMAND [OPTION]...', '', 'Commands:'];
   for (const { name, summary } of commands) lines.push(`  ${name}`, ...wrap(summary, 6));
   lines.push('', 'siglip-hd COMMAND --help says more of each; siglip-hd --version prints the version.');
-  lines.push('Exit status: 0 done, 1 failed, 2 wrong usage or bad input.', '');
+  lines.push('Exit status: 0 done, 1 failed, 2 wrong usage or bad input; at a second signal, which ends it,');
+  lines.push('128 and the number of the signal: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP.', '');
   return lines.join('\n');
 }
 

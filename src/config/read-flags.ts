@@ -15,16 +15,24 @@ export function readFlags(schema: CommandOutline, args: readonly string[]): Flag
   const { name: command, operands: expected, settings } = schema;
   const flags = new Map<string, string[]>();
   const operands: string[] = [];
+  // Without those that may be the value of a flag that does not exist.
+  const certainOperands: string[] = [];
   const problems: string[] = [];
+  let afterUnknown = false;
   let help = false;
   for (const token of tokenize(schema, args)) {
-    if (token.kind === 'positional') operands.push(token.value);
+    if (token.kind === 'positional') {
+      operands.push(token.value);
+      if (!afterUnknown) certainOperands.push(token.value);
+    }
+    afterUnknown = false;
     if (token.kind !== 'option') continue;
     const { name, rawName, value, inlineValue } = token;
     const setting = Object.hasOwn(settings, name) ? settings[name] : undefined;
     if (name === 'help') {
       help = true;
     } else if (setting === undefined) {
+      afterUnknown = inlineValue !== true;
       problems.push(
         `The flag ${rawName} is not one of ${command}'s; siglip-hd ${command} --help lists them.`,
       );
@@ -37,7 +45,7 @@ export function readFlags(schema: CommandOutline, args: readonly string[]): Flag
     }
   }
   if (operands.length < expected.min) problems.push(`${command} needs a ${expected.placeholder}.`);
-  for (const extra of operands.slice(expected.max)) {
+  for (const extra of certainOperands.slice(expected.max)) {
     problems.push(`The argument "${extra}" is one too many for ${command}.`);
   }
   return { flags, operands, help, problems };

@@ -1,4 +1,4 @@
-import { commands, serveCommand } from './commands.ts';
+import { benchOutline, commands, serveCommand } from './commands.ts';
 import { defaultText, flagSyntax } from './help.ts';
 import { valueRange } from './read-setting.ts';
 import { isRequired, type Setting, variableName, variablePrefix } from './setting.ts';
@@ -34,7 +34,8 @@ export function configurationReference(): string {
       ...(also === '' ? [] : [`\nAlso, as for serve: ${also}.`]),
     ].join('\n');
   });
-  return `${[intro, ...sections].join('\n\n')}\n`;
+  const bench = `## siglip-hd ${benchOutline.name}\n\n${benchOutline.summary}`;
+  return `${[intro, ...sections, bench].join('\n\n')}\n`;
 }
 
 function isServes(name: string, setting: Setting): boolean {

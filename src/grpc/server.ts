@@ -1,5 +1,6 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
+import { listenFailure } from '../listen-failure.ts';
 import type { VisualEncoder } from '../request.ts';
 import { packageDefinition } from './definition.ts';
 import { Health, healthPackage } from './health.ts';
@@ -27,8 +28,8 @@ export interface GrpcServer {
 }
 
 /**
- * Serves VisualEncoderService, grpc.health.v1 and server reflection, without TLS. Rejects when it cannot listen
- * there. The encoder stays the caller's.
+ * Serves VisualEncoderService, grpc.health.v1 and server reflection, without TLS. Rejects with
+ * `failed_precondition` when it cannot listen there. The encoder stays the caller's.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { encoder, host, limits } = options;
@@ -62,9 +63,12 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
 function listen(server: Server, host: string, port: number): Promise<number> {
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
+    // The library would say on stderr as well that it cannot listen.
+    setLogger({});
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, boundPort) => {
+      setLogger(console);
       if (error === null) resolve(boundPort);
-      else reject(new Error(`gRPC cannot listen on ${address}: ${error.message}`, { cause: error }));
+      else reject(listenFailure({ host, port, flag: '--grpc-port' }, error));
     });
   });
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ServiceError } from '../errors.ts';
+import { listenFailure } from '../listen-failure.ts';
 import type { Metrics } from '../metrics.ts';
 import { logRequest, type RequestLogger } from '../request-log.ts';
 import type { RecipeOptions, VisualEncoder } from '../request.ts';
@@ -65,7 +66,7 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Listens; rejects with node's error when the address cannot be had. */
+/** Listens; rejects with `failed_precondition` when the address cannot be had. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { encoder, metrics, logger } = options;
   const limits = { ...defaultHttpLimits, ...options.limits };
@@ -130,8 +131,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     timeouts: limits,
     maxHeaderBytes: limits.maxHeaderBytes,
   });
-  app.server.listen(options.port, options.host);
-  await once(app.server, 'listening');
+  const { host, port } = options;
+  app.server.listen(port, host);
+  await once(app.server, 'listening').catch((error: Error) => {
+    throw listenFailure({ host, port, flag: '--http-port' }, error);
+  });
 
   const drain = async (): Promise<void> => {
     draining = true;

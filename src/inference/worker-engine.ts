@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { stripVTControlCharacters } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { ServiceError } from '../errors.ts';
 import type { EncodedBatch, Engine, GraphDtype } from './engine.ts';
@@ -120,11 +121,13 @@ async function firstReply(worker: Worker): Promise<WorkerReply> {
   }
 }
 
-function startFailure({ device, graphPath }: WorkerStart, reason: string): string {
-  const firstLine = reason.split('\n')[0] ?? reason;
-  if (device.kind === 'cpu') return `The model ${graphPath} could not be loaded: ${firstLine}`;
+/** One line of sentences: ONNX Runtime's reasons are coloured, have several lines, and no full stop. */
+export function startFailure({ device, graphPath }: WorkerStart, reason: string): string {
+  const [firstLine = ''] = stripVTControlCharacters(reason).trim().split('\n');
+  const why = firstLine.trim().replace(/[.:]*$/, '.');
+  if (device.kind === 'cpu') return `The model ${graphPath} could not be loaded: ${why}`;
   return (
-    `The device cuda:${device.deviceId} could not be used: ${firstLine} ` +
+    `The device cuda:${device.deviceId} could not be used: ${why} ` +
     `It needs an NVIDIA driver, CUDA 12, cuDNN 9 and onnxruntime-node's CUDA libraries, which ` +
     `\`npm rebuild onnxruntime-node --ignore-scripts=false\` fetches. Use --device cpu to run without a GPU.`
   );

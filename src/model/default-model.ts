@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '../errors.ts';
+import { systemReason } from '../system-reason.ts';
 import type { Preprocessing } from './checkpoint-config.ts';
 import { loadModelFolder } from './folder.ts';
 import type { Model } from './model.ts';
@@ -58,7 +59,8 @@ export async function ensureDefaultModel(cacheDir: string): Promise<Model> {
   } catch (error) {
     // When another process was first, its folder is as good.
     if (!(await exists(folder))) {
-      const message = `The default model cannot be made in ${cacheDir}: ${(error as Error).message}`;
+      if (error instanceof ServiceError) throw error;
+      const message = `The default model cannot be made in ${cacheDir}: ${systemReason(error)}.`;
       throw new ServiceError('unavailable', message, { cause: error });
     }
   }

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ServiceError } from '../errors.ts';
+import { systemReason } from '../system-reason.ts';
 import { graphFile, weightsFile } from './graph-io.ts';
 import { JsonObject } from './json-object.ts';
 import { manifestDigest, manifestFile, parseManifest, type FileDigest, type Manifest } from './manifest.ts';
@@ -17,7 +18,8 @@ const readBytes = 1 << 20;
 export async function loadModelFolder(folder: string, name?: string): Promise<Model> {
   const path = resolve(folder);
   const missing = `${path} is not a model folder: ${manifestFile} is missing. "siglip-hd import" makes one.`;
-  const manifest = parseManifest(await JsonObject.read(join(path, manifestFile), missing));
+  const manifestPath = join(path, manifestFile);
+  const manifest = parseManifest(await JsonObject.read(manifestPath, missing, manifestPath));
   for (const file of [graphFile, weightsFile] as const) await requireFile(path, file, manifest.files[file]);
   return describeModel(manifest, path, name);
 }
@@ -65,7 +67,11 @@ async function requireFile(folder: string, file: string, expected: FileDigest): 
     }
   } catch (error) {
     if (error instanceof ServiceError) throw error;
-    const message = `${path} cannot be read: ${(error as Error).message}.`;
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const problem = isMissing
+      ? 'is missing; import the model again'
+      : `cannot be read: ${systemReason(error)}`;
+    const message = `${path} ${problem}.`;
     throw new ServiceError('invalid_argument', message, { cause: error });
   }
 }

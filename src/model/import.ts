@@ -1,5 +1,7 @@
+import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { ServiceError } from '../errors.ts';
+import { systemReason } from '../system-reason.ts';
 import { readGeometry, readPreprocessing } from './checkpoint-config.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { describeModel } from './folder.ts';
@@ -31,6 +33,7 @@ export interface ImportOptions {
 export async function importModel(options: ImportOptions): Promise<Model> {
   const { source, out, features, precision, name, force = false } = options;
   try {
+    await requireFolder(source);
     const manifest = await publishFolder(
       out,
       async (temporary) => {
@@ -47,7 +50,16 @@ export async function importModel(options: ImportOptions): Promise<Model> {
     return describeModel(manifest, out, name);
   } catch (error) {
     if (error instanceof ServiceError) throw error;
-    const message = `Cannot write ${out}: ${(error as Error).message}.`;
+    const message = `Cannot write ${out}: ${systemReason(error)}.`;
     throw new ServiceError('invalid_argument', message, { cause: error });
   }
+}
+
+async function requireFolder(source: string): Promise<void> {
+  const found = await stat(source).catch((error: unknown) => {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const problem = isMissing ? 'does not exist' : `cannot be read: ${systemReason(error)}`;
+    throw new ServiceError('invalid_argument', `${source} ${problem}.`, { cause: error });
+  });
+  if (!found.isDirectory()) throw new ServiceError('invalid_argument', `${source} is not a folder.`);
 }

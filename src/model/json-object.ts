@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ServiceError } from '../errors.ts';
+import { systemReason } from '../system-reason.ts';
 
 /** No file read here is near it; a larger one is a mistake or an attack. */
 const maxJsonBytes = 16 * 1024 * 1024;
@@ -24,14 +25,14 @@ export class JsonObject {
     return new JsonObject(value, where);
   }
 
-  /** Reads a file, at most 16 MiB. `missing` is the message when there is none. */
-  static async read(path: string, missing: string): Promise<JsonObject> {
-    const text = await readText(path, missing);
+  /** Reads a file, at most 16 MiB, which messages call `where`. `missing` is the message when there is none. */
+  static async read(path: string, missing: string, where = basename(path)): Promise<JsonObject> {
+    const text = await readText(path, missing, where);
     try {
-      return JsonObject.from(JSON.parse(text), basename(path));
+      return JsonObject.from(JSON.parse(text), where);
     } catch (error) {
       if (error instanceof ServiceError) throw error;
-      throw new ServiceError('invalid_argument', `${basename(path)} is not valid JSON.`, { cause: error });
+      throw new ServiceError('invalid_argument', `${where} is not valid JSON.`, { cause: error });
     }
   }
 
@@ -115,16 +116,13 @@ export function shortJson(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
-async function readText(path: string, missing: string): Promise<string> {
+async function readText(path: string, missing: string, where: string): Promise<string> {
   try {
     const file = await open(path);
     try {
       const { size } = await file.stat();
       if (size > maxJsonBytes) {
-        throw new ServiceError(
-          'invalid_argument',
-          `${basename(path)} has ${size} bytes, too many to be one.`,
-        );
+        throw new ServiceError('invalid_argument', `${where} has ${size} bytes, too many to be one.`);
       }
       return await file.readFile('utf8');
     } finally {
@@ -135,7 +133,7 @@ async function readText(path: string, missing: string): Promise<string> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
       throw new ServiceError('invalid_argument', missing, { cause: error });
     }
-    const message = `${basename(path)} cannot be read: ${(error as Error).message}.`;
+    const message = `${where} cannot be read: ${systemReason(error)}.`;
     throw new ServiceError('invalid_argument', message, { cause: error });
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { access, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ServiceError } from '../errors.ts';
+import { makeFolder, unmakeable } from './make-folder.ts';
 import { manifestFile } from './manifest.ts';
 
 /**
@@ -19,8 +20,11 @@ export async function publishFolder<Result>(
   await requireFree(target, force);
   const suffix = `${process.pid}-${randomBytes(4).toString('hex')}`;
   const temporary = `${target}.tmp-${suffix}`;
-  const firstMade = await mkdir(temporary, { recursive: true });
+  const firstMade = await makeFolder(dirname(target));
   try {
+    await mkdir(temporary).catch((error: unknown) => {
+      throw unmakeable(target, error);
+    });
     const result = await fill(temporary);
     await (force ? replace(temporary, target, `${target}.old-${suffix}`) : rename(temporary, target));
     return result;
@@ -82,6 +86,6 @@ export function isTaken(error: unknown): boolean {
 function taken(target: string): ServiceError {
   return new ServiceError(
     'invalid_argument',
-    `${target} exists already; remove it or choose another folder.`,
+    `${target} exists already; choose another folder, or replace a model folder with --force.`,
   );
 }

@@ -74,10 +74,14 @@ test('exits with 1 and one line for a failure', async () => {
   assert.deepEqual([exitCode, stderr], [1, 'siglip-hd: Interrupted.\n']);
 });
 
-test("exits with 1 and the system's line when a port is in use", async () => {
-  const error = Object.assign(new Error('listen EADDRINUSE: address already in use 0.0.0.0:8080'), {
-    syscall: 'listen',
-  });
+test('exits with 1 for what the input is not to blame for', async () => {
+  const error = new ServiceError('failed_precondition', 'Port 8080 on :: is in use.');
+  const { exitCode, stderr } = await run(['import', 'a', '--out', 'b'], failingImport(error));
+  assert.deepEqual([exitCode, stderr], [1, `siglip-hd: ${error.message}\n`]);
+});
+
+test("exits with 1 and the system's line when the system refuses", async () => {
+  const error = Object.assign(new Error('ENOSPC: no space left on device, write'), { syscall: 'write' });
   const { exitCode, stderr } = await run(['import', 'a', '--out', 'b'], failingImport(error));
   assert.deepEqual([exitCode, stderr], [1, `siglip-hd: ${error.message}.\n`]);
 });

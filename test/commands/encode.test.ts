@@ -93,14 +93,17 @@ test('writes a file of tokens for each file and nothing else', async (context) =
 test('names a file that fails, does the others, and exits with 1', async (context) => {
   const at = await folderWith(context, { 'a.jpg': [1], 'bad.jpg': [0], 'c.jpg': [3] });
   const { terminal, stderr } = fakeTerminal();
-  const files = [at('a.jpg'), at('bad.jpg'), at('missing.jpg'), at('c.jpg')];
+  const files = [at('a.jpg'), at('bad.jpg'), at('missing.jpg'), at('.'), at('c.jpg')];
   const settings = settingsOf(['--out', at('out'), '--format', 'safetensors']);
   assert.equal(await encodeFiles(files, settings, terminal, stubParts().parts), 1);
   assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.safetensors', 'c.safetensors']);
   const lines = stderr.text.trimEnd().split('\n').toSorted();
-  assert.equal(lines.length, 2);
-  assert.equal(lines[0], `siglip-hd: ${at('bad.jpg')}: This is not an image.`);
-  assert.match(lines[1] ?? '', /missing\.jpg: ENOENT/);
+  const problems = [
+    `${at('.')}: it is a folder.`,
+    `${at('bad.jpg')}: This is not an image.`,
+    `${at('missing.jpg')}: no such file or directory.`,
+  ];
+  assert.deepEqual(lines, problems.map((problem) => `siglip-hd: ${problem}`).toSorted());
 });
 
 test('writes an archive with a tensor for each file that did not fail', async (context) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
-import { onStopSignal } from '../../src/commands/stop-signals.ts';
+import { onStopSignal, type StopSignal, stopSignals } from '../../src/commands/stop-signals.ts';
 
 function listen() {
   const signals = new EventEmitter();
@@ -12,7 +12,7 @@ function listen() {
     stop: (signal) => calls.push(`stop ${signal}`),
     stopAtOnce: (signal) => calls.push(`at once ${signal}`),
   });
-  const send = (signal: 'SIGTERM' | 'SIGINT') => signals.emit(signal, signal);
+  const send = (signal: StopSignal) => signals.emit(signal, signal);
   return { signals, clock, calls, send, stopListening };
 }
 
@@ -22,6 +22,15 @@ test('stops at the first signal and ends at once at the second', () => {
   clock.nowMs = 2000;
   send('SIGINT');
   assert.deepEqual(calls, ['stop SIGTERM', 'at once SIGINT']);
+});
+
+test('stops at each of the signals, also when the terminal is closed', () => {
+  for (const signal of stopSignals) {
+    const { calls, send } = listen();
+    send(signal);
+    assert.deepEqual(calls, [`stop ${signal}`]);
+  }
+  assert.ok(stopSignals.includes('SIGHUP'));
 });
 
 test('takes a signal that npm passes on again for the same one', () => {
@@ -35,5 +44,5 @@ test('takes a signal that npm passes on again for the same one', () => {
 test('leaves no listener behind', () => {
   const { signals, stopListening } = listen();
   stopListening();
-  assert.equal(signals.listenerCount('SIGTERM') + signals.listenerCount('SIGINT'), 0);
+  assert.deepEqual(signals.eventNames(), []);
 });

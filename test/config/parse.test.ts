@@ -189,6 +189,20 @@ test('says that an operand and a required flag are missing', () => {
   });
 });
 
+test('says once that a flag does not exist, and nothing of its value', () => {
+  const parsed = serve(['--dtype', 'float16']);
+  assert.deepEqual(parsed.kind === 'refused' && parsed.problems, [
+    "The flag --dtype is not one of serve's; siglip-hd serve --help lists them.",
+  ]);
+});
+
+test('refuses an --out of encode that is named like a file of tokens', () => {
+  const parsed = parseCommand(encodeCommand, { args: ['a.jpg', '--out', 'e5.npy'], env: {}, machine });
+  assert.deepEqual(parsed.kind === 'refused' && parsed.problems, [
+    '--out e5.npy is named like a file; it is a folder, or an archive that ends in .safetensors.',
+  ]);
+});
+
 test('refuses tokens that the chosen file cannot hold', () => {
   const of = (text: string) =>
     parseCommand(encodeCommand, { args: ['a.jpg', ...text.split(' ')], env: {}, machine });

@@ -593,6 +593,9 @@ test('refuses to start where the port is taken', async (t) => {
       limits: defaultGrpcLimits,
       logger: console,
     }),
-    /cannot listen on 127\.0\.0\.1/,
+    {
+      code: 'failed_precondition',
+      message: `Port ${server.port} on 127.0.0.1 is in use; choose another with --grpc-port.`,
+    },
   );
 });

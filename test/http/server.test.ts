@@ -203,5 +203,8 @@ test('refuses at once when there is no room for the body, and frees the room of 
 
 test('rejects when the port is taken', async () => {
   const { server } = await startStubServer();
-  await assert.rejects(startStubServer({ port: server.port }), { code: 'EADDRINUSE' });
+  await assert.rejects(startStubServer({ port: server.port }), {
+    code: 'failed_precondition',
+    message: `Port ${server.port} on 127.0.0.1 is in use; choose another with --http-port.`,
+  });
 });

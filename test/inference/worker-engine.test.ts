@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { WorkerStart } from '../../src/inference/worker-protocol.ts';
-import { WorkerEngine } from '../../src/inference/worker-engine.ts';
+import { startFailure, WorkerEngine } from '../../src/inference/worker-engine.ts';
 import type { ServiceError } from '../../src/errors.ts';
 import { graphFile } from '../../src/model/graph-io.ts';
 import { importModel } from '../../src/model/import.ts';
@@ -95,6 +95,15 @@ test('a CUDA device that cannot be used ends the start with a sentence that says
     (error: ServiceError) =>
       error.code === 'failed_precondition' && /cuda:0 .*--device cpu/s.test(error.message),
   );
+});
+
+test('the sentence has no colours, no second line, and a full stop after the reason', () => {
+  const reason = '\u001b[1;31mFailed to load shared library\u001b[m\n  at a.cc:1';
+  assert.match(
+    startFailure(start({ cuda: true }), reason),
+    /: Failed to load shared library\. It needs an NVIDIA/,
+  );
+  assert.match(startFailure(start(), 'No such graph.'), /: No such graph\.$/);
 });
 
 test('closing ends the thread; what was pending is told, and so is whoever asks later', async () => {

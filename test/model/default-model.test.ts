@@ -59,8 +59,8 @@ describe('embedded default model', () => {
     const file = join(await temporaryFolder(t), 'file');
     await writeFile(file, '');
     await assert.rejects(ensureDefaultModel(join(file, 'cache')), {
-      code: 'unavailable',
-      message: /^The default model cannot be made in/,
+      code: 'invalid_argument',
+      message: /is a file, or lies below one\.$/,
     });
   });
 });

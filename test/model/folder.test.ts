@@ -37,9 +37,14 @@ describe('loadModelFolder', () => {
       'a model.json that is no JSON',
       'model.json',
       (path) => truncate(path, 40),
-      /model\.json is not valid JSON/,
+      /^\/.*\/model\/model\.json is not valid JSON/,
     ],
-    ['a folder without the graph', 'encoder.onnx', rm, /encoder\.onnx cannot be read/],
+    [
+      'a folder without the graph',
+      'encoder.onnx',
+      rm,
+      /\/model\/encoder\.onnx is missing; import the model again\.$/,
+    ],
     [
       'shortened weights',
       'encoder.onnx_data',
@@ -58,7 +63,11 @@ describe('loadModelFolder', () => {
   }
 
   const fields: readonly [string, unknown, RegExp][] = [
-    ['formatVersion', 2, /formatVersion must be a whole number from 1 to 1, not 2/],
+    [
+      'formatVersion',
+      2,
+      /^\/.*\/model\/model\.json: formatVersion must be a whole number from 1 to 1, not 2/,
+    ],
     ['architecture', 'clip', /architecture must be siglip, not "clip"/],
     ['trained', 'yes', /trained must be true or false/],
     ['imageSize', 0, /imageSize must be/],

@@ -42,6 +42,25 @@ function tensor(tensors: Map<string, TestTensor>, name: string): TestTensor {
 const fc1 = 'encoder.layers.1.mlp.fc1.weight';
 
 describe('import', () => {
+  it('refuses a folder that the system never lets be made, and parents that are not there', async () => {
+    for (const out of ['/proc/x', '/proc/x/y/z']) {
+      await assert.rejects(importTo(out, fixture('siglip-tiny')), {
+        code: 'invalid_argument',
+        message: /^\/proc\/x(\/y)? cannot be made: no such file or directory\.$/,
+      });
+    }
+  });
+
+  it('says that its source does not exist, or is a file', async (t) => {
+    const folder = await temporaryFolder(t);
+    const absent = join(folder, 'absent');
+    await assert.rejects(importTo(join(folder, 'out'), absent), { message: `${absent} does not exist.` });
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    await assert.rejects(importTo(join(folder, 'out'), file), { message: `${file} is not a folder.` });
+    assert.deepEqual(await readdir(folder), ['file']);
+  });
+
   it('describes what it made, as loading the folder does', async (t) => {
     const folder = await temporaryFolder(t);
     const seen: [number, number][] = [];
@@ -230,7 +249,7 @@ describe('import into a folder that is there', () => {
     for (const force of [false, true]) {
       await assert.rejects(importTo(out, fixture('siglip-tiny'), { force }), {
         code: 'invalid_argument',
-        message: force ? /is not a model folder, so it is not replaced/ : /exists already/,
+        message: force ? /is not a model folder, so it is not replaced/ : /exists already; .* --force\.$/,
       });
     }
     assert.deepEqual(await readdir(folder), ['out']);
