@@ -2,11 +2,12 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import type { VisualEncoder } from '../request.ts';
 import { packageDefinition } from './definition.ts';
+import { EncodeStreams } from './encode-streams.ts';
 import { Health, healthPackage } from './health.ts';
 import { type GrpcLimits, serverOptions } from './limits.ts';
 import { OpenStreams } from './open-streams.ts';
 import { visualEncoderDefinition, visualEncoderHandlers } from './service.ts';
-import type { RequestWatch } from './unary.ts';
+import type { RequestWatch } from './request-watch.ts';
 
 export interface GrpcServerOptions extends RequestWatch {
   readonly encoder: VisualEncoder;
@@ -34,8 +35,9 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const { encoder, host, limits } = options;
   const server = new Server(serverOptions(limits));
   const streams = new OpenStreams();
+  const encodeStreams = new EncodeStreams(options);
   const health = new Health(encoder, limits.healthPollMs);
-  server.addService(visualEncoderDefinition, visualEncoderHandlers(encoder, options));
+  server.addService(visualEncoderDefinition, visualEncoderHandlers(encoder, options, encodeStreams));
   health.addTo(streams.addingTo(server));
   new ReflectionService({ ...packageDefinition, ...healthPackage }).addToServer(streams.addingTo(server));
 
@@ -46,6 +48,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       drain() {
         health.stop();
         streams.endAll();
+        encodeStreams.drain();
         return shutDown(server);
       },
       async close() {
