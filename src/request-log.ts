@@ -11,9 +11,13 @@ export interface RequestLogger {
 /** One request that has ended. */
 export interface EndedRequest {
   readonly transport: Transport;
-  /** The endpoint's name, the same on both transports; `unmatched` where there is none. */
+  /** HTTP's endpoint, `unmatched` where there is none, or gRPC's method. */
   readonly endpoint: string;
   readonly requestId: string;
+  /** The client's address. */
+  readonly peer?: string;
+  /** A streamed request's own id. */
+  readonly streamedId?: string;
   readonly code: Outcome;
   readonly durationMs: number;
   /** Why it failed; with the code `ok`, why one of its images did. */
@@ -28,11 +32,13 @@ const probes: ReadonlySet<string> = new Set(['healthz', 'readyz', 'metrics']);
  * probes at debug level; everything else, refusals included, at info.
  */
 export function logRequest(logger: RequestLogger, request: EndedRequest): void {
-  const { transport, endpoint, requestId, code, durationMs, failure } = request;
+  const { transport, endpoint, requestId, peer, streamedId, code, durationMs, failure } = request;
   const fields = {
     transport,
     endpoint,
     request_id: requestId,
+    ...(peer === undefined ? {} : { peer }),
+    ...(streamedId === undefined ? {} : { streamed_id: streamedId }),
     code,
     duration_ms: Math.round(durationMs * 10) / 10,
   };

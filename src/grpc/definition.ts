@@ -5,10 +5,13 @@ import type {
   AnyResEncodeRequestMessage,
   EncodeRequestMessage,
   EncodeResponseHead,
+  FailureMessage,
   ListModelsResponseMessage,
   PlanRequestMessage,
   PlanResponseMessage,
+  StreamEncodeRequestMessage,
   TeacherEncodeRequestMessage,
+  TensorChunkHead,
   TensorHead,
 } from './messages.ts';
 
@@ -38,6 +41,8 @@ function message<Input, Output>(name: string): MessageTypeDefinition<Input, Outp
 export const wire = {
   encodeResponse: message<EncodeResponseHead, never>('EncodeResponse'),
   tensor: message<TensorHead, never>('Tensor'),
+  tensorChunk: message<TensorChunkHead, never>('TensorChunk'),
+  failure: message<FailureMessage, never>('Failure'),
   planResponse: message<PlanResponseMessage, never>('PlanResponse'),
   listModelsResponse: message<ListModelsResponseMessage, never>('ListModelsResponse'),
 };
@@ -55,6 +60,10 @@ export const read = {
   anyResEncodeRequest: reader(
     message<never, AnyResEncodeRequestMessage>('AnyResEncodeRequest'),
     'AnyResEncodeRequest',
+  ),
+  streamEncodeRequest: reader(
+    message<never, StreamEncodeRequestMessage>('StreamEncodeRequest'),
+    'StreamEncodeRequest',
   ),
   planRequest: reader(message<never, PlanRequestMessage>('PlanRequest'), 'PlanRequest'),
 };

@@ -1,19 +1,45 @@
 import { ServiceError } from '../errors.ts';
 import type { Raster } from '../image/raster.ts';
 import type { EncodeRequest, ImageInput } from '../request.ts';
-import type { ImageMessage, RawImageMessage } from './messages.ts';
-import type { AskedOptions } from './request-options.ts';
+import type {
+  AnyResEncodeRequestMessage,
+  EncodeRequestMessage,
+  ImageMessage,
+  RawImageMessage,
+  StreamEncodeRequestMessage,
+  TeacherEncodeRequestMessage,
+} from './messages.ts';
+import { anyresOptionsOf, type AskedOptions, encodeOptionsOf, teacherOptionsOf } from './request-options.ts';
 
 /**
- * The request for one image of a message. Throws `invalid_argument` for a missing image and pixels that do not fit
- * their size. A file's bytes stay in the message's buffer, so they must not be transferred; raw pixels are copied out
- * of it and may be.
+ * The request that an EncodeRequest message makes. This and the two below throw `invalid_argument` for a missing
+ * image, pixels that do not fit their size, and options that cannot be. A file's bytes stay in the message's buffer,
+ * so they must not be transferred; raw pixels are copied out of it and may be.
  */
-export function encodeRequestOf(
-  image: ImageMessage | null,
-  asked: AskedOptions,
-  signal: AbortSignal,
-): EncodeRequest {
+export function encodeRequestOf(message: EncodeRequestMessage, signal: AbortSignal): EncodeRequest {
+  return requestOf(message.image, encodeOptionsOf(message.options), signal);
+}
+
+/** The request that a TeacherEncodeRequest message makes. */
+export function teacherRequestOf(message: TeacherEncodeRequestMessage, signal: AbortSignal): EncodeRequest {
+  return requestOf(message.image, teacherOptionsOf(message.options, message.teacher), signal);
+}
+
+/** The request that an AnyResEncodeRequest message makes. */
+export function anyresRequestOf(message: AnyResEncodeRequestMessage, signal: AbortSignal): EncodeRequest {
+  return requestOf(message.image, anyresOptionsOf(message.options, message.anyres), signal);
+}
+
+/** The request that a StreamEncodeRequest message makes: any of the three. */
+export function streamedRequestOf(message: StreamEncodeRequestMessage, signal: AbortSignal): EncodeRequest {
+  const { encode, teacher, anyres } = message;
+  if (encode !== undefined) return encodeRequestOf(encode, signal);
+  if (teacher !== undefined) return teacherRequestOf(teacher, signal);
+  if (anyres !== undefined) return anyresRequestOf(anyres, signal);
+  throw new ServiceError('invalid_argument', 'The request is of no kind: set encode, teacher or anyres.');
+}
+
+function requestOf(image: ImageMessage | null, asked: AskedOptions, signal: AbortSignal): EncodeRequest {
   return { images: [imageOf(image)], stacked: false, ...asked, signal };
 }
 

@@ -7,6 +7,11 @@ export interface GrpcLimits {
   /** Calls of one connection at a time. A slow reader holds at most so many answers; further calls wait in the client. */
   readonly maxConcurrentStreams: number;
   /**
+   * Requests of one StreamEncode that may be read and not wholly answered. A slow reader holds at most so many
+   * answers a stream.
+   */
+  readonly maxStreamRequests: number;
+  /**
    * A connection whose unread answers take more memory than this has new calls refused, with HTTP/2's
    * ENHANCE_YOUR_CALM, which clients report as RESOURCE_EXHAUSTED.
    */
@@ -22,6 +27,7 @@ export interface GrpcLimits {
 export const defaultGrpcLimits: GrpcLimits = {
   maxRequestBytes: 24 * 2 ** 20,
   maxConcurrentStreams: 128,
+  maxStreamRequests: 16,
   maxSessionMiB: 256,
   keepaliveMs: 60_000,
   keepaliveTimeoutMs: 20_000,

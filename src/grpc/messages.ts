@@ -21,6 +21,15 @@ export interface AnyResEncodeRequestMessage extends EncodeRequestMessage {
   readonly anyres: AnyResOptionsMessage | null;
 }
 
+export interface StreamEncodeRequestMessage {
+  readonly id: string;
+  /** Which of the three is there. */
+  readonly request?: RecipeOptions['recipe'];
+  readonly encode?: EncodeRequestMessage;
+  readonly teacher?: TeacherEncodeRequestMessage;
+  readonly anyres?: AnyResEncodeRequestMessage;
+}
+
 export interface PlanRequestMessage {
   readonly image: Size | null;
   readonly options: RequestOptionsMessage | null;
@@ -78,6 +87,21 @@ export interface EncodeResponseHead {
 export interface TensorHead {
   readonly shape: readonly number[];
   readonly dtype: number;
+}
+
+/** TensorChunk without its data, which is written apart. */
+export interface TensorChunkHead {
+  readonly metadata?: MetadataMessage;
+  readonly timings?: StageTimings;
+  readonly offset: number;
+  readonly totalBytes: number;
+}
+
+export interface FailureMessage {
+  readonly reason: string;
+  readonly code: number;
+  readonly message: string;
+  readonly retryAfterMs?: number;
 }
 
 export interface MetadataMessage {

@@ -3,11 +3,12 @@ import { ReflectionService } from '@grpc/reflection';
 import { listenFailure } from '../listen-failure.ts';
 import type { VisualEncoder } from '../request.ts';
 import { packageDefinition } from './definition.ts';
+import { EncodeStreams } from './encode-streams.ts';
 import { Health, healthPackage } from './health.ts';
 import { type GrpcLimits, serverOptions } from './limits.ts';
 import { OpenStreams } from './open-streams.ts';
 import { visualEncoderDefinition, visualEncoderHandlers } from './service.ts';
-import type { RequestWatch } from './unary.ts';
+import type { RequestWatch } from './request-watch.ts';
 
 export interface GrpcServerOptions extends RequestWatch {
   readonly encoder: VisualEncoder;
@@ -35,8 +36,9 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const { encoder, host, limits } = options;
   const server = new Server(serverOptions(limits));
   const streams = new OpenStreams();
+  const encodeStreams = new EncodeStreams(options);
   const health = new Health(encoder, limits.healthPollMs);
-  server.addService(visualEncoderDefinition, visualEncoderHandlers(encoder, options));
+  server.addService(visualEncoderDefinition, visualEncoderHandlers(encoder, options, encodeStreams));
   health.addTo(streams.addingTo(server));
   new ReflectionService({ ...packageDefinition, ...healthPackage }).addToServer(streams.addingTo(server));
 
@@ -47,6 +49,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       drain() {
         health.stop();
         streams.endAll();
+        encodeStreams.drain();
         return shutDown(server);
       },
       async close() {

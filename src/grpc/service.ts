@@ -1,33 +1,31 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { VisualEncoder } from '../request.ts';
+import type { EncodeRequest, VisualEncoder } from '../request.ts';
 import { read, serviceName, wire } from './definition.ts';
-import { encodeRequestOf } from './encode-request.ts';
+import { anyresRequestOf, encodeRequestOf, teacherRequestOf } from './encode-request.ts';
 import { serializeAnswer } from './encode-response.ts';
+import type { EncodeStreams } from './encode-streams.ts';
 import { modelsResponse } from './models-response.ts';
 import { planRequestOf, planResponse } from './plan.ts';
-import { type AskedOptions, anyresOptionsOf, encodeOptionsOf, teacherOptionsOf } from './request-options.ts';
-import type { ImageMessage } from './messages.ts';
-import { type EncodedMessage, type RequestWatch, unary } from './unary.ts';
+import type { RequestWatch } from './request-watch.ts';
+import { type EncodedMessage, unary } from './unary.ts';
 
 /** The service's methods over a VisualEncoder: they translate and decide nothing. */
-export function visualEncoderHandlers(encoder: VisualEncoder, watch: RequestWatch) {
-  async function encode(image: ImageMessage | null, asked: AskedOptions, signal: AbortSignal) {
-    return serializeAnswer(await encoder.encode(encodeRequestOf(image, asked, signal)));
+export function visualEncoderHandlers(encoder: VisualEncoder, watch: RequestWatch, streams: EncodeStreams) {
+  function encoding(endpoint: string, requestOf: (bytes: Buffer, signal: AbortSignal) => EncodeRequest) {
+    return unary(endpoint, watch, async (bytes, signal) =>
+      serializeAnswer(await encoder.encode(requestOf(bytes, signal))),
+    );
   }
 
   return {
-    Encode: unary('Encode', watch, (bytes, signal) => {
-      const { image, options } = read.encodeRequest(bytes);
-      return encode(image, encodeOptionsOf(options), signal);
-    }),
-    TeacherEncode: unary('TeacherEncode', watch, (bytes, signal) => {
-      const { image, options, teacher } = read.teacherEncodeRequest(bytes);
-      return encode(image, teacherOptionsOf(options, teacher), signal);
-    }),
-    AnyResEncode: unary('AnyResEncode', watch, (bytes, signal) => {
-      const { image, options, anyres } = read.anyResEncodeRequest(bytes);
-      return encode(image, anyresOptionsOf(options, anyres), signal);
-    }),
+    Encode: encoding('Encode', (bytes, signal) => encodeRequestOf(read.encodeRequest(bytes), signal)),
+    TeacherEncode: encoding('TeacherEncode', (bytes, signal) =>
+      teacherRequestOf(read.teacherEncodeRequest(bytes), signal),
+    ),
+    AnyResEncode: encoding('AnyResEncode', (bytes, signal) =>
+      anyresRequestOf(read.anyResEncodeRequest(bytes), signal),
+    ),
+    StreamEncode: streams.handler(),
     Plan: unary('Plan', watch, (bytes) =>
       wire.planResponse.serialize(planResponse(encoder.plan(planRequestOf(read.planRequest(bytes))))),
     ),
@@ -39,18 +37,19 @@ export function visualEncoderHandlers(encoder: VisualEncoder, watch: RequestWatc
 
 /** How grpc-js reads and writes the service's messages: not at all, which leaves failures of either to the handlers. */
 export const visualEncoderDefinition = {
-  Encode: method('Encode'),
-  TeacherEncode: method('TeacherEncode'),
-  AnyResEncode: method('AnyResEncode'),
-  Plan: method('Plan'),
-  ListModels: method('ListModels'),
+  Encode: method('Encode', false),
+  TeacherEncode: method('TeacherEncode', false),
+  AnyResEncode: method('AnyResEncode', false),
+  StreamEncode: method('StreamEncode', true),
+  Plan: method('Plan', false),
+  ListModels: method('ListModels', false),
 } satisfies ServiceDefinition;
 
-function method(name: string) {
+function method(name: string, streams: boolean) {
   return {
     path: `/${serviceName}/${name}`,
-    requestStream: false as const,
-    responseStream: false as const,
+    requestStream: streams,
+    responseStream: streams,
     requestDeserialize: (bytes: Buffer) => bytes,
     // grpc-js asks for a Buffer and uses only the part of it that a GatheredMessage has.
     responseSerialize: (message: EncodedMessage) => message as Buffer,

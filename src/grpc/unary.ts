@@ -1,27 +1,13 @@
 import { type handleUnaryCall, Metadata } from '@grpc/grpc-js';
-import { type ErrorCode, ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors.ts';
 import { callSignal } from './call-signal.ts';
 import { statusOf } from './errors.ts';
 import type { GatheredMessage } from './protobuf.ts';
 import { requestIdKey, requestIdOf } from './request-id.ts';
-import { logRequest, type RequestLogger } from '../request-log.ts';
-
-/** One finished request, for metrics. */
-export interface ObservedRequest {
-  readonly transport: 'grpc';
-  readonly endpoint: string;
-  readonly code: ErrorCode | 'ok';
-  /** From the whole request's arrival to the answer's hand-over, in milliseconds. */
-  readonly durationMs: number;
-}
+import { report, type RequestWatch } from './request-watch.ts';
 
 /** A message as it goes out: protobufjs's Buffer, or one that is still in pieces. */
 export type EncodedMessage = Buffer | GatheredMessage;
-
-export interface RequestWatch {
-  readonly logger: RequestLogger;
-  readonly observe?: (request: ObservedRequest) => void;
-}
 
 /**
  * A grpc-js handler around `work`, which gives an encoded message: hands it a signal for the call's end, answers what
@@ -31,7 +17,7 @@ export interface RequestWatch {
  */
 export function unary(
   endpoint: string,
-  { logger, observe }: RequestWatch,
+  watch: RequestWatch,
   work: (request: Buffer, signal: AbortSignal) => EncodedMessage | Promise<EncodedMessage>,
 ): handleUnaryCall<Buffer, EncodedMessage> {
   return (call, callback) => {
@@ -52,13 +38,6 @@ export function unary(
       callback(failure);
     }
 
-    function report(error: ServiceError | undefined): void {
-      const durationMs = performance.now() - startedMs;
-      const code = error?.code ?? 'ok';
-      logRequest(logger, { transport: 'grpc', endpoint, requestId, code, durationMs, failure: error });
-      observe?.({ transport: 'grpc', endpoint, code, durationMs });
-    }
-
     async function answer(): Promise<ServiceError | undefined> {
       try {
         succeed(await work(call.request, ending.signal));
@@ -71,6 +50,8 @@ export function unary(
         ending.release();
       }
     }
-    void answer().then(report);
+    void answer().then((error) =>
+      report(watch, { endpoint, requestId, startedMs, peer: call.getPeer() }, error),
+    );
   };
 }

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { type ErrorCode, errorCodes, ServiceError } from '../../src/errors.ts';
-import { defaultGrpcLimits, type GrpcLimits } from '../../src/grpc/limits.ts';
+import { defaultGrpcLimits } from '../../src/grpc/limits.ts';
 import { startGrpcServer } from '../../src/grpc/server.ts';
-import type { ObservedRequest } from '../../src/grpc/unary.ts';
+import type { ObservedRequest } from '../../src/grpc/request-watch.ts';
 import { parseOptions } from '../../src/request-options.ts';
 import { Gate } from '../support/gate.ts';
 import {
@@ -17,42 +17,9 @@ import {
   type PlanResponse,
   RawCaller,
   statusDetails,
-  TestClient,
 } from '../support/grpc-client.ts';
 import { StubEncoder, stubByte, stubFailure, stubModel } from '../support/stub-encoder.ts';
-
-const service = 'siglip_hd.v1.VisualEncoderService';
-const file = { image: { file: Buffer.from('an image') } };
-
-async function serve(t: TestContext, encoder: StubEncoder, limits: Partial<GrpcLimits> = {}) {
-  const observed: ObservedRequest[] = [];
-  const observations = new EventEmitter();
-  const lines: { level: string; fields: Record<string, unknown>; message: string }[] = [];
-  const log = (level: string) => (fields: object, message: string) =>
-    void lines.push({ level, fields: { ...fields }, message });
-  const server = await startGrpcServer({
-    encoder,
-    host: '127.0.0.1',
-    port: 0,
-    limits: { ...defaultGrpcLimits, healthPollMs: 5, ...limits },
-    logger: { debug: log('debug'), info: log('info'), error: log('error') },
-    observe: (request) => {
-      observed.push(request);
-      observations.emit('request', request);
-    },
-  });
-  const clients: TestClient[] = [];
-  const client = (name: string, protoFile?: string): TestClient => {
-    const made = new TestClient(server.port, name, protoFile);
-    clients.push(made);
-    return made;
-  };
-  t.after(async () => {
-    for (const made of clients) made.close();
-    await server.close();
-  });
-  return { server, observed, observations, lines, client };
-}
+import { file, serve, service } from './stub-server.ts';
 
 interface Reflected {
   readonly listServicesResponse?: { readonly service: readonly { readonly name: string }[] };

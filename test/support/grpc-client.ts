@@ -79,17 +79,22 @@ const wholeProto = {
   longs: Number,
 };
 
+/** Takes messages of any size, through a window wider than 64 KiB. */
+const roomy: grpc.ClientOptions = {
+  'grpc.max_receive_message_length': -1,
+  'grpc-node.flow_control_window': 8 * 2 ** 20,
+};
+
 /** A client of any service of the given .proto file, on a real connection. */
 export class TestClient {
   readonly #client: grpc.Client;
 
-  constructor(port: number, service: string, protoFile = 'siglip_hd/v1/encoder.proto') {
+  constructor(port: number, service: string, protoFile = 'siglip_hd/v1/encoder.proto', limits = roomy) {
     const definition = loadSync(protoFile, wholeProto)[service] as grpc.ServiceDefinition;
     const Constructor = grpc.makeGenericClientConstructor(definition, service);
     this.#client = new Constructor(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
-      'grpc.max_receive_message_length': -1,
+      ...limits,
       'grpc.use_local_subchannel_pool': 1,
-      'grpc-node.flow_control_window': 8 * 2 ** 20,
     });
   }
 
@@ -97,12 +102,10 @@ export class TestClient {
   call<Response>(method: string, request: object, settings: CallSettings = {}): Promise<Outcome<Response>> {
     const { metadata = {}, signal, ...options } = settings;
     return new Promise((resolve) => {
-      const sent = new grpc.Metadata();
-      for (const [key, value] of Object.entries(metadata)) sent.set(key, value);
       let headers: grpc.Metadata | undefined;
       let answer: { error: grpc.ServiceError | null; response: unknown } | undefined;
       const start = this.#methods[method] as Caller;
-      const call = start.call(this.#client, request, sent, options, (error, response) => {
+      const call = start.call(this.#client, request, metadataOf(metadata), options, (error, response) => {
         answer = { error, response };
       });
       call.on('metadata', (received: grpc.Metadata) => (headers = received));
@@ -126,9 +129,15 @@ export class TestClient {
     return start.call(this.#client, request).on('error', () => {});
   }
 
-  duplex<Response>(method: string): grpc.ClientDuplexStream<object, Response> {
-    const start = this.#methods[method] as () => grpc.ClientDuplexStream<object, Response>;
-    return start.call(this.#client);
+  duplex<Response>(
+    method: string,
+    { metadata = {}, ...options }: Omit<CallSettings, 'signal'> = {},
+  ): grpc.ClientDuplexStream<object, Response> {
+    const start = this.#methods[method] as (
+      metadata: grpc.Metadata,
+      options: grpc.CallOptions,
+    ) => grpc.ClientDuplexStream<object, Response>;
+    return start.call(this.#client, metadataOf(metadata), options);
   }
 
   async connected(): Promise<void> {
@@ -144,6 +153,12 @@ export class TestClient {
   get #methods(): Readonly<Record<string, unknown>> {
     return this.#client as unknown as Readonly<Record<string, unknown>>;
   }
+}
+
+function metadataOf(entries: Readonly<Record<string, string>>): grpc.Metadata {
+  const metadata = new grpc.Metadata();
+  for (const [key, value] of Object.entries(entries)) metadata.set(key, value);
+  return metadata;
 }
 
 /** Sends any bytes to any path, and gives the failure that comes back. */

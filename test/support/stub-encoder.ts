@@ -106,7 +106,8 @@ export class StubEncoder implements VisualEncoder {
   }
 
   #parts(sizeBytes: number): Uint8Array<ArrayBuffer>[] {
-    const whole = Uint8Array.from({ length: sizeBytes }, (_, index) => stubByte(index));
+    const whole = new Uint8Array(sizeBytes);
+    for (let index = 0; index < sizeBytes; index++) whole[index] = stubByte(index);
     const partBytes = Math.ceil(sizeBytes / this.partCount);
     return Array.from({ length: this.partCount }, (_, index) =>
       whole.slice(index * partBytes, (index + 1) * partBytes),

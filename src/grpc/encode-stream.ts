@@ -1,0 +1,208 @@
+import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
+import { ServiceError } from '../errors.ts';
+import type { VisualEncoder } from '../request.ts';
+import { callSignal } from './call-signal.ts';
+import { read } from './definition.ts';
+import { streamedRequestOf } from './encode-request.ts';
+import { statusOf } from './errors.ts';
+import type { GrpcLimits } from './limits.ts';
+import type { StreamEncodeRequestMessage } from './messages.ts';
+import type { GatheredMessage } from './protobuf.ts';
+import { requestIdKey, requestIdOf } from './request-id.ts';
+import { report, type RequestWatch } from './request-watch.ts';
+import { answerMessages, failureMessage } from './stream-response.ts';
+import type { EncodedMessage } from './unary.ts';
+
+export interface EncodeStreamParts extends RequestWatch {
+  readonly encoder: VisualEncoder;
+  readonly limits: Pick<GrpcLimits, 'maxRequestBytes' | 'maxStreamRequests'>;
+}
+
+const longestId = 128;
+
+/**
+ * One StreamEncode call. A request is under way from its reading until the last of its answer has been taken by the
+ * connection; while `maxStreamRequests` of them are, or `maxRequestBytes` of their messages, none is read. Each answer
+ * has at most one chunk in the stream's buffer, so that a short answer passes a long one.
+ */
+export class EncodeStream {
+  readonly #call: ServerDuplexStream<Buffer, EncodedMessage>;
+  readonly #parts: EncodeStreamParts;
+  readonly #requestId: string;
+  readonly #ending: ReturnType<typeof callSignal>;
+  /** Of the requests that have not been answered. */
+  readonly #ids = new Set<string>();
+  #underWay = 0;
+  #underWayBytes = 0;
+  /** A read that waits for room. */
+  #heldRead: (() => void) | undefined;
+  /** No more is read; the call ends when nothing is under way, with `failure` where there is one. */
+  #stopped = false;
+  #failure: ServiceError | undefined;
+  #onEnd: (() => void) | undefined;
+
+  constructor(call: ServerDuplexStream<Buffer, EncodedMessage>, parts: EncodeStreamParts) {
+    this.#call = call;
+    this.#parts = parts;
+    this.#requestId = requestIdOf(call.metadata);
+    this.#ending = callSignal(call);
+  }
+
+  /** Begins to read. `onEnd` is called once, when nothing is under way and nothing more is read. */
+  start(onEnd: () => void): void {
+    const call = this.#call;
+    this.#onEnd = onEnd;
+    const headers = new Metadata();
+    headers.set(requestIdKey, this.#requestId);
+    call.sendMetadata(headers);
+
+    // A paused Readable still reads sixteen messages ahead, each as large as a request may be. Holding back its _read,
+    // Node's hook for sources, leaves them in the connection, where flow control stops the client.
+    const readNext = call['_read'].bind(call);
+    call['_read'] = (size) => {
+      this.#heldRead = () => readNext(size);
+      this.#readOn();
+    };
+    call.on('data', (bytes: Buffer) => this.#take(bytes));
+    call.on('end', () => this.#stop());
+    const { signal } = this.#ending;
+    signal.addEventListener('abort', () => this.#stop(), { once: true });
+    if (signal.aborted) this.#stop();
+  }
+
+  /** Ends the call with `unavailable` after the answers under way; as ever, where the client has ended its side. */
+  drain(): void {
+    this.#stop(
+      new ServiceError(
+        'unavailable',
+        'The service is stopping. What it has not answered it has not encoded.',
+      ),
+    );
+  }
+
+  #take(bytes: Buffer): void {
+    // It was on its way when the stream stopped.
+    if (this.#stopped) return;
+    this.#underWay += 1;
+    this.#underWayBytes += bytes.byteLength;
+    void this.#serve(bytes).then(() => {
+      this.#underWay -= 1;
+      this.#underWayBytes -= bytes.byteLength;
+      this.#readOn();
+      this.#endWhenIdle();
+    });
+  }
+
+  #readOn(): void {
+    const heldRead = this.#heldRead;
+    if (heldRead === undefined || this.#stopped) return;
+    const { maxRequestBytes, maxStreamRequests } = this.#parts.limits;
+    // What the Readable holds has been read and is not under way yet.
+    if (this.#underWay + this.#call.readableLength >= maxStreamRequests) return;
+    if (this.#underWayBytes >= maxRequestBytes) return;
+    this.#heldRead = undefined;
+    heldRead();
+  }
+
+  async #serve(bytes: Buffer): Promise<void> {
+    const request = {
+      endpoint: 'StreamEncode',
+      requestId: this.#requestId,
+      peer: this.#call.getPeer(),
+      startedMs: performance.now(),
+    };
+    let message: StreamEncodeRequestMessage;
+    try {
+      message = readRequest(bytes);
+    } catch (thrown) {
+      const error = ServiceError.from(thrown);
+      this.#stop(error);
+      report(this.#parts, request, error);
+      return;
+    }
+    const error = await this.#answer(message);
+    report(this.#parts, { ...request, streamedId: message.id }, error);
+  }
+
+  /** Answers a request, and gives what it failed with. */
+  async #answer(request: StreamEncodeRequestMessage): Promise<ServiceError | undefined> {
+    const { id } = request;
+    const twice = this.#ids.has(id);
+    this.#ids.add(id);
+    let error: ServiceError | undefined;
+    let messages: readonly GatheredMessage[];
+    try {
+      if (twice)
+        throw new ServiceError('invalid_argument', `The id ${JSON.stringify(id)} is still unanswered.`);
+      const { encoder } = this.#parts;
+      messages = answerMessages(id, await encoder.encode(streamedRequestOf(request, this.#ending.signal)));
+    } catch (thrown) {
+      error = ServiceError.from(thrown);
+      messages = [failureMessage(id, error)];
+    }
+    try {
+      for (const message of messages) {
+        // Free before the last one leaves: whoever has read it may use the id again.
+        if (!twice && message === messages.at(-1)) this.#ids.delete(id);
+        await this.#write(message);
+      }
+    } catch (thrown) {
+      error ??= ServiceError.from(thrown);
+    }
+    return error;
+  }
+
+  /** Resolves when the connection has taken the message; rejects when the call ends before it has. */
+  #write(message: GatheredMessage): Promise<void> {
+    const { signal } = this.#ending;
+    return new Promise((resolve, reject) => {
+      const leave = (): void => reject(signal.reason as ServiceError);
+      if (signal.aborted) {
+        leave();
+        return;
+      }
+      signal.addEventListener('abort', leave, { once: true });
+      this.#call.write(message, (error: Error | null | undefined) => {
+        signal.removeEventListener('abort', leave);
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
+  #stop(failure?: ServiceError): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#failure = failure;
+    this.#endWhenIdle();
+  }
+
+  #endWhenIdle(): void {
+    const onEnd = this.#onEnd;
+    if (!this.#stopped || this.#underWay > 0 || onEnd === undefined) return;
+    this.#onEnd = undefined;
+    this.#ending.release();
+    onEnd();
+    // grpc-js ends a call by itself whose client left or whose deadline passed.
+    if (this.#ending.signal.aborted) return;
+    if (this.#failure === undefined) {
+      this.#call.end();
+      return;
+    }
+    const failure = statusOf(this.#failure);
+    failure.metadata?.set(requestIdKey, this.#requestId);
+    this.#call.emit('error', failure);
+  }
+}
+
+/** A StreamEncodeRequest that can be answered. Throws `invalid_argument` for what is none, or has no valid id. */
+function readRequest(bytes: Buffer): StreamEncodeRequestMessage {
+  const message = read.streamEncodeRequest(bytes);
+  const { length } = message.id;
+  if (length < 1 || length > longestId)
+    throw new ServiceError(
+      'invalid_argument',
+      `A request of the stream has an id of ${length} characters; it must have 1 to ${longestId}, since its answer carries it.`,
+    );
+  return message;
+}
