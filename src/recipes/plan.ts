@@ -5,7 +5,8 @@ export interface Size {
 }
 
 /** Pillow's filter of that name. */
-export type Resample = 'bilinear' | 'bicubic';
+export const resamples = ['bilinear', 'bicubic'] as const;
+export type Resample = (typeof resamples)[number];
 
 /** The left upper corner of something on a canvas, in pixels; negative when that part is cropped away. */
 export interface Offset {
@@ -44,10 +45,12 @@ export interface MapLayout {
 }
 
 /** How maps of several scales become one. */
-export type Fusion = 'average' | 'concat' | 'unshuffle_concat';
+export const fusions = ['average', 'concat', 'unshuffle_concat'] as const;
+export type Fusion = (typeof fusions)[number];
 
 /** Channel order of pixel unshuffle: torch.nn.PixelUnshuffle's (c, dy, dx), or InternVL v2's (dy, dx, c). */
-export type ChannelOrder = 'torch' | 'internvl';
+export const channelOrders = ['torch', 'internvl'] as const;
+export type ChannelOrder = (typeof channelOrders)[number];
 
 /**
  * How the views' tokens become the answer. All arithmetic is float32, rounded once to the answer's dtype.
@@ -70,6 +73,28 @@ export type Assembly =
     }
   | { readonly kind: 'anyres'; readonly map: MapLayout; readonly unpad: TokenRect; readonly limited: Size };
 
+/** How many tiles lie beside and below each other. */
+export interface TileGrid {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/**
+ * What an LLM server needs to place anyres tokens. It is the same for every assembly: a stack leaves the unpadding and
+ * the limit to the caller, and these are the sizes to use.
+ */
+export interface AnyresGeometry {
+  readonly tileGrid: TileGrid;
+  /** Tokens of the base view, which come first. */
+  readonly baseTokens: number;
+  /** What is kept of the tiles' map, in tokens; 0 wide or high for extreme shapes. */
+  readonly unpad: TokenRect;
+  /** The kept map after the limit: a newline vector goes after each of its rows, also where they are 0 wide. */
+  readonly spatial: Size;
+  /** Whether the limit makes `spatial` smaller than `unpad`. */
+  readonly resized: boolean;
+}
+
 /** Pure data, made from the image's size, the model's geometry and the request's options alone. */
 export interface Plan {
   readonly recipe: 'encode' | 'teacher' | 'anyres';
@@ -84,4 +109,6 @@ export interface Plan {
   readonly shape: readonly number[];
   /** The answer's token grid: for anyres that of the base view. */
   readonly grid: Size;
+  /** Of an anyres plan only. */
+  readonly anyres?: AnyresGeometry;
 }

@@ -14,6 +14,8 @@ describe('planEncode', () => {
       assert.deepEqual(planEncode(image, { ...model, resample: 'bicubic' }), {
         recipe: 'encode',
         viewSize: 512,
+        viewGrid: { width: 32, height: 32 },
+        channels: 48,
         canvases: [{ content: square, resample: 'bicubic', size: square, paste: origin, views: [origin] }],
         assembly: { kind: 'single' },
         shape: [1024, 48],
@@ -29,5 +31,12 @@ describe('planEncode', () => {
     );
     assert.equal(plan.viewSize, 384);
     assert.deepEqual(plan.shape, [729, 48]);
+  });
+
+  test('refuses an image without pixels', () => {
+    assert.throws(() => planEncode({ width: 7, height: 0 }, model), {
+      code: 'invalid_argument',
+      message: 'An image of 7 x 0 pixels cannot be; width and height are whole numbers from 1 on.',
+    });
   });
 });

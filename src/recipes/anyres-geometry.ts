@@ -1,0 +1,93 @@
+import type { AnyresGeometry, Offset, Size, TileGrid, TokenRect } from './plan.ts';
+
+/*
+ * LLaVA-NeXT's arithmetic, llava/mm_utils.py and llava/model/llava_arch.py at df17966. Its results hang on the order
+ * of operations in doubles, so that stays as it is there.
+ */
+
+/**
+ * The grid of tiles of side `tilePx` that shows most of the image's own pixels, then the one that wastes least, then
+ * the first of 1x1, 1x2, 1x3, 2x1 and so on (columns x rows).
+ */
+export function selectTileGrid(image: Size, tilePx: number, maxGrid: TileGrid): TileGrid {
+  let best: TileGrid = { columns: 1, rows: 1 };
+  let bestShown = 0;
+  let leastWaste = Infinity;
+  for (let columns = 1; columns <= maxGrid.columns; columns++) {
+    for (let rows = 1; rows <= maxGrid.rows; rows++) {
+      const width = columns * tilePx;
+      const height = rows * tilePx;
+      const scale = Math.min(width / image.width, height / image.height);
+      const fitted = Math.trunc(image.width * scale) * Math.trunc(image.height * scale);
+      const shown = Math.min(fitted, image.width * image.height);
+      const waste = width * height - shown;
+      if (shown > bestShown || (shown === bestShown && waste < leastWaste)) {
+        best = { columns, rows };
+        bestShown = shown;
+        leastWaste = waste;
+      }
+    }
+  }
+  return best;
+}
+
+/** The image fitted into `canvas` with its aspect kept, and where it lies there: centred, an odd pixel right or below. */
+export function fitCentred(image: Size, canvas: Size): { readonly content: Size; readonly paste: Offset } {
+  const across = canvas.width / image.width;
+  const down = canvas.height / image.height;
+  const content =
+    across < down
+      ? { width: canvas.width, height: Math.min(Math.ceil(image.height * across), canvas.height) }
+      : { width: Math.min(Math.ceil(image.width * down), canvas.width), height: canvas.height };
+  return {
+    content,
+    paste: {
+      left: Math.floor((canvas.width - content.width) / 2),
+      top: Math.floor((canvas.height - content.height) / 2),
+    },
+  };
+}
+
+/** What is left of the tiles' map, in tokens, without the rows or columns of padding. */
+export function unpadRect(image: Size, map: Size): TokenRect {
+  if (image.width / image.height > map.width / map.height) {
+    const kept = Math.trunc(image.height * (map.width / image.width));
+    const y = Math.floor((map.height - kept) / 2);
+    return { x: 0, y, width: map.width, height: map.height - 2 * y };
+  }
+  const kept = Math.trunc(image.width * (map.height / image.height));
+  const x = Math.floor((map.width - kept) / 2);
+  return { x, y: 0, width: map.width - 2 * x, height: map.height };
+}
+
+/**
+ * LLaVA's anyres_max_N: a map over N tiles of tokens is made smaller, unless its sides are at most 1.1 times too long.
+ * 0 tiles is no limit.
+ */
+export function limitedSize(kept: Size, maxTiles: number, tileTokens: number): Size {
+  const { width, height } = kept;
+  if (maxTiles === 0 || width === 0 || height === 0) return { width, height };
+  const times = Math.sqrt((height * width) / (maxTiles * tileTokens));
+  if (times <= 1.1) return { width, height };
+  return { width: floorDivide(width, times), height: floorDivide(height, times) };
+}
+
+/** Python's `a // b` of positive doubles: floor of the exact quotient, where Math.floor(a / b) may be one more. */
+function floorDivide(a: number, b: number): number {
+  return Math.round((a - (a % b)) / b);
+}
+
+/** Where the anyres tokens of an image lie. Pure arithmetic; arguments are valid. */
+export function anyresGeometry(
+  image: Size,
+  model: { readonly imageSize: number; readonly grid: Size },
+  options: { readonly maxGrid: TileGrid; readonly maxTiles: number },
+): AnyresGeometry {
+  const tileGrid = selectTileGrid(image, model.imageSize, options.maxGrid);
+  const baseTokens = model.grid.width * model.grid.height;
+  const map = { width: tileGrid.columns * model.grid.width, height: tileGrid.rows * model.grid.height };
+  const unpad = unpadRect(image, map);
+  const spatial = limitedSize(unpad, options.maxTiles, baseTokens);
+  const resized = spatial.width !== unpad.width || spatial.height !== unpad.height;
+  return { tileGrid, baseTokens, unpad, spatial, resized };
+}

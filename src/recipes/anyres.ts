@@ -1,0 +1,122 @@
+import { ServiceError } from '../errors.ts';
+import type { Model } from '../model/model.ts';
+import { anyresGeometry, fitCentred } from './anyres-geometry.ts';
+import { checkImageSize } from './image-size.ts';
+import type { AnyresGeometry, Canvas, MapLayout, Offset, Plan, Resample, Size, TileGrid } from './plan.ts';
+
+/** `merge` gives base tokens, then the unpadded and limited map; `tiles` every view's tokens untouched. */
+export const anyresAssemblies = ['merge', 'tiles'] as const;
+
+export interface AnyresOptions {
+  /** 1x1 to 3x3. */
+  readonly maxGrid: TileGrid;
+  /** The N of LLaVA's anyres_max_N, a whole number; 0 for no limit. */
+  readonly maxTiles: number;
+  readonly assembly: (typeof anyresAssemblies)[number];
+  readonly resample: Resample;
+}
+
+/** LLaVA's anyres_max_4. */
+export const anyresDefaults: AnyresOptions = {
+  maxGrid: { columns: 3, rows: 3 },
+  maxTiles: 4,
+  assembly: 'merge',
+  resample: 'bicubic',
+};
+
+/**
+ * AnyRes: the whole image squashed to the model's square as base view, then the tiles of the image fitted with black
+ * padding into the best grid, row after row. With `merge` only tiles of which something is kept are views. Extreme
+ * shapes keep nothing of the map: the answer is base tokens alone, and `anyres.spatial` the map's true size.
+ * Throws `invalid_argument` with a sentence for the caller.
+ */
+export function planAnyres(image: Size, model: Model, options: AnyresOptions): Plan {
+  checkImageSize(image);
+  checkOptions(options);
+  const { imageSize, grid, channels } = model;
+  const geometry = anyresGeometry(image, model, options);
+  const { tileGrid, baseTokens, unpad, spatial } = geometry;
+  const layout = layOut(geometry, grid, options.assembly);
+  const tiles = tileCanvas(image, imageSize, geometry, layout, options.resample);
+  const canvases = [baseCanvas(imageSize, options.resample), ...(tiles.views.length === 0 ? [] : [tiles])];
+  const plan = {
+    recipe: 'anyres',
+    viewSize: imageSize,
+    viewGrid: grid,
+    channels,
+    canvases,
+    grid,
+    anyres: geometry,
+  } as const;
+  if (options.assembly === 'tiles') {
+    const views = 1 + tileGrid.columns * tileGrid.rows;
+    return { ...plan, assembly: { kind: 'stack' }, shape: [views, baseTokens, channels] };
+  }
+  const tokens = baseTokens + spatial.width * spatial.height;
+  return {
+    ...plan,
+    assembly: { kind: 'anyres', map: layout, unpad, limited: spatial },
+    shape: [tokens, channels],
+  };
+}
+
+function checkOptions({ maxGrid: { columns, rows }, maxTiles }: AnyresOptions): void {
+  if (![columns, rows].every((side) => side === 1 || side === 2 || side === 3)) {
+    throw new ServiceError(
+      'invalid_argument',
+      `max_grid ${columns}x${rows} cannot be; it goes from 1x1 to 3x3, columns x rows.`,
+    );
+  }
+  if (!Number.isSafeInteger(maxTiles) || maxTiles < 0) {
+    throw new ServiceError(
+      'invalid_argument',
+      `max_tiles ${maxTiles} cannot be; it is a whole number of tiles, or 0 for no limit.`,
+    );
+  }
+}
+
+function baseCanvas(imageSize: number, resample: Resample): Canvas {
+  const square = { width: imageSize, height: imageSize };
+  const origin = { left: 0, top: 0 };
+  return { content: square, resample, size: square, paste: origin, views: [origin] };
+}
+
+/** The tiles' map; view 0 is the base view. */
+function layOut(geometry: AnyresGeometry, grid: Size, assembly: AnyresOptions['assembly']): MapLayout {
+  const { columns, rows } = geometry.tileGrid;
+  let next = 1;
+  const views = Array.from({ length: rows * columns }, (_, tile) => {
+    const column = tile % columns;
+    const row = Math.floor(tile / columns);
+    return assembly === 'tiles' || isKept(geometry, grid, column, row) ? next++ : null;
+  });
+  return { columns, rows, stride: grid, views };
+}
+
+function isKept({ unpad, spatial }: AnyresGeometry, grid: Size, column: number, row: number): boolean {
+  const left = column * grid.width;
+  const top = row * grid.height;
+  return (
+    spatial.width > 0 &&
+    spatial.height > 0 &&
+    left < unpad.x + unpad.width &&
+    left + grid.width > unpad.x &&
+    top < unpad.y + unpad.height &&
+    top + grid.height > unpad.y
+  );
+}
+
+function tileCanvas(
+  image: Size,
+  imageSize: number,
+  { tileGrid: { columns, rows } }: AnyresGeometry,
+  layout: MapLayout,
+  resample: Resample,
+): Canvas {
+  const size = { width: columns * imageSize, height: rows * imageSize };
+  const views = layout.views.flatMap((view, tile): Offset[] => {
+    if (view === null) return [];
+    return [{ left: (tile % columns) * imageSize, top: Math.floor(tile / columns) * imageSize }];
+  });
+  return { ...fitCentred(image, size), resample, size, views };
+}

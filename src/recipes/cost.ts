@@ -1,0 +1,22 @@
+import { dtypeBytes } from '../tokens/tensor.ts';
+import type { TokenDtype } from '../tokens/tensor.ts';
+import type { Plan } from './plan.ts';
+
+/** What carrying out a plan takes. */
+export interface PlanCost {
+  /** Views that the engine encodes. */
+  readonly views: number;
+  /** Tokens of the answer, over all its views where it is a stack. */
+  readonly tokens: number;
+  /** The answer's tokens in bytes, without a format's header. */
+  readonly bytes: number;
+}
+
+export function planCost(plan: Plan, dtype: TokenDtype): PlanCost {
+  const tokens = plan.shape.slice(0, -1).reduce((product, side) => product * side, 1);
+  return {
+    views: plan.canvases.reduce((sum, { views }) => sum + views.length, 0),
+    tokens,
+    bytes: tokens * plan.shape.at(-1)! * dtypeBytes[dtype],
+  };
+}

@@ -1,0 +1,191 @@
+import { ServiceError } from '../errors.ts';
+import type { Model } from '../model/model.ts';
+import { checkImageSize } from './image-size.ts';
+import type { Canvas, ChannelOrder, Fusion, MapLayout, Plan, Resample, Size } from './plan.ts';
+
+/**
+ * How a scale is cut: side by side, at a stride of half a view, or not at all (which takes a model of that image
+ * size).
+ */
+export const teacherWindows = ['tiles', 'half_overlap', 'whole'] as const;
+export type TeacherWindows = (typeof teacherWindows)[number];
+
+export interface TeacherOptions {
+  /** In pixels, each 1 to 4 times the model's image size; the image size and twice that when absent. */
+  readonly scales?: readonly number[];
+  /** One a scale, for the average; equal when absent. Any positive numbers: their proportions count. */
+  readonly weights?: readonly number[];
+  readonly fusion: Fusion;
+  readonly windows: TeacherWindows;
+  /** Of unshuffle_concat. */
+  readonly channelOrder: ChannelOrder;
+  /** Token grid of the answer; the model's when absent. */
+  readonly grid?: Size;
+  /** The model's when absent. */
+  readonly resample?: Resample;
+}
+
+/** What the paper found best. */
+export const teacherDefaults: TeacherOptions = {
+  fusion: 'average',
+  windows: 'tiles',
+  channelOrder: 'torch',
+};
+
+const largestFactor = 4;
+const maxViews = 30;
+
+/**
+ * TeacherEncode: the image squashed to a square of every scale, each cut into views and laid out as a map, the maps
+ * fused to one grid. Throws `invalid_argument` or `too_large` with a sentence for the caller.
+ */
+export function planTeacher(image: Size, model: Model, options: TeacherOptions): Plan {
+  checkImageSize(image);
+  const { imageSize, grid: viewGrid, channels } = model;
+  const { fusion, windows, channelOrder, resample = model.resample } = options;
+  const scales = options.scales ?? [imageSize, 2 * imageSize];
+  checkScales(scales, imageSize);
+  checkWindows(windows, scales, model);
+  const grid = options.grid ?? viewGrid;
+  checkGrid(grid, fusion, viewGrid);
+
+  const step = windows === 'half_overlap' ? 2 : 1;
+  const perSide = scales.map((scale) => (scale / imageSize - 1) * step + 1);
+  checkViews(perSide, windows);
+  return {
+    recipe: 'teacher',
+    viewSize: imageSize,
+    viewGrid,
+    channels,
+    canvases: scales.map((scale, index) => canvasOf(scale, perSide[index]!, imageSize / step, resample)),
+    assembly: {
+      kind: 'fuse',
+      maps: layOut(perSide, { width: viewGrid.width / step, height: viewGrid.height / step }),
+      fusion,
+      weights: normalised(options.weights, scales, fusion),
+      channelOrder,
+    },
+    shape: [grid.width * grid.height, channels * channelFactor(scales, imageSize, fusion)],
+    grid,
+  };
+}
+
+function canvasOf(scale: number, perSide: number, stridePx: number, resample: Resample): Canvas {
+  const square = { width: scale, height: scale };
+  const views = Array.from({ length: perSide * perSide }, (_, view) => ({
+    left: (view % perSide) * stridePx,
+    top: Math.floor(view / perSide) * stridePx,
+  }));
+  return { content: square, resample, size: square, paste: { left: 0, top: 0 }, views };
+}
+
+function layOut(perSide: readonly number[], stride: Size): MapLayout[] {
+  let next = 0;
+  return perSide.map((side) => {
+    const views = Array.from({ length: side * side }, () => next++);
+    return { columns: side, rows: side, stride, views };
+  });
+}
+
+function channelFactor(scales: readonly number[], imageSize: number, fusion: Fusion): number {
+  const factors = {
+    average: 1,
+    concat: scales.length,
+    unshuffle_concat: scales.reduce((sum, scale) => sum + (scale / imageSize) ** 2, 0),
+  } as const satisfies Record<Fusion, number>;
+  return factors[fusion];
+}
+
+/** Weights of sum 1. */
+function normalised(
+  weights: readonly number[] | undefined,
+  scales: readonly number[],
+  fusion: Fusion,
+): number[] {
+  if (weights === undefined) return scales.map(() => 1 / scales.length);
+  if (fusion !== 'average') {
+    throw invalid(
+      `weights are for fusion=average; fusion=${fusion} keeps every scale's channels. Leave them out.`,
+    );
+  }
+  if (weights.length !== scales.length) {
+    throw invalid(`Give one weight for each scale (${scales.join(', ')}); there are ${weights.length}.`);
+  }
+  const wrong = weights.find((weight) => !(Number.isFinite(weight) && weight > 0));
+  if (wrong !== undefined) {
+    throw invalid(`The weight ${wrong} cannot be; weights are positive finite numbers, such as 1,1.`);
+  }
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  if (sum === Infinity) {
+    throw invalid('The weights have no finite sum; only their proportions count, so 1,1 does.');
+  }
+  return weights.map((weight) => weight / sum);
+}
+
+function checkScales(scales: readonly number[], imageSize: number): void {
+  const allowed = Array.from({ length: largestFactor }, (_, index) => (index + 1) * imageSize);
+  const choice = `use one or more of ${allowed.join(', ')}`;
+  if (scales.length === 0) throw invalid(`There are no scales; ${choice}.`);
+  const wrong = scales.find((scale) => !allowed.includes(scale));
+  if (wrong !== undefined) {
+    throw invalid(
+      `The scale ${wrong} cannot be: scales are the model's image size, ${imageSize}, or 2 to ${largestFactor} times that; ${choice}.`,
+    );
+  }
+  const twice = scales.find((scale, index) => scales.indexOf(scale) !== index);
+  if (twice !== undefined) {
+    throw invalid(`The scale ${twice} is there twice; give each once, and its share with weights.`);
+  }
+}
+
+function checkWindows(windows: TeacherWindows, scales: readonly number[], { imageSize, grid }: Model): void {
+  switch (windows) {
+    case 'tiles':
+      return;
+    case 'half_overlap':
+      if ([imageSize, grid.width, grid.height].every((side) => side % 2 === 0)) return;
+      throw invalid(
+        `windows=half_overlap needs an even image size and an even token grid, so that half a view is whole tokens; this model has ${imageSize} px and ${grid.width} x ${grid.height} tokens. Use windows=tiles.`,
+      );
+    case 'whole': {
+      const other = scales.find((scale) => scale !== imageSize);
+      if (other === undefined) return;
+      throw invalid(
+        `windows=whole at scale ${other} needs a model imported at image size ${other}, and this one has ${imageSize}. Use windows=tiles.`,
+      );
+    }
+  }
+}
+
+function checkGrid({ width, height }: Size, fusion: Fusion, viewGrid: Size): void {
+  if (![width, height].every((side) => Number.isSafeInteger(side) && side >= 1)) {
+    throw invalid(
+      `The grid ${width}x${height} cannot be; width and height are whole numbers from 1 on, such as ${viewGrid.width}x${viewGrid.height}.`,
+    );
+  }
+  const largest = { width: largestFactor * viewGrid.width, height: largestFactor * viewGrid.height };
+  if (width > largest.width || height > largest.height) {
+    throw new ServiceError(
+      'too_large',
+      `The grid ${width}x${height} is larger than any map of this model; it may be ${largest.width}x${largest.height} at most.`,
+    );
+  }
+  if (fusion === 'unshuffle_concat' && (width !== viewGrid.width || height !== viewGrid.height)) {
+    throw invalid(
+      `fusion=unshuffle_concat keeps the model's grid of ${viewGrid.width}x${viewGrid.height}, and the grid asked for is ${width}x${height}. Leave grid out, or use fusion=average or concat.`,
+    );
+  }
+}
+
+function checkViews(perSide: readonly number[], windows: TeacherWindows): void {
+  const views = perSide.reduce((sum, side) => sum + side * side, 0);
+  if (views <= maxViews) return;
+  throw new ServiceError(
+    'too_large',
+    `These scales take ${views} views with windows=${windows}, and ${maxViews} are allowed. Use windows=tiles, or fewer or smaller scales.`,
+  );
+}
+
+function invalid(message: string): ServiceError {
+  return new ServiceError('invalid_argument', message);
+}
