@@ -1,5 +1,8 @@
 import { Piscina } from 'piscina';
-import type { SplitTask } from './token-tasks.ts';
+import { ServiceError } from '../errors.ts';
+import type { AssemblyPlan } from './assemble.ts';
+import type { TokenDtype } from './tensor.ts';
+import type { AssembleTask, Refusal, SplitTask } from './token-tasks.ts';
 
 /** Work on whole token buffers, off the main thread. Every buffer given is taken over; every result owns its own. */
 export class TokenPool {
@@ -22,6 +25,28 @@ export class TokenPool {
   /** float32 bytes to bfloat16 bytes, rounded to nearest even. */
   async bfloat16(tokens: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
     return await this.#pool.run(tokens, { name: 'bfloat16', transferList: [tokens.buffer] });
+  }
+
+  /**
+   * The plan's answer from its views' float32 tokens (see tokens/assemble.ts). Rejects with `internal` when it is not
+   * finite in `dtype` or could not be made.
+   */
+  async assemble(
+    { viewGrid, channels, assembly, shape, grid }: AssemblyPlan,
+    views: readonly Uint8Array<ArrayBuffer>[],
+    dtype: TokenDtype,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const plan: AssemblyPlan = { viewGrid, channels, assembly, shape, grid };
+    const task: AssembleTask = { plan, views, dtype };
+    const transferList = [...new Set(views.map(({ buffer }) => buffer))];
+    let reply: Uint8Array<ArrayBuffer> | Refusal;
+    try {
+      reply = await this.#pool.run(task, { name: 'assemble', transferList });
+    } catch (thrown) {
+      throw ServiceError.from(thrown);
+    }
+    if (reply instanceof Uint8Array) return reply;
+    throw new ServiceError(reply.code, reply.message);
   }
 
   async close(): Promise<void> {

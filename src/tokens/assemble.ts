@@ -1,0 +1,90 @@
+import type { Assembly, Plan } from '../recipes/plan.ts';
+import { AnswerWriter } from './assembly/answer-writer.ts';
+import { Average } from './assembly/average.ts';
+import { Concat } from './assembly/concat.ts';
+import { fitted } from './assembly/fitted-map.ts';
+import { tokenBytes, type TokenRows } from './assembly/token-rows.ts';
+import { Unshuffled } from './assembly/unshuffled.ts';
+import { mapSize, stackLayout, ViewMap, type ViewTokens } from './assembly/view-map.ts';
+import { KernelLayout, withKernel } from './kernel.ts';
+import type { TokenDtype } from './tensor.ts';
+
+/** What of a plan says how its answer is put together. */
+export type AssemblyPlan = Pick<Plan, 'viewGrid' | 'channels' | 'assembly' | 'shape' | 'grid'>;
+
+/**
+ * The plan's answer from its views' tokens: `views[i]` has the float32 tokens (little-endian, grid x channels) of the
+ * plan's view i. Gives the values of `plan.shape` in `dtype`, little-endian, in a buffer of its own; the views are
+ * only read. All arithmetic is float32, rounded once at the end. Rows go through a kernel's memory one by one:
+ * beside views and answer it takes a few rows of room. Synchronous, and not for the main thread.
+ *
+ * Throws `internal` when a value is not finite in `dtype`, and RangeError for views or a shape that are not the plan's.
+ */
+export function assemble(
+  plan: AssemblyPlan,
+  views: readonly Uint8Array<ArrayBuffer>[],
+  dtype: TokenDtype,
+): Uint8Array<ArrayBuffer> {
+  const viewBytes = tokenBytes(plan.viewGrid.width * plan.viewGrid.height, plan.channels);
+  const wrong = views.findIndex(({ byteLength }) => byteLength !== viewBytes);
+  if (wrong >= 0) throw new RangeError(`view ${wrong} has another number of bytes than ${viewBytes}`);
+
+  const memory = new KernelLayout();
+  const parts = answerParts(memory, plan, views);
+  const values = parts.reduce((sum, { width, height, channels }) => sum + width * height * channels, 0);
+  const planned = plan.shape.reduce((product, length) => product * length, 1);
+  if (values !== planned) throw new RangeError(`the parts have ${values} values, the plan ${planned}`);
+  const answer = new AnswerWriter(memory, parts, dtype);
+  return withKernel(memory.sizeBytes, (kernel) => {
+    for (const part of parts) answer.write(kernel, part);
+    return answer.finish();
+  });
+}
+
+/** What the answer consists of, one after the other. */
+function answerParts(
+  memory: KernelLayout,
+  plan: AssemblyPlan,
+  views: readonly Uint8Array<ArrayBuffer>[],
+): TokenRows[] {
+  const { viewGrid: grid, channels, assembly } = plan;
+  const tokens: ViewTokens = { views, grid, channels };
+  const stack = (indices: number[]): TokenRows => new ViewMap(memory, tokens, stackLayout(indices, grid));
+  if (assembly.kind === 'single') return [stack([0])];
+  if (assembly.kind === 'stack') return [stack([...views.keys()])];
+  if (assembly.kind === 'fuse') return [fused(memory, tokens, assembly, plan.grid)];
+  return [stack([0]), ...unpadded(memory, tokens, assembly)];
+}
+
+/** Nothing where nothing is kept. */
+function unpadded(
+  memory: KernelLayout,
+  tokens: ViewTokens,
+  { map, unpad, limited }: Extract<Assembly, { kind: 'anyres' }>,
+): TokenRows[] {
+  if (limited.width === 0 || limited.height === 0) return [];
+  return [fitted(memory, new ViewMap(memory, tokens, map, unpad), limited)];
+}
+
+function fused(
+  memory: KernelLayout,
+  tokens: ViewTokens,
+  { maps: layouts, fusion, weights, channelOrder }: Extract<Assembly, { kind: 'fuse' }>,
+  grid: Plan['grid'],
+): TokenRows {
+  const maps = layouts.map((layout): TokenRows => {
+    const map = new ViewMap(memory, tokens, layout);
+    if (fusion !== 'unshuffle_concat') return fitted(memory, map, grid);
+    const { width, height } = mapSize(layout, tokens.grid);
+    const side = width / grid.width;
+    if (!Number.isInteger(side) || height !== side * grid.height) {
+      throw new RangeError(`a ${width} x ${height} map is no multiple of ${grid.width} x ${grid.height}`);
+    }
+    return side === 1 ? map : new Unshuffled(memory, map, side, channelOrder);
+  });
+  const [first, ...others] = maps;
+  if (first === undefined) throw new RangeError('the plan fuses no map');
+  return fusion === 'average'
+    ? new Average(memory, [first, ...others], weights)
+    : new Concat(memory, [first, ...others]);
+}
