@@ -49,9 +49,13 @@ export class AnswerWriter {
       this.#requireFinite(kernel.largestMagnitude(address, count));
       return new Uint8Array(buffer, address, count * 4);
     }
-    const round = this.#dtype === 'float16' ? kernel.toFloat16 : kernel.toBfloat16;
-    this.#requireFinite(round(address, this.#halvesAddress, count));
-    return new Uint8Array(buffer, this.#halvesAddress, count * 2);
+    const target = this.#halvesAddress;
+    this.#requireFinite(
+      this.#dtype === 'float16'
+        ? kernel.toFloat16(address, target, count)
+        : kernel.toBfloat16(address, target, count),
+    );
+    return new Uint8Array(buffer, target, count * 2);
   }
 
   #requireFinite(largestMagnitude: number): void {
