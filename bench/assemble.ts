@@ -4,6 +4,7 @@ import type { Plan } from '../src/recipes/plan.ts';
 import { planTeacher, teacherDefaults } from '../src/recipes/teacher.ts';
 import { assemble } from '../src/tokens/assemble.ts';
 import { dtypeBytes, type TokenDtype } from '../src/tokens/tensor.ts';
+import { TokenPool } from '../src/tokens/token-pool.ts';
 
 /** One assembly, on this thread; the median in milliseconds, and the most it may take where there is a bar. */
 export interface AssembleRow {
@@ -32,8 +33,8 @@ const so400m: Model = {
 
 const image = { width: 1218, height: 1722 };
 const teacher = planTeacher(image, so400m, teacherDefaults);
-/** The largest that the benchmark assembles: 10 views, 1024 + 4028 tokens. */
-export const anyresPlan: Plan = planAnyres(image, so400m, anyresDefaults);
+/** 10 views, 1024 + 4028 tokens. */
+const anyresPlan: Plan = planAnyres(image, so400m, anyresDefaults);
 
 const cases: readonly {
   readonly name: string;
@@ -81,8 +82,43 @@ export function benchAssemble({ rounds = 21 } = {}): AssembleRow[] {
   });
 }
 
+/** Resident memory of this process while AnyRes 3x3 answers are assembled, in MiB. */
+export interface AssembleMemoryRow {
+  readonly name: string;
+  /** Before there were views, with the pool's thread running. */
+  readonly beforeMiB: number;
+  /** Of the views and the answers alone: what cannot be less where all are held. */
+  readonly viewsMiB: number;
+  readonly answersMiB: number;
+  readonly peakMiB: number;
+}
+
+/** Assembles `atOnce` answers through a pool of one thread. What it says holds for a process that did nothing else. */
+export async function benchAssembleMemory(atOnce: number): Promise<AssembleMemoryRow> {
+  const mebibytes = (bytes: number) => bytes / 2 ** 20;
+  const resident = () => mebibytes(process.memoryUsage.rss());
+  const pool = new TokenPool(1);
+  await pool.bfloat16(new Uint8Array(4));
+  const beforeMiB = resident();
+  let peakMiB = beforeMiB;
+  const sampling = setInterval(() => {
+    peakMiB = Math.max(peakMiB, resident());
+  }, 1);
+  try {
+    const requests = Array.from({ length: atOnce }, () => viewTokens(anyresPlan));
+    const viewsMiB = mebibytes(requests.flat().reduce((sum, { byteLength }) => sum + byteLength, 0));
+    const answers = await Promise.all(requests.map((views) => pool.assemble(anyresPlan, views, 'float16')));
+    peakMiB = Math.max(peakMiB, resident());
+    const answersMiB = mebibytes(answers.reduce((sum, { buffer }) => sum + buffer.byteLength, 0));
+    return { name: `anyres 3x3, ${atOnce} at once`, beforeMiB, viewsMiB, answersMiB, peakMiB };
+  } finally {
+    clearInterval(sampling);
+    await pool.close();
+  }
+}
+
 /** Made-up float32 tokens for every view of a plan, of the size that normalised tokens have. */
-export function viewTokens({ canvases, viewGrid, channels }: Plan): Uint8Array<ArrayBuffer>[] {
+function viewTokens({ canvases, viewGrid, channels }: Plan): Uint8Array<ArrayBuffer>[] {
   const views = canvases.reduce((sum, canvas) => sum + canvas.views.length, 0);
   const count = viewGrid.width * viewGrid.height * channels;
   return Array.from({ length: views }, (_, view) => {
