@@ -9,41 +9,39 @@ interface CompiledModule {
   readonly _module: never;
 }
 
-/** What every kernel exports. */
-export interface KernelMemory {
+/** What every kernel has besides its functions. */
+export interface WasmKernel {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
 }
+
+/**
+ * Runs `use` with a kernel whose memory has at least `sizeBytes`, all of it free from address 0 on, and gives its
+ * result. What an earlier use left in the memory is still there.
+ */
+export type WithKernel<Kernel extends WasmKernel> = <T>(sizeBytes: number, use: (kernel: Kernel) => T) => T;
 
 const pageBytes = 65_536;
 const keptBytes = 16 * 1024 * 1024;
 
-/** A WebAssembly module of this project's, compiled when it is first used and one instance of it kept. */
-export class WasmKernel<Exports extends KernelMemory> {
-  readonly #file: URL;
-  #compiled: CompiledModule | undefined;
-  #idle: Exports | undefined;
-
-  /** `Exports` must be what the module exports: nothing checks it. */
-  constructor(file: URL) {
-    this.#file = file;
-  }
-
-  /**
-   * Runs `use` with an instance whose memory has at least `sizeBytes`, and gives its result. WebAssembly memory never
-   * shrinks, so an instance that grew past 16 MB is dropped afterwards instead of being kept.
-   */
-  use<T>(sizeBytes: number, use: (kernel: Exports) => T): T {
-    const kernel = this.#idle ?? this.#instantiate();
-    this.#idle = undefined;
+/**
+ * The kernel compiled from an AssemblyScript file to `file`, loaded at its first use. WebAssembly memory never
+ * shrinks, so an instance that grew past 16 MB for one large task is dropped afterwards instead of being kept.
+ */
+export function wasmKernel<Kernel extends WasmKernel>(file: URL): WithKernel<Kernel> {
+  let compiled: CompiledModule | undefined;
+  let idle: Kernel | undefined;
+  return (sizeBytes, use) => {
+    const kernel = idle ?? instantiate();
+    idle = undefined;
     const missing = sizeBytes - kernel.memory.buffer.byteLength;
     if (missing > 0) kernel.memory.grow(Math.ceil(missing / pageBytes));
     const result = use(kernel);
-    if (kernel.memory.buffer.byteLength <= keptBytes) this.#idle = kernel;
+    if (kernel.memory.buffer.byteLength <= keptBytes) idle = kernel;
     return result;
-  }
+  };
 
-  #instantiate(): Exports {
-    this.#compiled ??= new WebAssembly.Module(readFileSync(this.#file));
-    return new WebAssembly.Instance(this.#compiled).exports as Exports;
+  function instantiate(): Kernel {
+    compiled ??= new WebAssembly.Module(readFileSync(file));
+    return new WebAssembly.Instance(compiled).exports as Kernel;
   }
 }

@@ -1,7 +1,7 @@
-import { type KernelMemory, WasmKernel } from '../wasm-kernel.ts';
+import { type WasmKernel, wasmKernel } from '../wasm-kernel.ts';
 
 /** Exports of kernels/resample.ts; see there for what the buffers must have. Addresses and strides are in bytes. */
-export interface ResampleKernel extends KernelMemory {
+export interface ResampleKernel extends WasmKernel {
   horizontal(
     source: number,
     sourceStride: number,
@@ -23,6 +23,4 @@ export interface ResampleKernel extends KernelMemory {
   ): void;
 }
 
-export const resampleKernel = new WasmKernel<ResampleKernel>(
-  new URL('./kernels/resample.wasm', import.meta.url),
-);
+export const withKernel = wasmKernel<ResampleKernel>(new URL('./kernels/resample.wasm', import.meta.url));

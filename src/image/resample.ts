@@ -1,5 +1,5 @@
 import type { Resample, Size } from '../recipes/plan.ts';
-import { resampleKernel } from './kernel.ts';
+import { withKernel } from './kernel.ts';
 import type { ResampleKernel } from './kernel.ts';
 import type { Raster } from './raster.ts';
 import { resampleWeights, splitWeightBytes, splitWeights } from './weights.ts';
@@ -67,7 +67,7 @@ export function resampleRows(
     return;
   }
   const layout = layOut(raster.width, size.width, range, across, down);
-  resampleKernel.use(layout.endAddress, (kernel) => {
+  withKernel(layout.endAddress, (kernel) => {
     const passes = new Passes(kernel, layout, raster, size.width, across);
     if (down === undefined) passes.across(range, take);
     else passes.acrossAndDown(range, down, take);

@@ -1,102 +1,90 @@
-import { ServiceError } from '../errors.ts';
-import type { Plan } from '../recipes/plan.ts';
-import { toBfloat16 } from './bfloat16.ts';
-import { tokenKernel } from './kernel.ts';
-import { type AddRow, addResized, addUnshuffled, type RowTarget, rowsBytes } from './map-rows.ts';
-import { TokenRows } from './token-rows.ts';
+import type { Assembly, Plan } from '../recipes/plan.ts';
+import { AnswerWriter } from './assembly/answer-writer.ts';
+import { Average } from './assembly/average.ts';
+import { Concat } from './assembly/concat.ts';
+import { fitted } from './assembly/fitted-map.ts';
+import { tokenBytes, type TokenRows } from './assembly/token-rows.ts';
+import { Unshuffled } from './assembly/unshuffled.ts';
+import { mapSize, stackLayout, ViewMap, type ViewTokens } from './assembly/view-map.ts';
+import { KernelLayout, withKernel } from './kernel.ts';
 import type { TokenDtype } from './tensor.ts';
-import { tokenMap } from './token-map.ts';
 
-type FuseAssembly = Extract<Plan['assembly'], { kind: 'fuse' }>;
-type AnyresAssembly = Extract<Plan['assembly'], { kind: 'anyres' }>;
+/** What of a plan says how its answer is put together. */
+export type AssemblyPlan = Pick<Plan, 'viewGrid' | 'channels' | 'assembly' | 'shape' | 'grid'>;
 
 /**
- * The answer's tokens, from the views' float32 tokens in the order of the plan's views: stitched, interpolated, fused
- * in float32, and rounded once to `dtype`. The result owns its buffer. Throws `internal` for what is not finite as
- * float16. Takes tens of milliseconds: not for the main thread.
+ * The plan's answer from its views' tokens: `views[i]` has the float32 tokens (little-endian, grid x channels) of the
+ * plan's view i. Gives the values of `plan.shape` in `dtype`, little-endian, in a buffer of its own; the views are
+ * only read. All arithmetic is float32, rounded once at the end. Rows go through a kernel's memory one by one:
+ * beside views and answer it takes a few rows of room. Synchronous, and not for the main thread.
+ *
+ * Throws `internal` when a value is not finite in `dtype`, and RangeError for views or a shape that are not the plan's.
  */
 export function assemble(
-  plan: Plan,
+  plan: AssemblyPlan,
   views: readonly Uint8Array<ArrayBuffer>[],
   dtype: TokenDtype,
 ): Uint8Array<ArrayBuffer> {
-  const { assembly } = plan;
-  const floats = views.map((view) => new Float32Array(view.buffer, view.byteOffset, view.byteLength / 4));
-  const rows = new TokenRows(
-    plan.shape.reduce((product, side) => product * side, 1),
-    dtype,
-  );
-  switch (assembly.kind) {
-    case 'single':
-    case 'stack':
-      throw new Error(`the tokens of a ${assembly.kind} answer need no assembly`);
-    case 'fuse':
-      fuse(plan, assembly, floats, rows);
-      break;
-    case 'anyres':
-      mergeAnyres(plan, assembly, floats, rows);
-      break;
-  }
-  if (!rows.isFinite) throw notFinite();
-  return dtype === 'bfloat16' ? toBfloat16(rows.bytes) : rows.bytes;
-}
+  const viewBytes = tokenBytes(plan.viewGrid.width * plan.viewGrid.height, plan.channels);
+  const wrong = views.findIndex(({ byteLength }) => byteLength !== viewBytes);
+  if (wrong >= 0) throw new RangeError(`view ${wrong} has another number of bytes than ${viewBytes}`);
 
-function fuse(plan: Plan, assembly: FuseAssembly, views: readonly Float32Array[], rows: TokenRows): void {
-  const { grid, channels, shape } = plan;
-  const { fusion, weights, channelOrder } = assembly;
-  const tokenStride = shape.at(-1)!;
-  const rowValues = grid.width * tokenStride;
-  const maps = assembly.maps.map((layout) => tokenMap(layout, views, plan));
-  const ratios = maps.map(({ width }) => (fusion === 'unshuffle_concat' ? width / grid.width : 1));
-  const sourcesAddress = rows.workBytes(rowValues);
-  const sourceBytes = maps.map((map, index) => rowsBytes(map, channels, Math.max(2, ratios[index]!)));
-  const endAddress = sourcesAddress + sourceBytes.reduce((sum, bytes) => sum + bytes, 0);
-  tokenKernel.use(endAddress, (kernel) => {
-    let address = sourcesAddress;
-    let first = 0;
-    const layers = maps.map((map, index): AddRow => {
-      const part = { x: 0, y: 0, width: map.width, height: map.height };
-      const source = { map, part, channels, address };
-      address += sourceBytes[index]!;
-      const weight = fusion === 'average' ? Math.fround(weights[index]!) : 1;
-      const target: RowTarget = { address: 0, tokenStride, first, weight };
-      const ratio = ratios[index]!;
-      if (fusion !== 'average') first += channels * ratio * ratio;
-      return ratio === 1
-        ? addResized(kernel, source, grid, target)
-        : addUnshuffled(kernel, source, ratio, channelOrder, target);
-    });
-    for (let y = 0; y < grid.height; y++)
-      rows.write(kernel, rowValues, () => layers.forEach((add) => add(y)));
+  const memory = new KernelLayout();
+  const parts = answerParts(memory, plan, views);
+  const values = parts.reduce((sum, { width, height, channels }) => sum + width * height * channels, 0);
+  const planned = plan.shape.reduce((product, length) => product * length, 1);
+  if (values !== planned) throw new RangeError(`the parts have ${values} values, the plan ${planned}`);
+  const answer = new AnswerWriter(memory, parts, dtype);
+  return withKernel(memory.sizeBytes, (kernel) => {
+    for (const part of parts) answer.write(kernel, part);
+    return answer.finish();
   });
 }
 
-function mergeAnyres(
-  plan: Plan,
-  { map, unpad, limited }: AnyresAssembly,
-  views: readonly Float32Array[],
-  rows: TokenRows,
-): void {
-  const { channels, viewGrid } = plan;
-  const base = views[0]!;
-  const baseValues = viewGrid.width * channels;
-  const rowValues = limited.width * channels;
-  const sourceAddress = rows.workBytes(Math.max(baseValues, rowValues));
-  tokenKernel.use(sourceAddress + rowsBytes(unpad, channels, 2), (kernel) => {
-    for (let y = 0; y < viewGrid.height; y++) {
-      rows.copy(kernel, base.subarray(y * baseValues, (y + 1) * baseValues));
+/** What the answer consists of, one after the other. */
+function answerParts(
+  memory: KernelLayout,
+  plan: AssemblyPlan,
+  views: readonly Uint8Array<ArrayBuffer>[],
+): TokenRows[] {
+  const { viewGrid: grid, channels, assembly } = plan;
+  const tokens: ViewTokens = { views, grid, channels };
+  const stack = (indices: number[]): TokenRows => new ViewMap(memory, tokens, stackLayout(indices, grid));
+  if (assembly.kind === 'single') return [stack([0])];
+  if (assembly.kind === 'stack') return [stack([...views.keys()])];
+  if (assembly.kind === 'fuse') return [fused(memory, tokens, assembly, plan.grid)];
+  return [stack([0]), ...unpadded(memory, tokens, assembly)];
+}
+
+/** Nothing where nothing is kept. */
+function unpadded(
+  memory: KernelLayout,
+  tokens: ViewTokens,
+  { map, unpad, limited }: Extract<Assembly, { kind: 'anyres' }>,
+): TokenRows[] {
+  if (limited.width === 0 || limited.height === 0) return [];
+  return [fitted(memory, new ViewMap(memory, tokens, map, unpad), limited)];
+}
+
+function fused(
+  memory: KernelLayout,
+  tokens: ViewTokens,
+  { maps: layouts, fusion, weights, channelOrder }: Extract<Assembly, { kind: 'fuse' }>,
+  grid: Plan['grid'],
+): TokenRows {
+  const maps = layouts.map((layout): TokenRows => {
+    const map = new ViewMap(memory, tokens, layout);
+    if (fusion !== 'unshuffle_concat') return fitted(memory, map, grid);
+    const { width, height } = mapSize(layout, tokens.grid);
+    const side = width / grid.width;
+    if (!Number.isInteger(side) || height !== side * grid.height) {
+      throw new RangeError(`a ${width} x ${height} map is no multiple of ${grid.width} x ${grid.height}`);
     }
-    if (limited.width === 0 || limited.height === 0) return;
-    const source = { map: tokenMap(map, views, plan), part: unpad, channels, address: sourceAddress };
-    const target = { address: 0, tokenStride: channels, first: 0, weight: 1 };
-    const add = addResized(kernel, source, limited, target);
-    for (let y = 0; y < limited.height; y++) rows.write(kernel, rowValues, () => add(y));
+    return side === 1 ? map : new Unshuffled(memory, map, side, channelOrder);
   });
-}
-
-function notFinite(): ServiceError {
-  return new ServiceError(
-    'internal',
-    'The tokens of this image are not finite as float16. float32 tokens may be: ask for dtype=float32.',
-  );
+  const [first, ...others] = maps;
+  if (first === undefined) throw new RangeError('the plan fuses no map');
+  return fusion === 'average'
+    ? new Average(memory, [first, ...others], weights)
+    : new Concat(memory, [first, ...others]);
 }

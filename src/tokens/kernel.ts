@@ -1,22 +1,45 @@
-import { type KernelMemory, WasmKernel } from '../wasm-kernel.ts';
+import { type WasmKernel, wasmKernel } from '../wasm-kernel.ts';
 
-/** Exports of kernels/tokens.ts; see there for what the buffers must have. Addresses are in bytes, counts in values. */
-export interface TokenKernel extends KernelMemory {
-  add(a: number, weight: number, sum: number, count: number): void;
-  blend(
-    a: number,
-    b: number,
-    c: number,
-    d: number,
-    weightA: number,
-    weightB: number,
-    weightC: number,
-    weightD: number,
-    sum: number,
-    count: number,
+/**
+ * Exports of kernels/tokens.ts; see there for what the buffers must have. Addresses are in bytes, counts in float32
+ * values, magnitudes the bits of an absolute float32.
+ */
+export interface TokenKernel extends WasmKernel {
+  bilinear(
+    top: number,
+    bottom: number,
+    target: number,
+    taps: number,
+    width: number,
+    channels: number,
+    down: number,
   ): void;
-  scatter(a: number, target: number, step: number, count: number): void;
-  toHalf(source: number, target: number, count: number): number;
+  addWeighted(source: number, target: number, count: number, weight: number): void;
+  divide(target: number, count: number, divisor: number): void;
+  spread(source: number, target: number, count: number, step: number): void;
+  largestMagnitude(source: number, count: number): number;
+  toFloat16(source: number, target: number, count: number): number;
+  toBfloat16(source: number, target: number, count: number): number;
 }
 
-export const tokenKernel = new WasmKernel<TokenKernel>(new URL('./kernels/tokens.wasm', import.meta.url));
+export const withKernel = wasmKernel<TokenKernel>(new URL('./kernels/tokens.wasm', import.meta.url));
+
+/** What {@link TokenKernel}'s functions may read or overwrite past the end of a buffer, in bytes. */
+const slackBytes = 32;
+
+/** Gives out addresses in a kernel's memory, before there is a kernel, so that its memory is made large enough. */
+export class KernelLayout {
+  #endAddress = 0;
+
+  /** The memory that was given out, in bytes. */
+  get sizeBytes(): number {
+    return this.#endAddress;
+  }
+
+  /** Address of a new buffer, with its slack. */
+  place(sizeBytes: number): number {
+    const address = this.#endAddress;
+    this.#endAddress = (address + sizeBytes + slackBytes + 15) & ~15;
+    return address;
+  }
+}

@@ -1,7 +1,8 @@
 import { Piscina } from 'piscina';
-import type { Plan } from '../recipes/plan.ts';
+import { ServiceError } from '../errors.ts';
+import type { AssemblyPlan } from './assemble.ts';
 import type { TokenDtype } from './tensor.ts';
-import type { AssembleTask, SplitTask } from './token-tasks.ts';
+import type { AssembleTask, Refusal, SplitTask } from './token-tasks.ts';
 
 /** Work on whole token buffers, off the main thread. Every buffer given is taken over; every result owns its own. */
 export class TokenPool {
@@ -26,15 +27,26 @@ export class TokenPool {
     return await this.#pool.run(tokens, { name: 'bfloat16', transferList: [tokens.buffer] });
   }
 
-  /** The answer's tokens of a plan that fuses or merges its views' float32 tokens. */
+  /**
+   * The plan's answer from its views' float32 tokens (see tokens/assemble.ts). Rejects with `internal` when it is not
+   * finite in `dtype` or could not be made.
+   */
   async assemble(
-    plan: Plan,
+    { viewGrid, channels, assembly, shape, grid }: AssemblyPlan,
     views: readonly Uint8Array<ArrayBuffer>[],
     dtype: TokenDtype,
   ): Promise<Uint8Array<ArrayBuffer>> {
+    const plan: AssemblyPlan = { viewGrid, channels, assembly, shape, grid };
     const task: AssembleTask = { plan, views, dtype };
-    const transferList = views.map(({ buffer }) => buffer);
-    return await this.#pool.run(task, { name: 'assembleViews', transferList });
+    const transferList = [...new Set(views.map(({ buffer }) => buffer))];
+    let reply: Uint8Array<ArrayBuffer> | Refusal;
+    try {
+      reply = await this.#pool.run(task, { name: 'assemble', transferList });
+    } catch (thrown) {
+      throw ServiceError.from(thrown);
+    }
+    if (reply instanceof Uint8Array) return reply;
+    throw new ServiceError(reply.code, reply.message);
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 // Entry of the token pool's threads.
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import type { Plan } from '../recipes/plan.ts';
-import { assemble } from './assemble.ts';
+import { type ErrorCode, ServiceError } from '../errors.ts';
+import { assemble as assembleTokens, type AssemblyPlan } from './assemble.ts';
 import { toBfloat16 } from './bfloat16.ts';
 import { splitTokens } from './split.ts';
 import type { TokenDtype } from './tensor.ts';
@@ -9,6 +9,18 @@ import type { TokenDtype } from './tensor.ts';
 export interface SplitTask {
   readonly tokens: Uint8Array<ArrayBuffer>;
   readonly count: number;
+}
+
+export interface AssembleTask {
+  readonly plan: AssemblyPlan;
+  readonly views: readonly Uint8Array<ArrayBuffer>[];
+  readonly dtype: TokenDtype;
+}
+
+/** A ServiceError on its way between threads, where an error would lose its class. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
 }
 
 export function split({ tokens, count }: SplitTask) {
@@ -20,12 +32,13 @@ export function bfloat16(tokens: Uint8Array<ArrayBuffer>) {
   return move(toBfloat16(tokens));
 }
 
-export interface AssembleTask {
-  readonly plan: Plan;
-  readonly views: readonly Uint8Array<ArrayBuffer>[];
-  readonly dtype: TokenDtype;
-}
-
-export function assembleViews({ plan, views, dtype }: AssembleTask) {
-  return move(assemble(plan, views, dtype));
+/** Comes back as the answer's bytes, or as a Refusal. */
+export function assemble({ plan, views, dtype }: AssembleTask) {
+  try {
+    return move(assembleTokens(plan, views, dtype));
+  } catch (thrown) {
+    if (!(thrown instanceof ServiceError)) throw thrown;
+    const refusal: Refusal = { code: thrown.code, message: thrown.message };
+    return refusal;
+  }
 }

@@ -208,7 +208,7 @@ for (const [name, id] of [
     assert.deepEqual(metadata.get('x-request-id'), ['caller-9']);
     assert.equal(encoder.requests.length, 1);
     assert.deepEqual(
-      lines.map(({ fields }) => [fields.streamedId, fields.code]),
+      lines.map(({ fields }) => [fields.streamed_id, fields.code]),
       [
         [undefined, 'invalid_argument'],
         ['good', 'ok'],
@@ -224,7 +224,7 @@ test('returns the request id in its headers, and logs every image with both ids'
   await stream.answer('a');
   stream.halfClose();
   await stream.status;
-  const { requestId, streamedId, endpoint, code } = lines[0]!.fields;
+  const { request_id: requestId, streamed_id: streamedId, endpoint, code } = lines[0]!.fields;
   assert.deepEqual([requestId, streamedId, endpoint, code], ['caller-7', 'a', 'StreamEncode', 'ok']);
 });
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { decode } from '../../src/image/decode.ts';
-import { resampleKernel } from '../../src/image/kernel.ts';
+import { withKernel } from '../../src/image/kernel.ts';
 import { resample, resampleRows } from '../../src/image/resample.ts';
 import type { Resample } from '../../src/recipes/plan.ts';
 import { noise } from './noise.ts';
@@ -160,20 +160,20 @@ describe('resampleRows', () => {
 
 describe('the kernel', () => {
   test('keeps its memory for the next image', () => {
-    const buffer = resampleKernel.use(1000, ({ memory }) => memory.buffer);
+    const buffer = withKernel(1000, ({ memory }) => memory.buffer);
     assert.equal(
-      resampleKernel.use(1000, ({ memory }) => memory.buffer),
+      withKernel(1000, ({ memory }) => memory.buffer),
       buffer,
     );
   });
 
   test('does not keep the memory that one large image took', () => {
-    resampleKernel.use(40e6, ({ memory }) => assert.ok(memory.buffer.byteLength >= 40e6));
-    resampleKernel.use(1000, ({ memory }) => assert.ok(memory.buffer.byteLength < 1e6));
+    withKernel(40e6, ({ memory }) => assert.ok(memory.buffer.byteLength >= 40e6));
+    withKernel(1000, ({ memory }) => assert.ok(memory.buffer.byteLength < 1e6));
   });
 
   test('takes little memory for a large photograph', () => {
     resample(noise({ width: 20_000, height: 200 }), { width: 512, height: 512 }, 'bicubic');
-    resampleKernel.use(1000, ({ memory }) => assert.ok(memory.buffer.byteLength < 4e6));
+    withKernel(1000, ({ memory }) => assert.ok(memory.buffer.byteLength < 4e6));
   });
 });

@@ -1,77 +1,111 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { tokenKernel } from '../../src/tokens/kernel.ts';
+import { KernelLayout, type TokenKernel, withKernel } from '../../src/tokens/kernel.ts';
+import { halfValue, nearestBfloat16, nearestHalf } from './scalar-halves.ts';
 
-/** What the kernel rounds these float32 values to, as float16 bits, and whether all are finite. */
-function toHalf(values: Float32Array): { readonly halves: Uint16Array; readonly isFinite: boolean } {
-  const target = values.length * 4 + 64;
-  return tokenKernel.use(target * 2, (kernel) => {
-    new Float32Array(kernel.memory.buffer, 0, values.length).set(values);
-    new Float32Array(kernel.memory.buffer, values.length * 4, 8).fill(0);
-    const isFinite = kernel.toHalf(0, target, values.length) === 1;
-    return { halves: new Uint16Array(kernel.memory.buffer, target, values.length).slice(), isFinite };
+type Rounding = 'toFloat16' | 'toBfloat16';
+
+/** Rounds in the kernel, from a buffer that has NaN after its end. */
+function round(values: Float32Array, rounding: Rounding) {
+  const memory = new KernelLayout();
+  const source = memory.place(values.byteLength);
+  const target = memory.place(values.length * 2);
+  return withKernel(memory.sizeBytes, (kernel) => {
+    const { buffer } = kernel.memory;
+    new Float32Array(buffer, source, values.length + 8).fill(Number.NaN);
+    new Float32Array(buffer, source, values.length).set(values);
+    const largest = roundIn(kernel, rounding, source, target, values.length);
+    return { bits: new Uint16Array(buffer.slice(target, target + values.length * 2)), largest };
   });
 }
 
-function toNumber(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * 2 ** -24 * fraction;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return sign * 2 ** (exponent - 15) * (1 + fraction / 1024);
+function roundIn(kernel: TokenKernel, rounding: Rounding, source: number, target: number, count: number) {
+  return rounding === 'toFloat16'
+    ? kernel.toFloat16(source, target, count)
+    : kernel.toBfloat16(source, target, count);
 }
 
-test('keeps every finite float16 as it is', () => {
-  const all = Uint16Array.from({ length: 65_536 }, (_, half) => half).filter(
-    (half) => (half & 0x7c00) !== 0x7c00,
-  );
-  const { halves, isFinite } = toHalf(Float32Array.from(all, toNumber));
-  assert.deepEqual(halves, all);
-  assert.equal(isFinite, true);
+const float32 = (bits: number) => new Float32Array(Uint32Array.of(bits).buffer)[0]!;
+const bitsOf = (value: number) => new Uint32Array(Float32Array.of(value).buffer)[0]!;
+const next = (value: number) => float32(bitsOf(value) + 1);
+const previous = (value: number) => float32(bitsOf(value) - 1);
+
+describe('rounding to float16', () => {
+  test('keeps every value that float16 holds', () => {
+    const all = Uint16Array.from({ length: 65_536 }, (_, bits) => bits).filter(
+      (bits) => !Number.isNaN(halfValue(bits)),
+    );
+    assert.equal(all.length, 65_536 - 2046);
+    assert.deepEqual(round(Float32Array.from(all, halfValue), 'toFloat16').bits, all);
+  });
+
+  test('takes every tie between two neighbours to the even one, and what is beside a tie to its own side', () => {
+    const values: number[] = [];
+    const expected: number[] = [];
+    for (let bits = 0; bits < 0x7c00; bits++) {
+      const above = bits === 0x7bff ? 65_536 : halfValue(bits + 1);
+      const tie = (halfValue(bits) + above) / 2;
+      assert.equal(Math.fround(tie), tie);
+      for (const sign of [1, -1]) {
+        values.push(sign * tie, sign * previous(tie), sign * next(tie));
+        const signBit = sign < 0 ? 0x8000 : 0;
+        expected.push(...[bits + (bits & 1), bits, bits + 1].map((half) => half | signBit));
+      }
+    }
+    assert.deepEqual(round(Float32Array.from(values), 'toFloat16').bits, Uint16Array.from(expected));
+  });
+
+  test('makes what is too large, infinite or not a number infinite', () => {
+    const values = [65_519.996, 65_520, 65_536, 1e10, 3.4e38, Infinity, -65_520, -Infinity, Number.NaN];
+    const { bits } = round(Float32Array.from(values), 'toFloat16');
+    assert.deepEqual(
+      [...bits],
+      [0x7bff, 0x7c00, 0x7c00, 0x7c00, 0x7c00, 0x7c00, 0xfc00, 0xfc00, bits[8]! & 0x8000 ? 0xfc00 : 0x7c00],
+    );
+  });
+
+  test('equals a search for the nearest, for any float32 and any count', () => {
+    const floats = fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), {
+      minLength: 1,
+      maxLength: 40,
+    });
+    const near = fc.array(fc.float({ noNaN: true, min: -1, max: 1 }), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(fc.oneof(floats, near), (values) => {
+        const { bits } = round(Float32Array.from(values), 'toFloat16');
+        assert.deepEqual([...bits], values.map(nearestHalf));
+      }),
+      { numRuns: 500 },
+    );
+  });
 });
 
-test('rounds what lies half way to the even neighbour, and what lies beside it to the nearer', () => {
-  for (let half = 0; half < 0x7bff; half++) {
-    const middle = (toNumber(half) + toNumber(half + 1)) / 2;
-    const around = Float32Array.of(middle, middle * (1 - 2 ** -20), middle * (1 + 2 ** -20));
-    const even = half + (half & 1);
-    assert.deepEqual([...toHalf(around).halves], [even, half, half + 1], `above ${half}`);
-  }
+describe('rounding to bfloat16', () => {
+  test('equals a plain implementation, for any float32 and any count', () => {
+    fc.assert(
+      fc.property(fc.array(fc.float({ noNaN: true }), { minLength: 1, maxLength: 40 }), (values) => {
+        const { bits } = round(Float32Array.from(values), 'toBfloat16');
+        assert.deepEqual([...bits], values.map(nearestBfloat16));
+      }),
+      { numRuns: 500 },
+    );
+  });
 });
 
-test('tells of what float16 cannot hold', () => {
-  for (const value of [65_520, -65_520, 1e30, Infinity, Number.NaN]) {
-    const { halves, isFinite } = toHalf(Float32Array.of(1, value, 2));
-    assert.equal(isFinite, false, String(value));
-    assert.equal(halves[1]! & 0x7c00, 0x7c00, String(value));
-    assert.deepEqual([halves[0], halves[2]], [0x3c00, 0x4000]);
-  }
-  assert.equal(toHalf(Float32Array.of(65_519)).isFinite, true);
-});
-
-test('blends and adds any number of values and touches none beyond', () => {
-  const count = fc.integer({ min: 0, max: 21 });
-  const share = fc.float({ min: 0, max: 1, noNaN: true });
-  fc.assert(
-    fc.property(count, share, share, (values, weight, other) => {
-      tokenKernel.use(4096, (kernel) => {
-        const memory = new Float32Array(kernel.memory.buffer, 0, 1024);
-        memory.forEach((_, index) => (memory[index] = index % 7));
-        const before = memory.slice();
-        kernel.add(0, weight, 2048, values);
-        kernel.blend(0, 400, 800, 1200, weight, other, 0, 0.5, 3000, values);
-        for (let i = 0; i < 1024; i++) {
-          let want = before[i]!;
-          if (i >= 512 && i < 512 + values) want += before[i - 512]! * weight;
-          if (i >= 750 && i < 750 + values) {
-            const at = i - 750;
-            want += before[at]! * weight + before[100 + at]! * other + before[300 + at]! * 0.5;
-          }
-          assert.ok(Math.abs(memory[i]! - want) < 1e-5, `value ${i}`);
-        }
+test('the largest magnitude is that of the values alone, wherever it stands', () => {
+  for (const count of [1, 2, 3, 4, 7, 8, 9, 16, 31]) {
+    for (let at = 0; at < count; at++) {
+      const values = Float32Array.from({ length: count }, (_, i) => (i === at ? -5 : 4));
+      for (const rounding of ['toFloat16', 'toBfloat16'] as const) {
+        assert.equal(round(values, rounding).largest, bitsOf(5));
+      }
+      const largest = withKernel(256, (kernel) => {
+        new Float32Array(kernel.memory.buffer, 0, count + 8).fill(Number.NaN);
+        new Float32Array(kernel.memory.buffer, 0, count).set(values);
+        return kernel.largestMagnitude(0, count);
       });
-    }),
-  );
+      assert.equal(largest, bitsOf(5));
+    }
+  }
 });

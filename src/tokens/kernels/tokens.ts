@@ -1,86 +1,174 @@
-// Arithmetic on tokens, in WebAssembly SIMD (AssemblyScript). Addresses are in bytes, `count` is in values. toHalf takes
-// values by eights: its buffers need seven more, readable and writable.
+// float32 arithmetic on rows of tokens, and their rounding to float16, in WebAssembly SIMD (AssemblyScript).
+//
+// Values are taken four or eight at a time: every buffer needs 32 readable bytes after its end, and what lies in
+// them may be overwritten. Multiplications and additions round one by one: there is no fused multiply-add.
 
-/** sum += a * weight */
-export function add(a: usize, weight: f32, sum: usize, count: i32): void {
-  const w = f32x4.splat(weight);
-  const end = (<usize>count) << 2;
-  let i: usize = 0;
-  for (; i + 16 <= end; i += 16) {
-    v128.store(sum + i, f32x4.add(v128.load(sum + i), f32x4.mul(v128.load(a + i), w)));
-  }
-  for (; i < end; i += 4) store<f32>(sum + i, load<f32>(sum + i) + load<f32>(a + i) * weight);
-}
-
-/** sum += a * weightA + b * weightB + c * weightC + d * weightD */
-export function blend(
-  a: usize,
-  b: usize,
-  c: usize,
-  d: usize,
-  weightA: f32,
-  weightB: f32,
-  weightC: f32,
-  weightD: f32,
-  sum: usize,
-  count: i32,
+/**
+ * One row of `width` tokens between two rows: of each, the token at the tap's left and at its right, then down.
+ * A tap is 16 bytes: byte offsets of the left and the right token (int32), the right one's share (float32), unused.
+ * `down` is the bottom row's share.
+ */
+export function bilinear(
+  top: usize,
+  bottom: usize,
+  target: usize,
+  taps: usize,
+  width: i32,
+  channels: i32,
+  down: f32,
 ): void {
-  const wa = f32x4.splat(weightA);
-  const wb = f32x4.splat(weightB);
-  const wc = f32x4.splat(weightC);
-  const wd = f32x4.splat(weightD);
-  const end = (<usize>count) << 2;
-  let i: usize = 0;
-  for (; i + 16 <= end; i += 16) {
-    const ab = f32x4.add(f32x4.mul(v128.load(a + i), wa), f32x4.mul(v128.load(b + i), wb));
-    const cd = f32x4.add(f32x4.mul(v128.load(c + i), wc), f32x4.mul(v128.load(d + i), wd));
-    v128.store(sum + i, f32x4.add(v128.load(sum + i), f32x4.add(ab, cd)));
-  }
-  for (; i < end; i += 4) {
-    const ab = load<f32>(a + i) * weightA + load<f32>(b + i) * weightB;
-    const cd = load<f32>(c + i) * weightC + load<f32>(d + i) * weightD;
-    store<f32>(sum + i, load<f32>(sum + i) + (ab + cd));
+  const bottomShare = f32x4.splat(down);
+  const topShare = f32x4.splat(<f32>1 - down);
+  const tokenBytes = (<usize>channels) << 2;
+  for (let x = 0; x < width; x++) {
+    const left: usize = load<u32>(taps);
+    const right: usize = load<u32>(taps, 4);
+    const across = load<f32>(taps, 8);
+    const rightShare = f32x4.splat(across);
+    const leftShare = f32x4.splat(<f32>1 - across);
+    taps += 16;
+    const topLeft = top + left;
+    const topRight = top + right;
+    const bottomLeft = bottom + left;
+    const bottomRight = bottom + right;
+    // The last token's rest goes past its end, where the next token is written afterwards.
+    for (let at: usize = 0; at < tokenBytes; at += 16) {
+      const above = f32x4.add(
+        f32x4.mul(v128.load(topLeft + at), leftShare),
+        f32x4.mul(v128.load(topRight + at), rightShare),
+      );
+      const below = f32x4.add(
+        f32x4.mul(v128.load(bottomLeft + at), leftShare),
+        f32x4.mul(v128.load(bottomRight + at), rightShare),
+      );
+      v128.store(target + at, f32x4.add(f32x4.mul(above, topShare), f32x4.mul(below, bottomShare)));
+    }
+    target += tokenBytes;
   }
 }
 
-/** target[i * step] = a[i] */
-export function scatter(a: usize, target: usize, step: i32, count: i32): void {
-  for (let i: usize = 0; i < <usize>count; i++) {
-    store<f32>(target + ((i * <usize>step) << 2), load<f32>(a + (i << 2)));
+/** target += source * weight, for exactly `count` values. */
+export function addWeighted(source: usize, target: usize, count: i32, weight: f32): void {
+  const weights = f32x4.splat(weight);
+  const vectorsEnd = source + ((<usize>(count & ~3)) << 2);
+  const end = source + ((<usize>count) << 2);
+  while (source < vectorsEnd) {
+    v128.store(target, f32x4.add(v128.load(target), f32x4.mul(v128.load(source), weights)));
+    source += 16;
+    target += 16;
   }
+  while (source < end) {
+    store<f32>(target, load<f32>(target) + load<f32>(source) * weight);
+    source += 4;
+    target += 4;
+  }
+}
+
+/** target /= divisor, for exactly `count` values. */
+export function divide(target: usize, count: i32, divisor: f32): void {
+  const divisors = f32x4.splat(divisor);
+  const vectorsEnd = target + ((<usize>(count & ~3)) << 2);
+  const end = target + ((<usize>count) << 2);
+  while (target < vectorsEnd) {
+    v128.store(target, f32x4.div(v128.load(target), divisors));
+    target += 16;
+  }
+  while (target < end) {
+    store<f32>(target, load<f32>(target) / divisor);
+    target += 4;
+  }
+}
+
+/** Copies `count` values, one into every `step`th of target. */
+export function spread(source: usize, target: usize, count: i32, step: i32): void {
+  const end = source + ((<usize>count) << 2);
+  const stepBytes = (<usize>step) << 2;
+  while (source < end) {
+    store<f32>(target, load<f32>(source));
+    source += 4;
+    target += stepBytes;
+  }
+}
+
+/** The largest of the values' absolute bits, which order as the values do: infinity and NaN above all others. */
+export function largestMagnitude(source: usize, count: i32): i32 {
+  const end = source + ((<usize>count) << 2);
+  v128.store(end, i32x4.splat(0));
+  let largest = i32x4.splat(0);
+  while (source < end) {
+    largest = i32x4.max_s(largest, v128.and(v128.load(source), i32x4.splat(0x7fffffff)));
+    source += 16;
+  }
+  return largestLane(largest);
 }
 
 /**
- * Rounds float32 to float16 as IEEE 754 does by default: to nearest, ties to even, overflow to infinity. Gives 1
- * when every value is finite as float16, else 0.
+ * Rounds `count` values to the nearest float16, ties to even, subnormals included; what is too large, infinite or
+ * not a number becomes infinite. Gives what largestMagnitude does.
  */
-export function toHalf(source: usize, target: usize, count: i32): i32 {
-  let unusual = i32x4.splat(0);
-  for (let i: usize = 0, end = <usize>count; i < end; i += 8) {
-    const low = v128.load(source + (i << 2));
-    const high = v128.load(source + (i << 2), 16);
-    unusual = v128.or(unusual, v128.or(overflows(low), overflows(high)));
-    v128.store(target + (i << 1), i16x8.narrow_i32x4_u(half(low), half(high)));
+export function toFloat16(source: usize, target: usize, count: i32): i32 {
+  const end = source + ((<usize>count) << 2);
+  v128.store(end, i32x4.splat(0));
+  v128.store(end, i32x4.splat(0), 16);
+  let largest = i32x4.splat(0);
+  while (source < end) {
+    const low = v128.load(source);
+    const high = v128.load(source, 16);
+    largest = i32x4.max_s(largest, v128.and(low, i32x4.splat(0x7fffffff)));
+    largest = i32x4.max_s(largest, v128.and(high, i32x4.splat(0x7fffffff)));
+    v128.store(target, i16x8.narrow_i32x4_u(halves(low), halves(high)));
+    source += 32;
+    target += 16;
   }
-  return v128.any_true(unusual) ? 0 : 1;
+  return largestLane(largest);
 }
 
-function overflows(bits: v128): v128 {
-  return i32x4.ge_s(v128.and(bits, i32x4.splat(0x7fffffff)), i32x4.splat(0x477ff000));
+/**
+ * Rounds `count` values to the nearest bfloat16, ties to even; NaN stays NaN. Gives what largestMagnitude does.
+ */
+export function toBfloat16(source: usize, target: usize, count: i32): i32 {
+  const end = source + ((<usize>count) << 2);
+  v128.store(end, i32x4.splat(0));
+  v128.store(end, i32x4.splat(0), 16);
+  let largest = i32x4.splat(0);
+  while (source < end) {
+    const low = v128.load(source);
+    const high = v128.load(source, 16);
+    largest = i32x4.max_s(largest, v128.and(low, i32x4.splat(0x7fffffff)));
+    largest = i32x4.max_s(largest, v128.and(high, i32x4.splat(0x7fffffff)));
+    v128.store(target, i16x8.narrow_i32x4_u(upperHalves(low), upperHalves(high)));
+    source += 32;
+    target += 16;
+  }
+  return largestLane(largest);
 }
 
-function half(bits: v128): v128 {
-  const magnitude = v128.and(bits, i32x4.splat(0x7fffffff));
-  const sign = v128.and(i32x4.shr_u(bits, 16), i32x4.splat(0x8000));
-  // Rebias the exponent and round off 13 bits.
+/** Four bfloat16, each in an int32. */
+function upperHalves(values: v128): v128 {
+  const upper = i32x4.shr_u(values, 16);
+  const odd = v128.and(upper, i32x4.splat(1));
+  const rounded = i32x4.shr_u(i32x4.add(i32x4.add(values, i32x4.splat(0x7fff)), odd), 16);
+  const quietNan = v128.or(upper, i32x4.splat(0x40));
+  return v128.bitselect(quietNan, rounded, f32x4.ne(values, values));
+}
+
+/** Four float16, each in an int32. */
+function halves(values: v128): v128 {
+  const sign = v128.and(i32x4.shr_u(values, 16), i32x4.splat(0x8000));
+  const magnitude = i32x4.min_s(v128.and(values, i32x4.splat(0x7fffffff)), i32x4.splat(0x47800000));
+  // Exponent rebiased by -112, and half a unit in the last kept place less one added, plus that place's own bit.
   const odd = v128.and(i32x4.shr_u(magnitude, 13), i32x4.splat(1));
-  const normal = i32x4.shr_u(i32x4.add(i32x4.add(magnitude, i32x4.splat(0x0fff - 0x38000000)), odd), 13);
-  // Under 2^-14: adding 0.5 leaves the float16's bits at the end of the mantissa, rounded by the addition.
-  const tiny = i32x4.sub(f32x4.add(magnitude, f32x4.splat(0.5)), i32x4.splat(0x3f000000));
-  const isTiny = i32x4.lt_s(magnitude, i32x4.splat(0x38800000));
-  const finite = v128.bitselect(tiny, normal, isTiny);
-  const isNan = i32x4.gt_s(magnitude, i32x4.splat(0x7f800000));
-  const beyond = v128.bitselect(i32x4.splat(0x7e00), i32x4.splat(0x7c00), isNan);
-  const isBeyond = i32x4.ge_s(magnitude, i32x4.splat(0x477ff000));
-  return v128.or(sign, v128.bitselect(beyond, finite, isBeyond));
+  const normal = i32x4.shr_s(i32x4.add(i32x4.add(magnitude, i32x4.splat(0xfff - (112 << 23))), odd), 13);
+  // Below 2^-14: adding 0.5 has the addition itself round to a multiple of 2^-24, which is then the last bit.
+  const half = f32x4.splat(0.5);
+  const subnormal = i32x4.sub(f32x4.add(magnitude, half), half);
+  const small = i32x4.lt_s(magnitude, i32x4.splat(0x38800000));
+  return v128.or(sign, v128.bitselect(subnormal, normal, small));
+}
+
+function largestLane(values: v128): i32 {
+  return max(
+    max(i32x4.extract_lane(values, 0), i32x4.extract_lane(values, 1)),
+    max(i32x4.extract_lane(values, 2), i32x4.extract_lane(values, 3)),
+  );
 }
