@@ -78,7 +78,7 @@ export class Encoder implements VisualEncoder {
     const models = await loadModels(config);
     sayTeacher(config, models, logger);
     const down: { error?: ServiceError } = {};
-    const tokenPool = new TokenPool(1);
+    const tokenPool = new TokenPool(2);
     const viewPool = createViewPool({ threads: config.viewThreads });
     const served: ServedModel[] = [];
     try {

@@ -13,12 +13,14 @@ import {
 } from './support/golden.ts';
 import { type EncodeResponse, TestClient } from './support/grpc-client.ts';
 import { serviceConfig } from './support/service-config.ts';
+import { StreamCaller } from './support/stream-caller.ts';
 import { importFixture, scratchFolder } from './support/tiny-models.ts';
 
 const scratch = scratchFolder();
 const checkpoints = ['siglip-tiny', 'siglip-tiny-sharded', 'siglip-tiny-27'] as const;
 let service: Service;
 let client: TestClient;
+let stream: StreamCaller;
 
 before(async () => {
   const models = [];
@@ -29,8 +31,10 @@ before(async () => {
   }
   service = await startService(serviceConfig({ models }), pino({ level: 'silent' }), () => {});
   client = new TestClient(service.grpcPort, 'siglip_hd.v1.VisualEncoderService');
+  stream = new StreamCaller(client);
 });
 after(async () => {
+  stream.halfClose();
   client.close();
   await service.close();
   scratch.remove();
@@ -69,18 +73,33 @@ async function overHttp(...[golden, model, dtype]: Parameters<Ask>): Promise<Ans
   return { shape, bytes: new Uint8Array(await response.arrayBuffer()) };
 }
 
-async function overGrpc(...[golden, model, dtype]: Parameters<Ask>): Promise<Answered> {
+/** The message that asks for a case, as encoder.proto spells it. */
+function grpcRequest(...[golden, model, dtype]: Parameters<Ask>): object {
   const options = {
     model,
     dtype: `DTYPE_${dtype.toUpperCase()}`,
     ...(golden.exif && { exif: 'EXIF_IGNORE' }),
   };
   const image = { file: imageBytes(golden.image) };
-  const recipe = grpcRecipe(golden);
-  const { response, error } = await client.call<EncodeResponse>(golden.rpc, { image, options, ...recipe });
+  return { image, options, ...grpcRecipe(golden) };
+}
+
+async function overGrpc(...asked: Parameters<Ask>): Promise<Answered> {
+  const [{ rpc }] = asked;
+  const { response, error } = await client.call<EncodeResponse>(rpc, grpcRequest(...asked));
   assert.equal(error, undefined);
   return { shape: response!.tensor.shape, bytes: response!.tensor.data };
 }
+
+let streamed = 0;
+async function overStream(...asked: Parameters<Ask>): Promise<Answered> {
+  const id = String(streamed++);
+  stream.send(id, { [streamKinds[asked[0].rpc]]: grpcRequest(...asked) });
+  const { metadata, data } = await stream.answer(id);
+  return { shape: metadata.shape, bytes: data };
+}
+
+const streamKinds = { Encode: 'encode', TeacherEncode: 'teacher', AnyResEncode: 'anyres' } as const;
 
 /** The recipe's options as encoder.proto spells them. */
 function grpcRecipe({ rpc, scales, weights, fusion, windows, max_tiles: maxTiles }: GoldenCase): object {
@@ -100,7 +119,7 @@ const cases = goldenCases
   .filter(({ model, expected }) => model?.startsWith('clip') !== true && !expected.includes('whole'))
   .flatMap((golden) => modelsOf(golden).map((model) => ({ golden, model })));
 
-for (const [transport, ask] of Object.entries({ HTTP: overHttp, gRPC: overGrpc })) {
+for (const [transport, ask] of Object.entries({ HTTP: overHttp, gRPC: overGrpc, 'the stream': overStream })) {
   for (const { golden, model } of cases) {
     for (const dtype of ['float32', 'float16'] as const) {
       test(`${transport} gives transformers' tokens: ${golden.expected} from ${model} as ${dtype}`, async () => {
