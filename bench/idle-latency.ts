@@ -1,30 +1,63 @@
 import { LoadGenerator } from './load/generator.ts';
 import type { SingleRequest } from './load/main.ts';
+import type { Target } from './load/target.ts';
 import type { Section } from './section.ts';
 import { rocketOverGrpc, rocketOverHttp, startService } from './service-process.ts';
 import { median } from './statistics.ts';
+import { ListeningChild } from './transport/listening-child.ts';
 
 const requests = 100;
 const rounds = 3;
 const pauseMs = 20;
+/** Of the embedded default model. */
+const channels = '64';
+
+interface Case {
+  readonly transport: string;
+  readonly target: Target;
+  readonly bareTarget: Target;
+  readonly asked: SingleRequest[];
+  /** What the client waited for the bare server. */
+  readonly bareMs: number[];
+}
 
 /** What a request alone on the service takes beyond decoding, resizing and the engine. */
 export const idleLatency: Section = {
   title: 'Idle latency: one request at a time, embedded default model',
   async run(progress) {
     const load = new LoadGenerator();
+    const bare = {
+      http: new ListeningChild('bare-http', [channels]),
+      grpc: new ListeningChild('bare-grpc', [channels]),
+    };
     try {
+      await Promise.all([bare.http.listen(), bare.grpc.listen()]);
       const service = await startService([]);
       try {
-        const cases = [
-          { transport: 'HTTP', target: await rocketOverHttp(`${service.url}/v1/encode?format=raw`) },
-          { transport: 'gRPC', target: await rocketOverGrpc(service.grpcAddress) },
-        ].map((one) => ({ transport: one.transport, target: one.target, asked: [] as SingleRequest[] }));
+        const cases: readonly Case[] = [
+          {
+            transport: 'HTTP',
+            target: await rocketOverHttp(`${service.url}/v1/encode?format=raw`),
+            bareTarget: await rocketOverHttp(bare.http.url),
+            asked: [],
+            bareMs: [],
+          },
+          {
+            transport: 'gRPC',
+            target: await rocketOverGrpc(service.grpcAddress),
+            bareTarget: await rocketOverGrpc(bare.grpc.grpcAddress),
+            asked: [],
+            bareMs: [],
+          },
+        ];
         for (let round = 0; round <= rounds; round++) {
-          for (const { target, asked } of cases) {
+          for (const { target, bareTarget, asked, bareMs } of cases) {
             const batch = await load.oneByOne(target, requests, pauseMs);
+            const bareBatch = await load.oneByOne(bareTarget, requests, pauseMs);
             // The first round has the code compiled.
-            if (round > 0) asked.push(...batch);
+            if (round === 0) continue;
+            asked.push(...batch);
+            bareMs.push(...bareBatch.map(({ wallMs }) => wallMs));
           }
           progress(`round ${round} of ${rounds}`);
         }
@@ -41,8 +74,9 @@ export const idleLatency: Section = {
                 { title: 'queue', digits: 2 },
                 { title: 'rest', digits: 2 },
                 { title: 'rest, p99', digits: 2 },
+                { title: 'bare', digits: 2 },
               ],
-              rows: cases.map(({ transport, asked }) => {
+              rows: cases.map(({ transport, asked, bareMs }) => {
                 const stage = (name: string) => median(asked.map((one) => stageMs(one, name)));
                 const rest = asked.map(restMs).toSorted((a, b) => a - b);
                 const wall = median(asked.map(({ wallMs }) => wallMs));
@@ -55,6 +89,7 @@ export const idleLatency: Section = {
                   stage('queue'),
                   median(rest),
                   rest[Math.floor(rest.length * 0.99)],
+                  median(bareMs),
                 ];
               }),
             },
@@ -66,14 +101,14 @@ export const idleLatency: Section = {
             bar: 3,
           })),
           notes: [
-            `"rest" is what the client waits, less the service's own times of decode, views and engine; the queue, the hand-over between threads, the sockets and the client's own work are in it. ${pauseMs} ms between requests.`,
+            `"rest" is what the client waits, less the service's own times of decode, views and engine; the queue, the hand-over between threads, the sockets and the client's own work (node:http and node:http2) are in it. ${pauseMs} ms between requests. "bare" is what the same client waits for the same bytes, up and down, from a bare server that answers at once.`,
           ],
         };
       } finally {
         await service.close();
       }
     } finally {
-      await load.close();
+      await Promise.all([load.close(), bare.http.close(), bare.grpc.close()]);
     }
   },
 };

@@ -1,10 +1,12 @@
 // The least that grpc-js can do: take the request as bytes, answer a message that was encoded beforehand.
+// Argument: channels.
 import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js';
 import { reply } from '../children.ts';
 import { encodePath, encodeResponseMessage } from '../load/messages.ts';
 import { answerTokens, type Listening, shape } from './answer.ts';
 
-const message = encodeResponseMessage(shape, answerTokens());
+const channels = Number(process.argv[2] ?? shape[1]);
+const message = encodeResponseMessage([shape[0], channels], answerTokens(channels));
 const same = (bytes: Buffer): Buffer => bytes;
 const encode: handleUnaryCall<Buffer, Buffer> = (_, callback) => callback(null, message);
 

@@ -1,10 +1,10 @@
-// The least that node:http can do: read the body, answer one buffer.
+// The least that node:http can do: read the body, answer one buffer. Argument: channels.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { reply } from '../children.ts';
-import { answerTokens, type Listening } from './answer.ts';
+import { answerTokens, type Listening, shape } from './answer.ts';
 
-const tokens = answerTokens();
+const tokens = answerTokens(Number(process.argv[2] ?? shape[1]));
 const headers = { 'content-type': 'application/octet-stream', 'content-length': tokens.byteLength };
 
 const server = createServer((request, response) => {

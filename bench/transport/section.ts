@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TaskChild } from '../children.ts';
 import { LoadGenerator } from '../load/generator.ts';
 import { encodeRequestMessage } from '../load/messages.ts';
 import type { Target } from '../load/target.ts';
@@ -8,7 +7,8 @@ import { repository } from '../paths.ts';
 import type { Section } from '../section.ts';
 import { median } from '../statistics.ts';
 import { mainThreadCpuMs } from '../thread-cpu.ts';
-import { type Listening, shape } from './answer.ts';
+import { shape } from './answer.ts';
+import { ListeningChild } from './listening-child.ts';
 
 const clients = 4;
 const rounds = 7;
@@ -22,8 +22,8 @@ interface Case {
   readonly name: string;
   readonly transport: 'http' | 'grpc';
   readonly body: Body;
-  readonly service: Server;
-  readonly bare: Server;
+  readonly service: ListeningChild;
+  readonly bare: ListeningChild;
 }
 
 /** Main-thread CPU of an answer from a stub engine, beside bare servers that send the same bytes. */
@@ -33,9 +33,9 @@ export const transportCpu: Section = {
     if (process.platform !== 'linux')
       return { tables: [], verdicts: [], notes: [], skipped: "It reads Linux's schedstat." };
     const load = new LoadGenerator();
-    const service = new Server('transport/stub-service');
-    const stubPixels = new Server('transport/stub-service', ['stub-pixels']);
-    const bare = { http: new Server('transport/bare-http'), grpc: new Server('transport/bare-grpc') };
+    const service = new ListeningChild('stub-service');
+    const stubPixels = new ListeningChild('stub-service', ['stub-pixels']);
+    const bare = { http: new ListeningChild('bare-http'), grpc: new ListeningChild('bare-grpc') };
     const servers = [service, stubPixels, bare.http, bare.grpc];
     try {
       await Promise.all(servers.map((server) => server.listen()));
@@ -55,7 +55,7 @@ export const transportCpu: Section = {
           // The one that goes first changes from round to round.
           const order = round % 2 === 0 ? (['service', 'bare'] as const) : (['bare', 'service'] as const);
           for (const side of order) {
-            const target = await pair[side].target(transport, body);
+            const target = await targetOf(pair[side], transport, body);
             await load.closedLoop(target, clients, round === 0 ? settling : { ...settling, requests: 30 });
             const beforeMs = await mainThreadCpuMs(pair[side].pid);
             const { answers } = await load.closedLoop(target, clients, counted);
@@ -110,37 +110,15 @@ export const transportCpu: Section = {
   },
 };
 
-class Server {
-  readonly #child: TaskChild<never, Listening>;
-  #listening: Listening = {};
-
-  constructor(module: string, args: readonly string[] = []) {
-    this.#child = new TaskChild(module, args);
+async function targetOf(server: ListeningChild, transport: 'http' | 'grpc', body: Body): Promise<Target> {
+  const file = await readFile(join(repository, 'test/fixtures/images/tall.webp'));
+  if (transport === 'http') {
+    const url = `${server.url}/v1/encode?format=raw`;
+    return { transport, url, body: body === 'file' ? file : npyPixels(16) };
   }
-
-  get pid(): number {
-    return this.#child.pid;
-  }
-
-  async listen(): Promise<void> {
-    this.#listening = await this.#child.next();
-  }
-
-  async target(transport: 'http' | 'grpc', body: Body): Promise<Target> {
-    const { httpPort, grpcPort } = this.#listening;
-    const file = await readFile(join(repository, 'test/fixtures/images/tall.webp'));
-    if (transport === 'http') {
-      const url = `http://127.0.0.1:${httpPort}/v1/encode?format=raw`;
-      return { transport, url, body: body === 'file' ? file : npyPixels(16) };
-    }
-    const raw = { width: 16, height: 16, rgb: new Uint8Array(16 * 16 * 3) };
-    const message = encodeRequestMessage(body === 'file' ? { file } : { raw });
-    return { transport, address: `127.0.0.1:${grpcPort}`, message };
-  }
-
-  async close(): Promise<void> {
-    await this.#child.close();
-  }
+  const raw = { width: 16, height: 16, rgb: new Uint8Array(16 * 16 * 3) };
+  const message = encodeRequestMessage(body === 'file' ? { file } : { raw });
+  return { transport, address: server.grpcAddress, message };
 }
 
 /** A black square as a .npy file. */

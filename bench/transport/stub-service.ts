@@ -22,7 +22,7 @@ import { reply } from '../children.ts';
 import { answerTokens, type Listening, shape } from './answer.ts';
 
 const stubPixels = process.argv.includes('stub-pixels');
-const tokens = answerTokens();
+const tokens = answerTokens(shape[1]);
 
 const model: Model = {
   name: 'stub',
