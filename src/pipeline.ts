@@ -45,6 +45,8 @@ interface PlannedImage {
   readonly image: ImageInput;
   readonly size: Size;
   readonly plan: Plan;
+  /** Time to read the header: part of decoding. */
+  readonly headerMs: number;
 }
 
 interface EncodedImage {
@@ -59,8 +61,9 @@ export async function encodeImages(parts: PipelineParts, request: EncodeRequest)
   refuseUnstackable(request);
   try {
     const planned = await allOrNone(images, signal, async (image) => {
+      const start = parts.now();
       const size = await parts.images.readSize(image, options.exif);
-      return { image, size, plan: planRecipe(size, model, recipe) };
+      return { image, size, plan: planRecipe(size, model, recipe), headerMs: parts.now() - start };
     });
     const permit = admit(parts, planned, options);
     try {
@@ -137,7 +140,7 @@ async function encodeImage(
   parts: PipelineParts,
   batcher: Batcher,
   permit: ViewsPermit,
-  { image, size, plan }: PlannedImage,
+  { image, size, plan, headerMs }: PlannedImage,
   { dtype, exif }: EncodeOptions,
   signal: AbortSignal,
 ): Promise<EncodedImage> {
@@ -150,7 +153,7 @@ async function encodeImage(
       throw new ServiceError('invalid_argument', 'The image is not of the size that its header says.');
     }
     const cut = await parts.viewPool.cut(raster, plan, signal);
-    return { views: cut, decodeMs: decoded - start, viewsMs: now() - decoded };
+    return { views: cut, decodeMs: headerMs + decoded - start, viewsMs: now() - decoded };
   });
   const encoded = await batcher.encode(permit, views, graphDtype(plan, dtype), signal);
   const assembling = now();
