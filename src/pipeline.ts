@@ -207,6 +207,8 @@ async function allOrNone<Image, T>(
   signal: AbortSignal,
   work: (image: Image, signal: AbortSignal) => Promise<T>,
 ): Promise<T[]> {
+  const [only] = images;
+  if (only !== undefined && images.length === 1) return [await work(only, signal)];
   const others = new AbortController();
   const all = AbortSignal.any([signal, others.signal]);
   return await Promise.all(
@@ -216,7 +218,7 @@ async function allOrNone<Image, T>(
       } catch (thrown) {
         const error = failureOf(thrown, signal);
         others.abort(error);
-        throw images.length === 1 ? error : naming(error, index);
+        throw naming(error, index);
       }
     }),
   );
