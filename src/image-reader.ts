@@ -1,3 +1,4 @@
+import { ServiceError } from './errors.ts';
 import { decode, probe, tooManyPixels } from './image/decode.ts';
 import type { Raster } from './image/raster.ts';
 import type { Size } from './recipes/plan.ts';
@@ -17,6 +18,7 @@ export function imageReader(maxPixels: number): ImageReader {
     async readSize(image, exif) {
       const { size } =
         image.kind === 'raster' ? { size: sizeOf(image.raster) } : await probe(image.bytes, exif);
+      if (Math.max(size.width, size.height) > maxSide) throw tooLong(size);
       if (size.width * size.height > maxPixels) throw tooManyPixels(size, maxPixels);
       return size;
     },
@@ -25,6 +27,20 @@ export function imageReader(maxPixels: number): ImageReader {
       return await decode(image.bytes, { exif, maxPixels }, signal);
     },
   };
+}
+
+/**
+ * Longest side of an image, in pixels: JPEG's own bound. Resampling weighs every pixel of a side, so a thin image of
+ * few pixels could otherwise take seconds.
+ */
+const maxSide = 65_535;
+
+function tooLong({ width, height }: Size): ServiceError {
+  const [across, down, limit] = [width, height, maxSide].map((value) => value.toLocaleString('en-US'));
+  return new ServiceError(
+    'too_large',
+    `The image is ${across} x ${down} pixels; a side is at most ${limit}.`,
+  );
 }
 
 function sizeOf({ width, height }: Raster): Size {

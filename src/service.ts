@@ -16,6 +16,9 @@ export interface ServiceConfig extends EncoderConfig {
   readonly maxImages: number;
 }
 
+/** What a gRPC message holds beside its image. */
+const messageBytes = 64 * 1024;
+
 /** The running service. */
 export interface Service {
   readonly httpPort: number;
@@ -59,7 +62,7 @@ export async function startService(
       observe: (request) => metrics.observeRequest(request),
       host,
       port: grpcPort,
-      limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes },
+      limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes + messageBytes },
     });
     try {
       open = await Encoder.open(config, metrics, logger, onDown);

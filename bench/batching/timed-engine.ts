@@ -31,7 +31,7 @@ export class TimedEngine implements Engine {
       this.#clock.at(this.#freeAtMs, () =>
         resolve({
           tokens: { float16: new Uint8Array(views.length) },
-          finite: views.map(() => true),
+          finite: { float16: views.map(() => true), float32: views.map(() => true) },
           engineMs,
         }),
       );

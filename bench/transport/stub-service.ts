@@ -45,7 +45,7 @@ const engine: Engine = {
     new Promise((resolve) => {
       setImmediate(() => {
         const answer = new Uint8Array(tokens.buffer);
-        resolve({ tokens: { float16: answer }, finite: views.map(() => true), engineMs: 0 });
+        resolve({ tokens: { float16: answer }, finite: { float16: views.map(() => true) }, engineMs: 0 });
       });
     }),
   close: () => Promise.resolve(),

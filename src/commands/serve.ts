@@ -47,9 +47,10 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
     const starting = parts.startService(settings, logger, () => end({ kind: 'down' }));
     const first = await Promise.race([starting.then(() => undefined), ended]);
     if (first?.kind === 'signal') {
-      // Nothing is in flight, and a model that is being loaded cannot be stopped: it goes with the process.
-      starting.catch(() => {});
-      logger.info({ signal: first.signal }, 'stopped before the service was ready');
+      logger.info({ signal: first.signal }, 'stopping once the models are loaded');
+      // Node aborts when a process ends inside an engine's native call: the start is let come to its end.
+      const started = await starting.catch(() => undefined);
+      await started?.close();
       return 0;
     }
     const service = await starting;

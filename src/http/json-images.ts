@@ -91,21 +91,15 @@ class EnvelopeReader {
     }
   }
 
-  /** What is between the quotes. Escapes are left in: base64 has none but a slash's, which is undone later. */
+  /** What is between the quotes. Of the escapes base64 needs a slash's alone, which is undone later. */
   #string(otherwise: string): Span {
     this.#expect('"', otherwise);
     const start = this.#at;
-    let end = this.#bytes.indexOf('"', start);
-    while (end > 0 && this.#escaped(end, start)) end = this.#bytes.indexOf('"', end + 1);
+    const end = this.#bytes.indexOf('"', start);
     if (end === -1) throw this.#broken('A string does not end');
+    if (this.#bytes[end - 1] === 0x5c) throw this.#broken('A string of base64 has no quotes in it');
     this.#at = end + 1;
     return { start, end };
-  }
-
-  #escaped(quote: number, start: number): boolean {
-    let backslashes = 0;
-    while (quote - backslashes > start && this.#bytes[quote - backslashes - 1] === 0x5c) backslashes += 1;
-    return backslashes % 2 === 1;
   }
 
   #take(character: string): boolean {
@@ -132,6 +126,17 @@ class EnvelopeReader {
   }
 }
 
+/** The text with every escaped slash plain. */
+function withPlainSlashes(text: Uint8Array): Buffer {
+  const plain = Buffer.allocUnsafe(text.byteLength);
+  let length = 0;
+  for (let at = 0; at < text.byteLength; at++) {
+    if (text[at] === 0x5c && text[at + 1] === 0x2f) at += 1;
+    plain[length++] = text[at]!;
+  }
+  return plain.subarray(0, length);
+}
+
 /**
  * Decodes standard or URL-safe base64, padded or not. Node passes over characters that are not base64, so a
  * count of bytes that comes out short shows them.
@@ -142,9 +147,7 @@ async function decodeBase64(
   name: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const whole = Buffer.from(body.buffer, body.byteOffset + span.start, span.end - span.start);
-  const text = whole.includes('\\')
-    ? Buffer.from(whole.toString('latin1').replaceAll('\\/', '/'), 'latin1')
-    : whole;
+  const text = whole.includes('\\') ? withPlainSlashes(whole) : whole;
   const padding = text.at(-1) !== 0x3d ? 0 : text.at(-2) !== 0x3d ? 1 : 2;
   const chars = text.byteLength - padding;
   const bytes = Math.floor((chars * 3) / 4);

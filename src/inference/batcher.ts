@@ -154,7 +154,7 @@ export class Batcher {
       const each = batch.length === 1 ? [tokens] : await this.#options.split(tokens, batch.length);
       for (const [index, waiting] of batch.entries()) {
         if (waiting.dtype !== dtype) continue;
-        if (encoded.finite[index] !== true) {
+        if (encoded.finite[dtype]?.[index] !== true) {
           this.#settle(waiting, notFinite(dtype));
           continue;
         }

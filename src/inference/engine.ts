@@ -4,8 +4,8 @@ export type GraphDtype = 'float16' | 'float32';
 /** Graph outputs of a batch. `tokens[dtype]` is `views * tokens * channels` little-endian values, view after view. */
 export interface EncodedBatch {
   readonly tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>>;
-  /** For each view, whether every token is finite in every dtype that was asked for. */
-  readonly finite: readonly boolean[];
+  /** For each dtype that was asked for and each view, whether every token is finite in that dtype. */
+  readonly finite: Partial<Record<GraphDtype, readonly boolean[]>>;
   /** Time of the native call, in milliseconds. */
   readonly engineMs: number;
 }

@@ -37,12 +37,10 @@ export class OnnxSession {
     const results = await this.#session.run({ [graphInput]: pixels }, outputs);
     const engineMs = performance.now() - start;
     const tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>> = {};
-    const finite = views.map(() => true);
+    const finite: Partial<Record<GraphDtype, readonly boolean[]>> = {};
     for (const dtype of dtypes) {
       tokens[dtype] = bytesOf(results[graphOutputs[dtype].tokens]);
-      for (const [view, flag] of bytesOf(results[graphOutputs[dtype].finite]).entries()) {
-        if (flag === 0) finite[view] = false;
-      }
+      finite[dtype] = Array.from(bytesOf(results[graphOutputs[dtype].finite]), (flag) => flag !== 0);
     }
     return { tokens, finite, engineMs };
   }

@@ -32,7 +32,7 @@ export type WorkerReply =
       readonly kind: 'ran';
       readonly id: number;
       readonly tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>>;
-      readonly finite: readonly boolean[];
+      readonly finite: Partial<Record<GraphDtype, readonly boolean[]>>;
       readonly engineMs: number;
     }
   | { readonly kind: 'run-failed'; readonly id: number; readonly reason: string };

@@ -24,11 +24,13 @@ async function run(session: OnnxSession, { id, views, dtypes }: RunRequest): Pro
 try {
   const session = await OnnxSession.open(workerData as WorkerStart);
   let last = Promise.resolve();
+  let closing = false;
   port.on('message', (request: WorkerRequest) => {
     if (request.kind === 'run') {
-      last = last.then(() => run(session, request));
+      last = last.then(() => (closing ? undefined : run(session, request)));
       return;
     }
+    closing = true;
     port.close();
     void last.then(() => session.close());
   });

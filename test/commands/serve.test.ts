@@ -114,12 +114,19 @@ test('exits at once at the second signal', async () => {
   await exit;
 });
 
-test('exits with 0 when it is stopped before a model is loaded', async () => {
-  const never = gate();
-  const { send, exit, signals } = start({ startService: () => never.opened.then(() => assert.fail()) });
+test('when it is stopped while a model loads it closes what has started, then exits with 0', async () => {
+  const loaded = gate();
+  let closed = 0;
+  const close = async () => {
+    closed += 1;
+  };
+  const service = { httpPort: 1, grpcPort: 2, drain: async () => {}, close };
+  const { send, exit, signals } = start({ startService: () => loaded.opened.then(() => service) });
   assert.equal(signals.listenerCount('SIGTERM'), 1, 'listens before it starts');
   send('SIGTERM');
+  loaded.open();
   assert.equal(await exit, 0);
+  assert.equal(closed, 1);
 });
 
 test('rejects with what kept the service from starting', async () => {

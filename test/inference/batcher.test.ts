@@ -117,9 +117,19 @@ test('a view whose tokens are not finite fails alone', async () => {
   const good = encode([1]);
   const bad = assert.rejects(encode([2]), { code: 'internal', message: /not finite/ });
   await turn();
-  engine.batches[0]!.finish({ finite: [true, false] });
+  engine.batches[0]!.finish({ finite: { float16: [true, false] } });
   await bad;
   assert.equal((await good)[0]!.tokens[0], 1);
+});
+
+test('a caller of float32 is not failed by another whose float16 overflows', async () => {
+  const { engine, encode } = setUp(8);
+  const single = encode([1], never, 'float32');
+  const half = assert.rejects(encode([2], never, 'float16'), { message: /dtype=float32/ });
+  await turn();
+  engine.batches[0]!.finish({ finite: { float16: [false, false], float32: [true, true] } });
+  await half;
+  assert.equal((await single)[0]!.tokens[0], 1);
 });
 
 test('a batch with both dtypes asks the graph for both and gives each caller its own', async () => {

@@ -12,7 +12,7 @@ function timedEngine(batchMs: (views: number) => number) {
     async encode(views) {
       sizes.push(views.length);
       timeMs += batchMs(views.length);
-      return { tokens: {}, finite: [], engineMs: batchMs(views.length) };
+      return { tokens: {}, finite: {}, engineMs: batchMs(views.length) };
     },
     async close() {},
   };

@@ -5,7 +5,7 @@ export interface HeldBatch {
   readonly views: readonly Uint8Array<ArrayBuffer>[];
   readonly dtypes: readonly GraphDtype[];
   /** Ends the run; each view's tokens are four bytes, the first of them the view's own first byte. */
-  finish(outcome?: { readonly engineMs?: number; readonly finite?: readonly boolean[] }): void;
+  finish(outcome?: { readonly engineMs?: number; readonly finite?: EncodedBatch['finite'] }): void;
   fail(error: Error): void;
 }
 
@@ -26,7 +26,10 @@ export class GatedEngine implements Engine {
       this.batches.push({
         views,
         dtypes,
-        finish: ({ engineMs = 1, finite = views.map(() => true) } = {}) => {
+        finish: ({
+          engineMs = 1,
+          finite = { float16: views.map(() => true), float32: views.map(() => true) },
+        } = {}) => {
           const tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>> = {};
           for (const dtype of dtypes) {
             tokens[dtype] = new Uint8Array(
