@@ -1,3 +1,4 @@
+import { assembling } from './assemble-section.ts';
 import { batching } from './batching/section.ts';
 import { idleLatency } from './idle-latency.ts';
 import { machineText, readMachine } from './machine.ts';
@@ -14,6 +15,7 @@ const sections: Readonly<Record<string, Section>> = {
   'idle-latency': idleLatency,
   batching,
   resample: resampling,
+  assemble: assembling,
   peers,
 };
 

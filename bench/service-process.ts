@@ -90,7 +90,7 @@ export async function rocketOverHttp(url: string): Promise<Target> {
 
 /** rocket.jpg over gRPC. */
 export async function rocketOverGrpc(address: string): Promise<Target> {
-  const message = encodeRequestMessage({ file: await readFile(rocketFile) });
+  const message = encodeRequestMessage(await readFile(rocketFile));
   return { transport: 'grpc', address, message };
 }
 

@@ -16,13 +16,9 @@ function message<Input, Output>(name: string): MessageTypeDefinition<Input, Outp
 const request = message<object, never>('EncodeRequest');
 const response = message<object, { readonly timings?: Readonly<Record<string, number>> }>('EncodeResponse');
 
-/** An EncodeRequest with an image file, or with pixels, and no options. */
-export function encodeRequestMessage(
-  image:
-    | { readonly file: Uint8Array }
-    | { readonly raw: { readonly width: number; readonly height: number; readonly rgb: Uint8Array } },
-): Buffer {
-  return request.serialize({ image });
+/** An EncodeRequest with an image file and no options. */
+export function encodeRequestMessage(file: Uint8Array): Buffer {
+  return request.serialize({ image: { file } });
 }
 
 /** An EncodeResponse with this tensor and little else: what a server must at least send. */

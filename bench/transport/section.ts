@@ -11,17 +11,15 @@ import { shape } from './answer.ts';
 import { ListeningChild } from './listening-child.ts';
 
 const clients = 4;
+/** What is stubbed in the case that has a bar. */
+const transportsAlone = 'engine, decode, views';
 const rounds = 7;
-const settling = { kind: 'requests', requests: 200 } as const;
+const settling = { kind: 'requests', requests: 800 } as const;
 const counted = { kind: 'requests', requests: 200 } as const;
-
-/** What is asked of the service and of the bare server beside it. */
-type Body = 'file' | 'pixels';
 
 interface Case {
   readonly name: string;
   readonly transport: 'http' | 'grpc';
-  readonly body: Body;
   readonly service: ListeningChild;
   readonly bare: ListeningChild;
 }
@@ -40,22 +38,21 @@ export const transportCpu: Section = {
     try {
       await Promise.all(servers.map((server) => server.listen()));
       const cases = (['http', 'grpc'] as const).flatMap((transport): Case[] => [
-        { name: 'stub engine', transport, body: 'file', service, bare: bare[transport] },
+        { name: 'engine', transport, service, bare: bare[transport] },
         {
-          name: 'stub engine, decode and views',
+          name: transportsAlone,
           transport,
-          body: 'pixels',
           service: stubPixels,
           bare: bare[transport],
         },
       ]);
       const sides = { service: cases.map((): number[] => []), bare: cases.map((): number[] => []) };
       for (let round = 0; round <= rounds; round++) {
-        for (const [index, { transport, body, ...pair }] of cases.entries()) {
+        for (const [index, { transport, ...pair }] of cases.entries()) {
           // The one that goes first changes from round to round.
           const order = round % 2 === 0 ? (['service', 'bare'] as const) : (['bare', 'service'] as const);
           for (const side of order) {
-            const target = await targetOf(pair[side], transport, body);
+            const target = await targetOf(pair[side], transport);
             await load.closedLoop(target, clients, round === 0 ? settling : { ...settling, requests: 30 });
             const beforeMs = await mainThreadCpuMs(pair[side].pid);
             const { answers } = await load.closedLoop(target, clients, counted);
@@ -91,7 +88,7 @@ export const transportCpu: Section = {
           },
         ],
         verdicts: rows
-          .filter(({ name }) => name === 'stub engine')
+          .filter(({ name }) => name === transportsAlone)
           .map(({ transport, ratio }) => ({
             what: `${transport} main-thread CPU, of the bare server's`,
             value: ratio,
@@ -99,7 +96,7 @@ export const transportCpu: Section = {
             bar: 1.3,
           })),
         notes: [
-          '"stub engine": the service\'s transports, pipeline, decoder, view pool and batcher; the body is tall.webp (97 x 640, 7 kB). "stub engine, decode and views": the body is pixels, 16 x 16, and nothing resizes them.',
+          `The body is tall.webp (97 x 640, 7 kB), for the bare servers too. "${transportsAlone}": the service's transports, admission, pipeline, batcher, metrics and log; the decoder and the view pool answer at once, since a bare server does neither. "engine": they do their work on their threads, and the main thread's part of it, and of the garbage, is in the figure.`,
           "The stub engine answers in the next turn with one buffer, which the bare servers send too: bare node:http in one write, bare grpc-js as a message encoded beforehand. A stub needs no thread, so the message from the engine's thread is not in the figure.",
           `${clients} requests in flight, from another process. CPU is the thread's schedstat.`,
         ],
@@ -110,20 +107,8 @@ export const transportCpu: Section = {
   },
 };
 
-async function targetOf(server: ListeningChild, transport: 'http' | 'grpc', body: Body): Promise<Target> {
+async function targetOf(server: ListeningChild, transport: 'http' | 'grpc'): Promise<Target> {
   const file = await readFile(join(repository, 'test/fixtures/images/tall.webp'));
-  if (transport === 'http') {
-    const url = `${server.url}/v1/encode?format=raw`;
-    return { transport, url, body: body === 'file' ? file : npyPixels(16) };
-  }
-  const raw = { width: 16, height: 16, rgb: new Uint8Array(16 * 16 * 3) };
-  const message = encodeRequestMessage(body === 'file' ? { file } : { raw });
-  return { transport, address: server.grpcAddress, message };
-}
-
-/** A black square as a .npy file. */
-function npyPixels(side: number): Buffer {
-  const text = `{'descr': '|u1', 'fortran_order': False, 'shape': (${side}, ${side}, 3), }`;
-  const header = Buffer.from(`\x93NUMPY\x01\x00\x76\x00${text.padEnd(117)}\n`, 'latin1');
-  return Buffer.concat([header, Buffer.alloc(side * side * 3)]);
+  if (transport === 'http') return { transport, url: `${server.url}/v1/encode?format=raw`, body: file };
+  return { transport, address: server.grpcAddress, message: encodeRequestMessage(file) };
 }

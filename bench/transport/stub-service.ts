@@ -3,7 +3,7 @@
 import pino from 'pino';
 import { Admission } from '../../src/admission.ts';
 import { withDeadline } from '../../src/deadline.ts';
-import { imageReader } from '../../src/image-reader.ts';
+import { type ImageReader, imageReader } from '../../src/image-reader.ts';
 import { isNpy, readNpyRasters } from '../../src/image/npy-raster.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-policy.ts';
@@ -62,13 +62,18 @@ const batcher = new Batcher({
   now: () => performance.now(),
   observe: ({ views, engineMs }) => metrics.observeBatch({ model: model.name, views, engineMs }),
 });
+const raster = { width: 97, height: 640, data: new Uint8Array(97 * 640 * 3) };
+const stubImages: ImageReader = {
+  readSize: () => Promise.resolve(raster),
+  decode: () => Promise.resolve(raster),
+};
 const view = new Uint8Array(model.imageSize ** 2 * 3);
 const parts: PipelineParts = {
   served: [{ model, batcher }],
   admission: new Admission({ maxViews: 512, retryAfterMs: () => 1000 }),
   maxAnswerBytes: 1e9,
   rasters: new Semaphore(2),
-  images: imageReader(1e8),
+  images: stubPixels ? stubImages : imageReader(1e8),
   viewPool: stubPixels
     ? { cut: () => Promise.resolve([view]), close: () => Promise.resolve() }
     : createViewPool({ threads: 1 }),
