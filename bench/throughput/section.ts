@@ -15,6 +15,8 @@ const clients = 8;
 const wantedMs = 100;
 const rounds = 5;
 const bareMs = 8_000;
+/** Between the ticks of prom-client's event loop monitor. */
+const tickMs = 10;
 const until = { kind: 'time', settleMs: 2_000, windowMs: 12_000 } as const;
 
 /** How much of a bare loop's rate is left over HTTP and gRPC, and how free the main thread is meanwhile. */
@@ -85,7 +87,7 @@ export const throughput: Section = {
                 { title: 'worst p99 ms', digits: 1 },
               ],
               rows: [
-                ['event loop, time between two 10 ms ticks', median(lag), Math.max(...lag)],
+                [`event loop, between two ticks of ${tickMs} ms`, median(lag), Math.max(...lag)],
                 ['GET /healthz', median(health), Math.max(...health)],
               ],
             },
@@ -93,12 +95,17 @@ export const throughput: Section = {
           verdicts: [
             { what: 'HTTP views/s, of the bare loop', value: ratio('http'), limit: 'at least', bar: 0.95 },
             { what: 'gRPC views/s, of the bare loop', value: ratio('grpc'), limit: 'at least', bar: 0.95 },
-            { what: 'event loop p99 ms under load', value: median(lag), limit: 'at most', bar: 20 },
+            {
+              what: 'event loop delay p99 ms under load',
+              value: median(lag) - tickMs,
+              limit: 'at most',
+              bar: 20,
+            },
             { what: '/healthz p99 ms under load', value: median(health), limit: 'at most', bar: 50 },
           ],
           notes: [
             `The model has ${model.channels} channels and ${model.layers} layers with random weights. Service, bare loop and clients are processes of their own; the clients share the other core with the service's main thread.`,
-            "A ratio is the median of the rounds' own ratios. The event loop's figure is prom-client's, from the service's /metrics: it includes the 10 ms between the ticks.",
+            `A ratio is the median of the rounds' own ratios. The event loop's figure is prom-client's, from the service's /metrics: it is the time between two ticks of a timer, so the delay is what is over ${tickMs} ms.`,
           ],
         };
       } finally {
