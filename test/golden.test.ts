@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
+import type { Size } from '../src/recipes/plan.ts';
 import { type Service, startService } from '../src/service.ts';
 import {
   expectedTokens,
@@ -130,4 +131,24 @@ for (const [transport, ask] of Object.entries({ HTTP: overHttp, gRPC: overGrpc, 
       });
     }
   }
+}
+
+for (const { golden, model } of cases.filter((each) => each.golden.exif === undefined)) {
+  test(`Plan says what the call answers: ${golden.expected} from ${model}`, async () => {
+    const recipe = { Encode: 'encode', TeacherEncode: 'teacher', AnyResEncode: 'anyres' }[golden.rpc];
+    const base = `http://127.0.0.1:${service.httpPort}/v1`;
+    const options = { model, ...goldenOptions(golden) };
+    const query = new URLSearchParams({ ...options, format: 'raw' }).toString();
+    const answer = await fetch(`${base}/${routes[golden.rpc]}?${query}`, {
+      method: 'POST',
+      body: imageBytes(golden.image),
+    });
+    const metadata = JSON.parse(answer.headers.get('tokens-meta') ?? '') as { images: [Size] };
+    const [{ width, height }] = metadata.images;
+    const size = { recipe, width: String(width), height: String(height) };
+    const planned = await fetch(`${base}/plan?${new URLSearchParams({ ...options, ...size }).toString()}`);
+    const plan = (await planned.json()) as { metadata: unknown; size_bytes: number };
+    assert.deepEqual(plan.metadata, metadata);
+    assert.equal(plan.size_bytes, (await answer.arrayBuffer()).byteLength);
+  });
 }

@@ -38,7 +38,12 @@ export async function createApp(settings: AppSettings): Promise<FastifyInstance>
     logger: false,
     serverFactory: (handler) =>
       listener(settings, (request, response) => {
-        exchanges.set(request, settings.open(request, response));
+        const exchange = settings.open(request, response);
+        exchanges.set(request, exchange);
+        if (request.httpVersion === '1.1' && request.headers.host === undefined) {
+          exchange.fail(new ServiceError('invalid_argument', 'An HTTP/1.1 request needs a Host header.'));
+          return;
+        }
         forgetBadContentType(request);
         handler(request, response);
       }),
@@ -87,7 +92,7 @@ function listener(
     keepAliveTimeout: timeouts.keepAliveMs,
     connectionsCheckingInterval: Math.max(50, Math.min(5000, timeouts.headersMs / 4, timeouts.requestMs / 4)),
     maxHeaderSize: settings.maxHeaderBytes,
-    // Its absence is refused with the service's own words, not node's.
+    // createApp refuses its absence, with the service's own words.
     requireHostHeader: false,
   });
   server.on('request', handle);
