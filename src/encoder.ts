@@ -78,8 +78,9 @@ export class Encoder implements VisualEncoder {
     const models = await loadModels(config);
     sayTeacher(config, models, logger);
     const down: { error?: ServiceError } = {};
-    const tokenPool = new TokenPool(2);
-    const viewPool = createViewPool({ threads: config.viewThreads });
+    const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');
+    const tokenPool = new TokenPool(2, { onThreadError });
+    const viewPool = createViewPool({ threads: config.viewThreads, onThreadError });
     const served: ServedModel[] = [];
     try {
       for (const model of models) {

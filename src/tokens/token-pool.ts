@@ -4,16 +4,25 @@ import type { AssemblyPlan } from './assemble.ts';
 import type { TokenDtype } from './tensor.ts';
 import type { AssembleTask, Refusal, SplitTask } from './token-tasks.ts';
 
+export interface TokenPoolOptions {
+  /** Told of a thread that died while it had nothing to do, as when it does not start. */
+  readonly onThreadError?: (error: unknown) => void;
+  /** Another worker than token-tasks.ts, for tests. */
+  readonly worker?: URL;
+}
+
 /** Work on whole token buffers, off the main thread. Every buffer given is taken over; every result owns its own. */
 export class TokenPool {
   readonly #pool: Piscina;
 
-  constructor(threads: number) {
+  constructor(threads: number, { onThreadError, worker }: TokenPoolOptions = {}) {
     this.#pool = new Piscina({
-      filename: new URL('./token-tasks.js', import.meta.url).href,
+      filename: (worker ?? new URL('./token-tasks.js', import.meta.url)).href,
       minThreads: 1,
       maxThreads: threads,
     });
+    // Without a listener such a death would end the process.
+    this.#pool.on('error', (error: unknown) => onThreadError?.(error));
   }
 
   /** Cuts a batch's tokens into those of its `count` views. */

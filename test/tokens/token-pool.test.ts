@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { ServiceError } from '../../src/errors.ts';
@@ -83,4 +84,16 @@ describe('the token pool', () => {
     const bytes = await pool.bfloat16(new Uint8Array(Float32Array.of(1, -2).buffer));
     assert.deepEqual([...new Uint16Array(bytes.buffer)], [0x3f80, 0xc000]);
   });
+});
+
+test('tells of a thread that dies before it has work, and leaves the process alive', async (t) => {
+  const died = new EventEmitter();
+  const death = once(died, 'death');
+  const pool = new TokenPool(1, {
+    onThreadError: (error) => died.emit('death', error),
+    worker: new URL('./broken-token-worker.js', import.meta.url),
+  });
+  t.after(() => pool.close());
+  const [error] = (await death) as [Error];
+  assert.equal(error.message, 'died while starting');
 });
