@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { Admission } from './admission.ts';
 import { withDeadline } from './deadline.ts';
 import { ServiceError } from './errors.ts';
-import { imageReader } from './image-reader.ts';
+import { sizeReader } from './image/image-input.ts';
 import { createViewPool } from './image/view-pool.ts';
 import { type ServedModel, serveModel } from './inference/served-model.ts';
 import type { Device } from './inference/worker-protocol.ts';
@@ -12,7 +12,6 @@ import { loadModelFolder } from './model/folder.ts';
 import type { Model } from './model/model.ts';
 import { encodeImages, type PipelineParts, planAnswer } from './pipeline.ts';
 import type { EncodeAnswer, EncodeRequest, PlanAnswer, PlanRequest, VisualEncoder } from './request.ts';
-import { Semaphore } from './semaphore.ts';
 import { TokenPool } from './tokens/token-pool.ts';
 
 /** A model folder to serve; without a name it is served under the folder's own. */
@@ -80,7 +79,12 @@ export class Encoder implements VisualEncoder {
     const down: { error?: ServiceError } = {};
     const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');
     const tokenPool = new TokenPool(2, { onThreadError });
-    const viewPool = createViewPool({ threads: config.viewThreads, onThreadError });
+    const viewPool = createViewPool({
+      threads: config.viewThreads,
+      images: config.decodeConcurrency,
+      maxPixels: config.maxPixels,
+      onThreadError,
+    });
     const served: ServedModel[] = [];
     try {
       for (const model of models) {
@@ -123,8 +127,7 @@ export class Encoder implements VisualEncoder {
       ...(config.teacher === undefined ? {} : { teacher: config.teacher }),
       admission,
       maxAnswerBytes: config.maxAnswerBytes,
-      rasters: new Semaphore(config.decodeConcurrency),
-      images: imageReader(config.maxPixels),
+      readSize: sizeReader(config.maxPixels),
       viewPool,
       tokenPool,
       now: () => performance.now(),

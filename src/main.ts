@@ -5,6 +5,7 @@ import { bench } from './commands/bench.ts';
 import { dispatch, type Parts } from './commands/dispatch.ts';
 import type { StopSignal } from './commands/stop-signals.ts';
 import { readMachine } from './config/machine.ts';
+import { collectGarbageRarely } from './garbage.ts';
 
 const parts: Parts = {
   version: readVersion(),
@@ -58,6 +59,7 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+collectGarbageRarely();
 const { env, stdout, stderr } = process;
 const args = process.argv.slice(2);
 const terminal = { stdout, stderr, signals: process, now: () => performance.now(), exitAtOnce };

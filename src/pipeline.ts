@@ -2,7 +2,7 @@ import { abortFailure } from './abort.ts';
 import type { Admission, ViewsPermit } from './admission.ts';
 import { answerMetadata } from './answer.ts';
 import { ServiceError } from './errors.ts';
-import type { ImageReader } from './image-reader.ts';
+import type { ImageInput, ReadSize } from './image/image-input.ts';
 import type { ViewPool } from './image/view-pool.ts';
 import type { Batcher } from './inference/batcher.ts';
 import type { GraphDtype } from './inference/engine.ts';
@@ -15,13 +15,11 @@ import type {
   EncodeAnswer,
   EncodeOptions,
   EncodeRequest,
-  ImageInput,
   PlanAnswer,
   PlanRequest,
   RecipeOptions,
   StageTimings,
 } from './request.ts';
-import type { Semaphore } from './semaphore.ts';
 import type { TokenDtype } from './tokens/tensor.ts';
 import type { TokenPool } from './tokens/token-pool.ts';
 
@@ -33,9 +31,7 @@ export interface PipelineParts {
   readonly teacher?: string;
   readonly admission: Admission;
   readonly maxAnswerBytes: number;
-  /** Bounds the images that are held as rasters. */
-  readonly rasters: Semaphore;
-  readonly images: ImageReader;
+  readonly readSize: ReadSize;
   readonly viewPool: ViewPool;
   readonly tokenPool: TokenPool;
   readonly now: () => number;
@@ -62,7 +58,7 @@ export async function encodeImages(parts: PipelineParts, request: EncodeRequest)
   try {
     const planned = await allOrNone(images, signal, async (image) => {
       const start = parts.now();
-      const size = await parts.images.readSize(image, options.exif);
+      const size = await parts.readSize(image, options.exif);
       return { image, size, plan: planRecipe(size, model, recipe), headerMs: parts.now() - start };
     });
     const permit = admit(parts, planned, options);
@@ -145,16 +141,7 @@ async function encodeImage(
   signal: AbortSignal,
 ): Promise<EncodedImage> {
   const { now } = parts;
-  const { views, decodeMs, viewsMs } = await parts.rasters.run(signal, async () => {
-    const start = now();
-    const raster = await parts.images.decode(image, exif, signal);
-    const decoded = now();
-    if (raster.width !== size.width || raster.height !== size.height) {
-      throw new ServiceError('invalid_argument', 'The image is not of the size that its header says.');
-    }
-    const cut = await parts.viewPool.cut(raster, plan, signal);
-    return { views: cut, decodeMs: headerMs + decoded - start, viewsMs: now() - decoded };
-  });
+  const { views, decodeMs, cutMs } = await parts.viewPool.make({ image, exif, size, plan }, signal);
   const encoded = await batcher.encode(permit, views, graphDtype(plan, dtype), signal);
   const assembling = now();
   const tokens = await assembled(
@@ -166,8 +153,8 @@ async function encodeImage(
   return {
     parts: tokens,
     timings: {
-      decodeMs,
-      viewsMs,
+      decodeMs: headerMs + decodeMs,
+      viewsMs: cutMs,
       queueMs: Math.max(...encoded.map(({ queueMs }) => queueMs)),
       engineMs: Math.max(...encoded.map(({ engineMs }) => engineMs)),
       assembleMs: now() - assembling,
@@ -211,17 +198,21 @@ async function allOrNone<Image, T>(
   if (only !== undefined && images.length === 1) return [await work(only, signal)];
   const others = new AbortController();
   const all = AbortSignal.any([signal, others.signal]);
-  return await Promise.all(
+  let first: ServiceError | undefined;
+  // All have ended when this returns: what they held is free again when the caller frees what it holds for them.
+  const outcomes = await Promise.allSettled(
     images.map(async (image, index) => {
       try {
         return await work(image, all);
       } catch (thrown) {
-        const error = failureOf(thrown, signal);
-        others.abort(error);
-        throw naming(error, index);
+        first ??= naming(failureOf(thrown, signal), index);
+        others.abort(first);
+        throw thrown;
       }
     }),
   );
+  if (first !== undefined) throw first;
+  return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
 }
 
 function naming(error: ServiceError, index: number): ServiceError {

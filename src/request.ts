@@ -1,14 +1,9 @@
-import type { Raster } from './image/raster.ts';
+import type { ImageInput } from './image/image-input.ts';
 import type { FeatureLayer, Model } from './model/model.ts';
 import type { TokenDtype, TokenTensor } from './tokens/tensor.ts';
 import type { AnyresOptions } from './recipes/anyres.ts';
 import type { AnyresGeometry, Size } from './recipes/plan.ts';
 import type { TeacherOptions } from './recipes/teacher.ts';
-
-/** One image as it came: a file's bytes, or pixels that the caller had already. */
-export type ImageInput =
-  | { readonly kind: 'file'; readonly bytes: Uint8Array }
-  | { readonly kind: 'raster'; readonly raster: Raster };
 
 /** Options that every recipe has, validated. */
 export interface EncodeOptions {

@@ -1,7 +1,8 @@
 /** Lets at most `slots` pieces of work run at a time, first come, first served. */
 export class Semaphore {
   #free: number;
-  readonly #waiting = new Set<() => void>();
+  #closed: unknown;
+  readonly #waiting = new Map<() => void, (reason: unknown) => void>();
 
   constructor(slots: number) {
     this.#free = slots;
@@ -10,6 +11,7 @@ export class Semaphore {
   /** Runs `work` in a slot. One that waits leaves the line when `signal` fires, and rejects with its reason. */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
+    if (this.#closed !== undefined) throw this.#closed;
     if (this.#free > 0) this.#free--;
     else await this.#turn(signal);
     try {
@@ -19,24 +21,32 @@ export class Semaphore {
     }
   }
 
+  /** Refuses what waits and whatever comes, with `reason`; what runs is left to end. */
+  close(reason: Error): void {
+    this.#closed = reason;
+    for (const refuse of this.#waiting.values()) refuse(reason);
+  }
+
   #turn(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const leave = () => {
+      const refuse = (reason: unknown) => {
         this.#waiting.delete(enter);
-        reject(signal.reason);
+        signal.removeEventListener('abort', leave);
+        reject(reason);
       };
+      const leave = () => refuse(signal.reason);
       const enter = () => {
         signal.removeEventListener('abort', leave);
         resolve();
       };
-      signal.addEventListener('abort', leave, { once: true });
-      this.#waiting.add(enter);
+      signal.addEventListener('abort', leave);
+      this.#waiting.set(enter, refuse);
     });
   }
 
   /** The slot passes to the next in line, or is free. */
   #release(): void {
-    const [next] = this.#waiting;
+    const [next] = this.#waiting.keys();
     if (next === undefined) {
       this.#free++;
       return;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ServiceError } from '../src/errors.ts';
-import type { EncodeOptions, ImageInput } from '../src/request.ts';
+import type { ImageInput } from '../src/image/image-input.ts';
+import type { EncodeOptions } from '../src/request.ts';
 import { gatedEncoder, until } from './support/gated-encoder.ts';
 
 const options: EncodeOptions = { dtype: 'float16', exif: 'apply' };

@@ -62,3 +62,24 @@ test('a slot is free again after its work failed', async () => {
   );
   assert.equal(await semaphore.run(never, async () => 1), 1);
 });
+
+test('closing refuses what waits and whatever comes, and lets what runs end', async () => {
+  const semaphore = new Semaphore(1);
+  const { opened, open } = gate();
+  const running = semaphore.run(never, async () => {
+    await opened;
+    return 'ran';
+  });
+  const waiting = assert.rejects(
+    semaphore.run(never, async () => 'waited'),
+    /closed/,
+  );
+  semaphore.close(new Error('closed'));
+  await waiting;
+  await assert.rejects(
+    semaphore.run(never, async () => 'late'),
+    /closed/,
+  );
+  open();
+  assert.equal(await running, 'ran');
+});

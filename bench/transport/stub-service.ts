@@ -1,9 +1,8 @@
 // The service's own transports and pipeline over a stub engine, which answers at once and always the same buffer.
 // With the argument `stub-pixels` decoding and the view pool are stubs as well.
-import pino from 'pino';
 import { Admission } from '../../src/admission.ts';
 import { withDeadline } from '../../src/deadline.ts';
-import { type ImageReader, imageReader } from '../../src/image-reader.ts';
+import { sizeReader } from '../../src/image/image-input.ts';
 import { isNpy, readNpyRasters } from '../../src/image/npy-raster.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-policy.ts';
@@ -12,11 +11,12 @@ import type { Engine } from '../../src/inference/engine.ts';
 import { defaultGrpcLimits } from '../../src/grpc/limits.ts';
 import { startGrpcServer } from '../../src/grpc/server.ts';
 import { startHttpServer } from '../../src/http/server.ts';
+import { collectGarbageRarely } from '../../src/garbage.ts';
+import { createLogger } from '../../src/logger.ts';
 import { Metrics } from '../../src/metrics.ts';
 import type { Model } from '../../src/model/model.ts';
 import { encodeImages, type PipelineParts, planAnswer } from '../../src/pipeline.ts';
 import type { VisualEncoder } from '../../src/request.ts';
-import { Semaphore } from '../../src/semaphore.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
 import { reply } from '../children.ts';
 import { answerTokens, type Listening, shape } from './answer.ts';
@@ -40,9 +40,19 @@ const model: Model = {
   resample: 'bilinear',
 };
 
+/** Nobody listens: what is transferred to it is freed. */
+const { port1: nowhere, port2 } = new MessageChannel();
+port2.close();
+
 const engine: Engine = {
   encode: (views) =>
     new Promise((resolve) => {
+      // A real engine's thread takes the views over.
+      if (!stubPixels)
+        nowhere.postMessage(
+          undefined,
+          views.map(({ buffer }) => buffer),
+        );
       setImmediate(() => {
         const answer = new Uint8Array(tokens.buffer);
         resolve({ tokens: { float16: answer }, finite: { float16: views.map(() => true) }, engineMs: 0 });
@@ -51,6 +61,7 @@ const engine: Engine = {
   close: () => Promise.resolve(),
 };
 
+collectGarbageRarely();
 const metrics = new Metrics();
 const tokenPool = new TokenPool(1);
 const batcher = new Batcher({
@@ -62,21 +73,18 @@ const batcher = new Batcher({
   now: () => performance.now(),
   observe: ({ views, engineMs }) => metrics.observeBatch({ model: model.name, views, engineMs }),
 });
-const raster = { width: 97, height: 640, data: new Uint8Array(97 * 640 * 3) };
-const stubImages: ImageReader = {
-  readSize: () => Promise.resolve(raster),
-  decode: () => Promise.resolve(raster),
-};
 const view = new Uint8Array(model.imageSize ** 2 * 3);
 const parts: PipelineParts = {
   served: [{ model, batcher }],
   admission: new Admission({ maxViews: 512, retryAfterMs: () => 1000 }),
   maxAnswerBytes: 1e9,
-  rasters: new Semaphore(2),
-  images: stubPixels ? stubImages : imageReader(1e8),
+  readSize: stubPixels ? () => Promise.resolve({ width: 97, height: 640 }) : sizeReader(1e8),
   viewPool: stubPixels
-    ? { cut: () => Promise.resolve([view]), close: () => Promise.resolve() }
-    : createViewPool({ threads: 1 }),
+    ? {
+        make: () => Promise.resolve({ views: [view], decodeMs: 0, cutMs: 0 }),
+        close: () => Promise.resolve(),
+      }
+    : createViewPool({ threads: 1, images: 2, maxPixels: 1e8 }),
   tokenPool,
   now: () => performance.now(),
 };
@@ -88,7 +96,7 @@ const encoder: VisualEncoder = {
   models: () => [model],
   ready: () => true,
 };
-const logger = pino({ level: 'info' });
+const logger = createLogger({ logLevel: 'info', logFormat: 'json' }, process.stdout);
 const host = '127.0.0.1';
 const limits = { maxImages: 16, maxPixels: 1e8 };
 const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, limits) : undefined);

@@ -1,6 +1,7 @@
 import { ServiceError } from '../errors.ts';
+import type { ImageInput } from '../image/image-input.ts';
 import type { Raster } from '../image/raster.ts';
-import type { EncodeRequest, ImageInput } from '../request.ts';
+import type { EncodeRequest } from '../request.ts';
 import type {
   AnyResEncodeRequestMessage,
   EncodeRequestMessage,
@@ -13,8 +14,8 @@ import { anyresOptionsOf, type AskedOptions, encodeOptionsOf, teacherOptionsOf }
 
 /**
  * The request that an EncodeRequest message makes. This and the two below throw `invalid_argument` for a missing
- * image, pixels that do not fit their size, and options that cannot be. A file's bytes stay in the message's buffer,
- * so they must not be transferred; raw pixels are copied out of it and may be.
+ * image, pixels that do not fit their size, and options that cannot be. Files and pixels stay in
+ * the message's buffer.
  */
 export function encodeRequestOf(message: EncodeRequestMessage, signal: AbortSignal): EncodeRequest {
   return requestOf(message.image, encodeOptionsOf(message.options), signal);
@@ -61,5 +62,5 @@ function rasterOf({ width, height, rgb }: RawImageMessage): Raster {
       'invalid_argument',
       `image.raw.rgb has ${rgb.byteLength} bytes; ${width} x ${height} RGB pixels take ${expectedBytes}.`,
     );
-  return { width, height, data: new Uint8Array(rgb) };
+  return { width, height, data: rgb };
 }

@@ -1,5 +1,6 @@
 import { ServiceError } from '../errors.ts';
-import type { EncodeRequest, ImageInput, VisualEncoder } from '../request.ts';
+import type { ImageInput } from '../image/image-input.ts';
+import type { EncodeRequest, VisualEncoder } from '../request.ts';
 import type { ImageOutcome } from '../tokens/image-outcome.ts';
 
 /** Encodes each image by itself, all at once: one that fails stops no other. No outcome rejects. */

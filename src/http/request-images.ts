@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
+import type { ImageInput } from '../image/image-input.ts';
 import type { Raster } from '../image/raster.ts';
-import type { ImageInput } from '../request.ts';
 import { jsonImages } from './json-images.ts';
 import { multipartImages } from './multipart-images.ts';
 import { readBody } from './read-body.ts';

@@ -1,11 +1,10 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import sharp from 'sharp';
 import type { OutputInfo, SharpOptions } from 'sharp';
 import { ServiceError } from '../errors.ts';
 import type { Size } from '../recipes/plan.ts';
-import { abortFailure } from '../abort.ts';
 import { formatNames, imageFormats, recognise } from './format.ts';
 import type { ImageFormat } from './format.ts';
+import { plainHeaderSize } from './header-size.ts';
 import type { Raster } from './raster.ts';
 
 /** What a file's header says. */
@@ -37,6 +36,8 @@ sharp.unblock({
  */
 export async function probe(bytes: Uint8Array, exif: DecodeOptions['exif']): Promise<ImageHeader> {
   const format = acceptedFormat(bytes);
+  const plain = plainHeaderSize(bytes, format);
+  if (plain !== undefined) return { format, size: plain };
   const metadata = await sharp(bytes, { limitInputPixels: false })
     .metadata()
     .catch((error: unknown) => {
@@ -48,21 +49,14 @@ export async function probe(bytes: Uint8Array, exif: DecodeOptions['exif']): Pro
 
 /**
  * Decodes a JPEG, PNG, WebP, GIF (first frame), TIFF (first page) or AVIF file to 8-bit RGB: alpha dropped, grey
- * and palettes expanded, colour profiles ignored, deeper or other colours converted. The raster owns a buffer of
- * its own that can be transferred; `bytes` must not change meanwhile.
+ * and palettes expanded, colour profiles ignored, deeper or other colours converted. The raster's buffer
+ * stays on this thread: it cannot be transferred. `bytes` must not change meanwhile.
  *
  * Rejects as {@link probe} does, with `invalid_argument` also for a truncated or damaged file, and with `too_large`,
- * from the header alone, for more than `maxPixels`. Runs on libuv's threads and cannot be interrupted there: when
- * `signal` fires the promise rejects, but only once the thread is free again, so that a permit held for the time
- * of the call bounds the threads in use.
+ * from the header alone, for more than `maxPixels`. Runs on libuv's threads and cannot be interrupted there.
  */
-export async function decode(
-  bytes: Uint8Array,
-  options: DecodeOptions,
-  signal?: AbortSignal,
-): Promise<Raster> {
+export async function decode(bytes: Uint8Array, options: DecodeOptions): Promise<Raster> {
   const format = acceptedFormat(bytes);
-  if (signal?.aborted) throw abortFailure(signal);
   const input = {
     ignoreIcc: true,
     autoOrient: options.exif === 'apply',
@@ -70,6 +64,7 @@ export async function decode(
     // Refuses truncated and broken files, and lets warnings pass, as Pillow does.
     failOn: 'error',
   } as const satisfies SharpOptions;
+  // Not toUint8Array: in sharp 0.35.5 it leaks what it copies from.
   let decoded: { readonly data: Buffer; readonly info: OutputInfo };
   try {
     decoded = await sharp(bytes, input)
@@ -84,27 +79,12 @@ export async function decode(
     }
     throw undecodable(format, error);
   }
-  if (signal?.aborted) throw abortFailure(signal);
   const { width, height, channels } = decoded.info;
   if (channels !== 3) {
     throw ServiceError.from(new Error(`decoding gave ${channels} channels for a ${formatNames[format]}`));
   }
-  return { width, height, data: await transferableCopy(decoded.data) };
-}
-
-const copySliceBytes = 4 * 2 ** 20;
-
-/**
- * The bytes in a buffer that can be transferred, copied a slice a turn so that a large image does not hold the main
- * thread. sharp's own toUint8Array copies at once, and in 0.35.5 it leaks what it copied from.
- */
-async function transferableCopy(source: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
-  const copy = new Uint8Array(source.byteLength);
-  for (let offset = 0; offset < source.byteLength; offset += copySliceBytes) {
-    if (offset > 0) await nextTurn();
-    copy.set(source.subarray(offset, offset + copySliceBytes), offset);
-  }
-  return copy;
+  const { buffer, byteOffset, byteLength } = decoded.data;
+  return { width, height, data: new Uint8Array(buffer, byteOffset, byteLength) };
 }
 
 /** The failure for an image of more pixels than are accepted. */

@@ -26,7 +26,7 @@ export function isNpy(bytes: Uint8Array): boolean {
 
 /**
  * Reads pixels from a .npy file (format 1, 2 or 3) of uint8 in C order, [height, width, 3] or
- * [n, height, width, 3]. Every raster owns a copy of its pixels. Throws `invalid_argument` for anything else and
+ * [n, height, width, 3]. The rasters are parts of `bytes`. Throws `invalid_argument` for anything else and
  * `too_large` past a limit.
  */
 export function readNpyRasters(bytes: Uint8Array, limits: NpyLimits): NpyPixels {
@@ -63,8 +63,7 @@ export function readNpyRasters(bytes: Uint8Array, limits: NpyLimits): NpyPixels 
     throw invalid(`it has ${foundBytes} bytes of pixels where its shape asks for ${rasterBytes * count}`);
   }
   const rasters = Array.from({ length: count }, (_, i) => {
-    const data = new Uint8Array(rasterBytes);
-    data.set(bytes.subarray(dataStart + i * rasterBytes, dataStart + (i + 1) * rasterBytes));
+    const data = new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart + i * rasterBytes, rasterBytes);
     return { width, height, data };
   });
   return { rasters, stacked };

@@ -1,27 +1,43 @@
 import { Piscina } from 'piscina';
-import { ServiceError } from '../errors.ts';
-import type { Plan } from '../recipes/plan.ts';
 import { abortFailure } from '../abort.ts';
-import type { Raster } from './raster.ts';
-import type { CutTask } from './view-worker.ts';
+import { ServiceError } from '../errors.ts';
+import type { Plan, Size } from '../recipes/plan.ts';
+import { Semaphore } from '../semaphore.ts';
+import type { DecodeOptions } from './decode.ts';
+import { giveAway } from './give-away.ts';
+import type { ImageInput } from './image-input.ts';
+import type { MadeViews, ViewResult, ViewTask } from './view-worker.ts';
 
 export interface ViewPoolOptions {
-  /** Threads that resize, 1 or more; the pool never runs more at once. */
+  /** Threads that resize, 1 or more. They decode through libuv's threads, which the process shares. */
   readonly threads: number;
+  /** Images held as pixels at one time, over all threads, 1 or more. */
+  readonly images: number;
+  readonly maxPixels: number;
   /** Told of a thread that died while it had nothing to do; it is replaced. */
   readonly onThreadError?: (error: unknown) => void;
   /** Another worker than view-worker.ts, for tests. */
   readonly worker?: URL;
 }
 
+/** An image and the views to make of it. */
+export interface ViewRequest {
+  readonly image: ImageInput;
+  readonly exif: DecodeOptions['exif'];
+  /** The image's size, which the plan is for. */
+  readonly size: Size;
+  readonly plan: Pick<Plan, 'canvases' | 'viewSize'>;
+}
+
 export interface ViewPool {
   /**
-   * Makes the plan's views (see cutViews) on a thread. The raster's buffer is transferred: the caller loses it.
-   * Calls beyond the number of threads wait in order; `signal` takes a waiting one out and rejects a running one at
-   * once, while its thread finishes what it does. Rejects with the signal's ServiceError or `cancelled`, with
-   * `internal` when the thread failed, and with `unavailable` when the pool closes.
+   * Decodes the image and makes the plan's views (see cutViews) on a thread; takes the image over. Calls beyond the
+   * number of images wait in order; `signal` takes a waiting one out, and rejects a running one at once, while its
+   * thread ends the step it is at. Rejects as `decode` does, with `invalid_argument` for an image of another size,
+   * with the signal's ServiceError or `cancelled`, with `internal` when the thread failed, and with `unavailable`
+   * when the pool closes.
    */
-  cut(raster: Raster, plan: Plan, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>[]>;
+  make(request: ViewRequest, signal: AbortSignal): Promise<MadeViews>;
   /** Refuses what waits, lets what runs finish, and ends the threads. */
   close(): Promise<void>;
 }
@@ -30,100 +46,68 @@ export function createViewPool(options: ViewPoolOptions): ViewPool {
   return new PiscinaViewPool(options);
 }
 
-interface Waiting {
-  readonly enter: () => void;
-  readonly refuse: (error: ServiceError) => void;
-}
-
 class PiscinaViewPool implements ViewPool {
   readonly #pool: Piscina;
-  readonly #waiting = new Set<Waiting>();
-  #freeThreads: number;
-  #closed = false;
+  readonly #slots: Semaphore;
+  readonly #maxPixels: number;
 
-  constructor({ threads, onThreadError, worker }: ViewPoolOptions) {
-    this.#freeThreads = threads;
+  constructor({ threads, images, maxPixels, onThreadError, worker }: ViewPoolOptions) {
+    this.#slots = new Semaphore(images);
+    this.#maxPixels = maxPixels;
     this.#pool = new Piscina({
       filename: (worker ?? new URL('./view-worker.js', import.meta.url)).href,
       minThreads: threads,
       maxThreads: threads,
+      // While libuv decodes one image, its thread cuts another.
+      concurrentTasksPerWorker: Math.ceil(images / threads),
     });
     this.#pool.on('error', (error: unknown) => onThreadError?.(error));
   }
 
-  async cut(raster: Raster, plan: Plan, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>[]> {
-    await this.#enter(signal);
-    if (signal?.aborted || this.#closed) {
-      this.#leave();
-      throw signal?.aborted ? abortFailure(signal) : closing();
-    }
-    const task: CutTask = { raster, canvases: plan.canvases, viewSize: plan.viewSize };
-    // Piscina is not given the signal: it would end a running thread for it, which costs more than the resize.
-    const work = this.#pool.run(task, { transferList: [raster.data.buffer] }).finally(() => this.#leave());
+  async make(request: ViewRequest, signal: AbortSignal): Promise<MadeViews> {
+    const dropped = new Uint8Array(new SharedArrayBuffer(1));
+    // The slot is held until the thread is done with it, also when the caller has gone.
+    const work = this.#slots.run(signal, () => this.#onThread(request, dropped));
+    let drop = (): void => undefined;
+    const gone = new Promise<never>((_, reject) => {
+      drop = () => {
+        Atomics.store(dropped, 0, 1);
+        reject(abortFailure(signal));
+      };
+      signal.addEventListener('abort', drop);
+    });
     try {
-      return (await unlessAborted(work, signal)) as Uint8Array<ArrayBuffer>[];
-    } catch (error) {
-      throw ServiceError.from(error);
+      return await Promise.race([work, gone]);
+    } catch (thrown) {
+      throw signal.aborted ? abortFailure(signal) : ServiceError.from(thrown);
+    } finally {
+      signal.removeEventListener('abort', drop);
     }
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    for (const { refuse } of this.#waiting) refuse(closing());
+    this.#slots.close(new ServiceError('unavailable', 'The service is shutting down.'));
     await this.#pool.close();
   }
 
-  /** Takes a thread, or waits for one. */
-  #enter(signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted) return Promise.reject(abortFailure(signal));
-    if (this.#closed) return Promise.reject(closing());
-    if (this.#freeThreads > 0) {
-      this.#freeThreads--;
-      return Promise.resolve();
-    }
-    return new Promise((resolve, reject) => {
-      const settle = (): void => {
-        this.#waiting.delete(waiting);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      const waiting: Waiting = {
-        enter: () => {
-          settle();
-          resolve();
-        },
-        refuse: (error) => {
-          settle();
-          reject(error);
-        },
-      };
-      const onAbort = (): void => waiting.refuse(abortFailure(signal!));
-      signal?.addEventListener('abort', onAbort);
-      this.#waiting.add(waiting);
-    });
-  }
-
-  /** Hands the thread to whoever waited longest. */
-  #leave(): void {
-    const [next] = this.#waiting;
-    if (next === undefined) this.#freeThreads++;
-    else next.enter();
-  }
-}
-
-function closing(): ServiceError {
-  return new ServiceError('unavailable', 'The service is shutting down.');
-}
-
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  let onAbort = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(abortFailure(signal));
-    signal.addEventListener('abort', onAbort);
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
+  async #onThread(
+    { image, exif, size, plan }: ViewRequest,
+    dropped: ViewTask['dropped'],
+  ): Promise<MadeViews> {
+    const bytes = await giveAway(image.kind === 'file' ? image.bytes : image.raster.data);
+    const task: ViewTask = {
+      image:
+        image.kind === 'file'
+          ? { kind: 'file', bytes }
+          : { kind: 'raster', raster: { ...size, data: bytes } },
+      decoding: { exif, maxPixels: this.#maxPixels },
+      size,
+      plan: { canvases: plan.canvases, viewSize: plan.viewSize },
+      dropped,
+    };
+    // Piscina is not given the signal: it would end a running thread for it, which costs more than the work.
+    const result = (await this.#pool.run(task, { transferList: [bytes.buffer] })) as ViewResult;
+    if (result.kind === 'made') return result.made;
+    throw new ServiceError(result.code, result.message, { cause: result.cause });
   }
 }

@@ -1,17 +1,67 @@
 // A thread of the view pool.
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import type { Canvas } from '../recipes/plan.ts';
+import { type ErrorCode, ServiceError } from '../errors.ts';
+import type { Plan, Size } from '../recipes/plan.ts';
+import { decode, type DecodeOptions } from './decode.ts';
+import type { ImageInput } from './image-input.ts';
 import type { Raster } from './raster.ts';
 import { cutViews } from './views.ts';
 
-/** What the pool sends; it comes back as the views, an array of Uint8Array. */
-export interface CutTask {
-  readonly raster: Raster;
-  readonly canvases: readonly Canvas[];
-  readonly viewSize: number;
+/** What the pool sends. */
+export interface ViewTask {
+  readonly image: ImageInput;
+  readonly decoding: DecodeOptions;
+  /** What the plan was made for. */
+  readonly size: Size;
+  readonly plan: Pick<Plan, 'canvases' | 'viewSize'>;
+  /** Shared with the sender, who sets it to 1 when nobody wants the views any more. */
+  readonly dropped: Uint8Array<SharedArrayBuffer>;
 }
 
-export default function cut({ raster, canvases, viewSize }: CutTask): unknown {
-  const views = cutViews(raster, canvases, viewSize);
-  return move({ [transferableSymbol]: views.map(({ buffer }) => buffer), [valueSymbol]: views });
+/** What comes back. An error loses its class on the way between threads. */
+export type ViewResult =
+  | { readonly kind: 'made'; readonly made: MadeViews }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly cause: unknown };
+
+export interface MadeViews {
+  /** `viewSize * viewSize * 3` bytes each, in the plan's order, each a buffer of its own. */
+  readonly views: readonly Uint8Array<ArrayBuffer>[];
+  readonly decodeMs: number;
+  readonly cutMs: number;
+}
+
+export default async function makeViews(task: ViewTask): Promise<unknown> {
+  try {
+    const made = await decodeAndCut(task);
+    const result: ViewResult = { kind: 'made', made };
+    return move({ [transferableSymbol]: made.views.map(({ buffer }) => buffer), [valueSymbol]: result });
+  } catch (thrown) {
+    const { code, message, cause } = ServiceError.from(thrown);
+    return { kind: 'failed', code, message, cause } satisfies ViewResult;
+  }
+}
+
+async function decodeAndCut({ image, decoding, size, plan, dropped }: ViewTask): Promise<MadeViews> {
+  const startMs = performance.now();
+  const raster = await rasterOf(image, decoding, dropped);
+  if (raster.width !== size.width || raster.height !== size.height) {
+    throw new ServiceError('invalid_argument', 'The image is not of the size that its header says.');
+  }
+  requireWanted(dropped);
+  const decodedMs = performance.now();
+  const views = cutViews(raster, plan.canvases, plan.viewSize);
+  return { views, decodeMs: decodedMs - startMs, cutMs: performance.now() - decodedMs };
+}
+
+async function rasterOf(
+  image: ImageInput,
+  decoding: DecodeOptions,
+  dropped: ViewTask['dropped'],
+): Promise<Raster> {
+  requireWanted(dropped);
+  return image.kind === 'raster' ? image.raster : await decode(image.bytes, decoding);
+}
+
+function requireWanted(dropped: ViewTask['dropped']): void {
+  if (Atomics.load(dropped, 0) === 1) throw new ServiceError('cancelled', 'Nobody waits for these views.');
 }

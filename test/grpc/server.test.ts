@@ -245,15 +245,15 @@ test('hands on every option', async (t) => {
   });
 });
 
-test('hands on raw pixels in a buffer of their own', async (t) => {
+test('hands on raw pixels as they came', async (t) => {
   const encoder = new StubEncoder();
   const { client } = await serve(t, encoder);
   const rgb = Buffer.from([1, 2, 3, 4, 5, 6]);
   await client(service).call('Encode', { image: { raw: { width: 2, height: 1, rgb } } });
   const [image] = encoder.requests[0]!.images;
   assert.ok(image?.kind === 'raster');
-  assert.deepEqual(image.raster, { width: 2, height: 1, data: new Uint8Array(rgb) });
-  assert.equal(image.raster.data.buffer.byteLength, 6);
+  const { width, height, data } = image.raster;
+  assert.deepEqual([width, height, ...data], [2, 1, 1, 2, 3, 4, 5, 6]);
 });
 
 const refusals: readonly [name: string, request: object, sentence: RegExp][] = [

@@ -57,12 +57,9 @@ describe('readNpyRasters', () => {
     );
   });
 
-  test('gives every raster a buffer of its own', () => {
-    const { rasters } = readNpyRasters(npy({ shape: '2, 1, 2, 3' }, new Uint8Array(12)), limits);
-    assert.deepEqual(
-      rasters.map(({ data }) => data.buffer.byteLength),
-      [6, 6],
-    );
+  test('copies no pixels', () => {
+    const bytes = npy({ shape: '2, 1, 2, 3' }, new Uint8Array(12));
+    for (const { data } of readNpyRasters(bytes, limits).rasters) assert.equal(data.buffer, bytes.buffer);
   });
 
   test('reads a file that lies inside a larger buffer', () => {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { ServiceError } from '../../src/errors.ts';
+import { decode } from '../../src/image/decode.ts';
+import type { Raster } from '../../src/image/raster.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
-import type { ViewPool } from '../../src/image/view-pool.ts';
+import type { ViewPool, ViewPoolOptions, ViewRequest } from '../../src/image/view-pool.ts';
 import { cutViews } from '../../src/image/views.ts';
 import { planEncode } from '../../src/recipes/encode.ts';
 import { model } from '../recipes/model.ts';
@@ -12,39 +15,101 @@ import { noise } from './noise.ts';
 const size = { width: 40, height: 30 };
 const plan = planEncode(size, model);
 const dying = new URL('./dying-view-worker.js', import.meta.url);
+const never = new AbortController().signal;
 
-function poolOf(context: TestContext, options: { threads: number; worker?: URL }): ViewPool {
-  const pool = createViewPool(options);
+function poolOf(context: TestContext, options: Partial<ViewPoolOptions> = {}): ViewPool {
+  const pool = createViewPool({ threads: 1, images: 1, maxPixels: 1e7, ...options });
   context.after(() => pool.close());
   return pool;
 }
 
+function pixels(raster: Raster): ViewRequest {
+  const { width, height } = raster;
+  return { image: { kind: 'raster', raster }, exif: 'apply', size: { width, height }, plan };
+}
+
+function file(bytes: Uint8Array, of = { width: 640, height: 427 }): ViewRequest {
+  return { image: { kind: 'file', bytes }, exif: 'apply', size: of, plan };
+}
+
+/** The bytes of a photograph, in a buffer of their own. */
+function rocket(): Uint8Array {
+  const path = new URL('../../../test/fixtures/images/rocket.jpg', import.meta.url);
+  return new Uint8Array(readFileSync(path));
+}
+
 describe('the view pool', () => {
-  test("gives the plan's views and takes the raster's buffer", async (t) => {
-    const pool = poolOf(t, { threads: 1 });
+  test("gives the plan's views of pixels and takes their buffer", async (t) => {
+    const pool = poolOf(t);
     const raster = noise(size);
     const expected = cutViews(raster, plan.canvases, plan.viewSize);
-    const views = await pool.cut(raster, plan);
+    const { views } = await pool.make(pixels(raster), never);
     assert.deepEqual(views, expected);
     assert.equal(raster.data.byteLength, 0);
     structuredClone(views[0], { transfer: [views[0]!.buffer] });
   });
 
+  test("gives the plan's views of a file and takes its buffer", async (t) => {
+    const pool = poolOf(t);
+    const raster = await decode(rocket(), { exif: 'apply', maxPixels: 1e7 });
+    const bytes = rocket();
+    const { views } = await pool.make(file(bytes), never);
+    assert.deepEqual(views, cutViews(raster, plan.canvases, plan.viewSize));
+    assert.equal(bytes.byteLength, 0);
+  });
+
+  test('leaves alone the buffer of an image that is a part of it', async (t) => {
+    const pool = poolOf(t);
+    const bytes = rocket();
+    const message = new Uint8Array(bytes.byteLength + 20);
+    message.set(bytes, 10);
+    const part = message.subarray(10, 10 + bytes.byteLength);
+    const { views } = await pool.make(file(part), never);
+    assert.equal(views.length, 1);
+    assert.deepEqual(message.subarray(10, -10), bytes);
+  });
+
+  test('fails a file that cannot be decoded as the decoder does, and the next is served', async (t) => {
+    const pool = poolOf(t);
+    const broken = pool.make(file(rocket().slice(0, 5000)), never);
+    await assert.rejects(broken, (error) => {
+      assert.ok(error instanceof ServiceError);
+      assert.equal(error.code, 'invalid_argument');
+      assert.match(error.message, /The JPEG cannot be decoded/);
+      assert.ok(error.cause instanceof Error);
+      return true;
+    });
+    assert.equal((await pool.make(file(rocket()), never)).views.length, 1);
+  });
+
+  test('refuses an image that is not of the size it is planned for', async (t) => {
+    const pool = poolOf(t);
+    await assert.rejects(pool.make(file(rocket(), { width: 641, height: 427 }), never), {
+      code: 'invalid_argument',
+      message: 'The image is not of the size that its header says.',
+    });
+  });
+
+  test('refuses an image of too many pixels', async (t) => {
+    const pool = poolOf(t, { maxPixels: 640 * 427 - 1 });
+    await assert.rejects(pool.make(file(rocket()), never), { code: 'too_large' });
+  });
+
   test('serves more calls than it has threads', async (t) => {
-    const pool = poolOf(t, { threads: 2 });
-    const answers = await Promise.all(Array.from({ length: 12 }, (_, i) => pool.cut(noise(size, i), plan)));
-    for (const [i, views] of answers.entries()) {
+    const pool = poolOf(t, { threads: 2, images: 4 });
+    const calls = Array.from({ length: 12 }, (_, i) => pool.make(pixels(noise(size, i)), never));
+    for (const [i, { views }] of (await Promise.all(calls)).entries()) {
       assert.deepEqual(views, cutViews(noise(size, i), plan.canvases, plan.viewSize));
     }
   });
 
-  test('takes a cancelled call out of the queue, its raster untouched', async (t) => {
-    const pool = poolOf(t, { threads: 1 });
+  test('takes a cancelled call out of the queue, its pixels untouched', async (t) => {
+    const pool = poolOf(t);
     const controller = new AbortController();
-    const running = pool.cut(noise(size), plan);
+    const running = pool.make(pixels(noise(size)), never);
     const raster = noise(size);
-    const waiting = pool.cut(raster, plan, controller.signal);
-    const after = pool.cut(noise(size), plan);
+    const waiting = pool.make(pixels(raster), controller.signal);
+    const after = pool.make(pixels(noise(size)), never);
     controller.abort(new ServiceError('deadline_exceeded', 'Too late.'));
     await assert.rejects(waiting, { code: 'deadline_exceeded' });
     assert.equal((await Promise.all([running, after])).length, 2);
@@ -52,57 +117,49 @@ describe('the view pool', () => {
   });
 
   test('rejects a running call when its signal fires, and serves on', async (t) => {
-    const pool = poolOf(t, { threads: 1 });
+    const pool = poolOf(t);
     const controller = new AbortController();
     const raster = noise({ width: 2000, height: 2000 });
-    const running = pool.cut(raster, plan, controller.signal);
+    const running = pool.make(pixels(raster), controller.signal);
     while (raster.data.byteLength > 0) await Promise.resolve();
     controller.abort();
     await assert.rejects(running, { code: 'cancelled' });
-    assert.equal((await pool.cut(noise(size), plan)).length, 1);
+    assert.equal((await pool.make(pixels(noise(size)), never)).views.length, 1);
   });
 
   test('refuses a call whose signal fired before', async (t) => {
-    const pool = poolOf(t, { threads: 1 });
-    await assert.rejects(pool.cut(noise(size), plan, AbortSignal.abort()), { code: 'cancelled' });
+    const pool = poolOf(t);
+    await assert.rejects(pool.make(pixels(noise(size)), AbortSignal.abort()), { code: 'cancelled' });
   });
 
-  test('fails the call alone when a thread cannot do it', async (t) => {
-    const pool = poolOf(t, { threads: 1 });
-    const broken = pool.cut({ ...size, data: new Uint8Array(7) }, plan);
-    const sound = pool.cut(noise(size), plan);
+  test('fails the call alone when its thread cannot do it', async (t) => {
+    const pool = poolOf(t);
+    const broken = pool.make(pixels({ ...size, data: new Uint8Array(7) }), never);
+    const sound = pool.make(pixels(noise(size)), never);
     await assert.rejects(broken, { code: 'internal' });
-    assert.equal((await sound).length, 1);
-  });
-
-  test('fails the call alone when its buffer is gone', async (t) => {
-    const pool = poolOf(t, { threads: 1 });
-    const raster = noise(size);
-    await pool.cut(raster, plan);
-    await assert.rejects(pool.cut(raster, plan), { code: 'internal' });
-    assert.equal((await pool.cut(noise(size), plan)).length, 1);
+    assert.equal((await sound).views.length, 1);
   });
 
   test('serves on after a thread died, again and again', async (t) => {
-    const pool = poolOf(t, { threads: 1, worker: dying });
+    const pool = poolOf(t, { worker: dying });
     for (let round = 0; round < 3; round++) {
-      const fatal = pool.cut(noise({ width: 13, height: 5 }), plan);
-      const sound = pool.cut(noise(size), plan);
+      const fatal = pool.make(pixels(noise({ width: 13, height: 5 })), never);
+      const sound = pool.make(pixels(noise(size)), never);
       await assert.rejects(fatal, { code: 'internal' });
-      assert.equal((await sound).length, 1);
+      assert.equal((await sound).views.length, 1);
     }
   });
 
-  test('lets what runs finish and refuses the rest when it closes', async () => {
-    const pool = createViewPool({ threads: 1 });
+  test('lets what runs finish and refuses the rest when it closes', async (t) => {
+    const pool = poolOf(t);
     const raster = noise({ width: 500, height: 500 });
-    const running = pool.cut(raster, plan);
-    const waiting = pool.cut(noise(size), plan);
+    const running = pool.make(pixels(raster), never);
+    const waiting = pool.make(pixels(noise(size)), never);
     while (raster.data.byteLength > 0) await Promise.resolve();
     const closed = pool.close();
     await assert.rejects(waiting, { code: 'unavailable' });
-    assert.equal((await running).length, 1);
+    assert.equal((await running).views.length, 1);
     await closed;
-    await assert.rejects(pool.cut(noise(size), plan), { code: 'unavailable' });
+    await assert.rejects(pool.make(pixels(noise(size)), never), { code: 'unavailable' });
   });
 });

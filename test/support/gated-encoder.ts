@@ -1,12 +1,11 @@
 import { Admission } from '../../src/admission.ts';
-import { imageReader } from '../../src/image-reader.ts';
+import { sizeReader } from '../../src/image/image-input.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-policy.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Model } from '../../src/model/model.ts';
 import { encodeImages, type PipelineParts, planAnswer } from '../../src/pipeline.ts';
 import type { VisualEncoder } from '../../src/request.ts';
-import { Semaphore } from '../../src/semaphore.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
 import { GatedEngine } from './gated-engine.ts';
 
@@ -31,7 +30,7 @@ export const gatedModel: Model = {
 export function gatedEncoder({ largest = 8, maxViews = 64 } = {}) {
   const engine = new GatedEngine();
   const tokenPool = new TokenPool(1);
-  const viewPool = createViewPool({ threads: 1 });
+  const viewPool = createViewPool({ threads: 1, images: 4, maxPixels: 1_000_000 });
   const now = () => performance.now();
   const batcher = new Batcher({
     engine,
@@ -46,8 +45,7 @@ export function gatedEncoder({ largest = 8, maxViews = 64 } = {}) {
     served: [{ model: gatedModel, batcher }],
     admission,
     maxAnswerBytes: 1_000_000,
-    rasters: new Semaphore(4),
-    images: imageReader(1_000_000),
+    readSize: sizeReader(1_000_000),
     viewPool,
     tokenPool,
     now,

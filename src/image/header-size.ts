@@ -1,0 +1,66 @@
+import type { Size } from '../recipes/plan.ts';
+import type { ImageFormat } from './format.ts';
+
+/**
+ * The size in the header of an everyday JPEG, PNG or WebP, before any orientation; undefined for every other file:
+ * one that notes an orientation, or may, is of another format, or is not as it should be. For those the decoder has
+ * to be asked, which costs the calling thread a hundred times as much.
+ */
+export function plainHeaderSize(bytes: Uint8Array, format: ImageFormat): Size | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const size = readers[format]?.(view);
+  return size !== undefined && size.width > 0 && size.height > 0 ? size : undefined;
+}
+
+const readers: Partial<Record<ImageFormat, (file: DataView) => Size | undefined>> = {
+  jpeg: jpegSize,
+  png: pngSize,
+  webp: webpSize,
+};
+
+/** Segments up to the frame header (ITU T.81, B.2). APP1 holds EXIF or XMP. */
+function jpegSize(file: DataView): Size | undefined {
+  const app1 = 0xe1;
+  for (let at = 2; at + 9 <= file.byteLength; ) {
+    if (file.getUint8(at) !== 0xff) return undefined;
+    const marker = file.getUint8(at + 1);
+    if (marker === app1) return undefined;
+    if (isFrame(marker)) return { width: file.getUint16(at + 7), height: file.getUint16(at + 5) };
+    const hasLength = marker >= 0xc4 && marker !== 0xff && !(marker >= 0xd0 && marker <= 0xda);
+    if (!hasLength) return undefined;
+    at += 2 + file.getUint16(at + 2);
+  }
+  return undefined;
+}
+
+/** SOF0 to SOF15, without DHT, JPG and DAC, which lie among them. */
+function isFrame(marker: number): boolean {
+  return marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+}
+
+/** The chunks before the pixels, of which the first is the header and none may be eXIf. */
+function pngSize(file: DataView): Size | undefined {
+  const [header, pixels, exif] = [0x49484452, 0x49444154, 0x65584966];
+  if (file.byteLength < 33 || file.getUint32(12) !== header) return undefined;
+  for (let at = 8; at + 8 <= file.byteLength; at += 12 + file.getUint32(at)) {
+    const chunk = file.getUint32(at + 4);
+    if (chunk === exif) return undefined;
+    if (chunk === pixels) return { width: file.getUint32(16), height: file.getUint32(20) };
+  }
+  return undefined;
+}
+
+/** A file of one lossy (RFC 6386, 9.1) or lossless picture (RFC 9649, 3.4), which has no room for EXIF. */
+function webpSize(file: DataView): Size | undefined {
+  const [lossy, lossless] = [0x56503820, 0x5650384c];
+  if (file.byteLength < 30) return undefined;
+  const chunk = file.getUint32(12);
+  if (chunk === lossy && file.getUint16(23) === 0x9d01 && file.getUint8(25) === 0x2a) {
+    return { width: file.getUint16(26, true) & 0x3fff, height: file.getUint16(28, true) & 0x3fff };
+  }
+  if (chunk === lossless && file.getUint8(20) === 0x2f) {
+    const bits = file.getUint32(21, true);
+    return { width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 };
+  }
+  return undefined;
+}
