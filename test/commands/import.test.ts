@@ -21,7 +21,14 @@ const model: Model = {
   resample: 'bilinear',
 };
 
-const settings = { out: 'models/hd', precision: 'fp16', features: 'pre_norm', force: true } as const;
+const settings = {
+  out: 'models/hd',
+  precision: 'fp16',
+  minCosine: 0.98,
+  calibrates: ['a.jpg'],
+  features: 'pre_norm',
+  force: true,
+} as const;
 
 function parts(importModel: ImportModel) {
   return { importModel, peakRssBytes: () => 512 * 2 ** 20 };
@@ -33,8 +40,8 @@ test('hands the settings on and sums up in one line with the peak of memory', as
     './hf',
     settings,
     terminal,
-    parts(async ({ source, out, precision, features, force, onProgress }) => {
-      assert.deepEqual({ source, out, precision, features, force }, { source: './hf', ...settings });
+    parts(async ({ source, onProgress, onChosen: _, signal: __, ...rest }) => {
+      assert.deepEqual({ source, ...rest }, { source: './hf', ...settings });
       onProgress(10, 10);
       return model;
     }),
