@@ -2,7 +2,6 @@ import { Graph, castTo, type Placement } from './graph.ts';
 import { graphInput, graphOutputs, weightsFile } from './graph-io.ts';
 import { compareProducts, int8Names, int8Product, type FormOf } from './int8-linear.ts';
 import type { FeatureLayer, Precision } from './model.ts';
-import type { QuantisedLayout } from './quantise.ts';
 import type { WeightDtype } from './weights.ts';
 
 /** A SigLIP vision tower's shape; the names of Hugging Face's SiglipVisionConfig are in checkpoint-config.ts. */
@@ -31,10 +30,10 @@ export interface TowerWeight {
   /** Shape in the checkpoint. */
   readonly shape: readonly number[];
   /**
-   * `patches`: each row [3, patch, patch] is stored as [patch, patch, 3], the order of pixels. `int8` and `int8 scales`:
-   * see quantise.ts.
+   * `patches`: each row [3, patch, patch] is stored as [patch, patch, 3], the order of pixels. `int8`: a matrix as
+   * quantise.ts has it.
    */
-  readonly layout: 'as stored' | 'patches' | QuantisedLayout;
+  readonly layout: 'as stored' | 'patches' | 'int8';
   /** What the tensor is read as. */
   readonly dtype: WeightDtype;
   readonly place: Placement;
@@ -225,11 +224,10 @@ class TowerBuilder {
 
   #int8Product(value: string, name: string, shape: readonly number[]): string {
     const { steps, scales } = int8Names(name);
-    const weight = { tensor: `${name}.weight`, shape, dtype: 'float32' } as const;
-    const stepsPlace = this.graph.weight(steps, 'int8', shape.toReversed());
-    this.weights.push({ ...weight, layout: 'int8', place: stepsPlace });
-    const scalesPlace = this.graph.weight(scales, 'float32', shape.slice(0, 1));
-    this.weights.push({ ...weight, layout: 'int8 scales', place: scalesPlace });
+    const { offsetBytes } = this.graph.weight(steps, 'int8', shape.toReversed());
+    this.graph.weight(scales, 'float32', shape.slice(0, 1));
+    const place = { offsetBytes, sizeBytes: this.graph.weightsBytes - offsetBytes };
+    this.weights.push({ tensor: `${name}.weight`, shape, layout: 'int8', dtype: 'float32', place });
     return int8Product(this.graph, value, name);
   }
 

@@ -117,13 +117,12 @@ async function* laidOut(
   weight: TowerWeight,
   source: TensorSource,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-  const { tensor, dtype, shape, layout } = weight;
+  const { tensor, dtype, shape, layout, place } = weight;
   const rowElements = shape.slice(1).reduce((product, size) => product * size, 1);
   const chunks = source.read(tensor, dtype, rowElements);
   switch (layout) {
     case 'int8':
-    case 'int8 scales':
-      yield await quantiseMatrix(chunks, shape, layout);
+      yield await quantiseMatrix(chunks, shape, place.sizeBytes);
       return;
     case 'patches':
       for await (const chunk of chunks) yield pixelOrder(chunk, weight);
