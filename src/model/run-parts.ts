@@ -28,11 +28,13 @@ export interface PartRuns {
   readonly folder: string;
   /** Where in it the weights are. */
   readonly places: Places;
+  /** Bytes of weights at which a part ends. */
+  readonly partBytes?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Two layers of So400m. ONNX Runtime holds about twice as much while a part runs. */
-const partBytes = 96 * 2 ** 20;
+/** A layer or two of So400m. ONNX Runtime holds about twice as much while a part runs. */
+const usualPartBytes = 96 * 2 ** 20;
 
 /**
  * Runs a graph on each of `inputs` a part at a time, so that only a part of its weights is in memory. Gives the float32
@@ -43,7 +45,7 @@ export async function runInParts(
   input: string,
   inputs: readonly GraphValue[],
   wanted: (output: string) => boolean,
-  { run, folder, places, signal }: PartRuns,
+  { run, folder, places, partBytes = usualPartBytes, signal }: PartRuns,
 ): Promise<GraphValues[]> {
   const results: Record<string, GraphValue>[] = inputs.map(() => ({}));
   let passed: { readonly name: string; readonly values: readonly GraphValue[] } = {
