@@ -150,7 +150,7 @@ export const importCommand = command({
       default: '0.99',
       flagOnly: true,
       description:
-        'Mean cosine between the tokens of int8 and of fp32 that the import must reach, 0 to 1: matrices stay in fp32, ' +
+        'Mean cosine between the tokens of int8 and of fp32 that the import must reach, above 0 and at most 1: matrices stay in fp32, ' +
         'the worst first, until it does.',
     },
     calibrate: {
@@ -159,7 +159,7 @@ export const importCommand = command({
       read: readPath,
       flagOnly: true,
       description:
-        'Image that int8 is measured on; repeat it for several. Two made-up pictures when absent: photographs of your ' +
+        'Image that int8 is measured on; repeat it for several, 64 at most. Two made-up pictures when absent: photographs of your ' +
         'own tell more.',
     },
     features: {

@@ -82,6 +82,9 @@ export const serveRules: readonly Rule<ServeValues>[] = [
   },
 ];
 
+/** Of them some 15 MB each are in memory, at So400m's size. */
+const mostPictures = 64;
+
 /** What import's settings must hold together. */
 export const importRules: readonly Rule<ImportValues>[] = [
   {
@@ -90,6 +93,13 @@ export const importRules: readonly Rule<ImportValues>[] = [
       precision === 'int8' || calibrates.length === 0
         ? []
         : [`--calibrate is for --precision int8; nothing is measured for ${precision}.`],
+  },
+  {
+    of: ['calibrates'],
+    problems: ({ calibrates: { length } }) =>
+      length <= mostPictures
+        ? []
+        : [`--calibrate is given ${length} times; ${mostPictures} is the most, as all are held in memory.`],
   },
 ];
 

@@ -239,7 +239,7 @@ test('either runs or names a problem, and never throws, whatever it is given', (
   );
 });
 
-test('reads a cosine from 0 to 1, and files to calibrate with for int8 alone', () => {
+test('reads a cosine above 0 and up to 1, and files to calibrate with for int8 alone', () => {
   const parse = (...args: string[]) =>
     parseCommand(importCommand, { args: ['a', '--out', 'b', ...args], env: {}, machine });
   const parsed = parse(
@@ -255,9 +255,12 @@ test('reads a cosine from 0 to 1, and files to calibrate with for int8 alone', (
   assert.equal(parsed.kind, 'run');
   assert.equal(parsed.settings.minCosine, 0.995);
   assert.deepEqual(parsed.settings.calibrates, ['a.jpg', 'b.jpg']);
-  for (const wrong of ['1.01', '-1', '1e-1', 'high']) {
+  for (const wrong of ['1.01', '-1', '0', '0.0', '1e-1', 'high']) {
     assert.equal(parse(`--min-cosine=${wrong}`).kind, 'refused', wrong);
   }
+  const many = Array.from({ length: 65 }, () => '--calibrate=a.jpg');
+  assert.equal(parse('--precision', 'int8', ...many.slice(1)).kind, 'run');
+  assert.equal(parse('--precision', 'int8', ...many).kind, 'refused');
   const refused = parse('--calibrate', 'a.jpg');
   assert.deepEqual(refused.kind === 'refused' && refused.problems, [
     '--calibrate is for --precision int8; nothing is measured for fp32.',
