@@ -6,7 +6,9 @@ import { dispatch, type Parts } from './commands/dispatch.ts';
 import type { StopSignal } from './commands/stop-signals.ts';
 import { readMachine } from './config/machine.ts';
 import { collectGarbageRarely } from './garbage.ts';
+import type { Model } from './model/model.ts';
 
+const { env } = process;
 const parts: Parts = {
   version: readVersion(),
   async serve() {
@@ -15,7 +17,22 @@ const parts: Parts = {
   },
   async import() {
     const { importModel } = await import('./model/import.ts');
-    return { importModel, peakRssBytes: () => process.resourceUsage().maxRSS * 1024 };
+    const { calibrationPictures, calibrationViews } = await import('./calibration-views.ts');
+    return {
+      async importModel({ minCosine, calibrates, onChosen, ...options }) {
+        if (options.precision !== 'int8') return importModel(options);
+        const { graphRunner } = await import('./inference/onnx-session.ts');
+        const calibration = {
+          minCosine,
+          onChosen,
+          pictures: calibrationPictures(calibrates),
+          views: (model: Model) => calibrationViews(calibrates, model),
+          run: graphRunner(readMachine(env).cores),
+        };
+        return importModel({ ...options, calibration });
+      },
+      peakRssBytes: () => process.resourceUsage().maxRSS * 1024,
+    };
   },
   async encode() {
     const { Encoder } = await import('./encoder.ts');
@@ -60,7 +77,7 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 collectGarbageRarely();
-const { env, stdout, stderr } = process;
+const { stdout, stderr } = process;
 const args = process.argv.slice(2);
 const terminal = { stdout, stderr, signals: process, now: () => performance.now(), exitAtOnce };
 process.exit(await dispatch({ args, env, machine: readMachine(env) }, terminal, parts));

@@ -1,15 +1,20 @@
 import type { ImportSettings } from '../config/commands.ts';
+import type { Int8Provenance } from '../model/manifest.ts';
 import type { FeatureLayer, Model, Precision } from '../model/model.ts';
 import type { ExitCode } from './exit-code.ts';
 import { openProgress } from './progress.ts';
 import { interruptible, type Terminal } from './terminal.ts';
 
-/** importModel of src/model/import.ts, as this command calls it. */
+/** importModel of src/model/import.ts with the calibration of int8 put together, as this command calls it. */
 export type ImportModel = (options: {
   readonly source: string;
   readonly out: string;
   readonly features: FeatureLayer;
   readonly precision: Precision;
+  /** What int8 must reach, the image files it is measured on, and what came of it. */
+  readonly minCosine: number;
+  readonly calibrates: readonly string[];
+  readonly onChosen: (chosen: Int8Provenance) => void;
   readonly force: boolean;
   readonly signal: AbortSignal;
   readonly onProgress: (doneBytes: number, totalBytes: number) => void;
@@ -30,12 +35,13 @@ export async function importCheckpoint(
   terminal: Terminal,
   { importModel, peakRssBytes }: ImportParts,
 ): Promise<ExitCode> {
-  const { out, features, precision, force } = settings;
+  const { out, features, precision, minCosine, calibrates, force } = settings;
   const startMs = terminal.now();
   const progress = openProgress(
     terminal.stderr,
     'importing [{bar}] {percentage}% of {total} MiB, {eta_formatted} left',
   );
+  let chosen: Int8Provenance | undefined;
   try {
     const model = await interruptible(terminal, (signal) =>
       importModel({
@@ -43,6 +49,11 @@ export async function importCheckpoint(
         out,
         features,
         precision,
+        minCosine,
+        calibrates,
+        onChosen: (one) => {
+          chosen = one;
+        },
         force,
         signal,
         onProgress: (done, total) =>
@@ -53,6 +64,7 @@ export async function importCheckpoint(
     const seconds = ((terminal.now() - startMs) / 1000).toFixed(1);
     const peakMib = Math.round(peakRssBytes() / mebibyte);
     terminal.stdout.write(`${out}: ${describe(model)}; ${seconds} s, peak RSS ${peakMib} MiB\n`);
+    if (chosen !== undefined) terminal.stdout.write(`${describeChoice(chosen)}\n`);
     return 0;
   } finally {
     progress.close();
@@ -64,4 +76,11 @@ function describe({ imageSize, grid, channels, layers, features, precision, dige
     `${imageSize} px to ${grid.width} x ${grid.height} tokens of ${channels} channels, ${layers} layers, ` +
     `${features}, ${precision}, ${digest}`
   );
+}
+
+/** What int8 was measured at, and which matrices stay in fp32. */
+function describeChoice({ cosine, minCosine, pictures, float32 }: Int8Provenance): string {
+  const measured = `int8: mean cosine with fp32 ${cosine.toFixed(5)} (at least ${minCosine}; ${pictures}); `;
+  if (float32.length === 0) return `${measured}every matrix of the layers is int8`;
+  return `${measured}${float32.length} stay in fp32, the worst first: ${float32.join(', ')}`;
 }

@@ -1,9 +1,9 @@
 import { featureLayers, precisions } from '../model/model.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
-import { encodeRules, type Rule, serveRules } from './contradictions.ts';
+import { encodeRules, importRules, type Rule, serveRules } from './contradictions.ts';
 import { engineSettings, logSettings } from './engine-settings.ts';
 import type { Settings, SettingValues } from './setting.ts';
-import { readHost, readPath, readModelName } from './values.ts';
+import { readCosine, readHost, readPath, readModelName } from './values.ts';
 
 /** What a command is given. --help and docs/configuration.md are made from it. */
 export interface CommandOutline {
@@ -139,7 +139,28 @@ export const importCommand = command({
       choices: precisions,
       default: 'fp32',
       flagOnly: true,
-      description: 'Precision of weights and arithmetic: fp16 for a GPU; it brings nothing on a CPU.',
+      description:
+        'Precision of weights and arithmetic: fp16 for a GPU (it brings nothing on a CPU); int8 for a CPU with ' +
+        'AVX-512 VNNI or AVX-VNNI, and for no GPU.',
+    },
+    'min-cosine': {
+      type: 'text',
+      placeholder: 'NUMBER',
+      read: readCosine,
+      default: '0.99',
+      flagOnly: true,
+      description:
+        'Mean cosine between the tokens of int8 and of fp32 that the import must reach, above 0 and at most 1: matrices stay in fp32, ' +
+        'the worst first, until it does.',
+    },
+    calibrate: {
+      type: 'repeated',
+      placeholder: 'FILE',
+      read: readPath,
+      flagOnly: true,
+      description:
+        'Image that int8 is measured on; repeat it for several, 64 at most. Two made-up pictures when absent: photographs of your ' +
+        'own tell more.',
     },
     features: {
       type: 'choice',
@@ -154,7 +175,7 @@ export const importCommand = command({
       description: 'Replaces a model folder that is there already.',
     },
   },
-  rules: [],
+  rules: importRules,
 });
 
 /** Encodes files without a service. */

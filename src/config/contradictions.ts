@@ -22,6 +22,11 @@ interface ServeValues extends EngineValues {
   readonly maxQueuedViews: number;
 }
 
+interface ImportValues {
+  readonly precision: string;
+  readonly calibrates: readonly string[];
+}
+
 interface EncodeValues extends EngineValues {
   readonly out: string;
   readonly format: 'auto' | 'npy' | 'safetensors';
@@ -74,6 +79,27 @@ export const serveRules: readonly Rule<ServeValues>[] = [
       maxImages <= maxQueuedViews
         ? []
         : [`--max-images ${maxImages} can never fit in --max-queued-views ${maxQueuedViews}.`],
+  },
+];
+
+/** Of them some 15 MB each are in memory, at So400m's size. */
+const mostPictures = 64;
+
+/** What import's settings must hold together. */
+export const importRules: readonly Rule<ImportValues>[] = [
+  {
+    of: ['precision', 'calibrates'],
+    problems: ({ precision, calibrates }) =>
+      precision === 'int8' || calibrates.length === 0
+        ? []
+        : [`--calibrate is for --precision int8; nothing is measured for ${precision}.`],
+  },
+  {
+    of: ['calibrates'],
+    problems: ({ calibrates: { length } }) =>
+      length <= mostPictures
+        ? []
+        : [`--calibrate is given ${length} times; ${mostPictures} is the most, as all are held in memory.`],
   },
 ];
 

@@ -53,6 +53,13 @@ export function readHost(text: string): Reading<string> {
   return { ok: false, problem: `must be an address or a host name, not "${text}"` };
 }
 
+/** A cosine to reach: above 0, at most 1, in decimals. */
+export function readCosine(text: string): Reading<number> {
+  const value = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN;
+  if (value > 0 && value <= 1) return { ok: true, value };
+  return { ok: false, problem: `must be a number above 0 and at most 1, not "${text}"` };
+}
+
 /** A path, as it was given. */
 export function readPath(text: string): Reading<string> {
   return { ok: true, value: text };

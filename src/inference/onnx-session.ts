@@ -1,5 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { graphInput, graphOutputs } from '../model/graph-io.ts';
+import type { GraphValue, RunGraph } from '../model/run-parts.ts';
 import type { EncodedBatch, GraphDtype } from './engine.ts';
 import type { WorkerStart } from './worker-protocol.ts';
 
@@ -16,15 +17,9 @@ export class OnnxSession {
   /** Rejects with ONNX Runtime's own error when the graph, its weights or the device cannot be used. */
   static async open({ graphPath, device, threads, imageSize }: WorkerStart): Promise<OnnxSession> {
     const session = await InferenceSession.create(graphPath, {
+      ...cpuOptions(threads),
       executionProviders:
         device.kind === 'cpu' ? ['cpu'] : [{ name: 'cuda', deviceId: device.deviceId }, 'cpu'],
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
-      // Spinning threads take the cores that decoding and the sockets need.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
     });
     return new OnnxSession(session, imageSize);
   }
@@ -48,6 +43,44 @@ export class OnnxSession {
   async close(): Promise<void> {
     await this.#session.release();
   }
+}
+
+function cpuOptions(threads: number): InferenceSession.SessionOptions {
+  return {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    // Spinning threads take the cores that decoding and the sockets need.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  };
+}
+
+/** Runs graphs on the CPU, in the calling thread, which they block. */
+export function graphRunner(threads: number): RunGraph {
+  return async (path, inputs, outputs) => {
+    const session = await InferenceSession.create(path, cpuOptions(threads));
+    try {
+      const results: Record<string, GraphValue>[] = [];
+      for (const values of inputs) {
+        const feeds = Object.entries(values).map(
+          ([name, { type, data, shape }]) => [name, new Tensor(type, data, shape)] as const,
+        );
+        const made = await session.run(Object.fromEntries(feeds), outputs);
+        results.push(Object.fromEntries(outputs.map((name) => [name, valueOf(made[name])])));
+      }
+      return results;
+    } finally {
+      await session.release();
+    }
+  };
+}
+
+function valueOf(tensor: Tensor | undefined): GraphValue {
+  const { buffer, byteOffset, byteLength } = bytesOf(tensor);
+  return { type: 'float32', shape: tensor!.dims, data: new Float32Array(buffer, byteOffset, byteLength / 4) };
 }
 
 function joined(views: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {

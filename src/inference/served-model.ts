@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors.ts';
 import { graphFile } from '../model/graph-io.ts';
 import type { Model } from '../model/model.ts';
 import { BatchTimes } from './batch-policy.ts';
@@ -32,15 +32,21 @@ export interface ServeModelOptions {
 /** No batch that is learned from times is larger. */
 const largestLearned = 32;
 
-/** Starts a model's engine and measures its batches. Rejects with `failed_precondition` when it cannot be used. */
+/**
+ * Starts a model's engine and measures its batches. Rejects with `failed_precondition` when it cannot be used. An int8
+ * model runs a view at a time: its activations have one scale for a whole batch, so that a view's tokens would depend
+ * on the views of others beside it.
+ */
 export async function serveModel(model: Model, options: ServeModelOptions): Promise<ServedModel> {
   const { device, threads, maxBatch, warmUpMs, split, observe, onDown } = options;
+  requireDevice(model, device);
   const engine = await WorkerEngine.start(
     { graphPath: join(model.folder, graphFile), device, threads, imageSize: model.imageSize },
     (error) => onDown(model, error),
   );
   const times = new BatchTimes();
-  const largest = maxBatch === 0 ? largestLearned : maxBatch;
+  const widest = maxBatch === 0 ? largestLearned : maxBatch;
+  const largest = model.precision === 'int8' ? 1 : widest;
   const now = () => performance.now();
   try {
     await warmUp(engine, times, { imageSize: model.imageSize, largest, budgetMs: warmUpMs, now });
@@ -50,4 +56,12 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
   }
   const batcher = new Batcher({ engine, times, largest, fixed: maxBatch !== 0, split, now, observe });
   return { model, batcher, times, close: () => engine.close() };
+}
+
+function requireDevice({ name, precision }: Model, { kind }: Device): void {
+  if (precision !== 'int8' || kind === 'cpu') return;
+  throw new ServiceError(
+    'failed_precondition',
+    `The model "${name}" is int8, which runs on a CPU alone; use --device cpu, or import it with --precision fp16.`,
+  );
 }

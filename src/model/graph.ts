@@ -1,3 +1,4 @@
+import { cutNodes, type PartNode } from './graph-parts.ts';
 import { ProtoMessage } from './protobuf.ts';
 
 /** Element types of a graph, with onnx.TensorProto.DataType's numbers. */
@@ -34,15 +35,44 @@ export interface Placement {
 /** A number is a fixed size, a string the name of a dynamic one. */
 type Dimension = number | string;
 
+interface GraphNode extends PartNode {
+  readonly message: ProtoMessage;
+}
+
+interface Initialiser {
+  readonly name: string;
+  /** Where its bytes are; absent for a constant, which the graph itself holds. */
+  readonly place?: Placement;
+  /** Everything but the place. */
+  readonly message: () => ProtoMessage;
+}
+
+interface Port {
+  readonly name: string;
+  readonly info: ProtoMessage;
+}
+
+/** A part of a graph, as an ONNX file's bytes. */
+export interface EncodedPart {
+  readonly model: Uint8Array<ArrayBuffer>;
+  /** Those of the graph's outputs that it makes. */
+  readonly outputs: readonly string[];
+  /** What it hands on to the next part, under the name of that one's input; undefined for the last. */
+  readonly output: string | undefined;
+}
+
+/** A graph's weights, each in a file of weights. */
+export type Places = ReadonlyMap<string, Placement>;
+
 /**
  * Builds an ONNX model of opset 20 and com.microsoft 1. Nodes run in the order in which they were added. Large
  * tensors are placed in an external file one after another, in the order of `weight` calls.
  */
 export class Graph {
-  readonly #nodes: ProtoMessage[] = [];
-  readonly #initialisers: ProtoMessage[] = [];
-  readonly #inputs: ProtoMessage[] = [];
-  readonly #outputs: ProtoMessage[] = [];
+  readonly #nodes: GraphNode[] = [];
+  readonly #initialisers: Initialiser[] = [];
+  readonly #inputs: Port[] = [];
+  readonly #outputs: Port[] = [];
   readonly #weightsFile: string;
   #names = 0;
   #weightsBytes = 0;
@@ -57,13 +87,18 @@ export class Graph {
     return this.#weightsBytes;
   }
 
+  /** Where the weights are, by name. */
+  get places(): Places {
+    return new Map(this.#initialisers.flatMap(({ name, place }) => (place ? [[name, place] as const] : [])));
+  }
+
   input(name: string, type: ElementType, shape: readonly Dimension[]): string {
-    this.#inputs.push(valueInfo(name, type, shape));
+    this.#inputs.push({ name, info: valueInfo(name, type, shape) });
     return name;
   }
 
   output(name: string, type: ElementType, shape: readonly Dimension[]): void {
-    this.#outputs.push(valueInfo(name, type, shape));
+    this.#outputs.push({ name, info: valueInfo(name, type, shape) });
   }
 
   /**
@@ -86,7 +121,7 @@ export class Graph {
       .string(4, operator.slice(dot + 1));
     for (const [name, value] of Object.entries(attributes)) node.message(5, attribute(name, value));
     if (dot > 0) node.string(7, operator.slice(0, dot));
-    this.#nodes.push(node);
+    this.#nodes.push({ inputs, output, message: node });
     return output;
   }
 
@@ -96,7 +131,8 @@ export class Graph {
     this.#names += 1;
     const typed =
       type === 'float32' ? Float32Array.from(values) : BigInt64Array.from(values, (value) => BigInt(value));
-    this.#initialisers.push(tensor(name, type, shape).bytes(9, new Uint8Array(typed.buffer)));
+    const bytes = new Uint8Array(typed.buffer);
+    this.#initialisers.push({ name, message: () => tensor(name, type, shape).bytes(9, bytes) });
     return name;
   }
 
@@ -104,24 +140,59 @@ export class Graph {
   weight(name: string, type: ElementType, shape: readonly number[]): Placement {
     const offsetBytes = Math.ceil(this.#weightsBytes / alignmentBytes) * alignmentBytes;
     const sizeBytes = shape.reduce((product, size) => product * size, elementBytes[type]);
-    const initialiser = tensor(name, type, shape).int(14, 1);
-    const entries = { location: this.#weightsFile, offset: String(offsetBytes), length: String(sizeBytes) };
-    for (const [key, value] of Object.entries(entries)) {
-      initialiser.message(13, new ProtoMessage().string(1, key).string(2, value));
-    }
-    this.#initialisers.push(initialiser);
+    const place = { offsetBytes, sizeBytes };
+    this.#initialisers.push({ name, place, message: () => tensor(name, type, shape) });
     this.#weightsBytes = offsetBytes + sizeBytes;
-    return { offsetBytes, sizeBytes };
+    return place;
   }
 
   /** The model as an ONNX file's bytes. */
   encode(): Uint8Array<ArrayBuffer> {
+    return this.#encodeNodes(this.#nodes, this.#initialisers, this.#inputs, this.#outputs);
+  }
+
+  /**
+   * The model in parts to be run one after another, each an ONNX file's bytes: cut where one float32 tensor, of any
+   * shape, is all that goes on, as soon as a part has `partBytes` of weights. An output belongs to the part that makes
+   * it. `places` is where another graph of the same tensors keeps the weights; by default they are where this one's are.
+   */
+  parts(partBytes: number, places: Places = this.places): EncodedPart[] {
+    const sizes = new Map(this.#initialisers.map(({ name, place }) => [name, place?.sizeBytes ?? 0]));
+    return cutNodes(this.#nodes, sizes, partBytes).map((part) => {
+      const nodes = this.#nodes.slice(part.from, part.to);
+      const used = new Set(nodes.flatMap((node) => node.inputs));
+      const made = new Set(nodes.map((node) => node.output));
+      const cut = (name: string): Port => ({ name, info: valueInfo(name, 'float32') });
+      const inputs = [this.#inputs.find(({ name }) => name === part.input) ?? cut(part.input)];
+      const outputs = this.#outputs.filter(({ name }) => made.has(name));
+      const goesOn = part.output === undefined ? [] : [cut(part.output)];
+      const initialisers = this.#initialisers.filter(({ name }) => used.has(name));
+      return {
+        output: part.output,
+        outputs: outputs.map(({ name }) => name),
+        model: this.#encodeNodes(nodes, initialisers, inputs, [...outputs, ...goesOn], places),
+      };
+    });
+  }
+
+  #encodeNodes(
+    nodes: readonly GraphNode[],
+    initialisers: readonly Initialiser[],
+    inputs: readonly Port[],
+    outputs: readonly Port[],
+    places?: Places,
+  ): Uint8Array<ArrayBuffer> {
     const graph = new ProtoMessage();
-    for (const node of this.#nodes) graph.message(1, node);
+    for (const { message } of nodes) graph.message(1, message);
     graph.string(2, 'encoder');
-    for (const initialiser of this.#initialisers) graph.message(5, initialiser);
-    for (const input of this.#inputs) graph.message(11, input);
-    for (const output of this.#outputs) graph.message(12, output);
+    for (const { name, place, message } of initialisers) {
+      graph.message(
+        5,
+        place === undefined ? message() : external(message(), this.#weightsFile, places?.get(name) ?? place),
+      );
+    }
+    for (const { info } of inputs) graph.message(11, info);
+    for (const { info } of outputs) graph.message(12, info);
     const model = new ProtoMessage().int(1, irVersion).string(2, 'siglip-hd').message(7, graph);
     for (const [domain, version] of Object.entries(opsets)) {
       model.message(8, new ProtoMessage().string(1, domain).int(2, version));
@@ -141,13 +212,30 @@ function tensor(name: string, type: ElementType, shape: readonly number[]): Prot
   return message.int(2, elementTypes[type]).string(8, name);
 }
 
-function valueInfo(name: string, type: ElementType, shape: readonly Dimension[]): ProtoMessage {
-  const dimensions = new ProtoMessage();
-  for (const size of shape) {
-    const dimension = new ProtoMessage();
-    dimensions.message(1, typeof size === 'number' ? dimension.int(1, size) : dimension.string(2, size));
+function external(
+  initialiser: ProtoMessage,
+  file: string,
+  { offsetBytes, sizeBytes }: Placement,
+): ProtoMessage {
+  initialiser.int(14, 1);
+  const entries = { location: file, offset: String(offsetBytes), length: String(sizeBytes) };
+  for (const [key, value] of Object.entries(entries)) {
+    initialiser.message(13, new ProtoMessage().string(1, key).string(2, value));
   }
-  const tensorType = new ProtoMessage().int(1, elementTypes[type]).message(2, dimensions);
+  return initialiser;
+}
+
+/** Without a shape, any fits. */
+function valueInfo(name: string, type: ElementType, shape?: readonly Dimension[]): ProtoMessage {
+  const tensorType = new ProtoMessage().int(1, elementTypes[type]);
+  if (shape !== undefined) {
+    const dimensions = new ProtoMessage();
+    for (const size of shape) {
+      const dimension = new ProtoMessage();
+      dimensions.message(1, typeof size === 'number' ? dimension.int(1, size) : dimension.string(2, size));
+    }
+    tensorType.message(2, dimensions);
+  }
   return new ProtoMessage().string(1, name).message(2, new ProtoMessage().message(1, tensorType));
 }
 

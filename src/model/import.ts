@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { ServiceError } from '../errors.ts';
 import { systemReason } from '../system-reason.ts';
+import { calibrate, type Calibration } from './calibrate.ts';
 import { readGeometry, readPreprocessing } from './checkpoint-config.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { describeModel } from './folder.ts';
@@ -16,11 +17,16 @@ export interface ImportOptions {
   readonly out: string;
   readonly features: FeatureLayer;
   readonly precision: Precision;
+  /** What int8 is measured with; without it every matrix becomes int8, unmeasured. */
+  readonly calibration?: Calibration | undefined;
   /** Replaces a model folder that is there already; never anything else. */
   readonly force?: boolean;
   /** Name of the returned model; the base name of `out` when absent. */
   readonly name?: string;
-  /** Called with the bytes of weights written so far and in all; the last call has both equal. */
+  /**
+   * Called with the bytes of weights written so far and in all; the last call has both equal. For int8 it counts twice:
+   * what is measured, and what is kept.
+   */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
   /** Ends the import with `cancelled`; nothing is left behind. */
   readonly signal?: AbortSignal;
@@ -31,7 +37,7 @@ export interface ImportOptions {
  * file or tensor at fault (`invalid_argument`; `cancelled` when the signal fired), and leaves nothing behind.
  */
 export async function importModel(options: ImportOptions): Promise<Model> {
-  const { source, out, features, precision, name, force = false } = options;
+  const { source, out, features, precision, calibration, name, force = false } = options;
   try {
     await requireFolder(source);
     const manifest = await publishFolder(
@@ -42,8 +48,20 @@ export async function importModel(options: ImportOptions): Promise<Model> {
         const checkpoint = await Checkpoint.open(source);
         const storedDtype = await checkpoint.dtype('embeddings.patch_embedding.weight');
         const provenance = { source: basename(resolve(source)), storedDtype };
-        const contents = { geometry, preprocessing, features, precision, source: checkpoint, provenance };
-        return writeModelFolder(temporary, { ...contents, trained: true }, options);
+        const tower = { geometry, preprocessing, features, precision, source: checkpoint, trained: true };
+        const contents = { ...tower, provenance };
+        if (precision !== 'int8' || calibration === undefined) {
+          return writeModelFolder(temporary, contents, options);
+        }
+        const int8 = await calibrate(join(temporary, 'calibration'), contents, calibration, options);
+        calibration.onChosen?.(int8);
+        const float32 = new Set(int8.float32);
+        const formOf = (matrix: string) => (float32.has(matrix) ? 'exact' : 'int8');
+        return writeModelFolder(
+          temporary,
+          { ...contents, formOf, provenance: { ...provenance, int8 } },
+          options,
+        );
       },
       { force },
     );

@@ -95,6 +95,14 @@ export class JsonObject {
     return value as unknown as readonly [number, number, number];
   }
 
+  strings(key: string): readonly string[] {
+    const value: unknown = this.get(key);
+    if (!Array.isArray(value) || !value.every((one) => typeof one === 'string')) {
+      throw this.fault(key, 'a list of strings');
+    }
+    return value;
+  }
+
   /** One of `allowed`. */
   oneOf<const Allowed extends string>(key: string, allowed: readonly Allowed[]): Allowed {
     const value = allowed.find((one) => one === this.get(key));

@@ -19,6 +19,21 @@ export interface Provenance {
   readonly source: string;
   /** Dtype of the checkpoint's first tensor: F32, F16, BF16. */
   readonly storedDtype: string;
+  /** Of an int8 model. */
+  readonly int8?: Int8Provenance;
+}
+
+/** What an int8 model was measured at when it was imported. */
+export interface Int8Provenance {
+  /** Mean over tokens of the cosine with float32's. */
+  readonly cosine: number;
+  /** What was to be reached. */
+  readonly minCosine: number;
+  /** What was encoded for it, and how many views of it. */
+  readonly pictures: string;
+  readonly views: number;
+  /** Matrices that stay float32, by their tensors' names without `.weight`; the worst first. */
+  readonly float32: readonly string[];
 }
 
 /** model.json without its digest, which follows from the rest. docs/model-folder.md tells of each field. */
@@ -89,12 +104,23 @@ export function parseManifest(json: JsonObject): Manifest {
     provenance: {
       source: provenance.string('source'),
       storedDtype: provenance.string('storedDtype'),
+      ...(provenance.has('int8') ? { int8: parseInt8(provenance.object('int8')) } : {}),
     },
   };
   if (json.string('digest') !== manifestDigest(manifest)) {
     throw json.fault('digest', `${manifestDigest(manifest)}, which its other fields give`);
   }
   return manifest;
+}
+
+function parseInt8(int8: JsonObject): Int8Provenance {
+  return {
+    cosine: int8.positive('cosine'),
+    minCosine: int8.positive('minCosine'),
+    pictures: int8.string('pictures'),
+    views: int8.integer('views', { min: 1, max: Number.MAX_SAFE_INTEGER }),
+    float32: int8.strings('float32'),
+  };
 }
 
 function parseFile(file: JsonObject): FileDigest {

@@ -4,8 +4,8 @@ import type { Resample, Size } from '../recipes/plan.ts';
 export const featureLayers = ['last_hidden_state', 'pre_norm', 'penultimate'] as const;
 export type FeatureLayer = (typeof featureLayers)[number];
 
-/** Precision of the graph's weights and arithmetic. */
-export const precisions = ['fp32', 'fp16'] as const;
+/** Precision of the graph's weights and arithmetic; int8 is that of the layers' matrices, and for CPUs alone. */
+export const precisions = ['fp32', 'fp16', 'int8'] as const;
 export type Precision = (typeof precisions)[number];
 
 /** A loaded model folder under the name it is served as. Everything but `name` comes from model.json. */

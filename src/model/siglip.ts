@@ -1,5 +1,6 @@
 import { Graph, castTo, type Placement } from './graph.ts';
 import { graphInput, graphOutputs, weightsFile } from './graph-io.ts';
+import { compareProducts, int8Names, int8Product, type FormOf } from './int8-linear.ts';
 import type { FeatureLayer, Precision } from './model.ts';
 import type { WeightDtype } from './weights.ts';
 
@@ -28,8 +29,12 @@ export interface TowerWeight {
   readonly tensor: string;
   /** Shape in the checkpoint. */
   readonly shape: readonly number[];
-  /** `patches`: each row [3, patch, patch] is stored as [patch, patch, 3], the order of pixels. */
-  readonly layout: 'as stored' | 'patches';
+  /**
+   * `patches`: each row [3, patch, patch] is stored as [patch, patch, 3], the order of pixels. `int8`: a matrix as
+   * quantise.ts has it.
+   */
+  readonly layout: 'as stored' | 'patches' | 'int8';
+  /** What the tensor is read as. */
   readonly dtype: WeightDtype;
   readonly place: Placement;
 }
@@ -47,15 +52,17 @@ export function gridSide(geometry: Pick<SiglipGeometry, 'imageSize' | 'patchSize
 
 /**
  * The vision tower as a graph with the inputs and outputs of graph-io.ts; formulas as in transformers' SiglipVision
- * Model. With fp16, matrix products and attention are float16; the residual stream and the norms stay float32.
+ * Model. With fp16, matrix products and attention are float16; the residual stream and the norms stay float32. With
+ * int8 the layers' matrix products are what `formOf` says, and everything else is float32.
  */
 export function siglipTower(
   geometry: SiglipGeometry,
   normalisation: Normalisation,
   features: FeatureLayer,
   precision: Precision,
+  formOf: FormOf = () => 'int8',
 ): Tower {
-  const tower = new TowerBuilder(geometry, precision);
+  const tower = new TowerBuilder(geometry, precision, formOf);
   let state = tower.embed(normalisation);
   const layers = features === 'penultimate' ? geometry.layers - 1 : geometry.layers;
   for (let layer = 0; layer < layers; layer += 1) state = tower.layer(state, `encoder.layers.${layer}`);
@@ -71,11 +78,13 @@ class TowerBuilder {
   readonly #geometry: SiglipGeometry;
   readonly #tokens: number;
   readonly #dtype: WeightDtype;
+  readonly #formOf: FormOf;
   readonly #flat: string;
   readonly #perView: string;
 
-  constructor(geometry: SiglipGeometry, precision: Precision) {
+  constructor(geometry: SiglipGeometry, precision: Precision, formOf: FormOf) {
     this.#geometry = geometry;
+    this.#formOf = precision === 'int8' ? formOf : () => 'exact';
     this.#tokens = gridSide(geometry) ** 2;
     this.#dtype = precision === 'fp16' ? 'float16' : 'float32';
     this.#flat = this.graph.constant('int64', [2], [-1, geometry.channels]);
@@ -203,9 +212,23 @@ class TowerBuilder {
     },
   ): string {
     const { shape, layout = 'as stored', dtype = this.#dtype } = weight;
-    this.#weight(`${name}.weight`, shape, dtype, layout);
+    const form = layout === 'as stored' ? this.#formOf(name) : 'exact';
+    if (form !== 'int8') this.#weight(`${name}.weight`, shape, dtype, layout);
     this.#weight(`${name}.bias`, shape.slice(0, 1), dtype);
-    return this.graph.node('Gemm', [value, `${name}.weight`, `${name}.bias`], { transB: { int: 1 } });
+    if (form === 'int8') return this.#int8Product(value, name, shape);
+    const inputs = [value, `${name}.weight`, `${name}.bias`];
+    const exact = this.graph.node('Gemm', inputs, { transB: { int: 1 } });
+    if (form === 'both') compareProducts(this.graph, name, exact, this.#int8Product(value, name, shape));
+    return exact;
+  }
+
+  #int8Product(value: string, name: string, shape: readonly number[]): string {
+    const { steps, scales } = int8Names(name);
+    const { offsetBytes } = this.graph.weight(steps, 'int8', shape.toReversed());
+    this.graph.weight(scales, 'float32', shape.slice(0, 1));
+    const place = { offsetBytes, sizeBytes: this.graph.weightsBytes - offsetBytes };
+    this.weights.push({ tensor: `${name}.weight`, shape, layout: 'int8', dtype: 'float32', place });
+    return int8Product(this.graph, value, name);
   }
 
   #weight(

@@ -13,7 +13,9 @@ import {
 } from './manifest.ts';
 import type { FeatureLayer, Precision } from './model.ts';
 import type { Preprocessing } from './checkpoint-config.ts';
-import { gridSide, siglipTower, type SiglipGeometry, type TowerWeight } from './siglip.ts';
+import { gridSide, siglipTower, type SiglipGeometry, type Tower, type TowerWeight } from './siglip.ts';
+import type { FormOf } from './int8-linear.ts';
+import { quantiseMatrix } from './quantise.ts';
 import type { TensorSource } from './tensor-source.ts';
 import { weightBytes } from './weights.ts';
 
@@ -23,6 +25,8 @@ export interface FolderContents {
   readonly preprocessing: Preprocessing;
   readonly features: FeatureLayer;
   readonly precision: Precision;
+  /** Of an int8 tower's matrices; all are int8 when absent. */
+  readonly formOf?: FormOf | undefined;
   readonly trained: boolean;
   readonly source: TensorSource;
   readonly provenance: Provenance;
@@ -44,7 +48,7 @@ export async function writeModelFolder(
   options: WriteOptions = {},
 ): Promise<Manifest> {
   const { geometry, preprocessing, features, precision, trained, source, provenance } = contents;
-  const tower = siglipTower(geometry, preprocessing.normalisation, features, precision);
+  const tower = towerOf(contents);
   for (const { tensor, shape } of tower.weights) await source.check(tensor, shape);
   const graph = tower.graph.encode();
   await writeFile(join(folder, graphFile), graph);
@@ -75,6 +79,11 @@ export async function writeModelFolder(
   return manifest;
 }
 
+/** The tower that a folder of these contents holds. */
+export function towerOf({ geometry, preprocessing, features, precision, formOf }: FolderContents): Tower {
+  return siglipTower(geometry, preprocessing.normalisation, features, precision, formOf);
+}
+
 async function writeWeights(
   path: string,
   weights: readonly TowerWeight[],
@@ -90,10 +99,9 @@ async function writeWeights(
     const output = new HashedFile(file);
     for (const weight of weights) {
       await output.append(new Uint8Array(weight.place.offsetBytes - output.sizeBytes));
-      const rowElements = weight.shape.slice(1).reduce((product, size) => product * size, 1);
-      for await (const chunk of source.read(weight.tensor, weight.dtype, rowElements)) {
+      for await (const chunk of laidOut(weight, source)) {
         if (signal?.aborted) throw new ServiceError('cancelled', 'The import was cancelled.');
-        await output.append(weight.layout === 'patches' ? pixelOrder(chunk, weight) : chunk);
+        await output.append(chunk);
         onProgress?.(output.sizeBytes, totalBytes);
       }
     }
@@ -101,6 +109,26 @@ async function writeWeights(
     return { sizeBytes: output.sizeBytes, sha256: output.sha256() };
   } finally {
     await file.close();
+  }
+}
+
+/** The bytes of a weight as the file has them; a chunk is valid until the next. */
+async function* laidOut(
+  weight: TowerWeight,
+  source: TensorSource,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  const { tensor, dtype, shape, layout, place } = weight;
+  const rowElements = shape.slice(1).reduce((product, size) => product * size, 1);
+  const chunks = source.read(tensor, dtype, rowElements);
+  switch (layout) {
+    case 'int8':
+      yield await quantiseMatrix(chunks, shape, place.sizeBytes);
+      return;
+    case 'patches':
+      for await (const chunk of chunks) yield pixelOrder(chunk, weight);
+      return;
+    case 'as stored':
+      yield* chunks;
   }
 }
 

@@ -21,7 +21,14 @@ const model: Model = {
   resample: 'bilinear',
 };
 
-const settings = { out: 'models/hd', precision: 'fp16', features: 'pre_norm', force: true } as const;
+const settings = {
+  out: 'models/hd',
+  precision: 'fp16',
+  minCosine: 0.98,
+  calibrates: ['a.jpg'],
+  features: 'pre_norm',
+  force: true,
+} as const;
 
 function parts(importModel: ImportModel) {
   return { importModel, peakRssBytes: () => 512 * 2 ** 20 };
@@ -33,8 +40,9 @@ test('hands the settings on and sums up in one line with the peak of memory', as
     './hf',
     settings,
     terminal,
-    parts(async ({ source, out, precision, features, force, onProgress }) => {
-      assert.deepEqual({ source, out, precision, features, force }, { source: './hf', ...settings });
+    parts(async ({ source, out, precision, minCosine, calibrates, features, force, onProgress }) => {
+      const given = { out, precision, minCosine, calibrates, features, force };
+      assert.deepEqual({ source, ...given }, { source: './hf', ...settings });
       onProgress(10, 10);
       return model;
     }),
@@ -46,6 +54,28 @@ test('hands the settings on and sums up in one line with the peak of memory', as
       '1.0 s, peak RSS 512 MiB\n',
   );
   assert.equal(stderr.text, '');
+});
+
+test('says what int8 was measured at and which matrices stay in fp32', async () => {
+  for (const [float32, said] of [
+    [[], 'every matrix of the layers is int8'],
+    [['encoder.layers.1.mlp.fc1', 'b'], '2 stay in fp32, the worst first: encoder.layers.1.mlp.fc1, b'],
+  ] as const) {
+    const { terminal, stdout } = fakeTerminal();
+    await importCheckpoint(
+      './hf',
+      settings,
+      terminal,
+      parts(async ({ onChosen }) => {
+        onChosen({ cosine: 0.99234567, minCosine: 0.99, pictures: '3 files', views: 3, float32 });
+        return model;
+      }),
+    );
+    assert.equal(
+      stdout.text.split('\n')[1],
+      `int8: mean cosine with fp32 0.99235 (at least 0.99; 3 files); ${said}`,
+    );
+  }
 });
 
 test('draws a progress bar on a terminal and nowhere else', async () => {

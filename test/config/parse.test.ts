@@ -177,7 +177,14 @@ test('reads the import command', () => {
   const parsed = parseCommand(importCommand, { args, env: {}, machine });
   assert.deepEqual(parsed, {
     kind: 'run',
-    settings: { out: 'models/hd', precision: 'fp16', features: 'last_hidden_state', force: true },
+    settings: {
+      out: 'models/hd',
+      precision: 'fp16',
+      minCosine: 0.99,
+      calibrates: [],
+      features: 'last_hidden_state',
+      force: true,
+    },
     operands: ['./hf'],
   });
 });
@@ -230,4 +237,32 @@ test('either runs or names a problem, and never throws, whatever it is given', (
       if (parsed.kind === 'refused') assert.ok(parsed.problems.length > 0);
     }),
   );
+});
+
+test('reads a cosine above 0 and up to 1, and files to calibrate with for int8 alone', () => {
+  const parse = (...args: string[]) =>
+    parseCommand(importCommand, { args: ['a', '--out', 'b', ...args], env: {}, machine });
+  const parsed = parse(
+    '--precision',
+    'int8',
+    '--min-cosine',
+    '.995',
+    '--calibrate',
+    'a.jpg',
+    '--calibrate',
+    'b.jpg',
+  );
+  assert.equal(parsed.kind, 'run');
+  assert.equal(parsed.settings.minCosine, 0.995);
+  assert.deepEqual(parsed.settings.calibrates, ['a.jpg', 'b.jpg']);
+  for (const wrong of ['1.01', '-1', '0', '0.0', '1e-1', 'high']) {
+    assert.equal(parse(`--min-cosine=${wrong}`).kind, 'refused', wrong);
+  }
+  const many = Array.from({ length: 65 }, () => '--calibrate=a.jpg');
+  assert.equal(parse('--precision', 'int8', ...many.slice(1)).kind, 'run');
+  assert.equal(parse('--precision', 'int8', ...many).kind, 'refused');
+  const refused = parse('--calibrate', 'a.jpg');
+  assert.deepEqual(refused.kind === 'refused' && refused.problems, [
+    '--calibrate is for --precision int8; nothing is measured for fp32.',
+  ]);
 });

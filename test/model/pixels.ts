@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { fixture } from './fixtures.ts';
 
@@ -13,7 +14,7 @@ interface Pixels {
  * service's own resampler, so that the graph is tested without it.
  */
 export async function viewOf(image: string, side: number, exif: 'apply' | 'ignore'): Promise<Uint8Array> {
-  const { data, info } = await sharp(fixture(`images/${image}`), {
+  const { data, info } = await sharp(await readFile(fixture(`images/${image}`)), {
     ignoreIcc: true,
     autoOrient: exif === 'apply',
   })

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Admission } from '../../src/admission.ts';
+import { type ServeModelOptions, serveModel } from '../../src/inference/served-model.ts';
+import { importModel } from '../../src/model/import.ts';
+import type { Model } from '../../src/model/model.ts';
+import { scratchFolder } from '../support/tiny-models.ts';
+
+const scratch = scratchFolder();
+let int8: Model;
+before(async () => {
+  int8 = await importModel({
+    source: 'test/fixtures/siglip-tiny',
+    out: join(scratch.path, 'int8'),
+    features: 'last_hidden_state',
+    precision: 'int8',
+  });
+});
+after(() => scratch.remove());
+
+const options: ServeModelOptions = {
+  device: { kind: 'cpu' },
+  threads: 1,
+  maxBatch: 4,
+  warmUpMs: 0,
+  split: () => assert.fail('split a batch of one'),
+  observe: () => {},
+  onDown: () => {},
+};
+
+test('refuses an int8 model on a GPU before anything is loaded', async () => {
+  await assert.rejects(serveModel(int8, { ...options, device: { kind: 'cuda', deviceId: 0 } }), {
+    code: 'failed_precondition',
+    message:
+      /^The model "int8" is int8, which runs on a CPU alone; use --device cpu, or import it .* fp16\.$/,
+  });
+});
+
+test('gives a view of an int8 model the same tokens whatever is asked for beside it', async () => {
+  const served = await serveModel(int8, options);
+  const view = (value: number) => new Uint8Array(512 * 512 * 3).map((_, i) => (i * value) >> 4);
+  const admission = new Admission({ maxViews: 3, retryAfterMs: () => 0 });
+  const { signal } = new AbortController();
+  const encode = async (views: Uint8Array<ArrayBuffer>[]) => {
+    const permit = admission.admit(views.length);
+    const [first] = await served.batcher.encode(permit, views, 'float32', signal);
+    permit.release();
+    return first?.tokens;
+  };
+  const alone = await encode([view(1)]);
+  const beside = await encode([view(1), view(7), view(13)]);
+  assert.equal(served.batcher.largest, 1);
+  assert.deepEqual(beside, alone);
+  await served.close();
+});
