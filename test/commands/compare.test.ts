@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
 import { pino } from 'pino';
 import sharp from 'sharp';
 import { type CompareParts, compareModels } from '../../src/commands/compare.ts';
@@ -316,6 +318,34 @@ test('refuses operands that leave no image, and images that would become one hea
     await assert.rejects(compare(args, parts), { code: 'invalid_argument' });
   }
   assert.deepEqual(seen.served, []);
+});
+
+test('says that two different hidden states are compared, and compares them', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1] });
+  const { parts } = stubParts();
+  const mixed: CompareParts = {
+    ...parts,
+    async createEncoder(...args) {
+      const opened = await parts.createEncoder(...args);
+      const [a, b] = opened.encoder.models();
+      const mixedModels = () => [a!, { ...b!, features: 'penultimate' as const }];
+      return { ...opened, encoder: { ...opened.encoder, models: mixedModels } };
+    },
+  };
+  const { exitCode, stderr } = await compare(['m', 'm2', at('a.jpg')], mixed);
+  assert.equal(exitCode, 0);
+  assert.equal(
+    stderr,
+    'siglip-hd: A gives last_hidden_state and B penultimate: these are different hidden states.\n',
+  );
+});
+
+test('runs from the command line, with its log on stderr and nothing but JSON on stdout', async () => {
+  const args = ['compare', models.tiny, models.half, join(images, 'page.png'), '--json'];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['bin/siglip-hd.cjs', ...args]);
+  const report = JSON.parse(stdout) as ReportJson;
+  assert.equal(report.all?.tokens, 1024);
+  assert.match(stderr, /"msg":"the model is warm"/);
 });
 
 test('stops at SIGINT and closes the encoder', async (context) => {
