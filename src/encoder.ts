@@ -40,6 +40,9 @@ export interface EncoderConfig {
   readonly requestTimeoutMs: number;
 }
 
+/** The part of the metrics that an encoder writes. */
+export type EncoderMetrics = Pick<Metrics, 'observeBatch' | 'observeStages' | 'watchQueue'>;
+
 interface EncoderParts extends PipelineParts {
   readonly served: readonly ServedModel[];
 }
@@ -47,14 +50,14 @@ interface EncoderParts extends PipelineParts {
 /** The use case under both transports, with its engines and pools. */
 export class Encoder implements VisualEncoder {
   readonly #parts: EncoderParts;
-  readonly #metrics: Metrics;
+  readonly #metrics: EncoderMetrics;
   readonly #requestTimeoutMs: number;
   readonly #down: { error?: ServiceError };
   #draining = false;
 
   private constructor(
     parts: EncoderParts,
-    metrics: Metrics,
+    metrics: EncoderMetrics,
     requestTimeoutMs: number,
     down: { error?: ServiceError },
   ) {
@@ -70,7 +73,7 @@ export class Encoder implements VisualEncoder {
    */
   static async open(
     config: EncoderConfig,
-    metrics: Metrics,
+    metrics: EncoderMetrics,
     logger: Logger,
     onDown: () => void,
   ): Promise<Encoder> {

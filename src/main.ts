@@ -51,6 +51,18 @@ const parts: Parts = {
       },
     };
   },
+  async compare() {
+    const { Encoder } = await import('./encoder.ts');
+    const { heatMapFile } = await import('./image/heat-map-file.ts');
+    return {
+      heatMapFile,
+      async createEncoder(config, logger, observeBatch) {
+        const metrics = { observeBatch, observeStages() {}, watchQueue() {} };
+        const encoder = await Encoder.open(config, metrics, logger, () => {});
+        return { encoder, close: () => encoder.close() };
+      },
+    };
+  },
   bench: (args) => bench(args, new URL('../bench/main.js', import.meta.url)),
 };
 

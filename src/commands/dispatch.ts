@@ -3,6 +3,7 @@ import {
   type CommandOutline,
   type CommandSchema,
   commands,
+  compareCommand,
   encodeCommand,
   importCommand,
   serveCommand,
@@ -12,6 +13,7 @@ import type { Environment, Machine } from '../config/machine.ts';
 import { parseCommand } from '../config/parse.ts';
 import type { Settings, SettingValues } from '../config/setting.ts';
 import { createLogger } from '../logger.ts';
+import { compareModels, type CompareParts } from './compare.ts';
 import { type EncodeParts, encodeFiles } from './encode.ts';
 import { describeFailure, type ExitCode } from './exit-code.ts';
 import { type ImportParts, importCheckpoint } from './import.ts';
@@ -24,6 +26,7 @@ export interface Parts {
   serve(): Promise<Pick<ServeParts, 'startService' | 'wait'>>;
   import(): Promise<ImportParts>;
   encode(): Promise<Omit<EncodeParts, 'logger'>>;
+  compare(): Promise<Omit<CompareParts, 'logger'>>;
   bench(args: readonly string[]): Promise<ExitCode>;
 }
 
@@ -52,6 +55,11 @@ export async function dispatch(invocation: Invocation, terminal: Terminal, parts
         return await run(encodeCommand, invocation, terminal, async (settings, files) => {
           const logger = createLogger(settings, terminal.stderr);
           return await encodeFiles(files, settings, terminal, { ...(await parts.encode()), logger });
+        });
+      case 'compare':
+        return await run(compareCommand, invocation, terminal, async (settings, operands) => {
+          const logger = createLogger(settings, terminal.stderr);
+          return await compareModels(operands, settings, terminal, { ...(await parts.compare()), logger });
         });
       case 'bench':
         return await parts.bench(args);

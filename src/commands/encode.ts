@@ -1,14 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { EncodeSettings } from '../config/commands.ts';
 import { isArchive, tokenFormat } from '../config/contradictions.ts';
 import { ServiceError } from '../errors.ts';
 import type { AnswerMetadata, EncodeAnswer, VisualEncoder } from '../request.ts';
-import { systemReason } from '../system-reason.ts';
 import { openArchiveSink } from './archive-sink.ts';
 import { describeFailure, type ExitCode } from './exit-code.ts';
 import { openFolderSink } from './folder-sink.ts';
 import { openProgress } from './progress.ts';
+import { readInput } from './read-input.ts';
 import { interruptible, type Terminal } from './terminal.ts';
 import type { TokenSink } from './token-sink.ts';
 
@@ -133,12 +132,4 @@ async function encodeAll(
     for (const failure of failures) terminal.stderr.write(`siglip-hd: ${failure}\n`);
   }
   return done;
-}
-
-async function readInput(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new ServiceError('invalid_argument', `${systemReason(error)}.`, { cause: error });
-  }
 }

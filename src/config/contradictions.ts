@@ -130,6 +130,35 @@ export const encodeRules: readonly Rule<EncodeValues>[] = [
   },
 ];
 
+interface CompareValues {
+  readonly out?: string | undefined;
+  readonly heatMax?: number | undefined;
+  readonly teacherOf?: ModelSource | undefined;
+  readonly scales?: readonly number[] | undefined;
+  readonly weights?: readonly number[] | undefined;
+  readonly windows: string;
+}
+
+/** What compare's settings must hold together. */
+export const compareRules: readonly Rule<CompareValues>[] = [
+  {
+    of: ['windows'],
+    problems({ teacherOf, scales, weights, windows }) {
+      if (teacherOf !== undefined) return [];
+      const given = [
+        ...(scales === undefined ? [] : ['--scales']),
+        ...(weights === undefined ? [] : ['--weights']),
+        ...(windows === 'tiles' ? [] : ['--windows']),
+      ];
+      return given.map((flag) => `${flag} is a teacher's; it needs --teacher-of.`);
+    },
+  },
+  {
+    of: ['heatMax'],
+    problems: ({ out }) => (out === undefined ? ['--heat-max is for heat maps; it needs --out.'] : []),
+  },
+];
+
 /** Whether a path to write to is one archive, and not a folder. */
 export function isArchive(out: string): boolean {
   return out.endsWith('.safetensors');

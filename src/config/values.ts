@@ -10,6 +10,7 @@ export interface ModelSource {
   readonly folder: string;
 }
 
+const decimal = /^\d{1,9}(?:\.\d{1,15})?(?:e-?\d{1,2})?$/;
 const modelName = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** `cpu`, `cuda` or `cuda:N`. */
@@ -63,4 +64,18 @@ export function readCosine(text: string): Reading<number> {
 /** A path, as it was given. */
 export function readPath(text: string): Reading<string> {
   return { ok: true, value: text };
+}
+
+/** Numbers with commas between them, as in 512,1024; what they must be beyond that the teacher's plan says. */
+export function readNumbers(text: string): Reading<readonly number[]> {
+  const numbers = text.split(',');
+  if (numbers.every((number) => decimal.test(number))) return { ok: true, value: numbers.map(Number) };
+  return { ok: false, problem: `must be numbers with commas between them, not "${text}"` };
+}
+
+/** A distance of cosines: above 0, at most 2. */
+export function readDistance(text: string): Reading<number> {
+  const value = decimal.test(text) ? Number(text) : 0;
+  if (value > 0 && value <= 2) return { ok: true, value };
+  return { ok: false, problem: `must be a number above 0 and at most 2, such as 0.05, not "${text}"` };
 }

@@ -12,6 +12,7 @@ const noParts: Parts = {
   serve: () => assert.fail('loaded the service'),
   import: () => assert.fail('loaded the importer'),
   encode: () => assert.fail('loaded the encoder'),
+  compare: () => assert.fail('loaded the comparison'),
   bench: () => assert.fail('ran the benchmark'),
 };
 
@@ -32,7 +33,7 @@ test('prints help and version on stdout without loading anything', async () => {
   assert.deepEqual(await run(['--version']), { exitCode: 0, stdout: '1.2.3\n', stderr: '' });
   const program = await run(['--help']);
   assert.equal(program.exitCode, 0);
-  for (const command of ['serve', 'import', 'encode', 'bench'])
+  for (const command of ['serve', 'import', 'encode', 'compare', 'bench'])
     assert.ok(program.stdout.includes(`  ${command}\n`));
   const serve = await run(['serve', '--help']);
   assert.equal(serve.exitCode, 0);
