@@ -3,19 +3,19 @@ import { withKernel } from './kernel.ts';
 import type { ResampleKernel } from './kernel.ts';
 import type { Raster } from './raster.ts';
 import { resampleWeights, splitWeightBytes, splitWeights } from './weights.ts';
-import type { Weights } from './weights.ts';
+import type { SampleRange, Weights } from './weights.ts';
 
-/** Consecutive rows of the resized picture, tightly packed RGB; `data` is only lent for the duration of the call. */
+/** Consecutive rows of a part of the resized picture, packed RGB; `data` is only lent for the duration of the call. */
 export interface Rows {
   readonly first: number;
   readonly count: number;
   readonly data: Uint8Array;
 }
 
-/** Half-open range of rows. */
-export interface RowRange {
-  readonly from: number;
-  readonly to: number;
+/** A part of a resized picture. */
+export interface Part {
+  readonly columns: SampleRange;
+  readonly rows: SampleRange;
 }
 
 const stripBytes = 128 * 1024;
@@ -31,44 +31,46 @@ const slackBytes = 64;
 export function resample(raster: Raster, size: Size, filter: Resample): Raster {
   const rowBytes = size.width * 3;
   const data = new Uint8Array(size.height * rowBytes);
-  const all = { from: 0, to: size.height };
-  resampleRows(raster, size, filter, all, (rows) => {
+  const all = { columns: { from: 0, to: size.width }, rows: { from: 0, to: size.height } };
+  resamplePart(raster, size, filter, all, (rows) => {
     data.set(rows.data, rows.first * rowBytes);
   });
   return { ...size, data };
 }
 
 /**
- * As {@link resample}, but hands over only the rows of `range`, band after band in ascending order, so that the
- * caller can copy them where they belong. Only the part of the raster that these rows need is touched, and only
- * strips of it are ever held in the kernel's memory.
+ * As {@link resample}, but makes only a part of the picture and hands it over band after band in ascending order, so
+ * that the caller can copy it where it belongs. Work and memory are those of the part, however large the whole
+ * picture would be: only the rows that it needs are touched, and only strips of them are in the kernel's memory.
  */
-export function resampleRows(
+export function resamplePart(
   raster: Raster,
   size: Size,
   filter: Resample,
-  range: RowRange,
+  { columns, rows: range }: Part,
   take: (rows: Rows) => void,
 ): void {
-  if (range.to <= range.from) return;
+  if (range.to <= range.from || columns.to <= columns.from) return;
   if (raster.height > raster.width * 100 && size.height < raster.height && size.width !== raster.width) {
     // Since 12.3 Pillow shrinks such thin images vertically first, which is faster and differs in some last bits.
     const short = resample(raster, { width: raster.width, height: size.height }, filter);
-    resampleRows(short, size, filter, range, take);
+    resamplePart(short, size, filter, { columns, rows: range }, take);
     return;
   }
-  const across = raster.width === size.width ? undefined : resampleWeights(raster.width, size.width, filter);
+  const across =
+    raster.width === size.width ? undefined : resampleWeights(raster.width, size.width, filter, columns);
   const down =
-    raster.height === size.height ? undefined : resampleWeights(raster.height, size.height, filter);
-  if (down === undefined && across === undefined) {
-    const rowBytes = size.width * 3;
+    raster.height === size.height ? undefined : resampleWeights(raster.height, size.height, filter, range);
+  const isWhole = columns.from === 0 && columns.to === raster.width;
+  if (down === undefined && across === undefined && isWhole) {
+    const rowBytes = raster.width * 3;
     const data = raster.data.subarray(range.from * rowBytes, range.to * rowBytes);
     take({ first: range.from, count: range.to - range.from, data });
     return;
   }
-  const layout = layOut(raster.width, size.width, range, across, down);
+  const layout = layOut(raster.width, columns.to - columns.from, range, across, down);
   withKernel(layout.endAddress, (kernel) => {
-    const passes = new Passes(kernel, layout, raster, size.width, across);
+    const passes = new Passes(kernel, layout, raster, columns, across);
     if (down === undefined) passes.across(range, take);
     else passes.acrossAndDown(range, down, take);
   });
@@ -92,7 +94,7 @@ interface Layout {
 function layOut(
   inputWidth: number,
   outputWidth: number,
-  range: RowRange,
+  range: SampleRange,
   across: Weights | undefined,
   down: Weights | undefined,
 ): Layout {
@@ -128,6 +130,7 @@ class Passes {
   readonly #layout: Layout;
   readonly #memory: Uint8Array;
   readonly #raster: Raster;
+  readonly #columns: SampleRange;
   readonly #rowBytes: number;
   readonly #pairsAcross: number;
 
@@ -135,23 +138,24 @@ class Passes {
     kernel: ResampleKernel,
     layout: Layout,
     raster: Raster,
-    outputWidth: number,
+    columns: SampleRange,
     across: Weights | undefined,
   ) {
     this.#kernel = kernel;
     this.#layout = layout;
     this.#memory = new Uint8Array(kernel.memory.buffer);
     this.#raster = raster;
-    this.#rowBytes = outputWidth * 3;
+    this.#columns = columns;
+    this.#rowBytes = (columns.to - columns.from) * 3;
     this.#pairsAcross = across === undefined ? 0 : (across.taps + 1) >> 1;
     if (across !== undefined) {
       this.#writeWeights(across, layout.acrossAddress);
-      const offsets = new Int32Array(kernel.memory.buffer, layout.offsetsAddress, outputWidth);
+      const offsets = new Int32Array(kernel.memory.buffer, layout.offsetsAddress, across.first.length);
       for (const [x, first] of across.first.entries()) offsets[x] = first * 3;
     }
   }
 
-  across(range: RowRange, take: (rows: Rows) => void): void {
+  across(range: SampleRange, take: (rows: Rows) => void): void {
     const { bandAddress, bandRows } = this.#layout;
     for (let first = range.from; first < range.to; first += bandRows) {
       const count = Math.min(bandRows, range.to - first);
@@ -160,18 +164,19 @@ class Passes {
     }
   }
 
-  acrossAndDown(range: RowRange, down: Weights, take: (rows: Rows) => void): void {
+  acrossAndDown(range: SampleRange, down: Weights, take: (rows: Rows) => void): void {
     const { middleAddress, middleRows, bandAddress, bandRows, downAddress } = this.#layout;
     const rowBytes = this.#rowBytes;
     const memory = this.#memory;
     this.#writeWeights(down, downAddress);
     const weightStride = ((down.taps + 1) >> 1) * 8;
-    const needed = down.first[range.to - 1]! + down.count[range.to - 1]!;
-    let held: RowRange = { from: down.first[range.from]!, to: down.first[range.from]! };
+    const last = range.to - range.from - 1;
+    const needed = down.first[last]! + down.count[last]!;
+    let held: SampleRange = { from: down.first[0]!, to: down.first[0]! };
     let bandFirst = range.from;
     for (let y = range.from; y < range.to; y++) {
-      const from = down.first[y]!;
-      const count = down.count[y]!;
+      const from = down.first[y - range.from]!;
+      const count = down.count[y - range.from]!;
       if (from + count > held.to) {
         const kept = middleAddress + (from - held.from) * rowBytes;
         memory.copyWithin(middleAddress, kept, middleAddress + (held.to - held.from) * rowBytes);
@@ -184,7 +189,7 @@ class Passes {
         rowBytes,
         bandAddress + (y - bandFirst) * rowBytes,
         rowBytes,
-        downAddress + y * weightStride,
+        downAddress + (y - range.from) * weightStride,
         (count + 1) >> 1,
       );
       const ready = y + 1 - bandFirst;
@@ -201,7 +206,7 @@ class Passes {
     const { data, width } = this.#raster;
     const inputBytes = width * 3;
     if (this.#pairsAcross === 0) {
-      this.#memory.set(data.subarray(from * inputBytes, to * inputBytes), target);
+      this.#copy(from, to, target);
       return;
     }
     for (let row = from; row < to; row += stripRows) {
@@ -218,6 +223,20 @@ class Passes {
         acrossAddress,
         this.#pairsAcross,
       );
+    }
+  }
+
+  /** As #widen where the width stays. */
+  #copy(from: number, to: number, target: number): void {
+    const { data, width } = this.#raster;
+    const rowBytes = this.#rowBytes;
+    if (rowBytes === width * 3) {
+      this.#memory.set(data.subarray(from * rowBytes, to * rowBytes), target);
+      return;
+    }
+    for (let row = from; row < to; row++) {
+      const start = (row * width + this.#columns.from) * 3;
+      this.#memory.set(data.subarray(start, start + rowBytes), target + (row - from) * rowBytes);
     }
   }
 

@@ -1,7 +1,8 @@
 import type { Canvas, Offset } from '../recipes/plan.ts';
 import type { Raster } from './raster.ts';
-import { resampleRows } from './resample.ts';
-import type { RowRange, Rows } from './resample.ts';
+import { resamplePart } from './resample.ts';
+import type { Rows } from './resample.ts';
+import type { SampleRange } from './weights.ts';
 
 /**
  * Makes the plan's views from a raster: uint8 RGB, `viewSize * viewSize * 3` bytes each and each a buffer of its
@@ -23,23 +24,20 @@ export function cutViews(
 /** The part of the content that a view shows, and where in the view it goes; all in pixels. */
 interface Window {
   readonly view: Uint8Array<ArrayBuffer>;
-  readonly rows: RowRange;
-  readonly left: number;
-  readonly width: number;
+  readonly columns: SampleRange;
+  readonly rows: SampleRange;
   readonly atLeft: number;
   readonly atTop: number;
 }
 
 function cutCanvas(raster: Raster, canvas: Canvas, viewSize: number): Uint8Array<ArrayBuffer>[] {
   const windows = canvas.views.map((offset) => windowOf(canvas, offset, viewSize));
-  const shown = windows.filter(({ rows, width }) => width > 0 && rows.to > rows.from);
+  const shown = windows.filter(({ columns, rows }) => columns.to > columns.from && rows.to > rows.from);
   if (shown.length > 0) {
-    const range = {
-      from: Math.min(...shown.map(({ rows }) => rows.from)),
-      to: Math.max(...shown.map(({ rows }) => rows.to)),
-    };
-    resampleRows(raster, canvas.content, canvas.resample, range, (rows) => {
-      for (const window of shown) copyRows(rows, canvas.content.width, window, viewSize);
+    const columns = span(shown.map((window) => window.columns));
+    const rows = span(shown.map((window) => window.rows));
+    resamplePart(raster, canvas.content, canvas.resample, { columns, rows }, (made) => {
+      for (const window of shown) copyRows(made, columns, window, viewSize);
     });
   }
   return windows.map(({ view }) => view);
@@ -51,34 +49,50 @@ function windowOf(canvas: Canvas, offset: Offset, viewSize: number): Window {
   const down = overlap(paste.top, content.height, size.height, offset.top, viewSize);
   return {
     view: new Uint8Array(viewSize * viewSize * 3),
+    columns: { from: across.from - paste.left, to: across.to - paste.left },
     rows: { from: down.from - paste.top, to: down.to - paste.top },
-    left: across.from - paste.left,
-    width: across.to - across.from,
     atLeft: across.from - offset.left,
     atTop: down.from - offset.top,
   };
 }
 
 /** Where content, canvas and view overlap along one side, on the canvas. */
-function overlap(paste: number, content: number, canvas: number, view: number, viewSize: number): RowRange {
+function overlap(
+  paste: number,
+  content: number,
+  canvas: number,
+  view: number,
+  viewSize: number,
+): SampleRange {
   return { from: Math.max(paste, view, 0), to: Math.min(paste + content, view + viewSize, canvas) };
 }
 
-function copyRows(rows: Rows, contentWidth: number, window: Window, viewSize: number): void {
+/** The least range that covers all. */
+function span(ranges: readonly SampleRange[]): SampleRange {
+  return {
+    from: Math.min(...ranges.map(({ from }) => from)),
+    to: Math.max(...ranges.map(({ to }) => to)),
+  };
+}
+
+function copyRows(rows: Rows, columns: SampleRange, window: Window, viewSize: number): void {
   const from = Math.max(rows.first, window.rows.from);
   const to = Math.min(rows.first + rows.count, window.rows.to);
-  const sourceBytes = contentWidth * 3;
+  const rowPixels = columns.to - columns.from;
+  const width = window.columns.to - window.columns.from;
+  const sourceBytes = rowPixels * 3;
   const targetBytes = viewSize * 3;
-  const source = (y: number): number => (y - rows.first) * sourceBytes + window.left * 3;
+  const source = (y: number): number =>
+    (y - rows.first) * sourceBytes + (window.columns.from - columns.from) * 3;
   const target = (y: number): number =>
     (y - window.rows.from + window.atTop) * targetBytes + window.atLeft * 3;
   if (from >= to) return;
-  if (window.width === viewSize && contentWidth === viewSize) {
+  if (width === viewSize && rowPixels === viewSize) {
     window.view.set(rows.data.subarray(source(from), source(to)), target(from));
     return;
   }
   for (let y = from; y < to; y++) {
     const start = source(y);
-    window.view.set(rows.data.subarray(start, start + window.width * 3), target(y));
+    window.view.set(rows.data.subarray(start, start + width * 3), target(y));
   }
 }

@@ -1,5 +1,11 @@
 import type { Resample } from '../recipes/plan.ts';
 
+/** Half-open range of the samples of an axis. */
+export interface SampleRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Which input samples make each output sample of one axis, and how much each counts. */
 export interface Weights {
   /** Number of input samples that the widest output sample takes. */
@@ -35,21 +41,27 @@ const filters = {
 /**
  * Pillow's weights for an axis of `input` samples resized to `output`: precompute_coeffs and normalize_coeffs_8bpc
  * of libImaging/Resample.c, in double and in its order of summation, so that every weight is the same integer.
+ * Only those of a range of the output are made, in its order.
  */
-export function resampleWeights(input: number, output: number, resample: Resample): Weights {
+export function resampleWeights(
+  input: number,
+  output: number,
+  resample: Resample,
+  { from: start, to: end }: SampleRange = { from: 0, to: output },
+): Weights {
   const filter = filters[resample];
   const scale = input / output;
   const stretch = Math.max(scale, 1);
   const reach = filter.support * stretch;
   const inverse = 1 / stretch;
   const bound = Math.min(Math.ceil(reach) * 2 + 1, input);
-  const first = new Int32Array(output);
-  const count = new Int32Array(output);
-  const values = new Int32Array(output * bound);
+  const first = new Int32Array(end - start);
+  const count = new Int32Array(end - start);
+  const values = new Int32Array((end - start) * bound);
   const row = new Float64Array(bound);
   let taps = 1;
-  for (let i = 0; i < output; i++) {
-    const centre = (i + 0.5) * scale;
+  for (let i = 0; i < end - start; i++) {
+    const centre = (start + i + 0.5) * scale;
     const from = Math.max(Math.trunc(centre - reach + 0.5), 0);
     const n = Math.min(Math.trunc(centre + reach + 0.5), input) - from;
     let total = 0;

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { decode } from '../../src/image/decode.ts';
 import { withKernel } from '../../src/image/kernel.ts';
-import { resample, resampleRows } from '../../src/image/resample.ts';
+import { resample, resamplePart } from '../../src/image/resample.ts';
 import type { Resample } from '../../src/recipes/plan.ts';
 import { noise } from './noise.ts';
 import { scalarResample } from './scalar-resample.ts';
@@ -126,35 +126,51 @@ describe('resample', () => {
   });
 });
 
-describe('resampleRows', () => {
-  test('hands over exactly the rows asked for, in order', () => {
+describe('resamplePart', () => {
+  const range = (a: number, b: number, size: number) => ({
+    from: Math.min(a, b, size),
+    to: Math.min(Math.max(a, b), size),
+  });
+
+  test('hands over exactly the part asked for, in order', () => {
     const side = fc.integer({ min: 1, max: 60 });
+    const sides = fc.tuple(side, side, side, side);
+    const ends = fc.tuple(fc.nat(60), fc.nat(60), fc.nat(60), fc.nat(60));
     fc.assert(
-      fc.property(
-        side,
-        side,
-        side,
-        side,
-        fc.nat(60),
-        fc.nat(60),
-        filters,
-        (w, h, width, height, a, b, filter) => {
-          const raster = noise({ width: w, height: h });
-          const range = { from: Math.min(a, b, height), to: Math.min(Math.max(a, b), height) };
-          const found: number[] = [];
-          let next = range.from;
-          resampleRows(raster, { width, height }, filter, range, (rows) => {
-            assert.equal(rows.first, next);
-            assert.equal(rows.data.length, rows.count * width * 3);
-            next += rows.count;
-            found.push(...rows.data);
-          });
-          assert.equal(next, Math.max(range.to, range.from));
-          const whole = resample(raster, { width, height }, filter).data;
-          assert.deepEqual(found, [...whole.subarray(range.from * width * 3, range.to * width * 3)]);
-        },
-      ),
+      fc.property(sides, ends, filters, fc.boolean(), ([w, h, width, height], [a, b, c, d], filter, same) => {
+        const raster = noise({ width: same ? width : w, height: h });
+        const rows = range(a, b, height);
+        const columns = range(c, d, width);
+        const wide = Math.max(0, columns.to - columns.from);
+        const found: number[] = [];
+        let next = rows.from;
+        resamplePart(raster, { width, height }, filter, { columns, rows }, (made) => {
+          assert.equal(made.first, next);
+          assert.equal(made.data.length, made.count * wide * 3);
+          next += made.count;
+          found.push(...made.data);
+        });
+        const whole = resample(raster, { width, height }, filter).data;
+        const expected: number[] = [];
+        for (let y = rows.from; y < rows.to; y++) {
+          expected.push(...whole.subarray((y * width + columns.from) * 3, (y * width + columns.to) * 3));
+        }
+        assert.deepEqual(found, expected);
+      }),
+      { numRuns: 300 },
     );
+  });
+
+  test('makes a part of a picture that would be too large as a whole', () => {
+    const raster = noise({ width: 30_000, height: 1 });
+    const part = { columns: { from: 5e6, to: 5e6 + 336 }, rows: { from: 0, to: 336 } };
+    let rows = 0;
+    resamplePart(raster, { width: 336 * 30_000, height: 336 }, 'bicubic', part, ({ count, data }) => {
+      rows += count;
+      assert.equal(data.length, count * 336 * 3);
+    });
+    assert.equal(rows, 336);
+    withKernel(1000, ({ memory }) => assert.ok(memory.buffer.byteLength < 4e6));
   });
 });
 
