@@ -29,6 +29,8 @@ const so400m: Model = {
   features: 'last_hidden_state',
   precision: 'fp16',
   resample: 'bilinear',
+  resize: 'squash',
+  towerDigest: '0'.repeat(64),
 };
 
 const image = { width: 1218, height: 1722 };

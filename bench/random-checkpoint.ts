@@ -1,12 +1,14 @@
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomValues } from '../src/model/random-weights.ts';
-import { gridSide, type SiglipGeometry } from '../src/model/siglip.ts';
+import { gridSide, type TowerGeometry } from '../src/model/tower.ts';
 import { convertWeights, storedBytes, type StoredDtype } from '../src/model/weights.ts';
 
 /** SigLIP 2 So400m/16-512, of which SigLIP-HD is a fine-tune. */
-export const so400m: SiglipGeometry = {
+export const so400m: TowerGeometry = {
+  architecture: 'siglip',
   imageSize: 512,
+  checkpointImageSize: 512,
   patchSize: 16,
   channels: 1152,
   layers: 27,
@@ -17,7 +19,7 @@ export const so400m: SiglipGeometry = {
 };
 
 export interface CheckpointOptions {
-  readonly geometry: SiglipGeometry;
+  readonly geometry: TowerGeometry;
   readonly dtype: StoredDtype;
   /** `two-tower`: names with `vision_model.` and a nested config, as google's; `vision-only`: as transformers 5 saves. */
   readonly names: 'two-tower' | 'vision-only';
@@ -30,7 +32,7 @@ export interface NamedShape {
 }
 
 /** All tensors of a SigLIP vision tower, its pooling head included, by Hugging Face's names without `vision_model.`. */
-export function towerTensors(geometry: SiglipGeometry): NamedShape[] {
+export function towerTensors(geometry: TowerGeometry): NamedShape[] {
   const { channels: c, mlpChannels: m, patchSize: p } = geometry;
   const linear = (name: string, outputs: number, inputs: number): NamedShape[] => [
     { name: `${name}.weight`, shape: [outputs, inputs] },
@@ -107,7 +109,7 @@ function stored(values: Float32Array<ArrayBuffer>, dtype: StoredDtype): Uint8Arr
   return 'bytes' in converted ? converted.bytes : new Uint8Array();
 }
 
-function config(geometry: SiglipGeometry, names: CheckpointOptions['names']): object {
+function config(geometry: TowerGeometry, names: CheckpointOptions['names']): object {
   const vision = {
     model_type: 'siglip_vision_model',
     hidden_size: geometry.channels,
@@ -120,7 +122,7 @@ function config(geometry: SiglipGeometry, names: CheckpointOptions['names']): ob
   return names === 'two-tower' ? { model_type: 'siglip', vision_config: vision } : vision;
 }
 
-function preprocessor({ imageSize }: SiglipGeometry): object {
+function preprocessor({ imageSize }: TowerGeometry): object {
   return {
     image_mean: [0.5, 0.5, 0.5],
     image_std: [0.5, 0.5, 0.5],

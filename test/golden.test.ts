@@ -15,20 +15,28 @@ import {
 import { type EncodeResponse, TestClient } from './support/grpc-client.ts';
 import { serviceConfig } from './support/service-config.ts';
 import { StreamCaller } from './support/stream-caller.ts';
-import { importFixture, scratchFolder } from './support/tiny-models.ts';
+import { type FixtureOptions, importFixture, scratchFolder } from './support/tiny-models.ts';
 
 const scratch = scratchFolder();
-const checkpoints = ['siglip-tiny', 'siglip-tiny-sharded', 'siglip-tiny-27'] as const;
+/** Served models by name. */
+const imports: Readonly<Record<string, readonly [checkpoint: string, options?: FixtureOptions]>> = {
+  'siglip-tiny': ['siglip-tiny'],
+  'siglip-tiny-sharded': ['siglip-tiny-sharded'],
+  'siglip-tiny-27': ['siglip-tiny-27'],
+  'siglip-tiny-pre_norm': ['siglip-tiny', { features: 'pre_norm' }],
+  'siglip-tiny-penultimate': ['siglip-tiny', { features: 'penultimate' }],
+  'clip-tiny': ['clip-tiny'],
+  'clip-tiny-penultimate': ['clip-tiny', { features: 'penultimate' }],
+  'clip-tiny-518': ['clip-tiny', { imageSize: 518, resize: 'squash' }],
+};
 let service: Service;
 let client: TestClient;
 let stream: StreamCaller;
 
 before(async () => {
   const models = [];
-  for (const name of checkpoints) models.push({ name, folder: await importFixture(scratch.path, name) });
-  for (const features of ['pre_norm', 'penultimate'] as const) {
-    const folder = await importFixture(scratch.path, 'siglip-tiny', features);
-    models.push({ name: `siglip-tiny-${features}`, folder });
+  for (const [name, [checkpoint, options]] of Object.entries(imports)) {
+    models.push({ name, folder: await importFixture(scratch.path, checkpoint, options) });
   }
   service = await startService(serviceConfig({ models }), pino({ level: 'silent' }), () => {});
   client = new TestClient(service.grpcPort, 'siglip_hd.v1.VisualEncoderService');
@@ -44,6 +52,7 @@ after(async () => {
 /** The served models that must give a case's tokens. */
 function modelsOf({ model = 'siglip-tiny', features = 'last_hidden_state' }: GoldenCase) {
   if (features !== 'last_hidden_state') return [`${model}-${features}`];
+  if (model.includes('image size 518')) return ['clip-tiny-518'];
   return model === 'siglip-tiny' ? ['siglip-tiny', 'siglip-tiny-sharded'] : [model];
 }
 
@@ -103,7 +112,15 @@ async function overStream(...asked: Parameters<Ask>): Promise<Answered> {
 const streamKinds = { Encode: 'encode', TeacherEncode: 'teacher', AnyResEncode: 'anyres' } as const;
 
 /** The recipe's options as encoder.proto spells them. */
-function grpcRecipe({ rpc, scales, weights, fusion, windows, max_tiles: maxTiles }: GoldenCase): object {
+function grpcRecipe({
+  rpc,
+  scales,
+  weights,
+  fusion,
+  windows,
+  grid,
+  max_tiles: maxTiles,
+}: GoldenCase): object {
   if (rpc === 'AnyResEncode') return { anyres: { maxTiles: maxTiles ?? 0 } };
   if (rpc === 'Encode') return {};
   return {
@@ -112,12 +129,13 @@ function grpcRecipe({ rpc, scales, weights, fusion, windows, max_tiles: maxTiles
       weights,
       fusion: `FUSION_${(fusion ?? 'average').toUpperCase()}`,
       windows: `WINDOWS_${(windows ?? 'tiles').toUpperCase()}`,
+      ...(grid && { grid: { width: grid[0], height: grid[1] } }),
     },
   };
 }
 
 const cases = goldenCases
-  .filter(({ model, expected }) => model?.startsWith('clip') !== true && !expected.includes('whole'))
+  .filter(({ expected }) => !expected.includes('whole'))
   .flatMap((golden) => modelsOf(golden).map((model) => ({ golden, model })));
 
 for (const [transport, ask] of Object.entries({ HTTP: overHttp, gRPC: overGrpc, 'the stream': overStream })) {

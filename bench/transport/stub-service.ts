@@ -38,6 +38,8 @@ const model: Model = {
   features: 'last_hidden_state',
   precision: 'fp32',
   resample: 'bilinear',
+  resize: 'squash',
+  towerDigest: '0'.repeat(64),
 };
 
 /** Nobody listens: what is transferred to it is freed. */

@@ -1,24 +1,20 @@
 import type { ImportSettings } from '../config/commands.ts';
 import type { Int8Provenance } from '../model/manifest.ts';
-import type { FeatureLayer, Model, Precision } from '../model/model.ts';
+import type { Model } from '../model/model.ts';
 import type { ExitCode } from './exit-code.ts';
 import { openProgress } from './progress.ts';
 import { interruptible, type Terminal } from './terminal.ts';
 
 /** importModel of src/model/import.ts with the calibration of int8 put together, as this command calls it. */
-export type ImportModel = (options: {
-  readonly source: string;
-  readonly out: string;
-  readonly features: FeatureLayer;
-  readonly precision: Precision;
-  /** What int8 must reach, the image files it is measured on, and what came of it. */
-  readonly minCosine: number;
-  readonly calibrates: readonly string[];
-  readonly onChosen: (chosen: Int8Provenance) => void;
-  readonly force: boolean;
-  readonly signal: AbortSignal;
-  readonly onProgress: (doneBytes: number, totalBytes: number) => void;
-}) => Promise<Model>;
+export type ImportModel = (
+  options: ImportSettings & {
+    readonly source: string;
+    /** Told what an int8 import keeps in fp32. */
+    readonly onChosen: (chosen: Int8Provenance) => void;
+    readonly signal: AbortSignal;
+    readonly onProgress: (doneBytes: number, totalBytes: number) => void;
+  },
+) => Promise<Model>;
 
 export interface ImportParts {
   readonly importModel: ImportModel;
@@ -35,7 +31,7 @@ export async function importCheckpoint(
   terminal: Terminal,
   { importModel, peakRssBytes }: ImportParts,
 ): Promise<ExitCode> {
-  const { out, features, precision, minCosine, calibrates, force } = settings;
+  const { out } = settings;
   const startMs = terminal.now();
   const progress = openProgress(
     terminal.stderr,
@@ -45,16 +41,11 @@ export async function importCheckpoint(
   try {
     const model = await interruptible(terminal, (signal) =>
       importModel({
+        ...settings,
         source,
-        out,
-        features,
-        precision,
-        minCosine,
-        calibrates,
         onChosen: (one) => {
           chosen = one;
         },
-        force,
         signal,
         onProgress: (done, total) =>
           progress.update(Math.round(done / mebibyte), Math.ceil(total / mebibyte)),

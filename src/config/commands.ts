@@ -8,10 +8,12 @@ import {
   readCosine,
   readDistance,
   readHost,
+  readImageSize,
   readModel,
   readModelName,
   readNumbers,
   readPath,
+  readResize,
 } from './values.ts';
 
 /** What a command is given. --help and docs/configuration.md are made from it. */
@@ -177,6 +179,25 @@ export const importCommand = command({
       default: 'last_hidden_state',
       flagOnly: true,
       description: 'Hidden state that the tokens are; penultimate is what LLaVA-NeXT uses.',
+    },
+    'image-size': {
+      type: 'optional',
+      placeholder: 'PIXELS',
+      read: readImageSize,
+      flagOnly: true,
+      description:
+        "Side of a view; the model's positions are interpolated to it, as transformers does. 518 makes CLIP L/14-336 the " +
+        "student of the paper's CLIP-HD, 1024 makes SigLIP 2 the model of TeacherEncode's windows=whole. The " +
+        "checkpoint's own when absent.",
+    },
+    resize: {
+      type: 'optional',
+      placeholder: 'squash|crop',
+      read: readResize,
+      flagOnly: true,
+      description:
+        'How Encode makes an image square: both sides resized, or the shorter one resized and the middle of the longer ' +
+        "one kept. What the checkpoint's preprocessor_config.json says when absent.",
     },
     force: {
       type: 'boolean',

@@ -1,4 +1,5 @@
 import { basename, resolve } from 'node:path';
+import { resizes, type Resize } from '../recipes/plan.ts';
 import type { Reading } from './setting.ts';
 
 /** Where sessions run. `deviceId` counts the CUDA devices that the process can see. */
@@ -59,6 +60,19 @@ export function readCosine(text: string): Reading<number> {
   const value = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN;
   if (value > 0 && value <= 1) return { ok: true, value };
   return { ok: false, problem: `must be a number above 0 and at most 1, not "${text}"` };
+}
+
+/** The side of a view, in pixels. */
+export function readImageSize(text: string): Reading<number> {
+  const value = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (value >= 1 && value <= 4096) return { ok: true, value };
+  return { ok: false, problem: `must be a whole number from 1 to 4096, not "${text}"` };
+}
+
+export function readResize(text: string): Reading<Resize> {
+  const value = resizes.find((one) => one === text);
+  if (value !== undefined) return { ok: true, value };
+  return { ok: false, problem: `must be ${resizes.join(' or ')}, not "${text}"` };
 }
 
 /** A path, as it was given. */

@@ -140,6 +140,7 @@ export interface ModelMessage {
   readonly features: number;
   readonly precision: string;
   readonly resample: string;
+  readonly resize: string;
 }
 
 export const dtypeNumbers = { float16: 1, float32: 2, bfloat16: 3 } as const satisfies Record<

@@ -20,5 +20,6 @@ function modelMessage(model: Model): ModelMessage {
     features: featureNumbers[model.features],
     precision: model.precision,
     resample: model.resample,
+    resize: model.resize,
   };
 }

@@ -1,5 +1,7 @@
 import { errorCodes } from '../errors.ts';
 import { featureLayers, precisions } from '../model/model.ts';
+import { architectures } from '../model/tower.ts';
+import { resamples, resizes } from '../recipes/plan.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
 import { problemKinds } from './problem.ts';
 import { encodeEndpoints } from './routes.ts';
@@ -91,7 +93,7 @@ export const schemas = {
     name: { type: 'string' },
     default: { type: 'boolean' },
     digest: { type: 'string' },
-    architecture: { type: 'string' },
+    architecture: { enum: architectures },
     trained: { type: 'boolean', description: 'False where the weights are random.' },
     image_size: { type: 'integer' },
     patch_size: { type: 'integer' },
@@ -101,7 +103,8 @@ export const schemas = {
     layers: { type: 'integer' },
     features: { enum: featureLayers },
     precision: { enum: precisions },
-    resample: { enum: ['bilinear', 'bicubic'] },
+    resample: { enum: resamples },
+    resize: { enum: resizes, description: 'How Encode makes an image square.' },
   }),
   Images: {
     oneOf: [

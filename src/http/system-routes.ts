@@ -56,5 +56,6 @@ function modelFields(model: Model, isDefault: boolean): Record<string, unknown> 
     features: model.features,
     precision: model.precision,
     resample: model.resample,
+    resize: model.resize,
   };
 }

@@ -8,7 +8,8 @@ import type { Int8Provenance } from './manifest.ts';
 import type { Model } from './model.ts';
 import { runInParts, type GraphValue, type RunGraph } from './run-parts.ts';
 import { meanTokenCosine } from './token-cosine.ts';
-import { towerOf, writeModelFolder, type FolderContents, type WriteOptions } from './write-folder.ts';
+import type { WriteOptions } from './weights-file.ts';
+import { towerOf, writeModelFolder, type FolderContents } from './write-folder.ts';
 
 /** What an int8 import measures its matrices with. */
 export interface Calibration {

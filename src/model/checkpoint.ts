@@ -40,7 +40,7 @@ export class Checkpoint implements TensorSource {
     throw new ServiceError(
       'invalid_argument',
       `Tensor ${prefixes.map((prefix) => prefix + telltale).join(' or ')} is missing; ` +
-        'the checkpoint has no SigLIP vision tower.',
+        'the checkpoint has no SigLIP or CLIP vision tower.',
     );
   }
 

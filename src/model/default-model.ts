@@ -7,17 +7,19 @@ import { loadModelFolder } from './folder.ts';
 import type { Model } from './model.ts';
 import { publishFolder } from './publish-folder.ts';
 import { RandomWeights } from './random-weights.ts';
-import type { SiglipGeometry } from './siglip.ts';
+import type { TowerGeometry } from './tower.ts';
 import { writeModelFolder } from './write-folder.ts';
 
 export const defaultModelName = 'untrained';
 
 /** Part of the folder's name: count it up whenever the folder's contents change. */
-const revision = 1;
+const revision = 2;
 const seed = 512;
 
-const geometry: SiglipGeometry = {
+const geometry: TowerGeometry = {
+  architecture: 'siglip',
   imageSize: 512,
+  checkpointImageSize: 512,
   patchSize: 16,
   channels: 64,
   layers: 3,
@@ -30,6 +32,7 @@ const geometry: SiglipGeometry = {
 /** As SigLIP 2's own. */
 const preprocessing: Preprocessing = {
   resample: 'bilinear',
+  resize: 'squash',
   normalisation: { rescale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
 };
 

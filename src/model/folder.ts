@@ -27,7 +27,7 @@ export async function loadModelFolder(folder: string, name?: string): Promise<Mo
 /** The model of a folder, which is not read again. */
 export function describeModel(manifest: Manifest, folder: string, name = basename(folder)): Model {
   const { architecture, trained, imageSize, patchSize, grid, channels, layers } = manifest;
-  const { features, precision, resample } = manifest;
+  const { features, precision, resample, resize, towerDigest } = manifest;
   return {
     name,
     folder: resolve(folder),
@@ -42,6 +42,8 @@ export function describeModel(manifest: Manifest, folder: string, name = basenam
     features,
     precision,
     resample,
+    resize,
+    towerDigest,
   };
 }
 

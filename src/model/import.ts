@@ -3,14 +3,14 @@ import { basename, join, resolve } from 'node:path';
 import { ServiceError } from '../errors.ts';
 import { systemReason } from '../system-reason.ts';
 import { calibrate, type Calibration } from './calibrate.ts';
-import { readGeometry, readPreprocessing } from './checkpoint-config.ts';
+import { readGeometry, readPreprocessing, type ViewOptions } from './checkpoint-config.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { describeModel } from './folder.ts';
 import type { FeatureLayer, Model, Precision } from './model.ts';
 import { publishFolder } from './publish-folder.ts';
 import { writeModelFolder } from './write-folder.ts';
 
-export interface ImportOptions {
+export interface ImportOptions extends ViewOptions {
   /** Hugging Face folder: config.json, preprocessor_config.json, model.safetensors or its shards and index. */
   readonly source: string;
   /** Model folder to make. Must not exist, or be an empty folder, unless `force`. */
@@ -43,8 +43,8 @@ export async function importModel(options: ImportOptions): Promise<Model> {
     const manifest = await publishFolder(
       out,
       async (temporary) => {
-        const geometry = await readGeometry(source);
-        const preprocessing = await readPreprocessing(source, geometry.imageSize);
+        const geometry = await readGeometry(source, options);
+        const preprocessing = await readPreprocessing(source, geometry, options);
         const checkpoint = await Checkpoint.open(source);
         const storedDtype = await checkpoint.dtype('embeddings.patch_embedding.weight');
         const provenance = { source: basename(resolve(source)), storedDtype };

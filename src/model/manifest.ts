@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import type { JsonObject } from './json-object.ts';
+import { ServiceError } from '../errors.ts';
+import { type JsonObject, shortJson } from './json-object.ts';
+import { resamples, resizes } from '../recipes/plan.ts';
 import { graphFile, weightsFile } from './graph-io.ts';
 import { featureLayers, precisions, type Model } from './model.ts';
-import { gridSide, type Normalisation } from './siglip.ts';
+import { architectures, gridSide, type Normalisation } from './tower.ts';
 
 export const manifestFile = 'model.json';
-export const formatVersion = 1;
+export const formatVersion = 2;
 
 export interface FileDigest {
   readonly sizeBytes: number;
@@ -46,14 +48,14 @@ export interface Manifest extends Omit<Model, 'name' | 'folder' | 'digest'> {
 
 /** `sha256:` and 64 hex digits over everything that changes tokens: geometry, pixels' way, graph and weights. */
 export function manifestDigest(manifest: Manifest): string {
-  const { architecture, imageSize, patchSize, grid, channels, layers, features, precision, resample } =
-    manifest;
+  const { architecture, imageSize, patchSize, grid, channels, layers } = manifest;
+  const { features, precision, resample, resize } = manifest;
   const { rescale, mean, std } = manifest.normalisation;
   const settled = [
     formatVersion,
     architecture,
     [imageSize, patchSize, grid.width, grid.height, channels, layers],
-    [features, precision, resample],
+    [features, precision, resample, resize],
     [rescale, mean, std],
     [manifest.files[graphFile].sha256, manifest.files[weightsFile].sha256],
   ];
@@ -67,7 +69,13 @@ export function manifestJson(manifest: Manifest): string {
 
 /** Reads and checks every field of model.json; `invalid_argument`, naming the field, where one does not fit. */
 export function parseManifest(json: JsonObject): Manifest {
-  json.integer('formatVersion', { min: formatVersion, max: formatVersion });
+  if (json.get('formatVersion') !== formatVersion) {
+    throw new ServiceError(
+      'invalid_argument',
+      `${json.where}: formatVersion is ${shortJson(json.get('formatVersion'))}, and this version of siglip-hd reads ` +
+        `${formatVersion}: import the model again.`,
+    );
+  }
   const imageSize = json.integer('imageSize', { min: 1, max: 4_096 });
   const geometry = {
     imageSize,
@@ -82,7 +90,7 @@ export function parseManifest(json: JsonObject): Manifest {
   const provenance = json.object('provenance');
   const manifest: Manifest = {
     formatVersion,
-    architecture: json.oneOf('architecture', ['siglip']),
+    architecture: json.oneOf('architecture', architectures),
     trained: json.boolean('trained'),
     ...geometry,
     grid: {
@@ -91,12 +99,14 @@ export function parseManifest(json: JsonObject): Manifest {
     },
     features: json.oneOf('features', featureLayers),
     precision: json.oneOf('precision', precisions),
-    resample: json.oneOf('resample', ['bilinear', 'bicubic']),
+    resample: json.oneOf('resample', resamples),
+    resize: json.oneOf('resize', resizes),
     normalisation: {
       rescale: normalisation.positive('rescale'),
       mean: normalisation.triple('mean'),
       std: normalisation.triple('std'),
     },
+    towerDigest: parseSha256(json, 'towerDigest'),
     files: {
       [graphFile]: parseFile(files.object(graphFile)),
       [weightsFile]: parseFile(files.object(weightsFile)),
@@ -124,7 +134,14 @@ function parseInt8(int8: JsonObject): Int8Provenance {
 }
 
 function parseFile(file: JsonObject): FileDigest {
-  const sha256 = file.string('sha256');
-  if (!/^[0-9a-f]{64}$/.test(sha256)) throw file.fault('sha256', '64 hex digits');
-  return { sizeBytes: file.integer('sizeBytes', { min: 0, max: Number.MAX_SAFE_INTEGER }), sha256 };
+  return {
+    sizeBytes: file.integer('sizeBytes', { min: 0, max: Number.MAX_SAFE_INTEGER }),
+    sha256: parseSha256(file, 'sha256'),
+  };
+}
+
+function parseSha256(json: JsonObject, key: string): string {
+  const digits = json.string(key);
+  if (!/^[0-9a-f]{64}$/.test(digits)) throw json.fault(key, '64 hex digits');
+  return digits;
 }

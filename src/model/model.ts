@@ -1,4 +1,5 @@
-import type { Resample, Size } from '../recipes/plan.ts';
+import type { Resample, Resize, Size } from '../recipes/plan.ts';
+import type { Architecture } from './tower.ts';
 
 /** Which hidden state the tokens are. `penultimate` is LLaVA-NeXT's choice. */
 export const featureLayers = ['last_hidden_state', 'pre_norm', 'penultimate'] as const;
@@ -15,7 +16,7 @@ export interface Model {
   readonly folder: string;
   /** `sha256:` and 64 hex digits, over the graph, the weights and whatever changes tokens. */
   readonly digest: string;
-  readonly architecture: 'siglip';
+  readonly architecture: Architecture;
   /** False for the embedded default, whose weights are random. */
   readonly trained: boolean;
   /** Side of a view, in pixels. */
@@ -28,4 +29,11 @@ export interface Model {
   readonly features: FeatureLayer;
   readonly precision: Precision;
   readonly resample: Resample;
+  /** Encode's way to a view; the other recipes have ways of their own. */
+  readonly resize: Resize;
+  /**
+   * SHA-256 over the tower's weights without its positions, as 64 hex digits: equal for folders of one checkpoint, feature
+   * layer and precision, whatever their image sizes.
+   */
+  readonly towerDigest: string;
 }

@@ -1,24 +1,38 @@
 import type { Model } from '../model/model.ts';
 import { checkImageSize } from './image-size.ts';
-import type { Plan, Size } from './plan.ts';
+import type { Canvas, Plan, Size } from './plan.ts';
 
 /**
- * Encode: the whole image squashed to the model's square, one view, its tokens as they are. The image's own size
- * changes nothing; it is an argument because every recipe has it.
- * Throws `invalid_argument` for a size that no image has.
+ * Encode: the image squashed to the model's square, or its middle, as the model's `resize` says; one view, its tokens as
+ * they are. Throws `invalid_argument` for a size that no image has.
  */
 export function planEncode(image: Size, model: Model): Plan {
   checkImageSize(image);
-  const square = { width: model.imageSize, height: model.imageSize };
-  const origin = { left: 0, top: 0 };
   return {
     recipe: 'encode',
     viewSize: model.imageSize,
     viewGrid: model.grid,
     channels: model.channels,
-    canvases: [{ content: square, resample: model.resample, size: square, paste: origin, views: [origin] }],
+    canvases: [canvasOf(image, model)],
     assembly: { kind: 'single' },
     shape: [model.grid.width * model.grid.height, model.channels],
     grid: model.grid,
   };
+}
+
+function canvasOf(image: Size, { imageSize, resample, resize }: Model): Canvas {
+  const square = { width: imageSize, height: imageSize };
+  const content = resize === 'squash' ? square : shortestEdge(image, imageSize);
+  // The middle, from the upper left where it is between two pixels: transformers' center_crop.
+  const paste = {
+    left: 0 - Math.floor((content.width - imageSize) / 2),
+    top: 0 - Math.floor((content.height - imageSize) / 2),
+  };
+  return { content, resample, size: square, paste, views: [{ left: 0, top: 0 }] };
+}
+
+/** The shorter side becomes `edge`, the longer one truncated: transformers' get_resize_output_image_size. */
+function shortestEdge({ width, height }: Size, edge: number): Size {
+  const long = Math.trunc((edge * Math.max(width, height)) / Math.min(width, height));
+  return width <= height ? { width: edge, height: long } : { width: long, height: edge };
 }

@@ -8,6 +8,13 @@ export interface Size {
 export const resamples = ['bilinear', 'bicubic'] as const;
 export type Resample = (typeof resamples)[number];
 
+/**
+ * How an image of any shape becomes a square view: both sides resized to it, or the shorter side resized to it and the
+ * middle of the longer one kept.
+ */
+export const resizes = ['squash', 'crop'] as const;
+export type Resize = (typeof resizes)[number];
+
 /** The left upper corner of something on a canvas, in pixels; negative when that part is cropped away. */
 export interface Offset {
   readonly left: number;

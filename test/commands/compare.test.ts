@@ -162,7 +162,7 @@ test('finds fp16 close to fp32, and says so for each image and for all', async (
   const files = [join(images, 'rocket.jpg'), join(images, 'page.png')];
   const { exitCode, report, stderr } = await compareJson([models.tiny, `b=${models.half}`, ...files]);
   assert.deepEqual([exitCode, stderr], [0, '']);
-  assert.deepEqual([report.a.name, report.a.precision], ['siglip-tiny-last_hidden_state', 'fp32']);
+  assert.deepEqual([report.a.name, report.a.precision], ['siglip-tiny-last_hidden_state-fp32', 'fp32']);
   assert.deepEqual([report.b.name, report.b.precision], ['b', 'fp16']);
   assert.deepEqual(
     report.images.map(({ file }) => file),

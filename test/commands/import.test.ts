@@ -19,6 +19,8 @@ const model: Model = {
   features: 'pre_norm',
   precision: 'fp16',
   resample: 'bilinear',
+  resize: 'squash',
+  towerDigest: '0'.repeat(64),
 };
 
 const settings = {
@@ -26,6 +28,8 @@ const settings = {
   precision: 'fp16',
   minCosine: 0.98,
   calibrates: ['a.jpg'],
+  imageSize: undefined,
+  resize: 'crop',
   features: 'pre_norm',
   force: true,
 } as const;
@@ -40,8 +44,8 @@ test('hands the settings on and sums up in one line with the peak of memory', as
     './hf',
     settings,
     terminal,
-    parts(async ({ source, out, precision, minCosine, calibrates, features, force, onProgress }) => {
-      const given = { out, precision, minCosine, calibrates, features, force };
+    parts(async ({ source, onProgress, onChosen, signal, ...given }) => {
+      assert.ok(!signal.aborted && typeof onChosen === 'function');
       assert.deepEqual({ source, ...given }, { source: './hf', ...settings });
       onProgress(10, 10);
       return model;

@@ -183,9 +183,26 @@ test('reads the import command', () => {
       minCosine: 0.99,
       calibrates: [],
       features: 'last_hidden_state',
+      imageSize: undefined,
+      resize: undefined,
       force: true,
     },
     operands: ['./hf'],
+  });
+});
+
+test('reads how an import makes views', () => {
+  const of = (...args: string[]) =>
+    parseCommand(importCommand, { args: ['./hf', '--out', 'models/hd', ...args], env: {}, machine });
+  const parsed = of('--image-size', '518', '--resize', 'squash');
+  assert.ok(parsed.kind === 'run');
+  assert.deepEqual([parsed.settings.imageSize, parsed.settings.resize], [518, 'squash']);
+  assert.deepEqual(of('--image-size', '0', '--resize', 'stretch'), {
+    kind: 'refused',
+    problems: [
+      '--image-size must be a whole number from 1 to 4096, not "0".',
+      '--resize must be squash or crop, not "stretch".',
+    ],
   });
 });
 

@@ -28,6 +28,8 @@ export const stubModel: Model = {
   features: 'last_hidden_state',
   precision: 'fp32',
   resample: 'bilinear',
+  resize: 'squash',
+  towerDigest: '0'.repeat(64),
 };
 
 /** The bytes that the stub answers with: they count up, so that a slip of one shows. */

@@ -65,10 +65,12 @@ describe('loadModelFolder', () => {
   const fields: readonly [string, unknown, RegExp][] = [
     [
       'formatVersion',
-      2,
-      /^\/.*\/model\/model\.json: formatVersion must be a whole number from 1 to 1, not 2/,
+      1,
+      /^\/.*\/model\/model\.json: formatVersion is 1, and this version of siglip-hd reads 2: import the model again\./,
     ],
-    ['architecture', 'clip', /architecture must be siglip, not "clip"/],
+    ['architecture', 'blip', /architecture must be siglip or clip, not "blip"/],
+    ['resize', 'stretch', /resize must be squash or crop, not "stretch"/],
+    ['towerDigest', '12', /towerDigest must be 64 hex digits/],
     ['trained', 'yes', /trained must be true or false/],
     ['imageSize', 0, /imageSize must be/],
     ['patchSize', 1_000, /patchSize must be/],

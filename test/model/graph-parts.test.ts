@@ -49,7 +49,9 @@ describe('a graph in parts', () => {
     await mkdir(whole);
     const contents: FolderContents = {
       geometry: {
+        architecture: 'siglip',
         imageSize: 32,
+        checkpointImageSize: 32,
         patchSize: 8,
         channels: 32,
         layers: 4,
@@ -61,6 +63,7 @@ describe('a graph in parts', () => {
       preprocessing: {
         normalisation: { rescale: 1 / 255, mean: [0, 0, 0], std: [1, 1, 1] },
         resample: 'bilinear',
+        resize: 'squash',
       },
       features: 'last_hidden_state',
       precision: 'int8',

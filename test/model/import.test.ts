@@ -69,7 +69,8 @@ describe('import', () => {
     });
     assert.deepEqual(model, await loadModelFolder(join(folder, 'hd')));
     assert.match(model.digest, /^sha256:[0-9a-f]{64}$/);
-    assert.deepEqual({ ...model, digest: '' }, {
+    assert.match(model.towerDigest, /^[0-9a-f]{64}$/);
+    assert.deepEqual({ ...model, digest: '', towerDigest: '' }, {
       name: 'hd',
       folder: join(folder, 'hd'),
       digest: '',
@@ -83,6 +84,8 @@ describe('import', () => {
       features: 'last_hidden_state',
       precision: 'fp32',
       resample: 'bilinear',
+      resize: 'squash',
+      towerDigest: '',
     } satisfies Model);
     const done = seen.map(([bytes]) => bytes);
     assert.deepEqual(
@@ -96,6 +99,34 @@ describe('import', () => {
   it('takes 384 px with patches of 14 as 27 x 27 tokens', async (t) => {
     const model = await importTo(join(await temporaryFolder(t), 'out'), fixture('siglip-tiny-27'));
     assert.deepEqual(model.grid, { width: 27, height: 27 });
+  });
+
+  it("crops with a CLIP checkpoint's own preprocessing, and squashes when told to", async (t) => {
+    const folder = await temporaryFolder(t);
+    const cropping = await importTo(join(folder, 'crop'), fixture('clip-tiny'));
+    assert.deepEqual(
+      [cropping.architecture, cropping.resize, cropping.resample],
+      ['clip', 'crop', 'bicubic'],
+    );
+    assert.deepEqual(cropping.grid, { width: 24, height: 24 });
+    const squashing = await importTo(join(folder, 'squash'), fixture('clip-tiny'), { resize: 'squash' });
+    assert.equal(squashing.resize, 'squash');
+    assert.notEqual(squashing.digest, cropping.digest);
+  });
+
+  it('takes another image size, and tells that the tower is the same', async (t) => {
+    const folder = await temporaryFolder(t);
+    const own = await importTo(join(folder, '512'), fixture('siglip-tiny'));
+    const larger = await importTo(join(folder, '1024'), fixture('siglip-tiny'), { imageSize: 1024 });
+    assert.deepEqual([larger.imageSize, larger.grid], [1024, { width: 64, height: 64 }]);
+    assert.notEqual(larger.digest, own.digest);
+    assert.equal(larger.towerDigest, own.towerDigest);
+    const other = await importTo(join(folder, 'other'), fixture('siglip-tiny'), { features: 'pre_norm' });
+    assert.notEqual(other.towerDigest, own.towerDigest);
+    await assert.rejects(importTo(join(folder, '15'), fixture('siglip-tiny'), { imageSize: 15 }), {
+      code: 'invalid_argument',
+      message: 'The image size 15 is smaller than one patch of this model, 16 x 16 pixels.',
+    });
   });
 
   it('gives shards of a two-tower checkpoint with defaults left out the digest of the same tower alone', async (t) => {
@@ -315,7 +346,7 @@ describe('import refuses', () => {
     [
       'a checkpoint without a vision tower',
       (tensors) => tensors.delete('embeddings.patch_embedding.weight'),
-      /vision_model\.embeddings\.patch_embedding\.weight .* no SigLIP vision tower/,
+      /vision_model\.embeddings\.patch_embedding\.weight .* no SigLIP or CLIP vision tower/,
     ],
     [
       'a tensor of another shape',
@@ -359,7 +390,12 @@ describe('import refuses', () => {
       { vision_config: { model_type: 'siglip2_vision_model' } },
       /vision_config: .*NaFlex/,
     ],
-    ['CLIP', { model_type: 'clip' }, /model_type "clip" is not supported; expected siglip/],
+    [
+      'BLIP',
+      { model_type: 'blip' },
+      /model_type "blip" is not supported; expected siglip, .* or clip_vision_model/,
+    ],
+    ['the tower of another family', { model_type: 'clip' }, /^Tensor embeddings\.class_embedding is missing/],
     [
       'an architecture without a model_type',
       { model_type: null, architectures: ['ViTModel'] },
@@ -377,8 +413,8 @@ describe('import refuses', () => {
     ['four colour channels', { num_channels: 4 }, /num_channels must be/],
     [
       'another activation',
-      { hidden_act: 'quick_gelu' },
-      /hidden_act must be gelu_pytorch_tanh or gelu, not "quick_gelu"/,
+      { hidden_act: 'relu' },
+      /hidden_act must be gelu_pytorch_tanh, gelu or quick_gelu, not "relu"/,
     ],
     ['an epsilon of zero', { layer_norm_eps: 0 }, /layer_norm_eps must be a number above 0/],
     [
@@ -409,7 +445,21 @@ describe('import refuses', () => {
       { size: { height: 384, width: 512 } },
       /size must be the image_size of config\.json, 512 x 512/,
     ],
-    ['a crop', { do_center_crop: true }, /do_center_crop must be false/],
+    [
+      'a crop of another size',
+      { do_center_crop: true, crop_size: 224 },
+      /crop_size must be the image_size of config\.json, 512 x 512, not 224/,
+    ],
+    [
+      'a shortest edge of another size',
+      { do_center_crop: true, size: { shortest_edge: 600 } },
+      /size must be the image_size of config\.json, 512 x 512, not {"shortest_edge":600}/,
+    ],
+    [
+      'a shortest edge without a crop',
+      { size: { shortest_edge: 512 } },
+      /size must be the image_size of config\.json/,
+    ],
   ];
   for (const [what, fields, message] of preprocessorCases) {
     it(`${what} in preprocessor_config.json`, async (t) => {

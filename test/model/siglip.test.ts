@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { importModel } from '../../src/model/import.ts';
 import { featureLayers, type FeatureLayer, type Precision } from '../../src/model/model.ts';
-import { siglipTower, type Normalisation, type SiglipGeometry } from '../../src/model/siglip.ts';
+import { siglipTower } from '../../src/model/siglip.ts';
+import type { Normalisation, TowerGeometry } from '../../src/model/tower.ts';
 import type { TensorSource } from '../../src/model/tensor-source.ts';
 import { writeModelFolder } from '../../src/model/write-folder.ts';
 import { expectedTokens, fixture, temporaryFolder } from './fixtures.ts';
@@ -98,8 +99,10 @@ describe('siglip tower', () => {
   }
 });
 
-const tiny: SiglipGeometry = {
+const tiny: TowerGeometry = {
+  architecture: 'siglip',
   imageSize: 16,
+  checkpointImageSize: 16,
   patchSize: 8,
   channels: 8,
   layers: 1,
@@ -143,7 +146,7 @@ async function equalWeightsFolder(
   const normalisation: Normalisation = { rescale: 1 / 255, mean: [0, 0, 0], std: [1, 1, 1] };
   await writeModelFolder(folder, {
     geometry: tiny,
-    preprocessing: { normalisation, resample: 'bilinear' },
+    preprocessing: { normalisation, resample: 'bilinear', resize: 'squash' },
     features,
     precision: 'fp32',
     trained: false,

@@ -15,4 +15,6 @@ export const model: Model = {
   features: 'last_hidden_state',
   precision: 'fp32',
   resample: 'bilinear',
+  resize: 'squash',
+  towerDigest: '0'.repeat(64),
 };

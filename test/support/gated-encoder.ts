@@ -24,6 +24,8 @@ export const gatedModel: Model = {
   features: 'last_hidden_state',
   precision: 'fp32',
   resample: 'bilinear',
+  resize: 'squash',
+  towerDigest: '0'.repeat(64),
 };
 
 /** The real request's way over an engine that waits at a gate. */

@@ -19,6 +19,7 @@ export interface GoldenCase {
   readonly weights?: readonly number[];
   readonly fusion?: string;
   readonly windows?: string;
+  readonly grid?: readonly [width: number, height: number];
   readonly max_tiles?: number | null;
 }
 
@@ -77,13 +78,14 @@ export function goldenRecipe(golden: GoldenCase): RecipeOptions {
 
 /** A case's options by their wire names, without model, dtype and exif. */
 export function goldenOptions(golden: GoldenCase): Record<string, string> {
-  const { rpc, scales, weights, fusion, windows, max_tiles: maxTiles } = golden;
+  const { rpc, scales, weights, fusion, windows, grid, max_tiles: maxTiles } = golden;
   if (rpc === 'TeacherEncode') {
     return {
       ...(scales && { scales: scales.join(',') }),
       ...(weights && { weights: weights.join(',') }),
       ...(fusion && { fusion }),
       ...(windows && { windows }),
+      ...(grid && { grid: grid.join('x') }),
     };
   }
   // null is written for no limit.

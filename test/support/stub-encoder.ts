@@ -29,6 +29,8 @@ export const stubModel: Model = {
   features: 'last_hidden_state',
   precision: 'fp32',
   resample: 'bilinear',
+  resize: 'squash',
+  towerDigest: '0'.repeat(64),
 };
 
 /** The value of a stub answer's byte at `index`: the same for every request, different between neighbours. */

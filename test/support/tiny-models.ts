@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { importModel } from '../../src/model/import.ts';
-import type { FeatureLayer } from '../../src/model/model.ts';
+import type { ImportOptions } from '../../src/model/import.ts';
+
+export type FixtureOptions = Partial<Pick<ImportOptions, 'features' | 'precision' | 'imageSize' | 'resize'>>;
 
 /** A folder for a test's files. */
 export function scratchFolder(): { readonly path: string; remove(): void } {
@@ -10,13 +12,14 @@ export function scratchFolder(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true }) };
 }
 
-/** Imports one of test/fixtures' checkpoints in fp32; gives the model folder. */
+/** Imports one of test/fixtures' checkpoints, in fp32 unless told otherwise; gives the model folder. */
 export async function importFixture(
   scratch: string,
   checkpoint: string,
-  features: FeatureLayer = 'last_hidden_state',
+  options: FixtureOptions = {},
 ): Promise<string> {
-  const out = join(scratch, `${checkpoint}-${features}`);
-  await importModel({ source: join('test/fixtures', checkpoint), out, features, precision: 'fp32' });
+  const asked = { features: 'last_hidden_state', precision: 'fp32', ...options } as const;
+  const out = join(scratch, [checkpoint, ...Object.values(asked)].join('-'));
+  await importModel({ source: join('test/fixtures', checkpoint), out, ...asked });
   return out;
 }

@@ -1,0 +1,61 @@
+/** Positions of a checkpoint: rows of a square grid, row-major, after `classTokens` rows that are not part of it. */
+export interface PositionTable {
+  readonly values: Float32Array<ArrayBuffer>;
+  readonly channels: number;
+  readonly classTokens: number;
+}
+
+/**
+ * The table for a grid of another side, as transformers' interpolate_pos_encoding makes it: torch's bicubic
+ * interpolation (a = -0.75, align_corners=False, no antialias); the class token's row is kept. Float32 out, double
+ * between.
+ */
+export function resizePositions(
+  { values, channels, classTokens }: PositionTable,
+  side: number,
+): Float32Array<ArrayBuffer> {
+  const from = Math.round(Math.sqrt(values.length / channels - classTokens));
+  if (from === side) return values;
+  const head = classTokens * channels;
+  const resized = new Float32Array(head + side * side * channels);
+  resized.set(values.subarray(0, head));
+  const axis = Array.from({ length: side }, (_, index) => cubicTaps(index, from, side));
+  for (const [y, down] of axis.entries()) {
+    for (const [x, across] of axis.entries()) {
+      const target = head + (y * side + x) * channels;
+      for (let channel = 0; channel < channels; channel += 1) {
+        let sum = 0;
+        for (const { at: row, weight: rowWeight } of down) {
+          let line = 0;
+          for (const { at, weight } of across)
+            line += weight * values[head + (row * from + at) * channels + channel]!;
+          sum += rowWeight * line;
+        }
+        resized[target + channel] = sum;
+      }
+    }
+  }
+  return resized;
+}
+
+interface Tap {
+  readonly at: number;
+  readonly weight: number;
+}
+
+/** The four samples of an axis of `from` that output sample `index` of `to` is made of; beyond an end, the end's. */
+function cubicTaps(index: number, from: number, to: number): Tap[] {
+  const centre = ((index + 0.5) * from) / to - 0.5;
+  const base = Math.floor(centre);
+  return [-1, 0, 1, 2].map((offset) => ({
+    at: Math.min(Math.max(base + offset, 0), from - 1),
+    weight: cubic(Math.abs(centre - base - offset)),
+  }));
+}
+
+/** Keys' cubic convolution with a = -0.75, as torch has it. */
+function cubic(x: number): number {
+  const a = -0.75;
+  if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
+}
