@@ -4,7 +4,7 @@ import { answerMetadata } from './answer.ts';
 import { ServiceError } from './errors.ts';
 import type { ImageInput, ReadSize } from './image/image-input.ts';
 import type { ViewPool } from './image/view-pool.ts';
-import type { Batcher } from './inference/batcher.ts';
+import type { ViewTokens } from './inference/batcher.ts';
 import type { GraphDtype } from './inference/engine.ts';
 import type { ServedModel } from './inference/served-model.ts';
 import { selectModel } from './model/models.ts';
@@ -53,18 +53,19 @@ interface EncodedImage {
 /** A request's way, from images to tokens. Every rejection is a ServiceError. */
 export async function encodeImages(parts: PipelineParts, request: EncodeRequest): Promise<EncodeAnswer> {
   const { images, recipe, options, stacked, signal } = request;
-  const { model, batcher } = modelOf(parts, recipe, options);
+  const { model } = modelOf(parts, recipe, options);
+  const models = parts.served.map((one) => one.model);
   refuseUnstackable(request);
   try {
     const planned = await allOrNone(images, signal, async (image) => {
       const start = parts.now();
       const size = await parts.readSize(image, options.exif);
-      return { image, size, plan: planRecipe(size, model, recipe), headerMs: parts.now() - start };
+      return { image, size, plan: planRecipe(size, model, recipe, models), headerMs: parts.now() - start };
     });
     const permit = admit(parts, planned, options);
     try {
       const encoded = await allOrNone(planned, signal, (one, all) =>
-        encodeImage(parts, batcher, permit, one, options, all),
+        encodeImage(parts, model.name, permit, one, options, all),
       );
       const sizes = planned.map(({ size }) => size);
       const { plan } = planned[0]!;
@@ -90,7 +91,8 @@ export async function encodeImages(parts: PipelineParts, request: EncodeRequest)
 export function planAnswer(parts: PipelineParts, request: PlanRequest): PlanAnswer {
   const { size, recipe, options } = request;
   const { model } = modelOf(parts, recipe, options);
-  const plan = planRecipe(size, model, recipe);
+  const models = parts.served.map((one) => one.model);
+  const plan = planRecipe(size, model, recipe, models);
   const { tokens, bytes } = planCost(plan, options.dtype);
   refuseLargeAnswer(bytes, parts.maxAnswerBytes);
   const outline = { model, plan, dtype: options.dtype, sizes: [size], stacked: false };
@@ -134,7 +136,7 @@ function refuseLargeAnswer(sizeBytes: number, maxAnswerBytes: number): void {
 
 async function encodeImage(
   parts: PipelineParts,
-  batcher: Batcher,
+  model: string,
   permit: ViewsPermit,
   { image, size, plan, headerMs }: PlannedImage,
   { dtype, exif }: EncodeOptions,
@@ -142,7 +144,7 @@ async function encodeImage(
 ): Promise<EncodedImage> {
   const { now } = parts;
   const { views, decodeMs, cutMs } = await parts.viewPool.make({ image, exif, size, plan }, signal);
-  const encoded = await batcher.encode(permit, views, graphDtype(plan, dtype), signal);
+  const encoded = await encodeViews(parts, model, permit, plan, views, graphDtype(plan, dtype), signal);
   const assembling = now();
   const tokens = await assembled(
     parts,
@@ -160,6 +162,28 @@ async function encodeImage(
       assembleMs: now() - assembling,
     },
   };
+}
+
+/** The views' tokens in the plan's order; each canvas's views join the batches of the model that encodes it. */
+async function encodeViews(
+  { served }: PipelineParts,
+  model: string,
+  permit: ViewsPermit,
+  { canvases }: Plan,
+  views: readonly Uint8Array<ArrayBuffer>[],
+  dtype: GraphDtype,
+  signal: AbortSignal,
+): Promise<ViewTokens[]> {
+  const batcherOf = (name: string) => selectModel(served, { model: name }).batcher;
+  if (canvases.every(({ encoder }) => encoder === undefined)) {
+    return await batcherOf(model).encode(permit, views, dtype, signal);
+  }
+  let from = 0;
+  const encoded = canvases.map(({ encoder, views: { length } }) => {
+    const own = views.slice(from, (from += length));
+    return batcherOf(encoder?.model ?? model).encode(permit, own, dtype, signal);
+  });
+  return (await Promise.all(encoded)).flat();
 }
 
 /** What to ask the graph for: float32 wherever arithmetic follows, so that it is rounded once. */

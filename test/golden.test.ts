@@ -10,6 +10,7 @@ import {
   goldenOptions,
   imageBytes,
   valuesOf,
+  windowsOf,
   worstError,
 } from './support/golden.ts';
 import { type EncodeResponse, TestClient } from './support/grpc-client.ts';
@@ -25,6 +26,7 @@ const imports: Readonly<Record<string, readonly [checkpoint: string, options?: F
   'siglip-tiny-27': ['siglip-tiny-27'],
   'siglip-tiny-pre_norm': ['siglip-tiny', { features: 'pre_norm' }],
   'siglip-tiny-penultimate': ['siglip-tiny', { features: 'penultimate' }],
+  'siglip-tiny-1024': ['siglip-tiny', { imageSize: 1024 }],
   'clip-tiny': ['clip-tiny'],
   'clip-tiny-penultimate': ['clip-tiny', { features: 'penultimate' }],
   'clip-tiny-518': ['clip-tiny', { imageSize: 518, resize: 'squash' }],
@@ -128,15 +130,13 @@ function grpcRecipe({
       scales,
       weights,
       fusion: `FUSION_${(fusion ?? 'average').toUpperCase()}`,
-      windows: `WINDOWS_${(windows ?? 'tiles').toUpperCase()}`,
+      windows: `WINDOWS_${windowsOf(windows ?? 'tiles').toUpperCase()}`,
       ...(grid && { grid: { width: grid[0], height: grid[1] } }),
     },
   };
 }
 
-const cases = goldenCases
-  .filter(({ expected }) => !expected.includes('whole'))
-  .flatMap((golden) => modelsOf(golden).map((model) => ({ golden, model })));
+const cases = goldenCases.flatMap((golden) => modelsOf(golden).map((model) => ({ golden, model })));
 
 for (const [transport, ask] of Object.entries({ HTTP: overHttp, gRPC: overGrpc, 'the stream': overStream })) {
   for (const { golden, model } of cases) {

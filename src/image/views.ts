@@ -5,7 +5,8 @@ import type { Rows } from './resample.ts';
 import type { SampleRange } from './weights.ts';
 
 /**
- * Makes the plan's views from a raster: uint8 RGB, `viewSize * viewSize * 3` bytes each and each a buffer of its
+ * Makes the plan's views from a raster: uint8 RGB, `viewSize * viewSize * 3` bytes each (a canvas with an encoder of its
+ * own has views of that one's size) and each a buffer of its
  * own, in the canvases' order and in a canvas's order of views. What no content covers is black. A canvas is never
  * made: resized rows go straight to the views that show them, and rows that none shows are not resized.
  * Synchronous, and not for the main thread.
@@ -18,7 +19,7 @@ export function cutViews(
   if (raster.data.byteLength !== raster.width * raster.height * 3) {
     throw new RangeError('the raster has another number of bytes than its size asks for');
   }
-  return canvases.flatMap((canvas) => cutCanvas(raster, canvas, viewSize));
+  return canvases.flatMap((canvas) => cutCanvas(raster, canvas, canvas.encoder?.viewSize ?? viewSize));
 }
 
 /** The part of the content that a view shows, and where in the view it goes; all in pixels. */

@@ -23,7 +23,8 @@ export interface Offset {
 
 /**
  * A picture to make from the raster: the whole raster resized to `content`, laid at `paste` on a black canvas of
- * `size`, and `views` cut from it, each a square of the plan's view size.
+ * `size`, and `views` cut from it, each a square of the plan's view
+ * size or of its own encoder's.
  */
 export interface Canvas {
   readonly content: Size;
@@ -31,6 +32,15 @@ export interface Canvas {
   readonly size: Size;
   readonly paste: Offset;
   readonly views: readonly Offset[];
+  /** What encodes the views, where that is not the plan's model: one of the same tower for larger views. */
+  readonly encoder?: CanvasEncoder;
+}
+
+/** A served model as a plan names it. */
+export interface CanvasEncoder {
+  readonly model: string;
+  readonly viewSize: number;
+  readonly viewGrid: Size;
 }
 
 /** A rectangle of a map, in tokens. */
@@ -49,6 +59,8 @@ export interface MapLayout {
   readonly rows: number;
   readonly stride: Size;
   readonly views: readonly (number | null)[];
+  /** Tokens of each of these views; the plan's when absent. */
+  readonly viewGrid?: Size;
 }
 
 /** How maps of several scales become one. */

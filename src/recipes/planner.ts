@@ -5,13 +5,18 @@ import { planEncode } from './encode.ts';
 import type { Plan, Size } from './plan.ts';
 import { planTeacher } from './teacher.ts';
 
-/** The plan of whichever recipe is asked for. Throws what the recipe's own planner throws. */
-export function planRecipe(image: Size, model: Model, recipe: RecipeOptions): Plan {
+/** The plan of whichever recipe is asked for, of the models served. Throws what the recipe's own planner throws. */
+export function planRecipe(
+  image: Size,
+  model: Model,
+  recipe: RecipeOptions,
+  served: readonly Model[] = [model],
+): Plan {
   switch (recipe.recipe) {
     case 'encode':
       return planEncode(image, model);
     case 'teacher':
-      return planTeacher(image, model, recipe);
+      return planTeacher(image, model, recipe, served);
     case 'anyres':
       return planAnyres(image, model, recipe);
   }

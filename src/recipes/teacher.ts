@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import { checkImageSize } from './image-size.ts';
-import type { Canvas, ChannelOrder, Fusion, MapLayout, Plan, Resample, Size } from './plan.ts';
+import type { Canvas, CanvasEncoder, ChannelOrder, Fusion, MapLayout, Plan, Resample, Size } from './plan.ts';
 
 /**
  * How a scale is cut: side by side, at a stride of half a view, or not at all (which takes a model of that image
@@ -37,30 +37,43 @@ const maxViews = 30;
 
 /**
  * TeacherEncode: the image squashed to a square of every scale, each cut into views and laid out as a map, the maps
- * fused to one grid. Throws `invalid_argument` or `too_large` with a sentence for the caller.
+ * fused to one grid. With windows=whole each larger scale is one view of a served model of the same tower and that
+ * image size. Throws `invalid_argument` or `too_large` with a sentence for the caller.
  */
-export function planTeacher(image: Size, model: Model, options: TeacherOptions): Plan {
+export function planTeacher(
+  image: Size,
+  model: Model,
+  options: TeacherOptions,
+  served: readonly Model[] = [model],
+): Plan {
   checkImageSize(image);
   const { imageSize, grid: viewGrid, channels } = model;
   const { fusion, windows, channelOrder, resample = model.resample } = options;
   const scales = options.scales ?? [imageSize, 2 * imageSize];
   checkScales(scales, imageSize);
-  checkWindows(windows, scales, model);
+  checkWindows(windows, model);
   const grid = options.grid ?? viewGrid;
   checkGrid(grid, fusion, viewGrid);
 
   const step = windows === 'half_overlap' ? 2 : 1;
-  const perSide = scales.map((scale) => (scale / imageSize - 1) * step + 1);
+  const perSide = scales.map((scale) => (windows === 'whole' ? 1 : (scale / imageSize - 1) * step + 1));
   checkViews(perSide, windows);
+  const encoders = scales.map((scale) =>
+    windows === 'whole' ? wholeEncoder(scale, model, served) : undefined,
+  );
   return {
     recipe: 'teacher',
     viewSize: imageSize,
     viewGrid,
     channels,
-    canvases: scales.map((scale, index) => canvasOf(scale, perSide[index]!, imageSize / step, resample)),
+    canvases: scales.map((scale, index) => {
+      const canvas = canvasOf(scale, perSide[index]!, imageSize / step, resample);
+      const encoder = encoders[index];
+      return encoder === undefined ? canvas : { ...canvas, encoder };
+    }),
     assembly: {
       kind: 'fuse',
-      maps: layOut(perSide, { width: viewGrid.width / step, height: viewGrid.height / step }),
+      maps: layOut(perSide, { width: viewGrid.width / step, height: viewGrid.height / step }, encoders),
       fusion,
       weights: normalised(options.weights, scales, fusion),
       channelOrder,
@@ -79,12 +92,29 @@ function canvasOf(scale: number, perSide: number, stridePx: number, resample: Re
   return { content: square, resample, size: square, paste: { left: 0, top: 0 }, views };
 }
 
-function layOut(perSide: readonly number[], stride: Size): MapLayout[] {
+function layOut(
+  perSide: readonly number[],
+  stride: Size,
+  encoders: readonly (CanvasEncoder | undefined)[],
+): MapLayout[] {
   let next = 0;
-  return perSide.map((side) => {
+  return perSide.map((side, index) => {
     const views = Array.from({ length: side * side }, () => next++);
-    return { columns: side, rows: side, stride, views };
+    const viewGrid = encoders[index]?.viewGrid;
+    if (viewGrid === undefined) return { columns: side, rows: side, stride, views };
+    return { columns: side, rows: side, stride: viewGrid, views, viewGrid };
   });
+}
+
+/** The served model that sees the whole of a scale at once; none is needed for the model's own image size. */
+function wholeEncoder(scale: number, model: Model, served: readonly Model[]): CanvasEncoder | undefined {
+  if (scale === model.imageSize) return undefined;
+  const found = served.find((other) => other.imageSize === scale && other.towerDigest === model.towerDigest);
+  if (found !== undefined) return { model: found.name, viewSize: scale, viewGrid: found.grid };
+  throw invalid(
+    `windows=whole at scale ${scale} needs a second served model of the same checkpoint, feature layer and precision, ` +
+      `imported with --image-size ${scale}, and none is served. Use windows=tiles.`,
+  );
 }
 
 function channelFactor(scales: readonly number[], imageSize: number, fusion: Fusion): number {
@@ -138,23 +168,12 @@ function checkScales(scales: readonly number[], imageSize: number): void {
   }
 }
 
-function checkWindows(windows: TeacherWindows, scales: readonly number[], { imageSize, grid }: Model): void {
-  switch (windows) {
-    case 'tiles':
-      return;
-    case 'half_overlap':
-      if ([imageSize, grid.width, grid.height].every((side) => side % 2 === 0)) return;
-      throw invalid(
-        `windows=half_overlap needs an even image size and an even token grid, so that half a view is whole tokens; this model has ${imageSize} px and ${grid.width} x ${grid.height} tokens. Use windows=tiles.`,
-      );
-    case 'whole': {
-      const other = scales.find((scale) => scale !== imageSize);
-      if (other === undefined) return;
-      throw invalid(
-        `windows=whole at scale ${other} needs a model imported at image size ${other}, and this one has ${imageSize}. Use windows=tiles.`,
-      );
-    }
-  }
+function checkWindows(windows: TeacherWindows, { imageSize, grid }: Model): void {
+  if (windows !== 'half_overlap') return;
+  if ([imageSize, grid.width, grid.height].every((side) => side % 2 === 0)) return;
+  throw invalid(
+    `windows=half_overlap needs an even image size and an even token grid, so that half a view is whole tokens; this model has ${imageSize} px and ${grid.width} x ${grid.height} tokens. Use windows=tiles.`,
+  );
 }
 
 function checkGrid({ width, height }: Size, fusion: Fusion, viewGrid: Size): void {

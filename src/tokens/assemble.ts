@@ -25,9 +25,7 @@ export function assemble(
   views: readonly Uint8Array<ArrayBuffer>[],
   dtype: TokenDtype,
 ): Uint8Array<ArrayBuffer> {
-  const viewBytes = tokenBytes(plan.viewGrid.width * plan.viewGrid.height, plan.channels);
-  const wrong = views.findIndex(({ byteLength }) => byteLength !== viewBytes);
-  if (wrong >= 0) throw new RangeError(`view ${wrong} has another number of bytes than ${viewBytes}`);
+  requireSizes(plan, views);
 
   const memory = new KernelLayout();
   const parts = answerParts(memory, plan, views);
@@ -39,6 +37,19 @@ export function assemble(
     for (const part of parts) answer.write(kernel, part);
     return answer.finish();
   });
+}
+
+function requireSizes(
+  { viewGrid, channels, assembly }: AssemblyPlan,
+  views: readonly Uint8Array<ArrayBuffer>[],
+): void {
+  const maps = assembly.kind === 'fuse' ? assembly.maps : [];
+  for (const [index, { byteLength }] of views.entries()) {
+    const grid = maps.find((map) => map.views.includes(index))?.viewGrid ?? viewGrid;
+    const expected = tokenBytes(grid.width * grid.height, channels);
+    if (byteLength !== expected)
+      throw new RangeError(`view ${index} has another number of bytes than ${expected}`);
+  }
 }
 
 /** What the answer consists of, one after the other. */

@@ -118,6 +118,26 @@ describe('planTeacher', () => {
     assert.deepEqual(plan({ scales: [512], windows: 'whole' }), plan({ scales: [512] }));
   });
 
+  test('has the whole of a larger scale encoded by the served model of that image size and tower', () => {
+    const larger = { ...model, name: 'larger', imageSize: 1024, grid: { width: 64, height: 64 } };
+    const stranger = { ...larger, name: 'stranger', towerDigest: '1'.repeat(64) };
+    const { canvases, assembly } = planTeacher(image, model, { ...teacherDefaults, windows: 'whole' }, [
+      model,
+      stranger,
+      larger,
+    ]);
+    const viewGrid = { width: 64, height: 64 };
+    assert.deepEqual(
+      canvases.map(({ size, views, encoder }) => ({ size: size.width, views: views.length, encoder })),
+      [
+        { size: 512, views: 1, encoder: undefined },
+        { size: 1024, views: 1, encoder: { model: 'larger', viewSize: 1024, viewGrid } },
+      ],
+    );
+    assert.ok(assembly.kind === 'fuse');
+    assert.deepEqual(assembly.maps[1], { columns: 1, rows: 1, stride: viewGrid, views: [1], viewGrid });
+  });
+
   test('answers the shape of every golden case', () => {
     const cases = planCases('TeacherEncode').filter(({ windows = '' }) => !windows.startsWith('whole'));
     assert.ok(cases.length >= 14);
@@ -287,7 +307,7 @@ describe('planTeacher refuses with a sentence that says what would be right', ()
       'whole without a model of that image size',
       { windows: 'whole' },
       'invalid_argument',
-      'windows=whole at scale 1024 needs a model imported at image size 1024, and this one has 512. Use windows=tiles.',
+      'windows=whole at scale 1024 needs a second served model of the same checkpoint, feature layer and precision, imported with --image-size 1024, and none is served. Use windows=tiles.',
     ],
     [
       'more than 30 views',

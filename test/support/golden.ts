@@ -84,12 +84,15 @@ export function goldenOptions(golden: GoldenCase): Record<string, string> {
       ...(scales && { scales: scales.join(',') }),
       ...(weights && { weights: weights.join(',') }),
       ...(fusion && { fusion }),
-      ...(windows && { windows }),
+      ...(windows && { windows: windowsOf(windows) }),
       ...(grid && { grid: grid.join('x') }),
     };
   }
   // null is written for no limit.
   return rpc === 'AnyResEncode' ? { max_tiles: String(maxTiles ?? 0) } : {};
 }
+
+/** The word that the case's description begins with. */
+export const windowsOf = (windows: string) => windows.split(' ', 1)[0]!;
 
 const recipes = { Encode: 'encode', TeacherEncode: 'teacher', AnyResEncode: 'anyres' } as const;

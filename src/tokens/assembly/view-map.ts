@@ -17,8 +17,9 @@ interface Run {
   readonly width: number;
 }
 
-/** Width and height of a whole map, in tokens. */
-export function mapSize({ columns, rows, stride }: MapLayout, grid: Size): Size {
+/** Width and height of a whole map, in tokens; `planGrid` is that of a view where the layout has none of its own. */
+export function mapSize({ columns, rows, stride, viewGrid }: MapLayout, planGrid: Size): Size {
+  const grid = viewGrid ?? planGrid;
   return {
     width: (columns - 1) * stride.width + grid.width,
     height: (rows - 1) * stride.height + grid.height,
@@ -38,7 +39,8 @@ export class ViewMap implements TokenRows {
   readonly width: number;
   readonly height: number;
   readonly channels: number;
-  readonly #tokens: ViewTokens;
+  readonly #views: ViewTokens['views'];
+  readonly #grid: Size;
   readonly #layout: MapLayout;
   readonly #rect: TokenRect;
   readonly #overlap: boolean;
@@ -51,11 +53,13 @@ export class ViewMap implements TokenRows {
     layout: MapLayout,
     rect: TokenRect = { x: 0, y: 0, ...mapSize(layout, tokens.grid) },
   ) {
-    const { grid, channels } = tokens;
+    const { channels } = tokens;
+    const grid = layout.viewGrid ?? tokens.grid;
     this.width = rect.width;
     this.height = rect.height;
     this.channels = channels;
-    this.#tokens = tokens;
+    this.#views = tokens.views;
+    this.#grid = grid;
     this.#layout = layout;
     this.#rect = rect;
     this.#overlap = layout.stride.width < grid.width || layout.stride.height < grid.height;
@@ -100,7 +104,7 @@ export class ViewMap implements TokenRows {
   /** The views' parts of row `y` of the rectangle, in the layout's order. */
   *#runs(y: number): Generator<Run> {
     const { columns, rows, stride, views } = this.#layout;
-    const { grid } = this.#tokens;
+    const grid = this.#grid;
     const { x: left, width } = this.#rect;
     const mapY = this.#rect.y + y;
     const firstRow = Math.max(Math.floor((mapY - grid.height) / stride.height) + 1, 0);
@@ -112,7 +116,7 @@ export class ViewMap implements TokenRows {
         const to = Math.min(viewX + grid.width, left + width);
         if (from >= to) continue;
         const index = views[row * columns + column];
-        const view = index == null ? undefined : this.#tokens.views[index];
+        const view = index == null ? undefined : this.#views[index];
         if (view === undefined) throw new RangeError(`no tokens for row ${row}, column ${column} of the map`);
         const fromToken = (mapY - row * stride.height) * grid.width + from - viewX;
         yield { view, fromToken, x: from - left, width: to - from };
