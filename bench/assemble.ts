@@ -1,4 +1,4 @@
-import type { Model } from '../src/model/model.ts';
+import { benchModel } from './bench-model.ts';
 import { anyresDefaults, planAnyres } from '../src/recipes/anyres.ts';
 import type { Plan } from '../src/recipes/plan.ts';
 import { planTeacher, teacherDefaults } from '../src/recipes/teacher.ts';
@@ -14,29 +14,10 @@ export interface AssembleRow {
   readonly barMs?: number;
 }
 
-/** SigLIP 2 so400m's geometry at 512 px. */
-const so400m: Model = {
-  name: 'so400m',
-  folder: '',
-  digest: '',
-  architecture: 'siglip',
-  trained: false,
-  imageSize: 512,
-  patchSize: 16,
-  grid: { width: 32, height: 32 },
-  channels: 1152,
-  layers: 27,
-  features: 'last_hidden_state',
-  precision: 'fp16',
-  resample: 'bilinear',
-  resize: 'squash',
-  towerDigest: '0'.repeat(64),
-};
-
 const image = { width: 1218, height: 1722 };
-const teacher = planTeacher(image, so400m, teacherDefaults);
+const teacher = planTeacher(image, benchModel, teacherDefaults);
 /** 10 views, 1024 + 4028 tokens. */
-const anyresPlan: Plan = planAnyres(image, so400m, anyresDefaults);
+const anyresPlan: Plan = planAnyres(image, benchModel, anyresDefaults);
 
 const cases: readonly {
   readonly name: string;
@@ -51,17 +32,17 @@ const cases: readonly {
   { name: 'anyres 3x3, limited, bfloat16', plan: anyresPlan, dtype: 'bfloat16' },
   {
     name: 'teacher 512+1024 half_overlap, float16',
-    plan: planTeacher(image, so400m, { ...teacherDefaults, windows: 'half_overlap' }),
+    plan: planTeacher(image, benchModel, { ...teacherDefaults, windows: 'half_overlap' }),
     dtype: 'float16',
   },
   {
     name: 'teacher 512+1024 unshuffle_concat, float16',
-    plan: planTeacher(image, so400m, { ...teacherDefaults, fusion: 'unshuffle_concat' }),
+    plan: planTeacher(image, benchModel, { ...teacherDefaults, fusion: 'unshuffle_concat' }),
     dtype: 'float16',
   },
   {
     name: 'anyres 3x3, unlimited, float16',
-    plan: planAnyres(image, so400m, { ...anyresDefaults, maxTiles: 0 }),
+    plan: planAnyres(image, benchModel, { ...anyresDefaults, maxTiles: 0 }),
     dtype: 'float16',
   },
 ];

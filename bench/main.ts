@@ -1,6 +1,7 @@
 import { assembling } from './assemble-section.ts';
 import { batching } from './batching/section.ts';
 import { idleLatency } from './idle-latency.ts';
+import { mixed } from './mixed/section.ts';
 import { machineText, readMachine } from './machine.ts';
 import { peers } from './peers/section.ts';
 import { resampling } from './resample-section.ts';
@@ -14,6 +15,7 @@ const sections: Readonly<Record<string, Section>> = {
   'transport-cpu': transportCpu,
   'idle-latency': idleLatency,
   batching,
+  mixed,
   resample: resampling,
   assemble: assembling,
   peers,

@@ -44,6 +44,7 @@ export interface EncoderConfig {
 export type EncoderMetrics = Pick<Metrics, 'observeBatch' | 'observeStages' | 'watchQueue'>;
 
 interface EncoderParts extends PipelineParts {
+  readonly tokenPool: TokenPool;
   readonly served: readonly ServedModel[];
 }
 

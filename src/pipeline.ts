@@ -33,7 +33,7 @@ export interface PipelineParts {
   readonly maxAnswerBytes: number;
   readonly readSize: ReadSize;
   readonly viewPool: ViewPool;
-  readonly tokenPool: TokenPool;
+  readonly tokenPool: Pick<TokenPool, 'assemble' | 'bfloat16'>;
   readonly now: () => number;
 }
 

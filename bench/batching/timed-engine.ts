@@ -17,6 +17,10 @@ export class TimedEngine implements Engine {
     this.#clock = clock;
   }
 
+  get views(): number {
+    return this.#views;
+  }
+
   /** Views in a batch, on average. */
   get meanBatch(): number {
     return this.#views / this.#batches;
@@ -30,7 +34,7 @@ export class TimedEngine implements Engine {
     return new Promise((resolve) => {
       this.#clock.at(this.#freeAtMs, () =>
         resolve({
-          tokens: { float16: new Uint8Array(views.length) },
+          tokens: { float16: new Uint8Array(views.length), float32: new Uint8Array(views.length) },
           finite: { float16: views.map(() => true), float32: views.map(() => true) },
           engineMs,
         }),

@@ -2,6 +2,7 @@ import { access, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadModelFolder } from '../../src/model/folder.ts';
 import { importModel } from '../../src/model/import.ts';
+import { formatVersion } from '../../src/model/manifest.ts';
 import type { Model } from '../../src/model/model.ts';
 import { so400m, writeRandomCheckpoint } from '../random-checkpoint.ts';
 import { benchCache } from '../paths.ts';
@@ -11,7 +12,7 @@ const geometry = { ...so400m, channels: 384, heads: 6, mlpChannels: 1536 };
 
 /** A model of `layers` layers with random weights, made once as a user would: a checkpoint, imported. */
 export async function randomModel(layers: number): Promise<Model> {
-  const folder = join(benchCache, `random-384x${layers}`);
+  const folder = join(benchCache, `random-384x${layers}-${formatVersion}`);
   const isThere = await access(folder).then(
     () => true,
     () => false,

@@ -1,18 +1,12 @@
-import { join } from 'node:path';
-import { TaskChild } from '../children.ts';
 import { LoadGenerator } from '../load/generator.ts';
 import type { Target } from '../load/target.ts';
-import { graphFile } from '../../src/model/graph-io.ts';
-import type { Model } from '../../src/model/model.ts';
 import type { Section } from '../section.ts';
 import { rocketOverGrpc, rocketOverHttp, startService } from '../service-process.ts';
 import { median } from '../statistics.ts';
-import type { BareResult, BareTask } from './bare-loop.ts';
-import { randomModel } from './model.ts';
+import { BareLoop, calibratedModel } from './bare-loops.ts';
 
 const threads = 1;
 const clients = 8;
-const wantedMs = 100;
 const rounds = 5;
 const bareMs = 8_000;
 /** Between the ticks of prom-client's event loop monitor. */
@@ -23,10 +17,10 @@ const until = { kind: 'time', settleMs: 2_000, windowMs: 12_000 } as const;
 export const throughput: Section = {
   title: `Throughput: ${clients} clients send rocket.jpg, one engine thread`,
   async run(progress) {
-    const bare = new BareLoop();
+    const bare = new BareLoop(threads);
     const load = new LoadGenerator();
     try {
-      const model = await calibrated(bare, progress);
+      const model = await calibratedModel(bare, progress);
       const batches = await bare.byBatch(model);
       const [best] = batches.toSorted((a, b) => b.perSecond - a.perSecond);
       progress(`bare loop: best with batches of ${best!.views}`);
@@ -116,37 +110,6 @@ export const throughput: Section = {
     }
   },
 };
-
-class BareLoop {
-  readonly #child = new TaskChild<BareTask, BareResult>('throughput/bare-loop');
-
-  async rate(model: Model, views: number, durationMs: number): Promise<number> {
-    const graphPath = join(model.folder, graphFile);
-    const task = { graphPath, imageSize: model.imageSize, threads, views, durationMs };
-    return (await this.#child.run(task)).viewsPerSecond;
-  }
-
-  async byBatch(model: Model): Promise<{ readonly views: number; readonly perSecond: number }[]> {
-    const rates: { views: number; perSecond: number }[] = [];
-    for (const views of [1, 2, 4, 8]) {
-      rates.push({ views, perSecond: await this.rate(model, views, bareMs / 2) });
-    }
-    return rates;
-  }
-
-  async close(): Promise<void> {
-    await this.#child.close();
-  }
-}
-
-/** The model whose views take about 100 ms each on this machine. */
-async function calibrated(bare: BareLoop, progress: (line: string) => void): Promise<Model> {
-  const probe = await randomModel(2);
-  const probeMs = 1000 / (await bare.rate(probe, 1, 2_000));
-  const layers = Math.max(1, Math.round((2 * wantedMs) / probeMs));
-  progress(`2 layers take ${probeMs.toFixed(0)} ms a view: using ${layers}`);
-  return layers === 2 ? probe : await randomModel(layers);
-}
 
 /** What the service itself measured since it was last asked. */
 async function eventLoopP99Ms(url: string): Promise<number> {

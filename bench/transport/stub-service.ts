@@ -14,33 +14,17 @@ import { startHttpServer } from '../../src/http/server.ts';
 import { collectGarbageRarely } from '../../src/garbage.ts';
 import { createLogger } from '../../src/logger.ts';
 import { Metrics } from '../../src/metrics.ts';
-import type { Model } from '../../src/model/model.ts';
 import { encodeImages, type PipelineParts, planAnswer } from '../../src/pipeline.ts';
 import type { VisualEncoder } from '../../src/request.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
+import { benchModel } from '../bench-model.ts';
 import { reply } from '../children.ts';
 import { answerTokens, type Listening, shape } from './answer.ts';
 
 const stubPixels = process.argv.includes('stub-pixels');
 const tokens = answerTokens(shape[1]);
 
-const model: Model = {
-  name: 'stub',
-  folder: '/nonexistent',
-  digest: `sha256:${'0'.repeat(64)}`,
-  architecture: 'siglip',
-  trained: false,
-  imageSize: 512,
-  patchSize: 16,
-  grid: { width: 32, height: 32 },
-  channels: shape[1],
-  layers: 27,
-  features: 'last_hidden_state',
-  precision: 'fp32',
-  resample: 'bilinear',
-  resize: 'squash',
-  towerDigest: '0'.repeat(64),
-};
+const model = { ...benchModel, name: 'stub' };
 
 /** Nobody listens: what is transferred to it is freed. */
 const { port1: nowhere, port2 } = new MessageChannel();

@@ -31,8 +31,6 @@ interface Waiting {
   readonly joinedAt: number;
   readonly resolve: (tokens: ViewTokens) => void;
   readonly reject: (error: ServiceError) => void;
-  /** Stops listening for the caller's leaving. */
-  readonly detach: () => void;
 }
 
 /** Joins the views of all callers of one model into batches. Each promise settles exactly once. */
@@ -73,30 +71,29 @@ export class Batcher {
       throw new RangeError(`${views.length} views on a permit of ${permit.views}`);
     if (signal.aborted) throw abortFailure(signal);
     const joinedAt = this.#options.now();
-    const all = Promise.all(views.map((view) => this.#join(view, dtype, joinedAt, signal)));
+    const waiting: Waiting[] = [];
+    const all = views.map(
+      (view) =>
+        new Promise<ViewTokens>((resolve, reject) => {
+          waiting.push({ view, dtype, joinedAt, resolve, reject });
+        }),
+    );
+    for (const one of waiting) this.#queue.add(one);
+    const leave = () => {
+      for (const { reject } of waiting) reject(abortFailure(signal));
+    };
+    signal.addEventListener('abort', leave);
     this.#handOverSoon();
-    return await all;
+    try {
+      return await Promise.all(all);
+    } finally {
+      signal.removeEventListener('abort', leave);
+      // When one view failed, or the caller left, nobody waits for the others.
+      for (const one of waiting) this.#queue.delete(one);
+    }
   }
 
-  #join(
-    view: Uint8Array<ArrayBuffer>,
-    dtype: GraphDtype,
-    joinedAt: number,
-    signal: AbortSignal,
-  ): Promise<ViewTokens> {
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        this.#queue.delete(waiting);
-        reject(abortFailure(signal));
-      };
-      const detach = () => signal.removeEventListener('abort', leave);
-      const waiting: Waiting = { view, dtype, joinedAt, resolve, reject, detach };
-      signal.addEventListener('abort', leave, { once: true });
-      this.#queue.add(waiting);
-    });
-  }
-
-  /** Once a turn, so that what arrives in one turn of the event loop shares a batch. */
+  /** After the current job, so that what it submits shares a batch. */
   #handOverSoon(): void {
     if (this.#handOverPlanned) return;
     this.#handOverPlanned = true;
@@ -166,7 +163,6 @@ export class Batcher {
   }
 
   #settle(waiting: Waiting, outcome: ViewTokens | ServiceError): void {
-    waiting.detach();
     if (outcome instanceof ServiceError) waiting.reject(outcome);
     else waiting.resolve(outcome);
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Admission, type ViewsPermit } from '../../src/admission.ts';
@@ -231,4 +232,48 @@ test('whatever the order of arrivals, departures and ends, every promise settles
     ),
     { numRuns: 60 },
   );
+});
+
+test('the views of one request fill one batch where there is room, and share it with others', async () => {
+  const { engine, encode, idsOf } = setUp(16);
+  const running = encode([0]);
+  await turn();
+  const anyres = encode([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  const teacher = encode([11, 12, 13, 14, 15]);
+  const single = encode([16]);
+  engine.batches[0]!.finish();
+  await turn();
+  assert.deepEqual(
+    idsOf(1),
+    Array.from({ length: 16 }, (_, index) => index + 1),
+  );
+  engine.openGate();
+  await Promise.all([running, anyres, teacher, single]);
+  assert.equal(engine.batches.length, 2);
+});
+
+test('when one view of a request fails, those that still wait cost no engine time', async () => {
+  const { engine, encode, idsOf, batcher } = setUp(2);
+  const failing = encode([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  const other = encode([11]);
+  await turn();
+  engine.batches[0]!.finish({ finite: { float16: [false, true] } });
+  await assert.rejects(failing, { code: 'internal' });
+  await turn();
+  assert.deepEqual([idsOf(1), idsOf(2)], [[3, 4], [5, 6]], 'handed over by then');
+  engine.openGate();
+  await other;
+  assert.deepEqual(idsOf(3), [11]);
+  assert.equal(batcher.queued, 0);
+});
+
+test('a request of thirty views listens once for its caller leaving', async () => {
+  const { engine, encode } = setUp(8);
+  const { signal } = new AbortController();
+  const ids = Array.from({ length: 30 }, (_, index) => index);
+  const answer = encode(ids, signal);
+  assert.equal(getEventListeners(signal, 'abort').length, 1);
+  engine.openGate();
+  await answer;
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
 });

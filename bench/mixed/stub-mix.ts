@@ -1,0 +1,75 @@
+import { Admission } from '../../src/admission.ts';
+import { BatchTimes } from '../../src/inference/batch-policy.ts';
+import { Batcher } from '../../src/inference/batcher.ts';
+import { encodeImages, type PipelineParts } from '../../src/pipeline.ts';
+import type { Size } from '../../src/recipes/plan.ts';
+import type { RecipeOptions } from '../../src/request.ts';
+import { splitTokens } from '../../src/tokens/split.ts';
+import { SimulatedClock } from '../batching/clock.ts';
+import { TimedEngine } from '../batching/timed-engine.ts';
+import { benchModel } from '../bench-model.ts';
+
+/** Callers of one endpoint who each ask again as soon as they are answered. */
+export interface Callers {
+  readonly recipe: RecipeOptions;
+  readonly clients: number;
+}
+
+export interface MixResult {
+  readonly meanBatch: number;
+  readonly viewsPerSecond: number;
+}
+
+/**
+ * The service's own pipeline, planner, admission and batcher on a stub engine of t(b) = 20 + 5b ms, in simulated time:
+ * decoding, views and assembling take none.
+ */
+export async function runMix(
+  mix: readonly Callers[],
+  image: Size,
+  largest: number,
+  durationMs: number,
+): Promise<MixResult> {
+  const clock = new SimulatedClock();
+  const engine = new TimedEngine(clock);
+  const batcher = new Batcher({
+    engine,
+    times: new BatchTimes(),
+    largest,
+    fixed: true,
+    split: async (tokens, views) => splitTokens(tokens, views),
+    now: clock.now,
+  });
+  const parts: PipelineParts = {
+    served: [{ model: benchModel, batcher }],
+    admission: new Admission({ maxViews: 4096, retryAfterMs: () => 1000 }),
+    maxAnswerBytes: Number.POSITIVE_INFINITY,
+    readSize: async () => image,
+    viewPool: {
+      make: async ({ plan }) => ({
+        views: plan.canvases.flatMap(({ views }) => views.map(() => new Uint8Array(1))),
+        decodeMs: 0,
+        cutMs: 0,
+      }),
+      close: async () => {},
+    },
+    tokenPool: { assemble: async () => new Uint8Array(1), bfloat16: async (tokens) => tokens },
+    now: clock.now,
+  };
+  const caller = async (recipe: RecipeOptions): Promise<void> => {
+    while (clock.now() < durationMs) {
+      await encodeImages(parts, {
+        images: [{ kind: 'file', bytes: new Uint8Array() }],
+        stacked: false,
+        recipe,
+        options: { dtype: 'float16', exif: 'apply' },
+        signal: new AbortController().signal,
+      });
+    }
+  };
+  for (const { recipe, clients } of mix) {
+    for (let client = 0; client < clients; client += 1) clock.at(0, () => void caller(recipe));
+  }
+  await clock.run();
+  return { meanBatch: engine.meanBatch, viewsPerSecond: (engine.views / clock.now()) * 1000 };
+}
