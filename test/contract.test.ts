@@ -12,12 +12,17 @@ import { type EncodeResponse, statusDetails, TestClient } from './support/grpc-c
 import { serviceConfig } from './support/service-config.ts';
 import { importFixture, scratchFolder } from './support/tiny-models.ts';
 
+type Rpc = 'Encode' | 'TeacherEncode' | 'AnyResEncode';
+
 interface ContractCase {
   readonly what: string;
+  /** Encode when absent. */
+  readonly rpc?: Rpc;
   readonly image: () => Buffer | Promise<Buffer>;
   readonly query?: Readonly<Record<string, string>>;
-  /** The same options as gRPC spells them. */
+  /** The same options as gRPC spells them, and those that only the recipe has. */
   readonly options?: object;
+  readonly recipe?: object;
   readonly answer: ErrorCode | 'ok';
   readonly says?: RegExp;
 }
@@ -91,12 +96,140 @@ const cases: readonly ContractCase[] = [
   },
 ];
 
+/** A TeacherEncode of a photograph, by its query and its gRPC options. */
+function teacher(
+  what: string,
+  query: Readonly<Record<string, string>>,
+  recipe: object,
+  answer: ContractCase['answer'],
+  says?: RegExp,
+): ContractCase {
+  const asked = {
+    what: `a teacher with ${what}`,
+    rpc: 'TeacherEncode',
+    image: rocket,
+    query,
+    recipe,
+    answer,
+  } as const;
+  return says === undefined ? asked : { ...asked, says };
+}
+
+/** An AnyResEncode of a page, by its query and its gRPC options. */
+function anyres(
+  what: string,
+  query: Readonly<Record<string, string>>,
+  recipe: object,
+  answer: ContractCase['answer'],
+  says?: RegExp,
+): ContractCase {
+  const image = () => imageBytes('document.png');
+  const asked = {
+    what: `an AnyRes with ${what}`,
+    rpc: 'AnyResEncode',
+    image,
+    query,
+    recipe,
+    answer,
+  } as const;
+  return says === undefined ? asked : { ...asked, says };
+}
+
+const recipeCases: readonly ContractCase[] = [
+  teacher('nothing asked', {}, {}, 'ok'),
+  teacher('one scale', { scales: '1024' }, { scales: [1024] }, 'ok'),
+  teacher(
+    'scale 700',
+    { scales: '700' },
+    { scales: [700] },
+    'invalid_argument',
+    /700.*512, 1024, 1536, 2048/s,
+  ),
+  teacher(
+    'a scale twice',
+    { scales: '512,512' },
+    { scales: [512, 512] },
+    'invalid_argument',
+    /512 is there twice/,
+  ),
+  teacher(
+    'weights that do not match',
+    { weights: '1,2,3' },
+    { weights: [1, 2, 3] },
+    'invalid_argument',
+    /one weight for each scale \(512, 1024\); there are 3/,
+  ),
+  teacher('a weight of 0', { weights: '1,0' }, { weights: [1, 0] }, 'invalid_argument', /The weight 0/),
+  teacher(
+    'weights for concat',
+    { weights: '1,1', fusion: 'concat' },
+    { weights: [1, 1], fusion: 2 },
+    'invalid_argument',
+    /fusion=average/,
+  ),
+  teacher(
+    'a fusion that is not there',
+    { fusion: '9' },
+    { fusion: 9 },
+    'invalid_argument',
+    /fusion.*average/s,
+  ),
+  teacher(
+    'windows that are not there',
+    { windows: '9' },
+    { windows: 9 },
+    'invalid_argument',
+    /windows.*tiles/s,
+  ),
+  teacher(
+    'the whole without its model',
+    { windows: 'whole' },
+    { windows: 'WINDOWS_WHOLE' },
+    'invalid_argument',
+    /--image-size 1024/,
+  ),
+  teacher(
+    '35 views',
+    { windows: 'half_overlap', scales: '512,1024,1536' },
+    { windows: 'WINDOWS_HALF_OVERLAP', scales: [512, 1024, 1536] },
+    'too_large',
+    /35 views .* 30 are allowed/,
+  ),
+  teacher(
+    'a grid larger than any map',
+    { grid: '129x32' },
+    { grid: { width: 129, height: 32 } },
+    'too_large',
+    /128x128 at most/,
+  ),
+  anyres('nothing asked', {}, {}, 'ok'),
+  anyres(
+    'an answer over the limit',
+    { max_tiles: '0' },
+    { maxTiles: 0 },
+    'too_large',
+    /400,000 are answered/,
+  ),
+  anyres(
+    'a grid of 4 x 1',
+    { max_grid: '4x1' },
+    { maxGrid: { columns: 4, rows: 1 } },
+    'invalid_argument',
+    /4x1.*3x3/s,
+  ),
+  anyres('an assembly that is not there', { assembly: '9' }, { assembly: 9 }, 'invalid_argument', /assembly/),
+];
+
 const scratch = scratchFolder();
 let service: Service;
 let client: TestClient;
 before(async () => {
   const folder = await importFixture(scratch.path, 'siglip-tiny');
-  const config = serviceConfig({ models: [{ name: 'siglip-tiny', folder }], maxPixels: 89_478_485 });
+  const config = serviceConfig({
+    models: [{ name: 'siglip-tiny', folder }],
+    maxPixels: 89_478_485,
+    maxAnswerBytes: 400_000,
+  });
   service = await startService(config, pino({ level: 'silent' }), () => {});
   client = new TestClient(service.grpcPort, 'siglip_hd.v1.VisualEncoderService');
 });
@@ -106,9 +239,11 @@ after(async () => {
   scratch.remove();
 });
 
-async function overHttp({ query = {} }: ContractCase, image: Buffer) {
+const routes = { Encode: 'encode', TeacherEncode: 'teacher-encode', AnyResEncode: 'anyres-encode' } as const;
+
+async function overHttp({ rpc = 'Encode', query = {} }: ContractCase, image: Buffer) {
   const parameters = new URLSearchParams({ ...query, format: 'raw' }).toString();
-  const response = await fetch(`http://127.0.0.1:${service.httpPort}/v1/encode?${parameters}`, {
+  const response = await fetch(`http://127.0.0.1:${service.httpPort}/v1/${routes[rpc]}?${parameters}`, {
     method: 'POST',
     body: image,
   });
@@ -118,15 +253,18 @@ async function overHttp({ query = {} }: ContractCase, image: Buffer) {
   return { code, detail, status: response.status, bytes };
 }
 
-async function overGrpc({ options = {} }: ContractCase, image: Buffer) {
-  const outcome = await client.call<EncodeResponse>('Encode', { image: { file: image }, options });
+const recipeFields = { Encode: 'options', TeacherEncode: 'teacher', AnyResEncode: 'anyres' } as const;
+
+async function overGrpc({ rpc = 'Encode', options = {}, recipe = options }: ContractCase, image: Buffer) {
+  const request = { image: { file: image }, options, [recipeFields[rpc]]: recipe };
+  const outcome = await client.call<EncodeResponse>(rpc, request);
   const { response, error, trailers } = outcome;
   if (response !== undefined) return { code: 'ok', detail: '', status: 0, bytes: response.tensor.data };
   const { errorInfo, message } = statusDetails(trailers);
   return { code: errorInfo?.reason, detail: message, status: error?.code, bytes: Buffer.alloc(0) };
 }
 
-for (const each of cases) {
+for (const each of [...cases, ...recipeCases]) {
   test(`HTTP and gRPC answer ${each.what} alike`, async () => {
     const image = await each.image();
     const [http, grpc] = [await overHttp(each, image), await overGrpc(each, image)];

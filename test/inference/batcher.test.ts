@@ -260,7 +260,14 @@ test('when one view of a request fails, those that still wait cost no engine tim
   engine.batches[0]!.finish({ finite: { float16: [false, true] } });
   await assert.rejects(failing, { code: 'internal' });
   await turn();
-  assert.deepEqual([idsOf(1), idsOf(2)], [[3, 4], [5, 6]], 'handed over by then');
+  assert.deepEqual(
+    [idsOf(1), idsOf(2)],
+    [
+      [3, 4],
+      [5, 6],
+    ],
+    'handed over by then',
+  );
   engine.openGate();
   await other;
   assert.deepEqual(idsOf(3), [11]);
