@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { Admission } from './admission.ts';
 import { withDeadline } from './deadline.ts';
 import { ServiceError } from './errors.ts';
+import type { ModelSource } from './config/values.ts';
 import { sizeReader } from './image/image-input.ts';
 import { createViewPool } from './image/view-pool.ts';
 import { type ServedModel, serveModel } from './inference/served-model.ts';
@@ -13,12 +14,6 @@ import type { Model } from './model/model.ts';
 import { encodeImages, type PipelineParts, planAnswer } from './pipeline.ts';
 import type { EncodeAnswer, EncodeRequest, PlanAnswer, PlanRequest, VisualEncoder } from './request.ts';
 import { TokenPool } from './tokens/token-pool.ts';
-
-/** A model folder to serve; without a name it is served under the folder's own. */
-export interface ModelSource {
-  readonly name?: string;
-  readonly folder: string;
-}
 
 export interface EncoderConfig {
   /** The first is the default; with none, the embedded default is served. */

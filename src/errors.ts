@@ -16,9 +16,17 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number];
 
+/** Where nothing better is known. */
+const usualRetryMs = 1000;
+
+/** Whether the same request may succeed later. */
+function isPassing(code: ErrorCode): boolean {
+  return code === 'overloaded' || code === 'unavailable';
+}
+
 /**
  * A failure with a code and a sentence for the caller. `cause` is logged and never sent; `retryAfterMs`
- * goes out as Retry-After with `overloaded` and `unavailable`.
+ * goes out as Retry-After with `overloaded` and `unavailable`, a second where nothing is said.
  */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
@@ -28,7 +36,7 @@ export class ServiceError extends Error {
   constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.retryAfterMs = options.retryAfterMs;
+    this.retryAfterMs = options.retryAfterMs ?? (isPassing(code) ? usualRetryMs : undefined);
   }
 
   /** Any thrown value as a ServiceError; what is not one becomes `internal` with the value as its cause. */

@@ -5,7 +5,7 @@ import { ServiceError } from './errors.ts';
 import type { ImageInput, ReadSize } from './image/image-input.ts';
 import type { ViewPool } from './image/view-pool.ts';
 import type { ViewTokens } from './inference/batcher.ts';
-import type { GraphDtype } from './inference/engine.ts';
+import type { GraphDtype } from './model/graph-io.ts';
 import type { ServedModel } from './inference/served-model.ts';
 import { selectModel } from './model/models.ts';
 import { planCost } from './recipes/cost.ts';

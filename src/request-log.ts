@@ -11,7 +11,7 @@ export interface RequestLogger {
 /** One request that has ended. */
 export interface EndedRequest {
   readonly transport: Transport;
-  /** HTTP's endpoint, `unmatched` where there is none, or gRPC's method. */
+  /** Named alike on both transports; `unmatched` where there is none. */
   readonly endpoint: string;
   readonly requestId: string;
   /** The client's address. */
@@ -45,7 +45,10 @@ export function logRequest(logger: RequestLogger, request: EndedRequest): void {
   if (probes.has(endpoint)) logger.debug(fields, 'probed');
   else if (failure?.code === 'internal') {
     logger.error({ ...fields, err: failure.cause ?? failure }, code === 'ok' ? 'answered in part' : 'failed');
-  } else if (code !== 'ok') logger.info({ ...fields, detail: failure?.message }, 'refused');
-  else if (failure === undefined) logger.info(fields, 'answered');
-  else logger.info({ ...fields, detail: failure.message }, 'answered in part');
+  } else if (failure === undefined) logger.info(fields, code === 'ok' ? 'answered' : 'refused');
+  else {
+    const { message: detail, cause } = failure;
+    const why = cause instanceof Error ? { detail, cause: cause.message } : { detail };
+    logger.info({ ...fields, ...why }, code === 'ok' ? 'answered in part' : 'refused');
+  }
 }

@@ -1,4 +1,4 @@
-import { BatchTimes } from '../../src/inference/batch-policy.ts';
+import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Engine } from '../../src/inference/engine.ts';
 import { splitTokens } from '../../src/tokens/split.ts';

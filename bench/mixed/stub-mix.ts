@@ -1,5 +1,5 @@
 import { Admission } from '../../src/admission.ts';
-import { BatchTimes } from '../../src/inference/batch-policy.ts';
+import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import { encodeImages, type PipelineParts } from '../../src/pipeline.ts';
 import type { Size } from '../../src/recipes/plan.ts';

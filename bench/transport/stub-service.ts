@@ -5,7 +5,7 @@ import { withDeadline } from '../../src/deadline.ts';
 import { sizeReader } from '../../src/image/image-input.ts';
 import { isNpy, readNpyRasters } from '../../src/image/npy-raster.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
-import { BatchTimes } from '../../src/inference/batch-policy.ts';
+import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Engine } from '../../src/inference/engine.ts';
 import { defaultGrpcLimits } from '../../src/grpc/limits.ts';

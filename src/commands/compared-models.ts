@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import type { CompareSettings } from '../config/commands.ts';
 import { readModel, servedName } from '../config/values.ts';
-import type { EncoderConfig, ModelSource } from '../encoder.ts';
+import type { ModelSource } from '../config/values.ts';
+import type { EncoderConfig } from '../encoder.ts';
 import { ServiceError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { RecipeOptions, VisualEncoder } from '../request.ts';

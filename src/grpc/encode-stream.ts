@@ -106,7 +106,7 @@ export class EncodeStream {
 
   async #serve(bytes: Buffer): Promise<void> {
     const request = {
-      endpoint: 'StreamEncode',
+      endpoint: 'stream_encode',
       requestId: this.#requestId,
       peer: this.#call.getPeer(),
       startedMs: performance.now(),

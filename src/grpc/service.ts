@@ -18,18 +18,18 @@ export function visualEncoderHandlers(encoder: VisualEncoder, watch: RequestWatc
   }
 
   return {
-    Encode: encoding('Encode', (bytes, signal) => encodeRequestOf(read.encodeRequest(bytes), signal)),
-    TeacherEncode: encoding('TeacherEncode', (bytes, signal) =>
+    Encode: encoding('encode', (bytes, signal) => encodeRequestOf(read.encodeRequest(bytes), signal)),
+    TeacherEncode: encoding('teacher_encode', (bytes, signal) =>
       teacherRequestOf(read.teacherEncodeRequest(bytes), signal),
     ),
-    AnyResEncode: encoding('AnyResEncode', (bytes, signal) =>
+    AnyResEncode: encoding('anyres_encode', (bytes, signal) =>
       anyresRequestOf(read.anyResEncodeRequest(bytes), signal),
     ),
     StreamEncode: streams.handler(),
-    Plan: unary('Plan', watch, (bytes) =>
+    Plan: unary('plan', watch, (bytes) =>
       wire.planResponse.serialize(planResponse(encoder.plan(planRequestOf(read.planRequest(bytes))))),
     ),
-    ListModels: unary('ListModels', watch, () =>
+    ListModels: unary('models', watch, () =>
       wire.listModelsResponse.serialize(modelsResponse(encoder.models())),
     ),
   } satisfies UntypedServiceImplementation;

@@ -96,10 +96,7 @@ export class Exchange {
         response.setTimeout(0);
       }
     } catch (thrown) {
-      // Half an answer must not look like a whole one.
-      this.failure = serviceError(thrown);
-      this.outcome = this.failure.code;
-      response.destroy();
+      this.fail(thrown);
       return;
     }
     response.setTimeout(writeIdleMs);
@@ -125,11 +122,12 @@ export class Exchange {
     this.send(200, { 'content-type': contentType, 'content-length': body.byteLength, ...headers }, [body]);
   }
 
-  /** Answers with the problem that a thrown value is; does nothing when an answer has begun. */
+  /** Answers with the problem that a thrown value is; an answer that has begun is cut off. */
   fail(thrown: unknown): void {
     const failure = serviceError(thrown);
     this.failure = failure;
-    this.sendProblem(problem(failure, this.requestId));
+    if (this.answered) this.#cutOff(failure);
+    else this.sendProblem(problem(failure, this.requestId));
   }
 
   /** Answers with a problem. */
@@ -137,6 +135,13 @@ export class Exchange {
     if (this.answered) return;
     this.outcome = answer.code;
     this.send(answer.status, { ...answer.headers, ...headers }, [answer.body]);
+  }
+
+  /** Half an answer must not look like a whole one. */
+  #cutOff({ code }: ServiceError): void {
+    if (this.#response.writableEnded) return;
+    this.outcome = code;
+    this.#response.destroy();
   }
 
   #begin(status: number, headers: OutgoingHttpHeaders): boolean {

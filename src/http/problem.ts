@@ -33,7 +33,7 @@ export interface Problem {
 
 /**
  * The answer to a failure. `overloaded` and `unavailable` carry Retry-After in whole seconds, and the exact
- * wait in retry-after-ms; `fallbackRetryMs` serves where the error names none.
+ * wait in retry-after-ms.
  */
 export function problem(
   failure: {
@@ -42,7 +42,6 @@ export function problem(
     readonly retryAfterMs?: number | undefined;
   },
   requestId: string,
-  fallbackRetryMs = 1000,
 ): Problem {
   const { status, title } = problemKinds[failure.code];
   const body = Buffer.from(
@@ -59,8 +58,8 @@ export function problem(
     'content-type': 'application/problem+json',
     'content-length': String(body.byteLength),
   };
-  if (failure.code === 'overloaded' || failure.code === 'unavailable') {
-    const waitMs = Math.max(1, Math.ceil(failure.retryAfterMs ?? fallbackRetryMs));
+  if (failure.retryAfterMs !== undefined) {
+    const waitMs = Math.max(1, Math.ceil(failure.retryAfterMs));
     headers['retry-after'] = String(Math.ceil(waitMs / 1000));
     headers['retry-after-ms'] = String(waitMs);
   }

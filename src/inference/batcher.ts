@@ -1,8 +1,10 @@
 import { abortFailure } from '../abort.ts';
 import { ServiceError } from '../errors.ts';
 import type { ViewsPermit } from '../admission.ts';
-import { type BatchTimes, viewsToHandOver } from './batch-policy.ts';
-import type { EncodedBatch, Engine, GraphDtype } from './engine.ts';
+import { viewsToHandOver } from './batch-policy.ts';
+import type { BatchTimes } from './batch-times.ts';
+import type { EncodedBatch, Engine } from './engine.ts';
+import type { GraphDtype } from '../model/graph-io.ts';
 
 /** One view's tokens, in a buffer of its own. */
 export interface ViewTokens {

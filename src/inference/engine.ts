@@ -1,5 +1,4 @@
-/** A token dtype that the graph itself can give. */
-export type GraphDtype = 'float16' | 'float32';
+import type { GraphDtype } from '../model/graph-io.ts';
 
 /** Graph outputs of a batch. `tokens[dtype]` is `views * tokens * channels` little-endian values, view after view. */
 export interface EncodedBatch {

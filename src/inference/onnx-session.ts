@@ -1,7 +1,8 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { graphInput, graphOutputs } from '../model/graph-io.ts';
 import type { GraphValue, RunGraph } from '../model/run-parts.ts';
-import type { EncodedBatch, GraphDtype } from './engine.ts';
+import type { EncodedBatch } from './engine.ts';
+import type { GraphDtype } from '../model/graph-io.ts';
 import type { WorkerStart } from './worker-protocol.ts';
 
 /** A session of ONNX Runtime on one graph. Its native calls block the thread: it lives on one of its own. */

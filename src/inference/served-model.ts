@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ServiceError } from '../errors.ts';
 import { graphFile } from '../model/graph-io.ts';
 import type { Model } from '../model/model.ts';
-import { BatchTimes } from './batch-policy.ts';
+import { BatchTimes } from './batch-times.ts';
 import { Batcher, type BatcherOptions } from './batcher.ts';
 import { warmUp } from './warm-up.ts';
 import { WorkerEngine } from './worker-engine.ts';

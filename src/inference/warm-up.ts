@@ -1,4 +1,4 @@
-import type { BatchTimes } from './batch-policy.ts';
+import type { BatchTimes } from './batch-times.ts';
 import type { Engine } from './engine.ts';
 
 export interface WarmUpOptions {

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { stripVTControlCharacters } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { ServiceError } from '../errors.ts';
-import type { EncodedBatch, Engine, GraphDtype } from './engine.ts';
+import type { EncodedBatch, Engine } from './engine.ts';
+import type { GraphDtype } from '../model/graph-io.ts';
 import type { RunRequest, WorkerReply, WorkerRequest, WorkerStart } from './worker-protocol.ts';
 
 interface Pending {
@@ -13,14 +14,16 @@ interface Pending {
 /** The engine: ONNX Runtime on a thread of its own. */
 export class WorkerEngine implements Engine {
   readonly #worker: Worker;
+  readonly #viewBytes: number;
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
   #down: ServiceError | undefined;
   #closing = false;
   readonly #ended: Promise<void>;
 
-  private constructor(worker: Worker, onDown: (error: ServiceError) => void) {
+  private constructor(worker: Worker, imageSize: number, onDown: (error: ServiceError) => void) {
     this.#worker = worker;
+    this.#viewBytes = imageSize * imageSize * 3;
     worker.on('message', (message: WorkerReply) => this.#receive(message));
     const failed = new Promise<unknown>((resolve) => worker.once('error', resolve));
     this.#ended = new Promise((resolve) => {
@@ -40,17 +43,22 @@ export class WorkerEngine implements Engine {
 
   /**
    * Starts the thread and loads the graph. Rejects with `failed_precondition` and a sentence that says what is
-   * missing when the graph or the device cannot be used. `onDown` is called once if the thread ends by itself.
+   * missing when the graph or the device cannot be used. `onDown` is called once if the thread ends by itself. Tests
+   * run another `script`.
    */
-  static async start(start: WorkerStart, onDown: (error: ServiceError) => void): Promise<WorkerEngine> {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: start, name: 'engine' });
+  static async start(
+    start: WorkerStart,
+    onDown: (error: ServiceError) => void,
+    script = new URL('./worker.js', import.meta.url),
+  ): Promise<WorkerEngine> {
+    const worker = new Worker(script, { workerData: start, name: 'engine' });
     const first = await firstReply(worker);
     if (first.kind !== 'started') {
       await worker.terminate();
       const reason = first.kind === 'start-failed' ? first.reason : first.kind;
       throw new ServiceError('failed_precondition', startFailure(start, reason));
     }
-    return new WorkerEngine(worker, onDown);
+    return new WorkerEngine(worker, start.imageSize, onDown);
   }
 
   encode(views: readonly Uint8Array<ArrayBuffer>[], dtypes: readonly GraphDtype[]): Promise<EncodedBatch> {
@@ -59,13 +67,21 @@ export class WorkerEngine implements Engine {
         reject(this.#down);
         return;
       }
+      // A buffer that was given away already has no bytes, and its message would be lost without a word.
+      const wrong = views.find(({ byteLength }) => byteLength !== this.#viewBytes);
+      if (wrong !== undefined) {
+        reject(
+          ServiceError.from(new RangeError(`a view has ${wrong.byteLength} bytes, not ${this.#viewBytes}`)),
+        );
+        return;
+      }
       const id = this.#nextId++;
-      this.#pending.set(id, { resolve, reject });
       const request: RunRequest = { kind: 'run', id, views, dtypes };
       this.#worker.postMessage(
         request,
         views.map(({ buffer }) => buffer),
       );
+      this.#pending.set(id, { resolve, reject });
     });
   }
 

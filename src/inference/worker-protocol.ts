@@ -1,4 +1,4 @@
-import type { GraphDtype } from './engine.ts';
+import type { GraphDtype } from '../model/graph-io.ts';
 
 /** Where a session runs. `deviceId` counts the CUDA devices that the process can see. */
 export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly deviceId: number };

@@ -122,6 +122,9 @@ test('answers every failure in its place with its code, and goes on', async (t) 
       reason: code,
       code: grpcStatus(code),
       message: `Failed with ${code}, on purpose.`,
+      ...(code === 'overloaded' || code === 'unavailable'
+        ? { retry: 'retryAfterMs', retryAfterMs: 1000 }
+        : {}),
     });
   }
   for (const [retryAfterMs, expectedMs] of [
@@ -139,7 +142,7 @@ test('answers every failure in its place with its code, and goes on', async (t) 
   assert.equal((await stream.status).code, status.OK);
   assert.deepEqual(
     observed.map(({ endpoint, code }) => `${endpoint} ${code}`),
-    [...errorCodes, 'overloaded', 'overloaded', 'ok'].map((code) => `StreamEncode ${code}`),
+    [...errorCodes, 'overloaded', 'overloaded', 'ok'].map((code) => `stream_encode ${code}`),
   );
 });
 
@@ -225,7 +228,7 @@ test('returns the request id in its headers, and logs every image with both ids'
   stream.halfClose();
   await stream.status;
   const { request_id: requestId, streamed_id: streamedId, endpoint, code } = lines[0]!.fields;
-  assert.deepEqual([requestId, streamedId, endpoint, code], ['caller-7', 'a', 'StreamEncode', 'ok']);
+  assert.deepEqual([requestId, streamedId, endpoint, code], ['caller-7', 'a', 'stream_encode', 'ok']);
 });
 
 test('finishes what is under way after the client has ended its side', async (t) => {

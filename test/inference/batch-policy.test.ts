@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { BatchTimes, viewsToHandOver } from '../../src/inference/batch-policy.ts';
+import { viewsToHandOver } from '../../src/inference/batch-policy.ts';
+import { BatchTimes } from '../../src/inference/batch-times.ts';
 
 test('the engine is never idle while a view waits', () => {
   fc.assert(

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Admission, type ViewsPermit } from '../../src/admission.ts';
 import { ServiceError } from '../../src/errors.ts';
-import { BatchTimes } from '../../src/inference/batch-policy.ts';
+import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import { splitTokens } from '../../src/tokens/split.ts';
 import { GatedEngine } from '../support/gated-engine.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BatchTimes } from '../../src/inference/batch-policy.ts';
+import { BatchTimes } from '../../src/inference/batch-times.ts';
 import type { Engine } from '../../src/inference/engine.ts';
 import { warmUp } from '../../src/inference/warm-up.ts';
 

@@ -115,3 +115,24 @@ test('closing ends the thread; what was pending is told, and so is whoever asks 
   await assert.rejects(engine.encode([view(1)], ['float16']), { code: 'unavailable' });
   assert.equal(down, 0, 'it did not end by itself');
 });
+
+test('a thread that dies rejects what was pending and whatever comes, and is told of once', async () => {
+  const told: ServiceError[] = [];
+  const script = new URL('./dying-engine.js', import.meta.url);
+  const engine = await WorkerEngine.start(start(), (error) => told.push(error), script);
+  const pending = [engine.encode([view(1)], ['float16']), engine.encode([view(2)], ['float16'])];
+  for (const batch of pending) await assert.rejects(batch, { code: 'unavailable' });
+  await assert.rejects(engine.encode([view(3)], ['float16']), { code: 'unavailable' });
+  await engine.close();
+  assert.equal(told.length, 1);
+  assert.match(String(told[0]!.cause), /engine thread exited with 3/);
+});
+
+test('views that cannot be handed to the thread fail alone', async () => {
+  const engine = await WorkerEngine.start(start(), () => {});
+  const taken = view(1);
+  structuredClone(taken, { transfer: [taken.buffer] });
+  await assert.rejects(engine.encode([taken], ['float16']), { code: 'internal' });
+  await engine.encode([view(2)], ['float16']);
+  await engine.close();
+});

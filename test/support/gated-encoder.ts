@@ -1,7 +1,7 @@
 import { Admission } from '../../src/admission.ts';
 import { sizeReader } from '../../src/image/image-input.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
-import { BatchTimes } from '../../src/inference/batch-policy.ts';
+import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Model } from '../../src/model/model.ts';
 import { encodeImages, type PipelineParts, planAnswer } from '../../src/pipeline.ts';

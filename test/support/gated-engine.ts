@@ -1,4 +1,5 @@
-import type { EncodedBatch, Engine, GraphDtype } from '../../src/inference/engine.ts';
+import type { EncodedBatch, Engine } from '../../src/inference/engine.ts';
+import type { GraphDtype } from '../../src/model/graph-io.ts';
 
 /** A batch that the engine was handed, which ends when the test says so. */
 export interface HeldBatch {
