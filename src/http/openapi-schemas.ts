@@ -1,5 +1,5 @@
 import { errorCodes } from '../errors.ts';
-import { featureLayers, precisions } from '../model/model.ts';
+import { featureLayers, modelPrecisions } from '../model/model.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
 import { problemKinds } from './problem.ts';
 import { encodeEndpoints } from './routes.ts';
@@ -100,7 +100,7 @@ export const schemas = {
     channels: { type: 'integer' },
     layers: { type: 'integer' },
     features: { enum: featureLayers },
-    precision: { enum: precisions },
+    precision: { enum: modelPrecisions },
     resample: { enum: ['bilinear', 'bicubic'] },
   }),
   Images: {

@@ -14,7 +14,7 @@ const elementBytes = {
 } as const satisfies Record<ElementType, number>;
 
 /** Pages: ONNX Runtime maps an initialiser that starts on one. */
-const alignmentBytes = 4096;
+export const alignmentBytes = 4096;
 
 const opsets = { '': 20, 'com.microsoft': 1 } as const;
 const irVersion = 9;
@@ -44,12 +44,14 @@ export class Graph {
   readonly #inputs: ProtoMessage[] = [];
   readonly #outputs: ProtoMessage[] = [];
   readonly #weightsFile: string;
+  readonly #prefix: string;
   #names = 0;
   #weightsBytes = 0;
 
-  /** `weightsFile` is the external file's name, relative to the model's. */
-  constructor(weightsFile: string) {
+  /** `weightsFile` is the external file's name, relative to the model's; `prefix` begins the graph's own names. */
+  constructor(weightsFile: string, prefix = '') {
     this.#weightsFile = weightsFile;
+    this.#prefix = prefix;
   }
 
   /** Size of the external file so far. */
@@ -74,7 +76,7 @@ export class Graph {
     operator: string,
     inputs: readonly string[],
     attributes: Readonly<Record<string, Attribute>> = {},
-    output = `${operator}_${this.#names}`,
+    output = `${this.#prefix}${operator}_${this.#names}`,
   ): string {
     this.#names += 1;
     const dot = operator.lastIndexOf('.');
@@ -92,7 +94,7 @@ export class Graph {
 
   /** A small tensor kept in the graph itself. */
   constant(type: 'float32' | 'int64', shape: readonly number[], values: readonly number[]): string {
-    const name = `constant_${this.#names}`;
+    const name = `${this.#prefix}constant_${this.#names}`;
     this.#names += 1;
     const typed =
       type === 'float32' ? Float32Array.from(values) : BigInt64Array.from(values, (value) => BigInt(value));
@@ -104,12 +106,9 @@ export class Graph {
   weight(name: string, type: ElementType, shape: readonly number[]): Placement {
     const offsetBytes = Math.ceil(this.#weightsBytes / alignmentBytes) * alignmentBytes;
     const sizeBytes = shape.reduce((product, size) => product * size, elementBytes[type]);
-    const initialiser = tensor(name, type, shape).int(14, 1);
-    const entries = { location: this.#weightsFile, offset: String(offsetBytes), length: String(sizeBytes) };
-    for (const [key, value] of Object.entries(entries)) {
-      initialiser.message(13, new ProtoMessage().string(1, key).string(2, value));
-    }
-    this.#initialisers.push(initialiser);
+    this.#initialisers.push(
+      withExternalData(tensor(name, type, shape), this.#weightsFile, { offsetBytes, sizeBytes }),
+    );
     this.#weightsBytes = offsetBytes + sizeBytes;
     return { offsetBytes, sizeBytes };
   }
@@ -128,6 +127,20 @@ export class Graph {
     }
     return model.encode();
   }
+}
+
+/** A TensorProto, its values in the file `location` beside the model. */
+export function withExternalData(
+  tensorProto: ProtoMessage,
+  location: string,
+  { offsetBytes, sizeBytes }: Placement,
+): ProtoMessage {
+  tensorProto.int(14, 1);
+  const entries = { location, offset: String(offsetBytes), length: String(sizeBytes) };
+  for (const [key, value] of Object.entries(entries)) {
+    tensorProto.message(13, new ProtoMessage().string(1, key).string(2, value));
+  }
+  return tensorProto;
 }
 
 /** `to` attribute of a Cast. */

@@ -6,11 +6,15 @@ import { readGeometry, readPreprocessing } from './checkpoint-config.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { describeModel } from './folder.ts';
 import type { FeatureLayer, Model, Precision } from './model.ts';
+import { isExport, writeExportFolder } from './onnx/write-export.ts';
 import { publishFolder } from './publish-folder.ts';
 import { writeModelFolder } from './write-folder.ts';
 
 export interface ImportOptions {
-  /** Hugging Face folder: config.json, preprocessor_config.json, model.safetensors or its shards and index. */
+  /**
+   * Hugging Face folder: config.json, preprocessor_config.json, model.safetensors or its shards and index. Or an ONNX
+   * file, by its suffix: see writeExportFolder.
+   */
   readonly source: string;
   /** Model folder to make. Must not exist, or be an empty folder, unless `force`. */
   readonly out: string;
@@ -27,16 +31,19 @@ export interface ImportOptions {
 }
 
 /**
- * Turns a checkpoint into a model folder. Every rejection is a ServiceError whose message is one line that names the
+ * Turns a checkpoint, or an exported graph, into a model folder. Every rejection is a ServiceError whose message is one line that names the
  * file or tensor at fault (`invalid_argument`; `cancelled` when the signal fired), and leaves nothing behind.
  */
 export async function importModel(options: ImportOptions): Promise<Model> {
   const { source, out, features, precision, name, force = false } = options;
   try {
-    await requireFolder(source);
+    await requireSource(source);
     const manifest = await publishFolder(
       out,
       async (temporary) => {
+        if (isExport(source)) {
+          return writeExportFolder(temporary, { path: source, features, precision }, options);
+        }
         const geometry = await readGeometry(source);
         const preprocessing = await readPreprocessing(source, geometry.imageSize);
         const checkpoint = await Checkpoint.open(source);
@@ -55,11 +62,15 @@ export async function importModel(options: ImportOptions): Promise<Model> {
   }
 }
 
-async function requireFolder(source: string): Promise<void> {
+async function requireSource(source: string): Promise<void> {
   const found = await stat(source).catch((error: unknown) => {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const problem = isMissing ? 'does not exist' : `cannot be read: ${systemReason(error)}`;
     throw new ServiceError('invalid_argument', `${source} ${problem}.`, { cause: error });
   });
+  if (isExport(source)) {
+    if (!found.isFile()) throw new ServiceError('invalid_argument', `${source} is not a file.`);
+    return;
+  }
   if (!found.isDirectory()) throw new ServiceError('invalid_argument', `${source} is not a folder.`);
 }

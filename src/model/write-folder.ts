@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { open, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '../errors.ts';
 import { graphFile, weightsFile } from './graph-io.ts';
+import { HashedFile } from './hashed-file.ts';
 import {
   formatVersion,
   manifestFile,
@@ -118,26 +119,4 @@ function pixelOrder(chunk: Uint8Array<ArrayBuffer>, { shape, dtype }: TowerWeigh
     }
   }
   return new Uint8Array(to.buffer);
-}
-
-/** Appends to a file, counting and hashing. */
-class HashedFile {
-  readonly #file: FileHandle;
-  readonly #hash = createHash('sha256');
-  sizeBytes = 0;
-
-  constructor(file: FileHandle) {
-    this.#file = file;
-  }
-
-  async append(bytes: Uint8Array): Promise<void> {
-    if (bytes.byteLength === 0) return;
-    this.#hash.update(bytes);
-    await this.#file.writeFile(bytes);
-    this.sizeBytes += bytes.byteLength;
-  }
-
-  sha256(): string {
-    return this.#hash.digest('hex');
-  }
 }
