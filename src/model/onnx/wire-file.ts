@@ -28,6 +28,7 @@ const headBytes = 20;
 const maxFields = 1_000_000;
 const maxTextBytes = 32 * 2 ** 20;
 const maxNameBytes = 4096;
+const maxProblem = 500;
 
 /**
  * A file of protobuf messages, read field by field through a small window: what is skipped is never read. All that
@@ -76,7 +77,8 @@ export class WireFile {
   ): AsyncGenerator<Field, void, undefined> {
     let at = message.start;
     while (at < message.end) {
-      const field = await this.#field(at, message.end);
+      const headEnd = Math.min(at + headBytes, message.end);
+      const field = this.#field(this.#peek(at, headEnd) ?? (await this.#load(at, headEnd)), at, message.end);
       this.#fields += 1;
       if (this.#fields > maxFields) throw this.fault(`has more than ${maxFields} fields`);
       at = field.content.end;
@@ -90,7 +92,8 @@ export class WireFile {
     this.#textBytes += sizeBytes;
     if (sizeBytes > maxNameBytes) throw this.fault(`has a name of ${sizeBytes} bytes`);
     if (this.#textBytes > maxTextBytes) throw this.fault(`has more than ${maxTextBytes} bytes of names`);
-    return Buffer.from(await this.#bytes(content.start, sizeBytes)).toString('utf8');
+    const bytes = this.#peek(content.start, content.end) ?? (await this.#load(content.start, content.end));
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   }
 
   /** The numbers of a repeated int64 field, packed or one of them. */
@@ -99,11 +102,9 @@ export class WireFile {
     const { start, end } = field.content;
     const values: number[] = [];
     for (let at = start; at < end; ) {
-      const { value, next } = this.#varint(
-        await this.#bytes(at, Math.min(headBytes, end - at)),
-        0,
-        `a number at byte ${at}`,
-      );
+      const headEnd = Math.min(at + headBytes, end);
+      const head = this.#peek(at, headEnd) ?? (await this.#load(at, headEnd));
+      const { value, next } = this.#varint(head, 0, at);
       values.push(value);
       if (values.length > most) throw this.fault(`has a list of more than ${most} numbers`);
       at += next;
@@ -111,75 +112,81 @@ export class WireFile {
     return values;
   }
 
-  /** The refusal of this file: `problem` follows its name. */
+  /** The refusal of this file: `problem` follows its name. Names of the file that are in it are made to fit a line. */
   fault(problem: string, options?: { cause: unknown }): ServiceError {
-    return new ServiceError('invalid_argument', `${this.label} ${problem}.`, options);
+    const line = problem.replaceAll(/\p{Cc}/gu, '?');
+    const short = line.length > maxProblem ? `${line.slice(0, maxProblem)}...` : line;
+    return new ServiceError('invalid_argument', `${this.label} ${short}.`, options);
   }
 
-  async #field(start: number, end: number): Promise<Field> {
-    const head = await this.#bytes(start, Math.min(headBytes, end - start));
-    const where = `the field at byte ${start}`;
-    const tag = this.#varint(head, 0, where);
+  /** The field at `start` of a message that ends at `end`; `head` is its first bytes. */
+  #field(head: Uint8Array, start: number, end: number): Field {
+    const tag = this.#varint(head, 0, start);
     const number = Math.floor(tag.value / 8);
-    if (!(number >= 1 && number < 2 ** 29)) throw this.#damaged(where);
+    if (!(number >= 1 && number < 2 ** 29)) throw this.#damaged(start);
     const after = start + tag.next;
     const bounded = (from: number, sizeBytes: number): ByteRange => {
-      if (!(sizeBytes >= 0 && sizeBytes <= end - from)) throw this.#damaged(where);
+      if (!(sizeBytes >= 0 && sizeBytes <= end - from)) throw this.#damaged(start);
       return { start: from, end: from + sizeBytes };
     };
     switch (tag.value % 8) {
       case 0: {
-        const { value, next } = this.#varint(head, tag.next, where);
+        const { value, next } = this.#varint(head, tag.next, start);
         return { number, wire: 'varint', value, content: { start: after, end: start + next }, start };
       }
       case 1:
         return { number, wire: 'fixed', value: 0, content: bounded(after, 8), start };
       case 2: {
-        const { value, next } = this.#varint(head, tag.next, where);
+        const { value, next } = this.#varint(head, tag.next, start);
         return { number, wire: 'bytes', value: 0, content: bounded(start + next, value), start };
       }
       case 5:
         return { number, wire: 'fixed', value: 0, content: bounded(after, 4), start };
       default:
-        throw this.#damaged(where);
+        throw this.#damaged(start);
     }
   }
 
-  /** The varint at `at` of `bytes`, and where the next byte is. */
-  #varint(bytes: Uint8Array, at: number, where: string): { readonly value: number; readonly next: number } {
+  /** The varint at `at` of `bytes`, which come from the field at `where`; and where the next byte is. */
+  #varint(bytes: Uint8Array, at: number, where: number): { readonly value: number; readonly next: number } {
     let value = 0;
     for (let i = 0; i < 10; i += 1) {
       const byte = bytes[at + i];
       if (byte === undefined) break;
       value += (byte & 0x7f) * 2 ** (7 * i);
-      if (byte < 0x80) return { value: signed(value, bytes.subarray(at, at + i + 1)), next: at + i + 1 };
+      if (byte < 0x80) {
+        const next = at + i + 1;
+        return { value: Number.isSafeInteger(value) ? value : signed(bytes.subarray(at, next)), next };
+      }
     }
     throw this.#damaged(where);
   }
 
-  #damaged(where: string): ServiceError {
-    return this.fault(`is no ONNX file, or truncated or damaged: ${where} does not fit`);
+  #damaged(where: number): ServiceError {
+    return this.fault(`is no ONNX file, or truncated or damaged: the field at byte ${where} does not fit`);
   }
 
-  /** A view that is valid until the next call. */
-  async #bytes(offset: number, sizeBytes: number): Promise<Uint8Array> {
-    const from = offset - this.#windowStart;
-    if (from >= 0 && from + sizeBytes <= this.#window.byteLength) {
-      return this.#window.subarray(from, from + sizeBytes);
-    }
-    const buffer = new Uint8Array(Math.min(windowBytes, this.sizeBytes - offset));
-    const bytesRead = (await this.#file?.read(buffer, 0, buffer.byteLength, offset))?.bytesRead ?? 0;
-    if (bytesRead < sizeBytes) throw this.fault('became shorter while it was read');
+  /** Bytes of the window, valid until the next is loaded; undefined when it has not all of them. */
+  #peek(start: number, end: number): Uint8Array | undefined {
+    const from = start - this.#windowStart;
+    const to = end - this.#windowStart;
+    return from >= 0 && to <= this.#window.byteLength ? this.#window.subarray(from, to) : undefined;
+  }
+
+  /** The same of a window that starts there. */
+  async #load(start: number, end: number): Promise<Uint8Array> {
+    const buffer = new Uint8Array(Math.min(windowBytes, this.sizeBytes - start));
+    const bytesRead = (await this.#file?.read(buffer, 0, buffer.byteLength, start))?.bytesRead ?? 0;
+    if (bytesRead < end - start) throw this.fault('became shorter while it was read');
     this.#window = buffer.subarray(0, bytesRead);
-    this.#windowStart = offset;
-    return this.#window.subarray(0, sizeBytes);
+    this.#windowStart = start;
+    return this.#window.subarray(0, end - start);
   }
 }
 
-/** A varint's value as an int64, from the double that it is when small, and its bytes. */
-function signed(value: number, bytes: Uint8Array): number {
-  if (Number.isSafeInteger(value)) return value;
+/** A varint of 64 bits, as an int64; NaN where that is no safe integer. */
+function signed(bytes: Uint8Array): number {
   const bits = bytes.reduceRight((sum, byte) => (sum << 7n) | BigInt(byte & 0x7f), 0n);
-  const exact = Number(BigInt.asIntN(64, bits));
-  return Number.isSafeInteger(exact) ? exact : Number.NaN;
+  const value = Number(BigInt.asIntN(64, bits));
+  return Number.isSafeInteger(value) ? value : Number.NaN;
 }

@@ -55,7 +55,7 @@ export async function writeExportFolder(
       geometry.imageSize,
     );
     const tower = exportTower(file, model, geometry);
-    const stored = exportPrecision(model.initialisers);
+    const stored = exportPrecision(model);
     requirePrecision(file, precision, stored.precision);
     const weights = await locateWeights(file, path, model.initialisers);
     const front = graphInFront(tower, preprocessing.normalisation);

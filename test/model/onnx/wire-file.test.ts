@@ -83,7 +83,10 @@ for (const [what, bytes] of [
 
 test('refuses endless fields, long names and too many of them', async () => {
   const many = new Uint8Array(2 * 1_000_001).fill(0).map((_, i) => (i % 2 === 0 ? 0x0a : 0));
-  await assert.rejects(fieldsOf(WireFile.of(many, 'x.onnx')), {
+  const skim = async () => {
+    for await (const field of WireFile.of(many, 'x.onnx').fields()) assert.equal(field.number, 1);
+  };
+  await assert.rejects(skim(), {
     message: 'x.onnx has more than 1000000 fields.',
   });
   const texts = async (name: string, count: number) => {
