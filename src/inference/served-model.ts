@@ -32,7 +32,11 @@ export interface ServeModelOptions {
 /** No batch that is learned from times is larger. */
 const largestLearned = 32;
 
-/** Starts a model's engine and measures its batches. Rejects with `failed_precondition` when it cannot be used. */
+/**
+ * Starts a model's engine and measures its batches. Rejects with `failed_precondition` when it cannot be used. An
+ * exported precision runs a view at a time: a quantised graph may have one scale for a whole batch, so that a view's
+ * tokens would depend on the views of others beside it.
+ */
 export async function serveModel(model: Model, options: ServeModelOptions): Promise<ServedModel> {
   const { device, threads, maxBatch, warmUpMs, split, observe, onDown } = options;
   const engine = await WorkerEngine.start(
@@ -40,7 +44,8 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
     (error) => onDown(model, error),
   );
   const times = new BatchTimes();
-  const largest = maxBatch === 0 ? largestLearned : maxBatch;
+  const widest = maxBatch === 0 ? largestLearned : maxBatch;
+  const largest = model.precision === 'exported' ? 1 : widest;
   const now = () => performance.now();
   try {
     await warmUp(engine, times, { imageSize: model.imageSize, largest, budgetMs: warmUpMs, now });

@@ -14,6 +14,8 @@ export interface TestExportOptions {
   readonly type?: 'float32' | 'float16';
   /** Puts a token in front of the patches', as CLIP has one. */
   readonly classToken?: boolean;
+  /** Quantises the tokens while it runs, with one scale for the whole batch. */
+  readonly isDynamic?: boolean;
   /** Declared shapes of pixel_values and last_hidden_state. */
   readonly inputShape?: readonly (number | string)[];
   readonly outputShape?: readonly (number | string)[];
@@ -98,6 +100,11 @@ class ExportWriter {
     for (let layer = 0; layer < layers; layer += 1)
       state = this.#layer(state, `encoder.layers.${layer}`, values);
     state = this.#norm(state, 'post_layernorm', values);
+    if (this.#options.isDynamic === true) {
+      const parts = ['steps', 'scale', 'zero'] as const;
+      this.#graph.message(1, node('DynamicQuantizeLinear', [state], parts));
+      state = this.#node('DequantizeLinear', parts);
+    }
     if (classToken) state = this.#node('Concat', [this.#mean(state, 1), state], { axis: 1 });
     if (type === 'float32') this.#node('Identity', [state], {}, outputName);
     else this.#node('Cast', [state], { to: types.float16 }, outputName);
@@ -252,13 +259,14 @@ class ExportWriter {
 export function node(
   operator: string,
   inputs: readonly string[],
-  output: string,
+  outputs: string | readonly string[],
   attributes: Attributes = {},
   domain = '',
 ): ProtoMessage {
   const message = new ProtoMessage();
   for (const input of inputs) message.string(1, input);
-  message.string(2, output).string(4, operator);
+  for (const output of [outputs].flat()) message.string(2, output);
+  message.string(4, operator);
   for (const [name, value] of Object.entries(attributes)) {
     const attribute = new ProtoMessage().string(1, name);
     if (typeof value === 'number') attribute.int(3, value).int(20, 2);
