@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ServiceError } from '../../errors.ts';
 import { systemReason } from '../../system-reason.ts';
@@ -54,8 +54,8 @@ export class WireFile {
   static async open(path: string): Promise<WireFile> {
     const label = basename(path);
     try {
-      const file = await open(path);
-      return new WireFile(label, (await file.stat()).size, file, new Uint8Array());
+      const { size } = await stat(path);
+      return new WireFile(label, size, await open(path), new Uint8Array());
     } catch (error) {
       const message = `${path} cannot be read: ${systemReason(error)}.`;
       throw new ServiceError('invalid_argument', message, { cause: error });
