@@ -135,7 +135,8 @@ export const importCommand = command({
   usage: 'import SOURCE --out FOLDER [OPTION]...',
   summary:
     'Makes a model folder of SOURCE, a checkpoint folder from Hugging Face: config.json, ' +
-    'preprocessor_config.json, and model.safetensors or its shards.',
+    'preprocessor_config.json, and model.safetensors or its shards; or of an ONNX export of the vision model, a ' +
+    '.onnx file with the two JSON files beside it or in the folder above.',
   operands: { placeholder: 'SOURCE', min: 1, max: 1 },
   settings: {
     out: {

@@ -1,5 +1,5 @@
 import { errorCodes } from '../errors.ts';
-import { featureLayers, precisions } from '../model/model.ts';
+import { featureLayers, modelPrecisions } from '../model/model.ts';
 import { architectures } from '../model/tower.ts';
 import { resamples, resizes } from '../recipes/plan.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
@@ -102,7 +102,7 @@ export const schemas = {
     channels: { type: 'integer' },
     layers: { type: 'integer' },
     features: { enum: featureLayers },
-    precision: { enum: precisions },
+    precision: { enum: modelPrecisions },
     resample: { enum: resamples },
     resize: { enum: resizes, description: 'How Encode makes an image square.' },
   }),

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { ServiceError } from '../errors.ts';
 import { graphFile } from '../model/graph-io.ts';
-import type { Model } from '../model/model.ts';
+import type { Model, ModelPrecision } from '../model/model.ts';
 import { BatchTimes } from './batch-times.ts';
 import { Batcher, type BatcherOptions } from './batcher.ts';
 import { warmUp } from './warm-up.ts';
@@ -32,10 +32,12 @@ export interface ServeModelOptions {
 /** No batch that is learned from times is larger. */
 const largestLearned = 32;
 
+/** Precisions whose activations may have one scale for a whole batch. */
+const oneByOne: ReadonlySet<ModelPrecision> = new Set(['int8', 'exported']);
+
 /**
- * Starts a model's engine and measures its batches. Rejects with `failed_precondition` when it cannot be used. An int8
- * model runs a view at a time: its activations have one scale for a whole batch, so that a view's tokens would depend
- * on the views of others beside it.
+ * Starts a model's engine and measures its batches. Rejects with `failed_precondition` when it cannot be used. A model
+ * that quantises activations runs a view at a time: a view's tokens would depend on the views of others beside it.
  */
 export async function serveModel(model: Model, options: ServeModelOptions): Promise<ServedModel> {
   const { device, threads, maxBatch, warmUpMs, split, observe, onDown } = options;
@@ -46,7 +48,7 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
   );
   const times = new BatchTimes();
   const widest = maxBatch === 0 ? largestLearned : maxBatch;
-  const largest = model.precision === 'int8' ? 1 : widest;
+  const largest = oneByOne.has(model.precision) ? 1 : widest;
   const now = () => performance.now();
   try {
     await warmUp(engine, times, { imageSize: model.imageSize, largest, budgetMs: warmUpMs, now });

@@ -15,7 +15,7 @@ const elementBytes = {
 } as const satisfies Record<ElementType, number>;
 
 /** Pages: ONNX Runtime maps an initialiser that starts on one. */
-const alignmentBytes = 4096;
+export const alignmentBytes = 4096;
 
 const opsets = { '': 20, 'com.microsoft': 1 } as const;
 const irVersion = 9;
@@ -74,12 +74,14 @@ export class Graph {
   readonly #inputs: Port[] = [];
   readonly #outputs: Port[] = [];
   readonly #weightsFile: string;
+  readonly #prefix: string;
   #names = 0;
   #weightsBytes = 0;
 
-  /** `weightsFile` is the external file's name, relative to the model's. */
-  constructor(weightsFile: string) {
+  /** `weightsFile` is the external file's name, relative to the model's; `prefix` begins the graph's own names. */
+  constructor(weightsFile: string, prefix = '') {
     this.#weightsFile = weightsFile;
+    this.#prefix = prefix;
   }
 
   /** Size of the external file so far. */
@@ -109,7 +111,7 @@ export class Graph {
     operator: string,
     inputs: readonly string[],
     attributes: Readonly<Record<string, Attribute>> = {},
-    output = `${operator}_${this.#names}`,
+    output = `${this.#prefix}${operator}_${this.#names}`,
   ): string {
     this.#names += 1;
     const dot = operator.lastIndexOf('.');
@@ -127,7 +129,7 @@ export class Graph {
 
   /** A small tensor kept in the graph itself. */
   constant(type: 'float32' | 'int64', shape: readonly number[], values: readonly number[]): string {
-    const name = `constant_${this.#names}`;
+    const name = `${this.#prefix}constant_${this.#names}`;
     this.#names += 1;
     const typed =
       type === 'float32' ? Float32Array.from(values) : BigInt64Array.from(values, (value) => BigInt(value));
@@ -188,7 +190,9 @@ export class Graph {
     for (const { name, place, message } of initialisers) {
       graph.message(
         5,
-        place === undefined ? message() : external(message(), this.#weightsFile, places?.get(name) ?? place),
+        place === undefined
+          ? message()
+          : withExternalData(message(), this.#weightsFile, places?.get(name) ?? place),
       );
     }
     for (const { info } of inputs) graph.message(11, info);
@@ -201,6 +205,20 @@ export class Graph {
   }
 }
 
+/** A TensorProto, its values in the file `location` beside the model. */
+export function withExternalData(
+  tensorProto: ProtoMessage,
+  location: string,
+  { offsetBytes, sizeBytes }: Placement,
+): ProtoMessage {
+  tensorProto.int(14, 1);
+  const entries = { location, offset: String(offsetBytes), length: String(sizeBytes) };
+  for (const [key, value] of Object.entries(entries)) {
+    tensorProto.message(13, new ProtoMessage().string(1, key).string(2, value));
+  }
+  return tensorProto;
+}
+
 /** `to` attribute of a Cast. */
 export function castTo(type: ElementType): { readonly to: Attribute } {
   return { to: { int: elementTypes[type] } };
@@ -210,19 +228,6 @@ function tensor(name: string, type: ElementType, shape: readonly number[]): Prot
   const message = new ProtoMessage();
   for (const size of shape) message.int(1, size);
   return message.int(2, elementTypes[type]).string(8, name);
-}
-
-function external(
-  initialiser: ProtoMessage,
-  file: string,
-  { offsetBytes, sizeBytes }: Placement,
-): ProtoMessage {
-  initialiser.int(14, 1);
-  const entries = { location: file, offset: String(offsetBytes), length: String(sizeBytes) };
-  for (const [key, value] of Object.entries(entries)) {
-    initialiser.message(13, new ProtoMessage().string(1, key).string(2, value));
-  }
-  return initialiser;
 }
 
 /** Without a shape, any fits. */

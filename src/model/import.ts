@@ -7,11 +7,15 @@ import { readGeometry, readPreprocessing, type ViewOptions } from './checkpoint-
 import { Checkpoint } from './checkpoint.ts';
 import { describeModel } from './folder.ts';
 import type { FeatureLayer, Model, Precision } from './model.ts';
+import { isExport, writeExportFolder } from './onnx/write-export.ts';
 import { publishFolder } from './publish-folder.ts';
 import { writeModelFolder } from './write-folder.ts';
 
 export interface ImportOptions extends ViewOptions {
-  /** Hugging Face folder: config.json, preprocessor_config.json, model.safetensors or its shards and index. */
+  /**
+   * Hugging Face folder: config.json, preprocessor_config.json, model.safetensors or its shards and index. Or an ONNX
+   * file, by its suffix: see writeExportFolder.
+   */
   readonly source: string;
   /** Model folder to make. Must not exist, or be an empty folder, unless `force`. */
   readonly out: string;
@@ -33,16 +37,19 @@ export interface ImportOptions extends ViewOptions {
 }
 
 /**
- * Turns a checkpoint into a model folder. Every rejection is a ServiceError whose message is one line that names the
+ * Turns a checkpoint, or an exported graph, into a model folder. Every rejection is a ServiceError whose message is one line that names the
  * file or tensor at fault (`invalid_argument`; `cancelled` when the signal fired), and leaves nothing behind.
  */
 export async function importModel(options: ImportOptions): Promise<Model> {
   const { source, out, features, precision, calibration, name, force = false } = options;
   try {
-    await requireFolder(source);
+    await requireSource(source);
     const manifest = await publishFolder(
       out,
       async (temporary) => {
+        if (isExport(source)) {
+          return writeExportFolder(temporary, { ...options, path: source }, options);
+        }
         const geometry = await readGeometry(source, options);
         const preprocessing = await readPreprocessing(source, geometry, options);
         const checkpoint = await Checkpoint.open(source);
@@ -73,11 +80,15 @@ export async function importModel(options: ImportOptions): Promise<Model> {
   }
 }
 
-async function requireFolder(source: string): Promise<void> {
+async function requireSource(source: string): Promise<void> {
   const found = await stat(source).catch((error: unknown) => {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const problem = isMissing ? 'does not exist' : `cannot be read: ${systemReason(error)}`;
     throw new ServiceError('invalid_argument', `${source} ${problem}.`, { cause: error });
   });
+  if (isExport(source)) {
+    if (!found.isFile()) throw new ServiceError('invalid_argument', `${source} is not a file.`);
+    return;
+  }
   if (!found.isDirectory()) throw new ServiceError('invalid_argument', `${source} is not a folder.`);
 }

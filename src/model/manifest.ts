@@ -3,7 +3,7 @@ import { ServiceError } from '../errors.ts';
 import { type JsonObject, shortJson } from './json-object.ts';
 import { resamples, resizes } from '../recipes/plan.ts';
 import { graphFile, weightsFile } from './graph-io.ts';
-import { featureLayers, precisions, type Model } from './model.ts';
+import { featureLayers, modelPrecisions, type Model } from './model.ts';
 import { architectures, gridSide, type Normalisation } from './tower.ts';
 
 export const manifestFile = 'model.json';
@@ -17,9 +17,9 @@ export interface FileDigest {
 
 /** Where a model came from; told, never acted on. */
 export interface Provenance {
-  /** Base name of the checkpoint folder, or how the weights were made. */
+  /** Base name of the checkpoint folder or of the exported graph, or how the weights were made. */
   readonly source: string;
-  /** Dtype of the checkpoint's first tensor: F32, F16, BF16. */
+  /** Dtype of the checkpoint's first tensor: F32, F16, BF16; of an exported graph, that of most of its weights. */
   readonly storedDtype: string;
   /** Of an int8 model. */
   readonly int8?: Int8Provenance;
@@ -98,7 +98,7 @@ export function parseManifest(json: JsonObject): Manifest {
       height: grid.integer('height', { min: side, max: side }),
     },
     features: json.oneOf('features', featureLayers),
-    precision: json.oneOf('precision', precisions),
+    precision: json.oneOf('precision', modelPrecisions),
     resample: json.oneOf('resample', resamples),
     resize: json.oneOf('resize', resizes),
     normalisation: {

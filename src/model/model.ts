@@ -9,6 +9,10 @@ export type FeatureLayer = (typeof featureLayers)[number];
 export const precisions = ['fp32', 'fp16', 'int8'] as const;
 export type Precision = (typeof precisions)[number];
 
+/** Of a model; `exported` is an imported graph's own that is none of the others throughout, as of a quantised one. */
+export const modelPrecisions = [...precisions, 'exported'] as const;
+export type ModelPrecision = (typeof modelPrecisions)[number];
+
 /** A loaded model folder under the name it is served as. Everything but `name` comes from model.json. */
 export interface Model {
   readonly name: string;
@@ -27,7 +31,7 @@ export interface Model {
   readonly channels: number;
   readonly layers: number;
   readonly features: FeatureLayer;
-  readonly precision: Precision;
+  readonly precision: ModelPrecision;
   readonly resample: Resample;
   /** Encode's way to a view; the other recipes have ways of their own. */
   readonly resize: Resize;

@@ -1,5 +1,6 @@
 import { Graph, castTo, type Placement } from './graph.ts';
-import { graphInput, graphOutputs, weightsFile } from './graph-io.ts';
+import { graphInput, weightsFile } from './graph-io.ts';
+import { addGraphOutputs } from './graph-outputs.ts';
 import { compareProducts, int8Names, int8Product, type FormOf } from './int8-linear.ts';
 import type { FeatureLayer, Precision } from './model.ts';
 import type { WeightDtype } from './weights.ts';
@@ -180,36 +181,17 @@ export class TowerBuilder {
   /** The outputs of graph-io.ts. */
   finish(state: string): void {
     const { graph } = this;
-    const shape = ['batch', this.#tokens - this.#classTokens, this.#geometry.channels];
-    const { float32, float16 } = graphOutputs;
-    if (this.#classTokens === 0) graph.node('Reshape', [state, this.#perView], {}, float32.tokens);
-    else {
-      const axis = graph.constant('int64', [1], [1]);
-      const ends = graph.constant('int64', [1], [this.#tokens]);
-      graph.node(
-        'Slice',
-        [graph.node('Reshape', [state, this.#perView]), axis, ends, axis],
-        {},
-        float32.tokens,
-      );
+    const { channels } = this.#geometry;
+    if (this.#classTokens === 0) {
+      addGraphOutputs(graph, { state, shape: this.#perView, tokens: this.#tokens, channels });
+      return;
     }
-    graph.node('Cast', [float32.tokens], castTo('float16'), float16.tokens);
-    // Summed as float32: the sum of a view's largest float16 values is far from float32's limit.
-    this.#finite(float32.tokens, float32.finite);
-    this.#finite(graph.node('Cast', [float16.tokens], castTo('float32')), float16.finite);
-    for (const [dtype, names] of [['float32', float32] as const, ['float16', float16] as const]) {
-      graph.output(names.tokens, dtype, shape);
-      graph.output(names.finite, 'bool', ['batch']);
-    }
-  }
-
-  /** Whether a view's sum is finite, as one infinity or NaN makes it not: sum * 0 is NaN then, and equals nothing. */
-  #finite(tokens: string, output: string): void {
-    const { graph } = this;
-    const zero = graph.constant('float32', [], [0]);
-    const axes = graph.constant('int64', [2], [1, 2]);
-    const sum = graph.node('ReduceSum', [tokens, axes], { keepdims: { int: 0 } });
-    graph.node('Equal', [graph.node('Mul', [sum, zero]), zero], {}, output);
+    const tokens = this.#tokens - this.#classTokens;
+    const axis = graph.constant('int64', [1], [1]);
+    const ends = graph.constant('int64', [1], [this.#tokens]);
+    const patches = graph.node('Slice', [graph.node('Reshape', [state, this.#perView]), axis, ends, axis]);
+    const shape = graph.constant('int64', [3], [-1, tokens, channels]);
+    addGraphOutputs(graph, { state: patches, shape, tokens, channels });
   }
 
   #normalise(patches: string, { rescale, mean, std }: Normalisation): string {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { ServiceError } from '../errors.ts';
+import { HashedFile } from './hashed-file.ts';
 import type { FileDigest } from './manifest.ts';
 import { resizePositions } from './position-table.ts';
 import { quantiseMatrix } from './quantise.ts';
@@ -113,26 +114,4 @@ function pixelOrder(chunk: Uint8Array<ArrayBuffer>, { shape, dtype }: TowerWeigh
     }
   }
   return new Uint8Array(to.buffer);
-}
-
-/** Appends to a file, counting and hashing. */
-class HashedFile {
-  readonly #file: FileHandle;
-  readonly #hash = createHash('sha256');
-  sizeBytes = 0;
-
-  constructor(file: FileHandle) {
-    this.#file = file;
-  }
-
-  async append(bytes: Uint8Array): Promise<void> {
-    if (bytes.byteLength === 0) return;
-    this.#hash.update(bytes);
-    await this.#file.writeFile(bytes);
-    this.sizeBytes += bytes.byteLength;
-  }
-
-  sha256(): string {
-    return this.#hash.digest('hex');
-  }
 }

@@ -57,7 +57,7 @@ export function encodeFile(header: string, data: readonly Uint8Array[]): Buffer 
   return Buffer.concat([length, Buffer.from(header), ...data]);
 }
 
-function decodeSafetensors(file: Buffer): Map<string, TestTensor> {
+export function decodeSafetensors(file: Buffer): Map<string, TestTensor> {
   const start = 8 + Number(file.readBigUInt64LE());
   const header = JSON.parse(file.toString('utf8', 8, start)) as Record<
     string,
