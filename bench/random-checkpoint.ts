@@ -4,20 +4,6 @@ import { randomValues } from '../src/model/random-weights.ts';
 import { gridSide, type TowerGeometry } from '../src/model/tower.ts';
 import { convertWeights, storedBytes, type StoredDtype } from '../src/model/weights.ts';
 
-/** SigLIP 2 So400m/16-512, of which SigLIP-HD is a fine-tune. */
-export const so400m: TowerGeometry = {
-  architecture: 'siglip',
-  imageSize: 512,
-  checkpointImageSize: 512,
-  patchSize: 16,
-  channels: 1152,
-  layers: 27,
-  heads: 16,
-  mlpChannels: 4304,
-  epsilon: 1e-6,
-  activation: 'gelu_tanh',
-};
-
 export interface CheckpointOptions {
   readonly geometry: TowerGeometry;
   readonly dtype: StoredDtype;
@@ -31,9 +17,9 @@ export interface NamedShape {
   readonly shape: readonly number[];
 }
 
-/** All tensors of a SigLIP vision tower, its pooling head included, by Hugging Face's names without `vision_model.`. */
+/** All tensors of a vision tower, its pooling head included, by Hugging Face's names without `vision_model.`. */
 export function towerTensors(geometry: TowerGeometry): NamedShape[] {
-  const { channels: c, mlpChannels: m, patchSize: p } = geometry;
+  const { architecture, channels: c, mlpChannels: m, patchSize: p } = geometry;
   const linear = (name: string, outputs: number, inputs: number): NamedShape[] => [
     { name: `${name}.weight`, shape: [outputs, inputs] },
     { name: `${name}.bias`, shape: [outputs] },
@@ -50,11 +36,30 @@ export function towerTensors(geometry: TowerGeometry): NamedShape[] {
     ...['q_proj', 'k_proj', 'v_proj', 'out_proj'].map((part) => linear(`${name}.self_attn.${part}`, c, c)),
     mlp(`${name}.mlp`),
   ];
+  const patches = { name: 'embeddings.patch_embedding.weight', shape: [c, 3, p, p] };
+  const positions = (tokens: number): NamedShape => ({
+    name: 'embeddings.position_embedding.weight',
+    shape: [tokens, c],
+  });
+  const patchCount = gridSide(geometry) ** 2;
+  const layers = Array.from({ length: geometry.layers }, (_, index) => layer(`encoder.layers.${index}`)).flat(
+    2,
+  );
+  if (architecture === 'clip') {
+    return [
+      { name: 'embeddings.class_embedding', shape: [c] },
+      patches,
+      positions(patchCount + 1),
+      ...norm('pre_layrnorm'),
+      ...layers,
+      ...norm('post_layernorm'),
+    ];
+  }
   return [
-    { name: 'embeddings.patch_embedding.weight', shape: [c, 3, p, p] },
+    patches,
     { name: 'embeddings.patch_embedding.bias', shape: [c] },
-    { name: 'embeddings.position_embedding.weight', shape: [gridSide(geometry) ** 2, c] },
-    ...Array.from({ length: geometry.layers }, (_, index) => layer(`encoder.layers.${index}`)).flat(2),
+    positions(patchCount),
+    ...layers,
     ...norm('post_layernorm'),
     { name: 'head.probe', shape: [1, 1, c] },
     { name: 'head.attention.in_proj_weight', shape: [3 * c, c] },
@@ -110,8 +115,9 @@ function stored(values: Float32Array<ArrayBuffer>, dtype: StoredDtype): Uint8Arr
 }
 
 function config(geometry: TowerGeometry, names: CheckpointOptions['names']): object {
+  const { architecture } = geometry;
   const vision = {
-    model_type: 'siglip_vision_model',
+    model_type: `${architecture}_vision_model`,
     hidden_size: geometry.channels,
     image_size: geometry.imageSize,
     intermediate_size: geometry.mlpChannels,
@@ -119,15 +125,19 @@ function config(geometry: TowerGeometry, names: CheckpointOptions['names']): obj
     num_hidden_layers: geometry.layers,
     patch_size: geometry.patchSize,
   };
-  return names === 'two-tower' ? { model_type: 'siglip', vision_config: vision } : vision;
+  return names === 'two-tower' ? { model_type: architecture, vision_config: vision } : vision;
 }
 
-function preprocessor({ imageSize }: TowerGeometry): object {
+function preprocessor({ architecture, imageSize }: TowerGeometry): object {
+  const square = { height: imageSize, width: imageSize };
+  if (architecture === 'clip') {
+    return { crop_size: square, do_center_crop: true, resample: 3, size: { shortest_edge: imageSize } };
+  }
   return {
     image_mean: [0.5, 0.5, 0.5],
     image_std: [0.5, 0.5, 0.5],
     resample: 2,
     rescale_factor: 1 / 255,
-    size: { height: imageSize, width: imageSize },
+    size: square,
   };
 }

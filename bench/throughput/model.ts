@@ -4,7 +4,8 @@ import { loadModelFolder } from '../../src/model/folder.ts';
 import { importModel } from '../../src/model/import.ts';
 import { formatVersion } from '../../src/model/manifest.ts';
 import type { Model } from '../../src/model/model.ts';
-import { so400m, writeRandomCheckpoint } from '../random-checkpoint.ts';
+import { so400m } from '../encoders.ts';
+import { writeRandomCheckpoint } from '../random-checkpoint.ts';
 import { benchCache } from '../paths.ts';
 
 /** 384 channels, 6 heads, as many layers as it takes. */

@@ -91,7 +91,7 @@ export async function readGeometry(folder: string, options: ViewOptions = {}): P
  */
 export async function readPreprocessing(
   folder: string,
-  { architecture, checkpointImageSize }: Pick<TowerGeometry, 'architecture' | 'checkpointImageSize'>,
+  { architecture, imageSize, checkpointImageSize = imageSize }: TowerGeometry,
   options: ViewOptions = {},
 ): Promise<Preprocessing> {
   const missing = `preprocessor_config.json is missing in ${folder}; it says how pixels are resized and normalised.`;

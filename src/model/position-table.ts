@@ -7,8 +7,7 @@ export interface PositionTable {
 
 /**
  * The table for a grid of another side, as transformers' interpolate_pos_encoding makes it: torch's bicubic
- * interpolation (a = -0.75, align_corners=False, no antialias); the class token's row is kept. Float32 out, double
- * between.
+ * interpolation (a = -0.75, align_corners=False, no antialias); the class token's row is kept. Sums are double.
  */
 export function resizePositions(
   { values, channels, classTokens }: PositionTable,
@@ -45,7 +44,9 @@ interface Tap {
 
 /** The four samples of an axis of `from` that output sample `index` of `to` is made of; beyond an end, the end's. */
 function cubicTaps(index: number, from: number, to: number): Tap[] {
-  const centre = ((index + 0.5) * from) / to - 0.5;
+  // As torch has it: float32 all along, which moves a centre by some millionths.
+  const scale = Math.fround(from / to);
+  const centre = Math.fround(Math.fround(scale * Math.fround(index + 0.5)) - 0.5);
   const base = Math.floor(centre);
   return [-1, 0, 1, 2].map((offset) => ({
     at: Math.min(Math.max(base + offset, 0), from - 1),

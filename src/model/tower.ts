@@ -14,8 +14,8 @@ export interface TowerGeometry {
   readonly architecture: Architecture;
   /** Side of a view, in pixels. */
   readonly imageSize: number;
-  /** That of the checkpoint, which its positions are for; `imageSize` where it differs has them resized. */
-  readonly checkpointImageSize: number;
+  /** What the checkpoint's positions are for, where that is not `imageSize`; they are resized then. */
+  readonly checkpointImageSize?: number;
   readonly patchSize: number;
   readonly channels: number;
   readonly layers: number;
@@ -135,7 +135,7 @@ export class TowerBuilder {
   }
 
   #positions(): string {
-    const { channels, checkpointImageSize, patchSize } = this.#geometry;
+    const { channels, imageSize, checkpointImageSize = imageSize, patchSize } = this.#geometry;
     const name = 'embeddings.position_embedding.weight';
     const stored = gridSide({ imageSize: checkpointImageSize, patchSize }) ** 2 + this.#classTokens;
     const place = this.graph.weight(name, 'float32', [this.#tokens, channels]);
