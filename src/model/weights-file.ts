@@ -18,7 +18,7 @@ export interface WriteOptions {
 export interface WrittenWeights {
   readonly file: FileDigest;
   /** SHA-256 over the tensors without the positions, one after another, as 64 hex digits. */
-  readonly towerDigest: string;
+  readonly withoutPositions: string;
 }
 
 /**
@@ -51,7 +51,7 @@ export async function writeWeights(
     await file.sync();
     return {
       file: { sizeBytes: output.sizeBytes, sha256: output.sha256() },
-      towerDigest: tower.digest('hex'),
+      withoutPositions: tower.digest('hex'),
     };
   } finally {
     await file.close();

@@ -39,7 +39,12 @@ export async function writeModelFolder(
   for (const { tensor, shape } of tower.weights) await source.check(tensor, shape);
   const graph = tower.graph.encode();
   await writeFile(join(folder, graphFile), graph);
-  const { file, towerDigest } = await writeWeights(join(folder, weightsFile), tower.weights, source, options);
+  const { file, withoutPositions } = await writeWeights(
+    join(folder, weightsFile),
+    tower.weights,
+    source,
+    options,
+  );
   const side = gridSide(geometry);
   const manifest: Manifest = {
     formatVersion,
@@ -53,7 +58,7 @@ export async function writeModelFolder(
     features,
     precision,
     ...preprocessing,
-    towerDigest,
+    towerDigest: towerDigest(contents, withoutPositions),
     files: {
       [graphFile]: {
         sizeBytes: graph.byteLength,
@@ -65,6 +70,21 @@ export async function writeModelFolder(
   };
   await writeFile(join(folder, manifestFile), manifestJson(manifest));
   return manifest;
+}
+
+/** SHA-256, as hex digits, over all that makes a tower's tokens but the image size and what goes with it. */
+function towerDigest(
+  { geometry, preprocessing, features, precision }: FolderContents,
+  weightsDigest: string,
+): string {
+  const { architecture, patchSize, channels, layers, heads, mlpChannels, epsilon, activation } = geometry;
+  const { rescale, mean, std } = preprocessing.normalisation;
+  const settled = [
+    [architecture, patchSize, channels, layers, heads, mlpChannels, epsilon, activation],
+    [rescale, mean, std],
+    [features, precision, weightsDigest],
+  ];
+  return createHash('sha256').update(JSON.stringify(settled)).digest('hex');
 }
 
 /** The tower that a folder of these contents holds. */
