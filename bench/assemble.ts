@@ -1,4 +1,5 @@
 import { benchModel } from './bench-model.ts';
+import { mainThreadCpuMs } from './thread-cpu.ts';
 import { anyresDefaults, planAnyres } from '../src/recipes/anyres.ts';
 import type { Plan } from '../src/recipes/plan.ts';
 import { planTeacher, teacherDefaults } from '../src/recipes/teacher.ts';
@@ -63,6 +64,31 @@ export function benchAssemble({ rounds = 21 } = {}): AssembleRow[] {
     const ms = median(times);
     return barMs === undefined ? { name, ms } : { name, ms, barMs };
   });
+}
+
+/** What this thread does of an assembly that the token pool makes. */
+export interface HandOverRow {
+  readonly name: string;
+  /** CPU of this thread an answer, in milliseconds, from Linux's scheduler. */
+  readonly cpuMs: number;
+}
+
+/** Has answers assembled by the pool, one after the other, and counts what that costs the thread that waits. */
+export async function benchHandOver({ answers = 8 } = {}): Promise<HandOverRow[]> {
+  const pool = new TokenPool(1);
+  try {
+    const rows: HandOverRow[] = [];
+    for (const { name, plan, dtype } of cases.filter(({ barMs }) => barMs !== undefined)) {
+      const requests = Array.from({ length: answers + 1 }, () => viewTokens(plan));
+      await pool.assemble(plan, requests.pop()!, dtype);
+      const beforeMs = await mainThreadCpuMs(process.pid);
+      for (const views of requests) await pool.assemble(plan, views, dtype);
+      rows.push({ name, cpuMs: ((await mainThreadCpuMs(process.pid)) - beforeMs) / answers });
+    }
+    return rows;
+  } finally {
+    await pool.close();
+  }
 }
 
 /** Resident memory of this process while AnyRes 3x3 answers are assembled, in MiB. */

@@ -6,6 +6,15 @@ export interface BatcherState {
   readonly handedOver: number;
   /** The largest batch worth running. */
   readonly largest: number;
+  /** The only sizes that are run, ascending from 1; any when absent. */
+  readonly sizes?: readonly number[] | undefined;
+}
+
+/** 1, 2, 4, ... and `largest`: few sizes, so that a GPU's memory pool and its kernels settle. */
+export function fixedSizes(largest: number): number[] {
+  const sizes = [];
+  for (let size = 1; size < largest; size *= 2) sizes.push(size);
+  return [...sizes, largest];
 }
 
 /**
@@ -15,8 +24,9 @@ export interface BatcherState {
  * a full one: a batch that could still grow is formed when the engine frees. There is no timer: it would add delay
  * when the engine is idle and change nothing when it is not (Deb and Serfozo 1973).
  */
-export function viewsToHandOver({ queued, handedOver, largest }: BatcherState): number {
-  if (handedOver === 0) return Math.min(queued, largest);
-  if (handedOver === 1 && queued >= largest) return largest;
-  return 0;
+export function viewsToHandOver({ queued, handedOver, largest, sizes }: BatcherState): number {
+  const views = Math.min(queued, largest);
+  const fitting = sizes === undefined ? views : (sizes.findLast((size) => size <= views) ?? 0);
+  if (handedOver === 0) return fitting;
+  return handedOver === 1 && queued >= largest ? fitting : 0;
 }

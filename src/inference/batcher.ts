@@ -19,6 +19,8 @@ export interface BatcherOptions {
   readonly times: BatchTimes;
   /** No batch is larger. */
   readonly largest: number;
+  /** The only sizes to run, ascending from 1; any when absent. */
+  readonly sizes?: readonly number[] | undefined;
   /** Always use `largest`, rather than what the measured times call for. */
   readonly fixed: boolean;
   /** Cuts one dtype's tokens of a batch into its views' own buffers, off the main thread. */
@@ -111,6 +113,7 @@ export class Batcher {
         queued: this.#queue.size,
         handedOver: this.#handedOver,
         largest: this.largest,
+        sizes: this.#options.sizes,
       });
       if (views === 0) return;
       const batch: Waiting[] = [];

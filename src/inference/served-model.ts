@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { ServiceError } from '../errors.ts';
 import { graphFile } from '../model/graph-io.ts';
 import type { Model, ModelPrecision } from '../model/model.ts';
+import { fixedSizes } from './batch-policy.ts';
 import { BatchTimes } from './batch-times.ts';
 import { Batcher, type BatcherOptions } from './batcher.ts';
 import { warmUp } from './warm-up.ts';
@@ -50,13 +51,24 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
   const widest = maxBatch === 0 ? largestLearned : maxBatch;
   const largest = oneByOne.has(model.precision) ? 1 : widest;
   const now = () => performance.now();
+  const onGpu = device.kind === 'cuda';
+  const warming = { imageSize: model.imageSize, largest, largestFirst: onGpu, budgetMs: warmUpMs, now };
   try {
-    await warmUp(engine, times, { imageSize: model.imageSize, largest, budgetMs: warmUpMs, now });
+    await warmUp(engine, times, warming);
   } catch (error) {
     await engine.close();
     throw error;
   }
-  const batcher = new Batcher({ engine, times, largest, fixed: maxBatch !== 0, split, now, observe });
+  const batcher = new Batcher({
+    engine,
+    times,
+    largest,
+    sizes: onGpu ? fixedSizes(largest) : undefined,
+    fixed: maxBatch !== 0,
+    split,
+    now,
+    observe,
+  });
   return { model, batcher, times, close: () => engine.close() };
 }
 

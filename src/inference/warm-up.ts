@@ -5,6 +5,8 @@ export interface WarmUpOptions {
   readonly imageSize: number;
   /** The largest batch to try. */
   readonly largest: number;
+  /** Runs that one before any other: a GPU's memory pool then grows once, to what it will need. */
+  readonly largestFirst?: boolean;
   /** No new batch is started that is expected to end after this. */
   readonly budgetMs: number;
   readonly now: () => number;
@@ -18,13 +20,14 @@ const worthTryingLarger = 1.02;
  * budget would be passed, or `largest` was measured. The first run of a size pays for memory and is not counted.
  */
 export async function warmUp(engine: Engine, times: BatchTimes, options: WarmUpOptions): Promise<void> {
-  const { imageSize, largest, budgetMs, now } = options;
+  const { imageSize, largest, largestFirst = false, budgetMs, now } = options;
   const start = now();
   const run = async (views: number) =>
     await engine.encode(
       Array.from({ length: views }, () => new Uint8Array(imageSize * imageSize * 3)),
       ['float16'],
     );
+  if (largestFirst) await run(largest);
   let previousRate = 0;
   for (let views = 1; ; views = Math.min(views * 2, largest)) {
     const first = (await run(views)).engineMs;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { viewsToHandOver } from '../../src/inference/batch-policy.ts';
+import { fixedSizes, viewsToHandOver } from '../../src/inference/batch-policy.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 
 test('the engine is never idle while a view waits', () => {
@@ -57,4 +57,20 @@ test('sizes that were not measured are estimated from their neighbours', () => {
   times.record(4, 50);
   assert.equal(times.estimateMs(3), 35);
   assert.equal(times.estimateMs(8), 100);
+});
+
+test('fixed sizes are the powers of two and the largest, and every queue is handed over in them', () => {
+  assert.deepEqual(fixedSizes(1), [1]);
+  assert.deepEqual(fixedSizes(24), [1, 2, 4, 8, 16, 24]);
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 64 }), fc.nat(200), (largest, waiting) => {
+      const sizes = fixedSizes(largest);
+      let queued = waiting;
+      while (queued > 0) {
+        const views = viewsToHandOver({ queued, handedOver: 0, largest, sizes });
+        assert.ok(views > 0 && sizes.includes(views));
+        queued -= views;
+      }
+    }),
+  );
 });

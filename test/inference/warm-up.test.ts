@@ -54,3 +54,14 @@ test('the whole of it stays within the budget when one run does', async () => {
     assert.ok(now() <= 10_000, `${viewMs} ms a view took ${now()} ms`);
   }
 });
+
+test('runs the largest batch first where it is told to, and does not count it', async () => {
+  const { engine, sizes, now } = timedEngine((views) => 100 * views);
+  const times = new BatchTimes();
+  await warmUp(engine, times, { imageSize: 4, largest: 8, largestFirst: true, budgetMs: 10_000, now });
+  assert.deepEqual(sizes.slice(0, 2), [8, 1]);
+  assert.deepEqual(
+    times.entries().map(([views]) => views),
+    [1, 2],
+  );
+});
