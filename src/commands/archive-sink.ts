@@ -1,13 +1,8 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { ServiceError } from '../errors.ts';
 import type { AnswerMetadata } from '../request.ts';
-import { dtypeBytes, type TokenDtype } from '../tokens/tensor.ts';
+import { dtypeBytes, safetensorsDtypes } from '../tokens/tensor.ts';
 import type { TokenSink } from './token-sink.ts';
-
-const dtypeNames = { float16: 'F16', float32: 'F32', bfloat16: 'BF16' } as const satisfies Record<
-  TokenDtype,
-  string
->;
 
 const lengthBytes = 8;
 /** Most header bytes of a tensor besides its name. */
@@ -49,7 +44,7 @@ export async function openArchiveSink(
       const end = start + shape.reduce((product, side) => product * side, dtypeBytes[dtype]);
       dataBytes = end;
       if (entries.size === 0) tokensMeta = metadataJson({ ...metadata, images: [] });
-      entries.set(file, { dtype: dtypeNames[dtype], shape, data_offsets: [start, end] });
+      entries.set(file, { dtype: safetensorsDtypes[dtype], shape, data_offsets: [start, end] });
       try {
         await writeParts(handle, parts, lengthBytes + headerBytes + start);
       } catch (error) {

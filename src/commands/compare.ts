@@ -23,6 +23,7 @@ import {
 import { type Comparands, readComparands, readSides, servedModels, type Side } from './compared-models.ts';
 import { EngineTimes } from './engine-times.ts';
 import { describeFailure, type ExitCode } from './exit-code.ts';
+import { outputNames } from './output-names.ts';
 import { openProgress } from './progress.ts';
 import { readInput } from './read-input.ts';
 import { interruptible, type Terminal } from './terminal.ts';
@@ -256,20 +257,7 @@ async function attempt({ signal, failures }: Run, file: string, work: () => Prom
 
 /** Where each file's heat map goes; none without a folder. Throws `invalid_argument` when two would become one. */
 function heatMapTargets(files: readonly string[], folder: string | undefined): ReadonlyMap<string, string> {
-  const targets = new Map<string, string>();
-  if (folder === undefined) return targets;
-  const sources = new Map<string, string>();
-  for (const file of files) {
-    const target = join(folder, `${basename(file)}.heat-map.png`);
-    const other = sources.get(target);
-    if (other !== undefined) {
-      throw new ServiceError(
-        'invalid_argument',
-        `${other} and ${file} would both become ${target}; compare them in two runs with different folders.`,
-      );
-    }
-    sources.set(target, file);
-    targets.set(file, target);
-  }
-  return targets;
+  if (folder === undefined) return new Map();
+  const nameOf = (file: string) => join(folder, `${basename(file)}.heat-map.png`);
+  return outputNames(files, nameOf, 'compare them in two runs with different folders');
 }

@@ -1,8 +1,8 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import { ServiceError } from '../errors.ts';
 import { makeFolder } from '../model/make-folder.ts';
 import type { EncodeAnswer } from '../request.ts';
+import { outputNames } from './output-names.ts';
 import type { TokenSink } from './token-sink.ts';
 
 /** The buffers of a file of tokens, in order. */
@@ -18,7 +18,11 @@ export async function openFolderSink(
   files: readonly string[],
   writeTokens: WriteTokens,
 ): Promise<TokenSink> {
-  const targets = nameTargets(files, extension);
+  const targets = outputNames(
+    files,
+    (file) => basename(file, extname(file)) + extension,
+    'encode them into different folders or an archive',
+  );
   await makeFolder(folder);
   return {
     async put(file, answer) {
@@ -40,22 +44,4 @@ export async function openFolderSink(
     async finish() {},
     async abandon() {},
   };
-}
-
-function nameTargets(files: readonly string[], extension: string): Map<string, string> {
-  const targets = new Map<string, string>();
-  const sources = new Map<string, string>();
-  for (const file of files) {
-    const target = basename(file, extname(file)) + extension;
-    const other = sources.get(target);
-    if (other !== undefined) {
-      throw new ServiceError(
-        'invalid_argument',
-        `${other} and ${file} would both become ${target}; encode them into different folders or an archive.`,
-      );
-    }
-    sources.set(target, file);
-    targets.set(file, target);
-  }
-  return targets;
 }

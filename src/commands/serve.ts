@@ -1,17 +1,9 @@
 import { isIPv6 } from 'node:net';
 import type { Logger } from 'pino';
 import type { ServeSettings } from '../config/commands.ts';
+import type { Service } from '../service.ts';
 import type { ExitCode } from './exit-code.ts';
 import { onStopSignal, type SignalSource, type StopSignal } from './stop-signals.ts';
-
-/** The running service, as this command sees it. */
-export interface Service {
-  readonly httpPort: number;
-  readonly grpcPort: number;
-  /** Not ready, no new work; resolves when what is in flight is answered. */
-  drain(): Promise<void>;
-  close(): Promise<void>;
-}
 
 export interface ServeParts {
   /** Resolves when the service answers. `onDown` is called when an engine ends by itself. */

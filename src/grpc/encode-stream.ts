@@ -8,7 +8,7 @@ import { statusOf } from './errors.ts';
 import type { GrpcLimits } from './limits.ts';
 import type { StreamEncodeRequestMessage } from './messages.ts';
 import type { GatheredMessage } from './protobuf.ts';
-import { requestIdKey, requestIdOf } from './request-id.ts';
+import { requestIdKey, requestIdOf } from '../request-id.ts';
 import { report, type RequestWatch } from './request-watch.ts';
 import { answerMessages, failureMessage } from './stream-response.ts';
 import type { EncodedMessage } from './unary.ts';
@@ -44,7 +44,7 @@ export class EncodeStream {
   constructor(call: ServerDuplexStream<Buffer, EncodedMessage>, parts: EncodeStreamParts) {
     this.#call = call;
     this.#parts = parts;
-    this.#requestId = requestIdOf(call.metadata);
+    this.#requestId = requestIdOf(call.metadata.get(requestIdKey)[0]);
     this.#ending = callSignal(call);
   }
 

@@ -3,7 +3,7 @@ import { ServiceError } from '../errors.ts';
 import { callSignal } from './call-signal.ts';
 import { statusOf } from './errors.ts';
 import type { GatheredMessage } from './protobuf.ts';
-import { requestIdKey, requestIdOf } from './request-id.ts';
+import { requestIdKey, requestIdOf } from '../request-id.ts';
 import { report, type RequestWatch } from './request-watch.ts';
 
 /** A message as it goes out: protobufjs's Buffer, or one that is still in pieces. */
@@ -22,7 +22,7 @@ export function unary(
 ): handleUnaryCall<Buffer, EncodedMessage> {
   return (call, callback) => {
     const startedMs = performance.now();
-    const requestId = requestIdOf(call.metadata);
+    const requestId = requestIdOf(call.metadata.get(requestIdKey)[0]);
     const ending = callSignal(call);
 
     function succeed(message: EncodedMessage): void {

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ServiceError } from '../errors.ts';
 import type { Outcome } from '../metrics.ts';
 import { type Problem, problem, problemKinds, serviceError } from './problem.ts';
-import { requestId } from './request-id.ts';
+import { requestIdKey, requestIdOf } from '../request-id.ts';
 import type { Endpoint } from './routes.ts';
 
 /** What an exchange needs to know of the server it is on. */
@@ -31,7 +31,7 @@ export class Exchange {
   readonly #abort = new AbortController();
 
   constructor(request: IncomingMessage, response: ServerResponse, settings: ExchangeSettings) {
-    this.requestId = requestId(request.headers['x-request-id']);
+    this.requestId = requestIdOf(request.headers[requestIdKey]);
     this.#request = request;
     this.#response = response;
     this.#settings = settings;
@@ -150,7 +150,7 @@ export class Exchange {
     const last = this.#settings.closing() || this.#bodyPending();
     response.writeHead(status, {
       ...headers,
-      'x-request-id': this.requestId,
+      [requestIdKey]: this.requestId,
       'x-content-type-options': 'nosniff',
       ...(last ? { connection: 'close' } : {}),
     });

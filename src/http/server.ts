@@ -12,7 +12,7 @@ import { clientErrorAnswer, clientErrorCode } from './client-error.ts';
 import { type AdmitBody, answerEncode } from './encode-route.ts';
 import { Exchange } from './exchange.ts';
 import type { ReadPixels } from './request-images.ts';
-import { requestId } from './request-id.ts';
+import { requestIdOf } from '../request-id.ts';
 import { encodeEndpoints } from './routes.ts';
 import { systemHandlers } from './system-routes.ts';
 
@@ -119,7 +119,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       }
       if (isUnderWay) exchange.outcome = code;
       else metrics.observeRequest({ transport: 'http', endpoint: 'unmatched', code, durationMs: 0 });
-      const id = isUnderWay ? exchange.requestId : requestId(undefined);
+      const id = isUnderWay ? exchange.requestId : requestIdOf(undefined);
       socket.end(clientErrorAnswer(code, id), () => socket.destroySoon());
     },
     handlers: {

@@ -2,13 +2,8 @@ import type { ErrorCode } from '../errors.ts';
 import type { AnswerMetadata } from '../request.ts';
 import type { ImageOutcome } from './image-outcome.ts';
 import { asciiJson, metadataJson } from './metadata.ts';
-import type { TokenDtype, TokenTensor } from './tensor.ts';
+import { safetensorsDtypes, type TokenTensor } from './tensor.ts';
 import { type TokenFile, totalBytes } from './token-file.ts';
-
-const dtypeNames = { float16: 'F16', float32: 'F32', bfloat16: 'BF16' } as const satisfies Record<
-  TokenDtype,
-  string
->;
 
 /**
  * A .safetensors file with one tensor, `tokens`, at a multiple of 8 bytes, and the answer's metadata as JSON
@@ -53,7 +48,7 @@ function fileOf(tensors: readonly NamedTensor[], metadata: Readonly<Record<strin
   for (const { name, tensor } of tensors) {
     const endBytes = dataBytes + totalBytes(tensor.parts);
     entries[name] = {
-      dtype: dtypeNames[tensor.dtype],
+      dtype: safetensorsDtypes[tensor.dtype],
       shape: tensor.shape,
       data_offsets: [dataBytes, endBytes],
     };

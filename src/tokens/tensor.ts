@@ -2,6 +2,13 @@
 export const tokenDtypes = ['float16', 'float32', 'bfloat16'] as const;
 export type TokenDtype = (typeof tokenDtypes)[number];
 
+/** safetensors' names of the dtypes. */
+export const safetensorsDtypes = {
+  float16: 'F16',
+  float32: 'F32',
+  bfloat16: 'BF16',
+} as const satisfies Record<TokenDtype, string>;
+
 export const dtypeBytes = { float16: 2, float32: 4, bfloat16: 2 } as const satisfies Record<
   TokenDtype,
   number

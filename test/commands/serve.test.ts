@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import { type Service, serve } from '../../src/commands/serve.ts';
+import { serve } from '../../src/commands/serve.ts';
 import { serveCommand } from '../../src/config/commands.ts';
 import { parseCommand } from '../../src/config/parse.ts';
 import { ServiceError } from '../../src/errors.ts';
+import type { Service } from '../../src/service.ts';
 
 const parsed = parseCommand(serveCommand, {
   args: ['--host', '::', '--drain-grace-ms', '700'],
