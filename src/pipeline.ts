@@ -125,7 +125,7 @@ function admit(
     costs.reduce((sum, { bytes }) => sum + bytes, 0),
     maxAnswerBytes,
   );
-  return admission.admit(costs.reduce((sum, { views }) => sum + views, 0));
+  return admission.admit(costs.reduce((sum, { load }) => sum + load, 0));
 }
 
 function refuseLargeAnswer(sizeBytes: number, maxAnswerBytes: number): void {
@@ -143,7 +143,7 @@ async function encodeImage(
   signal: AbortSignal,
 ): Promise<EncodedImage> {
   const { now } = parts;
-  const { views, decodeMs, cutMs } = await parts.viewPool.make({ image, exif, size, plan }, signal);
+  const { views, waitMs, decodeMs, cutMs } = await parts.viewPool.make({ image, exif, size, plan }, signal);
   const encoded = await encodeViews(parts, model, permit, plan, views, graphDtype(plan, dtype), signal);
   const assembling = now();
   const tokens = await assembled(
@@ -157,7 +157,7 @@ async function encodeImage(
     timings: {
       decodeMs: headerMs + decodeMs,
       viewsMs: cutMs,
-      queueMs: Math.max(...encoded.map(({ queueMs }) => queueMs)),
+      queueMs: waitMs + Math.max(...encoded.map(({ queueMs }) => queueMs)),
       engineMs: Math.max(...encoded.map(({ engineMs }) => engineMs)),
       assembleMs: now() - assembling,
     },
@@ -179,11 +179,14 @@ async function encodeViews(
     return await batcherOf(model).encode(permit, views, dtype, signal);
   }
   let from = 0;
-  const encoded = canvases.map(({ encoder, views: { length } }) => {
+  const parts = canvases.map(({ encoder, views: { length } }) => {
     const own = views.slice(from, (from += length));
-    return batcherOf(encoder?.model ?? model).encode(permit, own, dtype, signal);
+    return { own, batcher: batcherOf(encoder?.model ?? model) };
   });
-  return (await Promise.all(encoded)).flat();
+  const encoded = await together(parts, signal, ({ own, batcher }, all) =>
+    batcher.encode(permit, own, dtype, all),
+  );
+  return encoded.flat();
 }
 
 /** What to ask the graph for: float32 wherever arithmetic follows, so that it is rounded once. */
@@ -220,22 +223,37 @@ async function allOrNone<Image, T>(
 ): Promise<T[]> {
   const [only] = images;
   if (only !== undefined && images.length === 1) return [await work(only, signal)];
+  return await together([...images.entries()], signal, async ([index, image], all) => {
+    try {
+      return await work(image, all);
+    } catch (thrown) {
+      throw naming(failureOf(thrown, signal), index);
+    }
+  });
+}
+
+/**
+ * Runs `work` on all at once; when one fails the others are stopped. Rejects with the first failure, but only when all
+ * have ended: what they hold is free again when the caller frees what it holds for them.
+ */
+async function together<Item, T>(
+  items: readonly Item[],
+  signal: AbortSignal,
+  work: (item: Item, signal: AbortSignal) => Promise<T>,
+): Promise<T[]> {
   const others = new AbortController();
   const all = AbortSignal.any([signal, others.signal]);
-  let first: ServiceError | undefined;
-  // All have ended when this returns: what they held is free again when the caller frees what it holds for them.
+  const failures: unknown[] = [];
   const outcomes = await Promise.allSettled(
-    images.map(async (image, index) => {
-      try {
-        return await work(image, all);
-      } catch (thrown) {
-        first ??= naming(failureOf(thrown, signal), index);
-        others.abort(first);
+    items.map((item) =>
+      work(item, all).catch((thrown: unknown) => {
+        failures.push(thrown);
+        others.abort(thrown);
         throw thrown;
-      }
-    }),
+      }),
+    ),
   );
-  if (first !== undefined) throw first;
+  if (failures.length > 0) throw failures[0];
   return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
 }
 

@@ -57,6 +57,7 @@ export interface AnswerMetadata {
 export interface StageTimings {
   readonly decodeMs: number;
   readonly viewsMs: number;
+  /** For a place to be decoded in, and for the engine. */
   readonly queueMs: number;
   readonly engineMs: number;
   /** From the views' tokens to the answer's; absent where nothing was assembled. */

@@ -1,10 +1,13 @@
 /** Lets at most `slots` pieces of work run at a time, first come, first served. */
 export class Semaphore {
+  readonly #slots: number;
   #free: number;
   #closed: unknown;
+  readonly #idle: (() => void)[] = [];
   readonly #waiting = new Map<() => void, (reason: unknown) => void>();
 
   constructor(slots: number) {
+    this.#slots = slots;
     this.#free = slots;
   }
 
@@ -21,10 +24,11 @@ export class Semaphore {
     }
   }
 
-  /** Refuses what waits and whatever comes, with `reason`; what runs is left to end. */
-  close(reason: Error): void {
+  /** Refuses what waits and whatever comes, with `reason`; resolves when what runs has ended. */
+  async close(reason: Error): Promise<void> {
     this.#closed = reason;
     for (const refuse of this.#waiting.values()) refuse(reason);
+    if (this.#free < this.#slots) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   #turn(signal: AbortSignal): Promise<void> {
@@ -49,6 +53,7 @@ export class Semaphore {
     const [next] = this.#waiting.keys();
     if (next === undefined) {
       this.#free++;
+      if (this.#free === this.#slots) for (const resolve of this.#idle.splice(0)) resolve();
       return;
     }
     this.#waiting.delete(next);

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { BodyAdmission } from './body-admission.ts';
 import { Encoder, type EncoderConfig } from './encoder.ts';
 import { ServiceError } from './errors.ts';
 import { defaultGrpcLimits } from './grpc/limits.ts';
@@ -13,6 +14,8 @@ export interface ServiceConfig extends EncoderConfig {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly maxBodyBytes: number;
+  /** Of all HTTP bodies held at one time. */
+  readonly maxInflightBytes: number;
   readonly maxImages: number;
 }
 
@@ -54,7 +57,18 @@ export async function startService(
   const { host, httpPort, grpcPort, maxBodyBytes, maxImages } = config;
   const limits = { maxBodyBytes, maxImages };
   const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, config) : undefined);
-  const http = await startHttpServer({ encoder, metrics, logger, host, port: httpPort, readPixels, limits });
+  const bodies = new BodyAdmission(config.maxInflightBytes);
+  const admitBody = (sizeBytes: number) => bodies.admit(sizeBytes);
+  const http = await startHttpServer({
+    encoder,
+    metrics,
+    logger,
+    host,
+    port: httpPort,
+    readPixels,
+    admitBody,
+    limits,
+  });
   try {
     const grpc = await startGrpcServer({
       encoder,

@@ -124,3 +124,40 @@ test('bfloat16 is made of the float32 tokens', async (t) => {
   assert.equal(tensor.dtype, 'bfloat16');
   assert.equal(tensor.parts[0]!.byteLength, 2);
 });
+
+test('when the view of one model fails, those that wait for another cost no engine time, and the permit comes back', async (t) => {
+  const { engine, larger, encoder, admission, close } = gatedEncoder({ largest: 1 });
+  t.after(close);
+  const busy = [1, 2].map((level) =>
+    encoder.encode({
+      images: [grey(level)],
+      stacked: false,
+      recipe,
+      options: { ...options, model: 'larger' },
+      signal: never,
+    }),
+  );
+  await until(() => larger.engine.batches.length === 2);
+  const whole = encoder.encode({
+    images: [grey(3)],
+    stacked: false,
+    recipe: {
+      recipe: 'teacher',
+      scales: [8, 16],
+      fusion: 'average',
+      windows: 'whole',
+      channelOrder: 'torch',
+    },
+    options,
+    signal: never,
+  });
+  await until(() => engine.batches.length === 1 && larger.batcher.queued === 1);
+  assert.equal(admission.admittedViews, 2 + 1 + 4);
+  engine.batches[0]!.finish({ finite: { float32: [false] } });
+  await assert.rejects(whole, { code: 'internal' });
+  assert.equal(larger.batcher.queued, 0);
+  assert.equal(admission.admittedViews, 2);
+  larger.engine.openGate();
+  await Promise.all(busy);
+  assert.equal(larger.engine.batches.length, 2);
+});

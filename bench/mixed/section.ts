@@ -122,8 +122,8 @@ async function onModel(
       for (let round = 1; round <= rounds; round++) {
         bareRates.push(await bare.rate(model, best.views, bareMs));
         const under = loads.map((load, i) => load.closedLoop(targets[i]!, clients, until));
-        rates.push(await viewsPerSecond(service));
-        await Promise.all(under);
+        const [rate] = await Promise.all([viewsPerSecond(service), ...under]);
+        rates.push(rate);
         progress(
           `round ${round} of ${rounds}: bare ${bareRates.at(-1)!.toFixed(2)}, mixed ${rates.at(-1)!.toFixed(2)} views/s`,
         );

@@ -67,7 +67,7 @@ const parts: PipelineParts = {
   readSize: stubPixels ? () => Promise.resolve({ width: 97, height: 640 }) : sizeReader(1e8),
   viewPool: stubPixels
     ? {
-        make: () => Promise.resolve({ views: [view], decodeMs: 0, cutMs: 0 }),
+        make: () => Promise.resolve({ views: [view], waitMs: 0, decodeMs: 0, cutMs: 0 }),
         close: () => Promise.resolve(),
       }
     : createViewPool({ threads: 1, images: 2, maxPixels: 1e8 }),

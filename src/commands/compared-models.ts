@@ -70,6 +70,16 @@ export function readSides(
   };
   const first = sideOf('A', a, modelA, { recipe: 'encode' });
   const second = sideOf('B', b, modelB, recipeOfB(settings, modelA));
+  // A teacher squashes whatever its model does in Encode.
+  const resizeOfB = settings.teacherOf === undefined ? modelB.resize : 'squash';
+  if (modelA.resize !== resizeOfB) {
+    const [crops, squashes] = modelA.resize === 'crop' ? ['A', 'B'] : ['B', 'A'];
+    throw new ServiceError(
+      'invalid_argument',
+      `${crops} crops images to their middle and ${squashes} squashes them whole, so their tokens are not of the same ` +
+        `places; import the model of ${crops} with --resize squash.`,
+    );
+  }
   const texts = [first.metadata, second.metadata].map(
     ({ grid, shape }) => `${grid.width} x ${grid.height} tokens of ${shape.at(-1)} channels`,
   );

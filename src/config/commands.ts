@@ -1,5 +1,5 @@
 import { featureLayers, precisions } from '../model/model.ts';
-import { teacherDefaults, teacherWindows } from '../recipes/teacher.ts';
+import { teacherDefaults } from '../recipes/teacher.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
 import { compareRules, encodeRules, importRules, type Rule, serveRules } from './contradictions.ts';
 import { engineSettings, logSettings } from './engine-settings.ts';
@@ -93,6 +93,15 @@ export const serveCommand = command({
       max: 2 ** 30,
       default: '20MiB',
       description: 'Largest body of an HTTP request and largest gRPC message that is received.',
+    },
+    'max-inflight-bytes': {
+      type: 'bytes',
+      min: 1024,
+      max: 2 ** 40,
+      default: '512MiB',
+      description:
+        'Most bytes of HTTP bodies at one time, from before they are read until their images are encoded; a body that does not ' +
+        'fit is refused before it is read. A body of unknown length counts as the largest.',
     },
     'max-images': {
       type: 'integer',
@@ -294,7 +303,8 @@ export const compareCommand = command({
     },
     windows: {
       type: 'choice',
-      choices: teacherWindows,
+      // The whole of a scale takes a third model.
+      choices: ['tiles', 'half_overlap'],
       default: teacherDefaults.windows,
       flagOnly: true,
       description: "How the teacher's scales are cut into views.",

@@ -18,6 +18,8 @@ interface ServeValues extends EngineValues {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly maxBatch: number;
+  readonly maxBodyBytes: number;
+  readonly maxInflightBytes: number;
   readonly maxImages: number;
   readonly maxQueuedViews: number;
 }
@@ -66,6 +68,13 @@ export const serveRules: readonly Rule<ServeValues>[] = [
   },
   modelsHaveNames,
   poolDecodes,
+  {
+    of: ['maxBodyBytes', 'maxInflightBytes'],
+    problems: ({ maxBodyBytes, maxInflightBytes }) =>
+      maxBodyBytes <= maxInflightBytes
+        ? []
+        : [`--max-body-bytes ${maxBodyBytes} can never fit in --max-inflight-bytes ${maxInflightBytes}.`],
+  },
   {
     of: ['maxBatch', 'maxQueuedViews'],
     problems: ({ maxBatch, maxQueuedViews }) =>

@@ -48,7 +48,7 @@ export const engineSettings = {
     min: 1,
     max: 256,
     default: { text: 'cores / 4, at least 1', of: ({ cores }) => String(Math.max(1, Math.floor(cores / 4))) },
-    description: 'Threads that resize images and cut views.',
+    description: 'Threads that decode and resize images and cut views.',
   },
   'decode-concurrency': {
     type: 'integer',

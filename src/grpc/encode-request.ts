@@ -14,8 +14,8 @@ import { anyresOptionsOf, type AskedOptions, encodeOptionsOf, teacherOptionsOf }
 
 /**
  * The request that an EncodeRequest message makes. This and the two below throw `invalid_argument` for a missing
- * image, pixels that do not fit their size, and options that cannot be. Files and pixels stay in
- * the message's buffer.
+ * image, pixels that do not fit their size, and options that cannot be. Files and pixels stay in the
+ * message's buffer.
  */
 export function encodeRequestOf(message: EncodeRequestMessage, signal: AbortSignal): EncodeRequest {
   return requestOf(message.image, encodeOptionsOf(message.options), signal);

@@ -23,6 +23,8 @@ export interface HttpLimits {
   readonly maxImages: number;
   /** Most bytes of the request line and headers. */
   readonly maxHeaderBytes: number;
+  /** Connections beyond these are closed as they come. */
+  readonly maxConnections: number;
   /** How long headers, and a whole request, may take to arrive. */
   readonly headersMs: number;
   readonly requestMs: number;
@@ -38,6 +40,7 @@ export const defaultHttpLimits: HttpLimits = {
   maxBodyBytes: 20 * 2 ** 20,
   maxImages: 16,
   maxHeaderBytes: 16 * 1024,
+  maxConnections: 4096,
   headersMs: 10_000,
   requestMs: 60_000,
   keepAliveMs: 72_000,
@@ -131,6 +134,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     timeouts: limits,
     maxHeaderBytes: limits.maxHeaderBytes,
   });
+  app.server.maxConnections = limits.maxConnections;
   const { host, port } = options;
   app.server.listen(port, host);
   await once(app.server, 'listening').catch((error: Error) => {

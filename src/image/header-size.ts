@@ -18,19 +18,29 @@ const readers: Partial<Record<ImageFormat, (file: DataView) => Size | undefined>
   webp: webpSize,
 };
 
-/** Segments up to the frame header (ITU T.81, B.2). APP1 holds EXIF or XMP. */
+/** Beyond so many segments or chunks a file is not an everyday one, and walking them is no work for the calling thread. */
+const maxParts = 256;
+
+/** Segments up to the scan (ITU T.81, B.2), of which none may be APP1, which holds EXIF or XMP. */
 function jpegSize(file: DataView): Size | undefined {
-  const app1 = 0xe1;
-  for (let at = 2; at + 9 <= file.byteLength; ) {
-    if (file.getUint8(at) !== 0xff) return undefined;
+  const [app1, scan] = [0xe1, 0xda];
+  let size: Size | undefined;
+  for (let at = 2, part = 0; at + 9 <= file.byteLength && part < maxParts; part += 1) {
     const marker = file.getUint8(at + 1);
-    if (marker === app1) return undefined;
-    if (isFrame(marker)) return { width: file.getUint16(at + 7), height: file.getUint16(at + 5) };
-    const hasLength = marker >= 0xc4 && marker !== 0xff && !(marker >= 0xd0 && marker <= 0xda);
-    if (!hasLength) return undefined;
+    if (file.getUint8(at) !== 0xff || marker === app1 || !hasLength(marker)) return undefined;
+    if (marker === scan) return size;
+    if (isFrame(marker)) {
+      if (size !== undefined) return undefined;
+      size = { width: file.getUint16(at + 7), height: file.getUint16(at + 5) };
+    }
     at += 2 + file.getUint16(at + 2);
   }
   return undefined;
+}
+
+/** All but fill bytes, TEM, RST0 to RST7, SOI and EOI. */
+function hasLength(marker: number): boolean {
+  return marker >= 0xc0 && marker !== 0xff && !(marker >= 0xd0 && marker <= 0xd9);
 }
 
 /** SOF0 to SOF15, without DHT, JPG and DAC, which lie among them. */
@@ -42,10 +52,11 @@ function isFrame(marker: number): boolean {
 function pngSize(file: DataView): Size | undefined {
   const [header, pixels, exif] = [0x49484452, 0x49444154, 0x65584966];
   if (file.byteLength < 33 || file.getUint32(12) !== header) return undefined;
-  for (let at = 8; at + 8 <= file.byteLength; at += 12 + file.getUint32(at)) {
+  for (let at = 8, part = 0; at + 8 <= file.byteLength && part < maxParts; part += 1) {
     const chunk = file.getUint32(at + 4);
     if (chunk === exif) return undefined;
     if (chunk === pixels) return { width: file.getUint32(16), height: file.getUint32(20) };
+    at += 12 + file.getUint32(at);
   }
   return undefined;
 }

@@ -15,8 +15,8 @@ export type ImageInput =
 export type ReadSize = (image: ImageInput, exif: DecodeOptions['exif']) => Promise<Size>;
 
 /**
- * Reads sizes from headers alone. The reader rejects as `probe` does, and with `too_large` for more than `maxPixels` or a longer side than `maxSide`.
- *.
+ * Reads sizes from headers alone. The reader rejects as `probe` does, and with `too_large` for more than `maxPixels` or
+ * a side longer than `maxSide`.
  */
 export function sizeReader(maxPixels: number): ReadSize {
   return async (image, exif) => {

@@ -26,7 +26,8 @@ const slackBytes = 64;
 /**
  * Resizes the raster exactly as Pillow's Image.resize (12.3) does with its BILINEAR or BICUBIC, to the last bit:
  * the horizontal pass first, rounded to uint8, then the vertical one, and a pass whose size does not change left
- * out; the vertical one first where an image over 100 times as high as wide loses height. The result is a raster of its own. Synchronous, and not for the main thread.
+ * out; the vertical one first where an image over 100 times as high as wide loses height. The result is a raster of its
+ * own. Synchronous, and not for the main thread.
  */
 export function resample(raster: Raster, size: Size, filter: Resample): Raster {
   const rowBytes = size.width * 3;

@@ -6,7 +6,7 @@ import { Semaphore } from '../semaphore.ts';
 import type { DecodeOptions } from './decode.ts';
 import { giveAway } from './give-away.ts';
 import type { ImageInput } from './image-input.ts';
-import type { MadeViews, ViewResult, ViewTask } from './view-worker.ts';
+import type { CutViews, ViewResult, ViewTask } from './view-worker.ts';
 
 export interface ViewPoolOptions {
   /** Threads that resize, 1 or more. They decode through libuv's threads, which the process shares. */
@@ -18,6 +18,11 @@ export interface ViewPoolOptions {
   readonly onThreadError?: (error: unknown) => void;
   /** Another worker than view-worker.ts, for tests. */
   readonly worker?: URL;
+}
+
+export interface MadeViews extends CutViews {
+  /** For a place among the images that are held as pixels. */
+  readonly waitMs: number;
 }
 
 /** An image and the views to make of it. */
@@ -67,7 +72,8 @@ class PiscinaViewPool implements ViewPool {
   async make(request: ViewRequest, signal: AbortSignal): Promise<MadeViews> {
     const dropped = new Uint8Array(new SharedArrayBuffer(1));
     // The slot is held until the thread is done with it, also when the caller has gone.
-    const work = this.#slots.run(signal, () => this.#onThread(request, dropped));
+    const startMs = performance.now();
+    const work = this.#slots.run(signal, () => this.#onThread(request, dropped, performance.now() - startMs));
     let drop = (): void => undefined;
     const gone = new Promise<never>((_, reject) => {
       drop = () => {
@@ -86,13 +92,15 @@ class PiscinaViewPool implements ViewPool {
   }
 
   async close(): Promise<void> {
-    this.#slots.close(new ServiceError('unavailable', 'The service is shutting down.'));
+    // Piscina's own close ends threads that still run when another has ended.
+    await this.#slots.close(new ServiceError('unavailable', 'The service is shutting down.'));
     await this.#pool.close();
   }
 
   async #onThread(
     { image, exif, size, plan }: ViewRequest,
     dropped: ViewTask['dropped'],
+    waitMs: number,
   ): Promise<MadeViews> {
     const bytes = await giveAway(image.kind === 'file' ? image.bytes : image.raster.data);
     const task: ViewTask = {
@@ -107,7 +115,7 @@ class PiscinaViewPool implements ViewPool {
     };
     // Piscina is not given the signal: it would end a running thread for it, which costs more than the work.
     const result = (await this.#pool.run(task, { transferList: [bytes.buffer] })) as ViewResult;
-    if (result.kind === 'made') return result.made;
+    if (result.kind === 'made') return { ...result.made, waitMs };
     throw new ServiceError(result.code, result.message, { cause: result.cause });
   }
 }

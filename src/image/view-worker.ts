@@ -20,10 +20,10 @@ export interface ViewTask {
 
 /** What comes back. An error loses its class on the way between threads. */
 export type ViewResult =
-  | { readonly kind: 'made'; readonly made: MadeViews }
+  | { readonly kind: 'made'; readonly made: CutViews }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly cause: unknown };
 
-export interface MadeViews {
+export interface CutViews {
   /** `viewSize * viewSize * 3` bytes each, in the plan's order, each a buffer of its own. */
   readonly views: readonly Uint8Array<ArrayBuffer>[];
   readonly decodeMs: number;
@@ -41,7 +41,7 @@ export default async function makeViews(task: ViewTask): Promise<unknown> {
   }
 }
 
-async function decodeAndCut({ image, decoding, size, plan, dropped }: ViewTask): Promise<MadeViews> {
+async function decodeAndCut({ image, decoding, size, plan, dropped }: ViewTask): Promise<CutViews> {
   const startMs = performance.now();
   const raster = await rasterOf(image, decoding, dropped);
   if (raster.width !== size.width || raster.height !== size.height) {

@@ -84,7 +84,10 @@ export class Batcher {
     );
     for (const one of waiting) this.#queue.add(one);
     const leave = () => {
-      for (const { reject } of waiting) reject(abortFailure(signal));
+      for (const one of waiting) {
+        this.#queue.delete(one);
+        one.reject(abortFailure(signal));
+      }
     };
     signal.addEventListener('abort', leave);
     this.#handOverSoon();

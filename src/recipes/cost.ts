@@ -6,6 +6,8 @@ import type { Plan } from './plan.ts';
 export interface PlanCost {
   /** Views that the engine encodes. */
   readonly views: number;
+  /** The same in views of the plan's own size: one of twice the side counts as four. */
+  readonly load: number;
   /** Tokens of the answer, over all its views where it is a stack. */
   readonly tokens: number;
   /** The answer's tokens in bytes, without a format's header. */
@@ -16,6 +18,11 @@ export function planCost(plan: Plan, dtype: TokenDtype): PlanCost {
   const tokens = plan.shape.slice(0, -1).reduce((product, side) => product * side, 1);
   return {
     views: plan.canvases.reduce((sum, { views }) => sum + views.length, 0),
+    load: plan.canvases.reduce(
+      (sum, { views, encoder }) =>
+        sum + views.length * Math.ceil(((encoder?.viewSize ?? plan.viewSize) / plan.viewSize) ** 2),
+      0,
+    ),
     tokens,
     bytes: tokens * plan.shape.at(-1)! * dtypeBytes[dtype],
   };

@@ -23,8 +23,8 @@ export interface Offset {
 
 /**
  * A picture to make from the raster: the whole raster resized to `content`, laid at `paste` on a black canvas of
- * `size`, and `views` cut from it, each a square of the plan's view
- * size or of its own encoder's.
+ * `size`, and `views` cut from it, each a square of the plan's view size or of its own
+ * encoder's.
  */
 export interface Canvas {
   readonly content: Size;

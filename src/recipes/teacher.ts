@@ -61,6 +61,7 @@ export function planTeacher(
   const encoders = scales.map((scale) =>
     windows === 'whole' ? wholeEncoder(scale, model, served) : undefined,
   );
+  if (fusion === 'unshuffle_concat') checkMultiples(encoders, viewGrid);
   return {
     recipe: 'teacher',
     viewSize: imageSize,
@@ -111,8 +112,9 @@ function wholeEncoder(scale: number, model: Model, served: readonly Model[]): Ca
   if (scale === model.imageSize) return undefined;
   const found = served.find((other) => other.imageSize === scale && other.towerDigest === model.towerDigest);
   if (found !== undefined) return { model: found.name, viewSize: scale, viewGrid: found.grid };
+  const int8 = model.precision === 'int8' ? ' (for int8 also with the same matrices in fp32)' : '';
   throw invalid(
-    `windows=whole at scale ${scale} needs a second served model of the same checkpoint, feature layer and precision, ` +
+    `windows=whole at scale ${scale} needs a second served model of the same checkpoint, feature layer and precision${int8}, ` +
       `imported with --image-size ${scale}, and none is served. Use windows=tiles.`,
   );
 }
@@ -166,6 +168,19 @@ function checkScales(scales: readonly number[], imageSize: number): void {
   if (twice !== undefined) {
     throw invalid(`The scale ${twice} is there twice; give each once, and its share with weights.`);
   }
+}
+
+/** Space to depth takes maps whose sides are multiples of the answer's. */
+function checkMultiples(encoders: readonly (CanvasEncoder | undefined)[], { width, height }: Size): void {
+  const odd = encoders.find((encoder) => {
+    const { width: across, height: down } = encoder?.viewGrid ?? { width, height };
+    return across % width !== 0 || down % height !== 0 || across / width !== down / height;
+  });
+  if (odd === undefined) return;
+  const side = `${odd.viewGrid.width}x${odd.viewGrid.height}`;
+  throw invalid(
+    `fusion=unshuffle_concat takes maps that are multiples of ${width}x${height} tokens, and the whole of ${odd.viewSize} px has ${side}. Use windows=tiles, or fusion=average or concat.`,
+  );
 }
 
 function checkWindows(windows: TeacherWindows, { imageSize, grid }: Model): void {

@@ -23,11 +23,12 @@ import { fakeTerminal } from './fake-terminal.ts';
 
 const images = 'test/fixtures/images';
 const scratch = scratchFolder();
-const models = { tiny: '', half: '', tiny27: '' };
+const models = { tiny: '', half: '', tiny27: '', clip: '' };
 
 before(async () => {
   models.tiny = await importFixture(scratch.path, 'siglip-tiny');
   models.tiny27 = await importFixture(scratch.path, 'siglip-tiny-27');
+  models.clip = await importFixture(scratch.path, 'clip-tiny');
   models.half = join(scratch.path, 'half');
   await importModel({
     source: 'test/fixtures/siglip-tiny',
@@ -366,7 +367,7 @@ test("refuses a teacher's flags without a teacher, and a scale without heat maps
     const parsed = parseCommand(compareCommand, { args: ['a', 'b', 'c', ...args], env: {}, machine });
     return parsed.kind === 'refused' ? parsed.problems : [];
   };
-  assert.deepEqual(problems(['--scales', '512', '--weights', '1', '--windows', 'whole']), [
+  assert.deepEqual(problems(['--scales', '512', '--weights', '1', '--windows', 'half_overlap']), [
     "--scales is a teacher's; it needs --teacher-of.",
     "--weights is a teacher's; it needs --teacher-of.",
     "--windows is a teacher's; it needs --teacher-of.",
@@ -377,4 +378,13 @@ test("refuses a teacher's flags without a teacher, and a scale without heat maps
     assert.equal(problems(['--out', 'o', `--heat-max=${wrong}`]).length, 1, wrong);
   }
   assert.deepEqual(problems(['--out', 'o', '--heat-max', '1e-4']), []);
+});
+
+test('refuses to compare a crop with a squash, whose tokens are not of the same places', async () => {
+  const image = join(images, 'rocket.jpg');
+  await assert.rejects(compareJson([models.clip, '--teacher-of', models.clip, image]), {
+    code: 'invalid_argument',
+    message:
+      /^A crops images to their middle and B squashes them whole.* import the model of A with --resize squash\.$/,
+  });
 });

@@ -91,7 +91,7 @@ test('takes several models in order, from flags or from a list in the environmen
 test('reads bytes with and without a unit', () => {
   assert.equal(served(['--max-body-bytes', '4096']).maxBodyBytes, 4096);
   assert.equal(served(['--max-body-bytes', '64KiB']).maxBodyBytes, 65_536);
-  assert.equal(served(['--max-body-bytes', '1GiB']).maxBodyBytes, 2 ** 30);
+  assert.equal(served(['--max-body-bytes', '1GiB', '--max-inflight-bytes', '1GiB']).maxBodyBytes, 2 ** 30);
 });
 
 test('gives settings that cannot be changed', () => {

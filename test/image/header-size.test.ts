@@ -53,6 +53,29 @@ describe('plainHeaderSize', () => {
     }
   });
 
+  test('leaves a JPEG whose orientation comes after its size to the decoder', async () => {
+    const bytes = await picture(30, 50).withMetadata({ orientation: 6 }).jpeg().toBuffer();
+    const segments: Buffer[] = [];
+    let at = 2;
+    for (; bytes[at + 1] !== 0xda; at += 2 + bytes.readUInt16BE(at + 2)) {
+      segments.push(bytes.subarray(at, at + 2 + bytes.readUInt16BE(at + 2)));
+    }
+    const exif = segments.filter((segment) => segment[1] === 0xe1);
+    const others = segments.filter((segment) => segment[1] !== 0xe1);
+    const moved = Buffer.concat([bytes.subarray(0, 2), ...others, ...exif, bytes.subarray(at)]);
+    assert.equal((await sharp(moved).metadata()).orientation, 6);
+    assert.equal(sizeOf(moved), undefined);
+  });
+
+  test('gives up on a file of very many segments', () => {
+    const comment = Buffer.from([0xff, 0xfe, 0, 2]);
+    const bytes = Buffer.concat([
+      Buffer.from([0xff, 0xd8]),
+      ...Array.from({ length: 100_000 }, () => comment),
+    ]);
+    assert.equal(plainHeaderSize(bytes, 'jpeg'), undefined);
+  });
+
   test('leaves other formats to the decoder', async () => {
     for (const format of ['gif', 'tiff', 'avif'] as const) {
       assert.equal(sizeOf(await picture(3, 5).toFormat(format).toBuffer()), undefined);

@@ -7,15 +7,33 @@ import { decode } from '../../src/image/decode.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import type { ViewPool, ViewPoolOptions, ViewRequest } from '../../src/image/view-pool.ts';
+import makeViews from '../../src/image/view-worker.ts';
 import { cutViews } from '../../src/image/views.ts';
 import { planEncode } from '../../src/recipes/encode.ts';
 import { model } from '../recipes/model.ts';
+import { until } from '../support/gated-encoder.ts';
 import { noise } from './noise.ts';
 
 const size = { width: 40, height: 30 };
 const plan = planEncode(size, model);
 const dying = new URL('./dying-view-worker.js', import.meta.url);
+const gated = new URL('./gated-view-worker.js', import.meta.url);
 const never = new AbortController().signal;
+
+/** The other side of gated-view-worker.ts. */
+function gate(context: TestContext) {
+  const channel = new BroadcastChannel('gated-views');
+  const inHand: number[] = [];
+  channel.onmessage = (event) => {
+    inHand.push(((event as MessageEvent).data as { inHand: number }).inHand);
+  };
+  context.after(() => channel.close());
+  return {
+    inHand,
+    has: (height: number) => until(() => inHand.includes(height)),
+    go: (height: number) => channel.postMessage(height),
+  };
+}
 
 function poolOf(context: TestContext, options: Partial<ViewPoolOptions> = {}): ViewPool {
   const pool = createViewPool({ threads: 1, images: 1, maxPixels: 1e7, ...options });
@@ -148,6 +166,49 @@ describe('the view pool', () => {
       await assert.rejects(fatal, { code: 'internal' });
       assert.equal((await sound).views.length, 1);
     }
+  });
+
+  test('holds the place of an image until its thread is done with it, though its caller has gone', async (t) => {
+    const pool = poolOf(t, { worker: gated, threads: 2 });
+    const threads = gate(t);
+    const controller = new AbortController();
+    const left = pool.make(pixels(noise({ width: 8, height: 1 })), controller.signal);
+    await threads.has(1);
+    controller.abort();
+    await assert.rejects(left, { code: 'cancelled' });
+    const next = pool.make(pixels(noise({ width: 8, height: 2 })), never);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(threads.inHand, [1]);
+    threads.go(1);
+    await threads.has(2);
+    threads.go(2);
+    assert.equal((await next).views.length, 1);
+  });
+
+  test('closes when the last of several threads has ended its work', async (t) => {
+    const pool = createViewPool({ threads: 2, images: 2, maxPixels: 1e7, worker: gated });
+    const threads = gate(t);
+    const [short, long] = [1, 2].map((height) => pool.make(pixels(noise({ width: 8, height })), never));
+    await Promise.all([threads.has(1), threads.has(2)]);
+    const closed = pool.close();
+    threads.go(1);
+    assert.equal((await short!).views.length, 1);
+    threads.go(2);
+    assert.equal((await long!).views.length, 1);
+    await closed;
+  });
+
+  test('neither decodes nor resizes what nobody waits for any more', async () => {
+    const dropped = new Uint8Array(new SharedArrayBuffer(1)).fill(1);
+    const decoding = { exif: 'apply', maxPixels: 1e7 } as const;
+    const image = { kind: 'file', bytes: rocket() } as const;
+    const result = await makeViews({ image, decoding, size: { width: 640, height: 427 }, plan, dropped });
+    assert.deepEqual(result, {
+      kind: 'failed',
+      code: 'cancelled',
+      message: 'Nobody waits for these views.',
+      cause: undefined,
+    });
   });
 
   test('lets what runs finish and refuses the rest when it closes', async (t) => {

@@ -252,7 +252,7 @@ test('the views of one request fill one batch where there is room, and share it 
   assert.equal(engine.batches.length, 2);
 });
 
-test('when one view of a request fails, those that still wait cost no engine time', async () => {
+test('when one view of a request fails, what is not handed over by then costs no engine time', async () => {
   const { engine, encode, idsOf, batcher } = setUp(2);
   const failing = encode([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   const other = encode([11]);

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { decode } from '../../src/image/decode.ts';
-import { cutViews } from '../../src/image/views.ts';
 import { clipTower } from '../../src/model/clip.ts';
 import { importModel, type ImportOptions } from '../../src/model/import.ts';
 import type { FeatureLayer, Model } from '../../src/model/model.ts';
 import type { TowerGeometry } from '../../src/model/tower.ts';
-import { planEncode } from '../../src/recipes/encode.ts';
+import { encodeView } from './encode-view.ts';
 import { expectedTokens, fixture, temporaryFolder } from './fixtures.ts';
 import { largestDifference, runGraph } from './run-graph.ts';
 
@@ -18,19 +15,11 @@ async function imported(t: TestContext, options: Partial<ImportOptions> = {}): P
   return importModel({ source, out, features: 'last_hidden_state', precision: 'fp32', ...options });
 }
 
-/** A fixture image as the model's Encode sees it. */
-async function viewOf(image: string, model: Model): Promise<Uint8Array> {
-  const bytes = await readFile(fixture(`images/${image}`));
-  const raster = await decode(bytes, { exif: 'apply', maxPixels: 1e8 });
-  const { canvases, viewSize } = planEncode(raster, model);
-  return cutViews(raster, canvases, viewSize)[0]!;
-}
-
 describe('clip tower', () => {
   for (const features of ['last_hidden_state', 'penultimate'] as const) {
     it(`gives transformers' ${features} without the class token`, async (t) => {
       const model = await imported(t, { features });
-      const tokens = await runGraph(model.folder, [await viewOf('rocket.jpg', model)]);
+      const tokens = await runGraph(model.folder, [await encodeView('rocket.jpg', model)]);
       assert.deepEqual(tokens.shape, [1, 576, 32]);
       const expected = await expectedTokens(`clip-encode-rocket.jpg-${features}.npy`);
       assert.ok(largestDifference(tokens.float32, expected) <= 5e-5);
@@ -40,14 +29,14 @@ describe('clip tower', () => {
 
   it("gives transformers' tokens at another image size, with interpolated positions", async (t) => {
     const model = await imported(t, { imageSize: 518, resize: 'squash' });
-    const tokens = await runGraph(model.folder, [await viewOf('rocket.jpg', model)]);
+    const tokens = await runGraph(model.folder, [await encodeView('rocket.jpg', model)]);
     const expected = await expectedTokens('clip-encode518-rocket.jpg.npy');
     assert.ok(largestDifference(tokens.float32, expected) <= 5e-5);
   });
 
   it('has no final norm, so pre_norm is last_hidden_state', async (t) => {
     const models = [await imported(t), await imported(t, { features: 'pre_norm' })];
-    const view = await viewOf('coffee.png', models[0]!);
+    const view = await encodeView('coffee.png', models[0]!);
     const [last, before] = await Promise.all(models.map(({ folder }) => runGraph(folder, [view])));
     assert.deepEqual(last!.float32, before!.float32);
     assert.deepEqual(
@@ -60,7 +49,8 @@ describe('clip tower', () => {
     it(`gives a batch the tokens of its views alone, in ${precision}`, async (t) => {
       const model = await imported(t, { precision });
       const views = [];
-      for (const image of ['alpha.png', 'rocket.jpg', 'tall.webp']) views.push(await viewOf(image, model));
+      for (const image of ['alpha.png', 'rocket.jpg', 'tall.webp'])
+        views.push(await encodeView(image, model));
       const batch = await runGraph(model.folder, views);
       assert.deepEqual(batch.shape, [3, 576, 32]);
       for (const [i, view] of views.entries()) {
@@ -74,7 +64,7 @@ describe('clip tower', () => {
 
   it('gives tokens in fp16 close to fp32', async (t) => {
     const [exact, half] = [await imported(t), await imported(t, { precision: 'fp16' })];
-    const view = await viewOf('rocket.jpg', exact);
+    const view = await encodeView('rocket.jpg', exact);
     const difference = largestDifference(
       (await runGraph(exact.folder, [view])).float32,
       (await runGraph(half.folder, [view])).float32,

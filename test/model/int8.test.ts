@@ -12,7 +12,7 @@ import type { FeatureLayer, Model } from '../../src/model/model.ts';
 import { meanTokenCosine } from '../../src/model/token-cosine.ts';
 import { changedCheckpoint, type TestTensor } from './checkpoints.ts';
 import { expectedTokens, fixture, temporaryFolder } from './fixtures.ts';
-import { viewOf } from './pixels.ts';
+import { encodeView } from './encode-view.ts';
 import { runGraph } from './run-graph.ts';
 
 const calibration: Calibration = {
@@ -46,14 +46,16 @@ interface EncodeCase {
   readonly exif?: 'ignore';
 }
 const { cases } = JSON.parse(await readFile(fixture('cases.json'), 'utf8')) as { cases: EncodeCase[] };
-const encodeCases = cases.filter(({ rpc, model }) => rpc === 'Encode' && model?.startsWith('clip') !== true);
+const encodeCases = cases.filter(({ rpc }) => rpc === 'Encode');
 
 describe('int8', () => {
   for (const { model = 'siglip-tiny', image, features, exif = 'apply', expected } of encodeCases) {
     it(`gives tokens near transformers' ${features} of ${image} from ${model} (${expected})`, async (t) => {
       const folder = join(await temporaryFolder(t), 'model');
-      const imported = await importInt8(folder, fixture(model), { features });
-      const tokens = await runGraph(folder, [await viewOf(image, imported.imageSize, exif)]);
+      const [checkpoint = model] = model.split(' ', 1);
+      const views = model.includes('518') ? ({ imageSize: 518, resize: 'squash' } as const) : {};
+      const imported = await importInt8(folder, fixture(checkpoint), { features, ...views });
+      const tokens = await runGraph(folder, [await encodeView(image, imported, exif)]);
       const cosine = meanTokenCosine(tokens.float32, await expectedTokens(expected), imported.channels);
       assert.ok(cosine >= 0.99, `${cosine}`);
       assert.ok(cosine < 1);
@@ -98,7 +100,7 @@ describe('int8', () => {
     });
     const { int8 } = (await manifestOf(measured)).provenance;
     assert.deepEqual(int8?.float32, ['encoder.layers.1.mlp.fc1']);
-    const view = await viewOf('rocket.jpg', 512, 'apply');
+    const view = await encodeView('rocket.jpg', exact);
     const truth = (await runGraph(exact.folder, [view])).float32;
     const cosineOf = async ({ folder: model }: Model): Promise<number> =>
       meanTokenCosine((await runGraph(model, [view])).float32, truth, 32);

@@ -138,6 +138,17 @@ describe('planTeacher', () => {
     assert.deepEqual(assembly.maps[1], { columns: 1, rows: 1, stride: viewGrid, views: [1], viewGrid });
   });
 
+  test('refuses to rearrange a whole map that is no multiple of the grid', () => {
+    const base = { ...model27, resize: 'squash' } as const;
+    const larger = { ...base, name: 'larger', imageSize: 1152, grid: { width: 82, height: 82 } };
+    const options = { ...teacherDefaults, scales: [384, 1152], windows: 'whole' } as const;
+    planTeacher(image, base, options, [base, larger]);
+    assert.throws(
+      () => planTeacher(image, base, { ...options, fusion: 'unshuffle_concat' }, [base, larger]),
+      { code: 'invalid_argument', message: /multiples of 27x27 tokens, and the whole of 1152 px has 82x82/ },
+    );
+  });
+
   test('answers the shape of every golden case', () => {
     const cases = planCases('TeacherEncode').filter(({ windows = '' }) => !windows.startsWith('whole'));
     assert.ok(cases.length >= 14);

@@ -28,23 +28,33 @@ export const gatedModel: Model = {
   towerDigest: '0'.repeat(64),
 };
 
-/** The real request's way over an engine that waits at a gate. */
+/** The same tower for views of twice the side. */
+export const largerModel: Model = {
+  ...gatedModel,
+  name: 'larger',
+  imageSize: 16,
+  grid: { width: 2, height: 2 },
+};
+
+/** The real request's way over two models whose engines wait at gates. */
 export function gatedEncoder({ largest = 8, maxViews = 64 } = {}) {
-  const engine = new GatedEngine();
   const tokenPool = new TokenPool(1);
   const viewPool = createViewPool({ threads: 1, images: 4, maxPixels: 1_000_000 });
   const now = () => performance.now();
-  const batcher = new Batcher({
-    engine,
-    times: new BatchTimes(),
-    largest,
-    fixed: true,
-    split: (tokens, views) => tokenPool.split(tokens, views),
-    now,
-  });
+  const gated = () => {
+    const engine = new GatedEngine();
+    const split = (tokens: Uint8Array<ArrayBuffer>, views: number) => tokenPool.split(tokens, views);
+    const times = new BatchTimes();
+    return { engine, batcher: new Batcher({ engine, times, largest, fixed: true, split, now }) };
+  };
+  const { engine, batcher } = gated();
+  const larger = gated();
   const admission = new Admission({ maxViews, retryAfterMs: () => 1500 });
   const parts: PipelineParts = {
-    served: [{ model: gatedModel, batcher }],
+    served: [
+      { model: gatedModel, batcher },
+      { model: largerModel, batcher: larger.batcher },
+    ],
     admission,
     maxAnswerBytes: 1_000_000,
     readSize: sizeReader(1_000_000),
@@ -55,13 +65,13 @@ export function gatedEncoder({ largest = 8, maxViews = 64 } = {}) {
   const encoder: VisualEncoder = {
     encode: (request) => encodeImages(parts, request),
     plan: (request) => planAnswer(parts, request),
-    models: () => [gatedModel],
+    models: () => [gatedModel, largerModel],
     ready: () => true,
   };
   const close = async () => {
     await Promise.all([viewPool.close(), tokenPool.close()]);
   };
-  return { engine, batcher, admission, encoder, close };
+  return { engine, batcher, larger, admission, encoder, close };
 }
 
 /** Resolves when `holds` does, looking once a turn of the event loop; rejects after ten seconds. */

@@ -20,6 +20,7 @@ export function serviceConfig(overrides: Partial<ServiceConfig> = {}): ServiceCo
     maxQueuedViews: 512,
     maxAnswerBytes: 256 * 2 ** 20,
     maxBodyBytes: 20 * 2 ** 20,
+    maxInflightBytes: 2 ** 30,
     maxImages: 16,
     requestTimeoutMs: 60_000,
     ...overrides,
