@@ -1,7 +1,7 @@
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomValues } from '../src/model/random-weights.ts';
-import { gridSide, type TowerGeometry } from '../src/model/tower.ts';
+import { gridSide, type TowerGeometry } from '../src/model/tower-geometry.ts';
 import { convertWeights, storedBytes, type StoredDtype } from '../src/model/weights.ts';
 
 export interface CheckpointOptions {

@@ -3,7 +3,7 @@ import { Admission } from './admission.ts';
 import { withDeadline } from './deadline.ts';
 import { ServiceError } from './errors.ts';
 import type { ModelSource } from './config/values.ts';
-import { sizeReader } from './image/image-input.ts';
+import { sizeReader } from './image/read-size.ts';
 import { createViewPool } from './image/view-pool.ts';
 import { type ServedModel, serveModel } from './inference/served-model.ts';
 import type { Device } from './inference/worker-protocol.ts';

@@ -74,12 +74,18 @@ test('closing refuses what waits and whatever comes, and lets what runs end', as
     semaphore.run(never, async () => 'waited'),
     /closed/,
   );
-  semaphore.close(new Error('closed'));
+  let isClosed = false;
+  const closed = semaphore.close(new Error('closed')).then(() => {
+    isClosed = true;
+  });
   await waiting;
   await assert.rejects(
     semaphore.run(never, async () => 'late'),
     /closed/,
   );
+  await turn();
+  assert.equal(isClosed, false);
   open();
   assert.equal(await running, 'ran');
+  await closed;
 });

@@ -2,7 +2,7 @@
 // With the argument `stub-pixels` decoding and the view pool are stubs as well.
 import { Admission } from '../../src/admission.ts';
 import { withDeadline } from '../../src/deadline.ts';
-import { sizeReader } from '../../src/image/image-input.ts';
+import { sizeReader } from '../../src/image/read-size.ts';
 import { isNpy, readNpyRasters } from '../../src/image/npy-raster.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';

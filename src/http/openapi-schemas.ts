@@ -1,6 +1,6 @@
 import { errorCodes } from '../errors.ts';
 import { featureLayers, modelPrecisions } from '../model/model.ts';
-import { architectures } from '../model/tower.ts';
+import { architectures } from '../model/tower-geometry.ts';
 import { resamples, resizes } from '../recipes/plan.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
 import { problemKinds } from './problem.ts';

@@ -1,6 +1,3 @@
-import { ServiceError } from '../errors.ts';
-import type { Size } from '../recipes/plan.ts';
-import { type DecodeOptions, probe, tooManyPixels } from './decode.ts';
 import type { Raster } from './raster.ts';
 
 /**
@@ -10,37 +7,3 @@ import type { Raster } from './raster.ts';
 export type ImageInput =
   | { readonly kind: 'file'; readonly bytes: Uint8Array }
   | { readonly kind: 'raster'; readonly raster: Raster };
-
-/** An image's size, in pixels. */
-export type ReadSize = (image: ImageInput, exif: DecodeOptions['exif']) => Promise<Size>;
-
-/**
- * Reads sizes from headers alone. The reader rejects as `probe` does, and with `too_large` for more than `maxPixels` or
- * a side longer than `maxSide`.
- */
-export function sizeReader(maxPixels: number): ReadSize {
-  return async (image, exif) => {
-    const size = image.kind === 'raster' ? sizeOf(image.raster) : (await probe(image.bytes, exif)).size;
-    if (Math.max(size.width, size.height) > maxSide) throw tooLong(size);
-    if (size.width * size.height > maxPixels) throw tooManyPixels(size, maxPixels);
-    return size;
-  };
-}
-
-/**
- * Longest side of an image, in pixels: JPEG's own bound. Resampling weighs every pixel of a side, so a thin image of
- * few pixels could otherwise take seconds.
- */
-const maxSide = 65_535;
-
-function tooLong({ width, height }: Size): ServiceError {
-  const [across, down, limit] = [width, height, maxSide].map((value) => value.toLocaleString('en-US'));
-  return new ServiceError(
-    'too_large',
-    `The image is ${across} x ${down} pixels; a side is at most ${limit}.`,
-  );
-}
-
-function sizeOf({ width, height }: Raster): Size {
-  return { width, height };
-}

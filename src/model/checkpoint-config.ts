@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ServiceError } from '../errors.ts';
 import type { Resample, Resize } from '../recipes/plan.ts';
 import { JsonObject, shortJson } from './json-object.ts';
-import type { Architecture, Normalisation, TowerGeometry } from './tower.ts';
+import type { Architecture, Normalisation, TowerGeometry } from './tower-geometry.ts';
 
 export interface Preprocessing {
   readonly normalisation: Normalisation;

@@ -7,7 +7,7 @@ import { loadModelFolder } from './folder.ts';
 import type { Model } from './model.ts';
 import { publishFolder } from './publish-folder.ts';
 import { RandomWeights } from './random-weights.ts';
-import type { TowerGeometry } from './tower.ts';
+import type { TowerGeometry } from './tower-geometry.ts';
 import { writeModelFolder } from './write-folder.ts';
 
 export const defaultModelName = 'untrained';

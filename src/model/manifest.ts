@@ -4,7 +4,7 @@ import { type JsonObject, shortJson } from './json-object.ts';
 import { resamples, resizes } from '../recipes/plan.ts';
 import { graphFile, weightsFile } from './graph-io.ts';
 import { featureLayers, modelPrecisions, type Model } from './model.ts';
-import { architectures, gridSide, type Normalisation } from './tower.ts';
+import { architectures, gridSide, type Normalisation } from './tower-geometry.ts';
 
 export const manifestFile = 'model.json';
 export const formatVersion = 2;

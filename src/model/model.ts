@@ -1,5 +1,5 @@
 import type { Resample, Resize, Size } from '../recipes/plan.ts';
-import type { Architecture } from './tower.ts';
+import type { Architecture } from './tower-geometry.ts';
 
 /** Which hidden state the tokens are. `penultimate` is LLaVA-NeXT's choice. */
 export const featureLayers = ['last_hidden_state', 'pre_norm', 'penultimate'] as const;

@@ -1,6 +1,7 @@
 import type { FormOf } from './int8-linear.ts';
 import type { FeatureLayer, Precision } from './model.ts';
-import { type Normalisation, type Tower, TowerBuilder, type TowerGeometry } from './tower.ts';
+import { type Tower, TowerBuilder } from './tower.ts';
+import { type Normalisation, type TowerGeometry } from './tower-geometry.ts';
 
 /** A SigLIP or fixed-resolution SigLIP 2 vision tower; formulas as in transformers' SiglipVisionModel. */
 export function siglipTower(

@@ -6,9 +6,9 @@ export default async function makeViewsWhenTold(task: ViewTask): Promise<unknown
   const { height } = task.size;
   const channel = new BroadcastChannel('gated-views');
   const told = new Promise<void>((resolve) => {
-    channel.onmessage = ({ data }) => {
-      if (data === height) resolve();
-    };
+    channel.addEventListener('message', (event) => {
+      if ((event as MessageEvent).data === height) resolve();
+    });
   });
   channel.postMessage({ inHand: height });
   await told;

@@ -24,9 +24,9 @@ const never = new AbortController().signal;
 function gate(context: TestContext) {
   const channel = new BroadcastChannel('gated-views');
   const inHand: number[] = [];
-  channel.onmessage = (event) => {
+  channel.addEventListener('message', (event) => {
     inHand.push(((event as MessageEvent).data as { inHand: number }).inHand);
-  };
+  });
   context.after(() => channel.close());
   return {
     inHand,

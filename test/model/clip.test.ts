@@ -4,7 +4,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { clipTower } from '../../src/model/clip.ts';
 import { importModel, type ImportOptions } from '../../src/model/import.ts';
 import type { FeatureLayer, Model } from '../../src/model/model.ts';
-import type { TowerGeometry } from '../../src/model/tower.ts';
+import type { TowerGeometry } from '../../src/model/tower-geometry.ts';
 import { encodeView } from './encode-view.ts';
 import { expectedTokens, fixture, temporaryFolder } from './fixtures.ts';
 import { largestDifference, runGraph } from './run-graph.ts';

@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { importModel } from '../../src/model/import.ts';
 import { featureLayers, type FeatureLayer, type Precision } from '../../src/model/model.ts';
 import { siglipTower } from '../../src/model/siglip.ts';
-import type { Normalisation, TowerGeometry } from '../../src/model/tower.ts';
+import type { Normalisation, TowerGeometry } from '../../src/model/tower-geometry.ts';
 import type { TensorSource } from '../../src/model/tensor-source.ts';
 import { writeModelFolder } from '../../src/model/write-folder.ts';
 import { expectedTokens, fixture, temporaryFolder } from './fixtures.ts';

@@ -1,5 +1,5 @@
 import { Admission } from '../../src/admission.ts';
-import { sizeReader } from '../../src/image/image-input.ts';
+import { sizeReader } from '../../src/image/read-size.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';

@@ -1,5 +1,5 @@
 import { shortJson } from '../json-object.ts';
-import { gridSide, type TowerGeometry } from '../tower.ts';
+import { gridSide, type TowerGeometry } from '../tower-geometry.ts';
 import type { ExportedModel, Port } from './read-export.ts';
 import type { WireFile } from './wire-file.ts';
 

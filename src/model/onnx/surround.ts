@@ -1,7 +1,7 @@
 import { castTo, Graph } from '../graph.ts';
 import { graphInput, weightsFile } from '../graph-io.ts';
 import { addGraphOutputs } from '../graph-outputs.ts';
-import type { Normalisation } from '../tower.ts';
+import type { Normalisation } from '../tower-geometry.ts';
 import { exportInput, exportOutput, type ExportTower } from './export-tower.ts';
 
 /** Begins every name that the surrounding graphs make up. */

@@ -4,7 +4,7 @@ import { readGeometry, readPreprocessing, type ViewOptions } from '../checkpoint
 import { graphFile, weightsFile } from '../graph-io.ts';
 import { formatVersion, manifestFile, manifestJson, type Manifest } from '../manifest.ts';
 import type { FeatureLayer, ModelPrecision, Precision } from '../model.ts';
-import { gridSide } from '../tower.ts';
+import { gridSide } from '../tower-geometry.ts';
 import type { WriteOptions } from '../weights-file.ts';
 import { checkNodes } from './check-nodes.ts';
 import { compose, type Piece } from './compose.ts';
