@@ -55,6 +55,6 @@ test('an export that quantises while it runs has its own precision, whatever its
 
 it('takes an export with functions of its own for one that may quantise while it runs', () => {
   const initialisers = [{ type: 1, sizeBytes: 100 }];
-  const functions = [{ offsetBytes: 0, sizeBytes: 9 }];
+  const functions = [{ start: 0, end: 9 }];
   assert.equal(exportPrecision({ nodes: [], functions, initialisers }).precision, 'exported');
 });
