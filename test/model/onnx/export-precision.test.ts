@@ -53,7 +53,7 @@ test('an export that quantises while it runs has its own precision, whatever its
   assert.deepEqual(precisionOf([[float32, 1]], ['DynamicQuantizeMatMul']), ['exported', 'F32']);
 });
 
-it('takes an export with functions of its own for one that may quantise while it runs', () => {
+test('takes an export with functions of its own for one that may quantise while it runs', () => {
   const initialisers = [{ type: 1, sizeBytes: 100 }];
   const functions = [{ start: 0, end: 9 }];
   assert.equal(exportPrecision({ nodes: [], functions, initialisers }).precision, 'exported');
