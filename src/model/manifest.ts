@@ -15,8 +15,10 @@ export interface FileDigest {
 
 /** Where a model came from; told, never acted on. */
 export interface Provenance {
-  /** Base name of the checkpoint folder, or how the weights were made. */
+  /** Base name of the checkpoint folder, or how the weights were made; of a repository on the hub, OWNER/NAME. */
   readonly source: string;
+  /** Of a repository on the hub the commit, 40 hex digits. */
+  readonly revision?: string;
   /** Dtype of the checkpoint's first tensor: F32, F16, BF16. */
   readonly storedDtype: string;
   /** Of an int8 model. */
@@ -103,6 +105,7 @@ export function parseManifest(json: JsonObject): Manifest {
     },
     provenance: {
       source: provenance.string('source'),
+      ...(provenance.has('revision') ? { revision: parseCommit(provenance) } : {}),
       storedDtype: provenance.string('storedDtype'),
       ...(provenance.has('int8') ? { int8: parseInt8(provenance.object('int8')) } : {}),
     },
@@ -111,6 +114,12 @@ export function parseManifest(json: JsonObject): Manifest {
     throw json.fault('digest', `${manifestDigest(manifest)}, which its other fields give`);
   }
   return manifest;
+}
+
+function parseCommit(provenance: JsonObject): string {
+  const revision = provenance.string('revision');
+  if (!/^[0-9a-f]{40}$/.test(revision)) throw provenance.fault('revision', '40 hex digits');
+  return revision;
 }
 
 function parseInt8(int8: JsonObject): Int8Provenance {

@@ -28,21 +28,26 @@ const settings = {
   calibrates: ['a.jpg'],
   features: 'pre_norm',
   force: true,
+  revision: undefined,
 } as const;
 
 function parts(importModel: ImportModel) {
-  return { importModel, peakRssBytes: () => 512 * 2 ** 20 };
+  return {
+    importModel,
+    fetchCheckpoint: () => assert.fail('nothing is on the hub'),
+    peakRssBytes: () => 512 * 2 ** 20,
+  };
 }
 
 test('hands the settings on and sums up in one line with the peak of memory', async () => {
   const { terminal, stdout, stderr } = fakeTerminal();
   const exitCode = await importCheckpoint(
-    './hf',
+    'test/fixtures/siglip-tiny',
     settings,
     terminal,
     parts(async ({ source, out, precision, minCosine, calibrates, features, force, onProgress }) => {
-      const given = { out, precision, minCosine, calibrates, features, force };
-      assert.deepEqual({ source, ...given }, { source: './hf', ...settings });
+      const given = { revision: undefined, out, precision, minCosine, calibrates, features, force };
+      assert.deepEqual({ source, ...given }, { source: 'test/fixtures/siglip-tiny', ...settings });
       onProgress(10, 10);
       return model;
     }),
@@ -63,7 +68,7 @@ test('says what int8 was measured at and which matrices stay in fp32', async () 
   ] as const) {
     const { terminal, stdout } = fakeTerminal();
     await importCheckpoint(
-      './hf',
+      'test/fixtures/siglip-tiny',
       settings,
       terminal,
       parts(async ({ onChosen }) => {
@@ -81,7 +86,7 @@ test('says what int8 was measured at and which matrices stay in fp32', async () 
 test('draws a progress bar on a terminal and nowhere else', async () => {
   const { terminal, stderr } = fakeTerminal(true);
   await importCheckpoint(
-    './hf',
+    'test/fixtures/siglip-tiny',
     settings,
     terminal,
     parts(async ({ onProgress }) => {
@@ -96,7 +101,7 @@ test('passes SIGINT on as an abort and rejects with what the import says', async
   const { terminal, interrupt } = fakeTerminal();
   const cancelled = new ServiceError('cancelled', 'Interrupted.');
   const importing = importCheckpoint(
-    './hf',
+    'test/fixtures/siglip-tiny',
     settings,
     terminal,
     parts(
