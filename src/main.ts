@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { bench } from './commands/bench.ts';
 import { dispatch, type Parts } from './commands/dispatch.ts';
@@ -30,6 +31,16 @@ const parts: Parts = {
           run: graphRunner(readMachine(env).cores),
         };
         return importModel({ ...options, calibration });
+      },
+      async fetchCheckpoint(repository, { out, force, ...options }) {
+        const { readHubAccess } = await import('./hub/access.ts');
+        const { fetchCheckpoint } = await import('./hub/fetch-checkpoint.ts');
+        const { readGeometry } = await import('./model/checkpoint-config.ts');
+        const { requireFree } = await import('./model/publish-folder.ts');
+        // What would be refused after the download is refused before it.
+        await requireFree(resolve(out), force);
+        const access = readHubAccess(env);
+        return fetchCheckpoint(repository, { ...options, access, onConfiguration: readGeometry });
       },
       peakRssBytes: () => process.resourceUsage().maxRSS * 1024,
     };

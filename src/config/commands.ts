@@ -14,6 +14,7 @@ import {
   readNumbers,
   readPath,
   readResize,
+  readRevision,
 } from './values.ts';
 
 /** What a command is given. --help and docs/configuration.md are made from it. */
@@ -145,7 +146,9 @@ export const importCommand = command({
   summary:
     'Makes a model folder of SOURCE, a checkpoint folder from Hugging Face: config.json, ' +
     'preprocessor_config.json, and model.safetensors or its shards; or of an ONNX export of the vision model, a ' +
-    '.onnx file with the two JSON files beside it or in the folder above.',
+    '.onnx file with the two JSON files beside it or in the folder above. Where there is no file or folder SOURCE, it is a ' +
+    "repository on the hub, OWNER/NAME, whose files are downloaded into the hub's cache; HF_TOKEN, HF_ENDPOINT, HF_HOME, " +
+    'HF_HUB_CACHE and HF_HUB_OFFLINE are honoured.',
   operands: { placeholder: 'SOURCE', min: 1, max: 1 },
   settings: {
     out: {
@@ -154,6 +157,14 @@ export const importCommand = command({
       read: readPath,
       flagOnly: true,
       description: 'Model folder to make.',
+    },
+    revision: {
+      type: 'optional',
+      placeholder: 'NAME',
+      read: readRevision,
+      flagOnly: true,
+      description:
+        'Branch, tag or commit of a repository on the hub; main when absent. model.json keeps the commit.',
     },
     precision: {
       type: 'choice',

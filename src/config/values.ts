@@ -75,6 +75,13 @@ export function readResize(text: string): Reading<Resize> {
   return { ok: false, problem: `must be ${resizes.join(' or ')}, not "${text}"` };
 }
 
+/** A branch, tag or commit of a repository on the hub: a name that git allows, and that cannot leave a folder. */
+export function readRevision(text: string): Reading<string> {
+  const isName = /^[\w.+@=/-]{1,255}$/.test(text) && text.split('/').every((part) => /^[^.-]/.test(part));
+  if (isName && !text.includes('..')) return { ok: true, value: text };
+  return { ok: false, problem: `must be a branch, a tag or a commit, not "${text}"` };
+}
+
 /** A path, as it was given. */
 export function readPath(text: string): Reading<string> {
   return { ok: true, value: text };

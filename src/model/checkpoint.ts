@@ -1,13 +1,11 @@
 import { access } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ServiceError } from '../errors.ts';
-import { JsonObject } from './json-object.ts';
 import { openStored, readSafetensorsHeader, type StoredTensor } from './safetensors.ts';
 import type { TensorSource } from './tensor-source.ts';
+import { indexFile, readWeightMap, singleFile } from './weight-map.ts';
 import { convertWeights, storedBytes, storedDtypes, type WeightDtype } from './weights.ts';
 
-const singleFile = 'model.safetensors';
-const indexFile = 'model.safetensors.index.json';
 const chunkElements = 1 << 20;
 
 /** How the vision tower's tensors may be prefixed: in two-tower checkpoints and transformers 4; in transformers 5. */
@@ -120,16 +118,7 @@ export class Checkpoint implements TensorSource {
 async function findFiles(folder: string): Promise<(stored: string) => string | undefined> {
   if (await exists(join(folder, singleFile))) return () => singleFile;
   const missing = `model.safetensors is missing in ${folder}, and so is ${indexFile}.`;
-  const map = (await JsonObject.read(join(folder, indexFile), missing)).object('weight_map');
-  const files = new Map<string, string>();
-  for (const tensor of map.keys()) {
-    const file = map.string(tensor);
-    // An index comes with the download: it must not reach out of the folder.
-    if (file !== basename(file) || !file.endsWith('.safetensors')) {
-      throw map.fault(tensor, 'the name of a .safetensors file');
-    }
-    files.set(tensor, file);
-  }
+  const files = await readWeightMap(join(folder, indexFile), missing);
   return (stored) => files.get(stored);
 }
 

@@ -6,6 +6,7 @@ import { calibrate, type Calibration } from './calibrate.ts';
 import { readGeometry, readPreprocessing, type ViewOptions } from './checkpoint-config.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { describeModel } from './folder.ts';
+import type { Provenance } from './manifest.ts';
 import type { FeatureLayer, Model, Precision } from './model.ts';
 import { isExport, writeExportFolder } from './onnx/write-export.ts';
 import { publishFolder } from './publish-folder.ts';
@@ -17,6 +18,8 @@ export interface ImportOptions extends ViewOptions {
    * file, by its suffix: see writeExportFolder.
    */
   readonly source: string;
+  /** Where the folder came from, for model.json; its base name when absent. */
+  readonly origin?: Pick<Provenance, 'source' | 'revision'> | undefined;
   /** Model folder to make. Must not exist, or be an empty folder, unless `force`. */
   readonly out: string;
   readonly features: FeatureLayer;
@@ -54,7 +57,7 @@ export async function importModel(options: ImportOptions): Promise<Model> {
         const preprocessing = await readPreprocessing(source, geometry, options);
         const checkpoint = await Checkpoint.open(source);
         const storedDtype = await checkpoint.dtype('embeddings.patch_embedding.weight');
-        const provenance = { source: basename(resolve(source)), storedDtype };
+        const provenance = { ...(options.origin ?? { source: basename(resolve(source)) }), storedDtype };
         const tower = { geometry, preprocessing, features, precision, source: checkpoint, trained: true };
         const contents = { ...tower, provenance };
         if (precision !== 'int8' || calibration === undefined) {

@@ -17,8 +17,10 @@ export interface FileDigest {
 
 /** Where a model came from; told, never acted on. */
 export interface Provenance {
-  /** Base name of the checkpoint folder or of the exported graph, or how the weights were made. */
+  /** Base name of the checkpoint folder or of the exported graph, or how the weights were made; on the hub OWNER/NAME. */
   readonly source: string;
+  /** Of a repository on the hub the commit, 40 hex digits. */
+  readonly revision?: string;
   /** Dtype of the checkpoint's first tensor: F32, F16, BF16; of an exported graph, that of most of its weights. */
   readonly storedDtype: string;
   /** Of an int8 model. */
@@ -113,6 +115,7 @@ export function parseManifest(json: JsonObject): Manifest {
     },
     provenance: {
       source: provenance.string('source'),
+      ...(provenance.has('revision') ? { revision: parseCommit(provenance) } : {}),
       storedDtype: provenance.string('storedDtype'),
       ...(provenance.has('int8') ? { int8: parseInt8(provenance.object('int8')) } : {}),
     },
@@ -121,6 +124,12 @@ export function parseManifest(json: JsonObject): Manifest {
     throw json.fault('digest', `${manifestDigest(manifest)}, which its other fields give`);
   }
   return manifest;
+}
+
+function parseCommit(provenance: JsonObject): string {
+  const revision = provenance.string('revision');
+  if (!/^[0-9a-f]{40}$/.test(revision)) throw provenance.fault('revision', '40 hex digits');
+  return revision;
 }
 
 function parseInt8(int8: JsonObject): Int8Provenance {

@@ -47,7 +47,8 @@ async function removeEmpty(folder: string, first: string): Promise<void> {
   }
 }
 
-async function requireFree(target: string, force: boolean): Promise<void> {
+/** Refuses a target that {@link publishFolder} would refuse, for who has work to do before. */
+export async function requireFree(target: string, force: boolean): Promise<void> {
   const entries = await readdir(target).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return [];
     if (error.code === 'ENOTDIR')

@@ -26,7 +26,8 @@ function failingImport(error: unknown): Partial<Parts> {
   const importModel = async () => {
     throw error;
   };
-  return { import: async () => ({ importModel, peakRssBytes: () => 0 }) };
+  const fetchCheckpoint = () => assert.fail('nothing is on the hub');
+  return { import: async () => ({ importModel, fetchCheckpoint, peakRssBytes: () => 0 }) };
 }
 
 test('prints help and version on stdout without loading anything', async () => {
@@ -65,30 +66,33 @@ test('exits with 2 and one line for bad input', async () => {
   const error = new ServiceError('invalid_argument', 'model.safetensors ends in the middle of a tensor.', {
     cause: new Error('not shown'),
   });
-  const { exitCode, stderr } = await run(['import', 'a', '--out', 'b'], failingImport(error));
+  const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failingImport(error));
   assert.deepEqual([exitCode, stderr], [2, `siglip-hd: ${error.message}\n`]);
 });
 
 test('exits with 1 and one line for a failure', async () => {
   const error = new ServiceError('cancelled', 'Interrupted.');
-  const { exitCode, stderr } = await run(['import', 'a', '--out', 'b'], failingImport(error));
+  const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failingImport(error));
   assert.deepEqual([exitCode, stderr], [1, 'siglip-hd: Interrupted.\n']);
 });
 
 test('exits with 1 for what the input is not to blame for', async () => {
   const error = new ServiceError('failed_precondition', 'Port 8080 on :: is in use.');
-  const { exitCode, stderr } = await run(['import', 'a', '--out', 'b'], failingImport(error));
+  const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failingImport(error));
   assert.deepEqual([exitCode, stderr], [1, `siglip-hd: ${error.message}\n`]);
 });
 
 test("exits with 1 and the system's line when the system refuses", async () => {
   const error = Object.assign(new Error('ENOSPC: no space left on device, write'), { syscall: 'write' });
-  const { exitCode, stderr } = await run(['import', 'a', '--out', 'b'], failingImport(error));
+  const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failingImport(error));
   assert.deepEqual([exitCode, stderr], [1, `siglip-hd: ${error.message}.\n`]);
 });
 
 test('shows the stack of a failure that nobody foresaw', async () => {
-  const { exitCode, stderr } = await run(['import', 'a', '--out', 'b'], failingImport(new TypeError('oops')));
+  const { exitCode, stderr } = await run(
+    ['import', 'test', '--out', 'b'],
+    failingImport(new TypeError('oops')),
+  );
   assert.equal(exitCode, 1);
   assert.match(stderr, /TypeError: oops\n\s+at /);
 });

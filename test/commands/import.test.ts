@@ -32,21 +32,26 @@ const settings = {
   resize: 'crop',
   features: 'pre_norm',
   force: true,
+  revision: undefined,
 } as const;
 
 function parts(importModel: ImportModel) {
-  return { importModel, peakRssBytes: () => 512 * 2 ** 20 };
+  return {
+    importModel,
+    fetchCheckpoint: () => assert.fail('nothing is on the hub'),
+    peakRssBytes: () => 512 * 2 ** 20,
+  };
 }
 
 test('hands the settings on and sums up in one line with the peak of memory', async () => {
   const { terminal, stdout, stderr } = fakeTerminal();
   const exitCode = await importCheckpoint(
-    './hf',
+    'test/fixtures/siglip-tiny',
     settings,
     terminal,
-    parts(async ({ source, onProgress, onChosen, signal, ...given }) => {
-      assert.ok(!signal.aborted && typeof onChosen === 'function');
-      assert.deepEqual({ source, ...given }, { source: './hf', ...settings });
+    parts(async ({ source, origin, onProgress, onChosen, signal, ...given }) => {
+      assert.ok(!signal.aborted && typeof onChosen === 'function' && origin === undefined);
+      assert.deepEqual({ source, ...given }, { source: 'test/fixtures/siglip-tiny', ...settings });
       onProgress(10, 10);
       return model;
     }),
@@ -67,7 +72,7 @@ test('says what int8 was measured at and which matrices stay in fp32', async () 
   ] as const) {
     const { terminal, stdout } = fakeTerminal();
     await importCheckpoint(
-      './hf',
+      'test/fixtures/siglip-tiny',
       settings,
       terminal,
       parts(async ({ onChosen }) => {
@@ -85,7 +90,7 @@ test('says what int8 was measured at and which matrices stay in fp32', async () 
 test('draws a progress bar on a terminal and nowhere else', async () => {
   const { terminal, stderr } = fakeTerminal(true);
   await importCheckpoint(
-    './hf',
+    'test/fixtures/siglip-tiny',
     settings,
     terminal,
     parts(async ({ onProgress }) => {
@@ -100,7 +105,7 @@ test('passes SIGINT on as an abort and rejects with what the import says', async
   const { terminal, interrupt } = fakeTerminal();
   const cancelled = new ServiceError('cancelled', 'Interrupted.');
   const importing = importCheckpoint(
-    './hf',
+    'test/fixtures/siglip-tiny',
     settings,
     terminal,
     parts(

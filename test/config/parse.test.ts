@@ -185,6 +185,7 @@ test('reads the import command', () => {
       features: 'last_hidden_state',
       imageSize: undefined,
       resize: undefined,
+      revision: undefined,
       force: true,
     },
     operands: ['./hf'],

@@ -1,0 +1,85 @@
+import { getRepoFolderName } from '@huggingface/hub';
+import { mkdir, readFile, rename, rm, stat, statfs, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import type { RemoteFile } from './client.ts';
+import type { RepositoryName } from './repository-name.ts';
+
+/**
+ * A repository's folder in the hub's cache, laid out as Python's huggingface_hub does: `blobs/ETAG`, `refs/REVISION`
+ * with a commit in it, and `snapshots/COMMIT/FILE`, a link to a blob. Whatever appears, appears whole.
+ */
+export class RepositoryCache {
+  readonly #folder: string;
+
+  constructor(cacheFolder: string, repository: RepositoryName) {
+    this.#folder = join(cacheFolder, getRepoFolderName({ type: 'model', name: repository }));
+  }
+
+  get blobs(): string {
+    return join(this.#folder, 'blobs');
+  }
+
+  snapshot(commit: string): string {
+    return join(this.#folder, 'snapshots', commit);
+  }
+
+  /** The commit that a branch or tag was when it was last asked for. */
+  async readRef(revision: string): Promise<string | undefined> {
+    const text = await readFile(join(this.#folder, 'refs', revision), 'utf8').catch(() => '');
+    return /^[0-9a-f]{40}$/.test(text.trim()) ? text.trim() : undefined;
+  }
+
+  async writeRef(revision: string, commit: string): Promise<void> {
+    if (revision === commit || (await this.readRef(revision)) === commit) return;
+    const path = join(this.#folder, 'refs', revision);
+    await replace(path, (temporary) => writeFile(temporary, commit));
+  }
+
+  /** Whether a commit's file is there, whole. */
+  async has(commit: string, name: string): Promise<boolean> {
+    return (await sizeOf(join(this.snapshot(commit), name))) !== undefined;
+  }
+
+  async hasBlob({ etag, sizeBytes }: RemoteFile): Promise<boolean> {
+    return (await sizeOf(join(this.blobs, etag))) === sizeBytes;
+  }
+
+  /** Makes a blob appear as a commit's file. Where there are no links it moves there, as Python has it. */
+  async link(commit: string, { name, etag }: RemoteFile): Promise<void> {
+    const path = join(this.snapshot(commit), name);
+    const blob = join(this.blobs, etag);
+    try {
+      await replace(path, (temporary) => symlink(relative(dirname(path), blob), temporary));
+    } catch (error) {
+      if (!['EPERM', 'ENOSYS', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      await rename(blob, path);
+    }
+  }
+
+  /** Makes the folder of blobs, and gives what is free on its disk; undefined where the file system does not say. */
+  async freeBytes(): Promise<number | undefined> {
+    await mkdir(this.blobs, { recursive: true });
+    const { blocks, bavail, bsize } = await statfs(this.blobs);
+    return blocks === 0 ? undefined : bavail * bsize;
+  }
+}
+
+async function replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = `${path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
+  await mkdir(dirname(path), { recursive: true });
+  try {
+    await make(temporary);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    (found) => (found.isFile() ? found.size : undefined),
+    () => undefined,
+  );
+}

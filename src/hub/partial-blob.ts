@@ -1,0 +1,121 @@
+import { createHash, type Hash } from 'node:crypto';
+import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+const chunkBytes = 1 << 20;
+/** A download that goes on writes far more often. */
+const abandonedAfterMs = 10 * 60_000;
+const host = hostname().replace(/\W/g, '_');
+let claims = 0;
+
+/**
+ * The part of a blob that has arrived, in `ETAG.OWNER.incomplete` beside the blobs. It belongs to one download at a
+ * time: what another left is taken over by renaming it, which only one can. Python's `ETAG.incomplete` is left alone,
+ * as its lock cannot be seen from here.
+ */
+export class PartialBlob {
+  readonly #blobs: string;
+  readonly #etag: string;
+  readonly #path: string;
+  readonly #file: FileHandle;
+  #hash: Hash;
+  #sizeBytes = 0;
+
+  private constructor(blobs: string, etag: string, path: string, file: FileHandle) {
+    this.#blobs = blobs;
+    this.#etag = etag;
+    this.#path = path;
+    this.#file = file;
+    this.#hash = createHash('sha256');
+  }
+
+  /** Takes over the longest part that nobody works on, or starts a new one. To be finished or released. */
+  static async claim(blobs: string, etag: string, nowMs: number): Promise<PartialBlob> {
+    claims += 1;
+    const path = join(blobs, `${etag}.${host}-${process.pid}-${claims}.incomplete`);
+    for (const left of await findAbandoned(blobs, etag, nowMs)) {
+      const taken = await rename(left, path).then(
+        () => true,
+        () => false,
+      );
+      if (taken) break;
+    }
+    const part = new PartialBlob(blobs, etag, path, await open(path, 'a+'));
+    await part.#readBack();
+    return part;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    await this.#file.appendFile(bytes);
+    this.#hash.update(bytes);
+    this.#sizeBytes += bytes.byteLength;
+  }
+
+  async clear(): Promise<void> {
+    await this.#file.truncate(0);
+    this.#hash = createHash('sha256');
+    this.#sizeBytes = 0;
+  }
+
+  /** SHA-256 of what is there, as 64 hex digits. */
+  digest(): string {
+    return this.#hash.copy().digest('hex');
+  }
+
+  /** Makes it the blob, on the disk before it has the name. */
+  async finish(nowMs: number): Promise<void> {
+    await this.#file.sync();
+    await this.#file.close();
+    await rename(this.#path, join(this.#blobs, this.#etag));
+    for (const left of await findAbandoned(this.#blobs, this.#etag, nowMs)) await rm(left, { force: true });
+  }
+
+  /** Leaves it to the next who wants the blob. */
+  async release(): Promise<void> {
+    await this.#file.close();
+    if (this.#sizeBytes === 0) await rm(this.#path, { force: true });
+    else await rename(this.#path, join(this.#blobs, `${this.#etag}.free.incomplete`));
+  }
+
+  async #readBack(): Promise<void> {
+    const chunk = new Uint8Array(chunkBytes);
+    for (;;) {
+      const { bytesRead } = await this.#file.read(chunk, 0, chunkBytes, this.#sizeBytes);
+      if (bytesRead === 0) return;
+      this.#hash.update(chunk.subarray(0, bytesRead));
+      this.#sizeBytes += bytesRead;
+    }
+  }
+}
+
+/** Paths of parts of a blob that nobody works on, the longest first. */
+async function findAbandoned(blobs: string, etag: string, nowMs: number): Promise<string[]> {
+  const found: { readonly path: string; readonly sizeBytes: number }[] = [];
+  for (const name of await readdir(blobs)) {
+    if (!name.startsWith(`${etag}.`) || !name.endsWith('.incomplete')) continue;
+    const owner = name.slice(etag.length + 1, -'.incomplete'.length);
+    const path = join(blobs, name);
+    const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: nowMs }));
+    if (isGone(owner) || (owner.includes('-') && nowMs - mtimeMs > abandonedAfterMs))
+      found.push({ path, sizeBytes: size });
+  }
+  return found.sort((a, b) => b.sizeBytes - a.sizeBytes).map(({ path }) => path);
+}
+
+/** Whether a part was released, or its process on this machine is no more. */
+function isGone(owner: string): boolean {
+  if (owner === 'free') return true;
+  const [, where, pid] = /^(\w+)-(\d+)-\d+$/.exec(owner) ?? [];
+  if (where !== host) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
