@@ -60,7 +60,7 @@ export interface StageTimings {
   /** For a place to be decoded in, and for the engine. */
   readonly queueMs: number;
   readonly engineMs: number;
-  /** From the views' tokens to the answer's; absent where nothing was assembled. */
+  /** From the views' tokens to the answer's; next to nothing where there is nothing to assemble. */
   readonly assembleMs?: number;
 }
 
