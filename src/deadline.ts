@@ -1,3 +1,4 @@
+import { requestAbort } from './abort.ts';
 import { ServiceError } from './errors.ts';
 
 /**
@@ -10,7 +11,7 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   // Not AbortSignal.any: its weak references cost more than the rest of an answer's bookkeeping.
-  const either = new AbortController();
+  const either = requestAbort();
   const follow = () => either.abort(signal.reason);
   if (signal.aborted) follow();
   signal.addEventListener('abort', follow, { once: true });

@@ -1,4 +1,4 @@
-import { abortFailure } from './abort.ts';
+import { abortFailure, eitherSignal } from './abort.ts';
 import type { Admission, ViewsPermit } from './admission.ts';
 import { answerMetadata } from './answer.ts';
 import { ServiceError } from './errors.ts';
@@ -243,7 +243,7 @@ async function together<Item, T>(
   work: (item: Item, signal: AbortSignal) => Promise<T>,
 ): Promise<T[]> {
   const others = new AbortController();
-  const all = AbortSignal.any([signal, others.signal]);
+  const all = eitherSignal(signal, others.signal);
   const failures: unknown[] = [];
   const outcomes = await Promise.allSettled(
     items.map((item) =>

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { requestAbort } from '../src/abort.ts';
+import { withDeadline } from '../src/deadline.ts';
 import type { ServiceError } from '../src/errors.ts';
 import type { ImageInput } from '../src/image/image-input.ts';
 import type { EncodeOptions } from '../src/request.ts';
@@ -160,4 +162,21 @@ test('when the view of one model fails, those that wait for another cost no engi
   larger.engine.openGate();
   await Promise.all(busy);
   assert.equal(larger.engine.batches.length, 2);
+});
+
+test('a request of many images, each of many views, makes node warn of nothing', async (t) => {
+  const { engine, encoder, close } = gatedEncoder();
+  t.after(close);
+  const warnings: Error[] = [];
+  const warn = (warning: Error) => warnings.push(warning);
+  process.on('warning', warn);
+  t.after(() => process.off('warning', warn));
+  const { signal } = requestAbort();
+  const images = Array.from({ length: 32 }, (_, level) => grey(level));
+  engine.openGate();
+  await withDeadline(signal, 60_000, (each) =>
+    encoder.encode({ images, stacked: true, recipe, options, signal: each }),
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(warnings, []);
 });

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { requestAbort } from '../abort.ts';
 import { ServiceError } from '../errors.ts';
 
 /** What is used of a grpc-js call. */
@@ -18,7 +19,7 @@ export function callSignal(call: EndableCall): {
   readonly signal: AbortSignal;
   readonly release: () => void;
 } {
-  const controller = new AbortController();
+  const controller = requestAbort();
   const deadlineMs = Number(call.getDeadline());
   const end = (): void => controller.abort(endingOf(deadlineMs));
   const remainingMs = deadlineMs - Date.now();

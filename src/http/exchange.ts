@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { requestAbort } from '../abort.ts';
 import { ServiceError } from '../errors.ts';
 import type { Outcome } from '../metrics.ts';
 import { type Problem, problem, problemKinds, serviceError } from './problem.ts';
@@ -28,7 +29,7 @@ export class Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #settings: ExchangeSettings;
-  readonly #abort = new AbortController();
+  readonly #abort = requestAbort();
 
   constructor(request: IncomingMessage, response: ServerResponse, settings: ExchangeSettings) {
     this.requestId = requestIdOf(request.headers[requestIdKey]);
