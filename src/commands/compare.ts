@@ -1,7 +1,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
-import type { CompareSettings } from '../config/commands.ts';
+import type { CompareSettings } from '../config/compare-command.ts';
 import type { EncoderConfig } from '../encoder.ts';
 import { ServiceError } from '../errors.ts';
 import type { DecodeOptions } from '../image/decode.ts';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { CompareSettings } from '../config/commands.ts';
+import type { CompareSettings } from '../config/compare-command.ts';
 import { readModel, servedName } from '../config/values.ts';
 import type { ModelSource } from '../config/values.ts';
 import type { EncoderConfig } from '../encoder.ts';

@@ -1,13 +1,9 @@
-import {
-  benchOutline,
-  type CommandOutline,
-  type CommandSchema,
-  commands,
-  compareCommand,
-  encodeCommand,
-  importCommand,
-  serveCommand,
-} from '../config/commands.ts';
+import type { CommandOutline, CommandSchema } from '../config/command.ts';
+import { benchOutline, commands } from '../config/commands.ts';
+import { compareCommand } from '../config/compare-command.ts';
+import { encodeCommand } from '../config/encode-command.ts';
+import { importCommand } from '../config/import-command.ts';
+import { serveCommand } from '../config/serve-command.ts';
 import { commandHelp, programHelp } from '../config/help.ts';
 import type { Environment, Machine } from '../config/machine.ts';
 import { parseCommand } from '../config/parse.ts';

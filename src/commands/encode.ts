@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { EncodeSettings } from '../config/commands.ts';
+import type { EncodeSettings } from '../config/encode-command.ts';
 import { isArchive, tokenFormat } from '../config/contradictions.ts';
 import { ServiceError } from '../errors.ts';
 import type { AnswerMetadata, EncodeAnswer, VisualEncoder } from '../request.ts';

@@ -1,4 +1,4 @@
-import type { ImportSettings } from '../config/commands.ts';
+import type { ImportSettings } from '../config/import-command.ts';
 import type { Int8Provenance } from '../model/manifest.ts';
 import type { Model } from '../model/model.ts';
 import type { ExitCode } from './exit-code.ts';

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { Logger } from 'pino';
-import type { ServeSettings } from '../config/commands.ts';
+import type { ServeSettings } from '../config/serve-command.ts';
 import type { Service } from '../service.ts';
 import type { ExitCode } from './exit-code.ts';
 import { onStopSignal, type SignalSource, type StopSignal } from './stop-signals.ts';

@@ -1,4 +1,4 @@
-import type { CommandOutline } from './commands.ts';
+import type { CommandOutline } from './command.ts';
 import { valueRange } from './read-setting.ts';
 import { isRequired, type Setting, variableName } from './setting.ts';
 

@@ -1,4 +1,5 @@
-import { type CommandSchema, commands } from './commands.ts';
+import type { CommandSchema } from './command.ts';
+import { commands } from './commands.ts';
 import type { Environment, Machine } from './machine.ts';
 import { readFlags } from './read-flags.ts';
 import { readSetting } from './read-setting.ts';

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { CommandOutline } from './commands.ts';
+import type { CommandOutline } from './command.ts';
 
 /** A command line taken apart; what it says of each flag is still text. */
 export interface Flags {

@@ -1,9 +1,10 @@
-import { benchOutline, commands, serveCommand } from './commands.ts';
+import { benchOutline, commands } from './commands.ts';
+import { serveCommand } from './serve-command.ts';
 import { defaultText, flagSyntax } from './help.ts';
 import { valueRange } from './read-setting.ts';
 import { isRequired, type Setting, variableName, variablePrefix } from './setting.ts';
 
-const intro = `<!-- Made by \`npm run docs\` from src/config/commands.ts. -->
+const intro = `<!-- Made by \`npm run docs\` from src/config. -->
 
 # Configuration
 

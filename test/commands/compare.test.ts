@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { pino } from 'pino';
 import sharp from 'sharp';
 import { type CompareParts, compareModels } from '../../src/commands/compare.ts';
-import { compareCommand } from '../../src/config/commands.ts';
+import { compareCommand } from '../../src/config/compare-command.ts';
 import { parseCommand } from '../../src/config/parse.ts';
 import { Encoder } from '../../src/encoder.ts';
 import { ServiceError } from '../../src/errors.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { pino } from 'pino';
 import { type EncodeParts, type EncoderSettings, encodeFiles } from '../../src/commands/encode.ts';
-import { encodeCommand } from '../../src/config/commands.ts';
+import { encodeCommand } from '../../src/config/encode-command.ts';
 import { parseCommand } from '../../src/config/parse.ts';
 import { ServiceError } from '../../src/errors.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../src/request.ts';

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { serve } from '../../src/commands/serve.ts';
-import { serveCommand } from '../../src/config/commands.ts';
+import { serveCommand } from '../../src/config/serve-command.ts';
 import { parseCommand } from '../../src/config/parse.ts';
 import { ServiceError } from '../../src/errors.ts';
 import type { Service } from '../../src/service.ts';

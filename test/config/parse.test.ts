@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { commands, encodeCommand, importCommand, serveCommand } from '../../src/config/commands.ts';
+import { commands } from '../../src/config/commands.ts';
+import { encodeCommand } from '../../src/config/encode-command.ts';
+import { importCommand } from '../../src/config/import-command.ts';
+import { serveCommand } from '../../src/config/serve-command.ts';
 import type { Environment, Machine } from '../../src/config/machine.ts';
 import { parseCommand } from '../../src/config/parse.ts';
 import { readSetting } from '../../src/config/read-setting.ts';

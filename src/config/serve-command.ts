@@ -1,0 +1,108 @@
+import { serveRules } from './contradictions.ts';
+import { engineSettings, logSettings } from './engine-settings.ts';
+import { readHost, readModelName } from './values.ts';
+import { command } from './command.ts';
+import type { SettingValues } from './setting.ts';
+
+const noOperands = { placeholder: '', min: 0, max: 0 };
+
+/** Runs the service. */
+export const serveCommand = command({
+  name: 'serve',
+  usage: 'serve [--model [NAME=]FOLDER]... [OPTION]...',
+  summary:
+    'Serves visual tokens over HTTP and gRPC until SIGTERM, SIGINT or SIGHUP, then finishes what is in flight.',
+  operands: noOperands,
+  settings: {
+    host: {
+      type: 'text',
+      placeholder: 'ADDRESS',
+      read: readHost,
+      default: '0.0.0.0',
+      description:
+        'Address to listen on. The default is every IPv4 address, as a container needs; 127.0.0.1 keeps the ' +
+        'service to this machine, :: adds IPv6.',
+    },
+    'http-port': {
+      type: 'integer',
+      min: 0,
+      max: 65_535,
+      default: '8080',
+      description: 'Port of HTTP; 0 takes a free one.',
+    },
+    'grpc-port': {
+      type: 'integer',
+      min: 0,
+      max: 65_535,
+      default: '50051',
+      description: 'Port of gRPC; 0 takes a free one.',
+    },
+    ...engineSettings,
+    teacher: {
+      type: 'optional',
+      placeholder: 'NAME',
+      read: readModelName,
+      description:
+        'Served model that TeacherEncode uses where a request names none. In the paper it is the frozen SigLIP 2, not ' +
+        'SigLIP-HD. The default model when absent.',
+    },
+    'max-answer-bytes': {
+      type: 'bytes',
+      min: 1024,
+      max: 2 ** 40,
+      default: '256MiB',
+      description:
+        'Largest answer, in bytes of tokens; it is known from the plan and refused before any work.',
+    },
+    'max-body-bytes': {
+      type: 'bytes',
+      min: 1024,
+      max: 2 ** 30,
+      default: '20MiB',
+      description: 'Largest body of an HTTP request and largest gRPC message that is received.',
+    },
+    'max-inflight-bytes': {
+      type: 'bytes',
+      min: 1024,
+      max: 2 ** 40,
+      default: '512MiB',
+      description:
+        'Most bytes of HTTP bodies at one time, from before they are read until their images are encoded; a body that does not ' +
+        'fit is refused before it is read. A body of unknown length counts as the largest.',
+    },
+    'max-images': {
+      type: 'integer',
+      min: 1,
+      max: 1024,
+      default: '16',
+      description: 'Most images in one request.',
+    },
+    'max-queued-views': {
+      type: 'integer',
+      min: 1,
+      max: 65_536,
+      default: '512',
+      description:
+        'Most views between admission and answer, over all models; a request that does not fit is refused at once.',
+    },
+    'request-timeout-ms': {
+      type: 'milliseconds',
+      min: 1,
+      max: 3_600_000,
+      default: '60000',
+      description: 'Longest a request may take; a shorter deadline of the caller holds as well.',
+    },
+    'drain-grace-ms': {
+      type: 'milliseconds',
+      min: 0,
+      max: 3_600_000,
+      default: '25000',
+      description:
+        "How long requests in flight may take after SIGTERM; the default stays under Kubernetes' 30 seconds.",
+    },
+    ...logSettings,
+  },
+  rules: serveRules,
+});
+
+export type ServeSettings = SettingValues<typeof serveCommand.settings>;
