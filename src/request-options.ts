@@ -145,9 +145,10 @@ export type OptionRecord = Readonly<Record<string, string | undefined>>;
 export function parseOptions(
   name: RecipeOptions['recipe'],
   record: OptionRecord,
+  transportOptions: readonly string[] = [],
 ): { readonly recipe: RecipeOptions; readonly options: EncodeOptions } {
   const table: readonly RequestOption[] = requestOptions[name];
-  refuseUnknownNames(record, table);
+  refuseUnknownNames(record, [...transportOptions, ...table.map((known) => known.name)]);
   for (const option of table) checkValue(option, record[option.name]);
   const { model, expect_digest: expectDigest } = record;
   const expectFeatures = oneOf(featureLayers, record['expect_features']);
@@ -191,11 +192,13 @@ function recipeOf(recipe: RecipeOptions['recipe'], record: OptionRecord): Recipe
   }
 }
 
-function refuseUnknownNames(record: OptionRecord, table: readonly RequestOption[]): void {
+function refuseUnknownNames(record: OptionRecord, names: readonly string[]): void {
   for (const [name, value] of Object.entries(record)) {
-    if (value === undefined || table.some((known) => known.name === name)) continue;
-    const names = table.map((known) => known.name).join(', ');
-    throw new ServiceError('invalid_argument', `Unknown option ${quoted(name)}; the options are ${names}.`);
+    if (value === undefined || names.includes(name)) continue;
+    throw new ServiceError(
+      'invalid_argument',
+      `Unknown option ${quoted(name)}; the options are ${names.join(', ')}.`,
+    );
   }
 }
 

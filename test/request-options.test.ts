@@ -177,3 +177,11 @@ test('gives options or invalid_argument, in a short sentence, for any record', (
     }),
   );
 });
+
+test("an unknown option is answered with those that are known, the transport's own first", () => {
+  assert.throws(() => parseOptions('encode', { size: '9' }, ['format']), {
+    code: 'invalid_argument',
+    message:
+      'Unknown option "size"; the options are format, model, expect_digest, expect_features, dtype, exif.',
+  });
+});

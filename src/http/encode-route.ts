@@ -44,7 +44,7 @@ export async function answerEncode(
   recipe: RecipeOptions['recipe'],
 ): Promise<void> {
   const { format: wanted, ...query } = singleValues(request.query);
-  const asked = parseOptions(recipe, query);
+  const asked = parseOptions(recipe, query, ['format']);
   const format = chooseFormat(wanted, request.headers.accept);
   if (format !== 'jsonl') requireDtype(format, asked.options.dtype);
   if (format === 'jsonl' || format === 'safetensors') refuseForEveryImage(settings.encoder, asked);

@@ -18,7 +18,7 @@ export const maxSide = 2 ** 31 - 1;
  */
 export function answerPlan(request: FastifyRequest, exchange: Exchange, encoder: VisualEncoder): void {
   const { recipe: name, width, height, ...query } = singleValues(request.query);
-  const asked = parseOptions(recipeNamed(name), query);
+  const asked = parseOptions(recipeNamed(name), query, ['recipe', 'width', 'height']);
   const size = { width: side('width', width), height: side('height', height) };
   const { metadata, tokens, sizeBytes } = encoder.plan({ size, ...asked });
   exchange.sendText(
