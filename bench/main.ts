@@ -2,11 +2,12 @@ import { assembling } from './assemble-section.ts';
 import { batching } from './batching/section.ts';
 import { idleLatency } from './idle-latency.ts';
 import { mixed } from './mixed/section.ts';
+import { load } from './load.ts';
 import { machineText, readMachine } from './machine.ts';
 import { peers } from './peers/section.ts';
 import { resampling } from './resample-section.ts';
-import { isMet, type Section, type SectionResult, type Verdict } from './section.ts';
-import { tableRecords, tableText } from './table.ts';
+import { resultJson, resultText } from './report.ts';
+import { isMet, type Section } from './section.ts';
 import { throughput } from './throughput/section.ts';
 import { transportCpu } from './transport/section.ts';
 
@@ -22,13 +23,16 @@ const sections: Readonly<Record<string, Section>> = {
 };
 
 const usage = `Usage: siglip-hd bench [--json] [SECTION]...
+       siglip-hd bench load [OPTION]... [ROW]...
 Measures the service and prints tables; with --json one JSON document on standard output.
 Sections, all when none is named: ${Object.keys(sections).join(', ')}.
+Load has options of its own: siglip-hd bench load --help.
 Exit code 1 when a section fails or misses its bar, 2 for wrong usage.
 `;
 
 /** Runs the sections that the arguments name, one after the other. A section that fails leaves the others to run. */
 export async function main(args: readonly string[]): Promise<0 | 1 | 2> {
+  if (args[0] === 'load') return await load(args.slice(1));
   const names = args.filter((arg) => !arg.startsWith('-'));
   const flags = args.filter((arg) => arg.startsWith('-'));
   if (flags.includes('--help')) {
@@ -66,29 +70,4 @@ export async function main(args: readonly string[]): Promise<0 | 1 | 2> {
   }
   if (asJson) process.stdout.write(`${JSON.stringify({ machine, sections: results }, undefined, 2)}\n`);
   return isFine ? 0 : 1;
-}
-
-function resultText({ tables, verdicts, notes, skipped }: SectionResult): string {
-  const paragraphs = [
-    ...(skipped === undefined ? [] : [`SKIPPED: ${skipped}`]),
-    ...tables.map(tableText),
-    ...(verdicts.length === 0 ? [] : [verdicts.map(verdictText).join('\n')]),
-    ...notes,
-  ];
-  return paragraphs.map((paragraph) => `${paragraph}\n`).join('\n');
-}
-
-function verdictText(verdict: Verdict): string {
-  const { what, value, limit, bar } = verdict;
-  return `${isMet(verdict) ? 'met   ' : 'MISSED'}  ${what}: ${value.toFixed(3)}, ${limit} ${bar}`;
-}
-
-function resultJson({ title }: Section, { tables, verdicts, notes, skipped }: SectionResult): object {
-  return {
-    title,
-    ...(skipped === undefined ? {} : { skipped }),
-    tables: tables.map((table) => ({ title: table.title, rows: tableRecords(table) })),
-    verdicts: verdicts.map((verdict) => ({ ...verdict, met: isMet(verdict) })),
-    notes,
-  };
 }

@@ -24,6 +24,8 @@ export interface EncoderConfig {
   /** The batch to use; 0 has it follow from the measured times. */
   readonly maxBatch: number;
   readonly warmUpMs: number;
+  /** What an engine's thread runs in place of ONNX Runtime: a benchmark's stand-in of known times. */
+  readonly engineScript?: URL | undefined;
   readonly viewThreads: number;
   /** Images held as pixels at one time. */
   readonly decodeConcurrency: number;

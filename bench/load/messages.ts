@@ -16,9 +16,9 @@ function message<Input, Output>(name: string): MessageTypeDefinition<Input, Outp
 const request = message<object, never>('EncodeRequest');
 const response = message<object, { readonly timings?: Readonly<Record<string, number>> }>('EncodeResponse');
 
-/** An EncodeRequest with an image file and no options. */
-export function encodeRequestMessage(file: Uint8Array): Buffer {
-  return request.serialize({ image: { file } });
+/** An EncodeRequest with an image file, and no options unless there are some. */
+export function encodeRequestMessage(file: Uint8Array, options?: { readonly dtype: string }): Buffer {
+  return request.serialize({ image: { file }, ...(options === undefined ? {} : { options }) });
 }
 
 /** An EncodeResponse with this tensor and little else: what a server must at least send. */

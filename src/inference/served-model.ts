@@ -24,6 +24,8 @@ export interface ServeModelOptions {
   /** The batch to use; 0 has it follow from the measured times. */
   readonly maxBatch: number;
   readonly warmUpMs: number;
+  /** What the engine's thread runs; ONNX Runtime when absent. */
+  readonly engineScript?: URL | undefined;
   readonly split: BatcherOptions['split'];
   readonly observe: (batch: { readonly views: number; readonly engineMs: number }) => void;
   /** Called once if the engine ends by itself. */
@@ -41,11 +43,12 @@ const oneByOne: ReadonlySet<ModelPrecision> = new Set(['int8', 'exported']);
  * that quantises activations runs a view at a time: a view's tokens would depend on the views of others beside it.
  */
 export async function serveModel(model: Model, options: ServeModelOptions): Promise<ServedModel> {
-  const { device, threads, maxBatch, warmUpMs, split, observe, onDown } = options;
+  const { device, threads, maxBatch, warmUpMs, engineScript, split, observe, onDown } = options;
   requireDevice(model, device);
   const engine = await WorkerEngine.start(
     { graphPath: join(model.folder, graphFile), device, threads, imageSize: model.imageSize },
     (error) => onDown(model, error),
+    engineScript,
   );
   const times = new BatchTimes();
   const widest = maxBatch === 0 ? largestLearned : maxBatch;

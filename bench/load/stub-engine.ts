@@ -1,0 +1,43 @@
+// The engine's thread of a stub model: it waits as long as the model's graph file says, and computes nothing.
+import { readFileSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { GraphDtype } from '../../src/model/graph-io.ts';
+import type {
+  RunRequest,
+  WorkerReply,
+  WorkerRequest,
+  WorkerStart,
+} from '../../src/inference/worker-protocol.ts';
+import { batchMsOf, type StubGraph } from './stub-model.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('stub-engine.js is the entry of a worker thread');
+const { graphPath } = workerData as WorkerStart;
+const graph = JSON.parse(readFileSync(graphPath, 'utf8')) as StubGraph;
+const bytesOf = { float16: 2, float32: 4 } as const satisfies Record<GraphDtype, number>;
+const nobodyWakesIt = new Int32Array(new SharedArrayBuffer(4));
+
+function run({ id, views, dtypes }: RunRequest): void {
+  const start = performance.now();
+  const tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>> = {};
+  const finite: Partial<Record<GraphDtype, readonly boolean[]>> = {};
+  for (const dtype of dtypes) {
+    // Written to, as tokens are: memory that nobody touches is not resident.
+    tokens[dtype] = new Uint8Array(views.length * graph.values * bytesOf[dtype]).fill(1);
+    finite[dtype] = views.map(() => true);
+  }
+  // A native call blocks its thread as well; and a timer would be late by what else the thread does.
+  const leftMs = batchMsOf(graph, views.length) - (performance.now() - start);
+  if (leftMs > 0) Atomics.wait(nobodyWakesIt, 0, 0, leftMs);
+  const reply: WorkerReply = { kind: 'ran', id, tokens, finite, engineMs: performance.now() - start };
+  port!.postMessage(
+    reply,
+    Object.values(tokens).map(({ buffer }) => buffer),
+  );
+}
+
+port.on('message', (request: WorkerRequest) => {
+  if (request.kind === 'run') run(request);
+  else port.close();
+});
+port.postMessage({ kind: 'started' } satisfies WorkerReply);

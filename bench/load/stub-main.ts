@@ -1,0 +1,34 @@
+// `siglip-hd serve` with the stub engine in place of ONNX Runtime: settings, signals and drain are the command's own.
+import { setTimeout as wait } from 'node:timers/promises';
+import { dispatch, type Parts } from '../../src/commands/dispatch.ts';
+import { readMachine } from '../../src/config/machine.ts';
+import { collectGarbageRarely } from '../../src/garbage.ts';
+import { startService } from '../../src/service.ts';
+
+const engineScript = new URL('./stub-engine.js', import.meta.url);
+const isNone = (): never => {
+  throw new Error('the stub only serves');
+};
+const parts: Parts = {
+  version: 'stub',
+  serve: async () => ({
+    startService: (settings, logger, onDown) => startService({ ...settings, engineScript }, logger, onDown),
+    wait: (waitMs, signal) => wait(waitMs, undefined, { signal }),
+  }),
+  import: isNone,
+  encode: isNone,
+  compare: isNone,
+  bench: isNone,
+};
+
+collectGarbageRarely();
+const { env, stdout, stderr } = process;
+const terminal = {
+  stdout,
+  stderr,
+  signals: process,
+  now: () => performance.now(),
+  exitAtOnce: () => process.exit(1),
+};
+const args = ['serve', ...process.argv.slice(2)];
+process.exit(await dispatch({ args, env, machine: readMachine(env) }, terminal, parts));

@@ -1,0 +1,59 @@
+import { Latencies, type LatencySummary } from '../latency.ts';
+import type { Outcome } from './caller.ts';
+import type { Offer, OfferResult, OutcomeCode } from './offer.ts';
+
+/** Counts what becomes of an offer's requests. Times are performance.now()'s. */
+export class Tally {
+  readonly #offer: Offer;
+  readonly #opensMs: number;
+  readonly #closesMs: number;
+  readonly #codes = new Map<OutcomeCode, number>();
+  readonly #latency = new Map<OutcomeCode, Latencies>();
+  readonly #lag = new Latencies();
+  #due = 0;
+  #inWindow = 0;
+  #sizeBytes = 0;
+
+  constructor(offer: Offer, startMs: number) {
+    this.#offer = offer;
+    this.#opensMs = startMs + offer.settleMs;
+    this.#closesMs = this.#opensMs + offer.windowMs;
+  }
+
+  get closesMs(): number {
+    return this.#closesMs;
+  }
+
+  /** A request that was due then is sent now. */
+  send(dueMs: number, nowMs: number): void {
+    this.#due++;
+    if (dueMs >= this.#opensMs) this.#lag.record(nowMs - dueMs);
+  }
+
+  /** A request that was due then has ended now. */
+  end({ code, sizeBytes }: Outcome, dueMs: number, nowMs: number): void {
+    this.#codes.set(code, (this.#codes.get(code) ?? 0) + 1);
+    this.#sizeBytes += sizeBytes;
+    if (code === 'ok' && nowMs >= this.#opensMs && nowMs < this.#closesMs) this.#inWindow++;
+    if (dueMs < this.#opensMs) return;
+    let latencies = this.#latency.get(code);
+    if (latencies === undefined) this.#latency.set(code, (latencies = new Latencies()));
+    latencies.record(nowMs - dueMs);
+  }
+
+  result(): OfferResult {
+    const { name, place, windowMs } = this.#offer;
+    const latency: Record<OutcomeCode, LatencySummary> = {};
+    for (const [code, latencies] of this.#latency) latency[code] = latencies.summary();
+    return {
+      name,
+      transport: place.transport,
+      due: this.#due,
+      codes: Object.fromEntries(this.#codes),
+      goodput: (this.#inWindow / windowMs) * 1000,
+      latency,
+      lag: this.#lag.summary(),
+      sizeBytes: this.#sizeBytes,
+    };
+  }
+}
