@@ -68,6 +68,10 @@ const texts = [
 ] as const;
 type Text = (typeof texts)[number];
 
+/** What only a target is asked with, and what only a stub is made of. */
+const ofTarget = ['rate', 'clients', 'mix', 'dtype', 'header'] as const;
+const ofStub = ['transport', 'batch-ms', 'view-ms', 'batch', 'queued', 'channels'] as const;
+
 class Refusal extends Error {}
 
 /** Reads what follows `load`. */
@@ -98,43 +102,49 @@ function read(args: readonly string[], known: readonly string[]): LoadReading {
   if (values.help === true) return { kind: 'help' };
   const unknown = positionals.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Refusal(`"${unknown}" is not a row.`);
-  const positive = (name: Text): number | undefined => {
+  const number = (name: Text, min: number, isWhole = false): number | undefined => {
     const text = values[name];
     if (text === undefined) return undefined;
-    const value = Number(text);
-    if (!Number.isFinite(value) || value < 0)
-      throw new Refusal(`--${name} ${text} is not a number of 0 or more.`);
-    return value;
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (Number.isFinite(value) && value >= min && (!isWhole || Number.isInteger(value))) return value;
+    throw new Refusal(`--${name} ${text} is not a ${isWhole ? 'whole ' : ''}number of at least ${min}.`);
   };
-  const minutes = positive('minutes');
+  const minutes = number('minutes', 0.01);
   const only =
     values.transport === undefined ? undefined : oneOf(transports, values.transport, '--transport');
   const { target } = values;
+  const idle = (target === undefined ? ofTarget : ofStub).find((name) => values[name] !== undefined);
+  if (idle !== undefined) {
+    throw new Refusal(`--${idle} says nothing ${target === undefined ? 'without' : 'with'} --target.`);
+  }
+  if (target !== undefined && positionals.length > 0) {
+    throw new Refusal('--target takes no row: rows start a service of their own.');
+  }
   return {
     kind: 'run',
     asked: {
       names: positionals,
-      seconds: minutes === undefined ? positive('seconds') : minutes * 60,
+      seconds: minutes === undefined ? number('seconds', 1) : minutes * 60,
       transports: only === undefined ? transports : [only],
-      seed: positive('seed') ?? 1,
+      seed: number('seed', 0, true) ?? 1,
       image: values.image,
       json: values.json,
       stub: {
-        batchMs: positive('batch-ms') ?? 100,
-        viewMs: positive('view-ms') ?? 0,
-        batch: positive('batch') ?? 4,
-        queued: positive('queued') ?? 64,
-        channels: positive('channels') ?? 64,
+        batchMs: number('batch-ms', 0) ?? 100,
+        viewMs: number('view-ms', 0) ?? 0,
+        batch: number('batch', 1, true) ?? 4,
+        queued: number('queued', 1, true) ?? 64,
+        channels: number('channels', 1, true) ?? 64,
       },
       target: target === undefined ? undefined : { place: readPlace(target), ...readAsked() },
     },
   };
 
   function readAsked(): Omit<LoadTarget, 'place'> {
-    const perSecond = positive('rate');
+    const perSecond = number('rate', 0.01);
     const arrivals: Arrivals =
       perSecond === undefined
-        ? { kind: 'closed', clients: positive('clients') ?? 4 }
+        ? { kind: 'closed', clients: number('clients', 1, true) ?? 4 }
         : { kind: 'poisson', perSecond };
     return {
       arrivals,

@@ -52,6 +52,12 @@ export function latencyOf(
   return latency[code]?.[which];
 }
 
+/** Of the requests that were due within the window. */
+export function answeredShare({ latency }: OfferResult): number {
+  const counts = Object.values(latency).map(({ count }) => count);
+  return (latency['ok']?.count ?? 0) / counts.reduce((sum, count) => sum + count, 0);
+}
+
 export function codesText({ codes }: OfferResult): string {
   const counts = Object.entries(codes).toSorted(([, a], [, b]) => b - a);
   return counts.map(([code, count]) => `${code} ${count}`).join(', ');

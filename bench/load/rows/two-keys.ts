@@ -7,6 +7,7 @@ import type { Offer } from '../offer.ts';
 import { Offers } from '../offers.ts';
 import { startStub } from '../stub-process.ts';
 import {
+  answeredShare,
   capacity,
   codesText,
   lagNotes,
@@ -54,7 +55,7 @@ export const twoKeys: Row = {
             latencyOf(alone, 'ok', 'p99Ms'),
             latencyOf(modest, 'ok', 'p99Ms'),
             modest.goodput,
-            (modest.codes['ok'] ?? 0) / modest.due,
+            answeredShare(modest),
             capacity(options.stub) * greedyTimes,
             greedy.goodput,
           ]),
@@ -62,7 +63,7 @@ export const twoKeys: Row = {
       ],
       verdicts: found.map(({ transport, modest }) => ({
         what: `${transport} requests of the modest key that were answered, of all`,
-        value: (modest.codes['ok'] ?? 0) / modest.due,
+        value: answeredShare(modest),
         limit: 'at least',
         bar: 0.99,
       })),
