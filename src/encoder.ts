@@ -3,7 +3,7 @@ import { Admission } from './admission.ts';
 import { withDeadline } from './deadline.ts';
 import { ServiceError } from './errors.ts';
 import type { ModelSource } from './config/values.ts';
-import { sizeReader } from './image/read-size.ts';
+import { sizeLimit, sizeReader } from './image/read-size.ts';
 import { createViewPool } from './image/view-pool.ts';
 import { type ServedModel, serveModel } from './inference/served-model.ts';
 import type { Device } from './inference/worker-protocol.ts';
@@ -74,7 +74,6 @@ export class Encoder implements VisualEncoder {
     onDown: () => void,
   ): Promise<Encoder> {
     const models = await loadModels(config);
-    sayTeacher(config, models, logger);
     const down: { error?: ServiceError } = {};
     const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');
     const tokenPool = new TokenPool(2, { onThreadError });
@@ -121,12 +120,14 @@ export class Encoder implements VisualEncoder {
       admitted: admission.admittedViews,
       queued: served.reduce((views, { batcher }) => views + batcher.queued, 0),
     }));
+    const requireSize = sizeLimit(config.maxPixels);
     const parts: EncoderParts = {
       served,
       ...(config.teacher === undefined ? {} : { teacher: config.teacher }),
       admission,
       maxAnswerBytes: config.maxAnswerBytes,
-      readSize: sizeReader(config.maxPixels),
+      readSize: sizeReader(requireSize),
+      requireSize,
       viewPool,
       tokenPool,
       now: () => performance.now(),
@@ -165,31 +166,20 @@ export class Encoder implements VisualEncoder {
   }
 }
 
-/** Says which model teaches; throws `invalid_argument` when it is not served. */
-function sayTeacher({ teacher }: EncoderConfig, models: readonly Model[], logger: Logger): void {
-  const names = models.map(({ name }) => name);
-  if (teacher === undefined) {
-    logger.info({ model: names[0] }, 'no --teacher is set: TeacherEncode uses the default model');
-  } else if (!names.includes(teacher)) {
-    throw new ServiceError(
-      'invalid_argument',
-      `--teacher is "${teacher}"; the served models are ${names.join(', ')}.`,
-    );
-  }
-}
-
+/** The models of all folders; what is wrong with any of them is told at once. */
 async function loadModels({ models, cacheDir }: EncoderConfig): Promise<Model[]> {
   if (models.length === 0) return [await ensureDefaultModel(cacheDir)];
   const loaded: Model[] = [];
+  const failures: ServiceError[] = [];
   for (const { name, folder } of models) {
-    const model = await loadModelFolder(folder, name);
-    if (loaded.some((other) => other.name === model.name)) {
-      throw new ServiceError(
-        'invalid_argument',
-        `Two models are named "${model.name}": use --model NAME=FOLDER.`,
-      );
+    try {
+      loaded.push(await loadModelFolder(folder, name));
+    } catch (error) {
+      failures.push(ServiceError.from(error));
     }
-    loaded.push(model);
   }
-  return loaded;
+  const [first, ...others] = failures;
+  if (first === undefined) return loaded;
+  const text = [first, ...others].map(({ message }) => message).join(' ');
+  throw new ServiceError(first.code, text, { cause: first.cause });
 }

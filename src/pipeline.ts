@@ -3,7 +3,7 @@ import type { Admission, ViewsPermit } from './admission.ts';
 import { answerMetadata } from './answer.ts';
 import { ServiceError } from './errors.ts';
 import type { ImageInput } from './image/image-input.ts';
-import type { ReadSize } from './image/read-size.ts';
+import type { ReadSize, RequireSize } from './image/read-size.ts';
 import type { ViewPool } from './image/view-pool.ts';
 import type { ViewTokens } from './inference/batcher.ts';
 import type { GraphDtype } from './model/graph-io.ts';
@@ -33,6 +33,8 @@ export interface PipelineParts {
   readonly admission: Admission;
   readonly maxAnswerBytes: number;
   readonly readSize: ReadSize;
+  /** What `readSize` refuses, of sizes that are only planned. */
+  readonly requireSize: RequireSize;
   readonly viewPool: ViewPool;
   readonly tokenPool: Pick<TokenPool, 'assemble' | 'bfloat16'>;
   readonly now: () => number;
@@ -91,6 +93,7 @@ export async function encodeImages(parts: PipelineParts, request: EncodeRequest)
 /** What the same request would be answered with, for an image of that size. Throws ServiceErrors. */
 export function planAnswer(parts: PipelineParts, request: PlanRequest): PlanAnswer {
   const { size, recipe, options } = request;
+  parts.requireSize(size);
   const { model } = modelOf(parts, recipe, options);
   const models = parts.served.map((one) => one.model);
   const plan = planRecipe(size, model, recipe, models);

@@ -7,6 +7,7 @@ import { startGrpcServer } from './grpc/server.ts';
 import { startHttpServer } from './http/server.ts';
 import { isNpy, readNpyRasters } from './image/npy-raster.ts';
 import { Metrics } from './metrics.ts';
+import type { Model } from './model/model.ts';
 import type { VisualEncoder } from './request.ts';
 
 export interface ServiceConfig extends EncoderConfig {
@@ -84,6 +85,7 @@ export async function startService(
       await grpc.close();
       throw error;
     }
+    sayTeacher(config, open.models(), logger);
     const running = open;
     return {
       httpPort: http.port,
@@ -101,6 +103,11 @@ export async function startService(
     await http.close();
     throw error;
   }
+}
+
+function sayTeacher({ teacher }: ServiceConfig, models: readonly Model[], logger: Logger): void {
+  if (teacher !== undefined) return;
+  logger.info({ model: models[0]?.name }, 'no --teacher is set: TeacherEncode uses the default model');
 }
 
 function starting(): ServiceError {

@@ -202,6 +202,13 @@ const recipeCases: readonly ContractCase[] = [
     'too_large',
     /128x128 at most/,
   ),
+  teacher(
+    'a grid of four digits',
+    { grid: '4096x4096' },
+    { grid: { width: 4096, height: 4096 } },
+    'too_large',
+    /128x128 at most/,
+  ),
   anyres('nothing asked', {}, {}, 'ok'),
   anyres(
     'an answer over the limit',

@@ -148,7 +148,6 @@ test('when the view of one model fails, those that wait for another cost no engi
       scales: [8, 16],
       fusion: 'average',
       windows: 'whole',
-      channelOrder: 'torch',
     },
     options,
     signal: never,

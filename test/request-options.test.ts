@@ -34,7 +34,7 @@ test('fills in the defaults and leaves out what was not asked', () => {
   const options = { dtype: 'float16', exif: 'apply' };
   const expected = {
     encode: { recipe: 'encode' },
-    teacher: { recipe: 'teacher', fusion: 'average', windows: 'tiles', channelOrder: 'torch' },
+    teacher: { recipe: 'teacher', fusion: 'average', windows: 'tiles' },
     anyres: {
       recipe: 'anyres',
       maxGrid: { columns: 3, rows: 3 },

@@ -45,6 +45,7 @@ export async function runMix(
     admission: new Admission({ maxViews: 4096, retryAfterMs: () => 1000 }),
     maxAnswerBytes: Number.POSITIVE_INFINITY,
     readSize: async () => image,
+    requireSize: () => undefined,
     viewPool: {
       make: async ({ plan }) => ({
         views: plan.canvases.flatMap(({ views }) => views.map(() => new Uint8Array(1))),

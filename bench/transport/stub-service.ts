@@ -2,7 +2,7 @@
 // With the argument `stub-pixels` decoding and the view pool are stubs as well.
 import { Admission } from '../../src/admission.ts';
 import { withDeadline } from '../../src/deadline.ts';
-import { sizeReader } from '../../src/image/read-size.ts';
+import { sizeLimit, sizeReader } from '../../src/image/read-size.ts';
 import { isNpy, readNpyRasters } from '../../src/image/npy-raster.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
@@ -60,11 +60,13 @@ const batcher = new Batcher({
   observe: ({ views, engineMs }) => metrics.observeBatch({ model: model.name, views, engineMs }),
 });
 const view = new Uint8Array(model.imageSize ** 2 * 3);
+const requireSize = sizeLimit(1e8);
 const parts: PipelineParts = {
   served: [{ model, batcher }],
   admission: new Admission({ maxViews: 512, retryAfterMs: () => 1000 }),
   maxAnswerBytes: 1e9,
-  readSize: stubPixels ? () => Promise.resolve({ width: 97, height: 640 }) : sizeReader(1e8),
+  readSize: stubPixels ? () => Promise.resolve({ width: 97, height: 640 }) : sizeReader(requireSize),
+  requireSize,
   viewPool: stubPixels
     ? {
         make: () => Promise.resolve({ views: [view], waitMs: 0, decodeMs: 0, cutMs: 0 }),

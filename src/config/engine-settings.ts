@@ -99,3 +99,9 @@ export const logSettings = {
     description: 'JSON is one object a line; auto is pretty on a terminal and JSON elsewhere.',
   },
 } as const satisfies Settings;
+
+/** The same for commands whose output is what they are run for. */
+export const quietLogSettings = {
+  ...logSettings,
+  'log-level': { ...logSettings['log-level'], default: 'warn' },
+} as const satisfies Settings;

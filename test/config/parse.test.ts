@@ -105,6 +105,21 @@ test('gives settings that cannot be changed', () => {
   assert.ok(Object.isFrozen(settings.device));
 });
 
+test('takes a negative number as a value, and says what it must be', () => {
+  assert.deepEqual(problems(['--threads', '-1']), ['--threads must be 1 to 1,024, not "-1".']);
+});
+
+test('refuses a teacher that is not served', () => {
+  const one = ['--model', 'student=models/hd'];
+  assert.deepEqual(problems([...one, '--teacher', 'untrained']), [
+    '--teacher is "untrained"; the served models are student.',
+  ]);
+  assert.deepEqual(problems(['--teacher', 'student']), [
+    '--teacher is "student"; the served models are untrained.',
+  ]);
+  assert.equal(served([...one, '--teacher', 'student']).teacher, 'student');
+});
+
 test('lists every problem at once, a sentence each', () => {
   const args = [
     '--http-port',

@@ -1,5 +1,5 @@
 import { Admission } from '../../src/admission.ts';
-import { sizeReader } from '../../src/image/read-size.ts';
+import { sizeLimit, sizeReader } from '../../src/image/read-size.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
@@ -50,6 +50,7 @@ export function gatedEncoder({ largest = 8, maxViews = 64 } = {}) {
   const { engine, batcher } = gated();
   const larger = gated();
   const admission = new Admission({ maxViews, retryAfterMs: () => 1500 });
+  const requireSize = sizeLimit(1_000_000);
   const parts: PipelineParts = {
     served: [
       { model: gatedModel, batcher },
@@ -57,7 +58,8 @@ export function gatedEncoder({ largest = 8, maxViews = 64 } = {}) {
     ],
     admission,
     maxAnswerBytes: 1_000_000,
-    readSize: sizeReader(1_000_000),
+    readSize: sizeReader(requireSize),
+    requireSize,
     viewPool,
     tokenPool,
     now,
