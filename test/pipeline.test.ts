@@ -4,6 +4,7 @@ import { requestAbort } from '../src/abort.ts';
 import { withDeadline } from '../src/deadline.ts';
 import type { ServiceError } from '../src/errors.ts';
 import type { ImageInput } from '../src/image/image-input.ts';
+import { anyresDefaults } from '../src/recipes/anyres.ts';
 import type { EncodeOptions } from '../src/request.ts';
 import { gatedEncoder, until } from './support/gated-encoder.ts';
 
@@ -79,6 +80,16 @@ test('a request that leaves while queued costs no engine time and gives its perm
   await first;
   assert.equal(engine.batches.length, 1);
   assert.equal(admission.admittedViews, 0);
+});
+
+test('plans no image that is too large to be encoded', (t) => {
+  const { encoder, close } = gatedEncoder();
+  t.after(close);
+  const size = { width: 1001, height: 1000 };
+  assert.throws(() => encoder.plan({ size, recipe: { recipe: 'anyres', ...anyresDefaults }, options }), {
+    code: 'too_large',
+    message: /1,001 x 1,000/,
+  });
 });
 
 test('a full queue refuses at once and says when to come back', async (t) => {

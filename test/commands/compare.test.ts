@@ -341,12 +341,15 @@ test('says that two different hidden states are compared, and compares them', as
   );
 });
 
-test('runs from the command line, with its log on stderr and nothing but JSON on stdout', async () => {
+test('runs from the command line, with its log on stderr where it is asked for, and nothing but JSON on stdout', async () => {
   const args = ['compare', models.tiny, models.half, join(images, 'page.png'), '--json'];
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['bin/siglip-hd.cjs', ...args]);
+  const run = (...more: string[]) =>
+    promisify(execFile)(process.execPath, ['bin/siglip-hd.cjs', ...args, ...more]);
+  const { stdout, stderr } = await run('--log-level=info');
   const report = JSON.parse(stdout) as ReportJson;
   assert.equal(report.all?.tokens, 1024);
   assert.match(stderr, /"msg":"the model is warm"/);
+  assert.equal((await run()).stderr, '');
 });
 
 test('stops at SIGINT and closes the encoder', async (context) => {

@@ -198,7 +198,7 @@ test('reads the import command', () => {
     settings: {
       out: 'models/hd',
       precision: 'fp16',
-      minCosine: 0.99,
+      minCosine: undefined,
       calibrates: [],
       features: 'last_hidden_state',
       imageSize: undefined,
@@ -297,8 +297,9 @@ test('reads a cosine above 0 and up to 1, and files to calibrate with for int8 a
   const many = Array.from({ length: 65 }, () => '--calibrate=a.jpg');
   assert.equal(parse('--precision', 'int8', ...many.slice(1)).kind, 'run');
   assert.equal(parse('--precision', 'int8', ...many).kind, 'refused');
-  const refused = parse('--calibrate', 'a.jpg');
+  const refused = parse('--calibrate', 'a.jpg', '--min-cosine', '0.9');
   assert.deepEqual(refused.kind === 'refused' && refused.problems, [
     '--calibrate is for --precision int8; nothing is measured for fp32.',
+    '--min-cosine is for --precision int8; nothing is measured for fp32.',
   ]);
 });

@@ -82,7 +82,6 @@ test('answers a TeacherEncode of every option', async (t) => {
       weights: [1e-7, 2.5],
       fusion: 'FUSION_AVERAGE',
       windows: 'WINDOWS_HALF_OVERLAP',
-      channelOrder: 'CHANNEL_ORDER_INTERNVL',
       grid: { width: 37, height: 24 },
     },
   });
@@ -92,7 +91,6 @@ test('answers a TeacherEncode of every option', async (t) => {
     weights: [1e-7, 2.5],
     fusion: 'average',
     windows: 'half_overlap',
-    channelOrder: 'internvl',
     grid: { width: 37, height: 24 },
   });
   assert.ok(response);
