@@ -1,5 +1,8 @@
 import type { Logger } from 'pino';
 import { Admission } from './admission.ts';
+import { ByteRoom } from './byte-room.ts';
+import { Flights } from './cache/flights.ts';
+import { ResultCache } from './cache/result-cache.ts';
 import { withDeadline } from './deadline.ts';
 import { ServiceError } from './errors.ts';
 import type { ModelSource } from './config/values.ts';
@@ -30,13 +33,22 @@ export interface EncoderConfig {
   readonly maxPixels: number;
   readonly maxQueuedViews: number;
   readonly maxAnswerBytes: number;
+  /** Of tokens that are kept for the next request of the same image; 0 keeps none. */
+  readonly cacheBytes: number;
+  /** Whether what one caller had encoded may answer another. */
+  readonly shareCache: boolean;
+  /** Of answers that are made and not yet read. */
+  readonly maxUnreadBytes: number;
   /** The served model that TeacherEncode uses where a request names none; the default when absent. */
   readonly teacher?: string | undefined;
   readonly requestTimeoutMs: number;
 }
 
 /** The part of the metrics that an encoder writes. */
-export type EncoderMetrics = Pick<Metrics, 'observeBatch' | 'observeStages' | 'watchQueue'>;
+export type EncoderMetrics = Pick<
+  Metrics,
+  'observeBatch' | 'observeStages' | 'observeSource' | 'watchQueue' | 'watchHeld'
+>;
 
 interface EncoderParts extends PipelineParts {
   readonly tokenPool: TokenPool;
@@ -114,7 +126,7 @@ export class Encoder implements VisualEncoder {
     }
     const admission = new Admission({
       maxViews: config.maxQueuedViews,
-      retryAfterMs: (views) => Math.max(...served.map(({ times }) => (times.estimateMs(1) ?? 1000) * views)),
+      workMs: (views) => Math.max(...served.map(({ batcher }) => batcher.workMs(views))),
     });
     metrics.watchQueue(() => ({
       admitted: admission.admittedViews,
@@ -123,6 +135,17 @@ export class Encoder implements VisualEncoder {
     const requireSize = sizeLimit(config.maxPixels);
     const parts: EncoderParts = {
       served,
+      cache: new ResultCache(config.cacheBytes),
+      shareCache: config.shareCache,
+      flights: new Flights(),
+      answers: new ByteRoom(
+        config.maxUnreadBytes,
+        () =>
+          new ServiceError(
+            'overloaded',
+            'Callers have yet to read as many answers as the service holds; try again later.',
+          ),
+      ),
       ...(config.teacher === undefined ? {} : { teacher: config.teacher }),
       admission,
       maxAnswerBytes: config.maxAnswerBytes,
@@ -132,14 +155,20 @@ export class Encoder implements VisualEncoder {
       tokenPool,
       now: () => performance.now(),
     };
+    metrics.watchHeld(() => ({ cache: parts.cache.heldBytes, unread: parts.answers.heldBytes }));
     return new Encoder(parts, metrics, config.requestTimeoutMs, down);
   }
 
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {
-    const answer = await withDeadline(request.signal, this.#requestTimeoutMs, (signal) =>
-      encodeImages(this.#parts, { ...request, signal }),
+    const startedAt = this.#parts.now();
+    const { deadlineAt: asked = Number.POSITIVE_INFINITY } = request.terms ?? {};
+    const deadlineAt = Math.min(startedAt + this.#requestTimeoutMs, asked);
+    const limitMs = Math.max(0, Math.round(deadlineAt - startedAt));
+    const answer = await withDeadline(request.signal, limitMs, (signal) =>
+      encodeImages(this.#parts, { ...request, signal }, deadlineAt),
     );
-    this.#metrics.observeStages(answer.timings);
+    for (const source of answer.sources) this.#metrics.observeSource(source);
+    if (answer.sources.includes('miss')) this.#metrics.observeStages(answer.timings);
     return answer;
   }
 

@@ -69,7 +69,13 @@ const parts: Parts = {
     return {
       heatMapFile,
       async createEncoder(config, logger, observeBatch) {
-        const metrics = { observeBatch, observeStages() {}, watchQueue() {} };
+        const metrics = {
+          observeBatch,
+          observeStages() {},
+          observeSource() {},
+          watchQueue() {},
+          watchHeld() {},
+        };
         const encoder = await Encoder.open(config, metrics, logger, () => {});
         return { encoder, close: () => encoder.close() };
       },

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { BodyAdmission } from './body-admission.ts';
+import { ByteRoom } from './byte-room.ts';
 import { Encoder, type EncoderConfig } from './encoder.ts';
 import { ServiceError } from './errors.ts';
 import { defaultGrpcLimits } from './grpc/limits.ts';
@@ -58,7 +58,11 @@ export async function startService(
   const { host, httpPort, grpcPort, maxBodyBytes, maxImages } = config;
   const limits = { maxBodyBytes, maxImages };
   const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, config) : undefined);
-  const bodies = new BodyAdmission(config.maxInflightBytes);
+  const bodies = new ByteRoom(
+    config.maxInflightBytes,
+    () =>
+      new ServiceError('overloaded', 'The service holds as many request bytes as it may; try again later.'),
+  );
   const admitBody = (sizeBytes: number) => bodies.admit(sizeBytes);
   const http = await startHttpServer({
     encoder,

@@ -32,6 +32,7 @@ function call(session: ClientHttp2Session, framed: Buffer): Promise<Answer> {
       ':path': encodePath,
       'content-type': 'application/grpc',
       te: 'trailers',
+      'cache-control': 'no-store',
     });
     const chunks: Buffer[] = [];
     let sizeBytes = 0;

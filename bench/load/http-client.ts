@@ -7,7 +7,11 @@ export function httpClient(
   connections: number,
 ): Client {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const options = { agent, method: 'POST', headers: { 'content-length': body.byteLength } };
+  const options = {
+    agent,
+    method: 'POST',
+    headers: { 'content-length': body.byteLength, 'cache-control': 'no-store' },
+  };
   return {
     ask: () =>
       new Promise<Answer>((resolve, reject) => {

@@ -111,6 +111,9 @@ function encoderConfig({ comparands, settings }: Run): EncoderConfig {
     maxPixels,
     maxQueuedViews: 64,
     maxAnswerBytes: Number.POSITIVE_INFINITY,
+    cacheBytes: 0,
+    shareCache: false,
+    maxUnreadBytes: Number.POSITIVE_INFINITY,
     requestTimeoutMs: noTimeoutMs,
   };
 }

@@ -2,6 +2,7 @@ import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
 import { ServiceError } from '../errors.ts';
 import type { VisualEncoder } from '../request.ts';
 import { callSignal } from './call-signal.ts';
+import { callTerms } from './call-terms.ts';
 import { read } from './definition.ts';
 import { streamedRequestOf } from './encode-request.ts';
 import { statusOf } from './errors.ts';
@@ -131,11 +132,17 @@ export class EncodeStream {
     this.#ids.add(id);
     let error: ServiceError | undefined;
     let messages: readonly GatheredMessage[];
+    let release: (() => void) | undefined;
     try {
       if (twice)
         throw new ServiceError('invalid_argument', `The id ${JSON.stringify(id)} is still unanswered.`);
       const { encoder } = this.#parts;
-      messages = answerMessages(id, await encoder.encode(streamedRequestOf(request, this.#ending.signal)));
+      const { signal } = this.#ending;
+      const answer = await encoder.encode(
+        streamedRequestOf(request, { terms: callTerms(this.#call), signal }),
+      );
+      release = answer.release;
+      messages = answerMessages(id, answer);
     } catch (thrown) {
       error = ServiceError.from(thrown);
       messages = [failureMessage(id, error)];
@@ -148,6 +155,8 @@ export class EncodeStream {
       }
     } catch (thrown) {
       error ??= ServiceError.from(thrown);
+    } finally {
+      release?.();
     }
     return error;
   }

@@ -1,7 +1,7 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { EncodeRequest, VisualEncoder } from '../request.ts';
 import { read, serviceName, wire } from './definition.ts';
-import { anyresRequestOf, encodeRequestOf, teacherRequestOf } from './encode-request.ts';
+import { anyresRequestOf, type CallTerms, encodeRequestOf, teacherRequestOf } from './encode-request.ts';
 import { serializeAnswer } from './encode-response.ts';
 import type { EncodeStreams } from './encode-streams.ts';
 import { modelsResponse } from './models-response.ts';
@@ -11,27 +11,29 @@ import { type EncodedMessage, unary } from './unary.ts';
 
 /** The service's methods over a VisualEncoder: they translate and decide nothing. */
 export function visualEncoderHandlers(encoder: VisualEncoder, watch: RequestWatch, streams: EncodeStreams) {
-  function encoding(endpoint: string, requestOf: (bytes: Buffer, signal: AbortSignal) => EncodeRequest) {
-    return unary(endpoint, watch, async (bytes, signal) =>
-      serializeAnswer(await encoder.encode(requestOf(bytes, signal))),
-    );
+  function encoding(endpoint: string, requestOf: (bytes: Buffer, call: CallTerms) => EncodeRequest) {
+    return unary(endpoint, watch, async (bytes, call) => {
+      const answer = await encoder.encode(requestOf(bytes, call));
+      return { message: serializeAnswer(answer), release: answer.release };
+    });
   }
 
   return {
-    Encode: encoding('encode', (bytes, signal) => encodeRequestOf(read.encodeRequest(bytes), signal)),
-    TeacherEncode: encoding('teacher_encode', (bytes, signal) =>
-      teacherRequestOf(read.teacherEncodeRequest(bytes), signal),
+    Encode: encoding('encode', (bytes, call) => encodeRequestOf(read.encodeRequest(bytes), call)),
+    TeacherEncode: encoding('teacher_encode', (bytes, call) =>
+      teacherRequestOf(read.teacherEncodeRequest(bytes), call),
     ),
-    AnyResEncode: encoding('anyres_encode', (bytes, signal) =>
-      anyresRequestOf(read.anyResEncodeRequest(bytes), signal),
+    AnyResEncode: encoding('anyres_encode', (bytes, call) =>
+      anyresRequestOf(read.anyResEncodeRequest(bytes), call),
     ),
     StreamEncode: streams.handler(),
-    Plan: unary('plan', watch, (bytes) =>
-      wire.planResponse.serialize(planResponse(encoder.plan(planRequestOf(read.planRequest(bytes))))),
-    ),
-    ListModels: unary('models', watch, () =>
-      wire.listModelsResponse.serialize(modelsResponse(encoder.models())),
-    ),
+    Plan: unary('plan', watch, (bytes) => {
+      const plan = encoder.plan(planRequestOf(read.planRequest(bytes)));
+      return { message: wire.planResponse.serialize(planResponse(plan)) };
+    }),
+    ListModels: unary('models', watch, () => ({
+      message: wire.listModelsResponse.serialize(modelsResponse(encoder.models())),
+    })),
   } satisfies UntypedServiceImplementation;
 }
 

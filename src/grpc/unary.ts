@@ -1,6 +1,8 @@
 import { type handleUnaryCall, Metadata } from '@grpc/grpc-js';
 import { ServiceError } from '../errors.ts';
 import { callSignal } from './call-signal.ts';
+import { callTerms } from './call-terms.ts';
+import type { CallTerms } from './encode-request.ts';
 import { statusOf } from './errors.ts';
 import type { GatheredMessage } from './protobuf.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';
@@ -8,6 +10,13 @@ import { report, type RequestWatch } from './request-watch.ts';
 
 /** A message as it goes out: protobufjs's Buffer, or one that is still in pieces. */
 export type EncodedMessage = Buffer | GatheredMessage;
+
+/** What a call is answered with. */
+export interface OutgoingAnswer {
+  readonly message: EncodedMessage;
+  /** Called when the client has read it, or has gone. */
+  readonly release?: () => void;
+}
 
 /**
  * A grpc-js handler around `work`, which gives an encoded message: hands it a signal for the call's end, answers what
@@ -18,14 +27,17 @@ export type EncodedMessage = Buffer | GatheredMessage;
 export function unary(
   endpoint: string,
   watch: RequestWatch,
-  work: (request: Buffer, signal: AbortSignal) => EncodedMessage | Promise<EncodedMessage>,
+  work: (request: Buffer, terms: CallTerms) => OutgoingAnswer | Promise<OutgoingAnswer>,
 ): handleUnaryCall<Buffer, EncodedMessage> {
   return (call, callback) => {
     const startedMs = performance.now();
     const requestId = requestIdOf(call.metadata.get(requestIdKey)[0]);
     const ending = callSignal(call);
 
-    function succeed(message: EncodedMessage): void {
+    function succeed({ message, release }: OutgoingAnswer): void {
+      // grpc-js says so of every call that ends, its message read or not.
+      if (release !== undefined) call.once('cancelled', release);
+      if (call.cancelled) release?.();
       const headers = new Metadata();
       headers.set(requestIdKey, requestId);
       call.sendMetadata(headers);
@@ -40,7 +52,7 @@ export function unary(
 
     async function answer(): Promise<ServiceError | undefined> {
       try {
-        succeed(await work(call.request, ending.signal));
+        succeed(await work(call.request, { terms: callTerms(call), signal: ending.signal }));
         return undefined;
       } catch (thrown) {
         const error = ServiceError.from(thrown);

@@ -9,6 +9,7 @@ import { logRequest, type RequestLogger } from '../request-log.ts';
 import type { RecipeOptions, VisualEncoder } from '../request.ts';
 import { createApp, type EndpointHandler } from './app.ts';
 import { clientErrorAnswer, clientErrorCode } from './client-error.ts';
+import { answerCached } from './cached-route.ts';
 import { type AdmitBody, answerEncode } from './encode-route.ts';
 import { Exchange } from './exchange.ts';
 import type { ReadPixels } from './request-images.ts';
@@ -101,6 +102,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     (request, reply, exchange) => {
       if (draining) throw new ServiceError('unavailable', 'The service is stopping.');
       const { readPixels } = options;
+      if (request.method !== 'POST') return answerCached(request, exchange, { encoder, metrics }, recipe);
       return answerEncode(
         request,
         reply,

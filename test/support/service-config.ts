@@ -22,6 +22,9 @@ export function serviceConfig(overrides: Partial<ServiceConfig> = {}): ServiceCo
     maxBodyBytes: 20 * 2 ** 20,
     maxInflightBytes: 2 ** 30,
     maxImages: 16,
+    cacheBytes: 0,
+    shareCache: false,
+    maxUnreadBytes: 2 ** 30,
     requestTimeoutMs: 60_000,
     ...overrides,
   };
