@@ -8,7 +8,7 @@ interface Line<T> {
 }
 
 /**
- * Items of several callers, taken in proportion to the callers' weights: start-time fair queueing (Goyal, Vin and Cheng
+ * Distinct items of several callers, taken in proportion to the callers' weights: start-time fair queueing (Goyal, Vin and Cheng
  * 1996), in which a caller that was away is owed nothing. Each caller's own come in the order in which they joined.
  */
 export class FairQueue<T> {

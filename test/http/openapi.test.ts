@@ -127,7 +127,7 @@ test('serves a page that can load nothing from elsewhere', async () => {
 });
 
 test('says which methods a path has', () => {
-  assert.equal(allowedMethods('/encode'), 'POST');
+  assert.equal(allowedMethods('/encode'), 'GET, HEAD, POST');
   assert.equal(allowedMethods('/healthz'), 'GET, HEAD');
   assert.equal(allowedMethods('/'), undefined);
 });
