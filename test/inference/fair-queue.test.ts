@@ -18,7 +18,7 @@ const addItems = (queue: FairQueue<Item>, of: Caller, names: string): void => {
 const take = (queue: FairQueue<Item>, count: number): string =>
   Array.from({ length: count }, () => queue.take()?.name ?? '').join('');
 
-const count = (text: string, letter: string): number => [...text].filter((one) => one === letter).length;
+const count = (text: string, letter: string): number => text.split(letter).length - 1;
 
 test("takes one caller's items in their order", () => {
   const queue = new FairQueue<Item>();

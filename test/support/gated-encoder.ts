@@ -50,9 +50,9 @@ export function gatedEncoder({ largest = 8, maxViews = 64, cacheBytes = 0, maxUn
     const engine = new GatedEngine();
     const split = (tokens: Uint8Array<ArrayBuffer>, views: number) => tokenPool.split(tokens, views);
     const times = new BatchTimes();
-    return { engine, batcher: new Batcher({ engine, times, largest, fixed: true, split, now }) };
+    return { engine, times, batcher: new Batcher({ engine, times, largest, fixed: true, split, now }) };
   };
-  const { engine, batcher } = gated();
+  const { engine, times, batcher } = gated();
   const larger = gated();
   const cache = new ResultCache(cacheBytes);
   const flights = new Flights<TimedImage>();
@@ -77,7 +77,7 @@ export function gatedEncoder({ largest = 8, maxViews = 64, cacheBytes = 0, maxUn
     now,
   };
   const encoder: VisualEncoder = {
-    encode: (request) => encodeImages(parts, request),
+    encode: (request) => encodeImages(parts, request, request.terms?.deadlineAt),
     plan: (request) => planAnswer(parts, request),
     models: () => [gatedModel, largerModel],
     ready: () => true,
@@ -85,7 +85,7 @@ export function gatedEncoder({ largest = 8, maxViews = 64, cacheBytes = 0, maxUn
   const close = async () => {
     await Promise.all([viewPool.close(), tokenPool.close()]);
   };
-  return { engine, batcher, larger, admission, cache, flights, answers, encoder, close };
+  return { engine, times, batcher, larger, admission, cache, flights, answers, encoder, close };
 }
 
 /** Resolves when `holds` does, looking once a turn of the event loop; rejects after ten seconds. */
