@@ -31,6 +31,8 @@ export interface EncoderConfig {
   /** Images held as pixels at one time. */
   readonly decodeConcurrency: number;
   readonly maxPixels: number;
+  /** Of all images held as pixels at one time. */
+  readonly maxRasterBytes: number;
   readonly maxQueuedViews: number;
   readonly maxAnswerBytes: number;
   /** Of tokens that are kept for the next request of the same image; 0 keeps none. */
@@ -93,6 +95,7 @@ export class Encoder implements VisualEncoder {
       threads: config.viewThreads,
       images: config.decodeConcurrency,
       maxPixels: config.maxPixels,
+      rasterBytes: config.maxRasterBytes,
       onThreadError,
     });
     const served: ServedModel[] = [];

@@ -70,6 +70,15 @@ export const engineSettings = {
       'Largest image, in pixels, before it is decoded. The default is where Pillow starts to warn of a ' +
       'decompression bomb: 256 MiB as RGB.',
   },
+  'max-raster-bytes': {
+    type: 'bytes',
+    min: 1024,
+    max: 2 ** 40,
+    default: '1GiB',
+    description:
+      'Most bytes of images held as pixels at one time, three a pixel; others wait for their turn, and a larger image is ' +
+      'held alone.',
+  },
   'cache-dir': {
     type: 'text',
     placeholder: 'FOLDER',

@@ -17,6 +17,7 @@ export function serviceConfig(overrides: Partial<ServiceConfig> = {}): ServiceCo
     viewThreads: 1,
     decodeConcurrency: 4,
     maxPixels: 100_000_000,
+    maxRasterBytes: 2 ** 30,
     maxQueuedViews: 512,
     maxAnswerBytes: 256 * 2 ** 20,
     maxBodyBytes: 20 * 2 ** 20,
