@@ -1,5 +1,5 @@
 // The service's own transports and pipeline over a stub engine, which answers at once and always the same buffer.
-// With the argument `stub-pixels` decoding and the view pool are stubs as well.
+// With the argument `stub-pixels` decoding and the view pool are stubs as well; with `cache` tokens are kept.
 import { Admission } from '../../src/admission.ts';
 import { withDeadline } from '../../src/deadline.ts';
 import { ByteRoom } from '../../src/byte-room.ts';
@@ -68,7 +68,7 @@ const requireSize = sizeLimit(1e8);
 const parts: PipelineParts = {
   served: [{ model, batcher }],
   admission: new Admission({ maxViews: 512, workMs: () => 1000 }),
-  cache: new ResultCache(0),
+  cache: new ResultCache(process.argv.includes('cache') ? 2 ** 28 : 0),
   shareCache: false,
   flights: new Flights(),
   answers: new ByteRoom(Number.POSITIVE_INFINITY, () => new ServiceError('overloaded', 'unread')),
