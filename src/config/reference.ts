@@ -48,7 +48,7 @@ function row(name: string, setting: Setting): string {
   const standard = defaultText(setting);
   const flag = setting.type === 'choice' ? `--${name}` : flagSyntax(name, setting);
   const cells = [
-    `\`${flag}\``,
+    setting.variableOnly === true ? '' : `\`${flag}\``,
     setting.flagOnly === true ? '' : `\`${variableName(name)}\``,
     valueRange(setting),
     standard ?? (isRequired(setting) ? 'required' : ''),
