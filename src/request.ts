@@ -1,3 +1,4 @@
+import type { Caller } from './caller.ts';
 import type { ImageInput } from './image/image-input.ts';
 import type { FeatureLayer, Model } from './model/model.ts';
 import type { TokenDtype, TokenTensor } from './tokens/tensor.ts';
@@ -30,6 +31,8 @@ export interface EncodeRequest {
   readonly stacked: boolean;
   readonly recipe: RecipeOptions;
   readonly options: EncodeOptions;
+  /** Whose it is; both transports say so. Absent it is a command's own. */
+  readonly caller?: Caller;
   /** Fires when the client leaves, the deadline passes or the service ends. */
   readonly signal: AbortSignal;
 }

@@ -8,8 +8,9 @@ import { startHttpServer } from './http/server.ts';
 import { isNpy, readNpyRasters } from './image/npy-raster.ts';
 import { Metrics } from './metrics.ts';
 import type { VisualEncoder } from './request.ts';
+import { Perimeter, type PerimeterConfig } from './security/perimeter.ts';
 
-export interface ServiceConfig extends EncoderConfig {
+export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
   readonly host: string;
   readonly httpPort: number;
   readonly grpcPort: number;
@@ -36,6 +37,28 @@ export interface Service {
  * the engines. `onDown` is called when an engine ends by itself: the process is then of no use.
  */
 export async function startService(
+  config: ServiceConfig,
+  logger: Logger,
+  onDown: () => void,
+): Promise<Service> {
+  const perimeter = await Perimeter.open(config, logger);
+  try {
+    const service = await startInside(perimeter, config, logger, onDown);
+    return {
+      ...service,
+      async close() {
+        await service.close();
+        perimeter.close();
+      },
+    };
+  } catch (error) {
+    perimeter.close();
+    throw error;
+  }
+}
+
+async function startInside(
+  { authenticate, tls }: Perimeter,
   config: ServiceConfig,
   logger: Logger,
   onDown: () => void,
@@ -67,6 +90,8 @@ export async function startService(
     port: httpPort,
     readPixels,
     admitBody,
+    authenticate,
+    tls,
     limits,
   });
   try {
@@ -76,6 +101,8 @@ export async function startService(
       observe: (request) => metrics.observeRequest(request),
       host,
       port: grpcPort,
+      authenticate,
+      tls,
       limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes + messageBytes },
     });
     try {

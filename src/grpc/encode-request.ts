@@ -11,37 +11,42 @@ import type {
   TeacherEncodeRequestMessage,
 } from './messages.ts';
 import { anyresOptionsOf, type AskedOptions, encodeOptionsOf, teacherOptionsOf } from './request-options.ts';
+import type { RequestCall } from './unary.ts';
 
 /**
  * The request that an EncodeRequest message makes. This and the two below throw `invalid_argument` for a missing
  * image, pixels that do not fit their size, and options that cannot be. Files and pixels stay in the
  * message's buffer.
  */
-export function encodeRequestOf(message: EncodeRequestMessage, signal: AbortSignal): EncodeRequest {
-  return requestOf(message.image, encodeOptionsOf(message.options), signal);
+export function encodeRequestOf(message: EncodeRequestMessage, call: RequestCall): EncodeRequest {
+  return requestOf(message.image, encodeOptionsOf(message.options), call);
 }
 
 /** The request that a TeacherEncodeRequest message makes. */
-export function teacherRequestOf(message: TeacherEncodeRequestMessage, signal: AbortSignal): EncodeRequest {
-  return requestOf(message.image, teacherOptionsOf(message.options, message.teacher), signal);
+export function teacherRequestOf(message: TeacherEncodeRequestMessage, call: RequestCall): EncodeRequest {
+  return requestOf(message.image, teacherOptionsOf(message.options, message.teacher), call);
 }
 
 /** The request that an AnyResEncodeRequest message makes. */
-export function anyresRequestOf(message: AnyResEncodeRequestMessage, signal: AbortSignal): EncodeRequest {
-  return requestOf(message.image, anyresOptionsOf(message.options, message.anyres), signal);
+export function anyresRequestOf(message: AnyResEncodeRequestMessage, call: RequestCall): EncodeRequest {
+  return requestOf(message.image, anyresOptionsOf(message.options, message.anyres), call);
 }
 
 /** The request that a StreamEncodeRequest message makes: any of the three. */
-export function streamedRequestOf(message: StreamEncodeRequestMessage, signal: AbortSignal): EncodeRequest {
+export function streamedRequestOf(message: StreamEncodeRequestMessage, call: RequestCall): EncodeRequest {
   const { encode, teacher, anyres } = message;
-  if (encode !== undefined) return encodeRequestOf(encode, signal);
-  if (teacher !== undefined) return teacherRequestOf(teacher, signal);
-  if (anyres !== undefined) return anyresRequestOf(anyres, signal);
+  if (encode !== undefined) return encodeRequestOf(encode, call);
+  if (teacher !== undefined) return teacherRequestOf(teacher, call);
+  if (anyres !== undefined) return anyresRequestOf(anyres, call);
   throw new ServiceError('invalid_argument', 'The request is of no kind: set encode, teacher or anyres.');
 }
 
-function requestOf(image: ImageMessage | null, asked: AskedOptions, signal: AbortSignal): EncodeRequest {
-  return { images: [imageOf(image)], stacked: false, ...asked, signal };
+function requestOf(
+  image: ImageMessage | null,
+  asked: AskedOptions,
+  { caller, signal }: RequestCall,
+): EncodeRequest {
+  return { images: [imageOf(image)], stacked: false, ...asked, caller, signal };
 }
 
 function imageOf(image: ImageMessage | null): ImageInput {

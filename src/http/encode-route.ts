@@ -81,8 +81,10 @@ async function sendTensor(
   asked: Asked,
   format: TokenFormat,
 ): Promise<void> {
-  const { signal } = exchange;
-  const answer = await settings.encoder.encode({ images, stacked, ...asked, signal }).finally(release);
+  const { caller, signal } = exchange;
+  const answer = await settings.encoder
+    .encode({ images, stacked, ...asked, caller, signal })
+    .finally(release);
   const { tensor, metadata, timings } = answer;
   const headers = carriesMetadata(format) ? {} : { 'tokens-meta': metadataHeader(metadata) };
   await sendFile(exchange, settings, () => tokenFile(format, tensor, metadata), timings, headers);
@@ -95,10 +97,10 @@ async function sendEach(
   { images, release }: ReceivedImages,
   asked: Asked,
 ): Promise<void> {
-  const { signal } = exchange;
-  const outcomes = await Promise.all(encodeEach(settings.encoder, images, { ...asked, signal })).finally(
-    release,
-  );
+  const { caller, signal } = exchange;
+  const outcomes = await Promise.all(
+    encodeEach(settings.encoder, images, { ...asked, caller, signal }),
+  ).finally(release);
   const timings = outcomes.flatMap((outcome) => (outcome.kind === 'encoded' ? [outcome.answer.timings] : []));
   for (const outcome of outcomes) {
     if (outcome.kind === 'encoded') continue;
@@ -119,7 +121,8 @@ async function sendLines(
   { images, release }: ReceivedImages,
   asked: Asked,
 ): Promise<void> {
-  const outcomes = encodeEach(encoder, images, { ...asked, signal: exchange.signal });
+  const { caller, signal } = exchange;
+  const outcomes = encodeEach(encoder, images, { ...asked, caller, signal });
   void Promise.all(outcomes).then(release);
   await exchange.stream(200, { 'content-type': formatTypes.jsonl[0] }, lines(outcomes, exchange));
 }

@@ -6,6 +6,7 @@ import { openApi } from '../../src/http/openapi.ts';
 import { problemKinds } from '../../src/http/problem.ts';
 import { allowedMethods, encodeEndpoints, type Endpoint, routes } from '../../src/http/routes.ts';
 import { requestOptions } from '../../src/request-options.ts';
+import { letAnyoneIn } from '../../src/security/authenticate.ts';
 import { startStubServer } from './stub-server.ts';
 
 interface Operation {
@@ -29,6 +30,7 @@ test('describes the routes that fastify has, each and no other', async () => {
   ) as unknown as Record<Endpoint, EndpointHandler>;
   const app = await createApp({
     handlers,
+    authenticate: letAnyoneIn,
     open: (request, response) =>
       new Exchange(request, response, { closing: () => false, writeIdleMs: 1000, lingerMs: 1000 }),
     onClientError: () => undefined,
