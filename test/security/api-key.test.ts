@@ -59,7 +59,7 @@ test('refuses more keys than can be compared with every request', () => {
 });
 
 test('never quotes what may be a key', () => {
-  const word = fc.string({ minLength: 17, unit: fc.constantFrom(...'abcXYZ019._~+/-=,:!#') });
+  const word = fc.string({ minLength: 17, unit: fc.constantFrom(...Array.from('abcXYZ019._~+/-=,:!#')) });
   fc.assert(
     fc.property(fc.array(word, { maxLength: 6 }), fc.constantFrom(' ', '\n', ':', ','), (words, between) => {
       for (const read of [readKeysFile, readKeyList]) {

@@ -7,13 +7,10 @@ export function handTicker() {
     looks.add(look);
     return () => looks.delete(look);
   };
-  return {
-    ticker,
-    looks,
-    async look(times = 1): Promise<void> {
-      for (let i = 0; i < times; i++) for (const look of looks) await look();
-    },
+  const lookAll = async (times = 1): Promise<void> => {
+    for (let i = 0; i < times; i++) for (const look of looks) await look();
   };
+  return { ticker, looks, look: lookAll };
 }
 
 export interface LogLine {
