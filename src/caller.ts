@@ -1,12 +1,12 @@
-/** Whom a request comes from, as far as an API key tells. */
+/** Who asks: the holder of an API key, or, where the service has none, everybody. */
 export interface Caller {
-  /** The name of its key: in logs and metrics. Undefined where the service has no keys. */
-  readonly name: string | undefined;
-  /** Whether whatever it asks for is at most bulk. */
-  readonly bulkOnly: boolean;
-  /** Its share of the service beside other callers. */
+  /** The key's name; absent where the service has no keys. */
+  readonly name?: string;
+  /** Its share of the service against that of other callers, above 0. */
   readonly weight: number;
+  /** Whether it may ask for nothing better than bulk. */
+  readonly bulkOnly: boolean;
 }
 
-/** The one caller that there is where the service has no keys. */
-export const anyone: Caller = Object.freeze({ name: undefined, bulkOnly: false, weight: 1 });
+/** Everybody, where the service has no keys. */
+export const anyone: Caller = { weight: 1, bulkOnly: false };

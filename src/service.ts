@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { BodyAdmission } from './body-admission.ts';
+import { ByteRoom } from './byte-room.ts';
 import { Encoder, type EncoderConfig } from './encoder.ts';
 import { ServiceError } from './errors.ts';
 import { defaultGrpcLimits } from './grpc/limits.ts';
@@ -7,6 +7,7 @@ import { startGrpcServer } from './grpc/server.ts';
 import { startHttpServer } from './http/server.ts';
 import { isNpy, readNpyRasters } from './image/npy-raster.ts';
 import { Metrics } from './metrics.ts';
+import type { Model } from './model/model.ts';
 import type { VisualEncoder } from './request.ts';
 import { Perimeter, type PerimeterConfig } from './security/perimeter.ts';
 
@@ -58,7 +59,7 @@ export async function startService(
 }
 
 async function startInside(
-  { authenticate, tls }: Perimeter,
+  { authenticate, callers, tls }: Perimeter,
   config: ServiceConfig,
   logger: Logger,
   onDown: () => void,
@@ -80,7 +81,11 @@ async function startInside(
   const { host, httpPort, grpcPort, maxBodyBytes, maxImages } = config;
   const limits = { maxBodyBytes, maxImages };
   const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, config) : undefined);
-  const bodies = new BodyAdmission(config.maxInflightBytes);
+  const bodies = new ByteRoom(
+    config.maxInflightBytes,
+    () =>
+      new ServiceError('overloaded', 'The service holds as many request bytes as it may; try again later.'),
+  );
   const admitBody = (sizeBytes: number) => bodies.admit(sizeBytes);
   const http = await startHttpServer({
     encoder,
@@ -106,11 +111,12 @@ async function startInside(
       limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes + messageBytes },
     });
     try {
-      open = await Encoder.open(config, metrics, logger, onDown);
+      open = await Encoder.open({ ...config, callers }, metrics, logger, onDown);
     } catch (error) {
       await grpc.close();
       throw error;
     }
+    sayTeacher(config, open.models(), logger);
     const running = open;
     return {
       httpPort: http.port,
@@ -128,6 +134,11 @@ async function startInside(
     await http.close();
     throw error;
   }
+}
+
+function sayTeacher({ teacher }: ServiceConfig, models: readonly Model[], logger: Logger): void {
+  if (teacher !== undefined) return;
+  logger.info({ model: models[0]?.name }, 'no --teacher is set: TeacherEncode uses the default model');
 }
 
 function starting(): ServiceError {

@@ -43,7 +43,7 @@ export function readFlags(schema: CommandOutline, args: readonly string[]): Flag
       const texts = flags.get(name) ?? [];
       flags.set(name, texts);
       if (setting.type === 'boolean') texts.push(value ?? 'true');
-      else if (value !== undefined && (inlineValue || !value.startsWith('-'))) texts.push(value);
+      else if (value !== undefined && (inlineValue || !/^-(?!\d)/.test(value))) texts.push(value);
       else problems.push(`The flag ${rawName} needs a value.`);
     }
   }

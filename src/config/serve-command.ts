@@ -86,6 +86,29 @@ export const serveCommand = command({
       description:
         'Most views between admission and answer, over all models; a request that does not fit is refused at once.',
     },
+    'cache-bytes': {
+      type: 'bytes',
+      min: 0,
+      max: 2 ** 40,
+      default: '256MiB',
+      description:
+        'Tokens that are kept, in bytes, for the next request with the same image and options; the least recently used go ' +
+        'first, and 0 keeps none.',
+    },
+    'share-cache': {
+      type: 'boolean',
+      description:
+        'Has what one API key had encoded answer other keys too. They could find out which images it sends.',
+    },
+    'max-unread-bytes': {
+      type: 'bytes',
+      min: 1024,
+      max: 2 ** 40,
+      default: '2GiB',
+      description:
+        'Most bytes of answers that their clients have not read yet; beyond it requests are refused, so that slow readers ' +
+        'cannot fill the memory.',
+    },
     'request-timeout-ms': {
       type: 'milliseconds',
       min: 1,

@@ -5,6 +5,7 @@ import type { VisualEncoder } from '../request.ts';
 import type { Authenticate } from '../security/authenticate.ts';
 import { callerOf } from './call-caller.ts';
 import { callSignal } from './call-signal.ts';
+import { callTerms } from './call-terms.ts';
 import { read } from './definition.ts';
 import { streamedRequestOf } from './encode-request.ts';
 import { statusOf } from './errors.ts';
@@ -139,12 +140,17 @@ export class EncodeStream {
     this.#ids.add(id);
     let error: ServiceError | undefined;
     let messages: readonly GatheredMessage[];
+    let release: (() => void) | undefined;
     try {
       if (twice)
         throw new ServiceError('invalid_argument', `The id ${JSON.stringify(id)} is still unanswered.`);
       const { encoder } = this.#parts;
       const { signal } = this.#ending;
-      messages = answerMessages(id, await encoder.encode(streamedRequestOf(request, { caller, signal })));
+      const answer = await encoder.encode(
+        streamedRequestOf(request, { terms: callTerms(this.#call, caller), signal }),
+      );
+      release = answer.release;
+      messages = answerMessages(id, answer);
     } catch (thrown) {
       error = ServiceError.from(thrown);
       messages = [failureMessage(id, error)];
@@ -157,6 +163,8 @@ export class EncodeStream {
       }
     } catch (thrown) {
       error ??= ServiceError.from(thrown);
+    } finally {
+      release?.();
     }
     return error;
   }

@@ -1,12 +1,12 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { EncodeRequest, VisualEncoder } from '../request.ts';
 import { read, serviceName, wire } from './definition.ts';
-import { anyresRequestOf, encodeRequestOf, teacherRequestOf } from './encode-request.ts';
+import { anyresRequestOf, type CallTerms, encodeRequestOf, teacherRequestOf } from './encode-request.ts';
 import { serializeAnswer } from './encode-response.ts';
 import type { EncodeStreams } from './encode-streams.ts';
 import { modelsResponse } from './models-response.ts';
 import { planRequestOf, planResponse } from './plan.ts';
-import { type EncodedMessage, type RequestCall, unary, type UnaryParts } from './unary.ts';
+import { type EncodedMessage, unary, type UnaryParts } from './unary.ts';
 
 /** The names of the methods' endpoints, as in logs and metrics. */
 const endpoints = {
@@ -25,10 +25,11 @@ export const visualEncoderEndpoints: ReadonlyMap<string, string> = new Map(
 
 /** The service's methods over a VisualEncoder: they translate and decide nothing. */
 export function visualEncoderHandlers(encoder: VisualEncoder, parts: UnaryParts, streams: EncodeStreams) {
-  function encoding(endpoint: string, requestOf: (bytes: Buffer, call: RequestCall) => EncodeRequest) {
-    return unary(endpoint, parts, async (bytes, call) =>
-      serializeAnswer(await encoder.encode(requestOf(bytes, call))),
-    );
+  function encoding(endpoint: string, requestOf: (bytes: Buffer, call: CallTerms) => EncodeRequest) {
+    return unary(endpoint, parts, async (bytes, call) => {
+      const answer = await encoder.encode(requestOf(bytes, call));
+      return { message: serializeAnswer(answer), release: answer.release };
+    });
   }
 
   return {
@@ -40,12 +41,13 @@ export function visualEncoderHandlers(encoder: VisualEncoder, parts: UnaryParts,
       anyresRequestOf(read.anyResEncodeRequest(bytes), call),
     ),
     StreamEncode: streams.handler(),
-    Plan: unary(endpoints.Plan, parts, (bytes) =>
-      wire.planResponse.serialize(planResponse(encoder.plan(planRequestOf(read.planRequest(bytes))))),
-    ),
-    ListModels: unary(endpoints.ListModels, parts, () =>
-      wire.listModelsResponse.serialize(modelsResponse(encoder.models())),
-    ),
+    Plan: unary(endpoints.Plan, parts, (bytes) => {
+      const plan = encoder.plan(planRequestOf(read.planRequest(bytes)));
+      return { message: wire.planResponse.serialize(planResponse(plan)) };
+    }),
+    ListModels: unary(endpoints.ListModels, parts, () => ({
+      message: wire.listModelsResponse.serialize(modelsResponse(encoder.models())),
+    })),
   } satisfies UntypedServiceImplementation;
 }
 

@@ -4,6 +4,8 @@ import { ServiceError } from '../errors.ts';
 import type { Authenticate } from '../security/authenticate.ts';
 import { callerOf } from './call-caller.ts';
 import { callSignal } from './call-signal.ts';
+import { callTerms } from './call-terms.ts';
+import type { CallTerms } from './encode-request.ts';
 import { statusOf } from './errors.ts';
 import type { GatheredMessage } from './protobuf.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';
@@ -17,11 +19,11 @@ export interface UnaryParts extends RequestWatch {
   readonly authenticate: Authenticate;
 }
 
-/** What a request needs to know of the call that it came with. */
-export interface RequestCall {
-  readonly caller: Caller;
-  /** Fires at the call's end. */
-  readonly signal: AbortSignal;
+/** What a call is answered with. */
+export interface OutgoingAnswer {
+  readonly message: EncodedMessage;
+  /** Called when the client has read it, or has gone. */
+  readonly release?: () => void;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface RequestCall {
 export function unary(
   endpoint: string,
   parts: UnaryParts,
-  work: (request: Buffer, call: RequestCall) => EncodedMessage | Promise<EncodedMessage>,
+  work: (request: Buffer, terms: CallTerms) => OutgoingAnswer | Promise<OutgoingAnswer>,
 ): handleUnaryCall<Buffer, EncodedMessage> {
   return (call, callback) => {
     const startedMs = performance.now();
@@ -41,7 +43,10 @@ export function unary(
     const ending = callSignal(call);
     let caller: Caller | undefined;
 
-    function succeed(message: EncodedMessage): void {
+    function succeed({ message, release }: OutgoingAnswer): void {
+      // grpc-js says so of every call that ends, its message read or not.
+      if (release !== undefined) call.once('cancelled', release);
+      if (call.cancelled) release?.();
       const headers = new Metadata();
       headers.set(requestIdKey, requestId);
       call.sendMetadata(headers);
@@ -57,7 +62,7 @@ export function unary(
     async function answer(): Promise<ServiceError | undefined> {
       try {
         caller = callerOf(call.metadata, parts.authenticate);
-        succeed(await work(call.request, { caller, signal: ending.signal }));
+        succeed(await work(call.request, { terms: callTerms(call, caller), signal: ending.signal }));
         return undefined;
       } catch (thrown) {
         const error = ServiceError.from(thrown);

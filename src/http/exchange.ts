@@ -56,6 +56,12 @@ export class Exchange {
     return this.#response.headersSent;
   }
 
+  /** Has `release` called once the answer has been read, or the client has gone. */
+  hold(release: () => void): void {
+    if (this.#response.closed) release();
+    else this.#response.once('close', release);
+  }
+
   /** Ends the work for this request; an answer that has begun is still finished. */
   cancel(reason: ServiceError): void {
     this.#abort.abort(reason);

@@ -11,6 +11,7 @@ import { type Authenticate, letAnyoneIn } from '../security/authenticate.ts';
 import type { TlsIdentity } from '../security/tls-identity.ts';
 import { createApp, type EndpointHandler } from './app.ts';
 import { clientErrorAnswer, clientErrorCode } from './client-error.ts';
+import { answerCached } from './cached-route.ts';
 import { type AdmitBody, answerEncode } from './encode-route.ts';
 import { Exchange } from './exchange.ts';
 import type { ReadPixels } from './request-images.ts';
@@ -110,6 +111,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     (request, reply, exchange) => {
       if (draining) throw new ServiceError('unavailable', 'The service is stopping.');
       const { readPixels } = options;
+      if (request.method !== 'POST') return answerCached(request, exchange, { encoder, metrics }, recipe);
       return answerEncode(
         request,
         reply,

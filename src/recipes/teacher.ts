@@ -17,8 +17,8 @@ export interface TeacherOptions {
   readonly weights?: readonly number[];
   readonly fusion: Fusion;
   readonly windows: TeacherWindows;
-  /** Of unshuffle_concat. */
-  readonly channelOrder: ChannelOrder;
+  /** Of unshuffle_concat alone; torch when absent. */
+  readonly channelOrder?: ChannelOrder;
   /** Token grid of the answer; the model's when absent. */
   readonly grid?: Size;
   /** The model's when absent. */
@@ -29,7 +29,6 @@ export interface TeacherOptions {
 export const teacherDefaults: TeacherOptions = {
   fusion: 'average',
   windows: 'tiles',
-  channelOrder: 'torch',
 };
 
 const largestFactor = 4;
@@ -48,9 +47,14 @@ export function planTeacher(
 ): Plan {
   checkImageSize(image);
   const { imageSize, grid: viewGrid, channels } = model;
-  const { fusion, windows, channelOrder, resample = model.resample } = options;
+  const { fusion, windows, channelOrder = 'torch', resample = model.resample } = options;
   const scales = options.scales ?? [imageSize, 2 * imageSize];
   checkScales(scales, imageSize);
+  if (options.channelOrder !== undefined && fusion !== 'unshuffle_concat') {
+    throw invalid(
+      `channel_order is for fusion=unshuffle_concat; fusion=${fusion} has no order to choose. Leave it out.`,
+    );
+  }
   checkWindows(windows, model);
   const grid = options.grid ?? viewGrid;
   checkGrid(grid, fusion, viewGrid);

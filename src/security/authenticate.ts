@@ -15,8 +15,17 @@ export type Authenticate = (credentials: Credentials) => Caller;
 /** Of a service without keys. */
 export const letAnyoneIn: Authenticate = () => anyone;
 
+/** Who is let in, and how they are told. */
+export interface Keys {
+  readonly authenticate: Authenticate;
+  /** All that there may be; none where there are no keys. */
+  readonly callers: () => readonly Caller[];
+}
+
+export const noKeys: Keys = { authenticate: letAnyoneIn, callers: () => [] };
+
 /** The keys that let in. */
-export class KeyRing {
+export class KeyRing implements Keys {
   #keys: readonly { readonly digest: Buffer; readonly caller: Caller }[] = [];
 
   constructor(keys: readonly ApiKey[] = []) {
@@ -27,6 +36,9 @@ export class KeyRing {
   replace(keys: readonly ApiKey[]): void {
     this.#keys = keys.map(({ digest, caller }) => ({ digest: Buffer.from(digest, 'hex'), caller }));
   }
+
+  /** Whose the keys are. */
+  readonly callers = (): readonly Caller[] => this.#keys.map(({ caller }) => caller);
 
   readonly authenticate: Authenticate = (credentials) => {
     const key = presentedKey(credentials);

@@ -1,6 +1,7 @@
+import type { Caller } from '../caller.ts';
 import { ServiceError } from '../errors.ts';
 import { type ApiKey, readKeysFile } from './api-key.ts';
-import { type Authenticate, KeyRing, letAnyoneIn } from './authenticate.ts';
+import { type Authenticate, KeyRing, type Keys, noKeys } from './authenticate.ts';
 import { every, FollowedFiles, type ReloadLogger, type Ticker } from './followed-files.ts';
 import { TlsIdentity } from './tls-identity.ts';
 
@@ -19,16 +20,19 @@ const lookMs = 2000;
 /** Who is let in, and by what TLS: one for both transports. Its files are followed until it is closed. */
 export class Perimeter {
   readonly authenticate: Authenticate;
+  /** Who may come in, by the names of their keys; empty where there are no keys. */
+  readonly callers: () => readonly Caller[];
   /** Undefined where connections are in the clear. */
   readonly tls: TlsIdentity | undefined;
   readonly #files: readonly FollowedFiles[];
 
   private constructor(
-    authenticate: Authenticate,
+    { authenticate, callers }: Keys,
     tls: TlsIdentity | undefined,
     files: readonly FollowedFiles[],
   ) {
     this.authenticate = authenticate;
+    this.callers = callers;
     this.tls = tls;
     this.#files = files;
   }
@@ -41,9 +45,9 @@ export class Perimeter {
   ): Promise<Perimeter> {
     const files: FollowedFiles[] = [];
     try {
-      const authenticate = await openKeys(config, logger, ticker, files);
+      const keys = await openKeys(config, logger, ticker, files);
       const tls = await openTls(config, logger, ticker, files);
-      return new Perimeter(authenticate, tls, files);
+      return new Perimeter(keys, tls, files);
     } catch (error) {
       for (const each of files) each.close();
       throw error;
@@ -60,9 +64,9 @@ async function openKeys(
   logger: ReloadLogger,
   ticker: Ticker,
   files: FollowedFiles[],
-): Promise<Authenticate> {
+): Promise<Keys> {
   if (apiKeysFile === undefined) {
-    return apiKeys === undefined ? letAnyoneIn : new KeyRing(apiKeys).authenticate;
+    return apiKeys === undefined ? noKeys : new KeyRing(apiKeys);
   }
   const file = { flag: '--api-keys-file', path: apiKeysFile };
   const ring = new KeyRing();
@@ -75,7 +79,7 @@ async function openKeys(
     ring.replace(reading.keys);
   };
   files.push(await FollowedFiles.open({ what: 'API keys', files: [file], take }, logger, ticker));
-  return ring.authenticate;
+  return ring;
 }
 
 async function openTls(

@@ -6,6 +6,7 @@ import { Admission, type ViewsPermit } from '../../src/admission.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
+import { usualTerms } from '../../src/request-terms.ts';
 import { splitTokens } from '../../src/tokens/split.ts';
 import { GatedEngine } from '../support/gated-engine.ts';
 
@@ -14,7 +15,7 @@ const never = new AbortController().signal;
 
 function setUp(largest: number) {
   const engine = new GatedEngine();
-  const admission = new Admission({ maxViews: 1000, retryAfterMs: () => 0 });
+  const admission = new Admission({ maxViews: 1000, workMs: () => 0 });
   let timeMs = 0;
   const batcher = new Batcher({
     engine,
@@ -25,7 +26,7 @@ function setUp(largest: number) {
     now: () => timeMs,
   });
   const encode = (ids: readonly number[], signal = never, dtype: 'float16' | 'float32' = 'float16') => {
-    const permit: ViewsPermit = admission.admit(ids.length);
+    const [permit] = admission.admit([ids.length], 'model', usualTerms) as [ViewsPermit];
     return batcher
       .encode(
         permit,

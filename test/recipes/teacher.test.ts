@@ -78,11 +78,12 @@ describe('planTeacher', () => {
   });
 
   test('takes another filter, grid and channel order when asked', () => {
-    const other = plan({ resample: 'bicubic', grid: { width: 37, height: 20 }, channelOrder: 'internvl' });
+    const other = plan({ resample: 'bicubic', grid: { width: 37, height: 20 } });
     assert.ok(other.canvases.every(({ resample }) => resample === 'bicubic'));
     assert.deepEqual(other.grid, { width: 37, height: 20 });
     assert.deepEqual(other.shape, [740, 48]);
-    assert.equal(fused({ channelOrder: 'internvl' }).channelOrder, 'internvl');
+    const unshuffled = fused({ fusion: 'unshuffle_concat', channelOrder: 'internvl' });
+    assert.equal(unshuffled.channelOrder, 'internvl');
     assert.deepEqual(plan({ fusion: 'concat', grid: { width: 37, height: 37 } }).shape, [1369, 96]);
   });
 
@@ -181,7 +182,7 @@ describe('planTeacher', () => {
             scales: factors.map((factor) => factor * of.imageSize),
             fusion,
             windows,
-            channelOrder,
+            ...(fusion === 'unshuffle_concat' ? { channelOrder } : {}),
           };
           const perSide = factors.map((factor) => (windows === 'tiles' ? factor : 2 * factor - 1));
           const count = perSide.reduce((sum, side) => sum + side * side, 0);
@@ -343,6 +344,12 @@ describe('planTeacher refuses with a sentence that says what would be right', ()
       { grid: { width: 128, height: 129 } },
       'too_large',
       'The grid 128x129 is larger than any map of this model; it may be 128x128 at most.',
+    ],
+    [
+      'a channel order where none is chosen',
+      { channelOrder: 'torch' },
+      'invalid_argument',
+      'channel_order is for fusion=unshuffle_concat; fusion=average has no order to choose. Leave it out.',
     ],
     [
       'another grid for unshuffle_concat',

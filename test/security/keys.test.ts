@@ -6,6 +6,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { status } from '@grpc/grpc-js';
+import { anyone } from '../../src/caller.ts';
 import { openEndpoints, routes } from '../../src/http/routes.ts';
 import { rawExchange } from '../http/stub-server.ts';
 import { type EncodeResponse, nextMessage, statusDetails } from '../support/grpc-client.ts';
@@ -90,7 +91,10 @@ for (const [what, headers, name] of [
     const isJob = name === 'nightly-job';
     const expected = { name, bulkOnly: isJob, weight: isJob ? 7 : 1 };
     assert.equal(encoder.requests.length, 7);
-    for (const request of encoder.requests) assert.deepEqual(request.caller, expected);
+    for (const { terms } of encoder.requests) {
+      assert.deepEqual(terms?.caller, expected);
+      assert.equal(terms.priority, isJob ? 'bulk' : 'interactive');
+    }
     for (const { fields } of lines) assert.equal(fields['caller'], name);
     const exposed = (await metrics.expose()).text;
     for (const labels of ['transport="http",endpoint="encode"', 'transport="grpc",endpoint="stream_encode"'])
@@ -169,8 +173,7 @@ test('asks for no key and names no caller where there are no keys', async (t) =>
   const headers = { 'x-api-key': wrongKey };
   assert.equal((await fetch(`${url}/v1/encode`, { method: 'POST', headers, body: 'an image' })).status, 200);
   assert.equal((await client().call('Encode', file)).error, undefined);
-  for (const { caller } of encoder.requests)
-    assert.deepEqual(caller, { name: undefined, bulkOnly: false, weight: 1 });
+  for (const { terms } of encoder.requests) assert.equal(terms?.caller, anyone);
   for (const { fields } of lines) assert.ok(!('caller' in fields));
   assert.doesNotMatch((await metrics.expose()).text, /caller="/);
 });

@@ -39,6 +39,7 @@ export interface EncodeResponse {
   readonly tensor: { readonly shape: number[]; readonly dtype: string; readonly data: Buffer };
   readonly metadata: AnswerMetadata;
   readonly timings: Timings;
+  readonly source: string;
 }
 
 export interface PlanResponse {
