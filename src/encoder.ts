@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { Admission } from './admission.ts';
 import { ByteRoom } from './byte-room.ts';
+import type { Caller } from './caller.ts';
 import { Flights } from './cache/flights.ts';
 import { RedisCache } from './cache/redis-cache.ts';
 import { ResultCache } from './cache/result-cache.ts';
@@ -49,6 +50,8 @@ export interface EncoderConfig {
   /** The served model that TeacherEncode uses where a request names none; the default when absent. */
   readonly teacher?: string | undefined;
   readonly requestTimeoutMs: number;
+  /** Those who share its room; nobody in particular when absent. */
+  readonly callers?: () => readonly Caller[];
 }
 
 /** The part of the metrics that an encoder writes. */
@@ -134,6 +137,7 @@ export class Encoder implements VisualEncoder {
     }
     const admission = new Admission({
       maxViews: config.maxQueuedViews,
+      ...(config.callers === undefined ? {} : { callers: config.callers }),
       workMs: (views) => Math.max(...served.map(({ batcher }) => batcher.workMs(views))),
     });
     metrics.watchQueue(() => ({

@@ -31,7 +31,7 @@ const batchViews = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
  */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #requests: Counter<'transport' | 'endpoint' | 'code'>;
+  readonly #requests: Counter<'transport' | 'endpoint' | 'code' | 'caller'>;
   readonly #requestDuration: Histogram<'transport' | 'endpoint'>;
   readonly #stageDuration: Histogram<'stage'>;
   readonly #sources: Counter<'source'>;
@@ -46,8 +46,8 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry, prefix });
     this.#requests = new Counter({
       name: `${prefix}requests_total`,
-      help: 'Requests answered, by how they ended: ok or the error code.',
-      labelNames: ['transport', 'endpoint', 'code'],
+      help: 'Requests answered, by how they ended, ok or the error code, and by the name of the API key if there was one.',
+      labelNames: ['transport', 'endpoint', 'code', 'caller'],
       registers,
     });
     this.#requestDuration = new Histogram({
@@ -92,9 +92,11 @@ export class Metrics {
     readonly endpoint: string;
     readonly code: Outcome;
     readonly durationMs: number;
+    /** The name of its API key. */
+    readonly caller?: string | undefined;
   }): void {
-    const { transport, endpoint, code, durationMs } = request;
-    this.#requests.inc({ transport, endpoint, code });
+    const { transport, endpoint, code, durationMs, caller } = request;
+    this.#requests.inc({ transport, endpoint, code, ...(caller === undefined ? {} : { caller }) });
     this.#requestDuration.observe({ transport, endpoint }, durationMs / 1000);
   }
 

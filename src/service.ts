@@ -9,8 +9,9 @@ import { isNpy, readNpyRasters } from './image/npy-raster.ts';
 import { Metrics } from './metrics.ts';
 import type { Model } from './model/model.ts';
 import type { VisualEncoder } from './request.ts';
+import { Perimeter, type PerimeterConfig } from './security/perimeter.ts';
 
-export interface ServiceConfig extends EncoderConfig {
+export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
   readonly host: string;
   readonly httpPort: number;
   readonly grpcPort: number;
@@ -37,6 +38,28 @@ export interface Service {
  * the engines. `onDown` is called when an engine ends by itself: the process is then of no use.
  */
 export async function startService(
+  config: ServiceConfig,
+  logger: Logger,
+  onDown: () => void,
+): Promise<Service> {
+  const perimeter = await Perimeter.open(config, logger);
+  try {
+    const service = await startInside(perimeter, config, logger, onDown);
+    return {
+      ...service,
+      async close() {
+        await service.close();
+        perimeter.close();
+      },
+    };
+  } catch (error) {
+    perimeter.close();
+    throw error;
+  }
+}
+
+async function startInside(
+  { authenticate, callers, tls }: Perimeter,
   config: ServiceConfig,
   logger: Logger,
   onDown: () => void,
@@ -72,6 +95,8 @@ export async function startService(
     port: httpPort,
     readPixels,
     admitBody,
+    authenticate,
+    tls,
     limits,
   });
   try {
@@ -81,10 +106,12 @@ export async function startService(
       observe: (request) => metrics.observeRequest(request),
       host,
       port: grpcPort,
+      authenticate,
+      tls,
       limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes + messageBytes },
     });
     try {
-      open = await Encoder.open(config, metrics, logger, onDown);
+      open = await Encoder.open({ ...config, callers }, metrics, logger, onDown);
     } catch (error) {
       await grpc.close();
       throw error;

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { CommandOutline } from './command.ts';
+import { variableName } from './setting.ts';
 
 /** A command line taken apart; what it says of each flag is still text. */
 export interface Flags {
@@ -36,6 +37,8 @@ export function readFlags(schema: CommandOutline, args: readonly string[]): Flag
       problems.push(
         `The flag ${rawName} is not one of ${command}'s; siglip-hd ${command} --help lists them.`,
       );
+    } else if (setting.variableOnly === true) {
+      problems.push(`${rawName} is no flag, as others may see a command line; set ${variableName(name)}.`);
     } else {
       const texts = flags.get(name) ?? [];
       flags.set(name, texts);

@@ -1,6 +1,7 @@
 import { serveRules } from './contradictions.ts';
 import { engineSettings, logSettings } from './engine-settings.ts';
 import { readHost, readModelName, readRedisUrl } from './values.ts';
+import { securityRules, securitySettings } from './security-settings.ts';
 import { command } from './command.ts';
 import type { SettingValues } from './setting.ts';
 
@@ -146,9 +147,10 @@ export const serveCommand = command({
       description:
         "How long requests in flight may take after SIGTERM; the default stays under Kubernetes' 30 seconds.",
     },
+    ...securitySettings,
     ...logSettings,
   },
-  rules: serveRules,
+  rules: [...serveRules, ...securityRules],
 });
 
 export type ServeSettings = SettingValues<typeof serveCommand.settings>;

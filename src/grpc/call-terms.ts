@@ -1,5 +1,5 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { anyone } from '../caller.ts';
+import type { Caller } from '../caller.ts';
 import { readTerms, type RequestTerms } from '../request-terms.ts';
 
 /** What is used of a grpc-js call. */
@@ -8,10 +8,10 @@ export interface DescribedCall {
   getDeadline(): Date | number;
 }
 
-/** How a call asks to be served: by its metadata and its deadline. Throws as readTerms does. */
-export function callTerms(call: DescribedCall): RequestTerms {
+/** How a call of this caller asks to be served: by its metadata and its deadline. Throws as readTerms does. */
+export function callTerms(call: DescribedCall, caller: Caller): RequestTerms {
   const now = performance.now();
-  const terms = readTerms(anyone, now, (key) => {
+  const terms = readTerms(caller, now, (key) => {
     const values = call.metadata.get(key);
     return values.length === 0 ? undefined : values.join(', ');
   });

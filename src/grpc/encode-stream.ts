@@ -1,6 +1,9 @@
 import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
+import type { Caller } from '../caller.ts';
 import { ServiceError } from '../errors.ts';
 import type { VisualEncoder } from '../request.ts';
+import type { Authenticate } from '../security/authenticate.ts';
+import { callerOf } from './call-caller.ts';
 import { callSignal } from './call-signal.ts';
 import { callTerms } from './call-terms.ts';
 import { read } from './definition.ts';
@@ -16,6 +19,7 @@ import type { EncodedMessage } from './unary.ts';
 
 export interface EncodeStreamParts extends RequestWatch {
   readonly encoder: VisualEncoder;
+  readonly authenticate: Authenticate;
   readonly limits: Pick<GrpcLimits, 'maxRequestBytes' | 'maxStreamRequests'>;
 }
 
@@ -106,14 +110,18 @@ export class EncodeStream {
   }
 
   async #serve(bytes: Buffer): Promise<void> {
+    const call = this.#call;
     const request = {
       endpoint: 'stream_encode',
       requestId: this.#requestId,
-      peer: this.#call.getPeer(),
+      peer: call.getPeer(),
       startedMs: performance.now(),
     };
+    let caller: Caller;
     let message: StreamEncodeRequestMessage;
     try {
+      // Anew for each: a key may be taken back while its stream is open.
+      caller = callerOf(call.metadata, this.#parts.authenticate);
       message = readRequest(bytes);
     } catch (thrown) {
       const error = ServiceError.from(thrown);
@@ -121,12 +129,12 @@ export class EncodeStream {
       report(this.#parts, request, error);
       return;
     }
-    const error = await this.#answer(message);
-    report(this.#parts, { ...request, streamedId: message.id }, error);
+    const error = await this.#answer(message, caller);
+    report(this.#parts, { ...request, caller: caller.name, streamedId: message.id }, error);
   }
 
   /** Answers a request, and gives what it failed with. */
-  async #answer(request: StreamEncodeRequestMessage): Promise<ServiceError | undefined> {
+  async #answer(request: StreamEncodeRequestMessage, caller: Caller): Promise<ServiceError | undefined> {
     const { id } = request;
     const twice = this.#ids.has(id);
     this.#ids.add(id);
@@ -139,7 +147,7 @@ export class EncodeStream {
       const { encoder } = this.#parts;
       const { signal } = this.#ending;
       const answer = await encoder.encode(
-        streamedRequestOf(request, { terms: callTerms(this.#call), signal }),
+        streamedRequestOf(request, { terms: callTerms(this.#call, caller), signal }),
       );
       release = answer.release;
       messages = answerMessages(id, answer);

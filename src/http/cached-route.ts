@@ -48,7 +48,7 @@ export async function answerCached(
   const etag = `W/"${createHash('sha256')
     .update(`${format} ${answer.keys.join(' ')}`)
     .digest('base64url')}"`;
-  const headers = { etag, 'cache-control': 'private, no-cache', vary: 'accept, authorization' };
+  const headers = { etag, 'cache-control': 'private, no-cache', vary: 'accept, authorization, x-api-key' };
   if (matches(request.headers['if-none-match'], etag)) {
     answer.release();
     exchange.send(304, headers, []);

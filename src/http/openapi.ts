@@ -5,7 +5,7 @@ import { type AnswerFormat, answerFormats, formatTypes } from './accept.ts';
 import { type Json, object, recipes, schemas } from './openapi-schemas.ts';
 import { maxSide } from './plan-route.ts';
 import { type ProblemCode, problemKinds } from './problem.ts';
-import { encodeEndpoints, type Endpoint, type Route, routes } from './routes.ts';
+import { encodeEndpoints, type Endpoint, openEndpoints, type Route, routes } from './routes.ts';
 
 /** Query parameters of an encode: the format, and the recipe's options. */
 function encodeParameters(recipe: RecipeOptions['recipe']): Json[] {
@@ -90,7 +90,8 @@ function cachedOperation(
 export function openApi(): Json {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const { endpoint, method, path, aliasOf } of routes) {
-    const operation = operationOf(endpoint, method);
+    const described = operationOf(endpoint, method);
+    const operation = openEndpoints.has(endpoint) ? described : { ...described, ...asksForKey(described) };
     const alias = {
       ...operation,
       operationId: `${operation.operationId}_alias`,
@@ -108,7 +109,25 @@ export function openApi(): Json {
     },
     servers: [{ url: '/' }],
     paths,
-    components: { schemas, headers, responses: problemResponses() },
+    components: { schemas, headers, responses: problemResponses(), securitySchemes },
+  };
+}
+
+const securitySchemes = {
+  bearer: { type: 'http', scheme: 'bearer', description: 'An API key, where the service has keys.' },
+  api_key: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'x-api-key',
+    description: 'The same in a header of its own.',
+  },
+};
+
+/** What an operation that takes a key has beside the rest; a service without keys asks for none. */
+function asksForKey({ responses }: Json): Json {
+  return {
+    security: [{ bearer: [] }, { api_key: [] }, {}],
+    responses: { ...(responses as Json), ...problems('unauthenticated') },
   };
 }
 

@@ -19,6 +19,15 @@ export type Endpoint =
   | 'openapi'
   | 'docs';
 
+/** Those that need no API key: what probes and scrapers ask, and what describes the API. */
+export const openEndpoints: ReadonlySet<Endpoint> = new Set([
+  'healthz',
+  'readyz',
+  'metrics',
+  'openapi',
+  'docs',
+]);
+
 export interface Route {
   readonly endpoint: Endpoint;
   readonly method: 'GET' | 'POST';

@@ -90,10 +90,16 @@ const roomy: grpc.ClientOptions = {
 export class TestClient {
   readonly #client: grpc.Client;
 
-  constructor(port: number, service: string, protoFile = 'siglip_hd/v1/encoder.proto', limits = roomy) {
+  constructor(
+    port: number,
+    service: string,
+    protoFile = 'siglip_hd/v1/encoder.proto',
+    limits = roomy,
+    credentials = grpc.credentials.createInsecure(),
+  ) {
     const definition = loadSync(protoFile, wholeProto)[service] as grpc.ServiceDefinition;
     const Constructor = grpc.makeGenericClientConstructor(definition, service);
-    this.#client = new Constructor(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
+    this.#client = new Constructor(`127.0.0.1:${port}`, credentials, {
       ...limits,
       'grpc.use_local_subchannel_pool': 1,
     });
