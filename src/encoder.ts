@@ -3,6 +3,7 @@ import { Admission } from './admission.ts';
 import { ByteRoom } from './byte-room.ts';
 import type { Caller } from './caller.ts';
 import { Flights } from './cache/flights.ts';
+import { RedisCache } from './cache/redis-cache.ts';
 import { ResultCache } from './cache/result-cache.ts';
 import { withDeadline } from './deadline.ts';
 import { ServiceError } from './errors.ts';
@@ -40,6 +41,10 @@ export interface EncoderConfig {
   readonly cacheBytes: number;
   /** Whether what one caller had encoded may answer another. */
   readonly shareCache: boolean;
+  /** Tokens that several services share; none when absent. */
+  readonly redisUrl?: string | undefined;
+  readonly redisTimeoutMs?: number;
+  readonly redisKeepMs?: number;
   /** Of answers that are made and not yet read. */
   readonly maxUnreadBytes: number;
   /** The served model that TeacherEncode uses where a request names none; the default when absent. */
@@ -139,10 +144,12 @@ export class Encoder implements VisualEncoder {
       admitted: admission.admittedViews,
       queued: served.reduce((views, { batcher }) => views + batcher.queued, 0),
     }));
+    const secondLevel = openSecondLevel(config, logger);
     const requireSize = sizeLimit(config.maxPixels);
     const parts: EncoderParts = {
       served,
       cache: new ResultCache(config.cacheBytes),
+      ...(secondLevel === undefined ? {} : { secondLevel }),
       shareCache: config.shareCache,
       flights: new Flights(),
       answers: new ByteRoom(
@@ -197,9 +204,21 @@ export class Encoder implements VisualEncoder {
   }
 
   async close(): Promise<void> {
-    const { served, viewPool, tokenPool } = this.#parts;
-    await Promise.all([viewPool.close(), tokenPool.close(), ...served.map((one) => one.close())]);
+    const { served, viewPool, tokenPool, secondLevel } = this.#parts;
+    await Promise.all([
+      viewPool.close(),
+      tokenPool.close(),
+      secondLevel?.close(),
+      ...served.map((one) => one.close()),
+    ]);
   }
+}
+
+function openSecondLevel(
+  { redisUrl: url, redisTimeoutMs: timeoutMs = 50, redisKeepMs: keepMs = 86_400_000 }: EncoderConfig,
+  logger: Logger,
+): RedisCache | undefined {
+  return url === undefined ? undefined : new RedisCache({ url, timeoutMs, keepMs, logger });
 }
 
 /** The models of all folders; what is wrong with any of them is told at once. */

@@ -2,8 +2,11 @@ import type { Admission, ViewsPermit } from './admission.ts';
 import { failureOf } from './all-or-none.ts';
 import type { Flight, Flights } from './cache/flights.ts';
 import type { ResultCache } from './cache/result-cache.ts';
+import type { SecondLevel } from './cache/second-level.ts';
 import { encodeImage, type EncodingParts, type PlannedImage, type TimedImage } from './encode-image.ts';
 import { ServiceError } from './errors.ts';
+import type { ImageDigest, ImageInput } from './image/image-input.ts';
+import { noTime } from './timings.ts';
 import type { ReadSize } from './image/read-size.ts';
 import type { Model } from './model/model.ts';
 import { selectModel } from './model/models.ts';
@@ -14,8 +17,10 @@ import type { Place } from './request-terms.ts';
 
 /** The parts that encode what no cache has. */
 export interface FlightParts extends EncodingParts {
-  readonly flights: Flights<TimedImage>;
+  readonly flights: Flights<LandedImage>;
   readonly cache: ResultCache;
+  /** Asked for what the cache has not, before anything is done. */
+  readonly secondLevel?: SecondLevel;
   readonly admission: Admission;
   readonly maxAnswerBytes: number;
   readonly readSize: ReadSize;
@@ -23,10 +28,16 @@ export interface FlightParts extends EncodingParts {
 
 /** An image that a request has to have encoded. */
 export interface OwnFlight {
-  readonly image: PlannedImage['image'];
+  readonly image: ImageInput | ImageDigest;
   /** Under which its tokens are kept. */
   readonly key: string | undefined;
-  readonly flight: Flight<TimedImage>;
+  readonly flight: Flight<LandedImage>;
+}
+
+/** Tokens as those who wait for them get them. */
+export interface LandedImage extends TimedImage {
+  /** A hit where the second level had them. */
+  readonly source: 'hit' | 'miss';
 }
 
 /** What is asked of all of a request's images. */
@@ -41,7 +52,10 @@ interface PlannedFlight extends OwnFlight {
   readonly planned: PlannedImage;
 }
 
-/** Encodes a request's images for whoever waits for them: sizes and plans, room for all or none, then each by itself. */
+/**
+ * Has a request's images encoded for whoever waits for them: what the second level has not, sizes and plans, room for all
+ * or none, then each by itself.
+ */
 export async function flyOut(parts: FlightParts, own: readonly OwnFlight[], asked: Asked): Promise<void> {
   const planned = await Promise.all(own.map(async (one) => await plan(parts, one, asked)));
   const wanted = planned.flatMap((one) => (one === undefined || one.flight.signal.aborted ? [] : [one]));
@@ -58,12 +72,24 @@ export async function flyOut(parts: FlightParts, own: readonly OwnFlight[], aske
 }
 
 async function plan(
-  { readSize, served, now }: FlightParts,
+  { cache, secondLevel, readSize, served, now }: FlightParts,
   own: OwnFlight,
   { model, recipe, options }: Asked,
 ): Promise<PlannedFlight | undefined> {
-  const { image, flight } = own;
+  const { image, key, flight } = own;
   try {
+    const kept = key === undefined ? undefined : await secondLevel?.get(key);
+    if (kept !== undefined) {
+      cache.set(key!, kept);
+      flight.land({ ...kept, timings: noTime, source: 'hit' });
+      return undefined;
+    }
+    if (image.kind === 'digest') {
+      throw new ServiceError(
+        'not_found',
+        'The cache has no such tokens of this image: send the image itself.',
+      );
+    }
     const start = now();
     const size = await readSize(image, options.exif);
     const models = served.map((one) => one.model);
@@ -118,8 +144,12 @@ async function fly(
     const encoded = await encodeImage(parts, model.name, permit, planned, options, signal).finally(() =>
       permit.release(),
     );
-    if (key !== undefined) parts.cache.set(key, { size: encoded.size, parts: encoded.parts });
-    flight.land(encoded);
+    if (key !== undefined) {
+      const image = { size: encoded.size, parts: encoded.parts };
+      parts.cache.set(key, image);
+      parts.secondLevel?.set(key, image);
+    }
+    flight.land({ ...encoded, source: 'miss' });
   } catch (thrown) {
     flight.fail(failureOf(thrown, signal));
   }

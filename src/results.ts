@@ -3,12 +3,11 @@ import type { Flight } from './cache/flights.ts';
 import { imageDigest } from './cache/image-digest.ts';
 import type { ResultCache } from './cache/result-cache.ts';
 import { resultKey } from './cache/result-key.ts';
-import type { TimedImage } from './encode-image.ts';
-import { ServiceError } from './errors.ts';
-import { type FlightParts, flyOut, type OwnFlight } from './fly-out.ts';
+import { type FlightParts, flyOut, type LandedImage, type OwnFlight } from './fly-out.ts';
 import type { Model } from './model/model.ts';
-import type { AnswerSource, EncodeRequest, StageTimings } from './request.ts';
+import type { AnswerSource, EncodeRequest } from './request.ts';
 import { usualTerms } from './request-terms.ts';
+import { noTime } from './timings.ts';
 
 /** The parts by which a request comes by its images' tokens. */
 export interface ResultParts extends FlightParts {
@@ -18,15 +17,13 @@ export interface ResultParts extends FlightParts {
 }
 
 /** An image's tokens, as a request comes by them. */
-export interface Result extends TimedImage {
+export interface Result extends Omit<LandedImage, 'source'> {
   readonly source: AnswerSource;
   readonly key: string | undefined;
 }
 
 /** Waits for a result, until the signal fires. To be called at once: what nobody waits for is given up. */
 export type WaitForResult = (signal: AbortSignal) => Promise<Result>;
-
-const noTime: StageTimings = { decodeMs: 0, viewsMs: 0, queueMs: 0, engineMs: 0, assembleMs: 0 };
 
 /**
  * The way to each image's tokens: the cache has them, or another request has begun them, or this one does. Only what
@@ -51,17 +48,9 @@ export async function resultsOf(
       if (underWay !== undefined)
         return async (all) => ({ ...(await joined(parts, underWay, all, deadlineAt)), key });
     }
-    if (image.kind === 'digest') {
-      return async () => {
-        throw new ServiceError(
-          'not_found',
-          'The cache has no such tokens of this image: send the image itself.',
-        );
-      };
-    }
     const flight = parts.flights.start(key === undefined ? undefined : flightKey(key, request));
     own.push({ image, key, flight });
-    return async (all) => ({ ...(await flight.join(all, deadlineAt)), key, source: 'miss' });
+    return async (all) => ({ ...(await flight.join(all, deadlineAt)), key });
   });
   if (own.length > 0) void flyOut(parts, own, { model, recipe, options, place: terms });
   return waits;
@@ -88,7 +77,7 @@ function flightKey(key: string, { terms = usualTerms }: EncodeRequest): string {
 /** What another request began; all of the wait was in a queue. */
 async function joined(
   { now }: ResultParts,
-  flight: Flight<TimedImage>,
+  flight: Flight<LandedImage>,
   signal: AbortSignal,
   deadlineAt: number,
 ): Promise<Omit<Result, 'key'>> {

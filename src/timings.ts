@@ -1,5 +1,8 @@
 import { type AnswerSource, answerSources, type StageTimings } from './request.ts';
 
+/** Of what was there already. */
+export const noTime: StageTimings = { decodeMs: 0, viewsMs: 0, queueMs: 0, engineMs: 0, assembleMs: 0 };
+
 /** Of several images that were encoded at once: each stage's longest time. */
 export function slowest(timings: readonly StageTimings[]): StageTimings {
   const most = (read: (timing: StageTimings) => number) => Math.max(...timings.map(read));

@@ -1,7 +1,7 @@
 import { serveRules } from './contradictions.ts';
 import { engineSettings, logSettings } from './engine-settings.ts';
 import { securityRules, securitySettings } from './security-settings.ts';
-import { readHost, readModelName } from './values.ts';
+import { readHost, readModelName, readRedisUrl } from './values.ts';
 import { command } from './command.ts';
 import type { SettingValues } from './setting.ts';
 
@@ -99,6 +99,29 @@ export const serveCommand = command({
       type: 'boolean',
       description:
         'Has what one API key had encoded answer other keys too. They could find out which images it sends.',
+    },
+    'redis-url': {
+      type: 'optional',
+      placeholder: 'URL',
+      read: readRedisUrl,
+      description:
+        'Redis that keeps tokens for several services, redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]. Its loss or its ' +
+        'slowness costs hits, and nothing else.',
+    },
+    'redis-timeout-ms': {
+      type: 'milliseconds',
+      min: 1,
+      max: 10_000,
+      default: '50',
+      description:
+        'How long a request waits for Redis; after one that waited in vain it is not asked for a second.',
+    },
+    'redis-keep-ms': {
+      type: 'milliseconds',
+      min: 1000,
+      max: 31_536_000_000,
+      default: '86400000',
+      description: 'After which time Redis forgets tokens.',
     },
     'max-unread-bytes': {
       type: 'bytes',

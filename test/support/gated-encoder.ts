@@ -3,7 +3,8 @@ import { ByteRoom } from '../../src/byte-room.ts';
 import { Flights } from '../../src/cache/flights.ts';
 import { ResultCache } from '../../src/cache/result-cache.ts';
 import { ServiceError } from '../../src/errors.ts';
-import type { TimedImage } from '../../src/encode-image.ts';
+import type { SecondLevel } from '../../src/cache/second-level.ts';
+import type { LandedImage } from '../../src/fly-out.ts';
 import { sizeLimit, sizeReader } from '../../src/image/read-size.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
@@ -41,8 +42,22 @@ export const largerModel: Model = {
   grid: { width: 2, height: 2 },
 };
 
+interface GatedOptions {
+  readonly largest?: number;
+  readonly maxViews?: number;
+  readonly cacheBytes?: number;
+  readonly maxUnreadBytes?: number;
+  readonly secondLevel?: SecondLevel;
+}
+
 /** The real request's way over two models whose engines wait at gates. */
-export function gatedEncoder({ largest = 8, maxViews = 64, cacheBytes = 0, maxUnreadBytes = 2 ** 30 } = {}) {
+export function gatedEncoder({
+  largest = 8,
+  maxViews = 64,
+  cacheBytes = 0,
+  maxUnreadBytes = 2 ** 30,
+  secondLevel,
+}: GatedOptions = {}) {
   const tokenPool = new TokenPool(1);
   const viewPool = createViewPool({ threads: 1, images: 4, maxPixels: 1_000_000 });
   const now = () => performance.now();
@@ -55,7 +70,7 @@ export function gatedEncoder({ largest = 8, maxViews = 64, cacheBytes = 0, maxUn
   const { engine, times, batcher } = gated();
   const larger = gated();
   const cache = new ResultCache(cacheBytes);
-  const flights = new Flights<TimedImage>();
+  const flights = new Flights<LandedImage>();
   const answers = new ByteRoom(maxUnreadBytes, () => new ServiceError('overloaded', 'unread'));
   const admission = new Admission({ maxViews, workMs: () => 1500 });
   const requireSize = sizeLimit(1_000_000);
@@ -66,6 +81,7 @@ export function gatedEncoder({ largest = 8, maxViews = 64, cacheBytes = 0, maxUn
     ],
     admission,
     cache,
+    ...(secondLevel === undefined ? {} : { secondLevel }),
     shareCache: false,
     flights,
     answers,
