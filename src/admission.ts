@@ -51,6 +51,14 @@ export class Admission {
   }
 
   /**
+   * When to come back, in milliseconds: when half of what is ahead is done, late enough to find room, early enough that
+   * the engine still has work.
+   */
+  retryAfterMs(): number {
+    return this.#options.workMs(Math.ceil(this.#admitted / 2));
+  }
+
+  /**
    * Room for all of the pieces or for none, a permit each. Throws `too_large` when they can never fit, `overloaded` when
    * they do not fit now.
    */
@@ -71,8 +79,7 @@ export class Admission {
     const more = Math.max(0, held + views - own) - Math.max(0, held - own);
     const isBulkFull = priority === 'bulk' && bulk + views > room;
     if (isBulkFull || this.#beyond(parts) + more > parts.common) {
-      // By then half of what is ahead is done: late enough to find room, early enough that the engine still has work.
-      const retryAfterMs = this.#options.workMs(Math.ceil(this.#admitted / 2));
+      const retryAfterMs = this.retryAfterMs();
       throw new ServiceError('overloaded', 'The queue is full; try again later.', { retryAfterMs });
     }
     return pieces.map((piece) => this.#permit(piece, model, { caller, priority }));

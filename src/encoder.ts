@@ -190,6 +190,11 @@ export class Encoder implements VisualEncoder {
     return planAnswer(this.#parts, request);
   }
 
+  /** When to come back, where there is no room now. */
+  retryAfterMs(): number {
+    return this.#parts.admission.retryAfterMs();
+  }
+
   models(): readonly Model[] {
     return this.#parts.served.map(({ model }) => model);
   }

@@ -84,7 +84,9 @@ async function startInside(
   const bodies = new ByteRoom(
     config.maxInflightBytes,
     () =>
-      new ServiceError('overloaded', 'The service holds as many request bytes as it may; try again later.'),
+      new ServiceError('overloaded', 'The service holds as many request bytes as it may; try again later.', {
+        retryAfterMs: open?.retryAfterMs() ?? 1000,
+      }),
   );
   const admitBody = (sizeBytes: number) => bodies.admit(sizeBytes);
   const http = await startHttpServer({

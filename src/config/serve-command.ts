@@ -1,7 +1,7 @@
 import { serveRules } from './contradictions.ts';
 import { engineSettings, logSettings } from './engine-settings.ts';
-import { readHost, readModelName, readRedisUrl } from './values.ts';
 import { securityRules, securitySettings } from './security-settings.ts';
+import { readHost, readModelName, readRedisUrl } from './values.ts';
 import { command } from './command.ts';
 import type { SettingValues } from './setting.ts';
 
