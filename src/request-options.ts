@@ -1,8 +1,8 @@
 import { ServiceError } from './errors.ts';
 import { featureLayers } from './model/model.ts';
 import { anyresAssemblies, anyresDefaults } from './recipes/anyres.ts';
-import { channelOrders, fusions, resamples, type Size } from './recipes/plan.ts';
-import { teacherDefaults, teacherWindows } from './recipes/teacher.ts';
+import { channelOrders, fusions, resamples, type Size, teacherWindows } from './recipes/plan.ts';
+import { teacherDefaults } from './recipes/teacher.ts';
 import type { EncodeOptions, RecipeOptions } from './request.ts';
 import { tokenDtypes } from './tokens/tensor.ts';
 

@@ -3,7 +3,7 @@ import type { FeatureLayer, Model } from './model/model.ts';
 import type { RequestTerms } from './request-terms.ts';
 import type { TokenDtype, TokenTensor } from './tokens/tensor.ts';
 import type { AnyresOptions } from './recipes/anyres.ts';
-import type { AnyresGeometry, Size } from './recipes/plan.ts';
+import type { AnyresGeometry, Size, TeacherMakeup } from './recipes/plan.ts';
 import type { TeacherOptions } from './recipes/teacher.ts';
 
 /** Options that every recipe has, validated. */
@@ -50,6 +50,8 @@ export interface AnswerMetadata {
   readonly grid: Size;
   /** Views that the model encoded for each image. */
   readonly views: number;
+  /** How a teacher's answer came about. */
+  readonly teacher?: TeacherMakeup;
   /** Where an anyres answer's tokens lie. */
   readonly anyres?: AnyresGeometry;
   /** Decoded size of each image in pixels, after EXIF orientation was applied. */

@@ -1,7 +1,14 @@
 import type { FeatureLayer } from '../model/model.ts';
 import type { AnyresOptions } from '../recipes/anyres.ts';
-import type { AnyresGeometry, ChannelOrder, Fusion, Resample, Size, TileGrid } from '../recipes/plan.ts';
-import type { TeacherWindows } from '../recipes/teacher.ts';
+import type {
+  AnyresGeometry,
+  ChannelOrder,
+  Fusion,
+  Resample,
+  Size,
+  TeacherWindows,
+  TileGrid,
+} from '../recipes/plan.ts';
 import type { AnswerSource, EncodeOptions, RecipeOptions, StageTimings } from '../request.ts';
 import type { TokenDtype } from '../tokens/tensor.ts';
 
@@ -118,6 +125,15 @@ export interface MetadataMessage {
   readonly recipe: number;
   readonly views: number;
   readonly anyres?: AnyresGeometry;
+  readonly teacher?: TeacherMakeupMessage;
+}
+
+export interface TeacherMakeupMessage {
+  readonly scales: readonly number[];
+  readonly weights: readonly number[];
+  readonly fusion: number;
+  readonly windows: number;
+  readonly models: readonly { readonly name: string; readonly digest: string }[];
 }
 
 export interface PlanResponseMessage {

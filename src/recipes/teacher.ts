@@ -1,14 +1,17 @@
 import { ServiceError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import { checkImageSize } from './image-size.ts';
-import type { Canvas, CanvasEncoder, ChannelOrder, Fusion, MapLayout, Plan, Resample, Size } from './plan.ts';
-
-/**
- * How a scale is cut: side by side, at a stride of half a view, or not at all (which takes a model of that image
- * size).
- */
-export const teacherWindows = ['tiles', 'half_overlap', 'whole'] as const;
-export type TeacherWindows = (typeof teacherWindows)[number];
+import type {
+  Canvas,
+  CanvasEncoder,
+  ChannelOrder,
+  Fusion,
+  MapLayout,
+  Plan,
+  Resample,
+  Size,
+  TeacherWindows,
+} from './plan.ts';
 
 export interface TeacherOptions {
   /** In pixels, each 1 to 4 times the model's image size; the image size and twice that when absent. */
@@ -66,6 +69,7 @@ export function planTeacher(
     windows === 'whole' ? wholeEncoder(scale, model, served) : undefined,
   );
   if (fusion === 'unshuffle_concat') checkMultiples(encoders, viewGrid);
+  const weights = normalised(options.weights, scales, fusion);
   return {
     recipe: 'teacher',
     viewSize: imageSize,
@@ -80,11 +84,21 @@ export function planTeacher(
       kind: 'fuse',
       maps: layOut(perSide, { width: viewGrid.width / step, height: viewGrid.height / step }, encoders),
       fusion,
-      weights: normalised(options.weights, scales, fusion),
+      weights,
       channelOrder,
     },
     shape: [grid.width * grid.height, channels * channelFactor(scales, imageSize, fusion)],
     grid,
+    teacher: {
+      scales,
+      weights: fusion === 'average' ? weights : [],
+      fusion,
+      windows,
+      models: encoders.map((encoder) => ({
+        name: encoder?.model ?? model.name,
+        digest: encoder?.digest ?? model.digest,
+      })),
+    },
   };
 }
 
@@ -115,7 +129,8 @@ function layOut(
 function wholeEncoder(scale: number, model: Model, served: readonly Model[]): CanvasEncoder | undefined {
   if (scale === model.imageSize) return undefined;
   const found = served.find((other) => other.imageSize === scale && other.towerDigest === model.towerDigest);
-  if (found !== undefined) return { model: found.name, viewSize: scale, viewGrid: found.grid };
+  if (found !== undefined)
+    return { model: found.name, digest: found.digest, viewSize: scale, viewGrid: found.grid };
   const int8 = model.precision === 'int8' ? ' (for int8 also with the same matrices in fp32)' : '';
   throw invalid(
     `windows=whole at scale ${scale} needs a second served model of the same checkpoint, feature layer and precision${int8}, ` +

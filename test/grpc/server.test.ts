@@ -52,6 +52,7 @@ test('answers an Encode with its tokens, its metadata and its timings', async (t
     recipe: 'RECIPE_ENCODE',
     views: 1,
     anyres: null,
+    teacher: null,
   });
   assert.deepEqual(response.timings, {
     decodeMs: 1.5,

@@ -25,6 +25,13 @@ export interface AnswerMetadata {
     readonly spatial: Size;
     readonly resized: boolean;
   } | null;
+  readonly teacher: {
+    readonly scales: readonly number[];
+    readonly weights: readonly number[];
+    readonly fusion: string;
+    readonly windows: string;
+    readonly models: readonly { readonly name: string; readonly digest: string }[];
+  } | null;
 }
 
 export interface Timings {
