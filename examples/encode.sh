@@ -8,6 +8,10 @@ set -eu
 
 image=${1:?usage: encode.sh IMAGE [TOKENS.npy]}
 tokens=${2:-tokens.npy}
+if [ ! -f "$image" ]; then
+  echo "encode.sh: there is no file $image" >&2
+  exit 2
+fi
 url=${SIGLIP_HD_URL:-http://localhost:8080}
 
 # Written beside the target and renamed, so that an error's text never stands where tokens are expected.

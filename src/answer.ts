@@ -25,6 +25,7 @@ export function answerMetadata({ model, plan, dtype, sizes, stacked }: AnswerOut
     grid: plan.grid,
     views: plan.canvases.reduce((sum, { views }) => sum + views.length, 0),
     images: sizes,
+    ...(plan.teacher === undefined ? {} : { teacher: plan.teacher }),
     ...(plan.anyres === undefined ? {} : { anyres: plan.anyres }),
   };
 }

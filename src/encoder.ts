@@ -1,9 +1,14 @@
 import type { Logger } from 'pino';
 import { Admission } from './admission.ts';
+import { ByteRoom } from './byte-room.ts';
+import type { Caller } from './caller.ts';
+import { Flights } from './cache/flights.ts';
+import { RedisCache } from './cache/redis-cache.ts';
+import { ResultCache } from './cache/result-cache.ts';
 import { withDeadline } from './deadline.ts';
 import { ServiceError } from './errors.ts';
 import type { ModelSource } from './config/values.ts';
-import { sizeReader } from './image/read-size.ts';
+import { sizeLimit, sizeReader } from './image/read-size.ts';
 import { createViewPool } from './image/view-pool.ts';
 import { type ServedModel, serveModel } from './inference/served-model.ts';
 import type { Device } from './inference/worker-protocol.ts';
@@ -30,15 +35,32 @@ export interface EncoderConfig {
   /** Images held as pixels at one time. */
   readonly decodeConcurrency: number;
   readonly maxPixels: number;
+  /** Of all images held as pixels at one time. */
+  readonly maxRasterBytes: number;
   readonly maxQueuedViews: number;
   readonly maxAnswerBytes: number;
+  /** Of tokens that are kept for the next request of the same image; 0 keeps none. */
+  readonly cacheBytes: number;
+  /** Whether what one caller had encoded may answer another. */
+  readonly shareCache: boolean;
+  /** Tokens that several services share; none when absent. */
+  readonly redisUrl?: string | undefined;
+  readonly redisTimeoutMs?: number;
+  readonly redisKeepMs?: number;
+  /** Of answers that are made and not yet read. */
+  readonly maxUnreadBytes: number;
   /** The served model that TeacherEncode uses where a request names none; the default when absent. */
   readonly teacher?: string | undefined;
   readonly requestTimeoutMs: number;
+  /** Those who share its room; nobody in particular when absent. */
+  readonly callers?: () => readonly Caller[];
 }
 
 /** The part of the metrics that an encoder writes. */
-export type EncoderMetrics = Pick<Metrics, 'observeBatch' | 'observeStages' | 'watchQueue'>;
+export type EncoderMetrics = Pick<
+  Metrics,
+  'observeBatch' | 'observeStages' | 'observeSource' | 'watchQueue' | 'watchHeld'
+>;
 
 interface EncoderParts extends PipelineParts {
   readonly tokenPool: TokenPool;
@@ -76,7 +98,6 @@ export class Encoder implements VisualEncoder {
     onDown: () => void,
   ): Promise<Encoder> {
     const models = await loadModels(config);
-    sayTeacher(config, models, logger);
     const down: { error?: ServiceError } = {};
     const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');
     const tokenPool = new TokenPool(2, { onThreadError });
@@ -84,6 +105,7 @@ export class Encoder implements VisualEncoder {
       threads: config.viewThreads,
       images: config.decodeConcurrency,
       maxPixels: config.maxPixels,
+      rasterBytes: config.maxRasterBytes,
       onThreadError,
     });
     const served: ServedModel[] = [];
@@ -117,35 +139,62 @@ export class Encoder implements VisualEncoder {
     }
     const admission = new Admission({
       maxViews: config.maxQueuedViews,
-      retryAfterMs: (views) => Math.max(...served.map(({ times }) => (times.estimateMs(1) ?? 1000) * views)),
+      ...(config.callers === undefined ? {} : { callers: config.callers }),
+      workMs: (views) => Math.max(...served.map(({ batcher }) => batcher.workMs(views))),
     });
     metrics.watchQueue(() => ({
       admitted: admission.admittedViews,
       queued: served.reduce((views, { batcher }) => views + batcher.queued, 0),
     }));
+    const secondLevel = openSecondLevel(config, logger);
+    const requireSize = sizeLimit(config.maxPixels);
     const parts: EncoderParts = {
       served,
+      cache: new ResultCache(config.cacheBytes),
+      ...(secondLevel === undefined ? {} : { secondLevel }),
+      shareCache: config.shareCache,
+      flights: new Flights(),
+      answers: new ByteRoom(
+        config.maxUnreadBytes,
+        () =>
+          new ServiceError(
+            'overloaded',
+            'Callers have yet to read as many answers as the service holds; try again later.',
+          ),
+      ),
       ...(config.teacher === undefined ? {} : { teacher: config.teacher }),
       admission,
       maxAnswerBytes: config.maxAnswerBytes,
-      readSize: sizeReader(config.maxPixels),
+      readSize: sizeReader(requireSize),
+      requireSize,
       viewPool,
       tokenPool,
       now: () => performance.now(),
     };
+    metrics.watchHeld(() => ({ cache: parts.cache.heldBytes, unread: parts.answers.heldBytes }));
     return new Encoder(parts, metrics, config.requestTimeoutMs, down);
   }
 
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {
-    const answer = await withDeadline(request.signal, this.#requestTimeoutMs, (signal) =>
-      encodeImages(this.#parts, { ...request, signal }),
+    const startedAt = this.#parts.now();
+    const { deadlineAt: asked = Number.POSITIVE_INFINITY } = request.terms ?? {};
+    const deadlineAt = Math.min(startedAt + this.#requestTimeoutMs, asked);
+    const limitMs = Math.max(0, Math.round(deadlineAt - startedAt));
+    const answer = await withDeadline(request.signal, limitMs, (signal) =>
+      encodeImages(this.#parts, { ...request, signal }, deadlineAt),
     );
-    this.#metrics.observeStages(answer.timings);
+    for (const source of answer.sources) this.#metrics.observeSource(source);
+    if (answer.sources.includes('miss')) this.#metrics.observeStages(answer.timings);
     return answer;
   }
 
   plan(request: PlanRequest): PlanAnswer {
     return planAnswer(this.#parts, request);
+  }
+
+  /** When to come back, where there is no room now. */
+  retryAfterMs(): number {
+    return this.#parts.admission.retryAfterMs();
   }
 
   models(): readonly Model[] {
@@ -162,36 +211,37 @@ export class Encoder implements VisualEncoder {
   }
 
   async close(): Promise<void> {
-    const { served, viewPool, tokenPool } = this.#parts;
-    await Promise.all([viewPool.close(), tokenPool.close(), ...served.map((one) => one.close())]);
+    const { served, viewPool, tokenPool, secondLevel } = this.#parts;
+    await Promise.all([
+      viewPool.close(),
+      tokenPool.close(),
+      secondLevel?.close(),
+      ...served.map((one) => one.close()),
+    ]);
   }
 }
 
-/** Says which model teaches; throws `invalid_argument` when it is not served. */
-function sayTeacher({ teacher }: EncoderConfig, models: readonly Model[], logger: Logger): void {
-  const names = models.map(({ name }) => name);
-  if (teacher === undefined) {
-    logger.info({ model: names[0] }, 'no --teacher is set: TeacherEncode uses the default model');
-  } else if (!names.includes(teacher)) {
-    throw new ServiceError(
-      'invalid_argument',
-      `--teacher is "${teacher}"; the served models are ${names.join(', ')}.`,
-    );
-  }
+function openSecondLevel(
+  { redisUrl: url, redisTimeoutMs: timeoutMs = 50, redisKeepMs: keepMs = 86_400_000 }: EncoderConfig,
+  logger: Logger,
+): RedisCache | undefined {
+  return url === undefined ? undefined : new RedisCache({ url, timeoutMs, keepMs, logger });
 }
 
+/** The models of all folders; what is wrong with any of them is told at once. */
 async function loadModels({ models, cacheDir }: EncoderConfig): Promise<Model[]> {
   if (models.length === 0) return [await ensureDefaultModel(cacheDir)];
   const loaded: Model[] = [];
+  const failures: ServiceError[] = [];
   for (const { name, folder } of models) {
-    const model = await loadModelFolder(folder, name);
-    if (loaded.some((other) => other.name === model.name)) {
-      throw new ServiceError(
-        'invalid_argument',
-        `Two models are named "${model.name}": use --model NAME=FOLDER.`,
-      );
+    try {
+      loaded.push(await loadModelFolder(folder, name));
+    } catch (error) {
+      failures.push(ServiceError.from(error));
     }
-    loaded.push(model);
   }
-  return loaded;
+  const [first, ...others] = failures;
+  if (first === undefined) return loaded;
+  const text = [first, ...others].map(({ message }) => message).join(' ');
+  throw new ServiceError(first.code, text, { cause: first.cause });
 }

@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { bench } from './commands/bench.ts';
 import { dispatch, type Parts } from './commands/dispatch.ts';
 import type { StopSignal } from './commands/stop-signals.ts';
+import { defaultMinCosine } from './config/import-command.ts';
 import { readMachine } from './config/machine.ts';
 import { collectGarbageRarely } from './garbage.ts';
 import type { Model } from './model/model.ts';
@@ -24,7 +25,7 @@ const parts: Parts = {
         if (options.precision !== 'int8') return importModel(options);
         const { graphRunner } = await import('./inference/onnx-session.ts');
         const calibration = {
-          minCosine,
+          minCosine: minCosine ?? defaultMinCosine,
           onChosen,
           pictures: calibrationPictures(calibrates),
           views: (model: Model) => calibrationViews(calibrates, model),
@@ -68,7 +69,13 @@ const parts: Parts = {
     return {
       heatMapFile,
       async createEncoder(config, logger, observeBatch) {
-        const metrics = { observeBatch, observeStages() {}, watchQueue() {} };
+        const metrics = {
+          observeBatch,
+          observeStages() {},
+          observeSource() {},
+          watchQueue() {},
+          watchHeld() {},
+        };
         const encoder = await Encoder.open(config, metrics, logger, () => {});
         return { encoder, close: () => encoder.close() };
       },

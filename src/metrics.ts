@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ErrorCode } from './errors.ts';
-import type { StageTimings } from './request.ts';
+import type { AnswerSource, StageTimings } from './request.ts';
 
 export type Transport = 'http' | 'grpc';
 
@@ -11,6 +11,13 @@ export type Outcome = 'ok' | ErrorCode | 'method_not_allowed' | 'request_timeout
 export interface QueuedViews {
   readonly admitted: number;
   readonly queued: number;
+}
+
+/** What is held in memory for callers, in bytes. */
+export interface HeldBytes {
+  readonly cache: number;
+  /** Answers that are not read yet. */
+  readonly unread: number;
 }
 
 const prefix = 'siglip_hd_';
@@ -24,21 +31,23 @@ const batchViews = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
  */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #requests: Counter<'transport' | 'endpoint' | 'code'>;
+  readonly #requests: Counter<'transport' | 'endpoint' | 'code' | 'caller'>;
   readonly #requestDuration: Histogram<'transport' | 'endpoint'>;
   readonly #stageDuration: Histogram<'stage'>;
+  readonly #sources: Counter<'source'>;
   readonly #batchViews: Histogram<'model'>;
   readonly #engineBusy: Counter<'model'>;
   readonly #inflight = new Map<Transport, () => number>();
   #readQueue = (): QueuedViews => ({ admitted: 0, queued: 0 });
+  #readHeld = (): HeldBytes => ({ cache: 0, unread: 0 });
 
   constructor() {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry, prefix });
     this.#requests = new Counter({
       name: `${prefix}requests_total`,
-      help: 'Requests answered, by how they ended: ok or the error code.',
-      labelNames: ['transport', 'endpoint', 'code'],
+      help: 'Requests answered, by how they ended, ok or the error code, and by the name of the API key if there was one.',
+      labelNames: ['transport', 'endpoint', 'code', 'caller'],
       registers,
     });
     this.#requestDuration = new Histogram({
@@ -53,6 +62,12 @@ export class Metrics {
       help: 'Wall time of each stage of a successful encode.',
       labelNames: ['stage'],
       buckets: stageSeconds,
+      registers,
+    });
+    this.#sources = new Counter({
+      name: `${prefix}images_total`,
+      help: 'Images answered, by where their tokens came from: hit (the cache), joined (work under way), miss.',
+      labelNames: ['source'],
       registers,
     });
     this.#batchViews = new Histogram({
@@ -77,9 +92,11 @@ export class Metrics {
     readonly endpoint: string;
     readonly code: Outcome;
     readonly durationMs: number;
+    /** The name of its API key. */
+    readonly caller?: string | undefined;
   }): void {
-    const { transport, endpoint, code, durationMs } = request;
-    this.#requests.inc({ transport, endpoint, code });
+    const { transport, endpoint, code, durationMs, caller } = request;
+    this.#requests.inc({ transport, endpoint, code, ...(caller === undefined ? {} : { caller }) });
     this.#requestDuration.observe({ transport, endpoint }, durationMs / 1000);
   }
 
@@ -89,6 +106,11 @@ export class Metrics {
     this.#stageDuration.observe({ stage: 'views' }, timings.viewsMs / 1000);
     this.#stageDuration.observe({ stage: 'queue' }, timings.queueMs / 1000);
     this.#stageDuration.observe({ stage: 'engine' }, timings.engineMs / 1000);
+  }
+
+  /** Where one image's tokens came from. */
+  observeSource(source: AnswerSource): void {
+    this.#sources.inc({ source });
   }
 
   /** The time to put one answer into its format. */
@@ -105,6 +127,11 @@ export class Metrics {
   /** Where to read what waits for the engine; a later call replaces an earlier one. */
   watchQueue(read: () => QueuedViews): void {
     this.#readQueue = read;
+  }
+
+  /** Where to read what is held; a later call replaces an earlier one. */
+  watchHeld(read: () => HeldBytes): void {
+    this.#readHeld = read;
   }
 
   /** Where to read how many requests a transport has under way; a later call replaces an earlier one. */
@@ -127,6 +154,17 @@ export class Metrics {
         const views = this.#readQueue();
         queued.set({ state: 'admitted' }, views.admitted);
         queued.set({ state: 'queued' }, views.queued);
+      },
+    });
+    const held = new Gauge({
+      name: `${prefix}held_bytes`,
+      help: 'Bytes of tokens in the cache, and in answers that their clients have not read yet.',
+      labelNames: ['what'],
+      registers,
+      collect: () => {
+        const { cache, unread } = this.#readHeld();
+        held.set({ what: 'cache' }, cache);
+        held.set({ what: 'unread' }, unread);
       },
     });
     const inflight = new Gauge({

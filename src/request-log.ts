@@ -14,6 +14,8 @@ export interface EndedRequest {
   /** Named alike on both transports; `unmatched` where there is none. */
   readonly endpoint: string;
   readonly requestId: string;
+  /** The name of its API key. */
+  readonly caller?: string | undefined;
   /** The client's address. */
   readonly peer?: string;
   /** A streamed request's own id. */
@@ -32,11 +34,12 @@ const probes: ReadonlySet<string> = new Set(['healthz', 'readyz', 'metrics']);
  * probes at debug level; everything else, refusals included, at info.
  */
 export function logRequest(logger: RequestLogger, request: EndedRequest): void {
-  const { transport, endpoint, requestId, peer, streamedId, code, durationMs, failure } = request;
+  const { transport, endpoint, requestId, caller, peer, streamedId, code, durationMs, failure } = request;
   const fields = {
     transport,
     endpoint,
     request_id: requestId,
+    ...(caller === undefined ? {} : { caller }),
     ...(peer === undefined ? {} : { peer }),
     ...(streamedId === undefined ? {} : { streamed_id: streamedId }),
     code,

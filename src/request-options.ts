@@ -1,8 +1,8 @@
 import { ServiceError } from './errors.ts';
 import { featureLayers } from './model/model.ts';
 import { anyresAssemblies, anyresDefaults } from './recipes/anyres.ts';
-import { channelOrders, fusions, resamples, type Size } from './recipes/plan.ts';
-import { teacherDefaults, teacherWindows } from './recipes/teacher.ts';
+import { channelOrders, fusions, resamples, type Size, teacherWindows } from './recipes/plan.ts';
+import { teacherDefaults } from './recipes/teacher.ts';
 import type { EncodeOptions, RecipeOptions } from './request.ts';
 import { tokenDtypes } from './tokens/tensor.ts';
 
@@ -86,12 +86,12 @@ const teacherOptions: readonly RequestOption[] = [
   {
     name: 'channel_order',
     values: channelOrders,
-    default: teacherDefaults.channelOrder,
-    description: "Order of unshuffle_concat's channels: torch.nn.PixelUnshuffle's, or InternVL v2's.",
+    description:
+      "Order of unshuffle_concat's channels: torch.nn.PixelUnshuffle's (when absent), or InternVL v2's.",
   },
   {
     name: 'grid',
-    pattern: '[0-9]{1,3}x[0-9]{1,3}',
+    pattern: '[0-9]{1,5}x[0-9]{1,5}',
     wanted: 'columns x rows, as in 37x37',
     description: "Token grid of the answer. The model's when absent.",
   },
@@ -168,6 +168,7 @@ function recipeOf(recipe: RecipeOptions['recipe'], record: OptionRecord): Recipe
       return { recipe };
     case 'teacher': {
       const { scales, weights, grid } = record;
+      const channelOrder = oneOf(channelOrders, record['channel_order']);
       return {
         recipe,
         ...(scales === undefined ? {} : { scales: scales.split(',').map(Number) }),
@@ -175,7 +176,7 @@ function recipeOf(recipe: RecipeOptions['recipe'], record: OptionRecord): Recipe
         ...(grid === undefined ? {} : { grid: sizeOf(grid) }),
         fusion: oneOf(fusions, record['fusion']) ?? teacherDefaults.fusion,
         windows: oneOf(teacherWindows, record['windows']) ?? teacherDefaults.windows,
-        channelOrder: oneOf(channelOrders, record['channel_order']) ?? teacherDefaults.channelOrder,
+        ...(channelOrder === undefined ? {} : { channelOrder }),
       };
     }
     case 'anyres': {

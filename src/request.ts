@@ -1,8 +1,9 @@
-import type { ImageInput } from './image/image-input.ts';
+import type { ImageDigest, ImageInput } from './image/image-input.ts';
 import type { FeatureLayer, Model } from './model/model.ts';
+import type { RequestTerms } from './request-terms.ts';
 import type { TokenDtype, TokenTensor } from './tokens/tensor.ts';
 import type { AnyresOptions } from './recipes/anyres.ts';
-import type { AnyresGeometry, Size } from './recipes/plan.ts';
+import type { AnyresGeometry, Size, TeacherMakeup } from './recipes/plan.ts';
 import type { TeacherOptions } from './recipes/teacher.ts';
 
 /** Options that every recipe has, validated. */
@@ -25,11 +26,13 @@ export type RecipeOptions =
 
 export interface EncodeRequest {
   /** One or more images, answered together; a failure of any fails the request and names the image. */
-  readonly images: readonly ImageInput[];
+  readonly images: readonly (ImageInput | ImageDigest)[];
   /** True when the caller sent a list, so that even a list of one answers [1, tokens, channels]. */
   readonly stacked: boolean;
   readonly recipe: RecipeOptions;
   readonly options: EncodeOptions;
+  /** How it is served; {@link usualTerms} when absent. */
+  readonly terms?: RequestTerms;
   /** Fires when the client leaves, the deadline passes or the service ends. */
   readonly signal: AbortSignal;
 }
@@ -47,6 +50,8 @@ export interface AnswerMetadata {
   readonly grid: Size;
   /** Views that the model encoded for each image. */
   readonly views: number;
+  /** How a teacher's answer came about. */
+  readonly teacher?: TeacherMakeup;
   /** Where an anyres answer's tokens lie. */
   readonly anyres?: AnyresGeometry;
   /** Decoded size of each image in pixels, after EXIF orientation was applied. */
@@ -64,10 +69,20 @@ export interface StageTimings {
   readonly assembleMs?: number;
 }
 
+/** Where an image's tokens come from: the cache, work that another request began, or its own. */
+export const answerSources = ['hit', 'joined', 'miss'] as const;
+export type AnswerSource = (typeof answerSources)[number];
+
 export interface EncodeAnswer {
   readonly tensor: TokenTensor;
   readonly metadata: AnswerMetadata;
   readonly timings: StageTimings;
+  /** Where each image's tokens come from. */
+  readonly sources: readonly AnswerSource[];
+  /** What each image's tokens are kept under; none where they are not. */
+  readonly keys: readonly string[];
+  /** To be called when the caller has the answer, or has gone: its bytes count until then. */
+  readonly release: () => void;
 }
 
 /** What an image of a size would be answered with. */

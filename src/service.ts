@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { BodyAdmission } from './body-admission.ts';
+import { ByteRoom } from './byte-room.ts';
 import { Encoder, type EncoderConfig } from './encoder.ts';
 import { ServiceError } from './errors.ts';
 import { defaultGrpcLimits } from './grpc/limits.ts';
@@ -7,9 +7,11 @@ import { startGrpcServer } from './grpc/server.ts';
 import { startHttpServer } from './http/server.ts';
 import { isNpy, readNpyRasters } from './image/npy-raster.ts';
 import { Metrics } from './metrics.ts';
+import type { Model } from './model/model.ts';
 import type { VisualEncoder } from './request.ts';
+import { Perimeter, type PerimeterConfig } from './security/perimeter.ts';
 
-export interface ServiceConfig extends EncoderConfig {
+export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
   readonly host: string;
   readonly httpPort: number;
   readonly grpcPort: number;
@@ -40,6 +42,28 @@ export async function startService(
   logger: Logger,
   onDown: () => void,
 ): Promise<Service> {
+  const perimeter = await Perimeter.open(config, logger);
+  try {
+    const service = await startInside(perimeter, config, logger, onDown);
+    return {
+      ...service,
+      async close() {
+        await service.close();
+        perimeter.close();
+      },
+    };
+  } catch (error) {
+    perimeter.close();
+    throw error;
+  }
+}
+
+async function startInside(
+  { authenticate, callers, tls }: Perimeter,
+  config: ServiceConfig,
+  logger: Logger,
+  onDown: () => void,
+): Promise<Service> {
   const metrics = new Metrics();
   let open: Encoder | undefined;
   const encoder: VisualEncoder = {
@@ -57,7 +81,13 @@ export async function startService(
   const { host, httpPort, grpcPort, maxBodyBytes, maxImages } = config;
   const limits = { maxBodyBytes, maxImages };
   const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, config) : undefined);
-  const bodies = new BodyAdmission(config.maxInflightBytes);
+  const bodies = new ByteRoom(
+    config.maxInflightBytes,
+    () =>
+      new ServiceError('overloaded', 'The service holds as many request bytes as it may; try again later.', {
+        retryAfterMs: open?.retryAfterMs() ?? 1000,
+      }),
+  );
   const admitBody = (sizeBytes: number) => bodies.admit(sizeBytes);
   const http = await startHttpServer({
     encoder,
@@ -67,6 +97,8 @@ export async function startService(
     port: httpPort,
     readPixels,
     admitBody,
+    authenticate,
+    tls,
     limits,
   });
   try {
@@ -76,14 +108,17 @@ export async function startService(
       observe: (request) => metrics.observeRequest(request),
       host,
       port: grpcPort,
+      authenticate,
+      tls,
       limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes + messageBytes },
     });
     try {
-      open = await Encoder.open(config, metrics, logger, onDown);
+      open = await Encoder.open({ ...config, callers }, metrics, logger, onDown);
     } catch (error) {
       await grpc.close();
       throw error;
     }
+    sayTeacher(config, open.models(), logger);
     const running = open;
     return {
       httpPort: http.port,
@@ -101,6 +136,11 @@ export async function startService(
     await http.close();
     throw error;
   }
+}
+
+function sayTeacher({ teacher }: ServiceConfig, models: readonly Model[], logger: Logger): void {
+  if (teacher !== undefined) return;
+  logger.info({ model: models[0]?.name }, 'no --teacher is set: TeacherEncode uses the default model');
 }
 
 function starting(): ServiceError {

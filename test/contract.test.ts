@@ -23,6 +23,8 @@ interface ContractCase {
   /** The same options as gRPC spells them, and those that only the recipe has. */
   readonly options?: object;
   readonly recipe?: object;
+  /** HTTP headers, and gRPC metadata. */
+  readonly terms?: Readonly<Record<string, string>>;
   readonly answer: ErrorCode | 'ok';
   readonly says?: RegExp;
 }
@@ -33,6 +35,32 @@ const otherDigest = `sha256:${'1'.repeat(64)}`;
 
 const cases: readonly ContractCase[] = [
   { what: 'a photograph', image: rocket, answer: 'ok' },
+  {
+    what: 'a bulk request',
+    image: rocket,
+    terms: { priority: 'bulk', 'cache-control': 'no-store' },
+    answer: 'ok',
+  },
+  {
+    what: 'a priority that is not there',
+    image: rocket,
+    terms: { priority: 'urgent' },
+    answer: 'invalid_argument',
+    says: /interactive, bulk/,
+  },
+  {
+    what: 'no time at all',
+    image: rocket,
+    terms: { 'request-timeout-ms': '0' },
+    answer: 'invalid_argument',
+    says: /from 1 to/,
+  },
+  {
+    what: 'a millisecond',
+    image: rocket,
+    terms: { 'request-timeout-ms': '1' },
+    answer: 'deadline_exceeded',
+  },
   { what: 'text', image: () => Buffer.from('hello, world'), answer: 'invalid_argument', says: /image/ },
   { what: 'nothing', image: () => Buffer.alloc(0), answer: 'invalid_argument', says: /empty/ },
   {
@@ -202,6 +230,13 @@ const recipeCases: readonly ContractCase[] = [
     'too_large',
     /128x128 at most/,
   ),
+  teacher(
+    'a grid of four digits',
+    { grid: '4096x4096' },
+    { grid: { width: 4096, height: 4096 } },
+    'too_large',
+    /128x128 at most/,
+  ),
   anyres('nothing asked', {}, {}, 'ok'),
   anyres(
     'an answer over the limit',
@@ -241,10 +276,11 @@ after(async () => {
 
 const routes = { Encode: 'encode', TeacherEncode: 'teacher-encode', AnyResEncode: 'anyres-encode' } as const;
 
-async function overHttp({ rpc = 'Encode', query = {} }: ContractCase, image: Buffer) {
+async function overHttp({ rpc = 'Encode', query = {}, terms = {} }: ContractCase, image: Buffer) {
   const parameters = new URLSearchParams({ ...query, format: 'raw' }).toString();
   const response = await fetch(`http://127.0.0.1:${service.httpPort}/v1/${routes[rpc]}?${parameters}`, {
     method: 'POST',
+    headers: terms,
     body: image,
   });
   const bytes = Buffer.from(await response.arrayBuffer());
@@ -255,9 +291,12 @@ async function overHttp({ rpc = 'Encode', query = {} }: ContractCase, image: Buf
 
 const recipeFields = { Encode: 'options', TeacherEncode: 'teacher', AnyResEncode: 'anyres' } as const;
 
-async function overGrpc({ rpc = 'Encode', options = {}, recipe = options }: ContractCase, image: Buffer) {
+async function overGrpc(
+  { rpc = 'Encode', options = {}, recipe = options, terms = {} }: ContractCase,
+  image: Buffer,
+) {
   const request = { image: { file: image }, options, [recipeFields[rpc]]: recipe };
-  const outcome = await client.call<EncodeResponse>(rpc, request);
+  const outcome = await client.call<EncodeResponse>(rpc, request, { metadata: terms });
   const { response, error, trailers } = outcome;
   if (response !== undefined) return { code: 'ok', detail: '', status: 0, bytes: response.tensor.data };
   const { errorInfo, message } = statusDetails(trailers);

@@ -4,7 +4,9 @@ import { requestAbort } from '../src/abort.ts';
 import { withDeadline } from '../src/deadline.ts';
 import type { ServiceError } from '../src/errors.ts';
 import type { ImageInput } from '../src/image/image-input.ts';
+import { anyresDefaults } from '../src/recipes/anyres.ts';
 import type { EncodeOptions } from '../src/request.ts';
+import { usualTerms } from '../src/request-terms.ts';
 import { gatedEncoder, until } from './support/gated-encoder.ts';
 
 const options: EncodeOptions = { dtype: 'float16', exif: 'apply' };
@@ -81,6 +83,16 @@ test('a request that leaves while queued costs no engine time and gives its perm
   assert.equal(admission.admittedViews, 0);
 });
 
+test('plans no image that is too large to be encoded', (t) => {
+  const { encoder, close } = gatedEncoder();
+  t.after(close);
+  const size = { width: 1001, height: 1000 };
+  assert.throws(() => encoder.plan({ size, recipe: { recipe: 'anyres', ...anyresDefaults }, options }), {
+    code: 'too_large',
+    message: /1,001 x 1,000/,
+  });
+});
+
 test('a full queue refuses at once and says when to come back', async (t) => {
   const { engine, encoder, close } = gatedEncoder({ maxViews: 1 });
   t.after(close);
@@ -90,6 +102,34 @@ test('a full queue refuses at once and says when to come back', async (t) => {
   await until(() => engine.batches.length === 1);
   engine.batches[0]!.finish();
   await first;
+});
+
+test('what cannot be ready in time is refused at once; an idle engine is given the try', async (t) => {
+  const { engine, times, encoder, admission, batcher, close } = gatedEncoder({ largest: 1 });
+  t.after(close);
+  times.record(1, 60_000);
+  const ask = (level: number, waitMs: number) =>
+    encoder.encode({
+      images: [grey(level)],
+      stacked: false,
+      recipe,
+      options,
+      terms: { ...usualTerms, deadlineAt: performance.now() + waitMs },
+      signal: never,
+    });
+  const idle = ask(1, 1_000);
+  await until(() => engine.batches.length === 1);
+  await assert.rejects(ask(2, 100_000), {
+    code: 'deadline_exceeded',
+    message: /^The answer is expected in 1[12]\d{4} ms, and the caller waits 9\d{4} ms more\.$/,
+  });
+  assert.equal(admission.admittedViews, 1);
+  const patient = ask(3, 130_000);
+  await until(() => engine.batches.length === 2);
+  await assert.rejects(ask(4, 130_000), { code: 'deadline_exceeded' });
+  assert.equal(batcher.queued, 0);
+  engine.openGate();
+  await Promise.all([idle, patient]);
 });
 
 test('an unexpected model, digest or layer is refused before any work', async (t) => {
@@ -148,7 +188,6 @@ test('when the view of one model fails, those that wait for another cost no engi
       scales: [8, 16],
       fusion: 'average',
       windows: 'whole',
-      channelOrder: 'torch',
     },
     options,
     signal: never,

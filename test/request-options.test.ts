@@ -34,7 +34,7 @@ test('fills in the defaults and leaves out what was not asked', () => {
   const options = { dtype: 'float16', exif: 'apply' };
   const expected = {
     encode: { recipe: 'encode' },
-    teacher: { recipe: 'teacher', fusion: 'average', windows: 'tiles', channelOrder: 'torch' },
+    teacher: { recipe: 'teacher', fusion: 'average', windows: 'tiles' },
     anyres: {
       recipe: 'anyres',
       maxGrid: { columns: 3, rows: 3 },
@@ -122,7 +122,7 @@ const unfit: readonly [RecipeName, name: string, values: readonly string[]][] = 
   ['encode', 'model', ['']],
   ['teacher', 'scales', ['', '512,', ',512', '512, 1024', '5e2', '-512', '512.5', '123456']],
   ['teacher', 'weights', ['', '1,', '-1', '+1', '1e3', '.5', '1.', 'NaN', 'Infinity']],
-  ['teacher', 'grid', ['', '37', '37x', '37X37', '37x37x37', '1000x1', '-1x1']],
+  ['teacher', 'grid', ['', '37', '37x', '37X37', '37x37x37', '100000x1', '-1x1']],
   ['anyres', 'max_grid', ['', '0x1', '4x1', '3', '3x3x3', ' 3x3']],
   ['anyres', 'max_tiles', ['', '-1', '1.5', '100']],
 ];

@@ -89,3 +89,46 @@ test('closing refuses what waits and whatever comes, and lets what runs end', as
   assert.equal(await running, 'ran');
   await closed;
 });
+
+test('runs no more at a time than its room takes, and what is larger than the room alone', async () => {
+  const semaphore = new Semaphore(8, 10);
+  const started: number[] = [];
+  const sizes = [6, 4, 25, 3];
+  const gates = sizes.map(() => gate());
+  const all = sizes.map((size, index) =>
+    semaphore.run(
+      never,
+      async () => {
+        started.push(index);
+        await gates[index]!.opened;
+      },
+      size,
+    ),
+  );
+  const steps = [
+    [0, 1],
+    [0, 1],
+    [0, 1, 2],
+    [0, 1, 2, 3],
+  ];
+  for (const [index, expected] of steps.entries()) {
+    await turn();
+    assert.deepEqual(started, expected);
+    gates[index]!.open();
+  }
+  await Promise.all(all);
+});
+
+test('a large one that leaves the line lets pass those behind it', async () => {
+  const semaphore = new Semaphore(8, 10);
+  const first = gate();
+  const running = semaphore.run(never, () => first.opened, 6);
+  const leaving = new AbortController();
+  const large = semaphore.run(leaving.signal, async () => 'large', 9);
+  const small = semaphore.run(never, async () => 'small', 4);
+  leaving.abort(new Error('gone'));
+  await assert.rejects(large, /gone/);
+  assert.equal(await small, 'small');
+  first.open();
+  await running;
+});

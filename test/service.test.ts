@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { status } from '@grpc/grpc-js';
 import { pino } from 'pino';
+import { readKeyList } from '../src/security/api-key.ts';
 import { startService } from '../src/service.ts';
+import { grpcTls, postOverTls, service as grpcService } from './security/both-transports.ts';
 import { until } from './support/gated-encoder.ts';
+import { TestClient } from './support/grpc-client.ts';
 import { imageBytes } from './support/golden.ts';
 import { serviceConfig } from './support/service-config.ts';
 import { importFixture, scratchFolder } from './support/tiny-models.ts';
+import { tlsFixturePath } from './support/tls-fixtures.ts';
 
 test('a body that finds no room is refused before it is read, and room comes back when a client goes', async (t) => {
   const scratch = scratchFolder();
@@ -40,4 +45,27 @@ test('a body that finds no room is refused before it is read, and room comes bac
   await until(() => gone);
   while ((await inflight()) > 1);
   assert.equal((await encode()).status, 200);
+});
+
+test('asks for the same key and speaks the same TLS on both transports', async (t) => {
+  const scratch = scratchFolder();
+  t.after(() => scratch.remove());
+  const folder = await importFixture(scratch.path, 'siglip-tiny');
+  const reading = readKeyList('ada:ada-0123456789abcdef');
+  assert.ok(reading.ok);
+  const config = serviceConfig({
+    models: [{ folder }],
+    apiKeys: reading.keys,
+    tlsCert: tlsFixturePath('server.pem'),
+    tlsKey: tlsFixturePath('server.key'),
+  });
+  const service = await startService(config, pino({ level: 'silent' }), () => {});
+  t.after(() => service.close());
+  const client = new TestClient(service.grpcPort, grpcService, undefined, undefined, grpcTls());
+  t.after(() => client.close());
+  const file = { image: { file: imageBytes('rocket.jpg') } };
+  const metadata = { 'x-api-key': 'ada-0123456789abcdef' };
+  assert.equal((await postOverTls(service.httpPort)).status, 401);
+  assert.equal((await client.call('Encode', file)).error?.code, status.UNAUTHENTICATED);
+  assert.equal((await client.call('Encode', file, { metadata })).error, undefined);
 });

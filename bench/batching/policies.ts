@@ -1,3 +1,4 @@
+import { usualTerms } from '../../src/request-terms.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Engine } from '../../src/inference/engine.ts';
@@ -27,7 +28,7 @@ const workConserving: Policy = {
       split: async (tokens, views) => splitTokens(tokens, views),
       now: clock.now,
     });
-    const permit = { views: 1, release: () => undefined };
+    const permit = { views: 1, release: () => undefined, ...usualTerms };
     return async () => {
       await batcher.encode(permit, [view], 'float16', new AbortController().signal);
     };

@@ -9,7 +9,7 @@ const prefixBytes = 5;
  * gRPC over plain node:http2, one connection, with a window that an answer fits in. Not grpc-js, whose client takes
  * about a millisecond of its own for an answer: the server is what is measured.
  */
-export function grpcClient({ address, message }: Extract<Target, { transport: 'grpc' }>): Client {
+export function grpcClient({ address, message, cached }: Extract<Target, { transport: 'grpc' }>): Client {
   const session = connect(`http://${address}`, { settings: { initialWindowSize: windowBytes } });
   session.once('connect', () => session.setLocalWindowSize(windowBytes));
   let failure: Error | undefined;
@@ -20,18 +20,19 @@ export function grpcClient({ address, message }: Extract<Target, { transport: 'g
   prefix.writeUInt32BE(message.byteLength, 1);
   const framed = Buffer.concat([prefix, message]);
   return {
-    ask: () => (failure === undefined ? call(session, framed) : Promise.reject(failure)),
+    ask: () => (failure === undefined ? call(session, framed, cached === true) : Promise.reject(failure)),
     close: () => session.close(),
   };
 }
 
-function call(session: ClientHttp2Session, framed: Buffer): Promise<Answer> {
+function call(session: ClientHttp2Session, framed: Buffer, cached: boolean): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const stream = session.request({
       ':method': 'POST',
       ':path': encodePath,
       'content-type': 'application/grpc',
       te: 'trailers',
+      ...(cached ? {} : { 'cache-control': 'no-store' }),
     });
     const chunks: Buffer[] = [];
     let sizeBytes = 0;

@@ -3,11 +3,19 @@ import type { Answer, Client, Target } from './target.ts';
 
 /** Plain node:http with kept connections; the answer's bytes are counted and dropped. */
 export function httpClient(
-  { url, body }: Extract<Target, { transport: 'http' }>,
+  { url, body, cached }: Extract<Target, { transport: 'http' }>,
   connections: number,
 ): Client {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const options = { agent, method: 'POST', headers: { 'content-length': body.byteLength } };
+  const asking = {
+    'content-length': body.byteLength,
+    ...(cached === true ? {} : { 'cache-control': 'no-store' }),
+  };
+  const options = {
+    agent,
+    method: 'POST',
+    headers: asking,
+  };
   return {
     ask: () =>
       new Promise<Answer>((resolve, reject) => {

@@ -1,7 +1,12 @@
-/** Where requests go, and what they carry. */
+/** Where requests go, and what they carry; the service's cache is kept out of it unless `cached`. */
 export type Target =
-  | { readonly transport: 'http'; readonly url: string; readonly body: Uint8Array }
-  | { readonly transport: 'grpc'; readonly address: string; readonly message: Uint8Array };
+  | { readonly transport: 'http'; readonly url: string; readonly body: Uint8Array; readonly cached?: true }
+  | {
+      readonly transport: 'grpc';
+      readonly address: string;
+      readonly message: Uint8Array;
+      readonly cached?: true;
+    };
 
 /** What came back. */
 export interface Answer {

@@ -1,9 +1,14 @@
 import { Admission } from '../../src/admission.ts';
+import { ByteRoom } from '../../src/byte-room.ts';
+import { Flights } from '../../src/cache/flights.ts';
+import { ResultCache } from '../../src/cache/result-cache.ts';
+import { ServiceError } from '../../src/errors.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import { encodeImages, type PipelineParts } from '../../src/pipeline.ts';
 import type { Size } from '../../src/recipes/plan.ts';
 import type { RecipeOptions } from '../../src/request.ts';
+import { usualTerms } from '../../src/request-terms.ts';
 import { splitTokens } from '../../src/tokens/split.ts';
 import { SimulatedClock } from '../batching/clock.ts';
 import { TimedEngine } from '../batching/timed-engine.ts';
@@ -42,9 +47,14 @@ export async function runMix(
   });
   const parts: PipelineParts = {
     served: [{ model: benchModel, batcher }],
-    admission: new Admission({ maxViews: 4096, retryAfterMs: () => 1000 }),
+    admission: new Admission({ maxViews: 4096, workMs: () => 1000 }),
+    cache: new ResultCache(0),
+    shareCache: false,
+    flights: new Flights(),
+    answers: new ByteRoom(Number.POSITIVE_INFINITY, () => new ServiceError('overloaded', 'unread')),
     maxAnswerBytes: Number.POSITIVE_INFINITY,
     readSize: async () => image,
+    requireSize: () => undefined,
     viewPool: {
       make: async ({ plan }) => ({
         views: plan.canvases.flatMap(({ views }) => views.map(() => new Uint8Array(1))),
@@ -64,6 +74,7 @@ export async function runMix(
         stacked: false,
         recipe,
         options: { dtype: 'float16', exif: 'apply' },
+        terms: { ...usualTerms, noStore: true },
         signal: new AbortController().signal,
       });
     }

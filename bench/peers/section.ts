@@ -146,7 +146,11 @@ async function largestDifference(...urls: readonly string[]): Promise<number> {
   const body = await readFile(rocketFile);
   const [ours, theirs] = await Promise.all(
     urls.map(async (url) => {
-      const response = await fetch(`${url}/encode`, { method: 'POST', body });
+      const response = await fetch(`${url}/encode`, {
+        method: 'POST',
+        body,
+        headers: { 'cache-control': 'no-store' },
+      });
       const file = Buffer.from(await response.arrayBuffer());
       return file.subarray(10 + file.readUInt16LE(8));
     }),

@@ -1,5 +1,6 @@
 // The least that grpc-js can do: take the request as bytes, answer a message that was encoded beforehand.
-// Argument: channels.
+// Arguments: channels; `hash` to take the message's SHA-256.
+import { createHash } from 'node:crypto';
 import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js';
 import { reply } from '../children.ts';
 import { encodePath, encodeResponseMessage } from '../load/messages.ts';
@@ -7,8 +8,12 @@ import { answerTokens, type Listening, shape } from './answer.ts';
 
 const channels = Number(process.argv[2] ?? shape[1]);
 const message = encodeResponseMessage([shape[0], channels], answerTokens(channels));
+const hashes = process.argv.includes('hash');
 const same = (bytes: Buffer): Buffer => bytes;
-const encode: handleUnaryCall<Buffer, Buffer> = (_, callback) => callback(null, message);
+const encode: handleUnaryCall<Buffer, Buffer> = ({ request }, callback) => {
+  if (hashes) createHash('sha256').update(request).digest('hex');
+  callback(null, message);
+};
 
 const server = new Server({ 'grpc.max_receive_message_length': -1 });
 server.addService(

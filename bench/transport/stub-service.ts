@@ -1,8 +1,12 @@
 // The service's own transports and pipeline over a stub engine, which answers at once and always the same buffer.
-// With the argument `stub-pixels` decoding and the view pool are stubs as well.
+// With the argument `stub-pixels` decoding and the view pool are stubs as well; with `cache` tokens are kept.
 import { Admission } from '../../src/admission.ts';
 import { withDeadline } from '../../src/deadline.ts';
-import { sizeReader } from '../../src/image/read-size.ts';
+import { ByteRoom } from '../../src/byte-room.ts';
+import { Flights } from '../../src/cache/flights.ts';
+import { ResultCache } from '../../src/cache/result-cache.ts';
+import { ServiceError } from '../../src/errors.ts';
+import { sizeLimit, sizeReader } from '../../src/image/read-size.ts';
 import { isNpy, readNpyRasters } from '../../src/image/npy-raster.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
@@ -60,11 +64,17 @@ const batcher = new Batcher({
   observe: ({ views, engineMs }) => metrics.observeBatch({ model: model.name, views, engineMs }),
 });
 const view = new Uint8Array(model.imageSize ** 2 * 3);
+const requireSize = sizeLimit(1e8);
 const parts: PipelineParts = {
   served: [{ model, batcher }],
-  admission: new Admission({ maxViews: 512, retryAfterMs: () => 1000 }),
+  admission: new Admission({ maxViews: 512, workMs: () => 1000 }),
+  cache: new ResultCache(process.argv.includes('cache') ? 2 ** 28 : 0),
+  shareCache: false,
+  flights: new Flights(),
+  answers: new ByteRoom(Number.POSITIVE_INFINITY, () => new ServiceError('overloaded', 'unread')),
   maxAnswerBytes: 1e9,
-  readSize: stubPixels ? () => Promise.resolve({ width: 97, height: 640 }) : sizeReader(1e8),
+  readSize: stubPixels ? () => Promise.resolve({ width: 97, height: 640 }) : sizeReader(requireSize),
+  requireSize,
   viewPool: stubPixels
     ? {
         make: () => Promise.resolve({ views: [view], waitMs: 0, decodeMs: 0, cutMs: 0 }),

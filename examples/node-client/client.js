@@ -25,7 +25,11 @@ const client = new siglip_hd.v1.VisualEncoderService(address, grpc.credentials.c
   'grpc-node.flow_control_window': 8 * 2 ** 20,
 });
 
-const request = { image: { file: await readFile(imagePath) }, options: { dtype: 'DTYPE_FLOAT32' } };
+const file = await readFile(imagePath).catch((error) => {
+  console.error(error.message);
+  process.exit(2);
+});
+const request = { image: { file }, options: { dtype: 'DTYPE_FLOAT32' } };
 client.encode(request, { deadline: Date.now() + 60_000 }, (error, response) => {
   client.close();
   if (error) {

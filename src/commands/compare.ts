@@ -109,8 +109,12 @@ function encoderConfig({ comparands, settings }: Run): EncoderConfig {
     viewThreads: 1,
     decodeConcurrency: 1,
     maxPixels,
+    maxRasterBytes: Number.POSITIVE_INFINITY,
     maxQueuedViews: 64,
     maxAnswerBytes: Number.POSITIVE_INFINITY,
+    cacheBytes: 0,
+    shareCache: false,
+    maxUnreadBytes: Number.POSITIVE_INFINITY,
     requestTimeoutMs: noTimeoutMs,
   };
 }

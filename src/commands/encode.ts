@@ -15,6 +15,9 @@ import type { TokenSink } from './token-sink.ts';
 export interface EncoderSettings extends EncodeSettings {
   readonly maxQueuedViews: number;
   readonly maxAnswerBytes: number;
+  readonly cacheBytes: number;
+  readonly shareCache: boolean;
+  readonly maxUnreadBytes: number;
   readonly requestTimeoutMs: number;
 }
 
@@ -57,6 +60,9 @@ export async function encodeFiles(
           models: settings.models.slice(0, 1),
           maxQueuedViews: filesAtOnce,
           maxAnswerBytes: Number.POSITIVE_INFINITY,
+          cacheBytes: 0,
+          shareCache: false,
+          maxUnreadBytes: Number.POSITIVE_INFINITY,
           requestTimeoutMs: noTimeoutMs,
         },
         parts.logger,

@@ -1,5 +1,7 @@
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ServiceError } from '../errors.ts';
+import { manifestFile } from '../model/manifest.ts';
 import { isRepositoryName, type RepositoryName } from '../hub/repository-name.ts';
 
 /** Where a checkpoint to import lies. */
@@ -32,6 +34,7 @@ export async function findSource(
   fetch: (repository: RepositoryName, revision: string) => ReturnType<FetchCheckpoint>,
 ): Promise<ImportSource> {
   if (await isThere(source)) {
+    await refuseNoCheckpoint(source);
     if (revision === undefined) return { source };
     const message = `--revision is for a repository on the hub; ${source} is on this machine.`;
     throw new ServiceError('invalid_argument', message);
@@ -42,6 +45,18 @@ export async function findSource(
   }
   const { folder, commit } = await fetch(source, revision ?? 'main');
   return { source: folder, origin: { source, revision: commit } };
+}
+
+/** What is taken for a checkpoint, and is part of one or made of one. */
+async function refuseNoCheckpoint(source: string): Promise<void> {
+  if (/\.(safetensors|bin|pt|pth|json)$/.test(source)) {
+    const message = `${source} is one file of a checkpoint; give the folder that it lies in.`;
+    throw new ServiceError('invalid_argument', message);
+  }
+  if (await isThere(join(source, manifestFile))) {
+    const message = `${source} is a model folder already: serve --model ${source} serves it.`;
+    throw new ServiceError('invalid_argument', message);
+  }
 }
 
 /** A path that cannot be looked at is there: the import says why it cannot. */

@@ -48,7 +48,8 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
     const service = await starting;
     const http = address(settings.host, service.httpPort);
     const grpc = address(settings.host, service.grpcPort);
-    logger.info({ http: `http://${http}`, grpc }, 'ready');
+    const scheme = settings.tlsCert === undefined ? 'http' : 'https';
+    logger.info({ http: `${scheme}://${http}`, grpc }, 'ready');
     const why = await ended;
     if (why.kind === 'down') logger.error('stopping: an engine has ended');
     else logger.info({ signal: why.signal }, 'draining: what is in flight is finished, nothing new is taken');

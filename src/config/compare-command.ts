@@ -1,6 +1,6 @@
 import { teacherDefaults } from '../recipes/teacher.ts';
 import { compareRules } from './contradictions.ts';
-import { engineSettings, logSettings } from './engine-settings.ts';
+import { engineSettings, quietLogSettings } from './engine-settings.ts';
 import { readDistance, readModel, readNumbers, readPath } from './values.ts';
 import { command } from './command.ts';
 import type { SettingValues } from './setting.ts';
@@ -85,7 +85,7 @@ export const compareCommand = command({
     device: engineSettings.device,
     threads: engineSettings.threads,
     'max-pixels': engineSettings['max-pixels'],
-    ...logSettings,
+    ...quietLogSettings,
   },
   rules: compareRules,
 });

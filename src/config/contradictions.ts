@@ -1,3 +1,4 @@
+import { defaultModelName } from '../model/model.ts';
 import type { Machine } from './machine.ts';
 import { type ModelSource, servedName } from './values.ts';
 
@@ -15,6 +16,7 @@ interface EngineValues {
 }
 
 interface ServeValues extends EngineValues {
+  readonly teacher?: string | undefined;
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly maxBatch: number;
@@ -26,6 +28,7 @@ interface ServeValues extends EngineValues {
 
 interface ImportValues {
   readonly precision: string;
+  readonly minCosine?: number | undefined;
   readonly calibrates: readonly string[];
 }
 
@@ -67,6 +70,14 @@ export const serveRules: readonly Rule<ServeValues>[] = [
         : [`--http-port and --grpc-port are both ${httpPort}; they must differ.`],
   },
   modelsHaveNames,
+  {
+    of: ['models'],
+    problems({ models, teacher }) {
+      const names = models.length === 0 ? [defaultModelName] : models.map(servedName);
+      if (teacher === undefined || names.includes(teacher)) return [];
+      return [`--teacher is "${teacher}"; the served models are ${names.join(', ')}.`];
+    },
+  },
   poolDecodes,
   {
     of: ['maxBodyBytes', 'maxInflightBytes'],
@@ -102,6 +113,13 @@ export const importRules: readonly Rule<ImportValues>[] = [
       precision === 'int8' || calibrates.length === 0
         ? []
         : [`--calibrate is for --precision int8; nothing is measured for ${precision}.`],
+  },
+  {
+    of: ['precision'],
+    problems: ({ precision, minCosine }) =>
+      precision === 'int8' || minCosine === undefined
+        ? []
+        : [`--min-cosine is for --precision int8; nothing is measured for ${precision}.`],
   },
   {
     of: ['calibrates'],

@@ -1,6 +1,6 @@
 import { tokenDtypes } from '../tokens/tensor.ts';
 import { encodeRules } from './contradictions.ts';
-import { engineSettings, logSettings } from './engine-settings.ts';
+import { engineSettings, quietLogSettings } from './engine-settings.ts';
 import { readPath } from './values.ts';
 import { command } from './command.ts';
 import type { SettingValues } from './setting.ts';
@@ -44,7 +44,7 @@ export const encodeCommand = command({
       description: 'Whether to turn images as their EXIF orientation says.',
     },
     ...engineSettings,
-    ...logSettings,
+    ...quietLogSettings,
   },
   rules: encodeRules,
 });

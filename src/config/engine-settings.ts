@@ -70,6 +70,15 @@ export const engineSettings = {
       'Largest image, in pixels, before it is decoded. The default is where Pillow starts to warn of a ' +
       'decompression bomb: 256 MiB as RGB.',
   },
+  'max-raster-bytes': {
+    type: 'bytes',
+    min: 1024,
+    max: 2 ** 40,
+    default: '1GiB',
+    description:
+      'Most bytes of images held as pixels at one time, three a pixel; others wait for their turn, and a larger image is ' +
+      'held alone.',
+  },
   'cache-dir': {
     type: 'text',
     placeholder: 'FOLDER',
@@ -98,4 +107,10 @@ export const logSettings = {
     default: 'auto',
     description: 'JSON is one object a line; auto is pretty on a terminal and JSON elsewhere.',
   },
+} as const satisfies Settings;
+
+/** The same for commands whose output is what they are run for. */
+export const quietLogSettings = {
+  ...logSettings,
+  'log-level': { ...logSettings['log-level'], default: 'warn' },
 } as const satisfies Settings;

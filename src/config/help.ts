@@ -59,7 +59,8 @@ function flagHelp(name: string, setting: Setting): string[] {
   else if (isRequired(setting)) facts.push('required');
   if (setting.flagOnly !== true) facts.push(`environment ${variableName(name)}`);
   const tail = facts.length === 0 ? [] : wrap(`[${facts.join('; ')}]`, 6);
-  return [`  ${flagSyntax(name, setting)}`, ...wrap(setting.description, 6), ...tail];
+  const head = setting.variableOnly === true ? variableName(name) : flagSyntax(name, setting);
+  return [`  ${head}`, ...wrap(setting.description, 6), ...tail];
 }
 
 function wrap(text: string, indent: number): string[] {

@@ -4,6 +4,9 @@ import { readCosine, readImageSize, readPath, readResize, readRevision } from '.
 import { command } from './command.ts';
 import type { SettingValues } from './setting.ts';
 
+/** What int8 must reach where the command line does not say. */
+export const defaultMinCosine = 0.99;
+
 /** Makes a model folder of a checkpoint. */
 export const importCommand = command({
   name: 'import',
@@ -41,14 +44,13 @@ export const importCommand = command({
         'AVX-512 VNNI or AVX-VNNI, and for no GPU.',
     },
     'min-cosine': {
-      type: 'text',
+      type: 'optional',
       placeholder: 'NUMBER',
       read: readCosine,
-      default: '0.99',
       flagOnly: true,
       description:
         'Mean cosine between the tokens of int8 and of fp32 that the import must reach, above 0 and at most 1: matrices stay in fp32, ' +
-        'the worst first, until it does.',
+        `the worst first, until it does. ${defaultMinCosine} when absent.`,
     },
     calibrate: {
       type: 'repeated',

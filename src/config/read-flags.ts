@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { CommandOutline } from './command.ts';
+import { variableName } from './setting.ts';
 
 /** A command line taken apart; what it says of each flag is still text. */
 export interface Flags {
@@ -36,11 +37,13 @@ export function readFlags(schema: CommandOutline, args: readonly string[]): Flag
       problems.push(
         `The flag ${rawName} is not one of ${command}'s; siglip-hd ${command} --help lists them.`,
       );
+    } else if (setting.variableOnly === true) {
+      problems.push(`${rawName} is no flag, as others may see a command line; set ${variableName(name)}.`);
     } else {
       const texts = flags.get(name) ?? [];
       flags.set(name, texts);
       if (setting.type === 'boolean') texts.push(value ?? 'true');
-      else if (value !== undefined && (inlineValue || !value.startsWith('-'))) texts.push(value);
+      else if (value !== undefined && (inlineValue || !/^-(?!\d)/.test(value))) texts.push(value);
       else problems.push(`The flag ${rawName} needs a value.`);
     }
   }

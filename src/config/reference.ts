@@ -18,7 +18,9 @@ with \`SIGLIP_HD_\` in every pod (\`SIGLIP_HD_PORT=tcp://...\`). Beside one name
 \`enableServiceLinks: false\`.
 
 Images are decoded on libuv's threads, whose number only the environment can set, before the program starts:
-\`UV_THREADPOOL_SIZE\`. The \`siglip-hd\` command sets it to cores + 4 where it is not set.`;
+\`UV_THREADPOOL_SIZE\`. The \`siglip-hd\` command sets it to cores + 4 where it is not set.
+
+[Security](security.md) says how API keys and certificates are written, and what needs them.`;
 
 /** docs/configuration.md. */
 export function configurationReference(): string {
@@ -48,7 +50,7 @@ function row(name: string, setting: Setting): string {
   const standard = defaultText(setting);
   const flag = setting.type === 'choice' ? `--${name}` : flagSyntax(name, setting);
   const cells = [
-    `\`${flag}\``,
+    setting.variableOnly === true ? '' : `\`${flag}\``,
     setting.flagOnly === true ? '' : `\`${variableName(name)}\``,
     valueRange(setting),
     standard ?? (isRequired(setting) ? 'required' : ''),

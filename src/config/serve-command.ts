@@ -1,6 +1,7 @@
 import { serveRules } from './contradictions.ts';
 import { engineSettings, logSettings } from './engine-settings.ts';
-import { readHost, readModelName } from './values.ts';
+import { securityRules, securitySettings } from './security-settings.ts';
+import { readHost, readModelName, readRedisUrl } from './values.ts';
 import { command } from './command.ts';
 import type { SettingValues } from './setting.ts';
 
@@ -85,6 +86,52 @@ export const serveCommand = command({
       description:
         'Most views between admission and answer, over all models; a request that does not fit is refused at once.',
     },
+    'cache-bytes': {
+      type: 'bytes',
+      min: 0,
+      max: 2 ** 40,
+      default: '256MiB',
+      description:
+        'Tokens that are kept, in bytes, for the next request with the same image and options; the least recently used go ' +
+        'first, and 0 keeps none.',
+    },
+    'share-cache': {
+      type: 'boolean',
+      description:
+        'Has what one API key had encoded answer other keys too. They could find out which images it sends.',
+    },
+    'redis-url': {
+      type: 'optional',
+      placeholder: 'URL',
+      read: readRedisUrl,
+      description:
+        'Redis that keeps tokens for several services, redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]. Its loss or its ' +
+        'slowness costs hits, and nothing else.',
+    },
+    'redis-timeout-ms': {
+      type: 'milliseconds',
+      min: 1,
+      max: 10_000,
+      default: '50',
+      description:
+        'How long a request waits for Redis; after one that waited in vain it is not asked for a second.',
+    },
+    'redis-keep-ms': {
+      type: 'milliseconds',
+      min: 1000,
+      max: 31_536_000_000,
+      default: '86400000',
+      description: 'After which time Redis forgets tokens.',
+    },
+    'max-unread-bytes': {
+      type: 'bytes',
+      min: 1024,
+      max: 2 ** 40,
+      default: '2GiB',
+      description:
+        'Most bytes of answers that their clients have not read yet; beyond it requests are refused, so that slow readers ' +
+        'cannot fill the memory.',
+    },
     'request-timeout-ms': {
       type: 'milliseconds',
       min: 1,
@@ -100,9 +147,10 @@ export const serveCommand = command({
       description:
         "How long requests in flight may take after SIGTERM; the default stays under Kubernetes' 30 seconds.",
     },
+    ...securitySettings,
     ...logSettings,
   },
-  rules: serveRules,
+  rules: [...serveRules, ...securityRules],
 });
 
 export type ServeSettings = SettingValues<typeof serveCommand.settings>;

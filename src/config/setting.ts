@@ -17,6 +17,8 @@ interface SettingBase {
   readonly default?: string | DerivedDefault;
   /** True for what makes no sense as an environment variable. */
   readonly flagOnly?: true;
+  /** True for a secret: others may see a command line. */
+  readonly variableOnly?: true;
 }
 
 /** A whole number; `bytes` may be written with KiB, MiB or GiB. */

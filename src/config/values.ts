@@ -55,6 +55,14 @@ export function readHost(text: string): Reading<string> {
   return { ok: false, problem: `must be an address or a host name, not "${text}"` };
 }
 
+/** A URL of Redis, which may hold a password: what is wrong with it is told without it. */
+export function readRedisUrl(text: string): Reading<string> {
+  const isUrl =
+    URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol) && new URL(text).hostname !== '';
+  if (isUrl) return { ok: true, value: text };
+  return { ok: false, problem: 'must be like redis://HOST:6379, or rediss:// for TLS' };
+}
+
 /** A cosine to reach: above 0, at most 1, in decimals. */
 export function readCosine(text: string): Reading<number> {
   const value = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN;

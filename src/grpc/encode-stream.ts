@@ -1,7 +1,11 @@
 import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
+import type { Caller } from '../caller.ts';
 import { ServiceError } from '../errors.ts';
 import type { VisualEncoder } from '../request.ts';
+import type { Authenticate } from '../security/authenticate.ts';
+import { callerOf } from './call-caller.ts';
 import { callSignal } from './call-signal.ts';
+import { callTerms } from './call-terms.ts';
 import { read } from './definition.ts';
 import { streamedRequestOf } from './encode-request.ts';
 import { statusOf } from './errors.ts';
@@ -15,6 +19,7 @@ import type { EncodedMessage } from './unary.ts';
 
 export interface EncodeStreamParts extends RequestWatch {
   readonly encoder: VisualEncoder;
+  readonly authenticate: Authenticate;
   readonly limits: Pick<GrpcLimits, 'maxRequestBytes' | 'maxStreamRequests'>;
 }
 
@@ -105,14 +110,18 @@ export class EncodeStream {
   }
 
   async #serve(bytes: Buffer): Promise<void> {
+    const call = this.#call;
     const request = {
       endpoint: 'stream_encode',
       requestId: this.#requestId,
-      peer: this.#call.getPeer(),
+      peer: call.getPeer(),
       startedMs: performance.now(),
     };
+    let caller: Caller;
     let message: StreamEncodeRequestMessage;
     try {
+      // Anew for each: a key may be taken back while its stream is open.
+      caller = callerOf(call.metadata, this.#parts.authenticate);
       message = readRequest(bytes);
     } catch (thrown) {
       const error = ServiceError.from(thrown);
@@ -120,22 +129,28 @@ export class EncodeStream {
       report(this.#parts, request, error);
       return;
     }
-    const error = await this.#answer(message);
-    report(this.#parts, { ...request, streamedId: message.id }, error);
+    const error = await this.#answer(message, caller);
+    report(this.#parts, { ...request, caller: caller.name, streamedId: message.id }, error);
   }
 
   /** Answers a request, and gives what it failed with. */
-  async #answer(request: StreamEncodeRequestMessage): Promise<ServiceError | undefined> {
+  async #answer(request: StreamEncodeRequestMessage, caller: Caller): Promise<ServiceError | undefined> {
     const { id } = request;
     const twice = this.#ids.has(id);
     this.#ids.add(id);
     let error: ServiceError | undefined;
     let messages: readonly GatheredMessage[];
+    let release: (() => void) | undefined;
     try {
       if (twice)
         throw new ServiceError('invalid_argument', `The id ${JSON.stringify(id)} is still unanswered.`);
       const { encoder } = this.#parts;
-      messages = answerMessages(id, await encoder.encode(streamedRequestOf(request, this.#ending.signal)));
+      const { signal } = this.#ending;
+      const answer = await encoder.encode(
+        streamedRequestOf(request, { terms: callTerms(this.#call, caller), signal }),
+      );
+      release = answer.release;
+      messages = answerMessages(id, answer);
     } catch (thrown) {
       error = ServiceError.from(thrown);
       messages = [failureMessage(id, error)];
@@ -148,6 +163,8 @@ export class EncodeStream {
       }
     } catch (thrown) {
       error ??= ServiceError.from(thrown);
+    } finally {
+      release?.();
     }
     return error;
   }

@@ -33,6 +33,9 @@ export function statusOf(error: ServiceError): StatusObject {
   const code = grpcStatus(error.code);
   const metadata = new Metadata();
   metadata.set('grpc-status-details-bin', statusDetails(code, error));
+  // What clients with a retry policy wait for (gRFC A6).
+  if (error.retryAfterMs !== undefined)
+    metadata.set('grpc-retry-pushback-ms', String(Math.ceil(error.retryAfterMs)));
   return { code, details: error.message, metadata };
 }
 

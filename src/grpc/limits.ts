@@ -16,6 +16,8 @@ export interface GrpcLimits {
    * ENHANCE_YOUR_CALM, which clients report as RESOURCE_EXHAUSTED.
    */
   readonly maxSessionMiB: number;
+  /** How long a TLS handshake may take. */
+  readonly handshakeMs: number;
   /** A connection silent for this long is pinged, */
   readonly keepaliveMs: number;
   /** and closed when it does not answer for this long. */
@@ -29,6 +31,7 @@ export const defaultGrpcLimits: GrpcLimits = {
   maxConcurrentStreams: 128,
   maxStreamRequests: 16,
   maxSessionMiB: 256,
+  handshakeMs: 10_000,
   keepaliveMs: 60_000,
   keepaliveTimeoutMs: 20_000,
   healthPollMs: 500,

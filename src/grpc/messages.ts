@@ -1,8 +1,15 @@
 import type { FeatureLayer } from '../model/model.ts';
 import type { AnyresOptions } from '../recipes/anyres.ts';
-import type { AnyresGeometry, ChannelOrder, Fusion, Resample, Size, TileGrid } from '../recipes/plan.ts';
-import type { TeacherWindows } from '../recipes/teacher.ts';
-import type { EncodeOptions, RecipeOptions, StageTimings } from '../request.ts';
+import type {
+  AnyresGeometry,
+  ChannelOrder,
+  Fusion,
+  Resample,
+  Size,
+  TeacherWindows,
+  TileGrid,
+} from '../recipes/plan.ts';
+import type { AnswerSource, EncodeOptions, RecipeOptions, StageTimings } from '../request.ts';
 import type { TokenDtype } from '../tokens/tensor.ts';
 
 // The messages of proto/siglip_hd/v1/encoder.proto as @grpc/proto-loader gives and takes them with the options of
@@ -40,8 +47,9 @@ export interface PlanRequestMessage {
 }
 
 export interface ImageMessage {
-  /** Which of the two is there. */
-  readonly source?: 'file' | 'raw';
+  /** Which of the three is there. */
+  readonly source?: 'file' | 'raw' | 'digest';
+  readonly digest?: string;
   readonly file?: Uint8Array<ArrayBuffer>;
   readonly raw?: RawImageMessage;
 }
@@ -81,6 +89,7 @@ export interface AnyResOptionsMessage {
 export interface EncodeResponseHead {
   readonly metadata: MetadataMessage;
   readonly timings: StageTimings;
+  readonly source: number;
 }
 
 /** Tensor without its data, which is written apart. */
@@ -93,6 +102,7 @@ export interface TensorHead {
 export interface TensorChunkHead {
   readonly metadata?: MetadataMessage;
   readonly timings?: StageTimings;
+  readonly source?: number;
   readonly offset: number;
   readonly totalBytes: number;
 }
@@ -115,6 +125,15 @@ export interface MetadataMessage {
   readonly recipe: number;
   readonly views: number;
   readonly anyres?: AnyresGeometry;
+  readonly teacher?: TeacherMakeupMessage;
+}
+
+export interface TeacherMakeupMessage {
+  readonly scales: readonly number[];
+  readonly weights: readonly number[];
+  readonly fusion: number;
+  readonly windows: number;
+  readonly models: readonly { readonly name: string; readonly digest: string }[];
 }
 
 export interface PlanResponseMessage {
@@ -147,6 +166,8 @@ export const dtypeNumbers = { float16: 1, float32: 2, bfloat16: 3 } as const sat
   TokenDtype,
   number
 >;
+
+export const sourceNumbers = { hit: 1, joined: 2, miss: 3 } as const satisfies Record<AnswerSource, number>;
 
 export const exifNumbers = { apply: 1, ignore: 2 } as const satisfies Record<EncodeOptions['exif'], number>;
 

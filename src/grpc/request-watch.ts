@@ -8,6 +8,8 @@ export interface ObservedRequest {
   readonly code: ErrorCode | 'ok';
   /** From the whole request's arrival to the answer's hand-over, in milliseconds. */
   readonly durationMs: number;
+  /** The name of its API key. */
+  readonly caller?: string | undefined;
 }
 
 export interface RequestWatch {
@@ -21,6 +23,8 @@ export interface WatchedRequest {
   readonly requestId: string;
   /** The client's address. */
   readonly peer: string;
+  /** The name of its API key. */
+  readonly caller?: string | undefined;
   /** When it arrived, by performance.now(). */
   readonly startedMs: number;
   /** A streamed request's own id. */
@@ -33,9 +37,9 @@ export function report(
   { startedMs, ...request }: WatchedRequest,
   error: ServiceError | undefined,
 ): void {
-  const { endpoint } = request;
+  const { endpoint, caller } = request;
   const durationMs = performance.now() - startedMs;
   const code = error?.code ?? 'ok';
   logRequest(logger, { transport: 'grpc', ...request, code, durationMs, failure: error });
-  observe?.({ transport: 'grpc', endpoint, code, durationMs });
+  observe?.({ transport: 'grpc', endpoint, code, durationMs, caller });
 }

@@ -2,12 +2,16 @@ import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { listenFailure } from '../listen-failure.ts';
 import type { VisualEncoder } from '../request.ts';
+import { type Authenticate, letAnyoneIn } from '../security/authenticate.ts';
+import type { TlsIdentity } from '../security/tls-identity.ts';
+import { refuseStrangers } from './call-caller.ts';
 import { packageDefinition } from './definition.ts';
 import { EncodeStreams } from './encode-streams.ts';
 import { Health, healthPackage } from './health.ts';
 import { type GrpcLimits, serverOptions } from './limits.ts';
 import { OpenStreams } from './open-streams.ts';
-import { visualEncoderDefinition, visualEncoderHandlers } from './service.ts';
+import { visualEncoderDefinition, visualEncoderEndpoints, visualEncoderHandlers } from './service.ts';
+import { TlsCredentials } from './tls-credentials.ts';
 import type { RequestWatch } from './request-watch.ts';
 
 export interface GrpcServerOptions extends RequestWatch {
@@ -17,6 +21,10 @@ export interface GrpcServerOptions extends RequestWatch {
   /** 0 takes any free port. */
   readonly port: number;
   readonly limits: GrpcLimits;
+  /** Without it every call is let in. Health and reflection need no key. */
+  readonly authenticate?: Authenticate;
+  /** Without it connections are in the clear. */
+  readonly tls?: TlsIdentity | undefined;
 }
 
 export interface GrpcServer {
@@ -29,21 +37,26 @@ export interface GrpcServer {
 }
 
 /**
- * Serves VisualEncoderService, grpc.health.v1 and server reflection, without TLS. Rejects with
- * `failed_precondition` when it cannot listen there. The encoder stays the caller's.
+ * Serves VisualEncoderService, grpc.health.v1 and server reflection. Rejects with `failed_precondition` when it cannot
+ * listen there. The encoder stays the caller's.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { encoder, host, limits } = options;
-  const server = new Server(serverOptions(limits));
+  const { encoder, host, limits, tls, authenticate = letAnyoneIn } = options;
+  const interceptors =
+    authenticate === letAnyoneIn ? [] : [refuseStrangers(authenticate, visualEncoderEndpoints, options)];
+  const server = new Server({ ...serverOptions(limits), interceptors });
+  const credentials =
+    tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls, limits.handshakeMs);
   const streams = new OpenStreams();
-  const encodeStreams = new EncodeStreams(options);
+  const parts = { ...options, authenticate };
+  const encodeStreams = new EncodeStreams(parts);
   const health = new Health(encoder, limits.healthPollMs);
-  server.addService(visualEncoderDefinition, visualEncoderHandlers(encoder, options, encodeStreams));
+  server.addService(visualEncoderDefinition, visualEncoderHandlers(encoder, parts, encodeStreams));
   health.addTo(streams.addingTo(server));
   new ReflectionService({ ...packageDefinition, ...healthPackage }).addToServer(streams.addingTo(server));
 
   try {
-    const port = await listen(server, host, options.port);
+    const port = await listen(server, host, options.port, credentials);
     return {
       port,
       drain() {
@@ -63,12 +76,12 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   }
 }
 
-function listen(server: Server, host: string, port: number): Promise<number> {
+function listen(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
     // The library would say on stderr as well that it cannot listen.
     setLogger({});
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, boundPort) => {
+    server.bindAsync(address, credentials, (error, boundPort) => {
       setLogger(console);
       if (error === null) resolve(boundPort);
       else reject(listenFailure({ host, port, flag: '--grpc-port' }, error));

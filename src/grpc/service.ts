@@ -1,37 +1,53 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { EncodeRequest, VisualEncoder } from '../request.ts';
 import { read, serviceName, wire } from './definition.ts';
-import { anyresRequestOf, encodeRequestOf, teacherRequestOf } from './encode-request.ts';
+import { anyresRequestOf, type CallTerms, encodeRequestOf, teacherRequestOf } from './encode-request.ts';
 import { serializeAnswer } from './encode-response.ts';
 import type { EncodeStreams } from './encode-streams.ts';
 import { modelsResponse } from './models-response.ts';
 import { planRequestOf, planResponse } from './plan.ts';
-import type { RequestWatch } from './request-watch.ts';
-import { type EncodedMessage, unary } from './unary.ts';
+import { type EncodedMessage, unary, type UnaryParts } from './unary.ts';
+
+/** The names of the methods' endpoints, as in logs and metrics. */
+const endpoints = {
+  Encode: 'encode',
+  TeacherEncode: 'teacher_encode',
+  AnyResEncode: 'anyres_encode',
+  StreamEncode: 'stream_encode',
+  Plan: 'plan',
+  ListModels: 'models',
+} as const;
+
+/** The same by the methods' paths. */
+export const visualEncoderEndpoints: ReadonlyMap<string, string> = new Map(
+  Object.entries(endpoints).map(([name, endpoint]) => [pathOf(name), endpoint]),
+);
 
 /** The service's methods over a VisualEncoder: they translate and decide nothing. */
-export function visualEncoderHandlers(encoder: VisualEncoder, watch: RequestWatch, streams: EncodeStreams) {
-  function encoding(endpoint: string, requestOf: (bytes: Buffer, signal: AbortSignal) => EncodeRequest) {
-    return unary(endpoint, watch, async (bytes, signal) =>
-      serializeAnswer(await encoder.encode(requestOf(bytes, signal))),
-    );
+export function visualEncoderHandlers(encoder: VisualEncoder, parts: UnaryParts, streams: EncodeStreams) {
+  function encoding(endpoint: string, requestOf: (bytes: Buffer, call: CallTerms) => EncodeRequest) {
+    return unary(endpoint, parts, async (bytes, call) => {
+      const answer = await encoder.encode(requestOf(bytes, call));
+      return { message: serializeAnswer(answer), release: answer.release };
+    });
   }
 
   return {
-    Encode: encoding('encode', (bytes, signal) => encodeRequestOf(read.encodeRequest(bytes), signal)),
-    TeacherEncode: encoding('teacher_encode', (bytes, signal) =>
-      teacherRequestOf(read.teacherEncodeRequest(bytes), signal),
+    Encode: encoding(endpoints.Encode, (bytes, call) => encodeRequestOf(read.encodeRequest(bytes), call)),
+    TeacherEncode: encoding(endpoints.TeacherEncode, (bytes, call) =>
+      teacherRequestOf(read.teacherEncodeRequest(bytes), call),
     ),
-    AnyResEncode: encoding('anyres_encode', (bytes, signal) =>
-      anyresRequestOf(read.anyResEncodeRequest(bytes), signal),
+    AnyResEncode: encoding(endpoints.AnyResEncode, (bytes, call) =>
+      anyresRequestOf(read.anyResEncodeRequest(bytes), call),
     ),
     StreamEncode: streams.handler(),
-    Plan: unary('plan', watch, (bytes) =>
-      wire.planResponse.serialize(planResponse(encoder.plan(planRequestOf(read.planRequest(bytes))))),
-    ),
-    ListModels: unary('models', watch, () =>
-      wire.listModelsResponse.serialize(modelsResponse(encoder.models())),
-    ),
+    Plan: unary(endpoints.Plan, parts, (bytes) => {
+      const plan = encoder.plan(planRequestOf(read.planRequest(bytes)));
+      return { message: wire.planResponse.serialize(planResponse(plan)) };
+    }),
+    ListModels: unary(endpoints.ListModels, parts, () => ({
+      message: wire.listModelsResponse.serialize(modelsResponse(encoder.models())),
+    })),
   } satisfies UntypedServiceImplementation;
 }
 
@@ -47,7 +63,7 @@ export const visualEncoderDefinition = {
 
 function method(name: string, streams: boolean) {
   return {
-    path: `/${serviceName}/${name}`,
+    path: pathOf(name),
     requestStream: streams,
     responseStream: streams,
     requestDeserialize: (bytes: Buffer) => bytes,
@@ -56,6 +72,10 @@ function method(name: string, streams: boolean) {
     requestSerialize: refuse,
     responseDeserialize: refuse,
   };
+}
+
+function pathOf(name: string): string {
+  return `/${serviceName}/${name}`;
 }
 
 function refuse(): never {

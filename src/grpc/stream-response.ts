@@ -1,8 +1,10 @@
 import type { ServiceError } from '../errors.ts';
 import type { EncodeAnswer } from '../request.ts';
+import { leastReady } from '../timings.ts';
 import { metadataMessage } from './answer-metadata.ts';
 import { wire } from './definition.ts';
 import { grpcStatus } from './errors.ts';
+import { sourceNumbers } from './messages.ts';
 import { bytesField, GatheredMessage, owned, type Piece, stringField, totalBytes } from './protobuf.ts';
 
 /** Field numbers of encoder.proto: of StreamEncodeResponse, and of TensorChunk. */
@@ -18,12 +20,17 @@ const chunkBytes = 2 ** 20;
  * An answer as StreamEncodeResponses, at least one. As with a unary answer, the tensor's parts are referred to until
  * each message is copied to grpc-js's output buffer.
  */
-export function answerMessages(id: string, { tensor, metadata, timings }: EncodeAnswer): GatheredMessage[] {
+export function answerMessages(
+  id: string,
+  { tensor, metadata, timings, sources }: EncodeAnswer,
+): GatheredMessage[] {
   const totalTensorBytes = totalBytes(tensor.parts);
   let offset = 0;
   return cut(tensor.parts, chunkBytes).map((pieces) => {
     const head = wire.tensorChunk.serialize({
-      ...(offset === 0 ? { metadata: metadataMessage(metadata), timings } : {}),
+      ...(offset === 0
+        ? { metadata: metadataMessage(metadata), timings, source: sourceNumbers[leastReady(sources)] }
+        : {}),
       offset,
       totalBytes: totalTensorBytes,
     });

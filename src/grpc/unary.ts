@@ -1,6 +1,11 @@
 import { type handleUnaryCall, Metadata } from '@grpc/grpc-js';
+import type { Caller } from '../caller.ts';
 import { ServiceError } from '../errors.ts';
+import type { Authenticate } from '../security/authenticate.ts';
+import { callerOf } from './call-caller.ts';
 import { callSignal } from './call-signal.ts';
+import { callTerms } from './call-terms.ts';
+import type { CallTerms } from './encode-request.ts';
 import { statusOf } from './errors.ts';
 import type { GatheredMessage } from './protobuf.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';
@@ -9,23 +14,39 @@ import { report, type RequestWatch } from './request-watch.ts';
 /** A message as it goes out: protobufjs's Buffer, or one that is still in pieces. */
 export type EncodedMessage = Buffer | GatheredMessage;
 
+/** What a handler of unary calls works with. */
+export interface UnaryParts extends RequestWatch {
+  readonly authenticate: Authenticate;
+}
+
+/** What a call is answered with. */
+export interface OutgoingAnswer {
+  readonly message: EncodedMessage;
+  /** Called when the client has read it, or has gone. */
+  readonly release?: () => void;
+}
+
 /**
- * A grpc-js handler around `work`, which gives an encoded message: hands it a signal for the call's end, answers what
+ * A grpc-js handler around `work`, which gives an encoded message: hands it the caller and a signal for the call's end, answers what
  * it returns or throws, and logs and observes the request. The request id goes out in the initial metadata of an
  * answer, and in the trailing metadata of a failure, since headers before a failure would keep a client's retry policy
  * from acting on it.
  */
 export function unary(
   endpoint: string,
-  watch: RequestWatch,
-  work: (request: Buffer, signal: AbortSignal) => EncodedMessage | Promise<EncodedMessage>,
+  parts: UnaryParts,
+  work: (request: Buffer, terms: CallTerms) => OutgoingAnswer | Promise<OutgoingAnswer>,
 ): handleUnaryCall<Buffer, EncodedMessage> {
   return (call, callback) => {
     const startedMs = performance.now();
     const requestId = requestIdOf(call.metadata.get(requestIdKey)[0]);
     const ending = callSignal(call);
+    let caller: Caller | undefined;
 
-    function succeed(message: EncodedMessage): void {
+    function succeed({ message, release }: OutgoingAnswer): void {
+      // grpc-js says so of every call that ends, its message read or not.
+      if (release !== undefined) call.once('cancelled', release);
+      if (call.cancelled) release?.();
       const headers = new Metadata();
       headers.set(requestIdKey, requestId);
       call.sendMetadata(headers);
@@ -40,7 +61,8 @@ export function unary(
 
     async function answer(): Promise<ServiceError | undefined> {
       try {
-        succeed(await work(call.request, ending.signal));
+        caller = callerOf(call.metadata, parts.authenticate);
+        succeed(await work(call.request, { terms: callTerms(call, caller), signal: ending.signal }));
         return undefined;
       } catch (thrown) {
         const error = ServiceError.from(thrown);
@@ -51,7 +73,7 @@ export function unary(
       }
     }
     void answer().then((error) =>
-      report(watch, { endpoint, requestId, startedMs, peer: call.getPeer() }, error),
+      report(parts, { endpoint, requestId, caller: caller?.name, startedMs, peer: call.getPeer() }, error),
     );
   };
 }

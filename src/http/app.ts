@@ -1,11 +1,13 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import multipart from '@fastify/multipart';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
+import type { Authenticate, Credentials } from '../security/authenticate.ts';
 import type { Exchange } from './exchange.ts';
+import { createListener, type ListenerTls } from './listener.ts';
 import { problem } from './problem.ts';
-import { allowedMethods, type Endpoint, routes } from './routes.ts';
+import { allowedMethods, type Endpoint, openEndpoints, routes } from './routes.ts';
 
 /** Answers one endpoint through the exchange; what it throws becomes a problem. */
 export type EndpointHandler = (
@@ -16,12 +18,16 @@ export type EndpointHandler = (
 
 export interface AppSettings {
   readonly handlers: Readonly<Record<Endpoint, EndpointHandler>>;
+  /** Asked before anything else of a request is looked at, but for the open endpoints. */
+  readonly authenticate: Authenticate;
   /** Called first for each request; gives the exchange that answers it. */
   readonly open: (request: IncomingMessage, response: ServerResponse) => Exchange;
   /** For bytes that are no request, and requests that do not arrive in time. */
   readonly onClientError: (error: NodeJS.ErrnoException, socket: Socket) => void;
   readonly timeouts: { readonly headersMs: number; readonly requestMs: number; readonly keepAliveMs: number };
   readonly maxHeaderBytes: number;
+  /** Without it connections are in the clear. */
+  readonly tls?: ListenerTls | undefined;
 }
 
 /**
@@ -70,6 +76,7 @@ export async function createApp(settings: AppSettings): Promise<FastifyInstance>
         if (exchange === undefined) return;
         exchange.endpoint = endpoint;
         try {
+          if (!openEndpoints.has(endpoint)) exchange.caller = settings.authenticate(credentialsOf(request));
           await settings.handlers[endpoint](request, reply, exchange);
         } catch (thrown) {
           exchange.fail(thrown);
@@ -85,8 +92,8 @@ function listener(
   settings: AppSettings,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server {
-  const { timeouts } = settings;
-  const server = createServer({
+  const { timeouts, tls } = settings;
+  const options = {
     headersTimeout: Math.min(timeouts.headersMs, timeouts.requestMs),
     requestTimeout: timeouts.requestMs,
     keepAliveTimeout: timeouts.keepAliveMs,
@@ -94,13 +101,13 @@ function listener(
     maxHeaderSize: settings.maxHeaderBytes,
     // createApp refuses its absence, with the service's own words.
     requireHostHeader: false,
-  });
-  server.on('request', handle);
-  // The body is asked for when it is wanted, so that a refusal costs the client no upload.
-  server.on('checkContinue', handle);
-  // Nothing but 100-continue is defined, and what is not understood may be ignored (RFC 9110, 10.1.1).
-  server.on('checkExpectation', handle);
-  return server;
+  };
+  return createListener(options, handle, tls);
+}
+
+/** Node joins what comes twice, which is then no key. */
+function credentialsOf({ headers: { authorization, 'x-api-key': key } }: FastifyRequest): Credentials {
+  return { authorization, 'x-api-key': key?.toString() };
 }
 
 /** Fastify refuses what is not a media type; here the bytes decide, so such a header says nothing. */

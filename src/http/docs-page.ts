@@ -6,7 +6,7 @@ const style = `
   --accent: #0a6c74; --accent-ink: #fff; --bad: #b3261e; --good: #1b7f4b; --mono: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e9ee; --soft: #98a5b1; --line: #2c3640; --paper: #12181e;
   --wash: #1a222a; --accent: #4fc3cb; --accent-ink: #06282b; --bad: #ff8a80; --good: #6fd19c; } }
-* { box-sizing: border-box; }
+* { box-sizing: border-box; } [hidden] { display: none !important; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.55 system-ui, sans-serif; }
 main, header > div { max-width: 1080px; margin: 0 auto; padding: 0 24px; }
 header { border-bottom: 1px solid var(--line); background: var(--wash); }
@@ -25,7 +25,7 @@ pre { background: var(--wash); border: 1px solid var(--line); border-radius: 8px
 .drop input { position: absolute; opacity: 0; width: 1px; height: 1px; }
 .fields { display: grid; grid-template-columns: 1fr 1fr; gap: 10px 12px; margin: 14px 0; }
 label.field { font-size: 13px; color: var(--soft); display: block; }
-select, input:not([type]), button { font: inherit; color: inherit; width: 100%; padding: 7px 10px; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); margin-top: 2px; }
+select, input:not([type]), input[type=password], button { font: inherit; color: inherit; width: 100%; padding: 7px 10px; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); margin-top: 2px; }
 button { background: var(--accent); border-color: var(--accent); color: var(--accent-ink); font-weight: 600; cursor: pointer; }
 button:disabled { opacity: .45; cursor: default; } :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: 3px 12px; align-items: center; font-size: 13px; }
@@ -48,6 +48,7 @@ const body = `
 <span id="ready" class="pill">asking</span><a href="/openapi.json">openapi.json</a><a href="/metrics">metrics</a></div></header>
 <main>
 <h2>Try it</h2>
+<label class="field" id="keyed" hidden>API key<input type="password" id="key" autocomplete="off"></label>
 <div class="try">
 <div>
 <label class="drop" id="drop"><input type="file" id="file" accept="image/*,.npy"><span id="preview">Drop an image here, or choose one</span></label>

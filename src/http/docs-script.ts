@@ -13,11 +13,14 @@ const el = (tag, props, ...children) => {
 const table = (head, rows) => el('table', {}, el('thead', {}, el('tr', {}, ...head.map((text) => el('th', { textContent: text })))),
   el('tbody', {}, ...rows.map((row) => el('tr', {}, ...row.map((cell) => el('td', {}, cell))))));
 const code = (text) => el('code', { textContent: text });
+const authorized = () => $('key').value ? { headers: { authorization: 'Bearer ' + $('key').value } } : {};
 let file;
 let preview;
 
 async function start() {
-  const [api, models] = await Promise.all([fetch('/openapi.json').then((r) => r.json()), fetch('/v1/models').then((r) => r.json())]);
+  const [api, asked] = await Promise.all([fetch('/openapi.json').then((r) => r.json()), fetch('/v1/models', authorized())]);
+  if (asked.status === 401) $('keyed').hidden = false;
+  const models = asked.ok ? await asked.json() : { models: [] };
   fetch('/readyz').then((r) => { $('ready').textContent = r.ok ? 'ready' : 'not ready'; $('ready').classList.add(r.ok ? 'good' : 'bad'); });
   showModels(models.models);
   showFields(api, models.models);
@@ -27,6 +30,7 @@ async function start() {
 
 function showModels(models) {
   $('models').classList.remove('soft');
+  if (models.length === 0) return $('models').replaceChildren('none to be seen');
   $('models').replaceChildren(table(['Name', 'Tokens', 'View', 'Features', 'Precision', 'Weights', 'Digest'], models.map((m) => [
     el('span', {}, code(m.name), m.default ? ' (default)' : ''), m.tokens.toLocaleString('en') + ' \u00d7 ' + m.channels.toLocaleString('en'),
     m.image_size + ' px', code(m.features), m.precision, m.trained ? 'trained' : 'untrained: random', code(m.digest.slice(0, 19) + '\u2026')])));
@@ -69,7 +73,8 @@ function showCurl() {
   const search = query().toString();
   const format = document.querySelector('#fields [name=format]').value;
   const ending = { npy: 'npy', raw: 'bin', safetensors: 'safetensors', json: 'json', jsonl: 'jsonl' }[format];
-  $('curl').textContent = "curl --data-binary @'" + (file ? file.name.replaceAll("'", "'\\''") : 'photo.jpg') + "' '" + location.origin + path() + (search ? '?' + search : '') + "' -o tokens." + ending;
+  const header = $('key').value ? '-H "authorization: Bearer $API_KEY" ' : '';
+  $('curl').textContent = 'curl ' + header + "--data-binary @'" + (file ? file.name.replaceAll("'", "'\\''") : 'photo.jpg') + "' '" + location.origin + path() + (search ? '?' + search : '') + "' -o tokens." + ending;
 }
 
 function choose(chosen) {
@@ -88,14 +93,14 @@ async function send() {
   $('send').disabled = true;
   try {
     const started = performance.now();
-    const response = await fetch(path() + '?' + query(), { method: 'POST', body: file });
+    const response = await fetch(path() + '?' + query(), { method: 'POST', body: file, ...authorized() });
     const body = await response.arrayBuffer();
     const ms = performance.now() - started;
     if (!response.ok) return showProblem(JSON.parse(new TextDecoder().decode(body)));
     const search = query();
     search.set('format', 'raw');
     search.set('dtype', 'float32');
-    const drawn = await fetch(path() + '?' + search, { method: 'POST', body: file });
+    const drawn = await fetch(path() + '?' + search, { method: 'POST', body: file, ...authorized() });
     if (!drawn.ok) return showProblem(await drawn.json());
     // Lines have no Server-Timing of their own.
     const timing = (response.headers.has('server-timing') ? response : drawn).headers.get('server-timing');
@@ -167,6 +172,7 @@ function draw(canvas, values, channels) {
 }
 
 function showOperations(api) {
+  $('operations').replaceChildren();
   const resolve = (value) => value.$ref ? value.$ref.slice(2).split('/').reduce((at, key) => at[key], api) : value;
   for (const [path, methods] of Object.entries(api.paths)) for (const [method, op] of Object.entries(methods)) {
     const rows = Object.entries(op.responses).map(([status, answer]) => [code(status), resolve(answer).description, el('span', {}, ...Object.keys(resolve(answer).content).flatMap((type, i) => [i ? ', ' : '', code(type)]))]);
@@ -184,7 +190,7 @@ function showOperations(api) {
 function showProblems(api) {
   const statuses = new Map();
   for (const methods of Object.values(api.paths)) for (const op of Object.values(methods)) for (const [status, answer] of Object.entries(op.responses)) if (answer.$ref) statuses.set(answer.$ref.split('/').at(-1), status);
-  $('problems').append(table(['Code', 'Status', 'Meaning'], Object.entries(api.components.responses).filter(([name]) => statuses.has(name)).map(([name, { description }]) => [code(name), statuses.get(name), description])));
+  $('problems').replaceChildren(table(['Code', 'Status', 'Meaning'], Object.entries(api.components.responses).filter(([name]) => statuses.has(name)).map(([name, { description }]) => [code(name), statuses.get(name), description])));
 }
 
 $('file').onchange = (event) => choose(event.target.files[0]);
@@ -194,5 +200,7 @@ for (const type of ['dragover', 'dragleave', 'drop']) $('drop').addEventListener
   $('drop').classList.toggle('over', type === 'dragover');
   if (type === 'drop') choose(event.dataTransfer.files[0]);
 });
-start().catch((error) => { $('ready').textContent = String(error); $('ready').classList.add('bad'); });
+const begin = () => start().catch((error) => { $('ready').textContent = String(error); $('ready').classList.add('bad'); });
+$('key').onchange = begin;
+begin();
 `;

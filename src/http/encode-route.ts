@@ -2,17 +2,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import { parseOptions } from '../request-options.ts';
-import type { EncodeRequest, RecipeOptions, StageTimings, VisualEncoder } from '../request.ts';
-import { carriesMetadata, requireDtype, type TokenFormat, tokenFile } from '../tokens/format.ts';
+import type { EncodeRequest, RecipeOptions, VisualEncoder } from '../request.ts';
+import { requireDtype, type TokenFormat } from '../tokens/format.ts';
 import type { ImageOutcome } from '../tokens/image-outcome.ts';
 import { jsonLine } from '../tokens/json.ts';
-import { metadataHeader } from '../tokens/metadata.ts';
 import { safetensorsImagesFile } from '../tokens/safetensors.ts';
-import type { TokenFile } from '../tokens/token-file.ts';
 import { chooseFormat, formatTypes } from './accept.ts';
 import type { Exchange } from './exchange.ts';
 import { asTheyCome, encodeEach } from './image-outcomes.ts';
-import { serverTiming, slowest } from './server-timing.ts';
+import { slowest } from '../timings.ts';
+import { sendFile, sendTokens } from './send-tokens.ts';
+import { termsOf } from './terms.ts';
 import { singleValues } from './query.ts';
 import { type BodyLimits, type ReadPixels, type RequestImages, requestImages } from './request-images.ts';
 
@@ -28,7 +28,7 @@ export interface EncodeRouteSettings {
 }
 
 /** What a request's query asks for. */
-type Asked = Pick<EncodeRequest, 'recipe' | 'options'>;
+type Asked = Pick<EncodeRequest, 'recipe' | 'options' | 'terms'>;
 
 interface ReceivedImages extends RequestImages {
   /** Frees the body's room; to be called when the images have been encoded, not when a slow client has read. */
@@ -44,7 +44,7 @@ export async function answerEncode(
   recipe: RecipeOptions['recipe'],
 ): Promise<void> {
   const { format: wanted, ...query } = singleValues(request.query);
-  const asked = parseOptions(recipe, query, ['format']);
+  const asked = { ...parseOptions(recipe, query, ['format']), terms: termsOf(request, exchange) };
   const format = chooseFormat(wanted, request.headers.accept);
   if (format !== 'jsonl') requireDtype(format, asked.options.dtype);
   if (format === 'jsonl' || format === 'safetensors') refuseForEveryImage(settings.encoder, asked);
@@ -56,7 +56,8 @@ export async function answerEncode(
 
 /** Throws what is wrong with the request itself, so that it is not told of one image after the other. */
 function refuseForEveryImage(encoder: VisualEncoder, asked: Asked): void {
-  encoder.plan({ size: { width: 1, height: 1 }, ...asked });
+  const { recipe, options } = asked;
+  encoder.plan({ size: { width: 1, height: 1 }, recipe, options });
 }
 
 async function receive(
@@ -76,16 +77,14 @@ async function receive(
 /** One tensor, of one image or of several stacked. */
 async function sendTensor(
   exchange: Exchange,
-  settings: EncodeRouteSettings,
+  { encoder, metrics }: EncodeRouteSettings,
   { images, stacked, release }: ReceivedImages,
   asked: Asked,
   format: TokenFormat,
 ): Promise<void> {
   const { signal } = exchange;
-  const answer = await settings.encoder.encode({ images, stacked, ...asked, signal }).finally(release);
-  const { tensor, metadata, timings } = answer;
-  const headers = carriesMetadata(format) ? {} : { 'tokens-meta': metadataHeader(metadata) };
-  await sendFile(exchange, settings, () => tokenFile(format, tensor, metadata), timings, headers);
+  const answer = await encoder.encode({ images, stacked, ...asked, signal }).finally(release);
+  await sendTokens(exchange, metrics, format, answer);
 }
 
 /** One safetensors file of several images. Where none could be encoded the first one's failure is the request's. */
@@ -99,17 +98,20 @@ async function sendEach(
   const outcomes = await Promise.all(encodeEach(settings.encoder, images, { ...asked, signal })).finally(
     release,
   );
-  const timings = outcomes.flatMap((outcome) => (outcome.kind === 'encoded' ? [outcome.answer.timings] : []));
+  const answers = outcomes.flatMap((outcome) => (outcome.kind === 'encoded' ? [outcome.answer] : []));
+  for (const { release: done } of answers) exchange.hold(done);
   for (const outcome of outcomes) {
     if (outcome.kind === 'encoded') continue;
     const { code, message, cause, retryAfterMs } = outcome.error;
-    if (timings.length === 0) {
+    if (answers.length === 0) {
       const told = retryAfterMs === undefined ? { cause } : { cause, retryAfterMs };
       throw new ServiceError(code, `Image ${outcome.index}: ${message}`, told);
     }
     exchange.note(outcome.error);
   }
-  await sendFile(exchange, settings, () => safetensorsImagesFile(outcomes), slowest(timings));
+  const timings = slowest(answers.map((answer) => answer.timings));
+  const sources = answers.flatMap((answer) => answer.sources);
+  await sendFile(exchange, settings.metrics, () => safetensorsImagesFile(outcomes), { timings, sources });
 }
 
 /** A line for each image, as they come. */
@@ -120,7 +122,10 @@ async function sendLines(
   asked: Asked,
 ): Promise<void> {
   const outcomes = encodeEach(encoder, images, { ...asked, signal: exchange.signal });
-  void Promise.all(outcomes).then(release);
+  void Promise.all(outcomes).then((all) => {
+    release();
+    for (const outcome of all) if (outcome.kind === 'encoded') exchange.hold(outcome.answer.release);
+  });
   await exchange.stream(200, { 'content-type': formatTypes.jsonl[0] }, lines(outcomes, exchange));
 }
 
@@ -131,28 +136,8 @@ async function* lines(
   for await (const outcome of asTheyCome(outcomes)) {
     if (outcome.kind === 'failed') exchange.note(outcome.error);
     yield* jsonLine(outcome);
+    if (outcome.kind === 'encoded') outcome.answer.release();
   }
-}
-
-async function sendFile(
-  exchange: Exchange,
-  { metrics }: EncodeRouteSettings,
-  makeFile: () => TokenFile,
-  timings: StageTimings,
-  more: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const writeStartMs = performance.now();
-  const { contentType, contentLength, body } = makeFile();
-  const writeMs = performance.now() - writeStartMs;
-  metrics.observeWrite(writeMs);
-  const headers = {
-    'content-type': contentType,
-    'content-length': contentLength,
-    'server-timing': serverTiming({ ...timings, writeMs }),
-    ...more,
-  };
-  if (body.kind === 'buffers') exchange.send(200, headers, body.buffers);
-  else await exchange.stream(200, headers, body.slices);
 }
 
 /** What the client says it sends, or the most that it may send when it does not say. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { requestAbort } from '../abort.ts';
+import { anyone, type Caller } from '../caller.ts';
 import { ServiceError } from '../errors.ts';
 import type { Outcome } from '../metrics.ts';
 import { type Problem, problem, problemKinds, serviceError } from './problem.ts';
@@ -22,6 +23,8 @@ export class Exchange {
   readonly requestId: string;
   readonly startedMs = performance.now();
   endpoint: Endpoint | 'unmatched' = 'unmatched';
+  /** Whose it is; known once its key has let it in. */
+  caller: Caller = anyone;
   /** How it ended; settled when the response has closed. */
   outcome: Outcome = 'ok';
   /** The error behind a problem, or behind an image that failed in an answer that did not; for the log. */
@@ -51,6 +54,12 @@ export class Exchange {
   /** Whether an answer has begun. */
   get answered(): boolean {
     return this.#response.headersSent;
+  }
+
+  /** Has `release` called once the answer has been read, or the client has gone. */
+  hold(release: () => void): void {
+    if (this.#response.closed) release();
+    else this.#response.once('close', release);
   }
 
   /** Ends the work for this request; an answer that has begun is still finished. */

@@ -7,7 +7,7 @@ import type { ImageOutcome } from '../tokens/image-outcome.ts';
 export function encodeEach(
   encoder: VisualEncoder,
   images: readonly ImageInput[],
-  asked: Pick<EncodeRequest, 'recipe' | 'options' | 'signal'>,
+  asked: Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'signal'>,
 ): Promise<ImageOutcome>[] {
   return images.map(async (image, index): Promise<ImageOutcome> => {
     try {

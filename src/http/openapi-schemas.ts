@@ -1,7 +1,7 @@
 import { errorCodes } from '../errors.ts';
 import { featureLayers, modelPrecisions } from '../model/model.ts';
 import { architectures } from '../model/tower-geometry.ts';
-import { resamples, resizes } from '../recipes/plan.ts';
+import { fusions, resamples, resizes, teacherWindows } from '../recipes/plan.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
 import { problemKinds } from './problem.ts';
 import { encodeEndpoints } from './routes.ts';
@@ -41,8 +41,26 @@ export const schemas = {
       views: { type: 'integer', description: 'Views that the model encoded for each image.' },
       images: { type: 'array', items: size, description: 'Decoded size of each image, in pixels.' },
     },
-    { anyres: { $ref: '#/components/schemas/AnyresGeometry' } },
+    {
+      teacher: { $ref: '#/components/schemas/TeacherMakeup' },
+      anyres: { $ref: '#/components/schemas/AnyresGeometry' },
+    },
   ),
+  TeacherMakeup: object({
+    scales: { type: 'array', items: { type: 'integer' }, description: 'In pixels.' },
+    weights: {
+      type: 'array',
+      items: { type: 'number' },
+      description: 'Of each scale in the average, of sum 1; of a concatenation none.',
+    },
+    fusion: { enum: fusions },
+    windows: { enum: teacherWindows },
+    models: {
+      type: 'array',
+      items: object({ name: { type: 'string' }, digest: { type: 'string' } }),
+      description: 'What encoded each scale.',
+    },
+  }),
   AnyresGeometry: object({
     tile_grid: object({ columns: { type: 'integer' }, rows: { type: 'integer' } }),
     base_tokens: { type: 'integer', description: 'Tokens of the base view, which come first.' },

@@ -1,10 +1,11 @@
 import { type RequestOption, requestOptions } from '../request-options.ts';
-import type { RecipeOptions } from '../request.ts';
+import { digestPattern } from '../image/image-input.ts';
+import { answerSources, type RecipeOptions } from '../request.ts';
 import { type AnswerFormat, answerFormats, formatTypes } from './accept.ts';
 import { type Json, object, recipes, schemas } from './openapi-schemas.ts';
 import { maxSide } from './plan-route.ts';
 import { type ProblemCode, problemKinds } from './problem.ts';
-import { type Endpoint, routes } from './routes.ts';
+import { encodeEndpoints, type Endpoint, openEndpoints, type Route, routes } from './routes.ts';
 
 /** Query parameters of an encode: the format, and the recipe's options. */
 function encodeParameters(recipe: RecipeOptions['recipe']): Json[] {
@@ -54,12 +55,48 @@ function optionParameter(option: RequestOption, description: string): Json {
   };
 }
 
+function operationOf(endpoint: Endpoint, method: Route['method']): Json & { operationId: string } {
+  const recipe = Object.entries(encodeEndpoints).find(([name]) => name === endpoint)?.[1];
+  if (method === 'GET' && recipe !== undefined) return cachedOperation(endpoint, recipe);
+  return { operationId: endpoint, ...operations[endpoint] };
+}
+
+/** Of GET: what POST of the same path answered before. */
+function cachedOperation(
+  endpoint: Endpoint,
+  recipe: RecipeOptions['recipe'],
+): Json & { operationId: string } {
+  const image = {
+    name: 'image',
+    in: 'query',
+    required: true,
+    description: "SHA-256 of the image file's bytes.",
+    schema: { type: 'string', pattern: digestPattern },
+  };
+  return {
+    operationId: `${endpoint}_cached`,
+    summary: 'The tokens of an image that was encoded before',
+    description: 'Answers from the cache, by the digest of the file, or not_found.',
+    parameters: [image, ...encodeParameters(recipe)],
+    responses: {
+      ...tokensResponse(),
+      304: { description: 'If-None-Match names these tokens.', headers: requestIdHeader() },
+      ...problems('invalid_argument', 'not_found', 'not_acceptable', 'failed_precondition', 'overloaded'),
+    },
+  };
+}
+
 /** The description of the API (OpenAPI 3.1), made from the tables of routes, problems and formats. */
 export function openApi(): Json {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const { endpoint, method, path, aliasOf } of routes) {
-    const operation = { operationId: endpoint, ...operations[endpoint] };
-    const alias = { ...operation, operationId: `${endpoint}_alias`, summary: `Alias of ${aliasOf}` };
+    const described = operationOf(endpoint, method);
+    const operation = openEndpoints.has(endpoint) ? described : { ...described, ...asksForKey(described) };
+    const alias = {
+      ...operation,
+      operationId: `${operation.operationId}_alias`,
+      summary: `Alias of ${aliasOf}`,
+    };
     paths[path] = { ...paths[path], [method.toLowerCase()]: aliasOf === undefined ? operation : alias };
   }
   return {
@@ -72,7 +109,25 @@ export function openApi(): Json {
     },
     servers: [{ url: '/' }],
     paths,
-    components: { schemas, headers, responses: problemResponses() },
+    components: { schemas, headers, responses: problemResponses(), securitySchemes },
+  };
+}
+
+const securitySchemes = {
+  bearer: { type: 'http', scheme: 'bearer', description: 'An API key, where the service has keys.' },
+  api_key: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'x-api-key',
+    description: 'The same in a header of its own.',
+  },
+};
+
+/** What an operation that takes a key has beside the rest; a service without keys asks for none. */
+function asksForKey({ responses }: Json): Json {
+  return {
+    security: [{ bearer: [] }, { api_key: [] }, {}],
+    responses: { ...(responses as Json), ...problems('unauthenticated') },
   };
 }
 
@@ -84,6 +139,11 @@ const headers = {
   'tokens-meta': {
     description: 'Metadata as JSON in ASCII, under 2 KB; with npy and raw.',
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Metadata' } } },
+  },
+  'tokens-cache': {
+    description:
+      'Where the tokens come from: the cache, work that another request had begun, or this request. Not with jsonl.',
+    schema: { enum: answerSources },
   },
   'server-timing': {
     description: 'Milliseconds of decode, views, queue, engine, assemble (where there is any) and write.',
@@ -171,17 +231,7 @@ function encodeOperation(recipe: RecipeOptions['recipe'], summary: string, what:
       },
     },
     responses: {
-      200: {
-        description: 'The tokens.',
-        headers: {
-          ...requestIdHeader(),
-          'tokens-meta': { $ref: '#/components/headers/tokens-meta' },
-          'server-timing': { $ref: '#/components/headers/server-timing' },
-        },
-        content: Object.fromEntries(
-          answerFormats.map((format) => [formatTypes[format][0], { schema: answerSchema(format) }]),
-        ),
-      },
+      ...tokensResponse(),
       ...problems(
         'invalid_argument',
         'not_found',
@@ -194,6 +244,23 @@ function encodeOperation(recipe: RecipeOptions['recipe'], summary: string, what:
         'internal',
         'unavailable',
         'deadline_exceeded',
+      ),
+    },
+  };
+}
+
+function tokensResponse(): Json {
+  return {
+    200: {
+      description: 'The tokens.',
+      headers: {
+        ...requestIdHeader(),
+        'tokens-meta': { $ref: '#/components/headers/tokens-meta' },
+        'tokens-cache': { $ref: '#/components/headers/tokens-cache' },
+        'server-timing': { $ref: '#/components/headers/server-timing' },
+      },
+      content: Object.fromEntries(
+        answerFormats.map((format) => [formatTypes[format][0], { schema: answerSchema(format) }]),
       ),
     },
   };

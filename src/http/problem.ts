@@ -58,6 +58,8 @@ export function problem(
     'content-type': 'application/problem+json',
     'content-length': String(body.byteLength),
   };
+  // Every 401 has to say how to come in (RFC 9110, 11.6.1).
+  if (failure.code === 'unauthenticated') headers['www-authenticate'] = 'Bearer';
   if (failure.retryAfterMs !== undefined) {
     const waitMs = Math.max(1, Math.ceil(failure.retryAfterMs));
     headers['retry-after'] = String(Math.ceil(waitMs / 1000));

@@ -19,6 +19,15 @@ export type Endpoint =
   | 'openapi'
   | 'docs';
 
+/** Those that need no API key: what probes and scrapers ask, and what describes the API. */
+export const openEndpoints: ReadonlySet<Endpoint> = new Set([
+  'healthz',
+  'readyz',
+  'metrics',
+  'openapi',
+  'docs',
+]);
+
 export interface Route {
   readonly endpoint: Endpoint;
   readonly method: 'GET' | 'POST';
@@ -29,6 +38,12 @@ export interface Route {
 
 /** Every route there is. Registration, 405 with Allow and /openapi.json are all made from this table. */
 export const routes: readonly Route[] = [
+  { endpoint: 'encode', method: 'GET', path: '/v1/encode' },
+  { endpoint: 'encode', method: 'GET', path: '/encode', aliasOf: '/v1/encode' },
+  { endpoint: 'teacher_encode', method: 'GET', path: '/v1/teacher-encode' },
+  { endpoint: 'teacher_encode', method: 'GET', path: '/teacher-encode', aliasOf: '/v1/teacher-encode' },
+  { endpoint: 'anyres_encode', method: 'GET', path: '/v1/anyres-encode' },
+  { endpoint: 'anyres_encode', method: 'GET', path: '/anyres-encode', aliasOf: '/v1/anyres-encode' },
   { endpoint: 'encode', method: 'POST', path: '/v1/encode' },
   { endpoint: 'encode', method: 'POST', path: '/encode', aliasOf: '/v1/encode' },
   { endpoint: 'teacher_encode', method: 'POST', path: '/v1/teacher-encode' },

@@ -1,14 +1,17 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ServiceError } from '../errors.ts';
 import { listenFailure } from '../listen-failure.ts';
 import type { Metrics } from '../metrics.ts';
 import { logRequest, type RequestLogger } from '../request-log.ts';
 import type { RecipeOptions, VisualEncoder } from '../request.ts';
+import { type Authenticate, letAnyoneIn } from '../security/authenticate.ts';
+import type { TlsIdentity } from '../security/tls-identity.ts';
 import { createApp, type EndpointHandler } from './app.ts';
 import { clientErrorAnswer, clientErrorCode } from './client-error.ts';
+import { answerCached } from './cached-route.ts';
 import { type AdmitBody, answerEncode } from './encode-route.ts';
 import { Exchange } from './exchange.ts';
 import type { ReadPixels } from './request-images.ts';
@@ -25,6 +28,8 @@ export interface HttpLimits {
   readonly maxHeaderBytes: number;
   /** Connections beyond these are closed as they come. */
   readonly maxConnections: number;
+  /** How long a TLS handshake may take. */
+  readonly handshakeMs: number;
   /** How long headers, and a whole request, may take to arrive. */
   readonly headersMs: number;
   readonly requestMs: number;
@@ -41,6 +46,7 @@ export const defaultHttpLimits: HttpLimits = {
   maxImages: 16,
   maxHeaderBytes: 16 * 1024,
   maxConnections: 4096,
+  handshakeMs: 10_000,
   headersMs: 10_000,
   requestMs: 60_000,
   keepAliveMs: 72_000,
@@ -58,6 +64,10 @@ export interface HttpServerOptions {
   readonly readPixels: ReadPixels;
   /** Without it every body has room. */
   readonly admitBody?: AdmitBody;
+  /** Without it every request is let in. */
+  readonly authenticate?: Authenticate;
+  /** Without it connections are in the clear. */
+  readonly tls?: TlsIdentity | undefined;
   readonly limits?: Partial<HttpLimits>;
 }
 
@@ -71,7 +81,7 @@ export interface HttpServer {
 
 /** Listens; rejects with `failed_precondition` when the address cannot be had. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { encoder, metrics, logger } = options;
+  const { encoder, metrics, logger, tls: identity } = options;
   const limits = { ...defaultHttpLimits, ...options.limits };
   const admitBody = options.admitBody ?? (() => () => undefined);
   const underWay = new Set<Exchange>();
@@ -101,6 +111,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     (request, reply, exchange) => {
       if (draining) throw new ServiceError('unavailable', 'The service is stopping.');
       const { readPixels } = options;
+      if (request.method !== 'POST') return answerCached(request, exchange, { encoder, metrics }, recipe);
       return answerEncode(
         request,
         reply,
@@ -111,6 +122,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     };
 
   const app = await createApp({
+    authenticate: options.authenticate ?? letAnyoneIn,
     open,
     onClientError: (error, socket) => {
       const code = clientErrorCode(error);
@@ -133,6 +145,17 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     },
     timeouts: limits,
     maxHeaderBytes: limits.maxHeaderBytes,
+    tls: identity && {
+      identity,
+      handshakeMs: limits.handshakeMs,
+      onHandshakeFailed: ({ message }) =>
+        logger.debug({ transport: 'http', detail: message }, 'handshake failed'),
+    },
+  });
+  const sockets = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
   app.server.maxConnections = limits.maxConnections;
   const { host, port } = options;
@@ -159,6 +182,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       }
       await nextTurn();
       app.server.closeAllConnections();
+      // Node does not count as connections those in the middle of a handshake, but waits for them.
+      for (const socket of sockets) socket.destroy();
       await drained;
       await app.close();
     },
@@ -168,12 +193,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 /** Counts and logs an exchange that has ended. */
 function record(exchange: Exchange, metrics: Metrics, logger: RequestLogger): void {
   const { endpoint, outcome: code, failure } = exchange;
+  const caller = exchange.caller.name;
   const durationMs = performance.now() - exchange.startedMs;
-  metrics.observeRequest({ transport: 'http', endpoint, code, durationMs });
+  metrics.observeRequest({ transport: 'http', endpoint, code, durationMs, caller });
   logRequest(logger, {
     transport: 'http',
     endpoint,
     requestId: exchange.requestId,
+    caller,
     code,
     durationMs,
     failure,

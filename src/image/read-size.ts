@@ -7,15 +7,22 @@ import type { Raster } from './raster.ts';
 /** An image's size, in pixels. */
 export type ReadSize = (image: ImageInput, exif: DecodeOptions['exif']) => Promise<Size>;
 
-/**
- * Reads sizes from headers alone. The reader rejects as `probe` does, and with `too_large` for more than `maxPixels` or
- * a side longer than `maxSide`.
- */
-export function sizeReader(maxPixels: number): ReadSize {
-  return async (image, exif) => {
-    const size = image.kind === 'raster' ? sizeOf(image.raster) : (await probe(image.bytes, exif)).size;
+/** Throws `too_large` for a size that is not decoded. */
+export type RequireSize = (size: Size) => void;
+
+/** Refuses more than `maxPixels` and sides longer than `maxSide`. */
+export function sizeLimit(maxPixels: number): RequireSize {
+  return (size) => {
     if (Math.max(size.width, size.height) > maxSide) throw tooLong(size);
     if (size.width * size.height > maxPixels) throw tooManyPixels(size, maxPixels);
+  };
+}
+
+/** Reads sizes from headers alone. The reader rejects as `probe` does, and as `requireSize` throws. */
+export function sizeReader(requireSize: RequireSize): ReadSize {
+  return async (image, exif) => {
+    const size = image.kind === 'raster' ? sizeOf(image.raster) : (await probe(image.bytes, exif)).size;
+    requireSize(size);
     return size;
   };
 }

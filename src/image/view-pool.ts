@@ -14,6 +14,8 @@ export interface ViewPoolOptions {
   /** Images held as pixels at one time, over all threads, 1 or more. */
   readonly images: number;
   readonly maxPixels: number;
+  /** Of all images that are held as pixels at one time; any when absent. A larger one is held alone. */
+  readonly rasterBytes?: number;
   /** Told of a thread that died while it had nothing to do; it is replaced. */
   readonly onThreadError?: (error: unknown) => void;
   /** Another worker than view-worker.ts, for tests. */
@@ -56,8 +58,8 @@ class PiscinaViewPool implements ViewPool {
   readonly #slots: Semaphore;
   readonly #maxPixels: number;
 
-  constructor({ threads, images, maxPixels, onThreadError, worker }: ViewPoolOptions) {
-    this.#slots = new Semaphore(images);
+  constructor({ threads, images, maxPixels, rasterBytes, onThreadError, worker }: ViewPoolOptions) {
+    this.#slots = new Semaphore(images, rasterBytes);
     this.#maxPixels = maxPixels;
     this.#pool = new Piscina({
       filename: (worker ?? new URL('./view-worker.js', import.meta.url)).href,
@@ -73,7 +75,12 @@ class PiscinaViewPool implements ViewPool {
     const dropped = new Uint8Array(new SharedArrayBuffer(1));
     // The slot is held until the thread is done with it, also when the caller has gone.
     const startMs = performance.now();
-    const work = this.#slots.run(signal, () => this.#onThread(request, dropped, performance.now() - startMs));
+    const { width, height } = request.size;
+    const work = this.#slots.run(
+      signal,
+      () => this.#onThread(request, dropped, performance.now() - startMs),
+      width * height * 3,
+    );
     let drop = (): void => undefined;
     const gone = new Promise<never>((_, reject) => {
       drop = () => {

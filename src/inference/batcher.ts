@@ -5,6 +5,8 @@ import { viewsToHandOver } from './batch-policy.ts';
 import type { BatchTimes } from './batch-times.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
+import type { Place } from '../request-terms.ts';
+import { ViewQueue } from './view-queue.ts';
 
 /** One view's tokens, in a buffer of its own. */
 export interface ViewTokens {
@@ -29,7 +31,7 @@ export interface BatcherOptions {
   readonly observe?: (batch: { readonly views: number; readonly engineMs: number }) => void;
 }
 
-interface Waiting {
+interface Waiting extends Place {
   readonly view: Uint8Array<ArrayBuffer>;
   readonly dtype: GraphDtype;
   readonly joinedAt: number;
@@ -37,11 +39,19 @@ interface Waiting {
   readonly reject: (error: ServiceError) => void;
 }
 
+/** A batch that the engine has and has not given back. */
+interface HandedOver {
+  readonly views: number;
+  /** When the engine took it up, as far as is known. */
+  startedAt: number;
+}
+
 /** Joins the views of all callers of one model into batches. Each promise settles exactly once. */
 export class Batcher {
   readonly #options: BatcherOptions;
-  readonly #queue = new Set<Waiting>();
-  #handedOver = 0;
+  readonly #queue = new ViewQueue<Waiting>();
+  /** The first runs, the second is prepared. */
+  readonly #handedOver: HandedOver[] = [];
   #handOverPlanned = false;
 
   constructor(options: BatcherOptions) {
@@ -60,8 +70,35 @@ export class Batcher {
   }
 
   /**
+   * How long it takes until `views` more are encoded, by the times measured, when `ahead` views of this model come
+   * before them; undefined before anything is measured, and when the engine has nothing to do.
+   */
+  expectedMs(ahead: number, views: number): number | undefined {
+    if (this.#handedOver.length === 0) return undefined;
+    const { times, now } = this.#options;
+    let expectedMs = 0;
+    let underWay = 0;
+    for (const [index, batch] of this.#handedOver.entries()) {
+      const batchMs = times.estimateMs(batch.views);
+      if (batchMs === undefined) return undefined;
+      expectedMs += index === 0 ? Math.max(0, batchMs - (now() - batch.startedAt)) : batchMs;
+      underWay += batch.views;
+    }
+    return expectedMs + this.workMs(Math.max(0, ahead - underWay) + views);
+  }
+
+  /** How long the engine takes for so many views, by the times measured; 0 before anything is. */
+  workMs(views: number): number {
+    const { times } = this.#options;
+    const { largest } = this;
+    const last = views % largest;
+    const lastMs = last === 0 ? 0 : (times.estimateMs(last) ?? 0);
+    return Math.floor(views / largest) * (times.estimateMs(largest) ?? 0) + lastMs;
+  }
+
+  /**
    * Tokens of the views of one request, in order. The views join the queue together; their buffers are taken over.
-   * `permit` is room in the queue for them. Views whose signal fires leave the queue at once and cost no engine time.
+   * `permit` is room in the queue for them, and their place in it. Views whose signal fires leave the queue at once and cost no engine time.
    * Rejects with `cancelled` (or the signal's own ServiceError), `internal` for tokens that are not finite or a
    * failed run, `unavailable` when the engine is down.
    */
@@ -75,11 +112,12 @@ export class Batcher {
       throw new RangeError(`${views.length} views on a permit of ${permit.views}`);
     if (signal.aborted) throw abortFailure(signal);
     const joinedAt = this.#options.now();
+    const { caller, priority } = permit;
     const waiting: Waiting[] = [];
     const all = views.map(
       (view) =>
         new Promise<ViewTokens>((resolve, reject) => {
-          waiting.push({ view, dtype, joinedAt, resolve, reject });
+          waiting.push({ view, dtype, caller, priority, joinedAt, resolve, reject });
         }),
     );
     for (const one of waiting) this.#queue.add(one);
@@ -114,24 +152,19 @@ export class Batcher {
     for (;;) {
       const views = viewsToHandOver({
         queued: this.#queue.size,
-        handedOver: this.#handedOver,
+        handedOver: this.#handedOver.length,
         largest: this.largest,
         sizes: this.#options.sizes,
       });
       if (views === 0) return;
-      const batch: Waiting[] = [];
-      for (const waiting of this.#queue) {
-        if (batch.length === views) break;
-        this.#queue.delete(waiting);
-        batch.push(waiting);
-      }
-      void this.#run(batch);
+      void this.#run(this.#queue.take(views));
     }
   }
 
   async #run(batch: readonly Waiting[]): Promise<void> {
-    const { engine, times, observe } = this.#options;
-    this.#handedOver++;
+    const { engine, times, observe, now } = this.#options;
+    const handedOver: HandedOver = { views: batch.length, startedAt: now() };
+    this.#handedOver.push(handedOver);
     const dtypes = [...new Set(batch.map(({ dtype }) => dtype))];
     try {
       const encoded = await engine
@@ -139,8 +172,8 @@ export class Batcher {
           batch.map(({ view }) => view),
           dtypes,
         )
-        .finally(() => this.#handedOver--);
-      const endedAt = this.#options.now();
+        .finally(() => this.#takeBack(handedOver));
+      const endedAt = now();
       times.record(batch.length, encoded.engineMs);
       this.#handOver();
       observe?.({ views: batch.length, engineMs: encoded.engineMs });
@@ -150,6 +183,13 @@ export class Batcher {
       for (const waiting of batch) this.#settle(waiting, error);
       this.#handOver();
     }
+  }
+
+  /** The engine is done with it, and takes up the next. */
+  #takeBack(handedOver: HandedOver): void {
+    this.#handedOver.splice(this.#handedOver.indexOf(handedOver), 1);
+    const [next] = this.#handedOver;
+    if (next !== undefined) next.startedAt = this.#options.now();
   }
 
   async #answer(batch: readonly Waiting[], encoded: EncodedBatch, endedAt: number): Promise<void> {

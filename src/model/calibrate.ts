@@ -52,7 +52,8 @@ export async function calibrate(
       const message = 'The model gives tokens that are not finite, so int8 cannot be held against them.';
       throw new ServiceError('invalid_argument', message);
     }
-    const { float32, cosine } = await chooseMatrices(meanErrors(exact), minCosine, async (kept) => {
+    const errors = meanErrors(exact);
+    const { float32, cosine } = await chooseMatrices(errors, minCosine, async (kept) => {
       const formOf = (matrix: string): MatrixForm => (kept.has(matrix) ? 'exact' : 'int8');
       const mixed = towerOf({ ...contents, formOf }).graph;
       const tried = await runInParts(mixed, graphInput, inputs, (name) => name === tokens, runs);
@@ -61,6 +62,13 @@ export async function calibrate(
       );
       return cosines.reduce((sum, one) => sum + one, 0) / cosines.length;
     });
+    if (float32.length === errors.size) {
+      throw new ServiceError(
+        'invalid_argument',
+        `A mean cosine of ${minCosine} is reached only with every matrix in fp32: import with --precision fp32, or ask for ` +
+          'less with --min-cosine.',
+      );
+    }
     return { cosine, minCosine, pictures, views: inputs.length, float32 };
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -117,7 +117,9 @@ export class Checkpoint implements TensorSource {
 /** Which file of the folder has a tensor; of a single file, always that. */
 async function findFiles(folder: string): Promise<(stored: string) => string | undefined> {
   if (await exists(join(folder, singleFile))) return () => singleFile;
-  const missing = `model.safetensors is missing in ${folder}, and so is ${indexFile}.`;
+  const missing =
+    `model.safetensors is missing in ${folder}, and so is ${indexFile}; pytorch_model.bin is not read: ` +
+    'save_pretrained() of a current transformers writes safetensors.';
   const files = await readWeightMap(join(folder, indexFile), missing);
   return (stored) => files.get(stored);
 }

@@ -4,16 +4,14 @@ import { ServiceError } from '../errors.ts';
 import { systemReason } from '../system-reason.ts';
 import type { Preprocessing } from './checkpoint-config.ts';
 import { loadModelFolder } from './folder.ts';
-import type { Model } from './model.ts';
+import { defaultModelName, type Model } from './model.ts';
 import { publishFolder } from './publish-folder.ts';
 import { RandomWeights } from './random-weights.ts';
 import type { TowerGeometry } from './tower-geometry.ts';
 import { writeModelFolder } from './write-folder.ts';
 
-export const defaultModelName = 'untrained';
-
 /** Part of the folder's name: count it up whenever the folder's contents change. */
-const revision = 2;
+const revision = 3;
 const seed = 512;
 
 const geometry: TowerGeometry = {

@@ -7,7 +7,7 @@ import { featureLayers, modelPrecisions, type Model } from './model.ts';
 import { architectures, gridSide, type Normalisation } from './tower-geometry.ts';
 
 export const manifestFile = 'model.json';
-export const formatVersion = 2;
+export const formatVersion = 3;
 
 export interface FileDigest {
   readonly sizeBytes: number;
@@ -48,16 +48,19 @@ export interface Manifest extends Omit<Model, 'name' | 'folder' | 'digest'> {
   readonly provenance: Provenance;
 }
 
-/** `sha256:` and 64 hex digits over everything that changes tokens: geometry, pixels' way, graph and weights. */
+/**
+ * `sha256:` and 64 hex digits over everything that changes tokens: geometry, pixels' way, graph, weights, and `towerDigest`, which finds the second
+ * model of windows=whole.
+ */
 export function manifestDigest(manifest: Manifest): string {
   const { architecture, imageSize, patchSize, grid, channels, layers } = manifest;
-  const { features, precision, resample, resize } = manifest;
+  const { features, precision, resample, resize, towerDigest } = manifest;
   const { rescale, mean, std } = manifest.normalisation;
   const settled = [
     formatVersion,
     architecture,
     [imageSize, patchSize, grid.width, grid.height, channels, layers],
-    [features, precision, resample, resize],
+    [features, precision, resample, resize, towerDigest],
     [rescale, mean, std],
     [manifest.files[graphFile].sha256, manifest.files[weightsFile].sha256],
   ];
@@ -121,7 +124,10 @@ export function parseManifest(json: JsonObject): Manifest {
     },
   };
   if (json.string('digest') !== manifestDigest(manifest)) {
-    throw json.fault('digest', `${manifestDigest(manifest)}, which its other fields give`);
+    throw new ServiceError(
+      'invalid_argument',
+      `${json.where} was changed after the import: its digest is not that of its other fields. Import the model again.`,
+    );
   }
   return manifest;
 }

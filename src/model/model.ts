@@ -13,6 +13,9 @@ export type Precision = (typeof precisions)[number];
 export const modelPrecisions = [...precisions, 'exported'] as const;
 export type ModelPrecision = (typeof modelPrecisions)[number];
 
+/** What the embedded default is served as. */
+export const defaultModelName = 'untrained';
+
 /** A loaded model folder under the name it is served as. Everything but `name` comes from model.json. */
 export interface Model {
   readonly name: string;

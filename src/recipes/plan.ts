@@ -39,6 +39,7 @@ export interface Canvas {
 /** A served model as a plan names it. */
 export interface CanvasEncoder {
   readonly model: string;
+  readonly digest: string;
   readonly viewSize: number;
   readonly viewGrid: Size;
 }
@@ -66,6 +67,13 @@ export interface MapLayout {
 /** How maps of several scales become one. */
 export const fusions = ['average', 'concat', 'unshuffle_concat'] as const;
 export type Fusion = (typeof fusions)[number];
+
+/**
+ * How a scale is cut: side by side, at a stride of half a view, or not at all (which takes a model of that image
+ * size).
+ */
+export const teacherWindows = ['tiles', 'half_overlap', 'whole'] as const;
+export type TeacherWindows = (typeof teacherWindows)[number];
 
 /** Channel order of pixel unshuffle: torch.nn.PixelUnshuffle's (c, dy, dx), or InternVL v2's (dy, dx, c). */
 export const channelOrders = ['torch', 'internvl'] as const;
@@ -114,6 +122,18 @@ export interface AnyresGeometry {
   readonly resized: boolean;
 }
 
+/** How a teacher's tokens came about, for those who distil from them or compare. */
+export interface TeacherMakeup {
+  /** In pixels. */
+  readonly scales: readonly number[];
+  /** Of each scale in the average, of sum 1; of a concatenation none. */
+  readonly weights: readonly number[];
+  readonly fusion: Fusion;
+  readonly windows: TeacherWindows;
+  /** What encoded each scale. */
+  readonly models: readonly { readonly name: string; readonly digest: string }[];
+}
+
 /** Pure data, made from the image's size, the model's geometry and the request's options alone. */
 export interface Plan {
   readonly recipe: 'encode' | 'teacher' | 'anyres';
@@ -128,6 +148,8 @@ export interface Plan {
   readonly shape: readonly number[];
   /** The answer's token grid: for anyres that of the base view. */
   readonly grid: Size;
+  /** Of a teacher plan only. */
+  readonly teacher?: TeacherMakeup;
   /** Of an anyres plan only. */
   readonly anyres?: AnyresGeometry;
 }

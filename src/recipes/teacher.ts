@@ -1,14 +1,17 @@
 import { ServiceError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import { checkImageSize } from './image-size.ts';
-import type { Canvas, CanvasEncoder, ChannelOrder, Fusion, MapLayout, Plan, Resample, Size } from './plan.ts';
-
-/**
- * How a scale is cut: side by side, at a stride of half a view, or not at all (which takes a model of that image
- * size).
- */
-export const teacherWindows = ['tiles', 'half_overlap', 'whole'] as const;
-export type TeacherWindows = (typeof teacherWindows)[number];
+import type {
+  Canvas,
+  CanvasEncoder,
+  ChannelOrder,
+  Fusion,
+  MapLayout,
+  Plan,
+  Resample,
+  Size,
+  TeacherWindows,
+} from './plan.ts';
 
 export interface TeacherOptions {
   /** In pixels, each 1 to 4 times the model's image size; the image size and twice that when absent. */
@@ -17,8 +20,8 @@ export interface TeacherOptions {
   readonly weights?: readonly number[];
   readonly fusion: Fusion;
   readonly windows: TeacherWindows;
-  /** Of unshuffle_concat. */
-  readonly channelOrder: ChannelOrder;
+  /** Of unshuffle_concat alone; torch when absent. */
+  readonly channelOrder?: ChannelOrder;
   /** Token grid of the answer; the model's when absent. */
   readonly grid?: Size;
   /** The model's when absent. */
@@ -29,7 +32,6 @@ export interface TeacherOptions {
 export const teacherDefaults: TeacherOptions = {
   fusion: 'average',
   windows: 'tiles',
-  channelOrder: 'torch',
 };
 
 const largestFactor = 4;
@@ -48,9 +50,14 @@ export function planTeacher(
 ): Plan {
   checkImageSize(image);
   const { imageSize, grid: viewGrid, channels } = model;
-  const { fusion, windows, channelOrder, resample = model.resample } = options;
+  const { fusion, windows, channelOrder = 'torch', resample = model.resample } = options;
   const scales = options.scales ?? [imageSize, 2 * imageSize];
   checkScales(scales, imageSize);
+  if (options.channelOrder !== undefined && fusion !== 'unshuffle_concat') {
+    throw invalid(
+      `channel_order is for fusion=unshuffle_concat; fusion=${fusion} has no order to choose. Leave it out.`,
+    );
+  }
   checkWindows(windows, model);
   const grid = options.grid ?? viewGrid;
   checkGrid(grid, fusion, viewGrid);
@@ -62,6 +69,7 @@ export function planTeacher(
     windows === 'whole' ? wholeEncoder(scale, model, served) : undefined,
   );
   if (fusion === 'unshuffle_concat') checkMultiples(encoders, viewGrid);
+  const weights = normalised(options.weights, scales, fusion);
   return {
     recipe: 'teacher',
     viewSize: imageSize,
@@ -76,11 +84,21 @@ export function planTeacher(
       kind: 'fuse',
       maps: layOut(perSide, { width: viewGrid.width / step, height: viewGrid.height / step }, encoders),
       fusion,
-      weights: normalised(options.weights, scales, fusion),
+      weights,
       channelOrder,
     },
     shape: [grid.width * grid.height, channels * channelFactor(scales, imageSize, fusion)],
     grid,
+    teacher: {
+      scales,
+      weights: fusion === 'average' ? weights : [],
+      fusion,
+      windows,
+      models: encoders.map((encoder) => ({
+        name: encoder?.model ?? model.name,
+        digest: encoder?.digest ?? model.digest,
+      })),
+    },
   };
 }
 
@@ -111,7 +129,8 @@ function layOut(
 function wholeEncoder(scale: number, model: Model, served: readonly Model[]): CanvasEncoder | undefined {
   if (scale === model.imageSize) return undefined;
   const found = served.find((other) => other.imageSize === scale && other.towerDigest === model.towerDigest);
-  if (found !== undefined) return { model: found.name, viewSize: scale, viewGrid: found.grid };
+  if (found !== undefined)
+    return { model: found.name, digest: found.digest, viewSize: scale, viewGrid: found.grid };
   const int8 = model.precision === 'int8' ? ' (for int8 also with the same matrices in fp32)' : '';
   throw invalid(
     `windows=whole at scale ${scale} needs a second served model of the same checkpoint, feature layer and precision${int8}, ` +

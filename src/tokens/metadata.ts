@@ -1,5 +1,5 @@
 import type { AnswerMetadata } from '../request.ts';
-import type { AnyresGeometry, Size } from '../recipes/plan.ts';
+import type { AnyresGeometry, Size, TeacherMakeup } from '../recipes/plan.ts';
 
 /** The most bytes of {@link metadataHeader}: servers and proxies commonly refuse headers of 4 to 8 KB in all. */
 export const metadataHeaderBytes = 2047;
@@ -17,9 +17,18 @@ export function metadataHeader(metadata: AnswerMetadata): string {
   const whole = metadataJson(metadata);
   if (whole.length <= metadataHeaderBytes) return whole;
   const model = { ...metadata.model, name: cutName(metadata.model.name, 256) };
+  const teacher =
+    metadata.teacher === undefined
+      ? {}
+      : {
+          teacher: {
+            ...metadata.teacher,
+            models: metadata.teacher.models.map((one) => ({ ...one, name: cutName(one.name, 64) })),
+          },
+        };
   const render = (images: readonly Size[]): string => {
     const omitted = metadata.images.length - images.length;
-    const fields = metadataFields({ ...metadata, model, images });
+    const fields = metadataFields({ ...metadata, ...teacher, model, images });
     return asciiJson(omitted === 0 ? fields : { ...fields, images_omitted: omitted });
   };
   let kept = metadata.images;
@@ -34,7 +43,7 @@ export function metadataHeader(metadata: AnswerMetadata): string {
 
 /** Answer metadata as a plain object with the wire's snake_case names. */
 function metadataFields(metadata: AnswerMetadata): Record<string, unknown> {
-  const { model, grid, anyres } = metadata;
+  const { model, grid, teacher, anyres } = metadata;
   return {
     model: { name: model.name, digest: model.digest, trained: model.trained },
     recipe: metadata.recipe,
@@ -44,9 +53,14 @@ function metadataFields(metadata: AnswerMetadata): Record<string, unknown> {
     shape: metadata.shape,
     grid: { width: grid.width, height: grid.height },
     views: metadata.views,
+    ...(teacher === undefined ? {} : { teacher: teacherFields(teacher) }),
     ...(anyres === undefined ? {} : { anyres: anyresFields(anyres) }),
     images: metadata.images.map(({ width, height }) => ({ width, height })),
   };
+}
+
+function teacherFields({ scales, weights, fusion, windows, models }: TeacherMakeup) {
+  return { scales, weights, fusion, windows, models: models.map(({ name, digest }) => ({ name, digest })) };
 }
 
 function anyresFields({ tileGrid, baseTokens, unpad, spatial, resized }: AnyresGeometry) {

@@ -20,6 +20,7 @@ import { expectedTokens, goldenCases } from '../support/golden.ts';
 import { stubModel } from '../support/stub-encoder.ts';
 import { importFixture, scratchFolder } from '../support/tiny-models.ts';
 import { fakeTerminal } from './fake-terminal.ts';
+import { madeUp } from '../support/answer-origin.ts';
 
 const images = 'test/fixtures/images';
 const scratch = scratchFolder();
@@ -43,7 +44,7 @@ after(() => scratch.remove());
 const realParts: CompareParts = {
   heatMapFile,
   async createEncoder(config, logger, observeBatch) {
-    const metrics = { observeBatch, observeStages() {}, watchQueue() {} };
+    const metrics = { observeBatch, observeStages() {}, observeSource() {}, watchQueue() {}, watchHeld() {} };
     const encoder = await Encoder.open(config, metrics, logger, () => {});
     return { encoder, close: () => encoder.close() };
   },
@@ -98,6 +99,7 @@ async function stubAnswer({ images: [image], options }: EncodeRequest): Promise<
     tensor: { shape, dtype: 'float32', parts: [new Uint8Array(Float32Array.from(values).buffer)] },
     metadata: { ...stubMetadata(2), images: [{ width: 4, height: 2 }] },
     timings: { decodeMs: 0, viewsMs: 0, queueMs: 0, engineMs: 0 },
+    ...madeUp,
   };
 }
 
@@ -341,12 +343,15 @@ test('says that two different hidden states are compared, and compares them', as
   );
 });
 
-test('runs from the command line, with its log on stderr and nothing but JSON on stdout', async () => {
+test('runs from the command line, with its log on stderr where it is asked for, and nothing but JSON on stdout', async () => {
   const args = ['compare', models.tiny, models.half, join(images, 'page.png'), '--json'];
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['bin/siglip-hd.cjs', ...args]);
+  const run = (...more: string[]) =>
+    promisify(execFile)(process.execPath, ['bin/siglip-hd.cjs', ...args, ...more]);
+  const { stdout, stderr } = await run('--log-level=info');
   const report = JSON.parse(stdout) as ReportJson;
   assert.equal(report.all?.tokens, 1024);
   assert.match(stderr, /"msg":"the model is warm"/);
+  assert.equal((await run()).stderr, '');
 });
 
 test('stops at SIGINT and closes the encoder', async (context) => {

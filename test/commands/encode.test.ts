@@ -10,6 +10,7 @@ import { parseCommand } from '../../src/config/parse.ts';
 import { ServiceError } from '../../src/errors.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../src/request.ts';
 import { fakeTerminal } from './fake-terminal.ts';
+import { madeUp } from '../support/answer-origin.ts';
 
 const machine = { cores: 2, poolThreads: 4, cacheHome: '/c' };
 
@@ -48,6 +49,7 @@ async function firstByte({ images, options }: EncodeRequest): Promise<EncodeAnsw
       images: [{ width: 1, height: 1 }],
     },
     timings: { decodeMs: 0, viewsMs: 0, queueMs: 0, engineMs: 0 },
+    ...madeUp,
   };
 }
 

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { findSource } from '../../src/commands/import-source.ts';
 import { type ImportModel, importCheckpoint } from '../../src/commands/import.ts';
 import { ServiceError } from '../../src/errors.ts';
 import type { Model } from '../../src/model/model.ts';
@@ -117,4 +121,20 @@ test('passes SIGINT on as an abort and rejects with what the import says', async
     ),
   );
   await assert.rejects(importing, cancelled);
+});
+
+test('says what to give instead of a file of a checkpoint, or of a model folder', async (context) => {
+  const folder = await mkdtemp(join(tmpdir(), 'siglip-hd-source-'));
+  context.after(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'model.json'), '{}');
+  await writeFile(join(folder, 'model.safetensors'), '');
+  const fetch = () => Promise.reject(new Error('nothing is fetched'));
+  await assert.rejects(findSource(join(folder, 'model.safetensors'), undefined, fetch), {
+    code: 'invalid_argument',
+    message: /is one file of a checkpoint; give the folder/,
+  });
+  await assert.rejects(findSource(folder, undefined, fetch), {
+    code: 'invalid_argument',
+    message: /is a model folder already: serve --model/,
+  });
 });

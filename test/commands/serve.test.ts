@@ -25,7 +25,7 @@ function gate() {
   return { open, opened };
 }
 
-function start(options: { startService?: () => Promise<Service> } = {}) {
+function start(options: { startService?: () => Promise<Service>; tlsCert?: string } = {}) {
   const signals = new EventEmitter();
   const calls: string[] = [];
   const lines: Record<string, unknown>[] = [];
@@ -51,7 +51,7 @@ function start(options: { startService?: () => Promise<Service> } = {}) {
       calls.push('close');
     },
   };
-  const exit = serve(settings, pino({}, log), {
+  const exit = serve({ ...settings, tlsCert: options.tlsCert }, pino({}, log), {
     signals,
     startService: async (_settings, _logger, onDown) => {
       down = onDown;
@@ -73,6 +73,15 @@ function start(options: { startService?: () => Promise<Service> } = {}) {
   const send = (signal: 'SIGTERM' | 'SIGINT') => signals.emit(signal, signal);
   return { signals, calls, lines, drained, grace, ready, exit, send, goDown: () => down() };
 }
+
+test('says https where it speaks TLS', async () => {
+  const { ready, lines, drained, send, exit } = start({ tlsCert: 'c' });
+  await ready.opened;
+  assert.equal(lines[0]?.['http'], 'https://[::]:8080');
+  drained.open();
+  send('SIGTERM');
+  await exit;
+});
 
 test('says where it listens in one line when it is ready', async () => {
   const { ready, lines, drained, send, exit } = start();

@@ -44,14 +44,18 @@ test('npm start serves; at SIGTERM it finishes what is in flight and ends with 0
   assert.match(String(http), /^http:\/\/127\.0\.0\.1:\d+$/);
   const image = await readFile(join(root, 'test/fixtures/images/document.png'));
   const answers = Array.from({ length: 12 }, async () => {
-    const response = await fetch(`${String(http)}/encode`, { method: 'POST', body: image });
+    const response = await fetch(`${String(http)}/teacher-encode`, {
+      method: 'POST',
+      body: image,
+      headers: { 'cache-control': 'no-store' },
+    });
     return { status: response.status, sizeBytes: (await response.arrayBuffer()).byteLength };
   });
   for (let inFlight = 0; inFlight < 12; ) {
     const metrics = await (await fetch(`${String(http)}/metrics`)).text();
     inFlight = Number(/inflight_requests{transport="http"} (\d+)/.exec(metrics)?.[1]) - 1;
     const done = Number(
-      /requests_total{transport="http",endpoint="encode",code="ok"} (\d+)/.exec(metrics)?.[1] ?? 0,
+      /requests_total{transport="http",endpoint="teacher_encode",code="ok"} (\d+)/.exec(metrics)?.[1] ?? 0,
     );
     assert.ok(done < 12, 'all were answered before SIGTERM: nothing was tested');
     inFlight += done;

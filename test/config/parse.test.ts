@@ -105,6 +105,21 @@ test('gives settings that cannot be changed', () => {
   assert.ok(Object.isFrozen(settings.device));
 });
 
+test('takes a negative number as a value, and says what it must be', () => {
+  assert.deepEqual(problems(['--threads', '-1']), ['--threads must be 1 to 1,024, not "-1".']);
+});
+
+test('refuses a teacher that is not served', () => {
+  const one = ['--model', 'student=models/hd'];
+  assert.deepEqual(problems([...one, '--teacher', 'untrained']), [
+    '--teacher is "untrained"; the served models are student.',
+  ]);
+  assert.deepEqual(problems(['--teacher', 'student']), [
+    '--teacher is "student"; the served models are untrained.',
+  ]);
+  assert.equal(served([...one, '--teacher', 'student']).teacher, 'student');
+});
+
 test('lists every problem at once, a sentence each', () => {
   const args = [
     '--http-port',
@@ -183,7 +198,7 @@ test('reads the import command', () => {
     settings: {
       out: 'models/hd',
       precision: 'fp16',
-      minCosine: 0.99,
+      minCosine: undefined,
       calibrates: [],
       features: 'last_hidden_state',
       imageSize: undefined,
@@ -282,8 +297,9 @@ test('reads a cosine above 0 and up to 1, and files to calibrate with for int8 a
   const many = Array.from({ length: 65 }, () => '--calibrate=a.jpg');
   assert.equal(parse('--precision', 'int8', ...many.slice(1)).kind, 'run');
   assert.equal(parse('--precision', 'int8', ...many).kind, 'refused');
-  const refused = parse('--calibrate', 'a.jpg');
+  const refused = parse('--calibrate', 'a.jpg', '--min-cosine', '0.9');
   assert.deepEqual(refused.kind === 'refused' && refused.problems, [
     '--calibrate is for --precision int8; nothing is measured for fp32.',
+    '--min-cosine is for --precision int8; nothing is measured for fp32.',
   ]);
 });

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { commands } from '../../src/config/commands.ts';
 import { commandHelp } from '../../src/config/help.ts';
 import { configurationReference } from '../../src/config/reference.ts';
-import { variableName } from '../../src/config/setting.ts';
+import { type Setting, variableName } from '../../src/config/setting.ts';
 
 test('docs/configuration.md is what the schema says; npm run docs writes it', async () => {
   const file = new URL('../../../docs/configuration.md', import.meta.url);
@@ -15,8 +15,10 @@ test('names every flag, variable and description in --help and in the reference'
   const reference = configurationReference();
   for (const command of commands) {
     const help = commandHelp(command).replaceAll(/\s+/g, ' ');
-    for (const [name, { description, flagOnly }] of Object.entries(command.settings)) {
-      for (const text of [`--${name}`, description]) {
+    for (const [name, setting] of Object.entries<Setting>(command.settings)) {
+      const { description, flagOnly, variableOnly } = setting;
+      const written = variableOnly === true ? variableName(name) : `--${name}`;
+      for (const text of [written, description]) {
         assert.ok(help.includes(text), text);
         assert.ok(reference.includes(text.replaceAll('|', '\\|')), text);
       }

@@ -148,7 +148,7 @@ test('answers every failure in its place with its code, and goes on', async (t) 
 
 const inPlace: readonly [name: string, request: object, sentence: RegExp][] = [
   ['of no kind', {}, /encode, teacher or anyres/],
-  ['without an image', { encode: {} }, /image\.file or image\.raw/],
+  ['without an image', { encode: {} }, /image\.file, image\.raw or image\.digest/],
   ['with an option that cannot be', { teacher: { ...file, teacher: { scales: [700] } } }, /scale 700/],
 ];
 for (const [name, request, sentence] of inPlace)

@@ -52,8 +52,15 @@ test('answers an Encode with its tokens, its metadata and its timings', async (t
     recipe: 'RECIPE_ENCODE',
     views: 1,
     anyres: null,
+    teacher: null,
   });
-  assert.deepEqual(response.timings, { decodeMs: 1.5, viewsMs: 2.25, queueMs: 0, engineMs: 100.125 });
+  assert.deepEqual(response.timings, {
+    decodeMs: 1.5,
+    viewsMs: 2.25,
+    queueMs: 0,
+    engineMs: 100.125,
+    assembleMs: 0,
+  });
   assert.deepEqual(encoder.requests[0]!.images, [{ kind: 'file', bytes: Buffer.from('an image') }]);
   assert.equal(encoder.requests[0]!.stacked, false);
 });
@@ -82,7 +89,6 @@ test('answers a TeacherEncode of every option', async (t) => {
       weights: [1e-7, 2.5],
       fusion: 'FUSION_AVERAGE',
       windows: 'WINDOWS_HALF_OVERLAP',
-      channelOrder: 'CHANNEL_ORDER_INTERNVL',
       grid: { width: 37, height: 24 },
     },
   });
@@ -92,7 +98,6 @@ test('answers a TeacherEncode of every option', async (t) => {
     weights: [1e-7, 2.5],
     fusion: 'average',
     windows: 'half_overlap',
-    channelOrder: 'internvl',
     grid: { width: 37, height: 24 },
   });
   assert.ok(response);
@@ -257,8 +262,8 @@ test('hands on raw pixels as they came', async (t) => {
 });
 
 const refusals: readonly [name: string, request: object, sentence: RegExp][] = [
-  ['no image', {}, /image\.file or image\.raw/],
-  ['an image that is neither file nor pixels', { image: {} }, /image\.file or image\.raw/],
+  ['no image', {}, /image\.file, image\.raw or image\.digest/],
+  ['an image that is neither file nor pixels', { image: {} }, /image\.file, image\.raw or image\.digest/],
   ['pixels of no width', { image: { raw: { width: 0, height: 3, rgb: Buffer.alloc(0) } } }, /0 x 3/],
   ['too few pixels', { image: { raw: { width: 2, height: 2, rgb: Buffer.alloc(11) } } }, /11 bytes.*take 12/],
   ['a dtype that does not exist', { ...file, options: { dtype: 9 } }, /dtype is "9".*float16/],

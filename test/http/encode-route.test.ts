@@ -134,7 +134,6 @@ test("passes each recipe's own options on, on both paths of each", async () => {
         grid: { width: 37, height: 24 },
         fusion: 'concat',
         windows: 'tiles',
-        channelOrder: 'torch',
       },
     ],
     [

@@ -4,8 +4,15 @@ import { createApp, type EndpointHandler } from '../../src/http/app.ts';
 import { Exchange } from '../../src/http/exchange.ts';
 import { openApi } from '../../src/http/openapi.ts';
 import { problemKinds } from '../../src/http/problem.ts';
-import { allowedMethods, encodeEndpoints, type Endpoint, routes } from '../../src/http/routes.ts';
+import {
+  allowedMethods,
+  encodeEndpoints,
+  type Endpoint,
+  openEndpoints,
+  routes,
+} from '../../src/http/routes.ts';
 import { requestOptions } from '../../src/request-options.ts';
+import { letAnyoneIn } from '../../src/security/authenticate.ts';
 import { startStubServer } from './stub-server.ts';
 
 interface Operation {
@@ -13,10 +20,12 @@ interface Operation {
   summary: string;
   parameters?: { name: string; in: string; schema: { enum?: string[]; default?: string } }[];
   responses: Record<string, Record<string, unknown>>;
+  security?: Record<string, unknown>[];
 }
 const description = JSON.parse(JSON.stringify(openApi())) as {
   openapi: string;
   paths: Record<string, Record<string, Operation>>;
+  components: { securitySchemes: Record<string, unknown> };
 };
 const operations = Object.entries(description.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
@@ -29,6 +38,7 @@ test('describes the routes that fastify has, each and no other', async () => {
   ) as unknown as Record<Endpoint, EndpointHandler>;
   const app = await createApp({
     handlers,
+    authenticate: letAnyoneIn,
     open: (request, response) =>
       new Exchange(request, response, { closing: () => false, writeIdleMs: 1000, lingerMs: 1000 }),
     onClientError: () => undefined,
@@ -52,6 +62,21 @@ test('has a summary, an id of its own and an answer for each operation', () => {
     for (const answer of Object.values(operation.responses))
       assert.ok(answer['$ref'] ?? answer['description'], path);
   }
+});
+
+test('says which operations take a key, and what they answer without', () => {
+  const keyed = operations.filter(({ operation }) => operation.security !== undefined);
+  assert.deepEqual(
+    keyed.map(({ method, path }) => `${method} ${path}`).sort(),
+    routes
+      .filter(({ endpoint }) => !openEndpoints.has(endpoint))
+      .map(({ method, path }) => `${method} ${path}`)
+      .sort(),
+  );
+  for (const { operation } of operations)
+    assert.equal('401' in operation.responses, operation.security !== undefined);
+  const schemes = Object.keys(description.components.securitySchemes);
+  for (const { operation } of keyed) assert.deepEqual(operation.security!.flatMap(Object.keys), schemes);
 });
 
 test('refers to nothing that is not there', () => {
@@ -127,7 +152,7 @@ test('serves a page that can load nothing from elsewhere', async () => {
 });
 
 test('says which methods a path has', () => {
-  assert.equal(allowedMethods('/encode'), 'POST');
+  assert.equal(allowedMethods('/encode'), 'GET, HEAD, POST');
   assert.equal(allowedMethods('/healthz'), 'GET, HEAD');
   assert.equal(allowedMethods('/'), undefined);
 });

@@ -88,8 +88,8 @@ test('answers 404 for a path that there is not, with any method and body', async
 
 test('answers 405 with Allow for a path with another method', async () => {
   for (const [method, path, allow] of [
-    ['GET', '/encode', 'POST'],
-    ['PUT', '/v1/encode', 'POST'],
+    ['DELETE', '/encode', 'GET, HEAD, POST'],
+    ['PUT', '/v1/encode', 'GET, HEAD, POST'],
     ['POST', '/healthz', 'GET, HEAD'],
     ['OPTIONS', '/v1/models', 'GET, HEAD'],
   ] as const) {

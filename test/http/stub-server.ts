@@ -13,6 +13,7 @@ import type {
   VisualEncoder,
 } from '../../src/request.ts';
 import { dtypeBytes } from '../../src/tokens/tensor.ts';
+import { madeUp } from '../support/answer-origin.ts';
 
 export const stubModel: Model = {
   name: 'stub',
@@ -55,6 +56,7 @@ export function stubTokens(request: EncodeRequest): EncodeAnswer {
       images: request.images.map(() => ({ width: 640, height: 480 })),
     },
     timings: { decodeMs: 1, viewsMs: 2, queueMs: 3, engineMs: 4 },
+    ...madeUp,
   };
 }
 

@@ -6,6 +6,7 @@ import { Admission, type ViewsPermit } from '../../src/admission.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
+import { type Place, usualTerms } from '../../src/request-terms.ts';
 import { splitTokens } from '../../src/tokens/split.ts';
 import { GatedEngine } from '../support/gated-engine.ts';
 
@@ -14,7 +15,7 @@ const never = new AbortController().signal;
 
 function setUp(largest: number) {
   const engine = new GatedEngine();
-  const admission = new Admission({ maxViews: 1000, retryAfterMs: () => 0 });
+  const admission = new Admission({ maxViews: 1000, workMs: () => 0 });
   let timeMs = 0;
   const batcher = new Batcher({
     engine,
@@ -24,8 +25,13 @@ function setUp(largest: number) {
     split: async (tokens, views) => splitTokens(tokens, views),
     now: () => timeMs,
   });
-  const encode = (ids: readonly number[], signal = never, dtype: 'float16' | 'float32' = 'float16') => {
-    const permit: ViewsPermit = admission.admit(ids.length);
+  const encode = (
+    ids: readonly number[],
+    signal = never,
+    dtype: 'float16' | 'float32' = 'float16',
+    place: Place = usualTerms,
+  ) => {
+    const [permit] = admission.admit([ids.length], 'model', place) as [ViewsPermit];
     return batcher
       .encode(
         permit,
@@ -283,4 +289,64 @@ test('a request of thirty views listens once for its caller leaving', async () =
   engine.openGate();
   await answer;
   assert.equal(getEventListeners(signal, 'abort').length, 0);
+});
+
+const bulk: Place = { ...usualTerms, priority: 'bulk' };
+const range = (from: number, count: number) => Array.from({ length: count }, (_, index) => from + index);
+
+test('an interactive view waits behind bulk for the batches that are handed over, and for no other', async () => {
+  const { engine, encode, idsOf } = setUp(4);
+  const all = [encode(range(100, 40), never, 'float16', bulk)];
+  await turn();
+  assert.equal(engine.batches.length, 2);
+  all.push(encode([1]));
+  await turn();
+  engine.batches[0]!.finish();
+  await turn();
+  assert.deepEqual(idsOf(2), [1, 108, 109, 110]);
+  engine.openGate();
+  await Promise.all(all);
+});
+
+test('a caller that floods the queue leaves another its share of every batch', async () => {
+  const { engine, encode, idsOf } = setUp(4);
+  const placeOf = (name: string, weight: number): Place => ({
+    ...usualTerms,
+    caller: { name, weight, bulkOnly: false },
+  });
+  const all = [encode(range(100, 60), never, 'float16', placeOf('greedy', 1))];
+  await turn();
+  all.push(encode(range(1, 6), never, 'float16', placeOf('modest', 3)));
+  await turn();
+  for (const batch of [0, 1]) {
+    engine.batches[batch]!.finish();
+    await turn();
+  }
+  const next = [...idsOf(2)!, ...idsOf(3)!];
+  assert.deepEqual(
+    next.filter((id) => id! < 100),
+    range(1, 6),
+  );
+  engine.openGate();
+  await Promise.all(all);
+});
+
+test('expects what is ahead, and the rest of what runs, before its own', async () => {
+  const { engine, batcher, encode, passMs } = setUp(2);
+  assert.equal(batcher.expectedMs(0, 1), undefined, 'an idle engine is tried');
+  const first = encode([1, 2]);
+  await turn();
+  engine.batches[0]!.finish({ engineMs: 100 });
+  await first;
+  assert.equal(batcher.workMs(5), 250);
+  const second = encode([3, 4, 5, 6]);
+  await turn();
+  assert.equal(engine.batches.length, 3);
+  passMs(30);
+  // 70 ms are left of the one that runs, 100 are prepared, and of the 6 ahead 2 wait yet.
+  assert.equal(batcher.expectedMs(6, 1), 70 + 100 + 100 + 50);
+  passMs(500);
+  assert.equal(batcher.expectedMs(4, 2), 0 + 100 + 100, 'what should have ended long ago ends now');
+  engine.openGate();
+  await second;
 });

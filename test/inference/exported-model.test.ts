@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Admission } from '../../src/admission.ts';
+import { Admission, type ViewsPermit } from '../../src/admission.ts';
+import { usualTerms } from '../../src/request-terms.ts';
 import { serveModel } from '../../src/inference/served-model.ts';
 import { importModel } from '../../src/model/import.ts';
 import { temporaryFolder } from '../model/fixtures.ts';
@@ -27,10 +28,10 @@ test('gives a view of an export that quantises while it runs the same tokens wha
   });
   t.after(() => served.close());
   const view = (value: number) => new Uint8Array(512 * 512 * 3).map((_, i) => (i * value) >> 4);
-  const admission = new Admission({ maxViews: 3, retryAfterMs: () => 0 });
+  const admission = new Admission({ maxViews: 3, workMs: () => 0 });
   const { signal } = new AbortController();
   const encode = async (views: Uint8Array<ArrayBuffer>[]) => {
-    const permit = admission.admit(views.length);
+    const [permit] = admission.admit([views.length], 'model', usualTerms) as [ViewsPermit];
     const [first] = await served.batcher.encode(permit, views, 'float32', signal);
     permit.release();
     return first?.tokens;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Admission } from '../../src/admission.ts';
+import { Admission, type ViewsPermit } from '../../src/admission.ts';
+import { usualTerms } from '../../src/request-terms.ts';
 import { type ServeModelOptions, serveModel } from '../../src/inference/served-model.ts';
 import { importModel } from '../../src/model/import.ts';
 import type { Model } from '../../src/model/model.ts';
@@ -40,10 +41,10 @@ test('refuses an int8 model on a GPU before anything is loaded', async () => {
 test('gives a view of an int8 model the same tokens whatever is asked for beside it', async () => {
   const served = await serveModel(int8, options);
   const view = (value: number) => new Uint8Array(512 * 512 * 3).map((_, i) => (i * value) >> 4);
-  const admission = new Admission({ maxViews: 3, retryAfterMs: () => 0 });
+  const admission = new Admission({ maxViews: 3, workMs: () => 0 });
   const { signal } = new AbortController();
   const encode = async (views: Uint8Array<ArrayBuffer>[]) => {
-    const permit = admission.admit(views.length);
+    const [permit] = admission.admit([views.length], 'model', usualTerms) as [ViewsPermit];
     const [first] = await served.batcher.encode(permit, views, 'float32', signal);
     permit.release();
     return first?.tokens;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { calibrationViews } from '../../src/calibration-views.ts';
@@ -108,13 +108,13 @@ describe('int8', () => {
     assert.ok((await cosineOf(measured)) >= 0.99);
   });
 
-  it('keeps every matrix in fp32 when nothing less will do', async (t) => {
-    const folder = await temporaryFolder(t);
-    const model = await importInt8(join(folder, 'out'), fixture('siglip-tiny'), {
-      calibration: { ...calibration, minCosine: 1 },
-    });
-    const { int8 } = (await manifestOf(model)).provenance;
-    assert.deepEqual([int8?.cosine, int8?.float32.length], [1, 18]);
+  it('refuses a cosine that only fp32 throughout would reach', async (t) => {
+    const out = join(await temporaryFolder(t), 'out');
+    await assert.rejects(
+      importInt8(out, fixture('siglip-tiny'), { calibration: { ...calibration, minCosine: 1 } }),
+      { code: 'invalid_argument', message: /only with every matrix in fp32: import with --precision fp32/ },
+    );
+    await assert.rejects(access(out), { code: 'ENOENT' });
   });
 
   it('leaves nothing behind when it is cancelled while it measures', async (t) => {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { planCost } from '../../src/recipes/cost.ts';
-import { channelOrders, fusions } from '../../src/recipes/plan.ts';
-import { planTeacher, teacherDefaults, teacherWindows } from '../../src/recipes/teacher.ts';
+import { channelOrders, fusions, teacherWindows } from '../../src/recipes/plan.ts';
+import { planTeacher, teacherDefaults } from '../../src/recipes/teacher.ts';
 import type { TeacherOptions } from '../../src/recipes/teacher.ts';
 import { modelOf, planCases } from './golden-plans.ts';
 import { coverOf, viewOffsets } from './map-cover.ts';
@@ -24,6 +24,7 @@ describe('planTeacher', () => {
   test('squashes to 512 and 1024, cuts 1 + 4 views and averages 1:1 by default', () => {
     const square = (side: number) => ({ width: side, height: side });
     const origin = { left: 0, top: 0 };
+    const own = { name: model.name, digest: model.digest };
     assert.deepEqual(plan(), {
       recipe: 'teacher',
       viewSize: 512,
@@ -51,6 +52,13 @@ describe('planTeacher', () => {
       },
       shape: [1024, 48],
       grid: square(32),
+      teacher: {
+        scales: [512, 1024],
+        weights: [0.5, 0.5],
+        fusion: 'average',
+        windows: 'tiles',
+        models: [own, own],
+      },
     });
   });
 
@@ -78,11 +86,12 @@ describe('planTeacher', () => {
   });
 
   test('takes another filter, grid and channel order when asked', () => {
-    const other = plan({ resample: 'bicubic', grid: { width: 37, height: 20 }, channelOrder: 'internvl' });
+    const other = plan({ resample: 'bicubic', grid: { width: 37, height: 20 } });
     assert.ok(other.canvases.every(({ resample }) => resample === 'bicubic'));
     assert.deepEqual(other.grid, { width: 37, height: 20 });
     assert.deepEqual(other.shape, [740, 48]);
-    assert.equal(fused({ channelOrder: 'internvl' }).channelOrder, 'internvl');
+    const unshuffled = fused({ fusion: 'unshuffle_concat', channelOrder: 'internvl' });
+    assert.equal(unshuffled.channelOrder, 'internvl');
     assert.deepEqual(plan({ fusion: 'concat', grid: { width: 37, height: 37 } }).shape, [1369, 96]);
   });
 
@@ -115,25 +124,38 @@ describe('planTeacher', () => {
   });
 
   test('needs no other model for the whole of its own image size', () => {
-    assert.deepEqual(plan({ scales: [512], windows: 'whole' }), plan({ scales: [512] }));
+    const { teacher: whole, ...plain } = plan({ scales: [512], windows: 'whole' });
+    const { teacher: tiles, ...same } = plan({ scales: [512] });
+    assert.deepEqual(plain, same);
+    assert.deepEqual(whole, { ...tiles, windows: 'whole' });
   });
 
   test('has the whole of a larger scale encoded by the served model of that image size and tower', () => {
-    const larger = { ...model, name: 'larger', imageSize: 1024, grid: { width: 64, height: 64 } };
+    const digest = `sha256:${'2'.repeat(64)}`;
+    const larger = { ...model, name: 'larger', digest, imageSize: 1024, grid: { width: 64, height: 64 } };
     const stranger = { ...larger, name: 'stranger', towerDigest: '1'.repeat(64) };
-    const { canvases, assembly } = planTeacher(image, model, { ...teacherDefaults, windows: 'whole' }, [
+    const { canvases, assembly, teacher } = planTeacher(
+      image,
       model,
-      stranger,
-      larger,
-    ]);
+      { ...teacherDefaults, windows: 'whole' },
+      [model, stranger, larger],
+    );
     const viewGrid = { width: 64, height: 64 };
     assert.deepEqual(
       canvases.map(({ size, views, encoder }) => ({ size: size.width, views: views.length, encoder })),
       [
         { size: 512, views: 1, encoder: undefined },
-        { size: 1024, views: 1, encoder: { model: 'larger', viewSize: 1024, viewGrid } },
+        {
+          size: 1024,
+          views: 1,
+          encoder: { model: 'larger', digest: larger.digest, viewSize: 1024, viewGrid },
+        },
       ],
     );
+    assert.deepEqual(teacher?.models, [
+      { name: model.name, digest: model.digest },
+      { name: 'larger', digest },
+    ]);
     assert.ok(assembly.kind === 'fuse');
     assert.deepEqual(assembly.maps[1], { columns: 1, rows: 1, stride: viewGrid, views: [1], viewGrid });
   });
@@ -181,7 +203,7 @@ describe('planTeacher', () => {
             scales: factors.map((factor) => factor * of.imageSize),
             fusion,
             windows,
-            channelOrder,
+            ...(fusion === 'unshuffle_concat' ? { channelOrder } : {}),
           };
           const perSide = factors.map((factor) => (windows === 'tiles' ? factor : 2 * factor - 1));
           const count = perSide.reduce((sum, side) => sum + side * side, 0);
@@ -343,6 +365,12 @@ describe('planTeacher refuses with a sentence that says what would be right', ()
       { grid: { width: 128, height: 129 } },
       'too_large',
       'The grid 128x129 is larger than any map of this model; it may be 128x128 at most.',
+    ],
+    [
+      'a channel order where none is chosen',
+      { channelOrder: 'torch' },
+      'invalid_argument',
+      'channel_order is for fusion=unshuffle_concat; fusion=average has no order to choose. Leave it out.',
     ],
     [
       'another grid for unshuffle_concat',

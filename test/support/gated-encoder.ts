@@ -1,5 +1,11 @@
 import { Admission } from '../../src/admission.ts';
-import { sizeReader } from '../../src/image/read-size.ts';
+import { ByteRoom } from '../../src/byte-room.ts';
+import { Flights } from '../../src/cache/flights.ts';
+import { ResultCache } from '../../src/cache/result-cache.ts';
+import { ServiceError } from '../../src/errors.ts';
+import type { SecondLevel } from '../../src/cache/second-level.ts';
+import type { LandedImage } from '../../src/fly-out.ts';
+import { sizeLimit, sizeReader } from '../../src/image/read-size.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
@@ -36,8 +42,22 @@ export const largerModel: Model = {
   grid: { width: 2, height: 2 },
 };
 
+interface GatedOptions {
+  readonly largest?: number;
+  readonly maxViews?: number;
+  readonly cacheBytes?: number;
+  readonly maxUnreadBytes?: number;
+  readonly secondLevel?: SecondLevel;
+}
+
 /** The real request's way over two models whose engines wait at gates. */
-export function gatedEncoder({ largest = 8, maxViews = 64 } = {}) {
+export function gatedEncoder({
+  largest = 8,
+  maxViews = 64,
+  cacheBytes = 0,
+  maxUnreadBytes = 2 ** 30,
+  secondLevel,
+}: GatedOptions = {}) {
   const tokenPool = new TokenPool(1);
   const viewPool = createViewPool({ threads: 1, images: 4, maxPixels: 1_000_000 });
   const now = () => performance.now();
@@ -45,25 +65,35 @@ export function gatedEncoder({ largest = 8, maxViews = 64 } = {}) {
     const engine = new GatedEngine();
     const split = (tokens: Uint8Array<ArrayBuffer>, views: number) => tokenPool.split(tokens, views);
     const times = new BatchTimes();
-    return { engine, batcher: new Batcher({ engine, times, largest, fixed: true, split, now }) };
+    return { engine, times, batcher: new Batcher({ engine, times, largest, fixed: true, split, now }) };
   };
-  const { engine, batcher } = gated();
+  const { engine, times, batcher } = gated();
   const larger = gated();
-  const admission = new Admission({ maxViews, retryAfterMs: () => 1500 });
+  const cache = new ResultCache(cacheBytes);
+  const flights = new Flights<LandedImage>();
+  const answers = new ByteRoom(maxUnreadBytes, () => new ServiceError('overloaded', 'unread'));
+  const admission = new Admission({ maxViews, workMs: () => 1500 });
+  const requireSize = sizeLimit(1_000_000);
   const parts: PipelineParts = {
     served: [
       { model: gatedModel, batcher },
       { model: largerModel, batcher: larger.batcher },
     ],
     admission,
+    cache,
+    ...(secondLevel === undefined ? {} : { secondLevel }),
+    shareCache: false,
+    flights,
+    answers,
     maxAnswerBytes: 1_000_000,
-    readSize: sizeReader(1_000_000),
+    readSize: sizeReader(requireSize),
+    requireSize,
     viewPool,
     tokenPool,
     now,
   };
   const encoder: VisualEncoder = {
-    encode: (request) => encodeImages(parts, request),
+    encode: (request) => encodeImages(parts, request, request.terms?.deadlineAt),
     plan: (request) => planAnswer(parts, request),
     models: () => [gatedModel, largerModel],
     ready: () => true,
@@ -71,7 +101,7 @@ export function gatedEncoder({ largest = 8, maxViews = 64 } = {}) {
   const close = async () => {
     await Promise.all([viewPool.close(), tokenPool.close()]);
   };
-  return { engine, batcher, larger, admission, encoder, close };
+  return { engine, times, batcher, larger, admission, cache, flights, answers, encoder, close };
 }
 
 /** Resolves when `holds` does, looking once a turn of the event loop; rejects after ten seconds. */

@@ -25,6 +25,13 @@ export interface AnswerMetadata {
     readonly spatial: Size;
     readonly resized: boolean;
   } | null;
+  readonly teacher: {
+    readonly scales: readonly number[];
+    readonly weights: readonly number[];
+    readonly fusion: string;
+    readonly windows: string;
+    readonly models: readonly { readonly name: string; readonly digest: string }[];
+  } | null;
 }
 
 export interface Timings {
@@ -39,6 +46,7 @@ export interface EncodeResponse {
   readonly tensor: { readonly shape: number[]; readonly dtype: string; readonly data: Buffer };
   readonly metadata: AnswerMetadata;
   readonly timings: Timings;
+  readonly source: string;
 }
 
 export interface PlanResponse {
@@ -89,10 +97,16 @@ const roomy: grpc.ClientOptions = {
 export class TestClient {
   readonly #client: grpc.Client;
 
-  constructor(port: number, service: string, protoFile = 'siglip_hd/v1/encoder.proto', limits = roomy) {
+  constructor(
+    port: number,
+    service: string,
+    protoFile = 'siglip_hd/v1/encoder.proto',
+    limits = roomy,
+    credentials = grpc.credentials.createInsecure(),
+  ) {
     const definition = loadSync(protoFile, wholeProto)[service] as grpc.ServiceDefinition;
     const Constructor = grpc.makeGenericClientConstructor(definition, service);
-    this.#client = new Constructor(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
+    this.#client = new Constructor(`127.0.0.1:${port}`, credentials, {
       ...limits,
       'grpc.use_local_subchannel_pool': 1,
     });

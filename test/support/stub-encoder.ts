@@ -14,6 +14,7 @@ import type {
   VisualEncoder,
 } from '../../src/request.ts';
 import { Gate } from './gate.ts';
+import { madeUp } from './answer-origin.ts';
 
 export const stubModel: Model = {
   name: 'stub',
@@ -74,6 +75,7 @@ export class StubEncoder implements VisualEncoder {
       tensor: { shape, dtype, parts: this.#parts(sizeBytes) },
       metadata,
       timings: { decodeMs: 1.5, viewsMs: 2.25, queueMs: 0, engineMs: 100.125 },
+      ...madeUp,
     };
   }
 

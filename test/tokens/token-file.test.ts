@@ -11,6 +11,7 @@ import { safetensorsImagesFile } from '../../src/tokens/safetensors.ts';
 import type { TokenFile } from '../../src/tokens/token-file.ts';
 import { dtypeBytes, type TokenDtype, type TokenTensor } from '../../src/tokens/tensor.ts';
 import { readNpy, readSafetensors, readSafetensorsImages } from './read-token-file.ts';
+import { madeUp } from '../support/answer-origin.ts';
 
 const metadata: AnswerMetadata = {
   model: { name: 'hd', digest: `sha256:${'0f'.repeat(32)}`, trained: true },
@@ -58,7 +59,7 @@ function outcomeOf(index: number, tensor: TokenTensor): ImageOutcome {
   const error = new ServiceError('invalid_argument', '模 is no image.');
   if (index === 1) return { kind: 'failed', index, error };
   const timings = { decodeMs: 0, viewsMs: 0, queueMs: 0, engineMs: 0 };
-  return { kind: 'encoded', index, answer: { tensor, metadata, timings } };
+  return { kind: 'encoded', index, answer: { tensor, metadata, timings, ...madeUp } };
 }
 
 test('writes every tensor so that its reader gets the same shape, dtype and bytes', () => {

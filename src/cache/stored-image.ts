@@ -1,0 +1,30 @@
+import type { EncodedImage } from '../encoded-image.ts';
+import { sha256 } from './sha256.ts';
+
+/** Begins every value; the number counts up with the form. */
+const magic = Buffer.from('siglip-hd tokens 1\n');
+const digestBytes = 64;
+const sizeBytes = 8;
+const headBytes = magic.byteLength + digestBytes + sizeBytes;
+
+/** An image's tokens as one value: magic, SHA-256 in hex of what follows, width and height (uint32, little-endian), values. */
+export async function storedImage({ size, parts }: EncodedImage): Promise<Buffer> {
+  const bytes = Buffer.concat([Buffer.alloc(headBytes), ...parts]);
+  bytes.writeUInt32LE(size.width, headBytes - 8);
+  bytes.writeUInt32LE(size.height, headBytes - 4);
+  magic.copy(bytes);
+  bytes.write(await sha256(bytes.subarray(headBytes - sizeBytes)), magic.byteLength, 'latin1');
+  return bytes;
+}
+
+/** The image of a value; undefined for bytes that are none, or are damaged. */
+export async function readStoredImage(bytes: Buffer): Promise<EncodedImage | undefined> {
+  if (bytes.byteLength <= headBytes || !bytes.subarray(0, magic.byteLength).equals(magic)) return undefined;
+  const digest = bytes.toString('latin1', magic.byteLength, magic.byteLength + digestBytes);
+  if (digest !== (await sha256(bytes.subarray(headBytes - sizeBytes)))) return undefined;
+  return {
+    size: { width: bytes.readUInt32LE(headBytes - 8), height: bytes.readUInt32LE(headBytes - 4) },
+    // A copy of its own: the reader of a protocol hands out pieces of larger buffers.
+    parts: [Uint8Array.from(bytes.subarray(headBytes))],
+  };
+}

@@ -1,0 +1,156 @@
+import type { Admission, ViewsPermit } from './admission.ts';
+import { failureOf } from './all-or-none.ts';
+import type { Flight, Flights } from './cache/flights.ts';
+import type { ResultCache } from './cache/result-cache.ts';
+import type { SecondLevel } from './cache/second-level.ts';
+import { encodeImage, type EncodingParts, type PlannedImage, type TimedImage } from './encode-image.ts';
+import { ServiceError } from './errors.ts';
+import type { ImageDigest, ImageInput } from './image/image-input.ts';
+import { noTime } from './timings.ts';
+import type { ReadSize } from './image/read-size.ts';
+import type { Model } from './model/model.ts';
+import { selectModel } from './model/models.ts';
+import { planCost } from './recipes/cost.ts';
+import { planRecipe } from './recipes/planner.ts';
+import type { EncodeOptions, RecipeOptions } from './request.ts';
+import type { Place } from './request-terms.ts';
+
+/** The parts that encode what no cache has. */
+export interface FlightParts extends EncodingParts {
+  readonly flights: Flights<LandedImage>;
+  readonly cache: ResultCache;
+  /** Asked for what the cache has not, before anything is done. */
+  readonly secondLevel?: SecondLevel;
+  readonly admission: Admission;
+  readonly maxAnswerBytes: number;
+  readonly readSize: ReadSize;
+}
+
+/** An image that a request has to have encoded. */
+export interface OwnFlight {
+  readonly image: ImageInput | ImageDigest;
+  /** Under which its tokens are kept. */
+  readonly key: string | undefined;
+  readonly flight: Flight<LandedImage>;
+}
+
+/** Tokens as those who wait for them get them. */
+export interface LandedImage extends TimedImage {
+  /** A hit where the second level had them. */
+  readonly source: 'hit' | 'miss';
+}
+
+/** What is asked of all of a request's images. */
+export interface Asked {
+  readonly model: Model;
+  readonly recipe: RecipeOptions;
+  readonly options: EncodeOptions;
+  readonly place: Place;
+}
+
+interface PlannedFlight extends OwnFlight {
+  readonly planned: PlannedImage;
+}
+
+/**
+ * Has a request's images encoded for whoever waits for them: what the second level has not, sizes and plans, room for all
+ * or none, then each by itself.
+ */
+export async function flyOut(parts: FlightParts, own: readonly OwnFlight[], asked: Asked): Promise<void> {
+  const planned = await Promise.all(own.map(async (one) => await plan(parts, one, asked)));
+  const wanted = planned.flatMap((one) => (one === undefined || one.flight.signal.aborted ? [] : [one]));
+  if (wanted.length === 0) return;
+  let permits: readonly ViewsPermit[];
+  try {
+    permits = admit(parts, wanted, asked);
+  } catch (thrown) {
+    const error = ServiceError.from(thrown);
+    for (const { flight } of wanted) flight.fail(error);
+    return;
+  }
+  for (const [index, one] of wanted.entries()) void fly(parts, one, permits[index]!, asked);
+}
+
+async function plan(
+  { cache, secondLevel, readSize, served, now }: FlightParts,
+  own: OwnFlight,
+  { model, recipe, options }: Asked,
+): Promise<PlannedFlight | undefined> {
+  const { image, key, flight } = own;
+  try {
+    const kept = key === undefined ? undefined : await secondLevel?.get(key);
+    if (kept !== undefined) {
+      cache.set(key!, kept);
+      flight.land({ ...kept, timings: noTime, source: 'hit' });
+      return undefined;
+    }
+    if (image.kind === 'digest') {
+      throw new ServiceError(
+        'not_found',
+        'The cache has no such tokens of this image: send the image itself.',
+      );
+    }
+    const start = now();
+    const size = await readSize(image, options.exif);
+    const models = served.map((one) => one.model);
+    const planned = { image, size, plan: planRecipe(size, model, recipe, models), headerMs: now() - start };
+    return { ...own, planned };
+  } catch (thrown) {
+    flight.fail(failureOf(thrown, flight.signal));
+    return undefined;
+  }
+}
+
+/** Room for all views of all images. Throws where there is none, or not in time. */
+function admit(
+  { admission, served, maxAnswerBytes, now }: FlightParts,
+  wanted: readonly PlannedFlight[],
+  { model, options, place }: Asked,
+): readonly ViewsPermit[] {
+  const costs = wanted.map(({ planned }) => planCost(planned.plan, options.dtype));
+  refuseLargeAnswer(
+    costs.reduce((sum, { bytes }) => sum + bytes, 0),
+    maxAnswerBytes,
+  );
+  const loads = costs.map(({ load }) => load);
+  const { batcher } = selectModel(served, { model: model.name });
+  const views = loads.reduce((sum, load) => sum + load, 0);
+  const expectedMs = batcher.expectedMs(admission.ahead(model.name, place.priority), views) ?? 0;
+  const leftMs = Math.max(...wanted.map(({ flight }) => flight.deadlineAt)) - now();
+  if (expectedMs > leftMs) {
+    throw new ServiceError(
+      'deadline_exceeded',
+      `The answer is expected in ${Math.ceil(expectedMs)} ms, and the caller waits ${Math.max(0, Math.floor(leftMs))} ms more.`,
+    );
+  }
+  return admission.admit(loads, model.name, place);
+}
+
+/** Throws `too_large` for an answer of so many bytes. */
+export function refuseLargeAnswer(sizeBytes: number, maxAnswerBytes: number): void {
+  if (sizeBytes <= maxAnswerBytes) return;
+  const [size, limit] = [sizeBytes, maxAnswerBytes].map((value) => value.toLocaleString('en-US'));
+  throw new ServiceError('too_large', `The answer would have ${size} bytes; at most ${limit} are answered.`);
+}
+
+async function fly(
+  parts: FlightParts,
+  { planned, key, flight }: PlannedFlight,
+  permit: ViewsPermit,
+  { model, options }: Asked,
+): Promise<void> {
+  const { signal } = flight;
+  try {
+    const encoded = await encodeImage(parts, model.name, permit, planned, options, signal).finally(() =>
+      permit.release(),
+    );
+    if (key !== undefined) {
+      const image = { size: encoded.size, parts: encoded.parts };
+      parts.cache.set(key, image);
+      parts.secondLevel?.set(key, image);
+    }
+    flight.land({ ...encoded, source: 'miss' });
+  } catch (thrown) {
+    flight.fail(failureOf(thrown, signal));
+  }
+}

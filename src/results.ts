@@ -1,0 +1,87 @@
+import { abortFailure } from './abort.ts';
+import type { Flight } from './cache/flights.ts';
+import { imageDigest } from './cache/image-digest.ts';
+import type { ResultCache } from './cache/result-cache.ts';
+import { resultKey } from './cache/result-key.ts';
+import { type FlightParts, flyOut, type LandedImage, type OwnFlight } from './fly-out.ts';
+import type { Model } from './model/model.ts';
+import type { AnswerSource, EncodeRequest } from './request.ts';
+import { usualTerms } from './request-terms.ts';
+import { noTime } from './timings.ts';
+
+/** The parts by which a request comes by its images' tokens. */
+export interface ResultParts extends FlightParts {
+  readonly cache: ResultCache;
+  /** Whether what one caller had encoded may answer another. */
+  readonly shareCache: boolean;
+}
+
+/** An image's tokens, as a request comes by them. */
+export interface Result extends Omit<LandedImage, 'source'> {
+  readonly source: AnswerSource;
+  readonly key: string | undefined;
+}
+
+/** Waits for a result, until the signal fires. To be called at once: what nobody waits for is given up. */
+export type WaitForResult = (signal: AbortSignal) => Promise<Result>;
+
+/**
+ * The way to each image's tokens: the cache has them, or another request has begun them, or this one does. Only what
+ * this one begins needs room in the queue.
+ */
+export async function resultsOf(
+  parts: ResultParts,
+  model: Model,
+  request: EncodeRequest,
+  deadlineAt: number,
+): Promise<readonly WaitForResult[]> {
+  const { images, recipe, options, signal, terms = usualTerms } = request;
+  const keys = await keysOf(parts, model, request);
+  if (signal.aborted) throw abortFailure(signal);
+  const own: OwnFlight[] = [];
+  const waits = images.map((image, index): WaitForResult => {
+    const key = keys[index];
+    if (key !== undefined) {
+      const cached = parts.cache.get(key);
+      if (cached !== undefined) return async () => ({ ...cached, key, source: 'hit', timings: noTime });
+      const underWay = parts.flights.find(flightKey(key, request));
+      if (underWay !== undefined)
+        return async (all) => ({ ...(await joined(parts, underWay, all, deadlineAt)), key });
+    }
+    const flight = parts.flights.start(key === undefined ? undefined : flightKey(key, request));
+    own.push({ image, key, flight });
+    return async (all) => ({ ...(await flight.join(all, deadlineAt)), key });
+  });
+  if (own.length > 0) void flyOut(parts, own, { model, recipe, options, place: terms });
+  return waits;
+}
+
+/** The images' keys in the cache; undefined where nothing is to be looked up or kept. */
+async function keysOf(
+  { served, shareCache }: ResultParts,
+  model: Model,
+  { images, recipe, options, terms = usualTerms }: EncodeRequest,
+): Promise<readonly (string | undefined)[]> {
+  if (terms.noStore) return [];
+  const owner = shareCache ? undefined : terms.caller.name;
+  const models = served.map((one) => one.model);
+  const digests = await Promise.all(images.map(imageDigest));
+  return digests.map((image) => resultKey({ image, model, models, recipe, options, owner }));
+}
+
+/** An interactive request does not wait for bulk's turn. */
+function flightKey(key: string, { terms = usualTerms }: EncodeRequest): string {
+  return `${terms.priority} ${key}`;
+}
+
+/** What another request began; all of the wait was in a queue. */
+async function joined(
+  { now }: ResultParts,
+  flight: Flight<LandedImage>,
+  signal: AbortSignal,
+  deadlineAt: number,
+): Promise<Omit<Result, 'key'>> {
+  const start = now();
+  const result = await flight.join(signal, deadlineAt);
+  return { ...result, source: 'joined', timings: { ...noTime, queueMs: now() - start } };
+}

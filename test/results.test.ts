@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import sharp from 'sharp';
+import { anyone } from '../src/caller.ts';
+import type { ImageInput } from '../src/image/image-input.ts';
+import type { EncodeRequest } from '../src/request.ts';
+import { type RequestTerms, usualTerms } from '../src/request-terms.ts';
+import { gatedEncoder, until } from './support/gated-encoder.ts';
+
+const never = new AbortController().signal;
+
+function grey(level: number): ImageInput {
+  return { kind: 'raster', raster: { width: 8, height: 8, data: new Uint8Array(192).fill(level) } };
+}
+
+function request(
+  images: EncodeRequest['images'],
+  terms: Partial<RequestTerms> = {},
+  signal = never,
+): EncodeRequest {
+  const options = { dtype: 'float16', exif: 'apply' } as const;
+  const recipe = { recipe: 'encode' } as const;
+  return { images, stacked: images.length > 1, recipe, options, terms: { ...usualTerms, ...terms }, signal };
+}
+
+const withCache = { cacheBytes: 2 ** 20 };
+
+test('the same picture is answered from the cache, with no view permit and no batch', async (t) => {
+  const { engine, encoder, admission, close } = gatedEncoder({ ...withCache, maxViews: 1 });
+  t.after(close);
+  const first = encoder.encode(request([grey(3)]));
+  await until(() => engine.batches.length === 1);
+  engine.batches[0]!.finish();
+  assert.deepEqual((await first).sources, ['miss']);
+  const blocking = encoder.encode(request([grey(4)]));
+  await until(() => admission.admittedViews === 1);
+  const again = await encoder.encode(request([grey(3)]));
+  assert.deepEqual(again.sources, ['hit']);
+  assert.deepEqual(again.tensor, (await first).tensor);
+  assert.deepEqual(again.metadata, (await first).metadata);
+  await assert.rejects(encoder.encode(request([grey(5)])), { code: 'overloaded' });
+  engine.openGate();
+  await blocking;
+});
+
+test('a thousand requests for one picture cost one view', async (t) => {
+  const { engine, encoder, admission, flights, close } = gatedEncoder({ maxViews: 1 });
+  t.after(close);
+  const all = Array.from({ length: 1000 }, () => encoder.encode(request([grey(9)])));
+  await until(() => engine.batches.length === 1);
+  engine.batches[0]!.finish();
+  const answers = await Promise.all(all);
+  assert.equal(engine.batches.length, 1);
+  const sources = answers.flatMap((answer) => answer.sources);
+  assert.equal(sources.filter((source) => source === 'joined').length, 999);
+  assert.equal(admission.admittedViews, 0);
+  assert.equal(flights.size, 0);
+});
+
+test('a picture that is in one request twice is encoded once', async (t) => {
+  const { engine, encoder, close } = gatedEncoder();
+  t.after(close);
+  engine.openGate();
+  const { tensor, sources } = await encoder.encode(request([grey(1), grey(2), grey(1)]));
+  assert.deepEqual(
+    tensor.parts.map(([value]) => value),
+    [1, 2, 1],
+  );
+  assert.deepEqual(sources, ['miss', 'miss', 'joined']);
+});
+
+test('who leaves does not take the work from those that joined; when all have left it is dropped', async (t) => {
+  const { engine, encoder, batcher, admission, close } = gatedEncoder({ largest: 1 });
+  t.after(close);
+  const busy = encoder.encode(request([grey(1)]));
+  await until(() => engine.batches.length === 1);
+  const second = encoder.encode(request([grey(2)]));
+  await until(() => engine.batches.length === 2);
+  const [first, other] = [new AbortController(), new AbortController()];
+  const begun = encoder.encode(request([grey(3)], {}, first.signal));
+  const joined = encoder.encode(request([grey(3)], {}, other.signal));
+  await until(() => batcher.queued === 1);
+  first.abort();
+  await assert.rejects(begun, { code: 'cancelled' });
+  assert.equal(batcher.queued, 1);
+  other.abort();
+  await assert.rejects(joined, { code: 'cancelled' });
+  assert.equal(batcher.queued, 0);
+  engine.openGate();
+  await Promise.all([busy, second]);
+  assert.equal(engine.batches.length, 2);
+  await until(() => admission.admittedViews === 0);
+});
+
+test('an interactive request does not wait for the turn of the same picture in bulk', async (t) => {
+  const { engine, encoder, batcher, close } = gatedEncoder({ largest: 1 });
+  t.after(close);
+  const busy = [encoder.encode(request([grey(1)])), encoder.encode(request([grey(2)]))];
+  await until(() => engine.batches.length === 2);
+  const bulk = encoder.encode(request([grey(3)], { priority: 'bulk' }));
+  await until(() => batcher.queued === 1);
+  const interactive = encoder.encode(request([grey(3)]));
+  await until(() => batcher.queued === 2);
+  engine.openGate();
+  const answers = await Promise.all([...busy, bulk, interactive]);
+  assert.deepEqual(
+    answers.slice(2).flatMap(({ sources }) => sources),
+    ['miss', 'miss'],
+  );
+});
+
+test('no-store is neither answered from the cache, nor joined, nor kept', async (t) => {
+  const { engine, encoder, cache, close } = gatedEncoder(withCache);
+  t.after(close);
+  engine.openGate();
+  const sourcesOf = async (terms: Partial<RequestTerms>) =>
+    (await encoder.encode(request([grey(6)], terms))).sources;
+  assert.deepEqual(await sourcesOf({ noStore: true }), ['miss']);
+  assert.equal(cache.entries, 0);
+  assert.deepEqual(await sourcesOf({}), ['miss']);
+  assert.deepEqual(await sourcesOf({ noStore: true }), ['miss']);
+  assert.deepEqual(await sourcesOf({}), ['hit']);
+});
+
+test("one caller's entries do not answer another", async (t) => {
+  const { engine, encoder, close } = gatedEncoder(withCache);
+  t.after(close);
+  engine.openGate();
+  const sourcesOf = async (name: string) =>
+    (await encoder.encode(request([grey(6)], { caller: { ...anyone, name } }))).sources;
+  assert.deepEqual(
+    [await sourcesOf('a'), await sourcesOf('b'), await sourcesOf('a')],
+    [['miss'], ['miss'], ['hit']],
+  );
+});
+
+test('a file is found again by its digest, and one that is not there is not found', async (t) => {
+  const { engine, encoder, close } = gatedEncoder(withCache);
+  t.after(close);
+  engine.openGate();
+  const bytes = await sharp({ create: { width: 9, height: 7, channels: 3, background: '#123456' } })
+    .png()
+    .toBuffer();
+  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  await assert.rejects(encoder.encode(request([{ kind: 'digest', digest }])), { code: 'not_found' });
+  const { tensor } = await encoder.encode(request([{ kind: 'file', bytes }]));
+  const found = await encoder.encode(request([{ kind: 'digest', digest }]));
+  assert.deepEqual([found.sources, found.tensor], [['hit'], tensor]);
+});
+
+test('a failure is not kept', async (t) => {
+  const { engine, encoder, cache, close } = gatedEncoder(withCache);
+  t.after(close);
+  const failing = encoder.encode(request([grey(7)]));
+  await until(() => engine.batches.length === 1);
+  engine.batches[0]!.finish({ finite: { float16: [false] } });
+  await assert.rejects(failing, { code: 'internal' });
+  assert.equal(cache.entries, 0);
+  engine.openGate();
+  assert.deepEqual((await encoder.encode(request([grey(7)]))).sources, ['miss']);
+});
+
+test('answers count until they are read, and those that find no room are refused', async (t) => {
+  const { engine, encoder, answers, close } = gatedEncoder({ ...withCache, maxUnreadBytes: 8 });
+  t.after(close);
+  engine.openGate();
+  const unread = [await encoder.encode(request([grey(1)])), await encoder.encode(request([grey(1)]))];
+  assert.equal(answers.heldBytes, 8);
+  await assert.rejects(encoder.encode(request([grey(1)])), { code: 'overloaded' });
+  for (const { release } of unread) {
+    release();
+    release();
+  }
+  assert.equal(answers.heldBytes, 0);
+  assert.deepEqual((await encoder.encode(request([grey(1)]))).sources, ['hit']);
+});
