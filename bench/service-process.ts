@@ -104,6 +104,7 @@ async function isReady(url: string): Promise<boolean> {
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return;
   const exited = once(child, 'exit');
-  child.kill('SIGTERM');
+  // Not SIGTERM, after which the service accepts for a while.
+  child.kill('SIGINT');
   await exited;
 }

@@ -11,6 +11,7 @@ import type { ModelSource } from './config/values.ts';
 import { sizeLimit, sizeReader } from './image/read-size.ts';
 import { createViewPool } from './image/view-pool.ts';
 import { type ServedModel, serveModel } from './inference/served-model.ts';
+import type { EngineEnd } from './inference/supervised-engine.ts';
 import type { Device } from './inference/worker-protocol.ts';
 import type { Metrics } from './metrics.ts';
 import { ensureDefaultModel } from './model/default-model.ts';
@@ -29,6 +30,8 @@ export interface EncoderConfig {
   /** The batch to use; 0 has it follow from the measured times. */
   readonly maxBatch: number;
   readonly warmUpMs: number;
+  /** The longest that a batch may take before the engine counts as stuck. */
+  readonly engineTimeoutMs: number;
   /** What an engine's thread runs in place of ONNX Runtime: a benchmark's stand-in of known times. */
   readonly engineScript?: URL | undefined;
   readonly viewThreads: number;
@@ -59,7 +62,7 @@ export interface EncoderConfig {
 /** The part of the metrics that an encoder writes. */
 export type EncoderMetrics = Pick<
   Metrics,
-  'observeBatch' | 'observeStages' | 'observeSource' | 'watchQueue' | 'watchHeld'
+  'observeBatch' | 'observeRestart' | 'observeStages' | 'observeSource' | 'watchQueue' | 'watchHeld'
 >;
 
 interface EncoderParts extends PipelineParts {
@@ -95,7 +98,7 @@ export class Encoder implements VisualEncoder {
     config: EncoderConfig,
     metrics: EncoderMetrics,
     logger: Logger,
-    onDown: () => void,
+    onDown: (end: EngineEnd) => void,
   ): Promise<Encoder> {
     const models = await loadModels(config);
     const down: { error?: ServiceError } = {};
@@ -120,10 +123,17 @@ export class Encoder implements VisualEncoder {
           ...config,
           split: (tokens, views) => tokenPool.split(tokens, views),
           observe: ({ views, engineMs }) => metrics.observeBatch({ model: name, views, engineMs }),
-          onDown: (_, error) => {
+          onReplace: (error) => {
+            metrics.observeRestart(name);
+            logger.error({ model: name, err: error.cause }, 'the engine ended by itself; another is started');
+          },
+          onDown: (end, error) => {
             down.error = error;
-            logger.error({ model: name, err: error.cause }, 'the engine ended by itself');
-            onDown();
+            logger.fatal(
+              { model: name, err: error.cause },
+              `the engine is ${end === 'stuck' ? 'stuck' : 'down'}`,
+            );
+            onDown(end);
           },
         });
         served.push(one);
@@ -202,7 +212,7 @@ export class Encoder implements VisualEncoder {
   }
 
   ready(): boolean {
-    return !this.#draining && this.#down.error === undefined;
+    return !this.#draining && this.#down.error === undefined && this.#parts.served.every((one) => one.isUp());
   }
 
   /** Readiness goes false; requests are still answered. */

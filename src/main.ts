@@ -15,7 +15,7 @@ const parts: Parts = {
   version: readVersion(),
   async serve() {
     const { startService } = await import('./service.ts');
-    return { startService, wait: (waitMs, signal) => wait(waitMs, undefined, { signal }) };
+    return { startService, kill, wait: (waitMs, signal) => wait(waitMs, undefined, { signal }) };
   },
   async import() {
     const { importModel } = await import('./model/import.ts');
@@ -71,6 +71,7 @@ const parts: Parts = {
       async createEncoder(config, logger, observeBatch) {
         const metrics = {
           observeBatch,
+          observeRestart() {},
           observeStages() {},
           observeSource() {},
           watchQueue() {},
@@ -89,6 +90,13 @@ function readVersion(): string {
   const file = new URL('../../package.json', import.meta.url);
   const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
   return version;
+}
+
+/** Ends although a thread is in a native call that does not come back. */
+function kill(): void {
+  process.kill(process.pid, 'SIGKILL');
+  // Process 1 of a container cannot be killed from inside it, but can fault.
+  process.abort();
 }
 
 /** Dies of the signal, as if nobody listened: process.exit would wait for a native call that runs in a worker. */

@@ -37,6 +37,7 @@ export class Metrics {
   readonly #sources: Counter<'source'>;
   readonly #batchViews: Histogram<'model'>;
   readonly #engineBusy: Counter<'model'>;
+  readonly #restarts: Counter<'model'>;
   readonly #inflight = new Map<Transport, () => number>();
   #readQueue = (): QueuedViews => ({ admitted: 0, queued: 0 });
   #readHeld = (): HeldBytes => ({ cache: 0, unread: 0 });
@@ -83,6 +84,12 @@ export class Metrics {
       labelNames: ['model'],
       registers,
     });
+    this.#restarts = new Counter({
+      name: `${prefix}engine_restarts_total`,
+      help: 'Engines that ended by themselves and were replaced.',
+      labelNames: ['model'],
+      registers,
+    });
     this.#addGauges(registers);
   }
 
@@ -122,6 +129,11 @@ export class Metrics {
   observeBatch(batch: { readonly views: number; readonly engineMs: number; readonly model: string }): void {
     this.#batchViews.observe({ model: batch.model }, batch.views);
     this.#engineBusy.inc({ model: batch.model }, batch.engineMs / 1000);
+  }
+
+  /** An engine that ended by itself and was replaced. */
+  observeRestart(model: string): void {
+    this.#restarts.inc({ model });
   }
 
   /** Where to read what waits for the engine; a later call replaces an earlier one. */

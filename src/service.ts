@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { ByteRoom } from './byte-room.ts';
 import { Encoder, type EncoderConfig } from './encoder.ts';
 import { ServiceError } from './errors.ts';
+import type { EngineEnd } from './inference/supervised-engine.ts';
 import { defaultGrpcLimits } from './grpc/limits.ts';
 import { startGrpcServer } from './grpc/server.ts';
 import { startHttpServer } from './http/server.ts';
@@ -28,6 +29,8 @@ const messageBytes = 64 * 1024;
 export interface Service {
   readonly httpPort: number;
   readonly grpcPort: number;
+  /** Readiness goes false; requests are still taken. */
+  setNotReady(): void;
   /** Not ready, no new work; resolves when what is in flight is answered. */
   drain(): Promise<void>;
   close(): Promise<void>;
@@ -35,12 +38,12 @@ export interface Service {
 
 /**
  * Builds the parts and starts them: the transports first, so that probes are answered while the models load, then
- * the engines. `onDown` is called when an engine ends by itself: the process is then of no use.
+ * the engines. `onDown` is called when an engine is of no more use, nor is the process then.
  */
 export async function startService(
   config: ServiceConfig,
   logger: Logger,
-  onDown: () => void,
+  onDown: (end: EngineEnd) => void,
 ): Promise<Service> {
   const perimeter = await Perimeter.open(config, logger);
   try {
@@ -62,7 +65,7 @@ async function startInside(
   { authenticate, callers, tls }: Perimeter,
   config: ServiceConfig,
   logger: Logger,
-  onDown: () => void,
+  onDown: (end: EngineEnd) => void,
 ): Promise<Service> {
   const metrics = new Metrics();
   let open: Encoder | undefined;
@@ -123,6 +126,7 @@ async function startInside(
     return {
       httpPort: http.port,
       grpcPort: grpc.port,
+      setNotReady: () => running.drain(),
       async drain() {
         running.drain();
         await Promise.all([http.drain(), grpc.drain()]);

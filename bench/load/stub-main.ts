@@ -14,6 +14,7 @@ const parts: Parts = {
   serve: async () => ({
     startService: (settings, logger, onDown) => startService({ ...settings, engineScript }, logger, onDown),
     wait: (waitMs, signal) => wait(waitMs, undefined, { signal }),
+    kill: () => process.kill(process.pid, 'SIGKILL'),
   }),
   import: isNone,
   encode: isNone,

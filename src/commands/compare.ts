@@ -106,6 +106,7 @@ function encoderConfig({ comparands, settings }: Run): EncoderConfig {
     threads,
     maxBatch: 1,
     warmUpMs: 1000,
+    engineTimeoutMs: 3_600_000,
     viewThreads: 1,
     decodeConcurrency: 1,
     maxPixels,

@@ -19,7 +19,7 @@ import type { Terminal } from './terminal.ts';
 /** What the commands are made of. They are loaded when a command needs them, so that --help is quick. */
 export interface Parts {
   readonly version: string;
-  serve(): Promise<Pick<ServeParts, 'startService' | 'wait'>>;
+  serve(): Promise<Pick<ServeParts, 'startService' | 'wait' | 'kill'>>;
   import(): Promise<ImportParts>;
   encode(): Promise<Omit<EncodeParts, 'logger'>>;
   compare(): Promise<Omit<CompareParts, 'logger'>>;

@@ -1,14 +1,21 @@
 import { isIPv6 } from 'node:net';
 import type { Logger } from 'pino';
 import type { ServeSettings } from '../config/serve-command.ts';
+import type { EngineEnd } from '../inference/supervised-engine.ts';
 import type { Service } from '../service.ts';
 import type { ExitCode } from './exit-code.ts';
 import { onStopSignal, type SignalSource, type StopSignal } from './stop-signals.ts';
 
 export interface ServeParts {
-  /** Resolves when the service answers. `onDown` is called when an engine ends by itself. */
-  readonly startService: (settings: ServeSettings, logger: Logger, onDown: () => void) => Promise<Service>;
+  /** Resolves when the service answers. `onDown` is called when an engine is of no more use. */
+  readonly startService: (
+    settings: ServeSettings,
+    logger: Logger,
+    onDown: (end: EngineEnd) => void,
+  ) => Promise<Service>;
   readonly signals: SignalSource;
+  /** Ends the process whatever its threads are at. */
+  readonly kill: () => void;
   /** Ends the process now. */
   readonly exitAtOnce: (signal: StopSignal) => void;
   /** Resolves after a time, or rejects when the signal fires. */
@@ -16,12 +23,18 @@ export interface ServeParts {
   readonly now: () => number;
 }
 
+/** How long callers may take to read that the engine is stuck. */
+const stuckGraceMs = 2000;
+
 /** Why a service ends. */
-type End = { readonly kind: 'signal'; readonly signal: StopSignal } | { readonly kind: 'down' };
+type End =
+  | { readonly kind: 'signal'; readonly signal: StopSignal }
+  | { readonly kind: 'down'; readonly end: EngineEnd };
 
 /**
- * Serves until SIGTERM, SIGINT or SIGHUP, then drains: 0 when everything in flight was answered within `drainGraceMs`, 1 when
- * not or when an engine ended by itself. Signals count from the start, before a model is loaded. Rejects when the
+ * Serves until SIGTERM, SIGINT or SIGHUP, then drains (after SIGTERM it is not ready but accepts for `drainDelayMs`, so that
+ * load balancers come to know): 0 when everything in flight was answered within `drainGraceMs`, 1 when
+ * not or when an engine is of no more use. Signals count from the start, before a model is loaded. Rejects when the
  * service does not start.
  */
 export async function serve(settings: ServeSettings, logger: Logger, parts: ServeParts): Promise<ExitCode> {
@@ -36,7 +49,7 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
     stopAtOnce,
   });
   try {
-    const starting = parts.startService(settings, logger, () => end({ kind: 'down' }));
+    const starting = parts.startService(settings, logger, (reason) => end({ kind: 'down', end: reason }));
     const first = await Promise.race([starting.then(() => undefined), ended]);
     if (first?.kind === 'signal') {
       logger.info({ signal: first.signal }, 'stopping once the models are loaded');
@@ -51,9 +64,24 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
     const scheme = settings.tlsCert === undefined ? 'http' : 'https';
     logger.info({ http: `${scheme}://${http}`, grpc }, 'ready');
     const why = await ended;
-    if (why.kind === 'down') logger.error('stopping: an engine has ended');
-    else logger.info({ signal: why.signal }, 'draining: what is in flight is finished, nothing new is taken');
-    const drained = await drain(service, settings.drainGraceMs, parts);
+    if (why.kind === 'down') logger.error('stopping: the engine is of no more use');
+    else {
+      service.setNotReady();
+      if (why.signal === 'SIGTERM' && settings.drainDelayMs > 0) {
+        logger.info({ drainDelayMs: settings.drainDelayMs }, 'not ready any more; still accepting');
+        await parts.wait(settings.drainDelayMs, new AbortController().signal);
+      }
+      logger.info({ signal: why.signal }, 'draining: what is in flight is finished, nothing new is taken');
+    }
+    const isStuck = why.kind === 'down' && why.end === 'stuck';
+    const graceMs = isStuck ? Math.min(settings.drainGraceMs, stuckGraceMs) : settings.drainGraceMs;
+    const drained = await drain(service, graceMs, parts);
+    if (isStuck) {
+      // Neither can its thread be ended, nor the process in an orderly way, which waits for the thread.
+      logger.fatal('ending: the engine is stuck in a native call');
+      parts.kill();
+      return 1;
+    }
     if (!drained) logger.warn({ drainGraceMs: settings.drainGraceMs }, 'requests were in flight to the end');
     await service.close();
     logger.info('stopped');

@@ -43,6 +43,15 @@ export const engineSettings = {
     default: '10000',
     description: 'Longest time spent at start on measuring the batches of a model.',
   },
+  'engine-timeout-ms': {
+    type: 'milliseconds',
+    min: 100,
+    max: 3_600_000,
+    default: '60000',
+    description:
+      'Longest a batch may take, or ten times what was measured for it where that is longer; then the engine counts as ' +
+      'stuck, which nothing inside the process cures.',
+  },
   'view-threads': {
     type: 'integer',
     min: 1,

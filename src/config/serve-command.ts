@@ -139,13 +139,22 @@ export const serveCommand = command({
       default: '60000',
       description: 'Longest a request may take; a shorter deadline of the caller holds as well.',
     },
+    'drain-delay-ms': {
+      type: 'milliseconds',
+      min: 0,
+      max: 600_000,
+      default: '5000',
+      description:
+        'How long requests are still accepted after SIGTERM, while the service says that it is not ready: load balancers ' +
+        'need that time to look elsewhere. After SIGINT and SIGHUP there is no delay.',
+    },
     'drain-grace-ms': {
       type: 'milliseconds',
       min: 0,
       max: 3_600_000,
-      default: '25000',
+      default: '20000',
       description:
-        "How long requests in flight may take after SIGTERM; the default stays under Kubernetes' 30 seconds.",
+        "How long requests in flight may take after that; with the delay the default stays under Kubernetes' 30 seconds.",
     },
     ...securitySettings,
     ...logSettings,

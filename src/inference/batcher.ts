@@ -37,6 +37,8 @@ interface Waiting extends Place {
   readonly joinedAt: number;
   readonly resolve: (tokens: ViewTokens) => void;
   readonly reject: (error: ServiceError) => void;
+  /** What the views of one request share. */
+  readonly request: { hasLeft: boolean };
 }
 
 /** A batch that the engine has and has not given back. */
@@ -53,6 +55,8 @@ export class Batcher {
   /** The first runs, the second is prepared. */
   readonly #handedOver: HandedOver[] = [];
   #handOverPlanned = false;
+  /** Batches that failed and are tried view by view. */
+  #tryingAgain = 0;
 
   constructor(options: BatcherOptions) {
     this.#options = options;
@@ -113,15 +117,18 @@ export class Batcher {
     if (signal.aborted) throw abortFailure(signal);
     const joinedAt = this.#options.now();
     const { caller, priority } = permit;
+    /** Nobody waits for its views any more. */
+    const request = { hasLeft: false };
     const waiting: Waiting[] = [];
     const all = views.map(
       (view) =>
         new Promise<ViewTokens>((resolve, reject) => {
-          waiting.push({ view, dtype, caller, priority, joinedAt, resolve, reject });
+          waiting.push({ view, dtype, caller, priority, joinedAt, resolve, reject, request });
         }),
     );
     for (const one of waiting) this.#queue.add(one);
     const leave = () => {
+      request.hasLeft = true;
       for (const one of waiting) {
         this.#queue.delete(one);
         one.reject(abortFailure(signal));
@@ -149,7 +156,7 @@ export class Batcher {
   }
 
   #handOver(): void {
-    for (;;) {
+    while (this.#tryingAgain === 0) {
       const views = viewsToHandOver({
         queued: this.#queue.size,
         handedOver: this.#handedOver.length,
@@ -157,11 +164,12 @@ export class Batcher {
         sizes: this.#options.sizes,
       });
       if (views === 0) return;
-      void this.#run(this.#queue.take(views));
+      void this.#run(this.#queue.take(views), 'first');
     }
   }
 
-  async #run(batch: readonly Waiting[]): Promise<void> {
+  /** A batch that fails is tried once more, view by view: one that brings the engine down then fails alone. */
+  async #run(batch: readonly Waiting[], attempt: 'first' | 'second'): Promise<void> {
     const { engine, times, observe, now } = this.#options;
     const handedOver: HandedOver = { views: batch.length, startedAt: now() };
     this.#handedOver.push(handedOver);
@@ -180,9 +188,21 @@ export class Batcher {
       await this.#answer(batch, encoded, endedAt);
     } catch (thrown) {
       const error = ServiceError.from(thrown);
+      if (attempt === 'first') await this.#tryAgain(batch);
       for (const waiting of batch) this.#settle(waiting, error);
       this.#handOver();
     }
+  }
+
+  /** Before anything else that waits. */
+  async #tryAgain(batch: readonly Waiting[]): Promise<void> {
+    this.#tryingAgain++;
+    for (const waiting of batch) {
+      // The pixels of a view that the engine has run are gone.
+      if (waiting.request.hasLeft || waiting.view.byteLength === 0) continue;
+      await this.#run([waiting], 'second');
+    }
+    this.#tryingAgain--;
   }
 
   /** The engine is done with it, and takes up the next. */
@@ -211,8 +231,10 @@ export class Batcher {
   }
 
   #settle(waiting: Waiting, outcome: ViewTokens | ServiceError): void {
-    if (outcome instanceof ServiceError) waiting.reject(outcome);
-    else waiting.resolve(outcome);
+    if (outcome instanceof ServiceError) {
+      waiting.request.hasLeft = true;
+      waiting.reject(outcome);
+    } else waiting.resolve(outcome);
   }
 }
 

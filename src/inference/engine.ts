@@ -12,9 +12,9 @@ export interface EncodedBatch {
 /**
  * Runs one model's views on one device. Knows nothing of images or callers.
  *
- * `encode` takes views of `imageSize * imageSize * 3` uint8 RGB (their buffers are transferred: the caller loses
- * them) and gives tokens of the dtypes asked for. Calls are run in the order they were made; a second call made
- * while one runs is prepared and starts the moment the first ends. Rejects with `unavailable` when the engine is
+ * `encode` takes views of `imageSize * imageSize * 3` uint8 RGB and gives tokens of the dtypes asked for. Calls are run in the order they were made; a second call made
+ * while one runs is prepared and starts the moment the first ends. The views' buffers are gone when it resolves, and the
+ * caller's again when it rejects. Rejects with `unavailable` when the engine is
  * down, `internal` when the run failed.
  */
 export interface Engine {

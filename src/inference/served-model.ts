@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { ServiceError } from '../errors.ts';
 import { graphFile } from '../model/graph-io.ts';
 import type { Model, ModelPrecision } from '../model/model.ts';
@@ -6,6 +7,7 @@ import { fixedSizes } from './batch-policy.ts';
 import { BatchTimes } from './batch-times.ts';
 import { Batcher, type BatcherOptions } from './batcher.ts';
 import { warmUp } from './warm-up.ts';
+import { type EngineEnd, SupervisedEngine } from './supervised-engine.ts';
 import { WorkerEngine } from './worker-engine.ts';
 import type { Device } from './worker-protocol.ts';
 
@@ -15,6 +17,8 @@ export interface ServedModel {
   readonly batcher: Batcher;
   /** t(b), as measured at warm-up and learned since. */
   readonly times: BatchTimes;
+  /** Whether its engine takes work now. */
+  isUp(): boolean;
   close(): Promise<void>;
 }
 
@@ -28,8 +32,12 @@ export interface ServeModelOptions {
   readonly engineScript?: URL | undefined;
   readonly split: BatcherOptions['split'];
   readonly observe: (batch: { readonly views: number; readonly engineMs: number }) => void;
-  /** Called once if the engine ends by itself. */
-  readonly onDown: (model: Model, error: ServiceError) => void;
+  /** The longest that a batch may take before the engine counts as stuck; ten times its measured time, where that is longer. */
+  readonly engineTimeoutMs: number;
+  /** Called for each engine that ended by itself and is replaced. */
+  readonly onReplace: (error: ServiceError) => void;
+  /** Called once when the engine is down for good. */
+  readonly onDown: (end: EngineEnd, error: ServiceError) => void;
 }
 
 /** No batch that is learned from times is larger. */
@@ -43,14 +51,21 @@ const oneByOne: ReadonlySet<ModelPrecision> = new Set(['int8', 'exported']);
  * that quantises activations runs a view at a time: a view's tokens would depend on the views of others beside it.
  */
 export async function serveModel(model: Model, options: ServeModelOptions): Promise<ServedModel> {
-  const { device, threads, maxBatch, warmUpMs, engineScript, split, observe, onDown } = options;
+  const { device, threads, maxBatch, warmUpMs, engineScript, split, observe } = options;
   requireDevice(model, device);
-  const engine = await WorkerEngine.start(
-    { graphPath: join(model.folder, graphFile), device, threads, imageSize: model.imageSize },
-    (error) => onDown(model, error),
-    engineScript,
-  );
   const times = new BatchTimes();
+  const graphPath = join(model.folder, graphFile);
+  const engine = await SupervisedEngine.start({
+    start: (onEnd) =>
+      WorkerEngine.start({ graphPath, device, threads, imageSize: model.imageSize }, onEnd, engineScript),
+    limitMs: (views) => {
+      const measuredMs = times.estimateMs(views);
+      return measuredMs === undefined ? undefined : Math.max(options.engineTimeoutMs, 10 * measuredMs);
+    },
+    onReplace: options.onReplace,
+    onDown: options.onDown,
+    wait,
+  });
   const widest = maxBatch === 0 ? largestLearned : maxBatch;
   const largest = oneByOne.has(model.precision) ? 1 : widest;
   const now = () => performance.now();
@@ -72,7 +87,7 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
     now,
     observe,
   });
-  return { model, batcher, times, close: () => engine.close() };
+  return { model, batcher, times, isUp: () => engine.isUp, close: () => engine.close() };
 }
 
 function requireDevice({ name, precision }: Model, { kind }: Device): void {

@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { stripVTControlCharacters } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { discard } from '../discard.ts';
 import { ServiceError } from '../errors.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
 import type { RunRequest, WorkerReply, WorkerRequest, WorkerStart } from './worker-protocol.ts';
 
 interface Pending {
+  readonly views: readonly Uint8Array<ArrayBuffer>[];
   readonly resolve: (batch: EncodedBatch) => void;
   readonly reject: (error: ServiceError) => void;
 }
@@ -77,11 +79,9 @@ export class WorkerEngine implements Engine {
       }
       const id = this.#nextId++;
       const request: RunRequest = { kind: 'run', id, views, dtypes };
-      this.#worker.postMessage(
-        request,
-        views.map(({ buffer }) => buffer),
-      );
-      this.#pending.set(id, { resolve, reject });
+      // A copy goes: a thread that dies would take the pixels with it, and they are needed to try again.
+      this.#worker.postMessage(request);
+      this.#pending.set(id, { views, resolve, reject });
     });
   }
 
@@ -107,10 +107,14 @@ export class WorkerEngine implements Engine {
     if (message.kind !== 'ran' && message.kind !== 'run-failed') return;
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
-    if (message.kind === 'ran') pending?.resolve(message);
-    else {
+    if (pending === undefined) return;
+    const { views, resolve, reject } = pending;
+    if (message.kind === 'ran') {
+      discard(views);
+      resolve(message);
+    } else {
       const cause = new Error(message.reason);
-      pending?.reject(new ServiceError('internal', 'The model failed on this batch.', { cause }));
+      reject(new ServiceError('internal', 'The model failed on this image.', { cause }));
     }
   }
 }

@@ -13,7 +13,7 @@ export interface WorkerStart {
   readonly imageSize: number;
 }
 
-/** A batch to run. View buffers are transferred. */
+/** A batch to run. View buffers are copied. */
 export interface RunRequest {
   readonly kind: 'run';
   readonly id: number;

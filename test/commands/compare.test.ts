@@ -44,7 +44,14 @@ after(() => scratch.remove());
 const realParts: CompareParts = {
   heatMapFile,
   async createEncoder(config, logger, observeBatch) {
-    const metrics = { observeBatch, observeStages() {}, observeSource() {}, watchQueue() {}, watchHeld() {} };
+    const metrics = {
+      observeBatch,
+      observeRestart() {},
+      observeStages() {},
+      observeSource() {},
+      watchQueue() {},
+      watchHeld() {},
+    };
     const encoder = await Encoder.open(config, metrics, logger, () => {});
     return { encoder, close: () => encoder.close() };
   },

@@ -9,7 +9,7 @@ import { ServiceError } from '../../src/errors.ts';
 import type { Service } from '../../src/service.ts';
 
 const parsed = parseCommand(serveCommand, {
-  args: ['--host', '::', '--drain-grace-ms', '700'],
+  args: ['--host', '::', '--drain-grace-ms', '700', '--drain-delay-ms', '300'],
   env: {},
   machine: { cores: 2, poolThreads: 4, cacheHome: '/c' },
 });
@@ -25,12 +25,14 @@ function gate() {
   return { open, opened };
 }
 
-function start(options: { startService?: () => Promise<Service>; tlsCert?: string } = {}) {
+function start(options: { startService?: () => Promise<Service>; tlsCert?: string; holdsDelay?: true } = {}) {
   const signals = new EventEmitter();
   const calls: string[] = [];
   const lines: Record<string, unknown>[] = [];
   const drained = gate();
   const grace = gate();
+  const delay = gate();
+  if (options.holdsDelay !== true) delay.open();
   const ready = gate();
   const log = {
     write: (line: string) => {
@@ -39,10 +41,13 @@ function start(options: { startService?: () => Promise<Service>; tlsCert?: strin
       if (entry['msg'] === 'ready') ready.open();
     },
   };
-  let down = () => {};
+  let down: (end: 'ended' | 'stuck') => void = () => {};
   const service: Service = {
     httpPort: 8080,
     grpcPort: 50_051,
+    setNotReady: () => {
+      calls.push('not ready');
+    },
     drain: async () => {
       calls.push('drain');
       await drained.opened;
@@ -57,11 +62,12 @@ function start(options: { startService?: () => Promise<Service>; tlsCert?: strin
       down = onDown;
       return await (options.startService?.() ?? Promise.resolve(service));
     },
+    kill: () => calls.push('kill'),
     exitAtOnce: (signal) => calls.push(`exit at once ${signal}`),
     wait: async (waitMs, signal) => {
       calls.push(`wait ${waitMs}`);
       await Promise.race([
-        grace.opened,
+        waitMs === 300 ? delay.opened : grace.opened,
         new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
       ]);
     },
@@ -71,7 +77,18 @@ function start(options: { startService?: () => Promise<Service>; tlsCert?: strin
     })(),
   });
   const send = (signal: 'SIGTERM' | 'SIGINT') => signals.emit(signal, signal);
-  return { signals, calls, lines, drained, grace, ready, exit, send, goDown: () => down() };
+  return {
+    signals,
+    calls,
+    lines,
+    drained,
+    grace,
+    delay,
+    ready,
+    exit,
+    send,
+    goDown: (end: 'ended' | 'stuck' = 'ended') => down(end),
+  };
 }
 
 test('says https where it speaks TLS', async () => {
@@ -100,7 +117,7 @@ test('finishes what is in flight after SIGTERM, then exits with 0', async () => 
   send('SIGTERM');
   drained.open();
   assert.equal(await exit, 0);
-  assert.deepEqual(calls, ['drain', 'wait 700', 'close']);
+  assert.deepEqual(calls, ['not ready', 'wait 300', 'drain', 'wait 700', 'close']);
   assert.equal(signals.listenerCount('SIGTERM'), 0);
 });
 
@@ -110,8 +127,19 @@ test('closes with requests in flight when the grace is over, and exits with 1', 
   send('SIGINT');
   grace.open();
   assert.equal(await exit, 1);
-  assert.deepEqual(calls, ['drain', 'wait 700', 'close']);
+  assert.deepEqual(calls, ['not ready', 'drain', 'wait 700', 'close'], 'there is no delay after SIGINT');
   assert.ok(lines.some(({ level, drainGraceMs }) => level === 40 && drainGraceMs === 700));
+});
+
+test('accepts for a while after SIGTERM, not ready any more, before it drains', async () => {
+  const { ready, calls, delay, drained, send, exit } = start({ holdsDelay: true });
+  await ready.opened;
+  send('SIGTERM');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(calls, ['not ready', 'wait 300']);
+  delay.open();
+  drained.open();
+  assert.equal(await exit, 0);
 });
 
 test('exits at once at the second signal', async () => {
@@ -130,7 +158,7 @@ test('when it is stopped while a model loads it closes what has started, then ex
   const close = async () => {
     closed += 1;
   };
-  const service = { httpPort: 1, grpcPort: 2, drain: async () => {}, close };
+  const service = { httpPort: 1, grpcPort: 2, setNotReady() {}, drain: async () => {}, close };
   const { send, exit, signals } = start({ startService: () => loaded.opened.then(() => service) });
   assert.equal(signals.listenerCount('SIGTERM'), 1, 'listens before it starts');
   send('SIGTERM');
@@ -152,4 +180,14 @@ test('drains and exits with 1 when an engine ends by itself', async () => {
   goDown();
   assert.equal(await exit, 1);
   assert.deepEqual(calls, ['drain', 'wait 700', 'close']);
+});
+
+test('tells callers for a moment that the engine is stuck, and then ends although its thread does not', async () => {
+  const { ready, calls, drained, lines, goDown, exit } = start();
+  await ready.opened;
+  drained.open();
+  goDown('stuck');
+  assert.equal(await exit, 1);
+  assert.deepEqual(calls, ['drain', 'wait 700', 'kill'], 'closing would wait for the thread');
+  assert.equal(lines.at(-1)?.['level'], 60);
 });

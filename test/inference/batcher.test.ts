@@ -150,21 +150,76 @@ test('a batch with both dtypes asks the graph for both and gives each caller its
   assert.deepEqual([...(await single)[0]!.tokens], [2, 32, 0, 0]);
 });
 
-test('a failed batch rejects its views and the next batch runs', async () => {
-  const { engine, encode } = setUp(1);
-  const failed = assert.rejects(encode([1]), { code: 'internal' });
+const modelFailed = new ServiceError('internal', 'The model failed on this image.');
+
+test('a batch that fails is tried once more view by view: the one that brings it down fails alone', async () => {
+  const { engine, encode, idsOf, admission } = setUp(3);
+  const all = [encode([1]), encode([2, 3])];
+  const failed = assert.rejects(all[1]!, modelFailed);
+  await turn();
+  assert.deepEqual(idsOf(0), [1, 2, 3]);
+  engine.batches[0]!.fail(modelFailed);
+  await turn();
+  assert.deepEqual(idsOf(1), [1]);
+  engine.batches[1]!.finish();
+  assert.equal((await all[0]!)[0]!.tokens[0], 1);
+  await turn();
+  assert.deepEqual(idsOf(2), [2]);
+  engine.batches[2]!.fail(modelFailed);
+  await failed;
+  await turn();
+  assert.equal(engine.batches.length, 3, 'nobody waits for the other view of that request');
+  assert.equal(admission.admittedViews, 0);
+});
+
+test('what fails twice is not tried again, and the batches behind it run', async () => {
+  const { engine, encode, idsOf } = setUp(1);
+  const failed = assert.rejects(encode([1]), modelFailed);
   await turn();
   const next = encode([2]);
   const after = encode([3]);
   await turn();
-  engine.batches[0]!.fail(new ServiceError('internal', 'The model failed on this batch.'));
-  await failed;
+  engine.batches[0]!.fail(modelFailed);
   await turn();
+  assert.deepEqual(idsOf(2), [1]);
+  engine.batches[2]!.fail(modelFailed);
+  await failed;
   engine.batches[1]!.finish();
   await next;
   await turn();
-  engine.batches[2]!.finish();
+  assert.deepEqual(idsOf(3), [3]);
+  engine.batches[3]!.finish();
   await after;
+});
+
+test('who has left by then is not tried again', async () => {
+  const { engine, encode } = setUp(2);
+  const caller = new AbortController();
+  const left = assert.rejects(encode([1], caller.signal), { code: 'cancelled' });
+  const stays = encode([2]);
+  await turn();
+  caller.abort();
+  await left;
+  engine.batches[0]!.fail(modelFailed);
+  await turn();
+  assert.deepEqual(
+    engine.batches[1]!.views.map(([id]) => id),
+    [2],
+  );
+  engine.batches[1]!.finish();
+  await stays;
+  assert.equal(engine.batches.length, 2);
+});
+
+test('a view whose pixels the engine has taken is not tried again', async () => {
+  const { engine, encode } = setUp(1);
+  const failed = assert.rejects(encode([1]), modelFailed);
+  await turn();
+  const { views } = engine.batches[0]!;
+  structuredClone(views, { transfer: views.map(({ buffer }) => buffer) });
+  engine.batches[0]!.fail(modelFailed);
+  await failed;
+  assert.equal(engine.batches.length, 1);
 });
 
 test('tokens of a shared batch do not keep the batch alive', async () => {

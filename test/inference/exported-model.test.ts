@@ -24,6 +24,8 @@ test('gives a view of an export that quantises while it runs the same tokens wha
     warmUpMs: 0,
     split: () => assert.fail('split a batch of one'),
     observe: () => {},
+    engineTimeoutMs: 60_000,
+    onReplace: () => {},
     onDown: () => {},
   });
   t.after(() => served.close());

@@ -27,6 +27,8 @@ const options: ServeModelOptions = {
   warmUpMs: 0,
   split: () => assert.fail('split a batch of one'),
   observe: () => {},
+  engineTimeoutMs: 60_000,
+  onReplace: () => {},
   onDown: () => {},
 };
 

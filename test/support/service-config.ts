@@ -14,6 +14,7 @@ export function serviceConfig(overrides: Partial<ServiceConfig> = {}): ServiceCo
     threads: 1,
     maxBatch: 0,
     warmUpMs: 200,
+    engineTimeoutMs: 60_000,
     viewThreads: 1,
     decodeConcurrency: 4,
     maxPixels: 100_000_000,

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ServiceError } from '../../src/errors.ts';
+import type { Engine } from '../../src/inference/engine.ts';
+import {
+  type EngineEnd,
+  mostDeaths,
+  mostFailedStarts,
+  SupervisedEngine,
+} from '../../src/inference/supervised-engine.ts';
+import { GatedEngine } from '../support/gated-engine.ts';
+
+const view = () => [Uint8Array.of(1)];
+const died = new ServiceError('unavailable', 'The engine is down.', { cause: new Error('exited with 3') });
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** An engine that the test ends as it likes. */
+interface Made {
+  readonly engine: GatedEngine;
+  /** As a thread that ends: what it has fails, and it says so. */
+  die(): void;
+}
+
+function setUp({ limitMs }: { limitMs?: number } = {}) {
+  const made: Made[] = [];
+  const waits: number[] = [];
+  const replaced: ServiceError[] = [];
+  const ends: { readonly end: EngineEnd; readonly error: ServiceError }[] = [];
+  /** Starts that fail, from now on. */
+  const failing = { starts: 0 };
+  const supervised = SupervisedEngine.start({
+    start: async (onDown): Promise<Engine> => {
+      if (failing.starts > 0) {
+        failing.starts--;
+        throw new ServiceError('failed_precondition', 'No graph.');
+      }
+      const engine = new GatedEngine();
+      made.push({
+        engine,
+        die: () => {
+          for (const batch of engine.batches) batch.fail(died);
+          onDown(died);
+        },
+      });
+      return engine;
+    },
+    limitMs: () => limitMs,
+    onReplace: (error) => replaced.push(error),
+    onDown: (end, error) => ends.push({ end, error }),
+    wait: async (waitMs) => {
+      waits.push(waitMs);
+    },
+  });
+  return { supervised, made, waits, replaced, ends, failing };
+}
+
+test('an engine that ends is replaced at once; its batch is rejected, what comes meanwhile waits for the next', async () => {
+  const { supervised, made, waits, replaced } = setUp();
+  const engine = await supervised;
+  const lost = assert.rejects(engine.encode(view(), ['float16']), {
+    code: 'internal',
+    message: 'The engine ended while it ran this image.',
+  });
+  await turn();
+  made[0]!.die();
+  assert.equal(engine.isUp, false);
+  const waiting = engine.encode(view(), ['float16']);
+  await lost;
+  await turn();
+  assert.equal(engine.isUp, true);
+  made[1]!.engine.openGate();
+  await waiting;
+  assert.deepEqual([made.length, waits, replaced], [2, [], [died]]);
+  await engine.close();
+  assert.ok(made[1]!.engine.closed);
+});
+
+test('one that ends again and again comes back ever later, and a batch that is run forgives it all', async () => {
+  const { supervised, made, waits } = setUp();
+  const engine = await supervised;
+  for (let death = 0; death < 4; death++) {
+    made.at(-1)!.die();
+    await turn();
+  }
+  assert.deepEqual(waits, [100, 200, 400]);
+  made.at(-1)!.engine.openGate();
+  await engine.encode(view(), ['float16']);
+  made.at(-1)!.die();
+  await turn();
+  assert.equal(waits.length, 3, 'at once again');
+  await engine.close();
+});
+
+test('one that does not start any more is given up, and everybody is told', async () => {
+  const { supervised, made, ends, failing } = setUp();
+  const engine = await supervised;
+  failing.starts = mostFailedStarts;
+  made[0]!.die();
+  const waiting = engine.encode(view(), ['float16']);
+  await assert.rejects(waiting, { code: 'unavailable' });
+  assert.equal(made.length, 1);
+  assert.deepEqual(
+    ends.map(({ end }) => end),
+    ['ended'],
+  );
+  await assert.rejects(engine.encode(view(), ['float16']), { code: 'unavailable' });
+  assert.equal(engine.isUp, false);
+  await engine.close();
+});
+
+test('one that ends at every batch is given up in the end', async () => {
+  const { supervised, made, ends } = setUp();
+  const engine = await supervised;
+  for (let death = 0; death <= mostDeaths; death++) {
+    made.at(-1)!.die();
+    await turn();
+  }
+  assert.equal(ends.length, 1);
+  assert.equal(made.length, mostDeaths + 1);
+  await engine.close();
+});
+
+test('what does not start at first is not tried again', async () => {
+  const start = () => Promise.reject(new ServiceError('failed_precondition', 'No graph.'));
+  const isNone = () => assert.fail();
+  const options = { start, limitMs: isNone, onDown: isNone, wait: isNone };
+  await assert.rejects(SupervisedEngine.start(options), { code: 'failed_precondition' });
+});
+
+test('a batch that does not come back has everybody told, and the process ended', async () => {
+  const { supervised, made, ends } = setUp({ limitMs: 5 });
+  const engine = await supervised;
+  const stuck = [engine.encode(view(), ['float16']), engine.encode(view(), ['float16'])];
+  for (const one of stuck) await assert.rejects(one, { code: 'unavailable' });
+  assert.equal(made[0]!.engine.batches.length, 2);
+  assert.equal(engine.isUp, false);
+  assert.deepEqual(
+    ends.map(({ end }) => end),
+    ['stuck'],
+  );
+  assert.match(String(ends[0]!.error.cause), /1 views has not come back from the engine for 5 ms/);
+  await assert.rejects(engine.encode(view(), ['float16']), { code: 'unavailable' });
+  await engine.close();
+  assert.equal(made[0]!.engine.closed, false, 'closing would wait for the call');
+});
+
+test('a batch that waits behind another has its own time', async () => {
+  const { supervised, made, ends } = setUp({ limitMs: 60_000 });
+  const engine = await supervised;
+  const batches = [engine.encode(view(), ['float16']), engine.encode(view(), ['float16'])];
+  await turn();
+  for (const batch of made[0]!.engine.batches) batch.finish();
+  await Promise.all(batches);
+  assert.deepEqual(ends, []);
+  await engine.close();
+});
+
+test('a device that fails poisons the process, and is not tried again', async () => {
+  const { supervised, made, ends, replaced } = setUp();
+  const engine = await supervised;
+  const failing = engine.encode(view(), ['float16']);
+  await turn();
+  const cause = new Error('CUDA failure 700: an illegal memory access was encountered');
+  made[0]!.engine.batches[0]!.fail(new ServiceError('internal', 'The model failed.', { cause }));
+  await assert.rejects(failing, { code: 'unavailable' });
+  assert.deepEqual(
+    ends.map(({ end }) => end),
+    ['ended'],
+  );
+  assert.deepEqual(replaced, []);
+  await engine.close();
+});
+
+test("a run that fails by itself is the caller's alone", async () => {
+  const { supervised, made, ends } = setUp();
+  const engine = await supervised;
+  const failing = engine.encode(view(), ['float16']);
+  await turn();
+  const cause = new Error('Non-zero status code returned while running Add node');
+  made[0]!.engine.batches[0]!.fail(new ServiceError('internal', 'The model failed.', { cause }));
+  await assert.rejects(failing, { code: 'internal' });
+  assert.equal(engine.isUp, true);
+  assert.deepEqual(ends, []);
+  await engine.close();
+});

@@ -1,0 +1,35 @@
+// An engine's thread that does what the first byte of a batch's views tells it to, and otherwise answers tokens whose
+// first byte is that byte.
+import { parentPort } from 'node:worker_threads';
+import type { RunRequest, WorkerReply, WorkerRequest } from '../../src/inference/worker-protocol.ts';
+
+/** First bytes of views that bring about a fault. */
+export const faults = { exit: 201, throw: 202, notFinite: 203, hang: 204 } as const;
+
+/** Of siglip-tiny: 1,024 tokens of 32 channels, in float16. */
+const viewBytes = 1024 * 32 * 2;
+
+const port = parentPort;
+
+const reply = (message: WorkerReply) => port?.postMessage(message);
+
+function run({ id, views }: RunRequest): void {
+  const firsts = views.map(([first]) => first ?? 0);
+  if (firsts.includes(faults.exit)) process.exit(3);
+  if (firsts.includes(faults.hang)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  if (firsts.includes(faults.throw)) {
+    reply({ kind: 'run-failed', id, reason: 'Non-zero status code returned while running a node' });
+    return;
+  }
+  const tokens = new Uint8Array(views.length * viewBytes);
+  for (const [index, first] of firsts.entries())
+    tokens.fill(first, index * viewBytes, (index + 1) * viewBytes);
+  const finite = firsts.map((first) => first !== faults.notFinite);
+  reply({ kind: 'ran', id, tokens: { float16: tokens }, finite: { float16: finite }, engineMs: 5 });
+}
+
+port?.on('message', (request: WorkerRequest) => {
+  if (request.kind === 'run') run(request);
+  else port.close();
+});
+reply({ kind: 'started' });
