@@ -5,6 +5,7 @@ export interface LatencySummary {
   readonly p50Ms: number;
   readonly p90Ms: number;
   readonly p99Ms: number;
+  readonly p999Ms: number;
   readonly maxMs: number;
 }
 
@@ -23,6 +24,7 @@ export class Latencies {
       p50Ms: at(50),
       p90Ms: at(90),
       p99Ms: at(99),
+      p999Ms: at(99.9),
       maxMs: this.#microseconds.maxValue / 1000,
     };
   }

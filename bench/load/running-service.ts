@@ -36,16 +36,19 @@ export function offerTo({ place, arrivals, mix, dtype, headers }: LoadTarget): R
               columns: [
                 { title: 'answer' },
                 { title: 'count' },
-                ...['p50', 'p90', 'p99', 'max'].map((title) => ({ title, digits: 1 })),
+                ...['p50', 'p90', 'p99', 'p99.9', 'max'].map((title) => ({ title, digits: 1 })),
               ],
-              rows: Object.entries(result.latency).map(([code, { count, p50Ms, p90Ms, p99Ms, maxMs }]) => [
-                code,
-                count,
-                p50Ms,
-                p90Ms,
-                p99Ms,
-                maxMs,
-              ]),
+              rows: Object.entries(result.latency).map(
+                ([code, { count, p50Ms, p90Ms, p99Ms, p999Ms, maxMs }]) => [
+                  code,
+                  count,
+                  p50Ms,
+                  p90Ms,
+                  p99Ms,
+                  p999Ms,
+                  maxMs,
+                ],
+              ),
             },
           ],
           verdicts: [],

@@ -1,6 +1,6 @@
 import { Offers } from '../offers.ts';
 import { startStub } from '../stub-process.ts';
-import { codesText, lagNotes, placeOf, type Row, type RowOptions, stubText, type Transport } from './row.ts';
+import { codesText, placeOf, type Row, type RowOptions, stubText, type Transport } from './row.ts';
 
 const usualSeconds = 30;
 /** Batches that a burst fills: what is handed over before anybody leaves must be a small part of it. */
@@ -48,10 +48,10 @@ export const leavers: Row = {
       })),
       notes: [
         `They leave half a batch's time after asking. "wanted" is what was answered. "handed over before" is the bound: ${batchesHandedOver} batches a burst, of which those who stay have a part.`,
-        ...found.flatMap(({ transport, result, generatorCpu }) => [
-          `${transport}: ${codesText(result)}.`,
-          ...lagNotes([result], generatorCpu),
-        ]),
+        ...found.map(
+          ({ transport, result: { codes, lag } }) =>
+            `${transport}: ${codesText({ codes })}. Sending a burst took up to ${lag.maxMs.toFixed(0)} ms.`,
+        ),
       ],
       data: found,
     };

@@ -50,12 +50,12 @@ export const overload: Row = {
             { title: 'goodput/s', digits: 1 },
             { title: 'of peak', digits: 3 },
             { title: 'refused p50', digits: 1 },
-            { title: 'p99', digits: 1 },
+            { title: 'refused p99', digits: 1 },
             { title: 'accepted p50' },
-            { title: 'p99' },
+            { title: 'accepted p99' },
             { title: 'full queue' },
             { title: 'unloaded p50', digits: 1 },
-            { title: 'p99', digits: 1 },
+            { title: 'unloaded p99', digits: 1 },
           ],
           rows: found.map(({ transport, peak, unloaded, overload: over, offeredPerSecond, queueMs }) => [
             transport,
@@ -170,7 +170,7 @@ function verdictsOf({
       what: `${transport} p99 ms of accepted requests`,
       value: known(latencyOf(over, 'ok', 'p99Ms')),
       limit: 'at most',
-      bar: queueMs + 3 * known(latencyOf(unloaded, 'ok', 'p99Ms')),
+      bar: Math.round(queueMs + 3 * known(latencyOf(unloaded, 'ok', 'p99Ms'))),
     },
     ...(residentBytes.length < 2
       ? []

@@ -33,9 +33,9 @@ export const priorities: Row = {
           columns: [
             { title: 'transport' },
             { title: 'without bulk p50' },
-            { title: 'p99' },
+            { title: 'without bulk p99' },
             { title: 'beside bulk p50' },
-            { title: 'p99' },
+            { title: 'beside bulk p99' },
             { title: 'interactive/s', digits: 1 },
             { title: 'bulk/s', digits: 1 },
           ],

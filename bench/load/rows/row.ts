@@ -58,7 +58,7 @@ export function answeredShare({ latency }: OfferResult): number {
   return (latency['ok']?.count ?? 0) / counts.reduce((sum, count) => sum + count, 0);
 }
 
-export function codesText({ codes }: OfferResult): string {
+export function codesText({ codes }: Pick<OfferResult, 'codes'>): string {
   const counts = Object.entries(codes).toSorted(([, a], [, b]) => b - a);
   return counts.map(([code, count]) => `${code} ${count}`).join(', ');
 }

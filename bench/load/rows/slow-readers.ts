@@ -41,9 +41,9 @@ export const slowReaders: Row = {
           columns: [
             { title: 'transport' },
             { title: 'without p50' },
-            { title: 'p99' },
+            { title: 'without p99' },
             { title: 'beside p50' },
-            { title: 'p99' },
+            { title: 'beside p99' },
             { title: 'answered', digits: 3 },
           ],
           rows: found.map(({ transport, without, others }) => [

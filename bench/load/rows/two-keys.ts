@@ -42,12 +42,12 @@ export const twoKeys: Row = {
           columns: [
             { title: 'transport' },
             { title: 'modest asks/s', digits: 1 },
-            { title: 'alone p99' },
-            { title: 'beside p99' },
-            { title: 'gets/s', digits: 1 },
-            { title: 'answered', digits: 3 },
+            { title: 'modest alone p99' },
+            { title: 'beside greedy p99' },
+            { title: 'modest gets/s', digits: 1 },
+            { title: 'of what it asks', digits: 3 },
             { title: 'greedy asks/s', digits: 1 },
-            { title: 'gets/s', digits: 1 },
+            { title: 'greedy gets/s', digits: 1 },
           ],
           rows: found.map(({ transport, alone, modest, greedy }) => [
             transport,
