@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { readLoadArguments, type LoadArguments, usage } from './load/arguments.ts';
+import { drainsRow } from './load/rows/drains.ts';
 import { leavers } from './load/rows/leavers.ts';
 import { overload } from './load/rows/overload.ts';
 import { priorities } from './load/rows/priorities.ts';
@@ -20,6 +21,7 @@ const rows: Readonly<Record<string, Row>> = {
   'slow-readers': slowReaders,
   priorities,
   'two-keys': twoKeys,
+  drains: drainsRow,
 };
 
 /**

@@ -13,6 +13,9 @@ const startLimitMs = 60_000;
 /** A server of any kind in a process of its own, ready for requests. */
 export interface ServerProcess {
   readonly pid: number;
+  readonly process: ChildProcess;
+  /** Everything it says, until it is closed. */
+  readonly logFile: string;
   readonly url: string;
   close(): Promise<void>;
 }
@@ -67,6 +70,8 @@ export async function startServer(
   }
   return {
     pid: child.pid!,
+    process: child,
+    logFile,
     url,
     async close() {
       await end(child);

@@ -13,6 +13,7 @@ export interface StubOptions extends StubTimes {
   readonly queued: number;
   /** Of `siglip-hd serve`, beside those that follow from the above. */
   readonly flags?: readonly string[];
+  readonly logLevel?: 'info' | 'warn';
 }
 
 /** The service in a process of its own, whose engine takes a known time. */
@@ -23,7 +24,13 @@ export interface StubProcess extends ServiceProcess {
 
 const stub = fileURLToPath(new URL('./stub-main.js', import.meta.url));
 
-export async function startStub({ batch, queued, flags = [], ...times }: StubOptions): Promise<StubProcess> {
+export async function startStub({
+  batch,
+  queued,
+  flags = [],
+  logLevel = 'warn',
+  ...times
+}: StubOptions): Promise<StubProcess> {
   const folder = join(benchCache, `stub-${process.pid}-${randomBytes(4).toString('hex')}`);
   await writeStubModel(folder, times);
   try {
@@ -40,7 +47,7 @@ export async function startStub({ batch, queued, flags = [], ...times }: StubOpt
         `--max-queued-views=${queued}`,
         `--max-images=${Math.min(16, queued)}`,
         '--warm-up-ms=0',
-        '--log-level=warn',
+        `--log-level=${logLevel}`,
         '--log-format=json',
         ...flags,
       ],
