@@ -1,5 +1,6 @@
 import { assembling } from './assemble-section.ts';
 import { batching } from './batching/section.ts';
+import { runFuzz } from './fuzz.ts';
 import { idleLatency } from './idle-latency.ts';
 import { mixed } from './mixed/section.ts';
 import { load } from './load.ts';
@@ -24,6 +25,7 @@ const sections: Readonly<Record<string, Section>> = {
 
 const usage = `Usage: siglip-hd bench [--json] [SECTION]...
        siglip-hd bench load [OPTION]... [ROW]...
+       siglip-hd bench fuzz [--seed N] [--cases N] [--only CASE]
 Measures the service and prints tables; with --json one JSON document on standard output.
 Sections, all when none is named: ${Object.keys(sections).join(', ')}.
 Load has options of its own: siglip-hd bench load --help.
@@ -33,6 +35,7 @@ Exit code 1 when a section fails or misses its bar, 2 for wrong usage.
 /** Runs the sections that the arguments name, one after the other. A section that fails leaves the others to run. */
 export async function main(args: readonly string[]): Promise<0 | 1 | 2> {
   if (args[0] === 'load') return await load(args.slice(1));
+  if (args[0] === 'fuzz') return await runFuzz(args.slice(1));
   const names = args.filter((arg) => !arg.startsWith('-'));
   const flags = args.filter((arg) => arg.startsWith('-'));
   if (flags.includes('--help')) {

@@ -33,17 +33,15 @@ export class Exchange {
   readonly #response: ServerResponse;
   readonly #settings: ExchangeSettings;
   readonly #abort = requestAbort();
+  readonly #onClose: (() => void)[] = [];
+  #closed = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, settings: ExchangeSettings) {
     this.requestId = requestIdOf(request.headers[requestIdKey]);
     this.#request = request;
     this.#response = response;
     this.#settings = settings;
-    response.once('close', () => {
-      if (response.writableFinished) return;
-      if (this.outcome === 'ok') this.outcome = 'cancelled';
-      this.cancel(new ServiceError('cancelled', 'The client went away.'));
-    });
+    response.once('close', () => this.close());
   }
 
   /** Fires when the client leaves before its answer is complete, or by {@link cancel}. */
@@ -58,8 +56,8 @@ export class Exchange {
 
   /** Has `release` called once the answer has been read, or the client has gone. */
   hold(release: () => void): void {
-    if (this.#response.closed) release();
-    else this.#response.once('close', release);
+    if (this.#closed) release();
+    else this.#onClose.push(release);
   }
 
   /** Ends the work for this request; an answer that has begun is still finished. */
@@ -145,6 +143,17 @@ export class Exchange {
     if (this.answered) return;
     this.outcome = answer.code;
     this.send(answer.status, { ...answer.headers, ...headers }, [answer.body]);
+  }
+
+  /** The answer has been sent, or its connection has ended; once. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (!this.#response.writableFinished) {
+      if (this.outcome === 'ok') this.outcome = 'cancelled';
+      this.cancel(new ServiceError('cancelled', 'The client went away.'));
+    }
+    for (const release of this.#onClose) release();
   }
 
   /** Half an answer must not look like a whole one. */

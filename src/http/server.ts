@@ -86,9 +86,23 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const admitBody = options.admitBody ?? (() => () => undefined);
   const underWay = new Set<Exchange>();
   const current = new WeakMap<object, Exchange>();
+  const bySocket = new WeakMap<Socket, Set<Exchange>>();
   const idleWaiters: (() => void)[] = [];
   let draining = false;
   metrics.watchInflight('http', () => underWay.size);
+
+  /** Node closes no response of a pipelined request whose connection ends before its turn. */
+  const closeWith = (socket: Socket, exchange: Exchange): void => {
+    const known = bySocket.get(socket);
+    const exchanges = known ?? new Set<Exchange>();
+    exchanges.add(exchange);
+    exchange.hold(() => exchanges.delete(exchange));
+    if (known !== undefined) return;
+    bySocket.set(socket, exchanges);
+    socket.once('close', () => {
+      for (const each of exchanges) each.close();
+    });
+  };
 
   const open = (request: IncomingMessage, response: ServerResponse): Exchange => {
     const exchange = new Exchange(request, response, {
@@ -98,7 +112,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     });
     underWay.add(exchange);
     current.set(request.socket, exchange);
-    response.once('close', () => {
+    closeWith(request.socket, exchange);
+    exchange.hold(() => {
       underWay.delete(exchange);
       record(exchange, metrics, logger);
       if (underWay.size === 0) for (const resolve of idleWaiters.splice(0)) resolve();

@@ -44,3 +44,10 @@ test('ignores an expectation that it does not know', async () => {
   );
   assert.match(answer, /^HTTP\/1\.1 200 /);
 });
+
+test('forgets pipelined requests whose connection ends before their turn, so that it can stop', async () => {
+  const pipelined = 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(5);
+  // The server's close, which answerTo waits for, waits for every request.
+  const answer = await answerTo(`${pipelined}\u0000garbage\r\n\r\n`);
+  assert.match(answer, /^HTTP\/1\.1 [24]00 /);
+});
