@@ -72,7 +72,8 @@ function settingSchema({ type, min, max, choices, description }) {
         description,
         type: ['integer', 'string'],
         minimum: min,
-        maximum: max,
+        // Of plain digits the service reads twelve.
+        maximum: Math.min(max, 999_999_999_999),
         pattern: '^[0-9]{1,12}(KiB|MiB|GiB)?$',
       };
     case 'choice':
