@@ -108,7 +108,7 @@ export function chartSchema(serveSettings, importCommandSettings) {
     ['name'],
   );
   return {
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'Values of the chart siglip-hd',
     ...closed({
       // Helm's own, where the chart is part of another.
@@ -164,6 +164,7 @@ export function chartSchema(serveSettings, importCommandSettings) {
         metricsPort: port,
         trafficDistribution: choice('', 'PreferSameZone', 'PreferSameNode', 'PreferClose'),
         headless: flag,
+        extraSpec: any,
       }),
       ingress: closed({ http: ingress, grpc: ingress }),
       gateway: closed({
@@ -219,8 +220,10 @@ export function chartSchema(serveSettings, importCommandSettings) {
       nameOverride: text('^[a-z0-9-]*$'),
       fullnameOverride: text('^[a-z0-9-]*$'),
       commonLabels: labels,
+      deploymentAnnotations: labels,
       podAnnotations: labels,
       podLabels: labels,
+      extraPodSpec: any,
       extraVolumes: anys,
       extraVolumeMounts: anys,
       tests: closed({

