@@ -176,6 +176,7 @@ export function chartSchema(serveSettings, importCommandSettings) {
           requestTimeout: text('^[0-9]+(ms|s|m|h)$'),
         }),
         grpc: closed({ enabled: flag, parentRefs: anys, hostnames: list(text()) }),
+        backendTls: closed({ hostname: text(), caConfigMap: secret }),
       }),
       networkPolicy: closed({ enabled: flag, from: anys, egress: anys }),
       apiKeys: closed({ secret, key: secretKey }),

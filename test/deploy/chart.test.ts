@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { importCommand } from '../../src/config/import-command.ts';
 import { parseCommand } from '../../src/config/parse.ts';
@@ -10,12 +10,14 @@ import {
   chart,
   type KubernetesObject,
   missingHelm,
+  missingHelm4,
   readYaml,
   render,
   renderText,
   runHelm,
 } from '../support/helm.ts';
 import { missingSchemas, problemsOf } from '../support/kubernetes-schema.ts';
+import { scratchFolder } from '../support/tiny-models.ts';
 
 const examples = readdirSync(join(chart, 'ci')).map((name) => ({
   name: name.replace('-values.yaml', ''),
@@ -175,6 +177,7 @@ externalTest('the chart renders for the oldest Kubernetes that it is for', missi
 externalTest('every part is there when all are asked for', missingHelm, async () => {
   const kinds = (await render(...argsOf('everything'))).map(({ kind }) => kind);
   assert.deepEqual(kinds.toSorted(), [
+    'BackendTLSPolicy',
     'Deployment',
     'GRPCRoute',
     'HTTPRoute',
@@ -337,7 +340,7 @@ externalTest('pods call nobody, but whom they need', missingHelm, async () => {
   assert.deepEqual(await ports(...argsOf('everything')), [53, 53, 6379, 443, 4318]);
 });
 
-externalTest('the schema says which value is wrong, and what it may be', missingHelm, async () => {
+externalTest('the schema says which value is wrong, and what it may be', missingHelm4, async () => {
   const wrong: [string, RegExp][] = [
     ['replicas=many', /at '\/replicas': got string, want integer/],
     ['device=tpu', /at '\/device': value must be one of 'cpu', 'cuda'/],
@@ -374,12 +377,16 @@ externalTest('values that contradict each other are refused, in a sentence', mis
     ],
     ['tls.clientCaSecret=ca', /tls\.clientCaSecret is for TLS; it needs tls\.secret\./],
     ['autoscaling.kind=hpa,autoscaling.min=9', /autoscaling\.min is 9, above autoscaling\.max, which is 8\./],
+    [
+      'gateway.backendTls.hostname=a',
+      /gateway\.backendTls is for pods that speak TLS; it needs tls\.secret\./,
+    ],
     ['gateway.grpc.enabled=true', /gateway\.grpc\.enabled needs gateway\.grpc\.parentRefs/],
   ];
   for (const [value, message] of wrong) assert.match(await refusal('--set', value), message);
 });
 
-externalTest('the notes say where the service is and what it lacks', missingHelm, async () => {
+externalTest('the notes say where the service is and what it lacks', missingHelm4, async () => {
   const notes = async (...args: string[]) => {
     const { exitCode, stdout, stderr } = await runHelm(
       'install',
@@ -401,4 +408,75 @@ externalTest('the notes say where the service is and what it lacks', missingHelm
   const all = await notes(...argsOf('everything'));
   assert.match(all, /https:\/\/tokens\.vision\.svc:8080/);
   assert.doesNotMatch(all, /untrained|no API key/);
+});
+
+externalTest(
+  'names that look like numbers stay names',
+  async () => (await missingHelm()) ?? (await missingSchemas()),
+  async () => {
+    const names = [
+      'fullnameOverride=123',
+      'nameOverride=45',
+      'serviceAccount.name=6',
+      'priorityClassName=7',
+      'runtimeClassName=8',
+      'apiKeys.secret=9',
+      'apiKeys.key=10',
+      'tls.secret=11',
+      'tls.clientCaSecret=12',
+      'redis.secret=13',
+      'models.from=pvc',
+      'models.serve[0].name=14',
+      'models.teacher=14',
+      'models.pvc.claimName=15',
+      'models.pvc.subPath=16',
+      'ingress.http.className=17',
+      'ingress.http.tlsSecret=18',
+      'tests.clientSecret=19',
+      'tests.apiKeySecret=20',
+      'image.repository=21',
+      'image.tag=22',
+    ];
+    const objects = await render(
+      '--set-string',
+      names.join(','),
+      '--set',
+      'ingress.http.enabled=true',
+      '-n',
+      '456',
+    );
+    for (const object of objects) assert.deepEqual(await problemsOf(object), [], object.kind);
+    const outcome = parsed(podOf(objects).containers[0]!);
+    assert.equal(outcome.kind, 'run', outcome.kind === 'refused' ? outcome.problems.join('\n') : '');
+  },
+);
+
+externalTest('names stay short enough, and those of two imports apart', missingHelm, async () => {
+  const [dot, dash] = ['a.b', 'a_b'].map((name) => `{"name": "${name}", "import": {"source": "a/b"}}`);
+  const long = 'x'.repeat(60);
+  const objects = await render(
+    '--set',
+    `models.from=import,fullnameOverride=${long}`,
+    '--set-json',
+    `models.serve=[${dot},${dash}]`,
+  );
+  for (const { metadata } of objects) assert.ok(metadata.name.length <= 63, metadata.name);
+  const names = podOf(objects).initContainers!.map((container) => container['name']);
+  assert.deepEqual(names, ['import-0-a-b', 'import-1-a-b']);
+});
+
+externalTest('dashboards are shipped where there are some', missingHelm, async (t) => {
+  const scratch = scratchFolder();
+  t.after(() => scratch.remove());
+  const copy = join(scratch.path, 'siglip-hd');
+  cpSync(chart, copy, { recursive: true });
+  mkdirSync(join(copy, 'dashboards'), { recursive: true });
+  writeFileSync(join(copy, 'dashboards/one.json'), '{"title": "{{ $labels }}"}');
+  const { stdout, stderr } = await runHelm('template', 'a', copy, '--set', 'dashboard.enabled=true');
+  const objects = (await readYaml(stdout)) as KubernetesObject[];
+  const { data, metadata } = find(objects, 'ConfigMap') as KubernetesObject & {
+    data: Record<string, string>;
+  };
+  assert.equal(data['one.json'], '{"title": "{{ $labels }}"}', stderr);
+  assert.equal((metadata['labels'] as Record<string, string>)['grafana_dashboard'], '1');
 });

@@ -22,16 +22,25 @@ export function runHelm(...args: string[]): Promise<Finished> {
   return runProgram(helm, args, { KUBECONFIG: '/nonexistent' });
 }
 
-let lack: Promise<string | undefined> | undefined;
+let version: Promise<string | undefined> | undefined;
+
+function helmVersion(): Promise<string | undefined> {
+  version ??= runHelm('version', '--short').then(({ exitCode, stdout }) =>
+    exitCode === 0 ? stdout.trim() : undefined,
+  );
+  return version;
+}
 
 /** Why tests that need helm cannot run, or undefined. */
-export function missingHelm(): Promise<string | undefined> {
-  lack ??= runHelm('version').then(({ exitCode }) =>
-    exitCode === 0
-      ? undefined
-      : 'there is no helm: npm run deploy-tools fetches it, or HELM says where it is',
-  );
-  return lack;
+export async function missingHelm(): Promise<string | undefined> {
+  if ((await helmVersion()) !== undefined) return undefined;
+  return 'there is no helm: npm run deploy-tools fetches it, or HELM says where it is';
+}
+
+/** The same for those that hold helm's own words, or what helm 3 asks a cluster for. */
+export async function missingHelm4(): Promise<string | undefined> {
+  const found = await helmVersion();
+  return found === undefined || found.startsWith('v4.') ? missingHelm() : `helm is ${found}, not 4`;
 }
 
 /** The chart's text for a release `tokens` in the namespace `vision`. Throws helm's own words where it refuses. */

@@ -36,7 +36,10 @@
 {{- if and (ne .Values.autoscaling.kind "none") (gt (int .Values.autoscaling.min) (int .Values.autoscaling.max)) }}
 {{- fail (printf "autoscaling.min is %d, above autoscaling.max, which is %d." (int .Values.autoscaling.min) (int .Values.autoscaling.max)) }}
 {{- end }}
-{{- range $kind, $route := .Values.gateway }}
+{{- if and .Values.gateway.backendTls.hostname (not .Values.tls.secret) }}
+{{- fail "gateway.backendTls is for pods that speak TLS; it needs tls.secret." }}
+{{- end }}
+{{- range $kind, $route := omit .Values.gateway "backendTls" }}
 {{- if and $route.enabled (not $route.parentRefs) }}
 {{- fail (printf "gateway.%s.enabled needs gateway.%s.parentRefs: a route without a gateway routes nothing." $kind $kind) }}
 {{- end }}

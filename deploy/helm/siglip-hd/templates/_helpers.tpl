@@ -16,8 +16,8 @@
 {{/* The labels of one thing that the chart makes. */}}
 {{- define "siglip-hd.commonLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/name: {{ include "siglip-hd.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "siglip-hd.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with .Values.commonLabels }}
@@ -32,8 +32,8 @@ app.kubernetes.io/component: service
 
 {{/* What tells the service's pods from all others, those of the test included. */}}
 {{- define "siglip-hd.selector" -}}
-app.kubernetes.io/name: {{ include "siglip-hd.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "siglip-hd.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: service
 {{- end }}
 
@@ -91,7 +91,7 @@ tcpSocket:
   port: http
 {{- else }}
 httpGet:
-  path: {{ .path }}
+  path: {{ .path | quote }}
   port: http
   {{- if .root.Values.tls.secret }}
   scheme: HTTPS
