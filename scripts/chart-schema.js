@@ -147,7 +147,7 @@ export function chartSchema(serveSettings, importCommandSettings) {
       affinity: any,
       topologySpreadConstraints: anys,
       priorityClassName: text(),
-      strategy: any,
+      strategy: closed({ type: choice('RollingUpdate', 'Recreate'), rollingUpdate: any }),
       revisionHistoryLimit: integer(0),
       progressDeadlineSeconds: integer(1),
       podDisruptionBudget: closed({

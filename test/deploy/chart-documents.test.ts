@@ -38,9 +38,10 @@ const schema = JSON.parse(read('values.schema.json')) as Schema;
 const settings: Readonly<Record<string, Setting>> = serveCommand.settings;
 const configSchema = schema.properties!['config']!.properties!;
 
-/** The names of the values that a schema has, as --set has them. Probes are one value, as is config. */
+/** The names of the values that a schema has, as --set has them. Config, strategy and a probe are one value each. */
 function leaves({ properties }: Schema, path: readonly string[] = []): string[] {
-  const isWhole = path[0] === 'config' || (path[0] === 'probes' && path.length === 2);
+  const isWhole =
+    path[0] === 'config' || path[0] === 'strategy' || (path[0] === 'probes' && path.length === 2);
   if (properties === undefined || isWhole) return [path.join('.')];
   return Object.entries(properties).flatMap(([name, inner]) => leaves(inner, [...path, name]));
 }

@@ -328,6 +328,14 @@ externalTest('replicas are left to the autoscaler where there is one', missingHe
   }
 });
 
+externalTest('pods are replaced as asked', missingHelm, async () => {
+  const strategy = async (...args: string[]) =>
+    (find(await render(...args), 'Deployment')['spec'] as Record<string, unknown>)['strategy'];
+  const rollingUpdate = { maxSurge: 1, maxUnavailable: 0 };
+  assert.deepEqual(await strategy(), { type: 'RollingUpdate', rollingUpdate });
+  assert.deepEqual(await strategy('--set', 'strategy.type=Recreate'), { type: 'Recreate' });
+});
+
 externalTest('pods call nobody, but whom they need', missingHelm, async () => {
   const ports = async (...args: string[]) => {
     const { egress } = find(await render(...args), 'NetworkPolicy')['spec'] as {
