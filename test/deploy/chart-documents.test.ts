@@ -69,6 +69,13 @@ test('a value without a comment is refused, and so is a line that is no value', 
   ]);
 });
 
+test("the chart's version is the service's", () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  const [, own] = /^version: (.+)$/m.exec(read('Chart.yaml'))!;
+  const [, app] = /^appVersion: (.+)$/m.exec(read('Chart.yaml'))!;
+  assert.deepEqual([own, app], [version, version]);
+});
+
 test('config takes every setting of serve that the chart does not give itself', () => {
   assert.deepEqual(
     [...Object.keys(configSchema), ...chartSettings].toSorted(),
