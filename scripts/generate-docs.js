@@ -3,17 +3,27 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { importCommand } from '../build/src/config/import-command.js';
 import { configurationReference } from '../build/src/config/reference.js';
+import { serveCommand } from '../build/src/config/serve-command.js';
+import { chartReadme } from './chart-readme.js';
+import { chartSchema } from './chart-schema.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const documents = { 'docs/configuration.md': configurationReference() };
+const chart = 'deploy/helm/siglip-hd';
+const read = (name) => readFileSync(join(root, name), 'utf8');
+const valuesSchema = chartSchema(serveCommand.settings, importCommand.settings);
+const documents = {
+  'docs/configuration.md': configurationReference(),
+  [`${chart}/values.schema.json`]: `${JSON.stringify(valuesSchema, undefined, 2)}\n`,
+  [`${chart}/README.md`]: chartReadme(read(`${chart}/README.head.md`), read(`${chart}/values.yaml`)),
+};
 
 let stale = false;
 for (const [name, text] of Object.entries(documents)) {
-  const path = join(root, name);
   if (!process.argv.includes('--check')) {
-    writeFileSync(path, text);
-  } else if (readFileSync(path, 'utf8') !== text) {
+    writeFileSync(join(root, name), text);
+  } else if (read(name) !== text) {
     console.error(`${name} is not what the code says; npm run docs writes it.`);
     stale = true;
   }

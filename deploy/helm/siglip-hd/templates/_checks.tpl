@@ -1,0 +1,47 @@
+{{/* Values that are fine one by one and contradict each other. */}}
+{{- define "siglip-hd.checks" -}}
+{{- $models := .Values.models }}
+{{- $names := list }}
+{{- range $models.serve }}
+{{- if has .name $names }}{{ fail (printf "models.serve has two models named %q." .name) }}{{ end }}
+{{- $names = append $names .name }}
+{{- if and (eq $models.from "import") (not .import) }}
+{{- fail (printf "models.from is import, so that models.serve's %q needs import: {source: OWNER/NAME}." .name) }}
+{{- end }}
+{{- if and (eq $.Values.device "cuda") .import (eq (toString (get (default dict .import) "precision")) "int8") }}
+{{- fail (printf "models.serve's %q is int8, which is for CPUs, and device is cuda; fp16 is for those." .name) }}
+{{- end }}
+{{- if and (ne $models.from "import") .import }}
+{{- fail (printf "models.serve's %q has import, but models.from is %s." .name $models.from) }}
+{{- end }}
+{{- end }}
+{{- if and (eq $models.from "embedded") $names }}
+{{- fail "models.serve names models, but models.from is embedded; say where they come from: pvc, image or import." }}
+{{- end }}
+{{- if and (ne $models.from "embedded") (not $names) }}
+{{- fail (printf "models.from is %s; models.serve must name a model." $models.from) }}
+{{- end }}
+{{- if and $models.teacher (not (has $models.teacher $names)) }}
+{{- fail (printf "models.teacher is %q; models.serve has %s." $models.teacher (default "none" (join ", " $names))) }}
+{{- end }}
+{{- if and (eq $models.from "pvc") (not $models.pvc.claimName) }}
+{{- fail "models.from is pvc; models.pvc.claimName must say which." }}
+{{- end }}
+{{- if and (eq $models.from "image") (not $models.image.reference) }}
+{{- fail "models.from is image; models.image.reference must say which." }}
+{{- end }}
+{{- if and .Values.tls.clientCaSecret (not .Values.tls.secret) }}
+{{- fail "tls.clientCaSecret is for TLS; it needs tls.secret." }}
+{{- end }}
+{{- if and (ne .Values.autoscaling.kind "none") (gt (int .Values.autoscaling.min) (int .Values.autoscaling.max)) }}
+{{- fail (printf "autoscaling.min is %d, above autoscaling.max, which is %d." (int .Values.autoscaling.min) (int .Values.autoscaling.max)) }}
+{{- end }}
+{{- if and .Values.gateway.backendTls.hostname (not .Values.tls.secret) }}
+{{- fail "gateway.backendTls is for pods that speak TLS; it needs tls.secret." }}
+{{- end }}
+{{- range $kind, $route := omit .Values.gateway "backendTls" }}
+{{- if and $route.enabled (not $route.parentRefs) }}
+{{- fail (printf "gateway.%s.enabled needs gateway.%s.parentRefs: a route without a gateway routes nothing." $kind $kind) }}
+{{- end }}
+{{- end }}
+{{- end }}

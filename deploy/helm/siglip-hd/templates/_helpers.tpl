@@ -1,0 +1,106 @@
+{{- define "siglip-hd.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" }}
+{{- end }}
+
+{{/* At most 52 characters, so that -headless, -grpc and -test still fit. */}}
+{{- define "siglip-hd.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- else if contains (include "siglip-hd.name" .) .Release.Name }}
+{{- .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "siglip-hd.name" .) | trunc 52 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{/* The labels of one thing that the chart makes. */}}
+{{- define "siglip-hd.commonLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/name: {{ include "siglip-hd.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "siglip-hd.labels" -}}
+{{ include "siglip-hd.commonLabels" . }}
+app.kubernetes.io/component: service
+{{- end }}
+
+{{/* What tells the service's pods from all others, those of the test included. */}}
+{{- define "siglip-hd.selector" -}}
+app.kubernetes.io/name: {{ include "siglip-hd.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/component: service
+{{- end }}
+
+{{- define "siglip-hd.serviceAccount" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "siglip-hd.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "siglip-hd.image" -}}
+{{- $image := .Values.image }}
+{{- if $image.digest }}
+{{- printf "%s@%s" $image.repository $image.digest }}
+{{- else }}
+{{- $suffix := eq .Values.device "cuda" | ternary "-cuda" "" }}
+{{- printf "%s:%s" $image.repository (default (printf "%s%s" .Chart.AppVersion $suffix) $image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* A setting's value as its variable has it: numbers without an exponent. */}}
+{{- define "siglip-hd.text" -}}
+{{- if kindIs "float64" . }}{{ printf "%.0f" . }}{{ else }}{{ toString . }}{{ end }}
+{{- end }}
+
+{{/* Where /metrics is: a port of its own where the service is given one, HTTP's otherwise. */}}
+{{- define "siglip-hd.metricsPort" -}}
+{{- if hasKey .Values.config "metrics-port" }}metrics{{ else }}http{{ end }}
+{{- end }}
+
+{{/* Seconds from SIGTERM to SIGKILL: the drain's two parts, and 10 to end. */}}
+{{- define "siglip-hd.graceSeconds" -}}
+{{- $delayMs := int64 5000 }}
+{{- if hasKey .Values.config "drain-delay-ms" }}{{ $delayMs = index .Values.config "drain-delay-ms" | int64 }}{{ end }}
+{{- $graceMs := int64 25000 }}
+{{- if hasKey .Values.config "drain-grace-ms" }}{{ $graceMs = index .Values.config "drain-grace-ms" | int64 }}{{ end }}
+{{- $needed := add (div (add $delayMs $graceMs 999) 1000) 10 }}
+{{- $given := int64 .Values.terminationGracePeriodSeconds }}
+{{- if and $given (lt $given $needed) }}
+{{- fail (printf "terminationGracePeriodSeconds is %d; the drain that config asks for needs %d, or 0 to have it follow." $given $needed) }}
+{{- end }}
+{{- default $needed $given }}
+{{- end }}
+
+{{/* Where the service is for those in the cluster. */}}
+{{- define "siglip-hd.address" -}}
+{{- printf "%s.%s.svc" (include "siglip-hd.fullname" .) .Release.Namespace }}
+{{- end }}
+
+{{/* What a probe does; with client certificates it connects and no more, as it has none. */}}
+{{- define "siglip-hd.probe" -}}
+{{- if .root.Values.tls.clientCaSecret }}
+tcpSocket:
+  port: http
+{{- else }}
+httpGet:
+  path: {{ .path | quote }}
+  port: http
+  {{- if .root.Values.tls.secret }}
+  scheme: HTTPS
+  {{- end }}
+{{- end }}
+{{ toYaml .timing }}
+{{- end }}
+
+{{/* The metrics' labels of this release's pods. */}}
+{{- define "siglip-hd.series" -}}
+namespace={{ .Release.Namespace | quote }},job={{ include "siglip-hd.fullname" . | quote }}
+{{- end }}

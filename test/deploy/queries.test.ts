@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { errorCodes } from '../../src/errors.ts';
+import { exposedMetrics } from '../support/exposed-metrics.ts';
+import { externalTest } from '../support/external.ts';
+import { chart, type KubernetesObject, missingHelm, render } from '../support/helm.ts';
+import { missingPromql, type Selection, selectionsOf } from '../support/promql.ts';
+
+const missing = async () => (await missingHelm()) ?? (await missingPromql());
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly annotations: Record<string, string>;
+}
+
+async function everything(kind: string): Promise<KubernetesObject> {
+  const objects = await render('-f', `${chart}/ci/everything-values.yaml`);
+  return objects.find((object) => object.kind === kind)!;
+}
+
+async function alerts(): Promise<Rule[]> {
+  const { groups } = (await everything('PrometheusRule'))['spec'] as { groups: { rules: Rule[] }[] };
+  return groups.flatMap(({ rules }) => rules);
+}
+
+/** Of this release alone, and of what the service exposes; `up` is Prometheus' own. */
+async function check({ metric, labels }: Selection): Promise<void> {
+  const known = metric === 'up' ? new Map<string, Set<string>>() : (await exposedMetrics()).get(metric);
+  assert.ok(known, `the service exposes no ${metric}`);
+  const namespace = labels.find(({ name }) => name === 'namespace');
+  assert.equal(namespace?.value, 'vision');
+  assert.equal(labels.find(({ name }) => name === 'job')?.value, 'tokens');
+  for (const { name, value } of labels) {
+    if (name === 'namespace' || name === 'job') continue;
+    const values = name === 'code' ? new Set<string>(errorCodes) : known.get(name);
+    assert.ok(values, `${metric} has no label ${name}`);
+    for (const one of value.split('|')) assert.ok(values.has(one), `${metric} has no ${name} ${one}`);
+  }
+}
+
+externalTest('every alert asks for what the service exposes', missing, async () => {
+  const rules = await alerts();
+  assert.ok(rules.length >= 5);
+  for (const { expr } of rules) {
+    const selections = await selectionsOf(expr);
+    assert.ok(selections.length > 0, expr);
+    for (const selection of selections) await check(selection);
+  }
+});
+
+externalTest('every alert says in a sentence what is wrong, and where to read on', missing, async () => {
+  for (const { alert, annotations } of await alerts()) {
+    assert.match(annotations['summary']!, /^[A-Z].*\.$/);
+    assert.equal(annotations['runbook_url'], `https://docs.example/operations.html#${alert.toLowerCase()}`);
+  }
+});
+
+externalTest('KEDA and the autoscaler ask for the views that wait', missing, async () => {
+  const { triggers } = (await everything('ScaledObject'))['spec'] as {
+    triggers: { metadata: { query: string } }[];
+  };
+  const [selection, ...others] = await selectionsOf(triggers[0]!.metadata.query);
+  assert.deepEqual(others, []);
+  await check(selection!);
+  const objects = await render('-f', `${chart}/ci/hpa-values.yaml`);
+  const { metrics } = objects.find(({ kind }) => kind === 'HorizontalPodAutoscaler')!['spec'] as {
+    metrics: { pods: { metric: { name: string; selector: { matchLabels: Record<string, string> } } } }[];
+  };
+  const { name, selector } = metrics[0]!.pods.metric;
+  assert.equal(name, selection!.metric);
+  assert.deepEqual(selector.matchLabels, { state: 'queued' });
+});
+
+externalTest('a query that is none is told from one that is', missing, async () => {
+  await assert.rejects(selectionsOf('sum(rate(a[5m])) >'), /no query from character/);
+  assert.deepEqual(await selectionsOf('sum(a{b="c"}) / d'), [
+    { metric: 'a', labels: [{ name: 'b', operator: '=', value: 'c' }] },
+    { metric: 'd', labels: [] },
+  ]);
+});

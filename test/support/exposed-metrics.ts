@@ -1,0 +1,27 @@
+import { Metrics } from '../../src/metrics.ts';
+
+/** The series that a service exposes once it has served: the values of each label, by metric and label. */
+export async function exposedMetrics(): Promise<
+  ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>>
+> {
+  const metrics = new Metrics();
+  for (const transport of ['http', 'grpc'] as const) {
+    metrics.observeRequest({ transport, endpoint: 'encode', code: 'ok', durationMs: 1, caller: 'ada' });
+    metrics.watchInflight(transport, () => 0);
+  }
+  metrics.observeStages({ decodeMs: 1, viewsMs: 1, queueMs: 1, engineMs: 1 });
+  metrics.observeWrite(1);
+  metrics.observeBatch({ views: 1, engineMs: 1, model: 'hd' });
+  for (const source of ['hit', 'joined', 'miss'] as const) metrics.observeSource(source);
+  const series = new Map<string, Map<string, Set<string>>>();
+  for (const line of (await metrics.expose()).text.split('\n')) {
+    const [, name, labels] = /^([a-z_0-9]+)(?:\{(.*)\})? /.exec(line) ?? [];
+    if (name === undefined) continue;
+    const known = series.get(name) ?? new Map<string, Set<string>>();
+    series.set(name, known);
+    for (const [, label, value] of (labels ?? '').matchAll(/(\w+)="([^"]*)"/g)) {
+      known.set(label!, (known.get(label!) ?? new Set()).add(value!));
+    }
+  }
+  return series;
+}
