@@ -9,6 +9,10 @@ COPY src src
 RUN npm run build && npm prune --omit=dev
 
 FROM node:20-bookworm-slim
+# glibc's own allocator lets memory grow under many threads that decode.
+RUN apt-get update && apt-get install -y --no-install-recommends libjemalloc2 && rm -rf /var/lib/apt/lists/* \
+  && ln -s /usr/lib/*-linux-gnu/libjemalloc.so.2 /usr/lib/libjemalloc.so.2
+ENV LD_PRELOAD=/usr/lib/libjemalloc.so.2
 ENV NODE_ENV=production SIGLIPHD_CACHE_DIR=/tmp/siglip-hd
 WORKDIR /app
 COPY --from=build /app/node_modules node_modules

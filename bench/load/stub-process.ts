@@ -51,7 +51,7 @@ export async function startStub({
         '--log-format=json',
         ...flags,
       ],
-      { port: httpPort!, readyPath: '/readyz', env: { UV_THREADPOOL_SIZE: '6' } },
+      { port: httpPort!, readyPath: '/readyz', env: { UV_THREADPOOL_SIZE: '6', MALLOC_ARENA_MAX: '2' } },
     );
     return {
       ...server,

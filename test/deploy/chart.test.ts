@@ -275,11 +275,11 @@ externalTest('the grace period covers the whole drain', missingHelm, async () =>
   // The delay is of later versions.
   for (const [name, standard] of [
     ['drain-delay-ms', '5000'],
-    ['drain-grace-ms', '25000'],
+    ['drain-grace-ms', '20000'],
   ]) {
     assert.equal(settings[name!]?.default ?? standard, standard, `the chart has another default of ${name}`);
   }
-  assert.equal(await seconds(), 5 + 25 + 10);
+  assert.equal(await seconds(), 5 + 20 + 10);
   assert.equal(await seconds('--set', 'config.drain-grace-ms=59001'), 5 + 60 + 10);
   // Another version of the service may know settings that this schema does not.
   const delayed = ['--skip-schema-validation', '--set', 'config.drain-delay-ms=0'];
@@ -287,7 +287,7 @@ externalTest('the grace period covers the whole drain', missingHelm, async () =>
   assert.equal(await seconds('--set', 'terminationGracePeriodSeconds=300'), 300);
   assert.match(
     await refusal('--set', 'terminationGracePeriodSeconds=30'),
-    /terminationGracePeriodSeconds is 30; the drain that config asks for needs 40, or 0 to have it follow\./,
+    /terminationGracePeriodSeconds is 30; the drain that config asks for needs 35, or 0 to have it follow\./,
   );
 });
 

@@ -69,7 +69,7 @@ app.kubernetes.io/component: service
 {{- define "siglip-hd.graceSeconds" -}}
 {{- $delayMs := int64 5000 }}
 {{- if hasKey .Values.config "drain-delay-ms" }}{{ $delayMs = index .Values.config "drain-delay-ms" | int64 }}{{ end }}
-{{- $graceMs := int64 25000 }}
+{{- $graceMs := int64 20000 }}
 {{- if hasKey .Values.config "drain-grace-ms" }}{{ $graceMs = index .Values.config "drain-grace-ms" | int64 }}{{ end }}
 {{- $needed := add (div (add $delayMs $graceMs 999) 1000) 10 }}
 {{- $given := int64 .Values.terminationGracePeriodSeconds }}
