@@ -283,7 +283,7 @@ externalTest('the grace period covers the whole drain', missingHelm, async () =>
   assert.equal(await seconds('--set', 'config.drain-grace-ms=59001'), 5 + 60 + 10);
   // Another version of the service may know settings that this schema does not.
   const delayed = ['--skip-schema-validation', '--set', 'config.drain-delay-ms=0'];
-  assert.equal(await seconds(...delayed), 25 + 10);
+  assert.equal(await seconds(...delayed), 20 + 10);
   assert.equal(await seconds('--set', 'terminationGracePeriodSeconds=300'), 300);
   assert.match(
     await refusal('--set', 'terminationGracePeriodSeconds=30'),
