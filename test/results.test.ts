@@ -139,9 +139,11 @@ test('a file is found again by its digest, and one that is not there is not foun
   const { engine, encoder, close } = gatedEncoder(withCache);
   t.after(close);
   engine.openGate();
-  const bytes = await sharp({ create: { width: 9, height: 7, channels: 3, background: '#123456' } })
+  const file = await sharp({ create: { width: 9, height: 7, channels: 3, background: '#123456' } })
     .png()
     .toBuffer();
+  // sharp's own buffer cannot be transferred.
+  const bytes = Uint8Array.from(file);
   const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   await assert.rejects(encoder.encode(request([{ kind: 'digest', digest }])), { code: 'not_found' });
   const { tensor } = await encoder.encode(request([{ kind: 'file', bytes }]));
