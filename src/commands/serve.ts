@@ -26,6 +26,9 @@ export interface ServeParts {
 /** How long callers may take to read that the engine is stuck. */
 const stuckGraceMs = 2000;
 
+/** How long what is left may take to close once nothing is in flight: a native call is let come to its end. */
+const closeGraceMs = 2000;
+
 /** Why a service ends. */
 type End =
   | { readonly kind: 'signal'; readonly signal: StopSignal }
@@ -34,7 +37,8 @@ type End =
 /**
  * Serves until SIGTERM, SIGINT or SIGHUP, then drains (after SIGTERM it is not ready but accepts for `drainDelayMs`, so that
  * load balancers come to know): 0 when everything in flight was answered within `drainGraceMs`, 1 when
- * not or when an engine is of no more use. Signals count from the start, before a model is loaded. Rejects when the
+ * not or when an engine is of no more use. An engine that is in a native call to the very end is killed with the
+ * process, which would wait for it for ever. Signals count from the start, before a model is loaded. Rejects when the
  * service does not start.
  */
 export async function serve(settings: ServeSettings, logger: Logger, parts: ServeParts): Promise<ExitCode> {
@@ -43,13 +47,19 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
   const ended = new Promise<End>((resolve) => {
     end = resolve;
   });
+  const down: { end?: EngineEnd } = {};
+  const nobodyServes = new AbortController();
   const stopListening = onStopSignal(signals, {
     now,
     stop: (signal) => end({ kind: 'signal', signal }),
     stopAtOnce,
   });
   try {
-    const starting = parts.startService(settings, logger, (reason) => end({ kind: 'down', end: reason }));
+    const starting = parts.startService(settings, logger, (reason) => {
+      down.end = reason;
+      nobodyServes.abort();
+      end({ kind: 'down', end: reason });
+    });
     const first = await Promise.race([starting.then(() => undefined), ended]);
     if (first?.kind === 'signal') {
       logger.info({ signal: first.signal }, 'stopping once the models are loaded');
@@ -69,38 +79,49 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
       service.setNotReady();
       if (why.signal === 'SIGTERM' && settings.drainDelayMs > 0) {
         logger.info({ drainDelayMs: settings.drainDelayMs }, 'not ready any more; still accepting');
-        await parts.wait(settings.drainDelayMs, new AbortController().signal);
+        // Cut short when there is nothing to accept requests for.
+        await parts.wait(settings.drainDelayMs, nobodyServes.signal).catch(() => undefined);
       }
       logger.info({ signal: why.signal }, 'draining: what is in flight is finished, nothing new is taken');
     }
-    const isStuck = why.kind === 'down' && why.end === 'stuck';
-    const graceMs = isStuck ? Math.min(settings.drainGraceMs, stuckGraceMs) : settings.drainGraceMs;
-    const drained = await drain(service, graceMs, parts);
-    if (isStuck) {
+    const graceMs = isStuck(down) ? Math.min(settings.drainGraceMs, stuckGraceMs) : settings.drainGraceMs;
+    const drainingMs = now();
+    const drained = await inTime(service.drain(), graceMs, parts);
+    if (!drained) logger.warn({ drainGraceMs: settings.drainGraceMs }, 'requests were in flight to the end');
+    const leftMs = Math.max(closeGraceMs, graceMs - (now() - drainingMs));
+    if (isStuck(down) || !(await inTime(service.close(), leftMs, parts)) || isStuck(down)) {
       // Neither can its thread be ended, nor the process in an orderly way, which waits for the thread.
       logger.fatal('ending: the engine is stuck in a native call');
       parts.kill();
       return 1;
     }
-    if (!drained) logger.warn({ drainGraceMs: settings.drainGraceMs }, 'requests were in flight to the end');
-    await service.close();
     logger.info('stopped');
-    return drained && why.kind === 'signal' ? 0 : 1;
+    return drained && down.end === undefined ? 0 : 1;
+  } catch (error) {
+    if (isStuck(down)) {
+      logger.fatal({ err: error }, 'ending: the engine got stuck while the service started');
+      parts.kill();
+    }
+    throw error;
   } finally {
     stopListening();
   }
 }
 
-/** Whether all that was in flight was answered in time. */
-async function drain(service: Service, graceMs: number, { wait }: ServeParts): Promise<boolean> {
+function isStuck({ end }: { readonly end?: EngineEnd }): boolean {
+  return end === 'stuck';
+}
+
+/** Whether the work ends in time. */
+async function inTime(work: Promise<void>, limitMs: number, { wait }: ServeParts): Promise<boolean> {
   const done = new AbortController();
-  const draining = service.drain().then(() => true);
-  const late = wait(graceMs, done.signal).then(
+  const ended = work.then(() => true);
+  const late = wait(limitMs, done.signal).then(
     () => false,
     () => true,
   );
   try {
-    return await Promise.race([draining, late]);
+    return await Promise.race([ended, late]);
   } finally {
     done.abort();
   }

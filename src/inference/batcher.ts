@@ -46,6 +46,8 @@ interface HandedOver {
   readonly views: number;
   /** When the engine took it up, as far as is known. */
   startedAt: number;
+  /** Resolves when the engine has given it back, whatever became of it. */
+  ended: Promise<void>;
 }
 
 /** Joins the views of all callers of one model into batches. Each promise settles exactly once. */
@@ -55,8 +57,10 @@ export class Batcher {
   /** The first runs, the second is prepared. */
   readonly #handedOver: HandedOver[] = [];
   #handOverPlanned = false;
-  /** Batches that failed and are tried view by view. */
+  /** Batches that failed and are tried view by view, */
   #tryingAgain = 0;
+  /** and the end of the last of them. */
+  #secondTries: Promise<void> = Promise.resolve();
 
   constructor(options: BatcherOptions) {
     this.#options = options;
@@ -171,16 +175,21 @@ export class Batcher {
   /** A batch that fails is tried once more, view by view: one that brings the engine down then fails alone. */
   async #run(batch: readonly Waiting[], attempt: 'first' | 'second'): Promise<void> {
     const { engine, times, observe, now } = this.#options;
-    const handedOver: HandedOver = { views: batch.length, startedAt: now() };
+    const handedOver: HandedOver = { views: batch.length, startedAt: now(), ended: Promise.resolve() };
     this.#handedOver.push(handedOver);
     const dtypes = [...new Set(batch.map(({ dtype }) => dtype))];
+    const encoding = engine
+      .encode(
+        batch.map(({ view }) => view),
+        dtypes,
+      )
+      .finally(() => this.#takeBack(handedOver));
+    handedOver.ended = encoding.then(
+      () => undefined,
+      () => undefined,
+    );
     try {
-      const encoded = await engine
-        .encode(
-          batch.map(({ view }) => view),
-          dtypes,
-        )
-        .finally(() => this.#takeBack(handedOver));
+      const encoded = await encoding;
       const endedAt = now();
       times.record(batch.length, encoded.engineMs);
       this.#handOver();
@@ -194,15 +203,24 @@ export class Batcher {
     }
   }
 
-  /** Before anything else that waits. */
+  /**
+   * Before anything else that waits, and each view with the engine to itself: one that ends it takes along whatever it
+   * has beside it, and what has failed twice is given up.
+   */
   async #tryAgain(batch: readonly Waiting[]): Promise<void> {
     this.#tryingAgain++;
+    this.#secondTries = this.#secondTries.then(() => this.#oneByOne(batch));
+    await this.#secondTries;
+    this.#tryingAgain--;
+  }
+
+  async #oneByOne(batch: readonly Waiting[]): Promise<void> {
     for (const waiting of batch) {
+      await this.#handedOver.at(-1)?.ended;
       // The pixels of a view that the engine has run are gone.
       if (waiting.request.hasLeft || waiting.view.byteLength === 0) continue;
       await this.#run([waiting], 'second');
     }
-    this.#tryingAgain--;
   }
 
   /** The engine is done with it, and takes up the next. */

@@ -25,7 +25,14 @@ function gate() {
   return { open, opened };
 }
 
-function start(options: { startService?: () => Promise<Service>; tlsCert?: string; holdsDelay?: true } = {}) {
+function start(
+  options: {
+    startService?: () => Promise<Service>;
+    tlsCert?: string;
+    holdsDelay?: true;
+    holdsClose?: true;
+  } = {},
+) {
   const signals = new EventEmitter();
   const calls: string[] = [];
   const lines: Record<string, unknown>[] = [];
@@ -33,6 +40,7 @@ function start(options: { startService?: () => Promise<Service>; tlsCert?: strin
   const grace = gate();
   const delay = gate();
   if (options.holdsDelay !== true) delay.open();
+  const closeGrace = gate();
   const ready = gate();
   const log = {
     write: (line: string) => {
@@ -54,6 +62,7 @@ function start(options: { startService?: () => Promise<Service>; tlsCert?: strin
     },
     close: async () => {
       calls.push('close');
+      if (options.holdsClose === true) await new Promise(() => {});
     },
   };
   const exit = serve({ ...settings, tlsCert: options.tlsCert }, pino({}, log), {
@@ -67,7 +76,7 @@ function start(options: { startService?: () => Promise<Service>; tlsCert?: strin
     wait: async (waitMs, signal) => {
       calls.push(`wait ${waitMs}`);
       await Promise.race([
-        waitMs === 300 ? delay.opened : grace.opened,
+        { 300: delay, 2000: closeGrace }[waitMs]?.opened ?? grace.opened,
         new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
       ]);
     },
@@ -84,6 +93,7 @@ function start(options: { startService?: () => Promise<Service>; tlsCert?: strin
     drained,
     grace,
     delay,
+    closeGrace,
     ready,
     exit,
     send,
@@ -117,7 +127,7 @@ test('finishes what is in flight after SIGTERM, then exits with 0', async () => 
   send('SIGTERM');
   drained.open();
   assert.equal(await exit, 0);
-  assert.deepEqual(calls, ['not ready', 'wait 300', 'drain', 'wait 700', 'close']);
+  assert.deepEqual(calls, ['not ready', 'wait 300', 'drain', 'wait 700', 'close', 'wait 2000']);
   assert.equal(signals.listenerCount('SIGTERM'), 0);
 });
 
@@ -127,7 +137,11 @@ test('closes with requests in flight when the grace is over, and exits with 1', 
   send('SIGINT');
   grace.open();
   assert.equal(await exit, 1);
-  assert.deepEqual(calls, ['not ready', 'drain', 'wait 700', 'close'], 'there is no delay after SIGINT');
+  assert.deepEqual(
+    calls,
+    ['not ready', 'drain', 'wait 700', 'close', 'wait 2000'],
+    'there is no delay after SIGINT',
+  );
   assert.ok(lines.some(({ level, drainGraceMs }) => level === 40 && drainGraceMs === 700));
 });
 
@@ -179,7 +193,7 @@ test('drains and exits with 1 when an engine ends by itself', async () => {
   drained.open();
   goDown();
   assert.equal(await exit, 1);
-  assert.deepEqual(calls, ['drain', 'wait 700', 'close']);
+  assert.deepEqual(calls, ['drain', 'wait 700', 'close', 'wait 2000']);
 });
 
 test('tells callers for a moment that the engine is stuck, and then ends although its thread does not', async () => {
@@ -190,4 +204,39 @@ test('tells callers for a moment that the engine is stuck, and then ends althoug
   assert.equal(await exit, 1);
   assert.deepEqual(calls, ['drain', 'wait 700', 'kill'], 'closing would wait for the thread');
   assert.equal(lines.at(-1)?.['level'], 60);
+});
+
+test('ends although an engine is in a native call when all else has closed', async () => {
+  const { ready, calls, drained, closeGrace, lines, send, exit } = start({ holdsClose: true });
+  await ready.opened;
+  send('SIGINT');
+  drained.open();
+  closeGrace.open();
+  assert.equal(await exit, 1);
+  assert.equal(calls.at(-1), 'kill');
+  assert.equal(lines.at(-1)?.['level'], 60);
+});
+
+test('an engine that gets stuck after SIGTERM cuts the delay short, and the process still ends', async () => {
+  const { ready, calls, drained, goDown, send, exit } = start({ holdsDelay: true });
+  await ready.opened;
+  send('SIGTERM');
+  await new Promise((resolve) => setImmediate(resolve));
+  drained.open();
+  goDown('stuck');
+  assert.equal(await exit, 1);
+  assert.deepEqual(calls, ['not ready', 'wait 300', 'drain', 'wait 700', 'kill']);
+});
+
+test('an engine that gets stuck while the service starts does not keep the process', async () => {
+  const error = new ServiceError('unavailable', 'The engine is down.');
+  const { calls, goDown, exit } = start({
+    startService: async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      goDown('stuck');
+      throw error;
+    },
+  });
+  await assert.rejects(exit, error);
+  assert.deepEqual(calls, ['kill']);
 });

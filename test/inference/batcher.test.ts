@@ -181,15 +181,35 @@ test('what fails twice is not tried again, and the batches behind it run', async
   await turn();
   engine.batches[0]!.fail(modelFailed);
   await turn();
+  assert.equal(engine.batches.length, 2, 'the engine still has the batch that was prepared');
+  engine.batches[1]!.finish();
+  await next;
+  await turn();
   assert.deepEqual(idsOf(2), [1]);
   engine.batches[2]!.fail(modelFailed);
   await failed;
-  engine.batches[1]!.finish();
-  await next;
   await turn();
   assert.deepEqual(idsOf(3), [3]);
   engine.batches[3]!.finish();
   await after;
+});
+
+test('a view is tried again with the engine to itself: what ends the engine takes no other along', async () => {
+  const { engine, encode, idsOf } = setUp(1);
+  const failed = assert.rejects(encode([1]), modelFailed);
+  await turn();
+  const innocent = encode([2]);
+  await turn();
+  assert.equal(engine.batches.length, 2, 'one runs, one is prepared');
+  for (const batch of engine.batches) batch.fail(modelFailed);
+  await turn();
+  assert.deepEqual([engine.batches.length, idsOf(2)], [3, [1]]);
+  engine.batches[2]!.fail(modelFailed);
+  await failed;
+  await turn();
+  assert.deepEqual([engine.batches.length, idsOf(3)], [4, [2]]);
+  engine.batches[3]!.finish();
+  assert.equal((await innocent)[0]!.tokens[0], 2);
 });
 
 test('who has left by then is not tried again', async () => {
