@@ -1,16 +1,43 @@
 /** Share of the best views a second that a smaller batch must reach to be preferred, for its lower latency. */
 const worthwhileShare = 0.95;
 
-/** Weight of a new measurement of t(b) against what is known. */
-const learningRate = 0.1;
+/** Latest runs of a size that its time is the median of: a run that something else held up changes nothing. */
+const runsKept = 9;
+
+/**
+ * A size that was not run for so many batches is as at warm-up again. One that looked too slow to be run would never be
+ * measured again, though what slowed it may be over.
+ */
+const runsRemembered = 256;
+
+/** What is known of one size, in milliseconds. */
+interface Size {
+  /** None of a size that was first run later. */
+  readonly warmUpMs: number | undefined;
+  readonly latestMs: number[];
+  /** The number of the batch in which it was last run. */
+  lastRun: number;
+}
 
 /** t(b): what a batch of b views takes, measured at warm-up and learned from then on. Times in milliseconds. */
 export class BatchTimes {
-  readonly #measured = new Map<number, number>();
+  readonly #sizes = new Map<number, Size>();
+  #runs = 0;
 
+  /** What warm-up has found. */
+  calibrate(views: number, batchMs: number): void {
+    this.#sizes.set(views, { warmUpMs: batchMs, latestMs: [batchMs], lastRun: this.#runs });
+  }
+
+  /** One batch that was run. */
   record(views: number, batchMs: number): void {
-    const known = this.#measured.get(views);
-    this.#measured.set(views, known === undefined ? batchMs : known + learningRate * (batchMs - known));
+    this.#runs++;
+    const size = this.#sizes.get(views) ?? { warmUpMs: undefined, latestMs: [], lastRun: 0 };
+    size.latestMs.push(batchMs);
+    if (size.latestMs.length > runsKept) size.latestMs.shift();
+    size.lastRun = this.#runs;
+    this.#sizes.set(views, size);
+    this.#forget();
   }
 
   /**
@@ -18,10 +45,9 @@ export class BatchTimes {
    * 1 before anything is measured.
    */
   knee(limit: number): number {
-    const rates = [...this.#measured]
+    const rates = this.entries()
       .filter(([views]) => views <= limit)
-      .map(([views, batchMs]) => ({ views, rate: views / batchMs }))
-      .toSorted((a, b) => a.views - b.views);
+      .map(([views, batchMs]) => ({ views, rate: views / batchMs }));
     const best = Math.max(...rates.map(({ rate }) => rate));
     return rates.find(({ rate }) => rate >= best * worthwhileShare)?.views ?? 1;
   }
@@ -31,9 +57,9 @@ export class BatchTimes {
    * undefined before anything is measured.
    */
   estimateMs(views: number): number | undefined {
-    const exact = this.#measured.get(views);
-    if (exact !== undefined) return exact;
-    const known = [...this.#measured].toSorted(([a], [b]) => a - b);
+    const exact = this.#sizes.get(views);
+    if (exact !== undefined) return median(exact.latestMs);
+    const known = this.entries();
     const above = known.find(([size]) => size > views);
     const below = known.findLast(([size]) => size < views);
     if (above !== undefined && below !== undefined) {
@@ -45,7 +71,22 @@ export class BatchTimes {
   }
 
   /** [views, milliseconds] of every measured size, ascending. */
-  entries(): readonly (readonly [views: number, batchMs: number])[] {
-    return [...this.#measured].toSorted(([a], [b]) => a - b);
+  entries(): (readonly [views: number, batchMs: number])[] {
+    return [...this.#sizes]
+      .map(([views, { latestMs }]) => [views, median(latestMs)] as const)
+      .toSorted(([a], [b]) => a - b);
   }
+
+  #forget(): void {
+    for (const [views, { warmUpMs, lastRun }] of this.#sizes) {
+      if (this.#runs - lastRun <= runsRemembered) continue;
+      if (warmUpMs === undefined) this.#sizes.delete(views);
+      else this.calibrate(views, warmUpMs);
+    }
+  }
+}
+
+/** Of two in the middle the shorter. */
+function median(timesMs: readonly number[]): number {
+  return timesMs.toSorted((a, b) => a - b)[(timesMs.length - 1) >> 1]!;
 }

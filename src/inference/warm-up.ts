@@ -17,7 +17,8 @@ const worthTryingLarger = 1.02;
 
 /**
  * Runs batches of 1, 2, 4, ... black views and records their times, until a larger batch no longer pays, the
- * budget would be passed, or `largest` was measured. The first run of a size pays for memory and is not counted.
+ * budget would be passed, or `largest` was measured. The first run of a size pays for memory and counts only
+ * where the budget has no other.
  */
 export async function warmUp(engine: Engine, times: BatchTimes, options: WarmUpOptions): Promise<void> {
   const { imageSize, largest, largestFirst = false, budgetMs, now } = options;
@@ -36,7 +37,7 @@ export async function warmUp(engine: Engine, times: BatchTimes, options: WarmUpO
     const runs: number[] = [];
     for (let i = 0; i < repeats; i++) runs.push((await run(views)).engineMs);
     const batchMs = runs.toSorted((a, b) => a - b)[runs.length >> 1] ?? first;
-    times.record(views, batchMs);
+    times.calibrate(views, batchMs);
     const rate = views / batchMs;
     const affordable = budgetMs - (now() - start) >= 4 * batchMs;
     if (views >= largest || !affordable || rate < previousRate * worthTryingLarger) return;

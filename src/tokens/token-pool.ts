@@ -18,7 +18,7 @@ export class TokenPool {
   constructor(threads: number, { onThreadError, worker }: TokenPoolOptions = {}) {
     this.#pool = new Piscina({
       filename: (worker ?? new URL('./token-tasks.js', import.meta.url)).href,
-      minThreads: 1,
+      minThreads: threads,
       maxThreads: threads,
     });
     // Without a listener such a death would end the process.

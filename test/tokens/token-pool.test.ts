@@ -41,6 +41,20 @@ describe('the token pool', () => {
     }
   });
 
+  test('starts its threads once, not anew for each burst', async (t) => {
+    let started = 0;
+    const count = () => started++;
+    process.on('worker', count);
+    t.after(() => process.off('worker', count));
+    const pool = new TokenPool(2);
+    t.after(() => pool.close());
+    for (let burst = 0; burst < 5; burst++) {
+      await Promise.all([1, 2, 3].map(async () => await pool.split(new Uint8Array(4096), 4)));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(started, 2);
+  });
+
   test('rejects with a ServiceError when the answer is not finite, and serves on', async (t) => {
     const pool = poolOf(t);
     const plan = planEncode({ width: 10, height: 10 }, model);
