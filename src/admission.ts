@@ -23,6 +23,12 @@ const dividedShare = 0.5;
 /** The share of a caller's room that bulk may fill: an interactive request then finds room beside it. */
 const bulkShare = 0.75;
 
+/** The room that a caller has for its own, and that anybody may use. */
+interface Parts {
+  readonly common: number;
+  of(name: string | undefined): number;
+}
+
 type ViewsByPriority = Record<Priority, number>;
 
 /**
@@ -62,18 +68,13 @@ export class Admission {
    * Room for all of the pieces or for none, a permit each. Throws `too_large` when they can never fit, `overloaded` when
    * they do not fit now.
    */
-  admit(pieces: readonly number[], model: string, { caller, priority }: Place): ViewsPermit[] {
+  admit(pieces: readonly number[], model: string, place: Place): ViewsPermit[] {
+    const { caller, priority } = place;
     const views = pieces.reduce((sum, piece) => sum + piece, 0);
+    this.requireRoomFor(views, place);
     const parts = this.#parts();
     const own = parts.of(caller.name);
-    const room = Math.floor((own + parts.common) * (priority === 'bulk' ? bulkShare : 1));
-    if (views > room) {
-      const kind = priority === 'bulk' ? ' of bulk' : '';
-      throw new ServiceError(
-        'too_large',
-        `The request needs ${views} views; this service takes at most ${room}${kind}.`,
-      );
-    }
+    const room = roomOf(parts, place);
     const { interactive, bulk } = this.#byCaller.get(caller.name) ?? noViews;
     const held = interactive + bulk;
     const more = Math.max(0, held + views - own) - Math.max(0, held - own);
@@ -83,6 +84,17 @@ export class Admission {
       throw new ServiceError('overloaded', 'The queue is full; try again later.', { retryAfterMs });
     }
     return pieces.map((piece) => this.#permit(piece, model, { caller, priority }));
+  }
+
+  /** Throws `too_large` for views that never fit, however little is admitted. */
+  requireRoomFor(views: number, place: Place): void {
+    const room = roomOf(this.#parts(), place);
+    if (views <= room) return;
+    const kind = place.priority === 'bulk' ? ' of bulk' : '';
+    throw new ServiceError(
+      'too_large',
+      `The request needs ${views} views; this service takes at most ${room}${kind}.`,
+    );
   }
 
   #permit(views: number, model: string, { caller, priority }: Place): ViewsPermit {
@@ -105,7 +117,7 @@ export class Admission {
   }
 
   /** How the room is divided now; one caller alone has all of it. */
-  #parts(): { readonly common: number; of(name: string | undefined): number } {
+  #parts(): Parts {
     const { maxViews, callers = () => [] } = this.#options;
     const known = callers();
     const weights = known.reduce((sum, { weight }) => sum + weight, 0);
@@ -116,7 +128,7 @@ export class Admission {
   }
 
   /** Views that callers hold beyond their parts. */
-  #beyond(parts: { of(name: string | undefined): number }): number {
+  #beyond(parts: Parts): number {
     let beyond = 0;
     for (const [name, { interactive, bulk }] of this.#byCaller) {
       beyond += Math.max(0, interactive + bulk - parts.of(name));
@@ -126,6 +138,11 @@ export class Admission {
 }
 
 const noViews: Readonly<ViewsByPriority> = { interactive: 0, bulk: 0 };
+
+/** All that a caller may hold with that priority. */
+function roomOf({ common, of }: Parts, { caller, priority }: Place): number {
+  return Math.floor((of(caller.name) + common) * (priority === 'bulk' ? bulkShare : 1));
+}
 
 function add<Key>(sums: Map<Key, ViewsByPriority>, key: Key, priority: Priority, change: number): void {
   const sum = sums.get(key) ?? { ...noViews };

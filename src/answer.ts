@@ -1,4 +1,5 @@
 import type { Model } from './model/model.ts';
+import { planCost } from './recipes/cost.ts';
 import type { Plan, Size } from './recipes/plan.ts';
 import type { AnswerMetadata } from './request.ts';
 import type { TokenDtype } from './tokens/tensor.ts';
@@ -23,7 +24,7 @@ export function answerMetadata({ model, plan, dtype, sizes, stacked }: AnswerOut
     dtype,
     shape: stacked ? [sizes.length, ...plan.shape] : plan.shape,
     grid: plan.grid,
-    views: plan.canvases.reduce((sum, { views }) => sum + views.length, 0),
+    views: planCost(plan, dtype).views,
     images: sizes,
     ...(plan.teacher === undefined ? {} : { teacher: plan.teacher }),
     ...(plan.anyres === undefined ? {} : { anyres: plan.anyres }),

@@ -17,7 +17,7 @@ import type { Metrics } from './metrics.ts';
 import { ensureDefaultModel } from './model/default-model.ts';
 import { loadModelFolder } from './model/folder.ts';
 import type { Model } from './model/model.ts';
-import { encodeImages, type PipelineParts, planAnswer } from './pipeline.ts';
+import { encodeImages, type PipelineParts, planAnswer, validate } from './pipeline.ts';
 import type { EncodeAnswer, EncodeRequest, PlanAnswer, PlanRequest, VisualEncoder } from './request.ts';
 import { TokenPool } from './tokens/token-pool.ts';
 
@@ -200,6 +200,10 @@ export class Encoder implements VisualEncoder {
 
   plan(request: PlanRequest): PlanAnswer {
     return planAnswer(this.#parts, request);
+  }
+
+  validate(asked: Pick<EncodeRequest, 'recipe' | 'options'>): void {
+    validate(this.#parts, asked);
   }
 
   /** When to come back, where there is no room now. */

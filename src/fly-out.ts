@@ -1,4 +1,5 @@
 import type { Admission, ViewsPermit } from './admission.ts';
+import type { AnswerSum } from './answer-sum.ts';
 import { failureOf } from './all-or-none.ts';
 import type { Flight, Flights } from './cache/flights.ts';
 import type { ResultCache } from './cache/result-cache.ts';
@@ -46,6 +47,7 @@ export interface Asked {
   readonly recipe: RecipeOptions;
   readonly options: EncodeOptions;
   readonly place: Place;
+  readonly answer: AnswerSum;
 }
 
 interface PlannedFlight extends OwnFlight {
@@ -65,7 +67,7 @@ export async function flyOut(parts: FlightParts, own: readonly OwnFlight[], aske
     permits = admit(parts, wanted, asked);
   } catch (thrown) {
     const error = ServiceError.from(thrown);
-    for (const { flight } of wanted) flight.fail(error);
+    for (const { flight } of wanted) flight.refuse(error);
     return;
   }
   for (const [index, one] of wanted.entries()) void fly(parts, one, permits[index]!, asked);
@@ -85,10 +87,10 @@ async function plan(
       return undefined;
     }
     if (image.kind === 'digest') {
-      throw new ServiceError(
-        'not_found',
-        'The cache has no such tokens of this image: send the image itself.',
+      flight.refuse(
+        new ServiceError('not_found', 'The cache has no such tokens of this image: send the image itself.'),
       );
+      return undefined;
     }
     const start = now();
     const size = await readSize(image, options.exif);
@@ -105,11 +107,11 @@ async function plan(
 function admit(
   { admission, served, maxAnswerBytes, now }: FlightParts,
   wanted: readonly PlannedFlight[],
-  { model, options, place }: Asked,
+  { model, options, place, answer }: Asked,
 ): readonly ViewsPermit[] {
   const costs = wanted.map(({ planned }) => planCost(planned.plan, options.dtype));
-  refuseLargeAnswer(
-    costs.reduce((sum, { bytes }) => sum + bytes, 0),
+  answer.add(
+    wanted.map(({ image }, index) => [image, costs[index]!.bytes]),
     maxAnswerBytes,
   );
   const loads = costs.map(({ load }) => load);
@@ -124,13 +126,6 @@ function admit(
     );
   }
   return admission.admit(loads, model.name, place);
-}
-
-/** Throws `too_large` for an answer of so many bytes. */
-export function refuseLargeAnswer(sizeBytes: number, maxAnswerBytes: number): void {
-  if (sizeBytes <= maxAnswerBytes) return;
-  const [size, limit] = [sizeBytes, maxAnswerBytes].map((value) => value.toLocaleString('en-US'));
-  throw new ServiceError('too_large', `The answer would have ${size} bytes; at most ${limit} are answered.`);
 }
 
 async function fly(

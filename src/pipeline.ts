@@ -1,12 +1,13 @@
 import { abortFailure } from './abort.ts';
 import { allOrNone, failureOf } from './all-or-none.ts';
+import { AnswerSum, refuseLargeAnswer } from './answer-sum.ts';
 import { answerMetadata } from './answer.ts';
 import type { ByteRoom } from './byte-room.ts';
 import { ServiceError } from './errors.ts';
-import { refuseLargeAnswer } from './fly-out.ts';
 import type { RequireSize } from './image/read-size.ts';
 import { selectModel } from './model/models.ts';
 import { planCost } from './recipes/cost.ts';
+import type { Size } from './recipes/plan.ts';
 import { planRecipe } from './recipes/planner.ts';
 import type {
   EncodeAnswer,
@@ -16,6 +17,7 @@ import type {
   PlanRequest,
   RecipeOptions,
 } from './request.ts';
+import { usualTerms } from './request-terms.ts';
 import { type ResultParts, resultsOf } from './results.ts';
 import { slowest } from './timings.ts';
 
@@ -38,44 +40,69 @@ export async function encodeImages(
   request: EncodeRequest,
   deadlineAt = Number.POSITIVE_INFINITY,
 ): Promise<EncodeAnswer> {
-  const { recipe, options, stacked, signal } = request;
+  const { images, recipe, options, stacked, signal, answer = new AnswerSum() } = request;
   const { model } = modelOf(parts, recipe, options);
-  const models = parts.served.map((one) => one.model);
   refuseUnstackable(request);
   try {
-    const waits = await resultsOf(parts, model, request, deadlineAt);
+    const waits = await resultsOf(parts, model, { ...request, answer }, deadlineAt);
     const results = await allOrNone(waits, signal, async (wait, all) => await wait(all));
     if (signal.aborted) throw abortFailure(signal);
     const sizes = results.map(({ size }) => size);
-    const plan = planRecipe(sizes[0]!, model, recipe, models);
-    const tensorParts = results.flatMap((result) => result.parts);
-    const sizeBytes = tensorParts.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    refuseLargeAnswer(sizeBytes, parts.maxAnswerBytes);
+    const { plan } = planOf(parts, sizes[0]!, recipe, options);
+    const imageBytes = results.map((result) => sumBytes(result.parts));
+    answer.add(
+      images.map((image, index) => [image, imageBytes[index]!]),
+      parts.maxAnswerBytes,
+    );
     const metadata = answerMetadata({ model, plan, dtype: options.dtype, sizes, stacked });
     return {
-      tensor: { shape: metadata.shape, dtype: options.dtype, parts: tensorParts },
+      tensor: {
+        shape: metadata.shape,
+        dtype: options.dtype,
+        parts: results.flatMap((result) => result.parts),
+      },
       metadata,
       timings: slowest(results.map(({ timings }) => timings)),
       keys: results.flatMap(({ key }) => key ?? []),
       sources: results.map(({ source }) => source),
-      release: parts.answers.admit(sizeBytes),
+      release: parts.answers.admit(imageBytes.reduce((sum, bytes) => sum + bytes, 0)),
     };
   } catch (thrown) {
     throw failureOf(thrown, signal);
   }
 }
 
-/** What the same request would be answered with, for an image of that size. Throws ServiceErrors. */
+/**
+ * What the same request would be answered with, for an image of that size. Throws what it would be refused with however
+ * little there is to do.
+ */
 export function planAnswer(parts: PipelineParts, request: PlanRequest): PlanAnswer {
-  const { size, recipe, options } = request;
+  const { size, recipe, options, terms = usualTerms } = request;
   parts.requireSize(size);
-  const { model } = modelOf(parts, recipe, options);
-  const models = parts.served.map((one) => one.model);
-  const plan = planRecipe(size, model, recipe, models);
-  const { tokens, bytes } = planCost(plan, options.dtype);
+  const { model, plan } = planOf(parts, size, recipe, options);
+  const { tokens, bytes, load } = planCost(plan, options.dtype);
   refuseLargeAnswer(bytes, parts.maxAnswerBytes);
+  parts.admission.requireRoomFor(load, terms);
   const outline = { model, plan, dtype: options.dtype, sizes: [size], stacked: false };
   return { metadata: answerMetadata(outline), tokens, sizeBytes: bytes };
+}
+
+/** Throws what is wrong with what is asked, whatever the image. */
+export function validate(
+  parts: PipelineParts,
+  { recipe, options }: Pick<EncodeRequest, 'recipe' | 'options'>,
+): void {
+  planOf(parts, { width: 1, height: 1 }, recipe, options);
+}
+
+function planOf(parts: PipelineParts, size: Size, recipe: RecipeOptions, options: EncodeOptions) {
+  const { model } = modelOf(parts, recipe, options);
+  const models = parts.served.map((one) => one.model);
+  return { model, plan: planRecipe(size, model, recipe, models) };
+}
+
+function sumBytes(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
 function modelOf({ served, teacher }: PipelineParts, { recipe }: RecipeOptions, options: EncodeOptions) {

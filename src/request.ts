@@ -1,3 +1,4 @@
+import type { AnswerSum } from './answer-sum.ts';
 import type { ImageDigest, ImageInput } from './image/image-input.ts';
 import type { FeatureLayer, Model } from './model/model.ts';
 import type { RequestTerms } from './request-terms.ts';
@@ -33,6 +34,8 @@ export interface EncodeRequest {
   readonly options: EncodeOptions;
   /** How it is served; {@link usualTerms} when absent. */
   readonly terms?: RequestTerms;
+  /** The answer that this is a part of, where its images are encoded each by itself. */
+  readonly answer?: AnswerSum;
   /** Fires when the client leaves, the deadline passes or the service ends. */
   readonly signal: AbortSignal;
 }
@@ -91,6 +94,8 @@ export interface PlanRequest {
   readonly size: Size;
   readonly recipe: RecipeOptions;
   readonly options: EncodeOptions;
+  /** How the encode call would be served; {@link usualTerms} when absent. */
+  readonly terms?: RequestTerms;
 }
 
 export interface PlanAnswer {
@@ -104,8 +109,10 @@ export interface PlanAnswer {
 /** What both transports serve: the one use case under them. Every rejection is a ServiceError. */
 export interface VisualEncoder {
   encode(request: EncodeRequest): Promise<EncodeAnswer>;
-  /** From sizes and options alone: no image, no permit. Throws what the encode call would answer. */
+  /** From sizes and options alone: no image, no permit. Throws what the encode call would be refused with at any time. */
   plan(request: PlanRequest): PlanAnswer;
+  /** Throws what is wrong with what is asked, whatever the image. */
+  validate(asked: Pick<EncodeRequest, 'recipe' | 'options'>): void;
   /** The served models, the default first. */
   models(): readonly Model[];
   /** Whether requests are accepted: warmed up and not draining. */

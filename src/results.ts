@@ -1,5 +1,5 @@
 import { abortFailure } from './abort.ts';
-import type { Flight } from './cache/flights.ts';
+import { type Flight, FlightRefused } from './cache/flights.ts';
 import { imageDigest } from './cache/image-digest.ts';
 import type { ResultCache } from './cache/result-cache.ts';
 import { resultKey } from './cache/result-key.ts';
@@ -22,6 +22,9 @@ export interface Result extends Omit<LandedImage, 'source'> {
   readonly key: string | undefined;
 }
 
+/** A request whose answer's bytes are counted. */
+export type AnsweredRequest = EncodeRequest & Required<Pick<EncodeRequest, 'answer'>>;
+
 /** Waits for a result, until the signal fires. To be called at once: what nobody waits for is given up. */
 export type WaitForResult = (signal: AbortSignal) => Promise<Result>;
 
@@ -32,27 +35,52 @@ export type WaitForResult = (signal: AbortSignal) => Promise<Result>;
 export async function resultsOf(
   parts: ResultParts,
   model: Model,
-  request: EncodeRequest,
+  request: AnsweredRequest,
   deadlineAt: number,
 ): Promise<readonly WaitForResult[]> {
-  const { images, recipe, options, signal, terms = usualTerms } = request;
   const keys = await keysOf(parts, model, request);
+  const { signal } = request;
   if (signal.aborted) throw abortFailure(signal);
+  const keyed = request.images.map((image, index) => ({ image, key: keys[index] }));
+  return waysTo(parts, model, request, keyed, deadlineAt);
+}
+
+interface KeyedImage {
+  readonly image: EncodeRequest['images'][number];
+  readonly key: string | undefined;
+}
+
+function waysTo(
+  parts: ResultParts,
+  model: Model,
+  request: AnsweredRequest,
+  images: readonly KeyedImage[],
+  deadlineAt: number,
+): readonly WaitForResult[] {
   const own: OwnFlight[] = [];
-  const waits = images.map((image, index): WaitForResult => {
-    const key = keys[index];
+  const waits = images.map(({ image, key }): WaitForResult => {
     if (key !== undefined) {
       const cached = parts.cache.get(key);
       if (cached !== undefined) return async () => ({ ...cached, key, source: 'hit', timings: noTime });
       const underWay = parts.flights.find(flightKey(key, request));
-      if (underWay !== undefined)
-        return async (all) => ({ ...(await joined(parts, underWay, all, deadlineAt)), key });
+      if (underWay !== undefined) {
+        return async (all) => {
+          try {
+            return { ...(await joined(parts, underWay, all, deadlineAt)), key };
+          } catch (thrown) {
+            if (!(thrown instanceof FlightRefused)) throw thrown;
+            const [again] = waysTo(parts, model, request, [{ image, key }], deadlineAt);
+            return await again!(all);
+          }
+        };
+      }
     }
     const flight = parts.flights.start(key === undefined ? undefined : flightKey(key, request));
     own.push({ image, key, flight });
     return async (all) => ({ ...(await flight.join(all, deadlineAt)), key });
   });
-  if (own.length > 0) void flyOut(parts, own, { model, recipe, options, place: terms });
+  const { recipe, options, terms = usualTerms, answer } = request;
+  if (own.length > 0) void flyOut(parts, own, { model, recipe, options, place: terms, answer });
   return waits;
 }
 

@@ -78,6 +78,10 @@ async function startInside(
       if (open === undefined) throw starting();
       return open.plan(request);
     },
+    validate: (asked) => {
+      if (open === undefined) throw starting();
+      open.validate(asked);
+    },
     models: () => open?.models() ?? [],
     ready: () => open?.ready() ?? false,
   };

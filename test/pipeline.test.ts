@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { requestAbort } from '../src/abort.ts';
 import { withDeadline } from '../src/deadline.ts';
 import type { ServiceError } from '../src/errors.ts';
+import { encodeEach } from '../src/http/image-outcomes.ts';
 import type { ImageInput } from '../src/image/image-input.ts';
 import { anyresDefaults } from '../src/recipes/anyres.ts';
 import type { EncodeOptions } from '../src/request.ts';
@@ -91,6 +92,53 @@ test('plans no image that is too large to be encoded', (t) => {
     code: 'too_large',
     message: /1,001 x 1,000/,
   });
+});
+
+test('plans nothing that could never be let in', (t) => {
+  const { encoder, close } = gatedEncoder({ maxViews: 4 });
+  t.after(close);
+  const asked = {
+    size: { width: 24, height: 24 },
+    recipe: { recipe: 'anyres', ...anyresDefaults, maxTiles: 0 },
+    options,
+  } as const;
+  assert.throws(() => encoder.plan(asked), { code: 'too_large', message: /needs 10 views; .* at most 4\./ });
+  const small = { ...asked, size: { width: 8, height: 8 } };
+  const { views } = encoder.plan(small).metadata;
+  assert.ok(views <= 3, String(views));
+  const narrow = gatedEncoder({ maxViews: views });
+  t.after(narrow.close);
+  assert.throws(() => narrow.encoder.plan({ ...small, terms: { ...usualTerms, priority: 'bulk' } }), {
+    code: 'too_large',
+    message: /of bulk/,
+  });
+});
+
+test('what is asked is valid or not whatever the image, and whatever its answer takes', (t) => {
+  const { encoder, close } = gatedEncoder({ maxAnswerBytes: 1 });
+  t.after(close);
+  encoder.validate({ recipe: { recipe: 'anyres', ...anyresDefaults }, options });
+  assert.throws(() => encoder.validate({ recipe, options: { ...options, model: 'other' } }), {
+    code: 'not_found',
+  });
+  assert.throws(() => encoder.validate({ recipe, options: { ...options, expectFeatures: 'penultimate' } }), {
+    code: 'failed_precondition',
+  });
+});
+
+test('images that are encoded each by itself for one answer share its limit', async (t) => {
+  const { engine, encoder, close } = gatedEncoder({ maxAnswerBytes: 10, cacheBytes: 2 ** 20 });
+  t.after(close);
+  engine.openGate();
+  const outcomes = async (levels: readonly number[]) => {
+    const images = levels.map(grey);
+    const all = await Promise.all(encodeEach(encoder, images, { recipe, options, signal: never }));
+    return all.map((one) => (one.kind === 'encoded' ? 'ok' : `${one.error.code} ${one.error.message}`));
+  };
+  const refused = 'too_large The answer would have 12 bytes; at most 10 are answered.';
+  assert.deepEqual((await outcomes([1, 2, 3])).toSorted(), ['ok', 'ok', refused]);
+  assert.deepEqual((await outcomes([1, 2])).toSorted(), ['ok', 'ok'], 'it is the limit of one answer');
+  assert.deepEqual((await outcomes([1, 1, 1])).toSorted(), ['ok', 'ok', refused], 'of the cache as well');
 });
 
 test('a full queue refuses at once and says when to come back', async (t) => {

@@ -6,6 +6,7 @@ import { anyone } from '../src/caller.ts';
 import type { ImageInput } from '../src/image/image-input.ts';
 import type { EncodeRequest } from '../src/request.ts';
 import { type RequestTerms, usualTerms } from '../src/request-terms.ts';
+import { Gate } from './support/gate.ts';
 import { gatedEncoder, until } from './support/gated-encoder.ts';
 
 const never = new AbortController().signal;
@@ -108,6 +109,48 @@ test('an interactive request does not wait for the turn of the same picture in b
     answers.slice(2).flatMap(({ sources }) => sources),
     ['miss', 'miss'],
   );
+});
+
+test('who joined what its beginner was refused for has it done for itself', async (t) => {
+  const { engine, encoder, flights, admission, close } = gatedEncoder({ maxViews: 3 });
+  t.after(close);
+  engine.openGate();
+  const tooMany = encoder.encode(request([grey(1), grey(2), grey(3), grey(4)]));
+  const joined = [encoder.encode(request([grey(2)])), encoder.encode(request([grey(2)]))];
+  await assert.rejects(tooMany, { code: 'too_large' });
+  const answers = await Promise.all(joined);
+  assert.deepEqual(answers.flatMap(({ sources }) => sources).toSorted(), ['joined', 'miss']);
+  assert.deepEqual([flights.size, admission.admittedViews], [0, 0]);
+});
+
+test('who sends a picture is not told that there is none of the digest that another asked for', async (t) => {
+  const slow = new Gate();
+  const secondLevel = {
+    get: async () => void (await slow.passed()),
+    set: () => undefined,
+    close: async () => undefined,
+  };
+  const { engine, encoder, flights, close } = gatedEncoder({ secondLevel });
+  t.after(close);
+  engine.openGate();
+  const file = await sharp({ create: { width: 9, height: 7, channels: 3, background: '#123456' } })
+    .png()
+    .toBuffer();
+  const bytes = Uint8Array.from(file);
+  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const asking = assert.rejects(encoder.encode(request([{ kind: 'digest', digest }])), {
+    code: 'not_found',
+  });
+  const find = t.mock.method(flights, 'find');
+  await until(() => flights.size === 1);
+  const sent = encoder.encode(request([{ kind: 'file', bytes }]));
+  await until(() => find.mock.callCount() === 2);
+  const alsoAsking = encoder.encode(request([{ kind: 'digest', digest }]));
+  await until(() => find.mock.callCount() === 3);
+  slow.open();
+  await asking;
+  assert.deepEqual((await sent).sources, ['miss']);
+  assert.deepEqual((await alsoAsking).sources, ['joined']);
 });
 
 test('no-store is neither answered from the cache, nor joined, nor kept', async (t) => {

@@ -19,7 +19,7 @@ import { startHttpServer } from '../../src/http/server.ts';
 import { collectGarbageRarely } from '../../src/garbage.ts';
 import { createLogger } from '../../src/logger.ts';
 import { Metrics } from '../../src/metrics.ts';
-import { encodeImages, type PipelineParts, planAnswer } from '../../src/pipeline.ts';
+import { encodeImages, type PipelineParts, planAnswer, validate } from '../../src/pipeline.ts';
 import type { VisualEncoder } from '../../src/request.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
 import { benchModel } from '../bench-model.ts';
@@ -82,6 +82,7 @@ const encoder: VisualEncoder = {
   encode: (request) =>
     withDeadline(request.signal, 60_000, (signal) => encodeImages(parts, { ...request, signal })),
   plan: (request) => planAnswer(parts, request),
+  validate: (asked) => validate(parts, asked),
   models: () => [model],
   ready: () => true,
 };

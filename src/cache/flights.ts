@@ -1,5 +1,12 @@
 import { abortFailure, requestAbort } from '../abort.ts';
-import type { ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors.ts';
+
+/** What work was refused for on account of the request that began it: another may still have it done. */
+export class FlightRefused extends ServiceError {
+  constructor({ code, message, cause, retryAfterMs }: ServiceError) {
+    super(code, message, { cause, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+  }
+}
 
 /** Work that several callers wait for. It is abandoned when the last of them has left. */
 export class Flight<T> {
@@ -61,6 +68,11 @@ export class Flight<T> {
   fail(error: ServiceError): void {
     this.#onEnd();
     this.#fail(error);
+  }
+
+  /** The work is not begun. Everybody that waits is rejected with a FlightRefused; those that joined may begin it anew. */
+  refuse(error: ServiceError): void {
+    this.fail(new FlightRefused(error));
   }
 
   #abandon(reason: ServiceError): void {

@@ -1,18 +1,19 @@
 import { ServiceError } from '../errors.ts';
 import type { PlanAnswer, PlanRequest } from '../request.ts';
 import { metadataMessage } from './answer-metadata.ts';
+import type { CallTerms } from './encode-request.ts';
 import type { PlanRequestMessage, PlanResponseMessage } from './messages.ts';
 import { anyresOptionsOf, type AskedOptions, encodeOptionsOf, teacherOptionsOf } from './request-options.ts';
 
 /** The request that a PlanRequest makes. Throws `invalid_argument` for a missing size or recipe, and for its options. */
-export function planRequestOf(message: PlanRequestMessage): PlanRequest {
+export function planRequestOf(message: PlanRequestMessage, { terms }: CallTerms): PlanRequest {
   const { image } = message;
   if (image === null)
     throw new ServiceError(
       'invalid_argument',
       "The request has no size: set image to the image's in pixels.",
     );
-  return { size: image, ...askedOptionsOf(message) };
+  return { size: image, ...askedOptionsOf(message), ...(terms === undefined ? {} : { terms }) };
 }
 
 function askedOptionsOf({ recipe, options, teacher, anyres }: PlanRequestMessage): AskedOptions {

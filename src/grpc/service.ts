@@ -41,8 +41,8 @@ export function visualEncoderHandlers(encoder: VisualEncoder, parts: UnaryParts,
       anyresRequestOf(read.anyResEncodeRequest(bytes), call),
     ),
     StreamEncode: streams.handler(),
-    Plan: unary(endpoints.Plan, parts, (bytes) => {
-      const plan = encoder.plan(planRequestOf(read.planRequest(bytes)));
+    Plan: unary(endpoints.Plan, parts, (bytes, call) => {
+      const plan = encoder.plan(planRequestOf(read.planRequest(bytes), call));
       return { message: wire.planResponse.serialize(planResponse(plan)) };
     }),
     ListModels: unary(endpoints.ListModels, parts, () => ({

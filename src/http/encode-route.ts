@@ -47,17 +47,12 @@ export async function answerEncode(
   const asked = { ...parseOptions(recipe, query, ['format']), terms: termsOf(request, exchange) };
   const format = chooseFormat(wanted, request.headers.accept);
   if (format !== 'jsonl') requireDtype(format, asked.options.dtype);
-  if (format === 'jsonl' || format === 'safetensors') refuseForEveryImage(settings.encoder, asked);
+  // So that it is not told of one image after the other.
+  if (format === 'jsonl' || format === 'safetensors') settings.encoder.validate(asked);
   const received = await receive(request, reply, settings);
   if (format === 'jsonl') await sendLines(exchange, settings, received, asked);
   else if (format === 'safetensors' && received.stacked) await sendEach(exchange, settings, received, asked);
   else await sendTensor(exchange, settings, received, asked, format);
-}
-
-/** Throws what is wrong with the request itself, so that it is not told of one image after the other. */
-function refuseForEveryImage(encoder: VisualEncoder, asked: Asked): void {
-  const { recipe, options } = asked;
-  encoder.plan({ size: { width: 1, height: 1 }, recipe, options });
 }
 
 async function receive(

@@ -1,3 +1,4 @@
+import { AnswerSum } from '../answer-sum.ts';
 import { ServiceError } from '../errors.ts';
 import type { ImageInput } from '../image/image-input.ts';
 import type { EncodeRequest, VisualEncoder } from '../request.ts';
@@ -9,9 +10,10 @@ export function encodeEach(
   images: readonly ImageInput[],
   asked: Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'signal'>,
 ): Promise<ImageOutcome>[] {
+  const sum = new AnswerSum();
   return images.map(async (image, index): Promise<ImageOutcome> => {
     try {
-      const answer = await encoder.encode({ images: [image], stacked: false, ...asked });
+      const answer = await encoder.encode({ images: [image], stacked: false, ...asked, answer: sum });
       return { kind: 'encoded', index, answer };
     } catch (thrown) {
       return { kind: 'failed', index, error: ServiceError.from(thrown) };

@@ -6,6 +6,7 @@ import { metadataJson } from '../tokens/metadata.ts';
 import type { Exchange } from './exchange.ts';
 import { singleValues } from './query.ts';
 import { encodeEndpoints } from './routes.ts';
+import { termsOf } from './terms.ts';
 
 const recipeNames = Object.values(encodeEndpoints);
 
@@ -20,7 +21,7 @@ export function answerPlan(request: FastifyRequest, exchange: Exchange, encoder:
   const { recipe: name, width, height, ...query } = singleValues(request.query);
   const asked = parseOptions(recipeNamed(name), query, ['recipe', 'width', 'height']);
   const size = { width: side('width', width), height: side('height', height) };
-  const { metadata, tokens, sizeBytes } = encoder.plan({ size, ...asked });
+  const { metadata, tokens, sizeBytes } = encoder.plan({ size, ...asked, terms: termsOf(request, exchange) });
   exchange.sendText(
     'application/json',
     `{"metadata":${metadataJson(metadata)},"tokens":${tokens},"size_bytes":${sizeBytes}}`,

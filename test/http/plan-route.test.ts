@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from '../../src/errors.ts';
+import { usualTerms } from '../../src/request-terms.ts';
 import { startStubServer, stubPlan } from './stub-server.ts';
 
 const { url, encoder } = await startStubServer();
@@ -23,6 +24,7 @@ test('answers metadata, tokens and bytes from a size and options alone', async (
       resample: 'bicubic',
     },
     options: { dtype: 'float32', exif: 'apply' },
+    terms: usualTerms,
   });
   assert.deepEqual([body['tokens'], body['size_bytes']], [4, 48]);
 });

@@ -88,7 +88,7 @@ test('hands several images to the encoder together where one array is the answer
 
 test('refuses what is wrong for every image before it asks for the body', async () => {
   const { url, encoder } = await startStubServer();
-  encoder.planned = () => {
+  encoder.refuse = () => {
     throw new ServiceError('not_found', 'No such model.');
   };
   for (const format of ['safetensors', 'jsonl']) {

@@ -85,6 +85,8 @@ export function stubPlan({ size, recipe, options }: PlanRequest): PlanAnswer {
 export class StubEncoder implements VisualEncoder {
   readonly requests: EncodeRequest[] = [];
   readonly planRequests: PlanRequest[] = [];
+  /** What is wrong with what is asked. */
+  refuse: () => void = () => {};
   planned: (request: PlanRequest) => PlanAnswer = stubPlan;
   answer: (request: EncodeRequest) => EncodeAnswer | Promise<EncodeAnswer> = stubTokens;
   isReady = true;
@@ -98,6 +100,10 @@ export class StubEncoder implements VisualEncoder {
   plan(request: PlanRequest): PlanAnswer {
     this.planRequests.push(request);
     return this.planned(request);
+  }
+
+  validate(): void {
+    this.refuse();
   }
 
   models(): readonly Model[] {

@@ -10,7 +10,7 @@ import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Model } from '../../src/model/model.ts';
-import { encodeImages, type PipelineParts, planAnswer } from '../../src/pipeline.ts';
+import { encodeImages, type PipelineParts, planAnswer, validate } from '../../src/pipeline.ts';
 import type { VisualEncoder } from '../../src/request.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
 import { GatedEngine } from './gated-engine.ts';
@@ -47,6 +47,7 @@ interface GatedOptions {
   readonly maxViews?: number;
   readonly cacheBytes?: number;
   readonly maxUnreadBytes?: number;
+  readonly maxAnswerBytes?: number;
   readonly secondLevel?: SecondLevel;
 }
 
@@ -56,6 +57,7 @@ export function gatedEncoder({
   maxViews = 64,
   cacheBytes = 0,
   maxUnreadBytes = 2 ** 30,
+  maxAnswerBytes = 1_000_000,
   secondLevel,
 }: GatedOptions = {}) {
   const tokenPool = new TokenPool(1);
@@ -85,7 +87,7 @@ export function gatedEncoder({
     shareCache: false,
     flights,
     answers,
-    maxAnswerBytes: 1_000_000,
+    maxAnswerBytes,
     readSize: sizeReader(requireSize),
     requireSize,
     viewPool,
@@ -95,6 +97,7 @@ export function gatedEncoder({
   const encoder: VisualEncoder = {
     encode: (request) => encodeImages(parts, request, request.terms?.deadlineAt),
     plan: (request) => planAnswer(parts, request),
+    validate: (asked) => validate(parts, asked),
     models: () => [gatedModel, largerModel],
     ready: () => true,
   };

@@ -101,6 +101,10 @@ export class StubEncoder implements VisualEncoder {
     };
   }
 
+  validate(): void {
+    if (this.failure !== undefined) throw this.failure;
+  }
+
   models(): readonly Model[] {
     return [this.model, { ...this.model, name: 'second', features: 'penultimate' }];
   }
