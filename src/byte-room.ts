@@ -1,5 +1,11 @@
 import type { ServiceError } from './errors.ts';
 
+/** Takes room for what a request sends; throws `overloaded` when there is none. Gives what frees the room again. */
+export type AdmitBytes = (sizeBytes: number) => () => void;
+
+/** Where no room is bounded. */
+export const admitAny: AdmitBytes = () => () => undefined;
+
 /** Bounds bytes that are held at one time. */
 export class ByteRoom {
   readonly #maxBytes: number;

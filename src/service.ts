@@ -17,7 +17,7 @@ export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly maxBodyBytes: number;
-  /** Of all HTTP bodies held at one time. */
+  /** Of all HTTP bodies and gRPC messages held at one time. */
   readonly maxInflightBytes: number;
   readonly maxImages: number;
 }
@@ -95,7 +95,7 @@ async function startInside(
         retryAfterMs: open?.retryAfterMs() ?? 1000,
       }),
   );
-  const admitBody = (sizeBytes: number) => bodies.admit(sizeBytes);
+  const admit = (sizeBytes: number) => bodies.admit(sizeBytes);
   const http = await startHttpServer({
     encoder,
     metrics,
@@ -103,7 +103,7 @@ async function startInside(
     host,
     port: httpPort,
     readPixels,
-    admitBody,
+    admitBody: admit,
     authenticate,
     tls,
     limits,
@@ -116,9 +116,11 @@ async function startInside(
       host,
       port: grpcPort,
       authenticate,
+      admitMessage: admit,
       tls,
       limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes + messageBytes },
     });
+    metrics.watchInflight('grpc', () => grpc.underWay);
     try {
       open = await Encoder.open({ ...config, callers }, metrics, logger, onDown);
     } catch (error) {

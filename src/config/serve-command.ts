@@ -68,8 +68,8 @@ export const serveCommand = command({
       max: 2 ** 40,
       default: '512MiB',
       description:
-        'Most bytes of HTTP bodies at one time, from before they are read until their images are encoded; a body that does not ' +
-        'fit is refused before it is read. A body of unknown length counts as the largest.',
+        'Most bytes of HTTP bodies and gRPC messages at one time, until their images are encoded. A body that does not fit is ' +
+        'refused before it is read, and one of unknown length counts as the largest; a message counts once it is there.',
     },
     'max-images': {
       type: 'integer',

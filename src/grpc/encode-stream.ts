@@ -1,4 +1,5 @@
 import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
+import type { AdmitBytes } from '../byte-room.ts';
 import type { Caller } from '../caller.ts';
 import { ServiceError } from '../errors.ts';
 import type { VisualEncoder } from '../request.ts';
@@ -20,6 +21,7 @@ import type { EncodedMessage } from './unary.ts';
 export interface EncodeStreamParts extends RequestWatch {
   readonly encoder: VisualEncoder;
   readonly authenticate: Authenticate;
+  readonly admitMessage: AdmitBytes;
   readonly limits: Pick<GrpcLimits, 'maxRequestBytes' | 'maxStreamRequests'>;
 }
 
@@ -111,6 +113,7 @@ export class EncodeStream {
 
   async #serve(bytes: Buffer): Promise<void> {
     const call = this.#call;
+    this.#parts.onBegin?.();
     const request = {
       endpoint: 'stream_encode',
       requestId: this.#requestId,
@@ -129,22 +132,28 @@ export class EncodeStream {
       report(this.#parts, request, error);
       return;
     }
-    const error = await this.#answer(message, caller);
+    const error = await this.#answer(message, bytes.byteLength, caller);
     report(this.#parts, { ...request, caller: caller.name, streamedId: message.id }, error);
   }
 
   /** Answers a request, and gives what it failed with. */
-  async #answer(request: StreamEncodeRequestMessage, caller: Caller): Promise<ServiceError | undefined> {
+  async #answer(
+    request: StreamEncodeRequestMessage,
+    sizeBytes: number,
+    caller: Caller,
+  ): Promise<ServiceError | undefined> {
     const { id } = request;
     const twice = this.#ids.has(id);
     this.#ids.add(id);
     let error: ServiceError | undefined;
     let messages: readonly GatheredMessage[];
     let release: (() => void) | undefined;
+    let encoded: (() => void) | undefined;
     try {
       if (twice)
         throw new ServiceError('invalid_argument', `The id ${JSON.stringify(id)} is still unanswered.`);
-      const { encoder } = this.#parts;
+      const { encoder, admitMessage } = this.#parts;
+      encoded = admitMessage(sizeBytes);
       const { signal } = this.#ending;
       const answer = await encoder.encode(
         streamedRequestOf(request, { terms: callTerms(this.#call, caller), signal }),
@@ -154,6 +163,8 @@ export class EncodeStream {
     } catch (thrown) {
       error = ServiceError.from(thrown);
       messages = [failureMessage(id, error)];
+    } finally {
+      encoded?.();
     }
     try {
       for (const message of messages) {

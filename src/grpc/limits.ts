@@ -4,6 +4,8 @@ import type { ServerOptions } from '@grpc/grpc-js';
 export interface GrpcLimits {
   /** Largest request, in bytes; grpc-js answers RESOURCE_EXHAUSTED to a larger one by itself. */
   readonly maxRequestBytes: number;
+  /** Connections beyond these are closed as they come. */
+  readonly maxConnections: number;
   /** Calls of one connection at a time. A slow reader holds at most so many answers; further calls wait in the client. */
   readonly maxConcurrentStreams: number;
   /**
@@ -28,6 +30,7 @@ export interface GrpcLimits {
 
 export const defaultGrpcLimits: GrpcLimits = {
   maxRequestBytes: 24 * 2 ** 20,
+  maxConnections: 1024,
   maxConcurrentStreams: 128,
   maxStreamRequests: 16,
   maxSessionMiB: 256,

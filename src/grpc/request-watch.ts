@@ -14,6 +14,9 @@ export interface ObservedRequest {
 
 export interface RequestWatch {
   readonly logger: RequestLogger;
+  /** Called for each request that comes to a handler, */
+  readonly onBegin?: () => void;
+  /** and for each that has ended. */
   readonly observe?: (request: ObservedRequest) => void;
 }
 

@@ -1,5 +1,6 @@
 import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
+import { admitAny, type AdmitBytes } from '../byte-room.ts';
 import { listenFailure } from '../listen-failure.ts';
 import type { VisualEncoder } from '../request.ts';
 import { type Authenticate, letAnyoneIn } from '../security/authenticate.ts';
@@ -12,7 +13,7 @@ import { type GrpcLimits, serverOptions } from './limits.ts';
 import { OpenStreams } from './open-streams.ts';
 import { visualEncoderDefinition, visualEncoderEndpoints, visualEncoderHandlers } from './service.ts';
 import { TlsCredentials } from './tls-credentials.ts';
-import type { RequestWatch } from './request-watch.ts';
+import type { ObservedRequest, RequestWatch } from './request-watch.ts';
 
 export interface GrpcServerOptions extends RequestWatch {
   readonly encoder: VisualEncoder;
@@ -23,6 +24,8 @@ export interface GrpcServerOptions extends RequestWatch {
   readonly limits: GrpcLimits;
   /** Without it every call is let in. Health and reflection need no key. */
   readonly authenticate?: Authenticate;
+  /** Without it every message has room. */
+  readonly admitMessage?: AdmitBytes;
   /** Without it connections are in the clear. */
   readonly tls?: TlsIdentity | undefined;
 }
@@ -30,6 +33,8 @@ export interface GrpcServerOptions extends RequestWatch {
 export interface GrpcServer {
   /** The port listened on. */
   readonly port: number;
+  /** Requests that are not answered yet. */
+  readonly underWay: number;
   /** Takes no more calls, says NOT_SERVING, and resolves when the calls under way are answered. */
   drain(): Promise<void>;
   /** Ends every call and connection at once; the calls' signals fire. */
@@ -41,14 +46,26 @@ export interface GrpcServer {
  * listen there. The encoder stays the caller's.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { encoder, host, limits, tls, authenticate = letAnyoneIn } = options;
+  const { encoder, host, limits, tls, authenticate = letAnyoneIn, admitMessage = admitAny } = options;
   const interceptors =
     authenticate === letAnyoneIn ? [] : [refuseStrangers(authenticate, visualEncoderEndpoints, options)];
   const server = new Server({ ...serverOptions(limits), interceptors });
   const credentials =
     tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls, limits.handshakeMs);
   const streams = new OpenStreams();
-  const parts = { ...options, authenticate };
+  let underWay = 0;
+  const parts = {
+    ...options,
+    authenticate,
+    admitMessage,
+    onBegin: () => {
+      underWay++;
+    },
+    observe: (request: ObservedRequest) => {
+      underWay--;
+      options.observe?.(request);
+    },
+  };
   const encodeStreams = new EncodeStreams(parts);
   const health = new Health(encoder, limits.healthPollMs);
   server.addService(visualEncoderDefinition, visualEncoderHandlers(encoder, parts, encodeStreams));
@@ -57,8 +74,12 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
 
   try {
     const port = await listen(server, host, options.port, credentials);
+    limitConnections(server, limits.maxConnections);
     return {
       port,
+      get underWay() {
+        return underWay;
+      },
       drain() {
         health.stop();
         streams.endAll();
@@ -87,6 +108,11 @@ function listen(server: Server, host: string, port: number, credentials: ServerC
       else reject(listenFailure({ host, port, flag: '--grpc-port' }, error));
     });
   });
+}
+
+/** grpc-js has no setting for it, but keeps the servers of node:http2, which have. */
+function limitConnections(server: Server, maxConnections: number): void {
+  for (const listener of server['http2Servers'].keys()) listener.maxConnections = maxConnections;
 }
 
 function shutDown(server: Server): Promise<void> {

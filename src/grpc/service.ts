@@ -1,4 +1,5 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { AdmitBytes } from '../byte-room.ts';
 import type { EncodeRequest, VisualEncoder } from '../request.ts';
 import { read, serviceName, wire } from './definition.ts';
 import { anyresRequestOf, type CallTerms, encodeRequestOf, teacherRequestOf } from './encode-request.ts';
@@ -23,12 +24,21 @@ export const visualEncoderEndpoints: ReadonlyMap<string, string> = new Map(
   Object.entries(endpoints).map(([name, endpoint]) => [pathOf(name), endpoint]),
 );
 
+export interface MethodParts extends UnaryParts {
+  readonly admitMessage: AdmitBytes;
+}
+
 /** The service's methods over a VisualEncoder: they translate and decide nothing. */
-export function visualEncoderHandlers(encoder: VisualEncoder, parts: UnaryParts, streams: EncodeStreams) {
+export function visualEncoderHandlers(encoder: VisualEncoder, parts: MethodParts, streams: EncodeStreams) {
   function encoding(endpoint: string, requestOf: (bytes: Buffer, call: CallTerms) => EncodeRequest) {
     return unary(endpoint, parts, async (bytes, call) => {
-      const answer = await encoder.encode(requestOf(bytes, call));
-      return { message: serializeAnswer(answer), release: answer.release };
+      const encoded = parts.admitMessage(bytes.byteLength);
+      try {
+        const answer = await encoder.encode(requestOf(bytes, call));
+        return { message: serializeAnswer(answer), release: answer.release };
+      } finally {
+        encoded();
+      }
     });
   }
 

@@ -39,6 +39,7 @@ export function unary(
 ): handleUnaryCall<Buffer, EncodedMessage> {
   return (call, callback) => {
     const startedMs = performance.now();
+    parts.onBegin?.();
     const requestId = requestIdOf(call.metadata.get(requestIdKey)[0]);
     const ending = callSignal(call);
     let caller: Caller | undefined;

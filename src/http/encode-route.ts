@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AdmitBytes } from '../byte-room.ts';
 import { ServiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import { parseOptions } from '../request-options.ts';
@@ -16,14 +17,11 @@ import { termsOf } from './terms.ts';
 import { singleValues } from './query.ts';
 import { type BodyLimits, type ReadPixels, type RequestImages, requestImages } from './request-images.ts';
 
-/** Room for a body; throws `overloaded` when there is none. Gives what frees the room again. */
-export type AdmitBody = (sizeBytes: number) => () => void;
-
 export interface EncodeRouteSettings {
   readonly encoder: VisualEncoder;
   readonly metrics: Metrics;
   readonly readPixels: ReadPixels;
-  readonly admitBody: AdmitBody;
+  readonly admitBody: AdmitBytes;
   readonly limits: BodyLimits;
 }
 

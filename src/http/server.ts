@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { admitAny, type AdmitBytes } from '../byte-room.ts';
 import { ServiceError } from '../errors.ts';
 import { listenFailure } from '../listen-failure.ts';
 import type { Metrics } from '../metrics.ts';
@@ -12,7 +13,7 @@ import type { TlsIdentity } from '../security/tls-identity.ts';
 import { createApp, type EndpointHandler } from './app.ts';
 import { clientErrorAnswer, clientErrorCode } from './client-error.ts';
 import { answerCached } from './cached-route.ts';
-import { type AdmitBody, answerEncode } from './encode-route.ts';
+import { answerEncode } from './encode-route.ts';
 import { Exchange } from './exchange.ts';
 import type { ReadPixels } from './request-images.ts';
 import { requestIdOf } from '../request-id.ts';
@@ -63,7 +64,7 @@ export interface HttpServerOptions {
   readonly port: number;
   readonly readPixels: ReadPixels;
   /** Without it every body has room. */
-  readonly admitBody?: AdmitBody;
+  readonly admitBody?: AdmitBytes;
   /** Without it every request is let in. */
   readonly authenticate?: Authenticate;
   /** Without it connections are in the clear. */
@@ -83,7 +84,7 @@ export interface HttpServer {
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { encoder, metrics, logger, tls: identity } = options;
   const limits = { ...defaultHttpLimits, ...options.limits };
-  const admitBody = options.admitBody ?? (() => () => undefined);
+  const { admitBody = admitAny } = options;
   const underWay = new Set<Exchange>();
   const current = new WeakMap<object, Exchange>();
   const bySocket = new WeakMap<Socket, Set<Exchange>>();

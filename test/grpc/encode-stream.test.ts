@@ -8,6 +8,7 @@ import {
 } from 'node:http2';
 import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
+import { ByteRoom } from '../../src/byte-room.ts';
 import { errorCodes, ServiceError } from '../../src/errors.ts';
 import { grpcStatus } from '../../src/grpc/errors.ts';
 import { type EncodeResponse, statusDetails } from '../support/grpc-client.ts';
@@ -287,6 +288,24 @@ test('fires the signals with deadline_exceeded when the deadline of the stream p
   if (!signal.aborted) await once(signal, 'abort');
   assert.equal((signal.reason as ServiceError).code, 'deadline_exceeded');
   assert.equal((await stream.status).code, status.DEADLINE_EXCEEDED);
+});
+
+test('answers a request that finds no room for its bytes in its place, and goes on', async (t) => {
+  const encoder = new StubEncoder();
+  encoder.gate = new Gate();
+  const room = new ByteRoom(150, () => new ServiceError('overloaded', 'No room.'));
+  const { client } = await serve(t, encoder, {}, (sizeBytes) => room.admit(sizeBytes));
+  const stream = new StreamCaller(client(service));
+  const large = { image: { file: Buffer.alloc(100) } };
+  stream.send('a', { encode: large });
+  await requested(encoder, 1);
+  stream.send('b', { encode: large });
+  assert.equal((await stream.failure('b')).reason, 'overloaded');
+  encoder.gate.open();
+  await stream.answer('a');
+  stream.send('c', { encode: large });
+  await stream.answer('c');
+  assert.equal(room.heldBytes, 0);
 });
 
 test('has at most so many requests under way, and holds back neither other streams nor calls', async (t) => {

@@ -5,6 +5,7 @@ import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
+import { ByteRoom } from '../../src/byte-room.ts';
 import { type ErrorCode, errorCodes, ServiceError } from '../../src/errors.ts';
 import { defaultGrpcLimits } from '../../src/grpc/limits.ts';
 import { startGrpcServer } from '../../src/grpc/server.ts';
@@ -441,6 +442,37 @@ test('refuses a message over the limit with RESOURCE_EXHAUSTED, unharmed', async
   assert.equal(error?.code, status.RESOURCE_EXHAUSTED);
   assert.equal((await caller.call('Encode', file)).error, undefined);
   assert.equal(encoder.requests.length, 1);
+});
+
+test('refuses messages beyond the bytes that it may hold, and takes others when those are encoded', async (t) => {
+  const encoder = new StubEncoder();
+  encoder.gate = new Gate();
+  const room = new ByteRoom(150, () => new ServiceError('overloaded', 'No room.', { retryAfterMs: 70 }));
+  const { server, client } = await serve(t, encoder, {}, (sizeBytes) => room.admit(sizeBytes));
+  const caller = client(service);
+  const request = { image: { file: Buffer.alloc(100) } };
+  const held = caller.call<EncodeResponse>('Encode', request);
+  await encoder.arrival.passed();
+  assert.equal(server.underWay, 1);
+  const { error } = await caller.call<EncodeResponse>('TeacherEncode', request);
+  assert.deepEqual([error?.code, error?.details], [status.RESOURCE_EXHAUSTED, 'No room.']);
+  assert.deepEqual(error?.metadata.get('grpc-retry-pushback-ms'), ['70']);
+  encoder.gate.open();
+  assert.equal((await held).error, undefined);
+  assert.equal(room.heldBytes, 0);
+  assert.equal((await caller.call<EncodeResponse>('Encode', request)).error, undefined);
+  const broken = await caller.call<EncodeResponse>('Encode', {});
+  assert.equal(broken.error?.code, status.INVALID_ARGUMENT);
+  assert.deepEqual([room.heldBytes, server.underWay], [0, 0]);
+});
+
+test('closes connections beyond its limit as they come, and harms none before', async (t) => {
+  const { server, client } = await serve(t, new StubEncoder(), { maxConnections: 1 });
+  const first = client(service);
+  assert.equal((await first.call<EncodeResponse>('Encode', file)).error, undefined);
+  const second = connect(server.port, '127.0.0.1');
+  await once(second, 'close');
+  assert.equal((await first.call<EncodeResponse>('Encode', file)).error, undefined);
 });
 
 test('refuses new calls to a connection that does not read its answers, and to no other', async (t) => {

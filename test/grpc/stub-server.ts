@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { TestContext } from 'node:test';
 import type { ClientOptions } from '@grpc/grpc-js';
+import type { AdmitBytes } from '../../src/byte-room.ts';
 import { defaultGrpcLimits, type GrpcLimits } from '../../src/grpc/limits.ts';
 import type { ObservedRequest } from '../../src/grpc/request-watch.ts';
 import { startGrpcServer } from '../../src/grpc/server.ts';
@@ -11,7 +12,12 @@ export const service = 'siglip_hd.v1.VisualEncoderService';
 export const file = { image: { file: Buffer.from('an image') } };
 
 /** A server over a stub, and clients of it, which end with the test; what it logs and observes is kept. */
-export async function serve(t: TestContext, encoder: StubEncoder, limits: Partial<GrpcLimits> = {}) {
+export async function serve(
+  t: TestContext,
+  encoder: StubEncoder,
+  limits: Partial<GrpcLimits> = {},
+  admitMessage?: AdmitBytes,
+) {
   const observed: ObservedRequest[] = [];
   const observations = new EventEmitter();
   const lines: { level: string; fields: Record<string, unknown>; message: string }[] = [];
@@ -21,6 +27,7 @@ export async function serve(t: TestContext, encoder: StubEncoder, limits: Partia
     encoder,
     host: '127.0.0.1',
     port: 0,
+    ...(admitMessage === undefined ? {} : { admitMessage }),
     limits: { ...defaultGrpcLimits, healthPollMs: 5, ...limits },
     logger: { debug: log('debug'), info: log('info'), error: log('error') },
     observe: (request) => {
