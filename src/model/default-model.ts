@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ServiceError } from '../errors.ts';
 import { systemReason } from '../system-reason.ts';
@@ -40,12 +40,9 @@ const preprocessing: Preprocessing = {
  */
 export async function ensureDefaultModel(cacheDir: string): Promise<Model> {
   const folder = join(cacheDir, `${defaultModelName}-${revision}`);
-  // A folder is made all at once, so one that is there and does not load was damaged.
-  const force = await exists(folder);
-  if (force) {
-    const found = await loadModelFolder(folder, defaultModelName).catch(() => undefined);
-    if (found !== undefined) return found;
-  }
+  const find = async () => await loadModelFolder(folder, defaultModelName).catch(() => undefined);
+  const found = await find();
+  if (found !== undefined) return found;
   const contents = {
     geometry,
     preprocessing,
@@ -56,21 +53,16 @@ export async function ensureDefaultModel(cacheDir: string): Promise<Model> {
     provenance: { source: `random weights, seed ${seed}`, storedDtype: 'F32' },
   } as const;
   try {
-    await publishFolder(folder, (temporary) => writeModelFolder(temporary, contents), { force });
+    // A folder is made all at once, so one that is there and does not load was damaged.
+    const own = existsSync(folder);
+    await publishFolder(folder, (temporary) => writeModelFolder(temporary, contents), { own });
   } catch (error) {
     // When another process was first, its folder is as good.
-    if (!(await exists(folder))) {
-      if (error instanceof ServiceError) throw error;
-      const message = `The default model cannot be made in ${cacheDir}: ${systemReason(error)}.`;
-      throw new ServiceError('unavailable', message, { cause: error });
-    }
+    const others = await find();
+    if (others !== undefined) return others;
+    if (error instanceof ServiceError) throw error;
+    const message = `The default model cannot be made in ${cacheDir}: ${systemReason(error)}.`;
+    throw new ServiceError('unavailable', message, { cause: error });
   }
   return loadModelFolder(folder, defaultModelName);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { access, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { ServiceError } from '../errors.ts';
 import { makeFolder, unmakeable } from './make-folder.ts';
 import { manifestFile } from './manifest.ts';
@@ -9,15 +9,15 @@ import { manifestFile } from './manifest.ts';
  * Makes the folder `out` all at once: `fill` writes into a temporary folder beside it, which is then renamed. Gives
  * what `fill` gives. When anything fails nothing of it is left and `out` is as it was. An `out` that is there already,
  * other than an empty folder, is refused with `invalid_argument`, before `fill`; with `force` a model folder is
- * replaced.
+ * replaced, and with `own`, for a folder of the service's own, whatever is there.
  */
 export async function publishFolder<Result>(
   out: string,
   fill: (temporary: string) => Promise<Result>,
-  { force = false }: { readonly force?: boolean } = {},
+  { force = false, own = false }: { readonly force?: boolean; readonly own?: boolean } = {},
 ): Promise<Result> {
   const target = resolve(out);
-  await requireFree(target, force);
+  if (!own) await requireFree(target, force);
   const suffix = `${process.pid}-${randomBytes(4).toString('hex')}`;
   const temporary = `${target}.tmp-${suffix}`;
   const firstMade = await makeFolder(dirname(target));
@@ -26,7 +26,7 @@ export async function publishFolder<Result>(
       throw unmakeable(target, error);
     });
     const result = await fill(temporary);
-    await (force ? replace(temporary, target, `${target}.old-${suffix}`) : rename(temporary, target));
+    await (force || own ? replace(temporary, target, `${target}.old-${suffix}`) : rename(temporary, target));
     return result;
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
@@ -63,12 +63,12 @@ export async function requireFree(target: string, force: boolean): Promise<void>
 }
 
 async function replace(temporary: string, target: string, old: string): Promise<void> {
-  const there = await access(join(target, manifestFile)).then(
-    () => true,
-    () => false,
-  );
-  if (!there) return rename(temporary, target);
-  await rename(target, old);
+  try {
+    await rename(target, old);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return rename(temporary, target);
+  }
   try {
     await rename(temporary, target);
   } catch (error) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdir, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { ensureDefaultModel } from '../../src/model/default-model.ts';
@@ -40,6 +40,23 @@ describe('embedded default model', () => {
     await truncate(join(model.folder, 'encoder.onnx_data'), 100);
     assert.equal((await ensureDefaultModel(cache)).digest, model.digest);
     assert.ok(!(await readdir(model.folder)).includes('mark'));
+    await rm(join(model.folder, 'model.json'));
+    assert.equal((await ensureDefaultModel(cache)).digest, model.digest);
+    assert.deepEqual(await readdir(cache), [basename(model.folder)]);
+  });
+
+  it('says why it cannot be made again, and leaves the damaged one', async (t) => {
+    const cache = await temporaryFolder(t);
+    const { folder } = await ensureDefaultModel(cache);
+    await rm(join(folder, 'model.json'));
+    const script = `
+      const { ensureDefaultModel } = await import(${JSON.stringify(moduleUrl)});
+      await ensureDefaultModel(${JSON.stringify(cache)}).catch(({ message }) => console.log(message));`;
+    // No file may grow beyond 16 KiB, as on a disk that is full.
+    const small = 'trap "" XFSZ; ulimit -f 32; exec "$0" --input-type=module -e "$1"';
+    const { stdout } = await run('sh', ['-c', small, process.execPath, script]);
+    assert.match(stdout, /^The default model cannot be made in .*: file too large\.$/m);
+    assert.deepEqual(await readdir(cache), [basename(folder)]);
   });
 
   it('is made once by processes that start together', async (t) => {
