@@ -4,6 +4,7 @@ import { requestAbort } from '../abort.ts';
 import { anyone, type Caller } from '../caller.ts';
 import { ServiceError } from '../errors.ts';
 import type { Outcome } from '../metrics.ts';
+import { ReadingLimit } from './reading-limit.ts';
 import { type Problem, problem, problemKinds, serviceError } from './problem.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';
 import type { Endpoint } from './routes.ts';
@@ -14,6 +15,8 @@ export interface ExchangeSettings {
   readonly closing: () => boolean;
   /** How long a client may leave an answer unread before its connection is dropped. */
   readonly writeIdleMs: number;
+  /** The slowest that it may read one, beside that time. */
+  readonly readBytesPerSecond: number;
   /** How long the rest of a refused body is read and thrown away, so that the client comes to read the answer. */
   readonly lingerMs: number;
 }
@@ -34,6 +37,7 @@ export class Exchange {
   readonly #settings: ExchangeSettings;
   readonly #abort = requestAbort();
   readonly #onClose: (() => void)[] = [];
+  readonly #reading: ReadingLimit;
   #closed = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, settings: ExchangeSettings) {
@@ -41,6 +45,12 @@ export class Exchange {
     this.#request = request;
     this.#response = response;
     this.#settings = settings;
+    this.#reading = new ReadingLimit({
+      graceMs: settings.writeIdleMs,
+      bytesPerSecond: settings.readBytesPerSecond,
+      onLate: () => response.destroy(),
+      now: () => performance.now(),
+    });
     response.once('close', () => this.close());
   }
 
@@ -69,9 +79,12 @@ export class Exchange {
   send(status: number, headers: OutgoingHttpHeaders, buffers: readonly Uint8Array[]): void {
     if (!this.#begin(status, headers)) return;
     const response = this.#response;
-    response.setTimeout(this.#settings.writeIdleMs);
     response.cork();
-    for (const buffer of buffers) response.write(buffer);
+    for (const buffer of buffers) {
+      response.write(buffer);
+      this.#reading.add(buffer.byteLength);
+    }
+    this.#waitForReader();
     if (this.#bodyPending()) {
       response.uncork();
       this.#linger();
@@ -91,24 +104,34 @@ export class Exchange {
   ): Promise<void> {
     if (!this.#begin(status, headers)) return;
     const response = this.#response;
-    const { writeIdleMs } = this.#settings;
     try {
       for await (const slice of slices) {
         if (response.destroyed) return;
+        this.#reading.add(slice.byteLength);
         if (response.write(slice)) {
           await nextTurn();
           continue;
         }
-        response.setTimeout(writeIdleMs);
+        this.#waitForReader();
         await writable(response);
         response.setTimeout(0);
+        this.#reading.stop();
       }
     } catch (thrown) {
       this.fail(thrown);
       return;
     }
-    response.setTimeout(writeIdleMs);
+    this.#waitForReader();
     response.end();
+  }
+
+  /** The client is to read on, before long and in a time that is bounded. */
+  #waitForReader(): void {
+    const response = this.#response;
+    response.setTimeout(this.#settings.writeIdleMs);
+    // An answer to a pipelined request has no connection before its turn.
+    if (response.socket === null) response.once('socket', () => this.#reading.start());
+    else this.#reading.start();
   }
 
   /** Remembers, for the log, why one image of an answer that goes on failed; the gravest is kept. */
@@ -149,6 +172,7 @@ export class Exchange {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#reading.stop();
     if (!this.#response.writableFinished) {
       if (this.outcome === 'ok') this.outcome = 'cancelled';
       this.cancel(new ServiceError('cancelled', 'The client went away.'));

@@ -38,6 +38,8 @@ export interface HttpLimits {
   readonly keepAliveMs: number;
   /** How long an answer may lie unread. */
   readonly writeIdleMs: number;
+  /** The slowest that it may be read, beside that time. */
+  readonly readBytesPerSecond: number;
   /** How long the rest of a refused body is read, so that the client comes to read the answer. */
   readonly lingerMs: number;
 }
@@ -52,6 +54,7 @@ export const defaultHttpLimits: HttpLimits = {
   requestMs: 60_000,
   keepAliveMs: 72_000,
   writeIdleMs: 30_000,
+  readBytesPerSecond: 64 * 1024,
   lingerMs: 5_000,
 };
 
@@ -109,6 +112,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     const exchange = new Exchange(request, response, {
       closing: () => draining,
       writeIdleMs: limits.writeIdleMs,
+      readBytesPerSecond: limits.readBytesPerSecond,
       lingerMs: limits.lingerMs,
     });
     underWay.add(exchange);

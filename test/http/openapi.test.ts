@@ -40,7 +40,12 @@ test('describes the routes that fastify has, each and no other', async () => {
     handlers,
     authenticate: letAnyoneIn,
     open: (request, response) =>
-      new Exchange(request, response, { closing: () => false, writeIdleMs: 1000, lingerMs: 1000 }),
+      new Exchange(request, response, {
+        closing: () => false,
+        writeIdleMs: 1000,
+        readBytesPerSecond: 1000,
+        lingerMs: 1000,
+      }),
     onClientError: () => undefined,
     timeouts: { headersMs: 1000, requestMs: 1000, keepAliveMs: 1000 },
     maxHeaderBytes: 8192,

@@ -84,6 +84,28 @@ test('does not ask a client for a body that it refuses', async () => {
 });
 
 for (const format of ['npy', 'json']) {
+  test(`drops a client that reads its answer of ${format} so slowly that it would never end`, async () => {
+    const limits = { writeIdleMs: 300, readBytesPerSecond: 2 ** 30 };
+    const { server, encoder } = await startStubServer({ limits });
+    encoder.answer = (request) => {
+      const answer = stubTokens(request);
+      return { ...answer, tensor: { ...answer.tensor, parts: [new Uint8Array(32 * 2 ** 20)] } };
+    };
+    const socket = connect(server.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    let received = 0;
+    socket.on('data', (chunk) => {
+      received += chunk.byteLength;
+      socket.pause();
+      setTimeout(() => socket.resume(), 10);
+    });
+    socket.write(`POST /encode?format=${format} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx`);
+    await once(socket, 'close');
+    assert.ok(received > 0 && received < 32 * 2 ** 20, `${received} bytes were read`);
+  });
+}
+
+for (const format of ['npy', 'json']) {
   test(`drops a client that leaves its answer of ${format} unread`, async () => {
     const { server, encoder } = await startStubServer({ limits: { writeIdleMs: 100 } });
     const answering = gate();

@@ -1,0 +1,42 @@
+export interface ReadingLimitSettings {
+  /** Whatever the answer's length. */
+  readonly graceMs: number;
+  /** The slowest that an answer may be read. */
+  readonly bytesPerSecond: number;
+  /** Called when the time is over. */
+  readonly onLate: () => void;
+  readonly now: () => number;
+}
+
+/**
+ * Bounds the time in which a client reads an answer: an idle time alone lets one that takes a byte now and then hold
+ * its tokens for ever. The time runs while bytes wait for the client, not while the answer is made.
+ */
+export class ReadingLimit {
+  readonly #settings: ReadingLimitSettings;
+  #leftMs: number;
+  #waiting: { readonly timer: NodeJS.Timeout; readonly startedAt: number } | undefined;
+
+  constructor(settings: ReadingLimitSettings) {
+    this.#settings = settings;
+    this.#leftMs = settings.graceMs;
+  }
+
+  /** So many bytes have been written to the client. */
+  add(sizeBytes: number): void {
+    this.#leftMs += (sizeBytes / this.#settings.bytesPerSecond) * 1000;
+  }
+
+  /** From now on the client is waited for. */
+  start(): void {
+    const { now, onLate } = this.#settings;
+    this.#waiting ??= { timer: setTimeout(onLate, Math.max(0, this.#leftMs)), startedAt: now() };
+  }
+
+  stop(): void {
+    if (this.#waiting === undefined) return;
+    clearTimeout(this.#waiting.timer);
+    this.#leftMs -= this.#settings.now() - this.#waiting.startedAt;
+    this.#waiting = undefined;
+  }
+}

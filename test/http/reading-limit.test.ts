@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { ReadingLimit } from '../../src/http/reading-limit.ts';
+
+/** One of 100 ms and 1,000 bytes a second, on a clock that the test moves. */
+function limitOf(t: TestContext) {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  let late = 0;
+  const onLate = () => {
+    late++;
+  };
+  const limit = new ReadingLimit({ graceMs: 100, bytesPerSecond: 1000, onLate, now: () => Date.now() });
+  return { limit, late: () => late, pass: (ms: number) => t.mock.timers.tick(ms) };
+}
+
+test('an answer may be read in its grace and the time of its bytes, and no longer', (t) => {
+  const { limit, late, pass } = limitOf(t);
+  limit.add(50);
+  limit.start();
+  pass(149);
+  assert.equal(late(), 0);
+  pass(1);
+  assert.equal(late(), 1);
+});
+
+test('only the time in which the client is waited for counts', (t) => {
+  const { limit, late, pass } = limitOf(t);
+  for (let i = 0; i < 9; i++) {
+    limit.start();
+    pass(10);
+    limit.stop();
+    pass(1000);
+  }
+  assert.equal(late(), 0);
+  limit.add(5);
+  limit.start();
+  limit.start();
+  pass(14);
+  assert.equal(late(), 0);
+  pass(1);
+  assert.equal(late(), 1);
+});
