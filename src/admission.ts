@@ -140,8 +140,8 @@ export class Admission {
 const noViews: Readonly<ViewsByPriority> = { interactive: 0, bulk: 0 };
 
 /** All that a caller may hold with that priority. */
-function roomOf({ common, of }: Parts, { caller, priority }: Place): number {
-  return Math.floor((of(caller.name) + common) * (priority === 'bulk' ? bulkShare : 1));
+function roomOf(parts: Parts, { caller, priority }: Place): number {
+  return Math.floor((parts.of(caller.name) + parts.common) * (priority === 'bulk' ? bulkShare : 1));
 }
 
 function add<Key>(sums: Map<Key, ViewsByPriority>, key: Key, priority: Priority, change: number): void {

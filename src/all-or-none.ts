@@ -16,7 +16,7 @@ export async function allOrNone<Image, T>(
     try {
       return await work(image, all);
     } catch (thrown) {
-      throw naming(failureOf(thrown, signal), index);
+      throw namingImage(index, failureOf(thrown, signal));
     }
   });
 }
@@ -46,11 +46,9 @@ export async function together<Item, T>(
   return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
 }
 
-function naming(error: ServiceError, index: number): ServiceError {
-  return new ServiceError(error.code, `images[${index}]: ${error.message}`, {
-    cause: error.cause,
-    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
-  });
+/** The failure of one image of several, as that of the request. */
+export function namingImage(index: number, error: ServiceError): ServiceError {
+  return error.saying(`images[${index}]: ${error.message}`);
 }
 
 /** What the caller's own leaving or deadline brought about is told as that. */

@@ -33,10 +33,19 @@ export class ServiceError extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly retryAfterMs?: number | undefined } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryAfterMs = options.retryAfterMs ?? (isPassing(code) ? usualRetryMs : undefined);
+  }
+
+  /** The same failure in other words. */
+  saying(message: string): ServiceError {
+    return new ServiceError(this.code, message, this);
   }
 
   /** Any thrown value as a ServiceError; what is not one becomes `internal` with the value as its cause. */

@@ -113,6 +113,9 @@ export class Metrics {
     this.#stageDuration.observe({ stage: 'views' }, timings.viewsMs / 1000);
     this.#stageDuration.observe({ stage: 'queue' }, timings.queueMs / 1000);
     this.#stageDuration.observe({ stage: 'engine' }, timings.engineMs / 1000);
+    if (timings.assembleMs !== undefined) {
+      this.#stageDuration.observe({ stage: 'assemble' }, timings.assembleMs / 1000);
+    }
   }
 
   /** Where one image's tokens came from. */

@@ -17,7 +17,7 @@ export interface EndedRequest {
   /** The name of its API key. */
   readonly caller?: string | undefined;
   /** The client's address. */
-  readonly peer?: string;
+  readonly peer?: string | undefined;
   /** A streamed request's own id. */
   readonly streamedId?: string;
   readonly code: Outcome;

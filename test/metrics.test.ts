@@ -6,7 +6,7 @@ test('exposes what it was told, in seconds and under the prefix', async () => {
   const metrics = new Metrics();
   metrics.observeRequest({ transport: 'grpc', endpoint: 'encode', code: 'ok', durationMs: 250 });
   metrics.observeRequest({ transport: 'grpc', endpoint: 'encode', code: 'overloaded', durationMs: 1 });
-  metrics.observeStages({ decodeMs: 1, viewsMs: 2, queueMs: 3, engineMs: 4000 });
+  metrics.observeStages({ decodeMs: 1, viewsMs: 2, queueMs: 3, engineMs: 4000, assembleMs: 5 });
   metrics.observeWrite(0.1);
   metrics.observeBatch({ views: 8, engineMs: 500, model: 'hd' });
   metrics.observeBatch({ views: 4, engineMs: 250, model: 'hd' });
@@ -19,6 +19,7 @@ test('exposes what it was told, in seconds and under the prefix', async () => {
     'siglip_hd_requests_total{transport="grpc",endpoint="encode",code="overloaded"} 1',
     'siglip_hd_request_duration_seconds_sum{transport="grpc",endpoint="encode"} 0.251',
     'siglip_hd_stage_duration_seconds_sum{stage="engine"} 4',
+    'siglip_hd_stage_duration_seconds_sum{stage="assemble"} 0.005',
     'siglip_hd_stage_duration_seconds_count{stage="write"} 1',
     'siglip_hd_batch_views_sum{model="hd"} 12',
     'siglip_hd_batch_views_count{model="hd"} 2',

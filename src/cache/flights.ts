@@ -3,8 +3,8 @@ import { ServiceError } from '../errors.ts';
 
 /** What work was refused for on account of the request that began it: another may still have it done. */
 export class FlightRefused extends ServiceError {
-  constructor({ code, message, cause, retryAfterMs }: ServiceError) {
-    super(code, message, { cause, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+  constructor(error: ServiceError) {
+    super(error.code, error.message, error);
   }
 }
 

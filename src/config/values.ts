@@ -1,9 +1,7 @@
 import { basename, resolve } from 'node:path';
+import type { Device } from '../inference/worker-protocol.ts';
 import { resizes, type Resize } from '../recipes/plan.ts';
 import type { Reading } from './setting.ts';
-
-/** Where sessions run. `deviceId` counts the CUDA devices that the process can see. */
-export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly deviceId: number };
 
 /** A model folder to serve; without a name it is served under the folder's own. */
 export interface ModelSource {

@@ -20,7 +20,7 @@ export interface GrpcLimits {
   readonly maxSessionMiB: number;
   /** How long a TLS handshake may take. */
   readonly handshakeMs: number;
-  /** A connection silent for this long is pinged, */
+  /** A connection silent for this long is pinged: node leaves one open for ever whose client broke HTTP/2's rules, */
   readonly keepaliveMs: number;
   /** and closed when it does not answer for this long. */
   readonly keepaliveTimeoutMs: number;
@@ -35,8 +35,8 @@ export const defaultGrpcLimits: GrpcLimits = {
   maxStreamRequests: 16,
   maxSessionMiB: 256,
   handshakeMs: 10_000,
-  keepaliveMs: 60_000,
-  keepaliveTimeoutMs: 20_000,
+  keepaliveMs: 20_000,
+  keepaliveTimeoutMs: 10_000,
   healthPollMs: 500,
 };
 

@@ -1,21 +1,11 @@
+import { varint } from '../varint.ts';
+
 /** One piece of a protobuf message: a field's tag and length, or bytes as they stand. */
 export type Piece = Uint8Array<ArrayBuffer>;
 
 /** What protobufjs wrote, as a piece: its writer allocates with Buffer, never over shared memory. */
 export function owned(bytes: Buffer): Piece {
   return bytes as Piece;
-}
-
-/** A non-negative integer up to 2^53 - 1 in protobuf's base-128 form. */
-export function varint(value: number): Piece {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest >= 0x80) {
-    bytes.push((rest % 0x80) + 0x80);
-    rest = Math.floor(rest / 0x80);
-  }
-  bytes.push(rest);
-  return Uint8Array.from(bytes);
 }
 
 /** An integer field. Zero is protobuf's default and takes no bytes. */

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { namingImage } from '../all-or-none.ts';
 import type { AdmitBytes } from '../byte-room.ts';
-import { ServiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import { parseOptions } from '../request-options.ts';
 import type { EncodeRequest, RecipeOptions, VisualEncoder } from '../request.ts';
@@ -95,11 +95,7 @@ async function sendEach(
   for (const { release: done } of answers) exchange.hold(done);
   for (const outcome of outcomes) {
     if (outcome.kind === 'encoded') continue;
-    const { code, message, cause, retryAfterMs } = outcome.error;
-    if (answers.length === 0) {
-      const told = retryAfterMs === undefined ? { cause } : { cause, retryAfterMs };
-      throw new ServiceError(code, `Image ${outcome.index}: ${message}`, told);
-    }
+    if (answers.length === 0) throw namingImage(outcome.index, outcome.error);
     exchange.note(outcome.error);
   }
   const timings = slowest(answers.map((answer) => answer.timings));

@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { requestAbort } from '../abort.ts';
 import { anyone, type Caller } from '../caller.ts';
@@ -25,6 +26,8 @@ export interface ExchangeSettings {
 export class Exchange {
   readonly requestId: string;
   readonly startedMs = performance.now();
+  /** The client's address; undefined when it had gone before its request was read. */
+  readonly peer: string | undefined;
   endpoint: Endpoint | 'unmatched' = 'unmatched';
   /** Whose it is; known once its key has let it in. */
   caller: Caller = anyone;
@@ -42,6 +45,7 @@ export class Exchange {
 
   constructor(request: IncomingMessage, response: ServerResponse, settings: ExchangeSettings) {
     this.requestId = requestIdOf(request.headers[requestIdKey]);
+    this.peer = peerOf(request.socket);
     this.#request = request;
     this.#response = response;
     this.#settings = settings;
@@ -221,6 +225,12 @@ export class Exchange {
     request.unpipe();
     request.once('end', end).once('close', end).once('error', end).resume();
   }
+}
+
+/** As gRPC writes it. */
+function peerOf({ remoteAddress, remotePort }: Socket): string | undefined {
+  if (remoteAddress === undefined) return undefined;
+  return `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
 }
 
 /** Waits until the response takes more, or is closed. */

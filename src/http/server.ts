@@ -221,6 +221,7 @@ function record(exchange: Exchange, metrics: Metrics, logger: RequestLogger): vo
     endpoint,
     requestId: exchange.requestId,
     caller,
+    peer: exchange.peer,
     code,
     durationMs,
     failure,

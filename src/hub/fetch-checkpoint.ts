@@ -19,7 +19,7 @@ export interface HubCheckpoint {
 }
 
 /** `revision` is a branch, tag or commit; see readRevision of src/config/values.ts for what it may hold. */
-export interface FetchOptions extends RevisionOptions {
+export interface FetchOptions extends Omit<RevisionOptions, 'wait' | 'signal'> {
   /** Looks at the folder when it has the configuration and not yet the weights; what it throws ends the fetch. */
   readonly onConfiguration?: (folder: string) => Promise<unknown>;
   /** Called with the bytes of weights that are there and that are to be; not when nothing is downloaded. */
@@ -44,7 +44,7 @@ export async function fetchCheckpoint(
   const cache = new RepositoryCache(access.cacheFolder, repository);
   const client = new HubClient(repository, revision, access, signal);
   try {
-    const { commit, files } = await findRevision(repository, cache, client, options);
+    const { commit, files } = await findRevision(repository, cache, client, { ...options, wait, signal });
     const folder = cache.snapshot(commit);
     const isThere = async (name: string) => files?.includes(name) ?? cache.has(commit, name);
     const download = { cache, client, commit, wait, signal };

@@ -2,6 +2,7 @@ import { ServiceError } from '../errors.ts';
 import type { RepositoryCache } from './cache.ts';
 import type { HubClient, RemoteFile } from './client.ts';
 import { downloadBlob } from './download.ts';
+import { leftBytes } from './partial-blob.ts';
 import { retried, type Wait } from './retry.ts';
 
 export interface FilesOptions {
@@ -26,7 +27,7 @@ export async function fetchFiles(names: readonly string[], options: FilesOptions
   }
   if (wanted.length === 0) return;
   const totalBytes = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  await requireRoom(cache, totalBytes);
+  await requireRoom(cache, wanted);
   let doneBytes = 0;
   for (const file of wanted) {
     const startBytes = doneBytes;
@@ -37,11 +38,16 @@ export async function fetchFiles(names: readonly string[], options: FilesOptions
   }
 }
 
-/** Minutes of downloading are not to end in a full disk. What an earlier try left there counts as room it takes. */
-async function requireRoom(cache: RepositoryCache, totalBytes: number): Promise<void> {
+/** Minutes of downloading are not to end in a full disk. What an earlier try left is gone on with. */
+async function requireRoom(cache: RepositoryCache, wanted: readonly RemoteFile[]): Promise<void> {
   const freeBytes = await cache.freeBytes();
-  if (freeBytes === undefined || totalBytes <= freeBytes) return;
-  const [needed, free] = [totalBytes, freeBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));
+  if (freeBytes === undefined) return;
+  const toCome = wanted.map(
+    async (file) => file.sizeBytes - (await leftBytes(cache.blobs, file.etag, Date.now())),
+  );
+  const neededBytes = (await Promise.all(toCome)).reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
+  if (neededBytes <= freeBytes) return;
+  const [needed, free] = [neededBytes, freeBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));
   const message = `${cache.blobs} has ${free} MiB free and the download needs ${needed} MiB; HF_HUB_CACHE names another folder.`;
   throw new ServiceError('invalid_argument', message);
 }

@@ -4,6 +4,7 @@ import type { RepositoryCache } from './cache.ts';
 import type { HubClient } from './client.ts';
 import { isComplete } from './needed-files.ts';
 import type { RepositoryName } from './repository-name.ts';
+import { retried, type Wait } from './retry.ts';
 
 /** The commit to use. */
 export interface FoundRevision {
@@ -17,6 +18,8 @@ export interface RevisionOptions {
   readonly access: HubAccess;
   /** Called with a sentence when the cache answers because the hub does not. */
   readonly onCached?: ((sentence: string) => void) | undefined;
+  readonly wait: Wait;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -28,7 +31,7 @@ export async function findRevision(
   repository: RepositoryName,
   cache: RepositoryCache,
   client: HubClient,
-  { revision, access, onCached }: RevisionOptions,
+  { revision, access, onCached, wait, signal }: RevisionOptions,
 ): Promise<FoundRevision> {
   const isCommit = /^[0-9a-f]{40}$/.test(revision);
   const known = isCommit ? revision : await cache.readRef(revision);
@@ -36,7 +39,9 @@ export async function findRevision(
   if (cached !== undefined && isCommit) return { commit: cached, files: undefined };
   if (!access.offline) {
     try {
-      return await client.revision();
+      const ask = () => client.revision();
+      // Where the cache has it nobody needs to wait for the hub.
+      return await (cached === undefined ? retried(ask, wait, signal) : ask());
     } catch (error) {
       const mayPass = error instanceof ServiceError && error.code === 'unavailable';
       if (!mayPass || cached === undefined) throw error;

@@ -35,7 +35,7 @@ export class PartialBlob {
     claims += 1;
     const path = join(blobs, `${etag}.${host}-${process.pid}-${claims}.incomplete`);
     for (const left of await findAbandoned(blobs, etag, nowMs)) {
-      const taken = await rename(left, path).then(
+      const taken = await rename(left.path, path).then(
         () => true,
         () => false,
       );
@@ -72,7 +72,8 @@ export class PartialBlob {
     await this.#file.sync();
     await this.#file.close();
     await rename(this.#path, join(this.#blobs, this.#etag));
-    for (const left of await findAbandoned(this.#blobs, this.#etag, nowMs)) await rm(left, { force: true });
+    for (const left of await findAbandoned(this.#blobs, this.#etag, nowMs))
+      await rm(left.path, { force: true });
   }
 
   /** Leaves it to the next who wants the blob. */
@@ -93,9 +94,20 @@ export class PartialBlob {
   }
 }
 
-/** Paths of parts of a blob that nobody works on, the longest first. */
-async function findAbandoned(blobs: string, etag: string, nowMs: number): Promise<string[]> {
-  const found: { readonly path: string; readonly sizeBytes: number }[] = [];
+/** How much of a blob an earlier download has left, to be gone on with. */
+export async function leftBytes(blobs: string, etag: string, nowMs: number): Promise<number> {
+  const [longest] = await findAbandoned(blobs, etag, nowMs);
+  return longest?.sizeBytes ?? 0;
+}
+
+interface Left {
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+/** Parts of a blob that nobody works on, the longest first. */
+async function findAbandoned(blobs: string, etag: string, nowMs: number): Promise<Left[]> {
+  const found: Left[] = [];
   for (const name of await readdir(blobs)) {
     if (!name.startsWith(`${etag}.`) || !name.endsWith('.incomplete')) continue;
     const owner = name.slice(etag.length + 1, -'.incomplete'.length);
@@ -104,7 +116,7 @@ async function findAbandoned(blobs: string, etag: string, nowMs: number): Promis
     if (isGone(owner) || (owner.includes('-') && nowMs - mtimeMs > abandonedAfterMs))
       found.push({ path, sizeBytes: size });
   }
-  return found.sort((a, b) => b.sizeBytes - a.sizeBytes).map(({ path }) => path);
+  return found.sort((a, b) => b.sizeBytes - a.sizeBytes);
 }
 
 /** Whether a part was released, or its process on this machine is no more. */

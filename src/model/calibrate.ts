@@ -7,7 +7,7 @@ import { matrixOfError, type MatrixForm } from './int8-linear.ts';
 import type { Int8Provenance } from './manifest.ts';
 import type { Model } from './model.ts';
 import { runInParts, type GraphValue, type RunGraph } from './run-parts.ts';
-import { meanTokenCosine } from './token-cosine.ts';
+import { meanTokenCosine } from '../tokens/cosine.ts';
 import type { WriteOptions } from './weights-file.ts';
 import { towerOf, writeModelFolder, type FolderContents } from './write-folder.ts';
 

@@ -1,3 +1,5 @@
+import { varint } from '../varint.ts';
+
 /** Writes one protobuf message, field by field. Only what ONNX files need: varints, floats, bytes, messages. */
 export class ProtoMessage {
   readonly #parts: Uint8Array[] = [];
@@ -34,16 +36,4 @@ export class ProtoMessage {
   encode(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(Buffer.concat(this.#parts));
   }
-}
-
-/** Base-128, least significant group first; a negative number is its 64-bit two's complement. */
-function varint(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let rest = BigInt.asUintN(64, BigInt(value));
-  while (rest > 0x7fn) {
-    bytes.push(Number(rest & 0x7fn) | 0x80);
-    rest >>= 7n;
-  }
-  bytes.push(Number(rest));
-  return Uint8Array.from(bytes);
 }

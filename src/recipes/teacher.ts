@@ -24,8 +24,6 @@ export interface TeacherOptions {
   readonly channelOrder?: ChannelOrder;
   /** Token grid of the answer; the model's when absent. */
   readonly grid?: Size;
-  /** The model's when absent. */
-  readonly resample?: Resample;
 }
 
 /** What the paper found best. */
@@ -50,7 +48,7 @@ export function planTeacher(
 ): Plan {
   checkImageSize(image);
   const { imageSize, grid: viewGrid, channels } = model;
-  const { fusion, windows, channelOrder = 'torch', resample = model.resample } = options;
+  const { fusion, windows, channelOrder = 'torch' } = options;
   const scales = options.scales ?? [imageSize, 2 * imageSize];
   checkScales(scales, imageSize);
   if (options.channelOrder !== undefined && fusion !== 'unshuffle_concat') {
@@ -76,7 +74,7 @@ export function planTeacher(
     viewGrid,
     channels,
     canvases: scales.map((scale, index) => {
-      const canvas = canvasOf(scale, perSide[index]!, imageSize / step, resample);
+      const canvas = canvasOf(scale, perSide[index]!, imageSize / step, model.resample);
       const encoder = encoders[index];
       return encoder === undefined ? canvas : { ...canvas, encoder };
     }),

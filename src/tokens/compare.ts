@@ -1,4 +1,5 @@
 import { ServiceError } from '../errors.ts';
+import { cosineOf } from './cosine.ts';
 import type { TokenTensor } from './tensor.ts';
 
 /** How far apart two sets of tokens are, token by token. */
@@ -54,12 +55,6 @@ export function compareTokens(a: Float32Array, b: Float32Array, channels: number
     cosines[token] = cosineOf(dot, squaresA, squaresB);
   }
   return { cosines, meanL1: l1 / a.length, largestDifference };
-}
-
-/** One root of the product, not a product of roots: it makes the cosine of a token with itself exactly 1. */
-function cosineOf(dot: number, squaresA: number, squaresB: number): number {
-  if (squaresA === 0 || squaresB === 0) return squaresA === squaresB ? 1 : 0;
-  return Math.min(1, Math.max(-1, dot / Math.sqrt(squaresA * squaresB)));
 }
 
 /** The figures of comparisons of the same channels taken as one, each token counting the same. At least one. */

@@ -1,5 +1,5 @@
 import type { AnswerMetadata } from '../request.ts';
-import type { ImageOutcome } from './image-outcome.ts';
+import { imageFailure, type ImageOutcome } from './image-outcome.ts';
 import { metadataJson } from './metadata.ts';
 import type { TokenTensor } from './tensor.ts';
 import { type TokenFile, totalBytes } from './token-file.ts';
@@ -22,14 +22,13 @@ export function jsonFile(tensor: TokenTensor, metadata: AnswerMetadata): TokenFi
 }
 
 /**
- * One line for one image of several: `index`, then what {@link jsonFile} has, or `{"code", "detail"}` as `error`.
+ * One line for one image of several: `index`, then what {@link jsonFile} has, or as `error` an {@link ImageFailure}.
  * Made while it is iterated, in slices that each cost well under a millisecond.
  */
 export function jsonLine(outcome: ImageOutcome): Iterable<Uint8Array> {
   if (outcome.kind === 'failed') {
     const { index, error } = outcome;
-    const { code, message: detail } = error;
-    return [Buffer.from(`${JSON.stringify({ index, error: { code, detail } })}\n`)];
+    return [Buffer.from(`${JSON.stringify({ index, error: imageFailure(error) })}\n`)];
   }
   const { index, answer } = outcome;
   const head = Buffer.from(`{"index":${index},${jsonHead(answer.tensor, answer.metadata)}`, 'latin1');

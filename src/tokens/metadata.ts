@@ -10,25 +10,14 @@ export function metadataJson(metadata: AnswerMetadata): string {
 }
 
 /**
- * The same for a header, at most {@link metadataHeaderBytes} long: a name of over 256 bytes of JSON is cut and
- * ends in an ellipsis, and sizes of images that do not fit are left out and counted in `images_omitted`.
+ * The same for a header, at most {@link metadataHeaderBytes} long: sizes of images that do not fit are left out and counted in `images_omitted`.
  */
 export function metadataHeader(metadata: AnswerMetadata): string {
   const whole = metadataJson(metadata);
   if (whole.length <= metadataHeaderBytes) return whole;
-  const model = { ...metadata.model, name: cutName(metadata.model.name, 256) };
-  const teacher =
-    metadata.teacher === undefined
-      ? {}
-      : {
-          teacher: {
-            ...metadata.teacher,
-            models: metadata.teacher.models.map((one) => ({ ...one, name: cutName(one.name, 64) })),
-          },
-        };
   const render = (images: readonly Size[]): string => {
     const omitted = metadata.images.length - images.length;
-    const fields = metadataFields({ ...metadata, ...teacher, model, images });
+    const fields = metadataFields({ ...metadata, images });
     return asciiJson(omitted === 0 ? fields : { ...fields, images_omitted: omitted });
   };
   let kept = metadata.images;
@@ -79,16 +68,4 @@ export function asciiJson(value: unknown): string {
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
-
-function cutName(name: string, maxBytes: number): string {
-  if (asciiJson(name).length <= maxBytes) return name;
-  let kept = '';
-  let bytes = asciiJson('\u2026').length;
-  for (const character of name) {
-    bytes += asciiJson(character).length - 2;
-    if (bytes > maxBytes) break;
-    kept += character;
-  }
-  return `${kept}\u2026`;
 }

@@ -1,6 +1,5 @@
-import type { ErrorCode } from '../errors.ts';
 import type { AnswerMetadata } from '../request.ts';
-import type { ImageOutcome } from './image-outcome.ts';
+import { type ImageFailure, imageFailure, type ImageOutcome } from './image-outcome.ts';
 import { asciiJson, metadataJson } from './metadata.ts';
 import { safetensorsDtypes, type TokenTensor } from './tensor.ts';
 import { type TokenFile, totalBytes } from './token-file.ts';
@@ -15,20 +14,20 @@ export function safetensorsFile(tensor: TokenTensor, metadata: AnswerMetadata): 
 
 /**
  * A .safetensors file of several images, in order: a tensor `tokens_INDEX` for each that was encoded. In
- * `__metadata__` are two JSON lists: `tokens_meta`, each image's metadata or null, and `errors`, an
- * `{"index", "code", "detail"}` for each image that failed.
+ * `__metadata__` are two JSON lists: `tokens_meta`, each image's metadata or null, and `errors`, the
+ * `index` and {@link ImageFailure} of each image that failed.
  */
 export function safetensorsImagesFile(outcomes: readonly ImageOutcome[]): TokenFile {
   const tensors: NamedTensor[] = [];
   const metadata: string[] = [];
-  const errors: { index: number; code: ErrorCode; detail: string }[] = [];
+  const errors: ({ readonly index: number } & ImageFailure)[] = [];
   for (const outcome of outcomes) {
     const { index } = outcome;
     if (outcome.kind === 'encoded') {
       tensors.push({ name: `tokens_${index}`, tensor: outcome.answer.tensor });
       metadata.push(metadataJson(outcome.answer.metadata));
     } else {
-      errors.push({ index, code: outcome.error.code, detail: outcome.error.message });
+      errors.push({ index, ...imageFailure(outcome.error) });
       metadata.push('null');
     }
   }

@@ -4,6 +4,7 @@ import { request as httpRequest, Agent } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { pino } from 'pino';
 import { ServiceError } from '../../src/errors.ts';
 import { gate, rawExchange, startStubServer, stubTokens } from './stub-server.ts';
 
@@ -122,6 +123,15 @@ for (const format of ['npy', 'json']) {
     socket.destroy();
   });
 }
+
+test('logs who asked, as gRPC does', async () => {
+  const lines: Record<string, unknown>[] = [];
+  const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const { url, server } = await startStubServer({ logger });
+  await (await fetch(`${url}/encode`, { method: 'POST', body: 'x' })).arrayBuffer();
+  await server.drain();
+  assert.match(String(lines.find(({ endpoint }) => endpoint === 'encode')?.['peer']), /^127\.0\.0\.1:\d+$/);
+});
 
 test('finishes what is under way when it drains, and closes those connections', async () => {
   const { server, encoder, url } = await startStubServer();

@@ -63,6 +63,28 @@ test('answers a list of one as a list, in safetensors too', async () => {
   assert.deepEqual(Object.keys(tensors), ['tokens_0']);
 });
 
+test('says of an image that found no room when it may come again', async () => {
+  const { url, encoder } = await startStubServer();
+  encoder.answer = byText({
+    full: () => {
+      throw new ServiceError('overloaded', 'No room.', { retryAfterMs: 1500.5 });
+    },
+  });
+  const failure = { code: 'overloaded', detail: 'No room.', retry_after_ms: 1501 };
+  const file = await fetch(`${url}/encode?format=safetensors`, list('a', 'full'));
+  const { metadata } = readSafetensorsImages(Buffer.from(await file.arrayBuffer()));
+  assert.deepEqual(JSON.parse(metadata['errors'] ?? ''), [{ index: 1, ...failure }]);
+  const text = await (await fetch(`${url}/encode?format=jsonl`, list('a', 'full'))).text();
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    lines.find(({ index }) => index === 1),
+    { index: 1, error: failure },
+  );
+});
+
 test('fails a safetensors request of which no image could be encoded, with the first failure', async () => {
   const { url, encoder } = await startStubServer();
   encoder.answer = () => {
@@ -70,7 +92,7 @@ test('fails a safetensors request of which no image could be encoded, with the f
   };
   const answer = await fetch(`${url}/encode?format=safetensors`, list('a', 'b'));
   assert.deepEqual([answer.status, answer.headers.get('retry-after-ms')], [429, '1500']);
-  assert.equal(((await answer.json()) as { detail: string }).detail, 'Image 0: No room.');
+  assert.equal(((await answer.json()) as { detail: string }).detail, 'images[0]: No room.');
 });
 
 test('hands several images to the encoder together where one array is the answer', async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { RepositoryCache } from '../../src/hub/cache.ts';
 import { readHubAccess } from '../../src/hub/access.ts';
 import { fetchCheckpoint, type FetchOptions } from '../../src/hub/fetch-checkpoint.ts';
 import { importModel } from '../../src/model/import.ts';
@@ -115,6 +116,28 @@ describe('a checkpoint on the hub', () => {
     const { folder } = await fetch();
     assert.deepEqual(readFileSync(join(folder, weights)), hub.file(weights));
     assert.equal(hub.requests.find(({ host }) => host === 'cdn')?.range, 'bytes=5000-');
+  });
+
+  test('needs room for what has not arrived yet, and for no more', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    hub.faults.drops = [5000, ...Array.from({ length: 20 }, () => 0)];
+    await assert.rejects(fetch());
+    hub.faults.drops = [];
+    const leftBytes = hub.file(weights).length - 5000;
+    const free = t.mock.method(RepositoryCache.prototype, 'freeBytes', async () => leftBytes - 1);
+    await assert.rejects(fetch(), { message: /MiB free and the download needs/ });
+    free.mock.mockImplementation(async () => leftBytes);
+    await fetch();
+  });
+
+  test('is asked for again when the hub does not say what the revision is', async (t) => {
+    const { hub, fetch, waits } = await setUp(t);
+    hub.faults.refuse = { path: '/api/', status: 503, times: 2 };
+    await fetch();
+    assert.deepEqual(waits, [1000, 2000]);
+    hub.faults.refuse = { path: '/api/', status: 503, times: 1 };
+    await fetch();
+    assert.equal(waits.length, 2, 'where the cache has it, it is not waited for');
   });
 
   test('starts anew with a server that cannot go on', async (t) => {

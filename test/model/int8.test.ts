@@ -9,7 +9,7 @@ import { loadModelFolder } from '../../src/model/folder.ts';
 import { importModel, type ImportOptions } from '../../src/model/import.ts';
 import type { Manifest } from '../../src/model/manifest.ts';
 import type { FeatureLayer, Model } from '../../src/model/model.ts';
-import { meanTokenCosine } from '../../src/model/token-cosine.ts';
+import { meanTokenCosine } from '../../src/tokens/cosine.ts';
 import { changedCheckpoint, type TestTensor } from './checkpoints.ts';
 import { expectedTokens, fixture, temporaryFolder } from './fixtures.ts';
 import { encodeView } from './encode-view.ts';

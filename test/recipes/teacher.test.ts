@@ -85,9 +85,9 @@ describe('planTeacher', () => {
     });
   });
 
-  test('takes another filter, grid and channel order when asked', () => {
-    const other = plan({ resample: 'bicubic', grid: { width: 37, height: 20 } });
-    assert.ok(other.canvases.every(({ resample }) => resample === 'bicubic'));
+  test('takes another grid and channel order when asked, and the filter of the model', () => {
+    const other = plan({ grid: { width: 37, height: 20 } });
+    assert.ok(other.canvases.every(({ resample }) => resample === model.resample));
     assert.deepEqual(other.grid, { width: 37, height: 20 });
     assert.deepEqual(other.shape, [740, 48]);
     const unshuffled = fused({ fusion: 'unshuffle_concat', channelOrder: 'internvl' });

@@ -17,8 +17,8 @@ export interface SeenRequest {
 
 /** What the server does other than answer; each test sets what it needs. */
 export interface HubFaults {
-  /** Answers the hub's requests whose path holds `path` with a status and the code of X-Error-Code. */
-  refuse?: { readonly path: string; readonly status: number; readonly code?: string };
+  /** Answers the hub's requests whose path holds `path` with a status and the code of X-Error-Code, always or so often. */
+  refuse?: { readonly path: string; readonly status: number; readonly code?: string; times?: number };
   /** Bytes of each answer of the CDN after which the connection is cut, one for each answer; then none is. */
   drops?: number[];
   /** Changes the bytes that the CDN serves; their headers tell of the unchanged ones. */
@@ -111,7 +111,8 @@ export class HubServer {
 
   #hub({ method, path }: SeenRequest, response: ServerResponse): void {
     const { refuse } = this.faults;
-    if (refuse !== undefined && path.includes(refuse.path)) {
+    if (refuse !== undefined && path.includes(refuse.path) && refuse.times !== 0) {
+      if (refuse.times !== undefined) refuse.times -= 1;
       response.writeHead(refuse.status, refuse.code === undefined ? {} : { 'x-error-code': refuse.code });
       response.end('no');
       return;

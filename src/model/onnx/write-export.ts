@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { readGeometry, readPreprocessing, type ViewOptions } from '../checkpoint-config.ts';
@@ -87,8 +88,10 @@ export async function writeExportFolder(
       features,
       precision: stored.precision,
       ...preprocessing,
-      // An export is a tower of its own: its graph is not told apart from its positions.
-      towerDigest: weightsDigest.sha256,
+      // An export is a tower of its own: its graph, which may hold weights too, is not told apart from its positions.
+      towerDigest: createHash('sha256')
+        .update(graphDigest.sha256 + weightsDigest.sha256)
+        .digest('hex'),
       files: { [graphFile]: graphDigest, [weightsFile]: weightsDigest },
       provenance: { source: basename(path), storedDtype: stored.storedDtype },
     };
