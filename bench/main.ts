@@ -25,7 +25,7 @@ const sections: Readonly<Record<string, Section>> = {
 
 const usage = `Usage: siglip-hd bench [--json] [SECTION]...
        siglip-hd bench load [OPTION]... [ROW]...
-       siglip-hd bench fuzz [--seed N] [--cases N] [--only CASE]
+       siglip-hd bench fuzz [--seed N] [--cases N] [--only CASE] [--json FILE]
 Measures the service and prints tables; with --json one JSON document on standard output.
 Sections, all when none is named: ${Object.keys(sections).join(', ')}.
 Load has options of its own: siglip-hd bench load --help.

@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { importModel } from '../../src/model/import.ts';
+import { benchCache, repository } from '../paths.ts';
+import { type ServiceProcess, startService } from '../service-process.ts';
+
+/** Pictures are up to 20 Mpixel, and views of 128 pixels: what is looked at here is not the arithmetic. */
+const imageSize = 128;
+
+/** `siglip-hd serve` in a process of its own, as it is, with a model that takes a millisecond a view. */
+export async function startFuzzedService(): Promise<ServiceProcess> {
+  const folder = join(benchCache, `fuzz-${process.pid}-${randomBytes(4).toString('hex')}`);
+  const source = join(repository, 'test/fixtures/siglip-tiny');
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    const asked = { features: 'last_hidden_state', precision: 'fp32', imageSize } as const;
+    await importModel({ source, out: folder, ...asked });
+    const service = await startService([
+      `--model=tiny=${folder}`,
+      '--max-body-bytes=1MiB',
+      '--max-pixels=20000000',
+      '--warm-up-ms=0',
+      // Full soon, so that its filling is not taken for a leak.
+      '--cache-bytes=4MiB',
+      '--log-level=warn',
+    ]);
+    return {
+      ...service,
+      async close() {
+        await service.close();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
