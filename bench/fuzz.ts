@@ -11,19 +11,27 @@ import { benchCache } from './paths.ts';
 import { resultText } from './report.ts';
 import { isMet, type Verdict } from './section.ts';
 
+/** Where the inputs of findings are written when no other folder is named. */
+const defaultFolder = join(benchCache, 'fuzz-findings');
+
 const usage = `Usage: siglip-hd bench fuzz [--seed N] [--cases N] [--only CASE] [--json FILE] [--findings FOLDER]
 Sends mutated images, forms, JSON, options, headers, gRPC messages and bytes that are hardly HTTP to a service. The same seed
 makes the same cases, each by its number alone; --only sends one of them. What a finding was made with is written into a
-folder. Exit code 1 when the service did something wrong, 2 for wrong usage.
+folder (${defaultFolder} where none is given). Exit code 1 when the service did something wrong, 2 for
+wrong usage.
 `;
 
 /** The share of a run that fills caches and pools before memory is looked at. */
 const warmUpShare = 0.2;
-/** Looks that halves can be told from. */
-const enoughLooks = 8;
+/** Looks that halves can be told from: some 10,000 cases. */
+const enoughLooks = 40;
 
 /** The service as a user runs it, on a tiny model, against a seeded fuzzer. */
 export async function runFuzz(args: readonly string[]): Promise<0 | 1 | 2> {
+  if (args.includes('--help')) {
+    process.stdout.write(usage);
+    return 0;
+  }
   const asked = readArguments(args);
   if (asked === undefined) {
     process.stderr.write(usage);
@@ -40,7 +48,8 @@ export async function runFuzz(args: readonly string[]): Promise<0 | 1 | 2> {
     const report = await fuzz(service, corpus, { seed, ...range, folder, isPatient: true }, (line) =>
       process.stderr.write(`  fuzz: ${line}\n`),
     );
-    const verdicts = verdictsOf(report);
+    await service.close();
+    const verdicts = [...verdictsOf(report), endVerdict(service.process.exitCode)];
     process.stdout.write(textOf(report, seed, verdicts));
     if (json !== undefined) {
       await writeFile(json, `${JSON.stringify({ seed, ...report, verdicts }, undefined, 2)}\n`);
@@ -57,6 +66,12 @@ function verdictsOf({ findings, residentBytes }: FuzzReport): Verdict[] {
   if (warm.length < enoughLooks) return [found];
   const what = "memory of the second half, of the first's";
   return [found, { what, value: secondHalfRatio(warm), limit: 'at most', bar: 1.05 }];
+}
+
+/** Everything was answered: whatever is left when the service is told to end, nobody waits for. */
+function endVerdict(exitCode: number | null): Verdict {
+  const what = 'exit code of the service, told to end';
+  return { what, value: exitCode ?? Number.NaN, limit: 'at most', bar: 0 };
 }
 
 function textOf(report: FuzzReport, seed: number, verdicts: readonly Verdict[]): string {
@@ -105,7 +120,7 @@ function readArguments(args: readonly string[]): Arguments | undefined {
       cases: number(values.cases ?? '20000'),
       only: values.only === undefined ? undefined : number(values.only),
       json: values.json,
-      folder: values.findings ?? join(benchCache, 'fuzz-findings'),
+      folder: values.findings ?? defaultFolder,
     };
   } catch {
     return undefined;

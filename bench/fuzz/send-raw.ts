@@ -41,7 +41,7 @@ export class HeldConnections {
 
 /**
  * Sends bytes on a connection of their own. A client that ends its side waits for the service to end the other: over
- * HTTP for the time that any case has; over gRPC not here, where the answer is `held`.
+ * HTTP for the time that any case has; over gRPC not here, where the answer is `held`, with the error that it was told of.
  */
 export function sendRaw(sent: RawCase, port: number, held: HeldConnections): Promise<Answer> {
   const startedMs = performance.now();
@@ -61,7 +61,7 @@ export function sendRaw(sent: RawCase, port: number, held: HeldConnections): Pro
     }, limitMs);
     const hold = (): void => {
       held.add(sent.number, closed, () => socket.destroy());
-      end('held');
+      end(['held', goAway(Buffer.concat(pieces))].filter((text) => text !== undefined).join(' '));
     };
     const patience = sent.port === 'http' ? undefined : setTimeout(hold, patienceMs);
     socket.on('data', (piece) => pieces.push(piece));
@@ -113,4 +113,13 @@ function answersIn(bytes: Buffer): { ending: string; wrong?: string } {
 /** HTTP/2 is compressed: that the connection ended has to do. */
 function framesIn(pieces: readonly Buffer[]): { ending: string; wrong?: string } {
   return { ending: pieces.length > 0 ? 'frames' : 'closed' };
+}
+
+/** `goaway` and the error, where HTTP/2's frames end the connection for one (RFC 9113, 6.8). */
+export function goAway(frames: Buffer): string | undefined {
+  for (let at = 0; at + 17 <= frames.byteLength; at += 9 + frames.readUIntBE(at, 3)) {
+    const error = frames.readUInt32BE(at + 13);
+    if (frames[at + 3] === 7 && error !== 0) return `goaway ${error}`;
+  }
+  return undefined;
 }

@@ -7,6 +7,9 @@ const httpStatuses: ReadonlySet<number> = new Set([
 ]);
 const grpcStatuses: ReadonlySet<number> = new Set([0, 3, 5, 8, 9, 12]);
 
+/** Such a connection holds its socket, and the end of the process, until a ping goes unanswered. */
+export const keptAfterError = 'it says GOAWAY for an error and keeps the connection';
+
 /** What the service did wrong with a case; undefined where its answer is one of the contract's. */
 export function faultOf(sent: FuzzCase, { ending, wrong }: Answer): string | undefined {
   if (ending === 'hang') return 'it hangs';
@@ -24,8 +27,10 @@ export function faultOf(sent: FuzzCase, { ending, wrong }: Answer): string | und
     if (grpcStatuses.has(status) || (status === 4 && asksForHaste(sent)) || (status === 1 && leaves(sent))) {
       return undefined;
     }
-    return `it answers ${ending}`;
+    // INTERNAL is grpc-js's own answer to a time that is none.
+    return status === 13 && hasNoTime(sent) ? undefined : `it answers ${ending}`;
   }
+  if (transport === 'held' && text === 'goaway') return keptAfterError;
   return sent.kind === 'http' || (sent.kind === 'grpc' && !leaves(sent)) ? `it is ${ending}` : undefined;
 }
 
@@ -34,6 +39,12 @@ function asksForHaste(sent: FuzzCase): boolean {
   if (sent.kind === 'http') return 'request-timeout-ms' in sent.headers;
   if (sent.kind === 'grpc') return sent.deadlineMs !== undefined || 'request-timeout-ms' in sent.metadata;
   return sent.kind === 'frames' && 'grpc-timeout' in sent.headers;
+}
+
+/** Whether a grpc-timeout is not 1 to 8 digits and a unit. */
+function hasNoTime(sent: FuzzCase): boolean {
+  const time = sent.kind === 'frames' ? sent.headers['grpc-timeout'] : undefined;
+  return time !== undefined && !/^\d{1,8}[HMSmun]$/.test(time);
 }
 
 /** Whether the caller leaves before it has its answer. */
