@@ -1,86 +1,127 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readCorpus } from './fuzz/corpus.ts';
-import { fuzz } from './fuzz/run.ts';
-import { secondHalfRatio, residentTable } from './load/rows/resident-table.ts';
-import { startStub } from './load/stub-process.ts';
+import { fuzzCase } from './fuzz/cases.ts';
+import { writeCase } from './fuzz/findings.ts';
+import { startFuzzedService } from './fuzz/fuzzed-service.ts';
+import { type FuzzReport, fuzz } from './fuzz/run.ts';
+import { residentTable, secondHalfRatio } from './load/rows/resident-table.ts';
+import { benchCache } from './paths.ts';
 import { resultText } from './report.ts';
 import { isMet, type Verdict } from './section.ts';
 
-const usage = `Usage: siglip-hd bench fuzz [--seed N] [--cases N] [--only CASE]
+/** Where the inputs of findings are written when no other folder is named. */
+const defaultFolder = join(benchCache, 'fuzz-findings');
+
+const usage = `Usage: siglip-hd bench fuzz [--seed N] [--cases N] [--only CASE] [--json FILE] [--findings FOLDER]
 Sends mutated images, forms, JSON, options, headers, gRPC messages and bytes that are hardly HTTP to a service. The same seed
-makes the same cases; --only sends one of them. Exit code 1 when the service did something wrong.
+makes the same cases, each by its number alone; --only sends one of them. What a finding was made with is written into a
+folder (${defaultFolder} where none is given). Exit code 1 when the service did something wrong, 2 for
+wrong usage.
 `;
 
-/** A service whose engine is a stub, and every other part as it is, against a seeded fuzzer. */
+/** The share of a run that fills caches and pools before memory is looked at. */
+const warmUpShare = 0.2;
+/** Looks that halves can be told from: some 10,000 cases. */
+const enoughLooks = 40;
+
+/** The service as a user runs it, on a tiny model, against a seeded fuzzer. */
 export async function runFuzz(args: readonly string[]): Promise<0 | 1 | 2> {
+  if (args.includes('--help')) {
+    process.stdout.write(usage);
+    return 0;
+  }
   const asked = readArguments(args);
   if (asked === undefined) {
     process.stderr.write(usage);
     return 2;
   }
-  const { seed, cases, only } = asked;
+  const { seed, cases, only, json, folder } = asked;
   const corpus = await readCorpus();
-  // A cache that is full soon, so that its filling is not taken for a leak.
-  const flags = ['--max-body-bytes=1MiB', '--max-pixels=20000000', '--cache-bytes=4MiB'];
-  const service = await startStub({ batchMs: 1, viewMs: 0, channels: 8, batch: 16, queued: 512, flags });
+  if (only !== undefined) {
+    process.stdout.write(`${await writeCase(folder, seed, fuzzCase(corpus, seed, only))}\n`);
+  }
+  const service = await startFuzzedService();
   try {
     const range = only === undefined ? { from: 0, to: cases } : { from: only, to: only + 1 };
-    const report = await fuzz(service, corpus, { seed, ...range }, (line) =>
+    const report = await fuzz(service, corpus, { seed, ...range, folder, isPatient: true }, (line) =>
       process.stderr.write(`  fuzz: ${line}\n`),
     );
-    const halves = secondHalfRatio(report.residentBytes);
-    const verdicts: Verdict[] = [
-      { what: 'hangs, 5xx and their like', value: report.findings.length, limit: 'at most', bar: 0 },
-      ...(only === undefined
-        ? [
-            {
-              what: "memory of the second half, of the first's",
-              value: halves,
-              limit: 'at most',
-              bar: 1.05,
-            } as const,
-          ]
-        : []),
-    ];
-    const endings = Object.entries(report.endings).toSorted(([, a], [, b]) => b - a);
-    process.stdout.write(
-      resultText({
-        tables: [
-          {
-            title: `${report.cases} cases of seed ${seed}`,
-            columns: [{ title: 'ending' }, { title: 'cases' }],
-            rows: endings,
-          },
-          residentTable([{ name: 'service', bytes: report.residentBytes }]),
-        ],
-        verdicts,
-        notes: report.findings
-          .slice(0, 50)
-          .map(
-            ({ number, what, ending }) =>
-              `case ${number}, ${what}: ${ending} (--seed ${seed} --only ${number})`,
-          ),
-      }),
-    );
+    await service.close();
+    const verdicts = [...verdictsOf(report), endVerdict(service.process.exitCode)];
+    process.stdout.write(textOf(report, seed, verdicts));
+    if (json !== undefined) {
+      await writeFile(json, `${JSON.stringify({ seed, ...report, verdicts }, undefined, 2)}\n`);
+    }
     return verdicts.every(isMet) ? 0 : 1;
   } finally {
     await service.close();
   }
 }
 
-function readArguments(
-  args: readonly string[],
-): { readonly seed: number; readonly cases: number; readonly only: number | undefined } | undefined {
+function verdictsOf({ findings, residentBytes }: FuzzReport): Verdict[] {
+  const found = { what: 'findings', value: findings.length, limit: 'at most', bar: 0 } as const;
+  const warm = residentBytes.slice(Math.ceil(residentBytes.length * warmUpShare));
+  if (warm.length < enoughLooks) return [found];
+  const what = "memory of the second half, of the first's";
+  return [found, { what, value: secondHalfRatio(warm), limit: 'at most', bar: 1.05 }];
+}
+
+/** Everything was answered: whatever is left when the service is told to end, nobody waits for. */
+function endVerdict(exitCode: number | null): Verdict {
+  const what = 'exit code of the service, told to end';
+  return { what, value: exitCode ?? Number.NaN, limit: 'at most', bar: 0 };
+}
+
+function textOf(report: FuzzReport, seed: number, verdicts: readonly Verdict[]): string {
+  const { cases, seconds, endings, findings, slowest, residentBytes } = report;
+  return resultText({
+    tables: [
+      {
+        title: `${cases} cases of seed ${seed} in ${Math.round(seconds)} s`,
+        columns: [{ title: 'ending' }, { title: 'cases' }],
+        rows: Object.entries(endings).toSorted(([, a], [, b]) => b - a),
+      },
+      {
+        title: 'What took longest',
+        columns: [{ title: 'case' }, { title: 'of' }, { title: 'ms', digits: 0 }],
+        rows: slowest.map(({ number, what, ms }) => [number, what, ms]),
+      },
+      residentTable([{ name: 'service', bytes: residentBytes }]),
+    ],
+    verdicts,
+    notes: findings.slice(0, 50).map(({ number, what, fault }) => {
+      const again = number === undefined ? '' : ` (--seed ${seed} --only ${number})`;
+      return `case ${number ?? '?'}, ${what}: ${fault}${again}`;
+    }),
+  });
+}
+
+interface Arguments {
+  readonly seed: number;
+  readonly cases: number;
+  readonly only: number | undefined;
+  readonly json: string | undefined;
+  readonly folder: string;
+}
+
+function readArguments(args: readonly string[]): Arguments | undefined {
   try {
     const text = { type: 'string' } as const;
-    const { values } = parseArgs({ args: [...args], options: { seed: text, cases: text, only: text } });
-    const number = (value: string | undefined, standard: number): number => {
-      if (value === undefined) return standard;
+    const options = { seed: text, cases: text, only: text, json: text, findings: text };
+    const { values } = parseArgs({ args: [...args], options });
+    const number = (value: string): number => {
       if (!/^\d{1,9}$/.test(value)) throw new RangeError(value);
       return Number(value);
     };
-    const only = values.only === undefined ? undefined : number(values.only, 0);
-    return { seed: number(values.seed, 1), cases: number(values.cases, 20_000), only };
+    return {
+      seed: number(values.seed ?? '1'),
+      cases: number(values.cases ?? '20000'),
+      only: values.only === undefined ? undefined : number(values.only),
+      json: values.json,
+      folder: values.findings ?? defaultFolder,
+    };
   } catch {
     return undefined;
   }

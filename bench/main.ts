@@ -25,10 +25,10 @@ const sections: Readonly<Record<string, Section>> = {
 
 const usage = `Usage: siglip-hd bench [--json] [SECTION]...
        siglip-hd bench load [OPTION]... [ROW]...
-       siglip-hd bench fuzz [--seed N] [--cases N] [--only CASE]
+       siglip-hd bench fuzz [OPTION]...
 Measures the service and prints tables; with --json one JSON document on standard output.
 Sections, all when none is named: ${Object.keys(sections).join(', ')}.
-Load has options of its own: siglip-hd bench load --help.
+Load and fuzz have options of their own: siglip-hd bench load --help, siglip-hd bench fuzz --help.
 Exit code 1 when a section fails or misses its bar, 2 for wrong usage.
 `;
 

@@ -1,67 +1,148 @@
-import { watchResident } from '../load/resident.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { residentBytes } from '../load/resident.ts';
 import type { ServiceProcess } from '../service-process.ts';
-import { type Corpus, fuzzCase } from './cases.ts';
-import { type Ending, Sender } from './send.ts';
-
-export interface FuzzFinding {
-  readonly number: number;
-  readonly what: string;
-  readonly ending: Ending;
-}
+import type { Answer } from './answer.ts';
+import type { Corpus, FuzzCase } from './case.ts';
+import { fuzzCase } from './cases.ts';
+import { type FuzzFinding, writeCase } from './findings.ts';
+import { Pulse } from './pulse.ts';
+import { GrpcSender } from './send-grpc.ts';
+import { HttpSender } from './send-http.ts';
+import { HeldConnections, sendRaw } from './send-raw.ts';
+import { ServiceLog } from './service-log.ts';
+import { faultOf } from './verdict.ts';
 
 export interface FuzzReport {
   readonly cases: number;
+  readonly seconds: number;
   /** How many cases ended how. */
   readonly endings: Readonly<Record<string, number>>;
   readonly findings: readonly FuzzFinding[];
+  /** The cases that took longest. */
+  readonly slowest: readonly { readonly number: number; readonly what: string; readonly ms: number }[];
+  /** The service's, after each block of cases, when it has nothing to do. */
   readonly residentBytes: readonly number[];
 }
 
-/** Sent side by side: a fault of one may show in another. */
-const lanes = 8;
-
-/** gRPC's INTERNAL, UNKNOWN, UNAVAILABLE and DATA_LOSS: the service's own fault, as a 5xx is. */
-const faults: ReadonlySet<string> = new Set(['grpc 2', 'grpc 13', 'grpc 14', 'grpc 15', 'hang']);
-
-/** Deadlines that the caller asked for are no fault. */
-function isFault(ending: Ending): boolean {
-  if (ending === 'http 504') return false;
-  return faults.has(ending) || ending.startsWith('http 5');
+export interface FuzzRange {
+  readonly seed: number;
+  readonly from: number;
+  readonly to: number;
+  /** Where the inputs of findings are written. */
+  readonly folder: string;
+  /** Whether to wait at the end for the service to close connections that are half closed: its keepalive, 80 s. */
+  readonly isPatient: boolean;
 }
 
-/** Sends cases `from` to `to` of the seed to a service, and says what it did wrong. Rejects when the service ends. */
+/** Sent side by side: a fault of one may show in another. */
+const lanes = 4;
+/** Cases between two looks at the service. */
+const blockCases = 200;
+const kept = 8;
+
+/** A process that has crashed refuses connections a while before its end is heard of. */
+function isGone({ wrong }: Answer): boolean {
+  return wrong?.includes('ECONNREFUSED') === true;
+}
+
+/** Sends cases `from` to `to` of the seed to a service, and says what it did wrong. Stops early when the service ends. */
 export async function fuzz(
   service: ServiceProcess,
   corpus: Corpus,
-  { seed, from, to }: { readonly seed: number; readonly from: number; readonly to: number },
+  { seed, from, to, folder, isPatient }: FuzzRange,
   progress: (line: string) => void,
 ): Promise<FuzzReport> {
-  const sender = new Sender(service.url, service.grpcAddress);
-  const resident = watchResident(service.pid);
+  const startedMs = performance.now();
+  const http = new HttpSender(service.url);
+  const grpc = new GrpcSender(service.grpcAddress);
+  const log = new ServiceLog(service.logFile);
+  const pulse = new Pulse(service, corpus.images['photograph']!);
+  const held = new HeldConnections();
   const endings: Record<string, number> = {};
   const findings: FuzzFinding[] = [];
-  let next = from;
-  const lane = async (): Promise<void> => {
-    for (let number = next++; number < to; number = next++) {
-      const sent = fuzzCase(corpus, seed, number);
-      const ending = await sender.send(sent);
-      endings[ending] = (endings[ending] ?? 0) + 1;
-      if (isFault(ending)) findings.push({ number, what: sent.what, ending });
-      if (number % 1000 === 999) {
-        if (!(await fetch(`${service.url}/healthz`)).ok)
-          throw new Error('the service does not answer /healthz');
-        progress(`${number + 1} cases`);
-      }
-      if (service.process.exitCode !== null || service.process.signalCode !== null) {
-        throw new Error(`the service ended at about case ${number} of seed ${seed}`);
-      }
-    }
+  const resident: number[] = [];
+  let slowest: FuzzReport['slowest'] = [];
+  const send = (sent: FuzzCase): Promise<Answer> => {
+    if (sent.kind === 'http') return http.send(sent);
+    if (sent.kind === 'grpc') return grpc.send(sent);
+    if (sent.kind === 'frames') return grpc.sendFrames(sent);
+    const address = sent.port === 'http' ? new URL(service.url).host : service.grpcAddress;
+    return sendRaw(sent, Number(address.split(':')[1]), held);
   };
-  try {
+  const find = async (number: number | undefined, fault: string): Promise<void> => {
+    const sent = number === undefined ? undefined : fuzzCase(corpus, seed, number);
+    const what = sent?.what ?? 'one of several';
+    findings.push({ number, what, fault });
+    const file = sent === undefined ? '' : ` (${await writeCase(folder, seed, sent)})`;
+    progress(`FOUND ${number ?? ''} ${what}: ${fault}${file}`);
+  };
+  const hasEnded = (): boolean => service.process.exitCode !== null || service.process.signalCode !== null;
+
+  /** Sends a block; gives the cases that the service had when it ended, if it did. */
+  const sendBlock = async (first: number, end: number): Promise<number[]> => {
+    let next = first;
+    const underWay = new Set<number>();
+    const atTheEnd = new Set<number>();
+    const onEnd = (): void => {
+      for (const number of underWay) atTheEnd.add(number);
+    };
+    service.process.once('exit', onEnd);
+    const lane = async (): Promise<void> => {
+      for (let number = next++; number < end && !hasEnded(); number = next++) {
+        const sent = fuzzCase(corpus, seed, number);
+        underWay.add(number);
+        const answer = await send(sent);
+        // Those that failed because the service ended had been under way then: its exit is heard of a little later.
+        if (answer.ending === 'closed') await delay(isGone(answer) ? 500 : 5);
+        underWay.delete(number);
+        if (hasEnded()) {
+          atTheEnd.add(number);
+          return;
+        }
+        endings[answer.ending] = (endings[answer.ending] ?? 0) + 1;
+        slowest = [...slowest, { number, what: sent.what, ms: answer.ms }]
+          .toSorted((a, b) => b.ms - a.ms)
+          .slice(0, kept);
+        const fault = faultOf(sent, answer);
+        if (fault !== undefined) await find(number, fault);
+      }
+    };
     await Promise.all(Array.from({ length: lanes }, lane));
-    return { cases: to - from, endings, findings, residentBytes: resident.bytes };
+    service.process.off('exit', onEnd);
+    return [...atTheEnd];
+  };
+
+  let done = 0;
+  try {
+    const before = await pulse.fault();
+    if (before !== undefined) throw new Error(`before the first case: ${before}`);
+    for (let first = from; first < to; first += blockCases) {
+      const end = Math.min(to, first + blockCases);
+      const atTheEnd = await sendBlock(first, end);
+      for (const { line, number } of await log.faults()) await find(number, `it says ${line.slice(0, 600)}`);
+      if (hasEnded()) {
+        const { exitCode, signalCode } = service.process;
+        for (const number of atTheEnd)
+          await find(number, `the service ended with ${signalCode ?? exitCode} meanwhile`);
+        if (atTheEnd.length === 0) await find(undefined, `the service ended with ${signalCode ?? exitCode}`);
+        break;
+      }
+      const fault = await pulse.fault();
+      if (fault !== undefined) await find(undefined, `after case ${end - 1}, ${fault}`);
+      const bytes = await residentBytes(service.pid);
+      if (bytes !== undefined) resident.push(bytes);
+      done = end - from;
+      if (done % 1000 === 0) progress(`${done} cases, ${Math.round((bytes ?? 0) / 2 ** 20)} MiB`);
+    }
+    if (isPatient && !hasEnded()) {
+      for (const number of await held.left()) await find(number, 'its connection is never closed');
+    }
+    const seconds = (performance.now() - startedMs) / 1000;
+    return { cases: done, seconds, endings, findings, slowest, residentBytes: resident };
   } finally {
-    resident.stop();
-    sender.close();
+    held.close();
+    http.close();
+    grpc.close();
+    pulse.close();
   }
 }

@@ -1,0 +1,53 @@
+import type { Answer } from './answer.ts';
+import type { FuzzCase } from './case.ts';
+
+/** HTTP's statuses that anything odd may be answered with; grpc-js's UNIMPLEMENTED and RESOURCE_EXHAUSTED are its own. */
+const httpStatuses: ReadonlySet<number> = new Set([
+  200, 204, 304, 400, 404, 405, 406, 408, 412, 413, 415, 431,
+]);
+const grpcStatuses: ReadonlySet<number> = new Set([0, 3, 5, 8, 9, 12]);
+
+/** Such a connection holds its socket, and the end of the process, until a ping goes unanswered. */
+export const keptAfterError = 'it says GOAWAY for an error and keeps the connection';
+
+/** What the service did wrong with a case; undefined where its answer is one of the contract's. */
+export function faultOf(sent: FuzzCase, { ending, wrong }: Answer): string | undefined {
+  if (ending === 'hang') return 'it hangs';
+  if (wrong !== undefined) return wrong;
+  const [transport, text, reason] = ending.split(' ');
+  const status = Number(text);
+  if (transport === 'http') {
+    if (httpStatuses.has(status) || (status === 504 && asksForHaste(sent))) return undefined;
+    // HTTP/2's own refusals are statuses of HTTP without a body.
+    return sent.kind === 'frames' && status < 500 ? undefined : `it answers ${ending}`;
+  }
+  if (transport === 'grpc') {
+    // No room, where so little is sent.
+    if (reason === 'overloaded') return `it answers ${ending}`;
+    if (grpcStatuses.has(status) || (status === 4 && asksForHaste(sent)) || (status === 1 && leaves(sent))) {
+      return undefined;
+    }
+    // INTERNAL is grpc-js's own answer to a time that is none.
+    return status === 13 && hasNoTime(sent) ? undefined : `it answers ${ending}`;
+  }
+  if (transport === 'held' && text === 'goaway') return keptAfterError;
+  return sent.kind === 'http' || (sent.kind === 'grpc' && !leaves(sent)) ? `it is ${ending}` : undefined;
+}
+
+/** Whether the caller gave a time, within which there may be no answer. */
+function asksForHaste(sent: FuzzCase): boolean {
+  if (sent.kind === 'http') return 'request-timeout-ms' in sent.headers;
+  if (sent.kind === 'grpc') return sent.deadlineMs !== undefined || 'request-timeout-ms' in sent.metadata;
+  return sent.kind === 'frames' && 'grpc-timeout' in sent.headers;
+}
+
+/** Whether a grpc-timeout is not 1 to 8 digits and a unit. */
+function hasNoTime(sent: FuzzCase): boolean {
+  const time = sent.kind === 'frames' ? sent.headers['grpc-timeout'] : undefined;
+  return time !== undefined && !/^\d{1,8}[HMSmun]$/.test(time);
+}
+
+/** Whether the caller leaves before it has its answer. */
+function leaves(sent: FuzzCase): boolean {
+  return sent.kind === 'grpc' && sent.steps.some((step) => step.do === 'cancel');
+}
