@@ -1,9 +1,11 @@
 // The whole service on an engine that fails: its thread ends, throws, gives what is not finite, or never comes back.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { type Service, startService } from '../src/service.ts';
@@ -77,13 +79,25 @@ for (const fault of ['exit', 'throw', 'notFinite'] as const) {
   });
 }
 
-test('an engine that never comes back ends the process, after everybody was told', async (t) => {
+test('many pictures that end the engine, each alone, do not end the service', async (t) => {
+  const { service, url, downs } = await start();
+  t.after(() => service.close());
+  for (let picture = 0; picture < 6; picture++) assert.equal((await ask(url, faults.exit)).code, 'internal');
+  assert.deepEqual(await ask(url, 7), { code: 'ok', first: 7 });
+  assert.deepEqual(downs, []);
+});
+
+/** The service in a process of its own, which may end only by itself. */
+async function spawnService(t: TestContext) {
+  const fifo = join(scratch.path, `fifo-${process.hrtime.bigint()}`);
+  execFileSync('mkfifo', [fifo]);
   const script = fileURLToPath(new URL('./support/faulty-main.js', import.meta.url));
   const args = [script, '--model', folder, '--engine-timeout-ms=300', '--max-batch=4'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const env = { ...process.env, HANG_FIFO: fifo };
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   t.after(() => child.kill('SIGKILL'));
-  const exited = once(child, 'exit');
   const lines: { msg: string; level: string; http?: string; err?: { message: string } }[] = [];
+  const exited = once(child, 'exit');
   const url = await new Promise<string>((resolve) => {
     createInterface(child.stdout).on('line', (line) => {
       lines.push(JSON.parse(line) as (typeof lines)[number]);
@@ -91,12 +105,33 @@ test('an engine that never comes back ends the process, after everybody was told
       if (msg === 'ready') resolve(http!);
     });
   });
-  assert.equal((await fetch(`${url}/readyz`)).status, 200);
-  const asked = [faults.hang, 1, 2, 3, 4, 5, 6, 7].map((level) => ask(url, level));
-  for (const { code } of await Promise.all(asked)) assert.ok(code === 'unavailable' || code === 'ok', code);
+  return { child, exited, url, lines };
+}
+
+for (const hang of ['hang', 'hangInNative'] as const) {
+  test(`an engine that never comes back, by "${hang}", ends the process, after everybody was told`, async (t) => {
+    const { exited, url, lines } = await spawnService(t);
+    assert.equal((await fetch(`${url}/readyz`)).status, 200);
+    const asked = [faults[hang], 1, 2, 3, 4, 5, 6, 7].map((level) => ask(url, level));
+    for (const { code } of await Promise.all(asked)) assert.ok(code === 'unavailable' || code === 'ok', code);
+    assert.deepEqual(await exited, [null, 'SIGKILL']);
+    const fatal = lines.filter(({ level }) => level === 'fatal').map(({ msg }) => msg);
+    assert.deepEqual(fatal, ['the engine is stuck', 'ending: the engine is stuck in a native call']);
+    const reason = lines.find(({ msg }) => msg === 'the engine is stuck')?.err?.message;
+    assert.match(String(reason), /has not come back from the engine for 300 ms/);
+  });
+}
+
+test('a stop signal ends a process whose engine never comes back', async (t) => {
+  const { child, exited, url, lines } = await spawnService(t);
+  const asked = ask(url, faults.hangInNative);
+  await until(async () => /state="admitted"\} 1\n/.test(await (await fetch(`${url}/metrics`)).text()));
+  child.kill('SIGINT');
+  assert.equal((await asked).code, 'unavailable');
   assert.deepEqual(await exited, [null, 'SIGKILL']);
-  const fatal = lines.filter(({ level }) => level === 'fatal').map(({ msg }) => msg);
-  assert.deepEqual(fatal, ['the engine is stuck', 'ending: the engine is stuck in a native call']);
-  const reason = lines.find(({ msg }) => msg === 'the engine is stuck')?.err?.message;
-  assert.match(String(reason), /has not come back from the engine for 300 ms/);
+  assert.equal(lines.at(-1)?.level, 'fatal');
 });
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -6,7 +6,7 @@ import type { Model, ModelPrecision } from '../model/model.ts';
 import { fixedSizes } from './batch-policy.ts';
 import { BatchTimes } from './batch-times.ts';
 import { Batcher, type BatcherOptions } from './batcher.ts';
-import { warmUp } from './warm-up.ts';
+import { blackView, warmUp } from './warm-up.ts';
 import { type EngineEnd, SupervisedEngine } from './supervised-engine.ts';
 import { WorkerEngine } from './worker-engine.ts';
 import type { Device } from './worker-protocol.ts';
@@ -55,6 +55,9 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
   requireDevice(model, device);
   const times = new BatchTimes();
   const graphPath = join(model.folder, graphFile);
+  const now = () => performance.now();
+  const startedAt = now();
+  let startMs = 0;
   const engine = await SupervisedEngine.start({
     start: (onEnd) =>
       WorkerEngine.start({ graphPath, device, threads, imageSize: model.imageSize }, onEnd, engineScript),
@@ -62,13 +65,16 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
       const measuredMs = times.estimateMs(views);
       return measuredMs === undefined ? undefined : Math.max(options.engineTimeoutMs, 10 * measuredMs);
     },
+    // Its first start tells how long one takes.
+    replaceLimitMs: () => options.engineTimeoutMs + 10 * startMs,
+    probe: () => blackView(model.imageSize),
     onReplace: options.onReplace,
     onDown: options.onDown,
     wait,
   });
+  startMs = now() - startedAt;
   const widest = maxBatch === 0 ? largestLearned : maxBatch;
   const largest = oneByOne.has(model.precision) ? 1 : widest;
-  const now = () => performance.now();
   const onGpu = device.kind === 'cuda';
   const warming = { imageSize: model.imageSize, largest, largestFirst: onGpu, budgetMs: warmUpMs, now };
   try {

@@ -10,6 +10,10 @@ export interface SupervisedEngineOptions {
   readonly start: (onDown: (error: ServiceError) => void) => Promise<Engine>;
   /** The longest that a batch of so many views may take, in milliseconds; any time when undefined. */
   readonly limitMs: (views: number) => number | undefined;
+  /** The longest that an engine which replaces another may take to start and to run one view. */
+  readonly replaceLimitMs: () => number;
+  /** A view that any engine which is of use can run. */
+  readonly probe: () => Uint8Array<ArrayBuffer>;
   /** Told of each engine that is replaced. */
   readonly onReplace?: (error: ServiceError) => void;
   /** Told once when there will be no other engine: the process is then of no use. */
@@ -18,20 +22,21 @@ export interface SupervisedEngineOptions {
   readonly wait: (waitMs: number) => Promise<void>;
 }
 
-/** Starts in a row that fail, and engines in a row that end without having run a batch: then there is no other. */
+/** Starts in a row that fail: then there is no other. One that starts and cannot run the probe counts among them. */
 export const mostFailedStarts = 5;
-export const mostDeaths = 20;
 
-/** Before the second try; it doubles with each, up to the longest. */
-const backOffMs = 100;
-const longestBackOffMs = 5000;
+/** Before the second try; it doubles with each. */
+const backOffMs = 500;
 
 /** Of a native call: what ONNX Runtime says when the device fails, which poisons the process. */
-const deviceFailure = /\b(CUDA|CUBLAS|CUDNN|cuda\w*Error|out of memory on device)\b/;
+const deviceFailure = /\b(CUDA|CUBLAS|CUDNN|cuda\w*Error)\b/;
+
+/** A batch that is too large for the device's memory harms nothing else: its views are tried one by one. */
+const outOfMemory = /out of memory|ALLOC_FAILED/i;
 
 /**
  * An engine that is replaced when its thread ends. What it was doing is rejected with `internal`, what comes meanwhile waits
- * for the next. A native call that does not come back, and a device that fails, cannot be cured in this process:
+ * for the next, which has run a view of its own before: pictures that end engines cannot end the process. A native call that does not come back, and a device that fails, cannot be cured in this process:
  * then everything is rejected at once, and `onDown` is told.
  */
 export class SupervisedEngine implements Engine {
@@ -39,17 +44,17 @@ export class SupervisedEngine implements Engine {
   #current: Promise<Engine>;
   #isUp = true;
   #closing = false;
-  #deaths = 0;
   #end: ServiceError | undefined;
   /** Rejects whoever waits, when there will be no other engine. */
   readonly #waiting = new Set<(error: ServiceError) => void>();
   /** The batches that an engine has, the one that runs first. */
   readonly #running: { readonly views: number }[] = [];
   #watch: NodeJS.Timeout | undefined;
+  #startWatch: NodeJS.Timeout | undefined;
 
   private constructor(options: SupervisedEngineOptions) {
     this.#options = options;
-    this.#current = this.#start();
+    this.#current = options.start((reason) => this.#onEnd(reason));
   }
 
   /** Rejects as `start` does: what does not start at first is not tried again. */
@@ -81,6 +86,7 @@ export class SupervisedEngine implements Engine {
   async close(): Promise<void> {
     this.#closing = true;
     clearTimeout(this.#watch);
+    clearTimeout(this.#startWatch);
     if (this.#end !== undefined) return;
     this.#rejectAll(new ServiceError('unavailable', 'The engine is closing.'));
     const engine = await this.#current.catch(() => undefined);
@@ -96,9 +102,7 @@ export class SupervisedEngine implements Engine {
     this.#running.push(batch);
     if (this.#running.length === 1) this.#watchNext();
     try {
-      const encoded = await engine.encode(views, dtypes);
-      this.#deaths = 0;
-      return encoded;
+      return await engine.encode(views, dtypes);
     } catch (thrown) {
       const error = ServiceError.from(thrown);
       if (isOfDevice(error)) this.#giveUp('ended', error);
@@ -113,10 +117,6 @@ export class SupervisedEngine implements Engine {
     }
   }
 
-  #start(): Promise<Engine> {
-    return this.#options.start((reason) => this.#onEnd(reason));
-  }
-
   /** An engine has ended by itself. */
   #onEnd(reason: ServiceError): void {
     if (this.#closing || this.#end !== undefined) return;
@@ -129,18 +129,12 @@ export class SupervisedEngine implements Engine {
   }
 
   async #replace(reason: ServiceError): Promise<Engine> {
-    this.#deaths++;
     let last = reason;
-    for (
-      let failedStarts = 0;
-      failedStarts < mostFailedStarts && this.#deaths <= mostDeaths;
-      failedStarts++
-    ) {
-      const tries = this.#deaths + failedStarts - 1;
-      if (tries > 0) await this.#options.wait(Math.min(longestBackOffMs, backOffMs * 2 ** (tries - 1)));
+    for (let failedStarts = 0; failedStarts < mostFailedStarts; failedStarts++) {
+      if (failedStarts > 0) await this.#options.wait(backOffMs * 2 ** (failedStarts - 1));
       if (this.#closing) throw new ServiceError('unavailable', 'The engine is closing.');
       try {
-        const engine = await this.#start();
+        const engine = await this.#startAndProve();
         this.#isUp = true;
         return engine;
       } catch (thrown) {
@@ -149,6 +143,34 @@ export class SupervisedEngine implements Engine {
     }
     this.#giveUp('ended', last);
     throw this.#end!;
+  }
+
+  /** An engine that has run the probe. One that does so too late is stuck, as is the process with it. */
+  async #startAndProve(): Promise<Engine> {
+    const limitMs = this.#options.replaceLimitMs();
+    this.#startWatch = setTimeout(() => {
+      const cause = new Error(
+        `An engine that replaces another has not run a view for ${Math.round(limitMs)} ms.`,
+      );
+      this.#giveUp('stuck', new ServiceError('unavailable', 'The engine is stuck.', { cause }));
+    }, limitMs);
+    let isProved = false;
+    try {
+      const engine = await this.#options.start((reason) => {
+        // Of one that ends before, the probe or the start itself fails.
+        if (isProved) this.#onEnd(reason);
+      });
+      try {
+        await engine.encode([this.#options.probe()], ['float16']);
+      } catch (thrown) {
+        await engine.close();
+        throw thrown;
+      }
+      isProved = true;
+      return engine;
+    } finally {
+      clearTimeout(this.#startWatch);
+    }
   }
 
   /** Has the batch that runs now watched. */
@@ -183,5 +205,5 @@ export class SupervisedEngine implements Engine {
 }
 
 function isOfDevice({ cause }: ServiceError): boolean {
-  return cause instanceof Error && deviceFailure.test(cause.message);
+  return cause instanceof Error && deviceFailure.test(cause.message) && !outOfMemory.test(cause.message);
 }

@@ -1,6 +1,11 @@
 import type { BatchTimes } from './batch-times.ts';
 import type { Engine } from './engine.ts';
 
+/** A view that costs what any other costs. */
+export function blackView(imageSize: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(imageSize * imageSize * 3);
+}
+
 export interface WarmUpOptions {
   readonly imageSize: number;
   /** The largest batch to try. */
@@ -25,7 +30,7 @@ export async function warmUp(engine: Engine, times: BatchTimes, options: WarmUpO
   const start = now();
   const run = async (views: number) =>
     await engine.encode(
-      Array.from({ length: views }, () => new Uint8Array(imageSize * imageSize * 3)),
+      Array.from({ length: views }, () => blackView(imageSize)),
       ['float16'],
     );
   if (largestFirst) await run(largest);

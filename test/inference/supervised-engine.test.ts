@@ -2,12 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from '../../src/errors.ts';
 import type { Engine } from '../../src/inference/engine.ts';
-import {
-  type EngineEnd,
-  mostDeaths,
-  mostFailedStarts,
-  SupervisedEngine,
-} from '../../src/inference/supervised-engine.ts';
+import { type EngineEnd, mostFailedStarts, SupervisedEngine } from '../../src/inference/supervised-engine.ts';
 import { GatedEngine } from '../support/gated-engine.ts';
 
 const view = () => [Uint8Array.of(1)];
@@ -21,13 +16,15 @@ interface Made {
   die(): void;
 }
 
-function setUp({ limitMs }: { limitMs?: number } = {}) {
+function setUp({ limitMs, replaceLimitMs = 60_000 }: { limitMs?: number; replaceLimitMs?: number } = {}) {
   const made: Made[] = [];
   const waits: number[] = [];
   const replaced: ServiceError[] = [];
   const ends: { readonly end: EngineEnd; readonly error: ServiceError }[] = [];
   /** Starts that fail, from now on. */
   const failing = { starts: 0 };
+  /** What the probe of an engine that replaces another comes to. */
+  const probe: { outcome: 'runs' | 'fails' | 'ends' | 'hangs' } = { outcome: 'runs' };
   const supervised = SupervisedEngine.start({
     start: async (onDown): Promise<Engine> => {
       if (failing.starts > 0) {
@@ -42,16 +39,27 @@ function setUp({ limitMs }: { limitMs?: number } = {}) {
           onDown(died);
         },
       });
-      return engine;
+      return {
+        encode: async (views, dtypes) => {
+          if (views[0]![0] !== 0) return await engine.encode(views, dtypes);
+          if (probe.outcome === 'hangs') await new Promise(() => {});
+          if (probe.outcome === 'ends') onDown(died);
+          if (probe.outcome !== 'runs') throw died;
+          return { tokens: {}, finite: {}, engineMs: 1 };
+        },
+        close: () => engine.close(),
+      };
     },
     limitMs: () => limitMs,
+    replaceLimitMs: () => replaceLimitMs,
+    probe: () => Uint8Array.of(0),
     onReplace: (error) => replaced.push(error),
     onDown: (end, error) => ends.push({ end, error }),
     wait: async (waitMs) => {
       waits.push(waitMs);
     },
   });
-  return { supervised, made, waits, replaced, ends, failing };
+  return { supervised, made, waits, replaced, ends, failing, probe };
 }
 
 test('an engine that ends is replaced at once; its batch is rejected, what comes meanwhile waits for the next', async () => {
@@ -75,19 +83,17 @@ test('an engine that ends is replaced at once; its batch is rejected, what comes
   assert.ok(made[1]!.engine.closed);
 });
 
-test('one that ends again and again comes back ever later, and a batch that is run forgives it all', async () => {
-  const { supervised, made, waits } = setUp();
+test('one that does not start is tried ever later, and one that has started is replaced at once again', async () => {
+  const { supervised, made, waits, failing } = setUp();
   const engine = await supervised;
-  for (let death = 0; death < 4; death++) {
-    made.at(-1)!.die();
-    await turn();
-  }
-  assert.deepEqual(waits, [100, 200, 400]);
-  made.at(-1)!.engine.openGate();
-  await engine.encode(view(), ['float16']);
-  made.at(-1)!.die();
+  failing.starts = mostFailedStarts - 1;
+  made[0]!.die();
   await turn();
-  assert.equal(waits.length, 3, 'at once again');
+  assert.equal(engine.isUp, true);
+  assert.deepEqual(waits, [500, 1000, 2000, 4000]);
+  made[1]!.die();
+  await turn();
+  assert.deepEqual([made.length, waits.length], [3, 4]);
   await engine.close();
 });
 
@@ -108,22 +114,72 @@ test('one that does not start any more is given up, and everybody is told', asyn
   await engine.close();
 });
 
-test('one that ends at every batch is given up in the end', async () => {
+for (const outcome of ['fails', 'ends'] as const) {
+  test(`one of which no other can run a view, as it ${outcome}, is given up`, async () => {
+    const { supervised, made, ends, probe, replaced } = setUp();
+    const engine = await supervised;
+    probe.outcome = outcome;
+    made[0]!.die();
+    await assert.rejects(engine.encode(view(), ['float16']), { code: 'unavailable' });
+    assert.deepEqual(
+      ends.map(({ end }) => end),
+      ['ended'],
+    );
+    assert.deepEqual([made.length, replaced.length], [1 + mostFailedStarts, 1]);
+    assert.ok(made.slice(1).every((one) => one.engine.closed));
+    await engine.close();
+  });
+}
+
+test('pictures that end engines do not end the process, however many come', async () => {
   const { supervised, made, ends } = setUp();
   const engine = await supervised;
-  for (let death = 0; death <= mostDeaths; death++) {
+  for (let death = 0; death < 50; death++) {
     made.at(-1)!.die();
     await turn();
   }
-  assert.equal(ends.length, 1);
-  assert.equal(made.length, mostDeaths + 1);
+  assert.deepEqual([made.length, ends.length, engine.isUp], [51, 0, true]);
+  await engine.close();
+});
+
+test('an engine that hangs where it replaces another has everybody told, and the process ended', async () => {
+  const { supervised, made, ends, probe } = setUp({ replaceLimitMs: 5 });
+  const engine = await supervised;
+  probe.outcome = 'hangs';
+  made[0]!.die();
+  await assert.rejects(engine.encode(view(), ['float16']), { code: 'unavailable' });
+  assert.deepEqual(
+    ends.map(({ end }) => end),
+    ['stuck'],
+  );
+  assert.match(String(ends[0]!.error.cause), /has not run a view for 5 ms/);
+  assert.equal(engine.isUp, false);
+  await engine.close();
+});
+
+test('a batch that is too large for the device is no failure of the device', async () => {
+  const { supervised, made, ends } = setUp();
+  const engine = await supervised;
+  const failing = engine.encode(view(), ['float16']);
+  await turn();
+  const cause = new Error('CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc((void**)&p, size);');
+  made[0]!.engine.batches[0]!.fail(new ServiceError('internal', 'The model failed.', { cause }));
+  await assert.rejects(failing, { code: 'internal' });
+  assert.deepEqual(ends, []);
   await engine.close();
 });
 
 test('what does not start at first is not tried again', async () => {
   const start = () => Promise.reject(new ServiceError('failed_precondition', 'No graph.'));
   const isNone = () => assert.fail();
-  const options = { start, limitMs: isNone, onDown: isNone, wait: isNone };
+  const options = {
+    start,
+    limitMs: isNone,
+    replaceLimitMs: isNone,
+    probe: isNone,
+    onDown: isNone,
+    wait: isNone,
+  };
   await assert.rejects(SupervisedEngine.start(options), { code: 'failed_precondition' });
 });
 

@@ -1,10 +1,14 @@
 // An engine's thread that does what the first byte of a batch's views tells it to, and otherwise answers tokens whose
 // first byte is that byte.
+import { openSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import type { RunRequest, WorkerReply, WorkerRequest } from '../../src/inference/worker-protocol.ts';
 
-/** First bytes of views that bring about a fault. */
-export const faults = { exit: 201, throw: 202, notFinite: 203, hang: 204 } as const;
+/**
+ * First bytes of views that bring about a fault. `hang` could be interrupted by V8, `hangInNative` by nothing: it opens the
+ * FIFO that HANG_FIFO names, which nobody writes to.
+ */
+export const faults = { exit: 201, throw: 202, notFinite: 203, hang: 204, hangInNative: 205 } as const;
 
 /** Of siglip-tiny: 1,024 tokens of 32 channels, in float16. */
 const viewBytes = 1024 * 32 * 2;
@@ -17,6 +21,7 @@ function run({ id, views }: RunRequest): void {
   const firsts = views.map(([first]) => first ?? 0);
   if (firsts.includes(faults.exit)) process.exit(3);
   if (firsts.includes(faults.hang)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  if (firsts.includes(faults.hangInNative)) openSync(process.env['HANG_FIFO']!, 'r');
   if (firsts.includes(faults.throw)) {
     reply({ kind: 'run-failed', id, reason: 'Non-zero status code returned while running a node' });
     return;
