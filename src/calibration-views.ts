@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ServiceError } from './errors.ts';
 import { decode } from './image/decode.ts';
+import { usualMaxPixels } from './image/image-limits.ts';
 import type { Raster } from './image/raster.ts';
 import { syntheticPictures } from './image/synthetic.ts';
 import { cutViews } from './image/views.ts';
@@ -9,8 +10,6 @@ import { planEncode } from './recipes/encode.ts';
 import { systemReason } from './system-reason.ts';
 
 const seed = 512;
-/** The service's own default. */
-const maxPixels = 89_478_485;
 
 /** Image files as a model sees them in Encode, or the two synthetic pictures when there are none. Blocks to resize. */
 export async function calibrationViews(
@@ -21,7 +20,9 @@ export async function calibrationViews(
   const views: Uint8Array<ArrayBuffer>[] = [];
   for (const file of files) {
     try {
-      views.push(...viewsOf(await decode(await readFile(file), { exif: 'apply', maxPixels }), model));
+      views.push(
+        ...viewsOf(await decode(await readFile(file), { exif: 'apply', maxPixels: usualMaxPixels }), model),
+      );
     } catch (error) {
       const message = error instanceof ServiceError ? error.message : `${systemReason(error)}.`;
       throw new ServiceError('invalid_argument', `${file}: ${message}`, { cause: error });

@@ -82,7 +82,7 @@ for (const fault of ['exit', 'throw', 'notFinite'] as const) {
 test('many pictures that end the engine, each alone, do not end the service', async (t) => {
   const { service, url, downs } = await start();
   t.after(() => service.close());
-  for (let picture = 0; picture < 6; picture++) assert.equal((await ask(url, faults.exit)).code, 'internal');
+  for (let sent = 0; sent < 6; sent++) assert.equal((await ask(url, faults.exit)).code, 'internal');
   assert.deepEqual(await ask(url, 7), { code: 'ok', first: 7 });
   assert.deepEqual(downs, []);
 });

@@ -1,3 +1,4 @@
+import { usualMaxPixels } from '../image/image-limits.ts';
 import { join } from 'node:path';
 import type { Settings } from './setting.ts';
 import { readDevice, readModel, readPath } from './values.ts';
@@ -74,7 +75,7 @@ export const engineSettings = {
     type: 'integer',
     min: 1,
     max: 1_000_000_000,
-    default: '89478485',
+    default: String(usualMaxPixels),
     description:
       'Largest image, in pixels, before it is decoded. The default is where Pillow starts to warn of a ' +
       'decompression bomb: 256 MiB as RGB.',

@@ -6,7 +6,7 @@ import type { Model, ModelPrecision } from '../model/model.ts';
 import { fixedSizes } from './batch-policy.ts';
 import { BatchTimes } from './batch-times.ts';
 import { Batcher, type BatcherOptions } from './batcher.ts';
-import { blackView, warmUp } from './warm-up.ts';
+import { blackView, warmUp, widestThatRuns } from './warm-up.ts';
 import { type EngineEnd, SupervisedEngine } from './supervised-engine.ts';
 import { WorkerEngine } from './worker-engine.ts';
 import type { Device } from './worker-protocol.ts';
@@ -74,11 +74,16 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
   });
   startMs = now() - startedAt;
   const widest = maxBatch === 0 ? largestLearned : maxBatch;
-  const largest = oneByOne.has(model.precision) ? 1 : widest;
+  let largest = oneByOne.has(model.precision) ? 1 : widest;
   const onGpu = device.kind === 'cuda';
-  const warming = { imageSize: model.imageSize, largest, largestFirst: onGpu, budgetMs: warmUpMs, now };
+  const { imageSize } = model;
   try {
-    await warmUp(engine, times, warming);
+    if (onGpu) {
+      const runs = await widestThatRuns(engine, largest, imageSize);
+      if (runs < largest && maxBatch !== 0) throw tooWide(model, maxBatch, runs);
+      largest = runs;
+    }
+    await warmUp(engine, times, { imageSize, largest, budgetMs: warmUpMs, now });
   } catch (error) {
     await engine.close();
     throw error;
@@ -94,6 +99,13 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
     observe,
   });
   return { model, batcher, times, isUp: () => engine.isUp, close: () => engine.close() };
+}
+
+function tooWide({ name }: Model, maxBatch: number, runs: number): ServiceError {
+  return new ServiceError(
+    'failed_precondition',
+    `The model "${name}" cannot run ${maxBatch} views at once on this device, but ${runs}: set --max-batch to ${runs}, or leave it out.`,
+  );
 }
 
 function requireDevice({ name, precision }: Model, { kind }: Device): void {

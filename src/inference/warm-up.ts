@@ -1,5 +1,6 @@
 import type { BatchTimes } from './batch-times.ts';
-import type { Engine } from './engine.ts';
+import { ServiceError } from '../errors.ts';
+import type { EncodedBatch, Engine } from './engine.ts';
 
 /** A view that costs what any other costs. */
 export function blackView(imageSize: number): Uint8Array<ArrayBuffer> {
@@ -10,8 +11,6 @@ export interface WarmUpOptions {
   readonly imageSize: number;
   /** The largest batch to try. */
   readonly largest: number;
-  /** Runs that one before any other: a GPU's memory pool then grows once, to what it will need. */
-  readonly largestFirst?: boolean;
   /** No new batch is started that is expected to end after this. */
   readonly budgetMs: number;
   readonly now: () => number;
@@ -26,14 +25,9 @@ const worthTryingLarger = 1.02;
  * where the budget has no other.
  */
 export async function warmUp(engine: Engine, times: BatchTimes, options: WarmUpOptions): Promise<void> {
-  const { imageSize, largest, largestFirst = false, budgetMs, now } = options;
+  const { imageSize, largest, budgetMs, now } = options;
   const start = now();
-  const run = async (views: number) =>
-    await engine.encode(
-      Array.from({ length: views }, () => blackView(imageSize)),
-      ['float16'],
-    );
-  if (largestFirst) await run(largest);
+  const run = async (views: number) => await runBlack(engine, views, imageSize);
   let previousRate = 0;
   for (let views = 1; ; views = Math.min(views * 2, largest)) {
     const first = (await run(views)).engineMs;
@@ -48,4 +42,26 @@ export async function warmUp(engine: Engine, times: BatchTimes, options: WarmUpO
     if (views >= largest || !affordable || rate < previousRate * worthTryingLarger) return;
     previousRate = rate;
   }
+}
+
+/**
+ * Runs the largest batch before any other, so that a GPU's memory pool grows once, to what it will need. One that cannot be
+ * run, as for want of memory, is halved. Gives the largest that was run; rejects as the engine does when not even one view is.
+ */
+export async function widestThatRuns(engine: Engine, largest: number, imageSize: number): Promise<number> {
+  for (let views = largest; ; views = Math.ceil(views / 2)) {
+    try {
+      await runBlack(engine, views, imageSize);
+      return views;
+    } catch (thrown) {
+      if (views === 1 || ServiceError.from(thrown).code !== 'internal') throw thrown;
+    }
+  }
+}
+
+async function runBlack(engine: Engine, views: number, imageSize: number): Promise<EncodedBatch> {
+  return await engine.encode(
+    Array.from({ length: views }, () => blackView(imageSize)),
+    ['float16'],
+  );
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ServiceError } from '../../src/errors.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import type { Engine } from '../../src/inference/engine.ts';
-import { warmUp } from '../../src/inference/warm-up.ts';
+import { warmUp, widestThatRuns } from '../../src/inference/warm-up.ts';
 
 /** An engine of known t(b) on a clock of its own. */
 function timedEngine(batchMs: (views: number) => number) {
@@ -55,13 +56,31 @@ test('the whole of it stays within the budget when one run does', async () => {
   }
 });
 
-test('runs the largest batch first where it is told to, and does not count it', async () => {
-  const { engine, sizes, now } = timedEngine((views) => 100 * views);
-  const times = new BatchTimes();
-  await warmUp(engine, times, { imageSize: 4, largest: 8, largestFirst: true, budgetMs: 10_000, now });
-  assert.deepEqual(sizes.slice(0, 2), [8, 1]);
-  assert.deepEqual(
-    times.entries().map(([views]) => views),
-    [1, 2],
-  );
+/** What ONNX Runtime says where the device's memory does not suffice. */
+const outOfMemory = new ServiceError('internal', 'The model failed on this image.', {
+  cause: new Error('Failed to allocate memory for requested buffer of size 4294967296'),
+});
+
+test('finds the widest batch that can be run, by halves', async () => {
+  const { engine, sizes } = timedEngine((views) => {
+    if (views > 7) throw outOfMemory;
+    return views;
+  });
+  assert.equal(await widestThatRuns(engine, 24, 4), 6);
+  assert.deepEqual(sizes, [24, 12, 6]);
+  assert.equal(await widestThatRuns(engine, 7, 4), 7);
+});
+
+test('an engine that cannot run one view, or has ended, is no use at any width', async () => {
+  const failing = timedEngine(() => {
+    throw outOfMemory;
+  });
+  await assert.rejects(widestThatRuns(failing.engine, 4, 4), outOfMemory);
+  assert.deepEqual(failing.sizes, [4, 2, 1]);
+  const down = new ServiceError('unavailable', 'The engine is down.');
+  const ended = timedEngine(() => {
+    throw down;
+  });
+  await assert.rejects(widestThatRuns(ended.engine, 4, 4), down);
+  assert.deepEqual(ended.sizes, [4]);
 });
