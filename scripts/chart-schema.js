@@ -62,7 +62,7 @@ const ingress = closed({
 });
 
 /** A setting of the service as a value may have it: bytes also as 256MiB, and a number where one is meant. */
-function settingSchema({ type, min, max, choices, description }) {
+function settingSchema({ type, placeholder, min, max, choices, description }) {
   switch (type) {
     case 'integer':
     case 'milliseconds':
@@ -81,6 +81,7 @@ function settingSchema({ type, min, max, choices, description }) {
     case 'boolean':
       return { description, type: 'boolean' };
     default:
+      if (placeholder === 'PORT') return { description, ...integer(0, 65_535) };
       return { description, type: 'string', minLength: 1 };
   }
 }

@@ -6,8 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { importCommand } from '../build/src/config/import-command.js';
 import { configurationReference } from '../build/src/config/reference.js';
 import { serveCommand } from '../build/src/config/serve-command.js';
+import { Metrics } from '../build/src/metrics.js';
 import { chartReadme } from './chart-readme.js';
 import { chartSchema } from './chart-schema.js';
+import { metricsReference } from './metrics-reference.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const chart = 'deploy/helm/siglip-hd';
@@ -15,6 +17,7 @@ const read = (name) => readFileSync(join(root, name), 'utf8');
 const valuesSchema = chartSchema(serveCommand.settings, importCommand.settings);
 const documents = {
   'docs/configuration.md': configurationReference(),
+  'docs/metrics.md': metricsReference(read('docs/metrics.head.md'), new Metrics().describe()),
   [`${chart}/values.schema.json`]: `${JSON.stringify(valuesSchema, undefined, 2)}\n`,
   [`${chart}/README.md`]: chartReadme(read(`${chart}/README.head.md`), read(`${chart}/values.yaml`)),
 };

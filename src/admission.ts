@@ -81,7 +81,10 @@ export class Admission {
     const isBulkFull = priority === 'bulk' && bulk + views > room;
     if (isBulkFull || this.#beyond(parts) + more > parts.common) {
       const retryAfterMs = this.retryAfterMs();
-      throw new ServiceError('overloaded', 'The queue is full; try again later.', { retryAfterMs });
+      throw new ServiceError('overloaded', 'The queue is full; try again later.', {
+        retryAfterMs,
+        bound: 'views',
+      });
     }
     return pieces.map((piece) => this.#permit(piece, model, { caller, priority }));
   }

@@ -62,7 +62,14 @@ export interface EncoderConfig {
 /** The part of the metrics that an encoder writes. */
 export type EncoderMetrics = Pick<
   Metrics,
-  'observeBatch' | 'observeRestart' | 'observeStages' | 'observeSource' | 'watchQueue' | 'watchHeld'
+  | 'observeBatch'
+  | 'observeRestart'
+  | 'observeStages'
+  | 'observeSource'
+  | 'observeRefusal'
+  | 'watchQueue'
+  | 'watchHeld'
+  | 'watchBatches'
 >;
 
 interface EncoderParts extends PipelineParts {
@@ -122,7 +129,7 @@ export class Encoder implements VisualEncoder {
         const one = await serveModel(model, {
           ...config,
           split: (tokens, views) => tokenPool.split(tokens, views),
-          observe: ({ views, engineMs }) => metrics.observeBatch({ model: name, views, engineMs }),
+          observe: (batch) => metrics.observeBatch({ model: name, ...batch }),
           onReplace: (error) => {
             metrics.observeRestart(name);
             logger.error({ model: name, err: error.cause }, 'the engine ended by itself; another is started');
@@ -137,6 +144,7 @@ export class Encoder implements VisualEncoder {
           },
         });
         served.push(one);
+        metrics.watchBatches(name, () => ({ times: one.times.entries(), largest: one.batcher.largest }));
         const measured = one.times.entries().map(([views, batchMs]) => `${views}: ${batchMs.toFixed(1)} ms`);
         logger.info(
           { model: name, batch: one.batcher.largest, times: measured.join(', ') },
@@ -170,6 +178,7 @@ export class Encoder implements VisualEncoder {
           new ServiceError(
             'overloaded',
             'Callers have yet to read as many answers as the service holds; try again later.',
+            { bound: 'unread_bytes' },
           ),
       ),
       ...(config.teacher === undefined ? {} : { teacher: config.teacher }),
@@ -181,7 +190,8 @@ export class Encoder implements VisualEncoder {
       tokenPool,
       now: () => performance.now(),
     };
-    metrics.watchHeld(() => ({ cache: parts.cache.heldBytes, unread: parts.answers.heldBytes }));
+    metrics.watchHeld('cache', () => parts.cache.heldBytes);
+    metrics.watchHeld('unread', () => parts.answers.heldBytes);
     return new Encoder(parts, metrics, config.requestTimeoutMs, down);
   }
 
@@ -192,7 +202,11 @@ export class Encoder implements VisualEncoder {
     const limitMs = Math.max(0, Math.round(deadlineAt - startedAt));
     const answer = await withDeadline(request.signal, limitMs, (signal) =>
       encodeImages(this.#parts, { ...request, signal }, deadlineAt),
-    );
+    ).catch((thrown: unknown) => {
+      const { bound } = ServiceError.from(thrown);
+      if (bound !== undefined) this.#metrics.observeRefusal(bound);
+      throw thrown;
+    });
     for (const source of answer.sources) this.#metrics.observeSource(source);
     if (answer.sources.includes('miss')) this.#metrics.observeStages(answer.timings);
     return answer;

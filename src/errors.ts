@@ -16,6 +16,9 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number];
 
+/** What there was no room in, or no time for. */
+export type Bound = 'views' | 'request_bytes' | 'unread_bytes' | 'deadline';
+
 /** Where nothing better is known. */
 const usualRetryMs = 1000;
 
@@ -32,14 +35,21 @@ export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
+  /** For metrics. */
+  readonly bound: Bound | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { readonly cause?: unknown; readonly retryAfterMs?: number | undefined } = {},
+    options: {
+      readonly cause?: unknown;
+      readonly retryAfterMs?: number | undefined;
+      readonly bound?: Bound | undefined;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
+    this.bound = options.bound;
     this.retryAfterMs = options.retryAfterMs ?? (isPassing(code) ? usualRetryMs : undefined);
   }
 

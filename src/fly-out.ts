@@ -123,6 +123,7 @@ function admit(
     throw new ServiceError(
       'deadline_exceeded',
       `The answer is expected in ${Math.ceil(expectedMs)} ms, and the caller waits ${Math.max(0, Math.floor(leftMs))} ms more.`,
+      { bound: 'deadline' },
     );
   }
   return admission.admit(loads, model.name, place);

@@ -76,6 +76,8 @@ const parts: Parts = {
           observeSource() {},
           watchQueue() {},
           watchHeld() {},
+          watchBatches() {},
+          observeRefusal() {},
         };
         const encoder = await Encoder.open(config, metrics, logger, () => {});
         return { encoder, close: () => encoder.close() };

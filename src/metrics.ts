@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ErrorCode } from './errors.ts';
+import type { Bound, ErrorCode } from './errors.ts';
+import type { RunBatch } from './inference/batcher.ts';
 import type { AnswerSource, StageTimings } from './request.ts';
 
 export type Transport = 'http' | 'grpc';
@@ -13,11 +14,20 @@ export interface QueuedViews {
   readonly queued: number;
 }
 
-/** What is held in memory for callers, in bytes. */
-export interface HeldBytes {
-  readonly cache: number;
-  /** Answers that are not read yet. */
-  readonly unread: number;
+/** What memory is held for callers: bodies and messages of requests, tokens in the cache, answers that are not read yet. */
+export type HeldFor = 'requests' | 'cache' | 'unread';
+
+/** A model's t(b), and the largest batch that is worth running now. */
+export interface BatchPlan {
+  readonly times: readonly (readonly [views: number, batchMs: number])[];
+  readonly largest: number;
+}
+
+export interface DescribedMetric {
+  readonly name: string;
+  readonly type: string;
+  readonly labels: readonly string[];
+  readonly help: string;
 }
 
 const prefix = 'siglip_hd_';
@@ -37,10 +47,13 @@ export class Metrics {
   readonly #sources: Counter<'source'>;
   readonly #batchViews: Histogram<'model'>;
   readonly #engineBusy: Counter<'model'>;
+  readonly #engineGap: Histogram<'model'>;
   readonly #restarts: Counter<'model'>;
+  readonly #refusals: Counter<'bound'>;
   readonly #inflight = new Map<Transport, () => number>();
   #readQueue = (): QueuedViews => ({ admitted: 0, queued: 0 });
-  #readHeld = (): HeldBytes => ({ cache: 0, unread: 0 });
+  readonly #held = new Map<HeldFor, () => number>();
+  readonly #batchPlans = new Map<string, () => BatchPlan>();
 
   constructor() {
     const registers = [this.#registry];
@@ -82,6 +95,19 @@ export class Metrics {
       name: `${prefix}engine_busy_seconds_total`,
       help: "Time spent inside the engine's native call.",
       labelNames: ['model'],
+      registers,
+    });
+    this.#engineGap = new Histogram({
+      name: `${prefix}engine_gap_seconds`,
+      help: 'Time between two batches in which the engine had nothing although the second was ready.',
+      labelNames: ['model'],
+      buckets: stageSeconds,
+      registers,
+    });
+    this.#refusals = new Counter({
+      name: `${prefix}refusals_total`,
+      help: 'Requests, or images of several, refused for want of room or time, by the bound.',
+      labelNames: ['bound'],
       registers,
     });
     this.#restarts = new Counter({
@@ -129,9 +155,15 @@ export class Metrics {
   }
 
   /** One batch that the engine ran. */
-  observeBatch(batch: { readonly views: number; readonly engineMs: number; readonly model: string }): void {
-    this.#batchViews.observe({ model: batch.model }, batch.views);
-    this.#engineBusy.inc({ model: batch.model }, batch.engineMs / 1000);
+  observeBatch({ views, engineMs, gapMs, model }: RunBatch & { readonly model: string }): void {
+    this.#batchViews.observe({ model }, views);
+    this.#engineBusy.inc({ model }, engineMs / 1000);
+    if (gapMs !== undefined) this.#engineGap.observe({ model }, gapMs / 1000);
+  }
+
+  /** One request that found no room, or not in time. */
+  observeRefusal(bound: Bound): void {
+    this.#refusals.inc({ bound });
   }
 
   /** An engine that ended by itself and was replaced. */
@@ -144,14 +176,27 @@ export class Metrics {
     this.#readQueue = read;
   }
 
-  /** Where to read what is held; a later call replaces an earlier one. */
-  watchHeld(read: () => HeldBytes): void {
-    this.#readHeld = read;
+  /** Where to read what is held for something, in bytes; a later call replaces an earlier one. */
+  watchHeld(what: HeldFor, read: () => number): void {
+    this.#held.set(what, read);
+  }
+
+  /** Where to read what a model's batches take; a later call replaces an earlier one. */
+  watchBatches(model: string, read: () => BatchPlan): void {
+    this.#batchPlans.set(model, read);
   }
 
   /** Where to read how many requests a transport has under way; a later call replaces an earlier one. */
   watchInflight(transport: Transport, read: () => number): void {
     this.#inflight.set(transport, read);
+  }
+
+  /** What is exposed of the service's own; those of node and of the process are prom-client's. */
+  describe(): readonly DescribedMetric[] {
+    return this.#registry
+      .getMetricsAsArray()
+      .filter(({ name }) => !/^siglip_hd_(process|nodejs)_/.test(name))
+      .map(({ name, help, type, ...rest }) => ({ name, help, type: String(type), labels: labelsOf(rest) }));
   }
 
   /** Everything in Prometheus' text format, and that format's content type. */
@@ -173,13 +218,32 @@ export class Metrics {
     });
     const held = new Gauge({
       name: `${prefix}held_bytes`,
-      help: 'Bytes of tokens in the cache, and in answers that their clients have not read yet.',
+      help: 'Bytes held of requests whose images are not encoded yet, of tokens in the cache, and of answers that are not read yet.',
       labelNames: ['what'],
       registers,
       collect: () => {
-        const { cache, unread } = this.#readHeld();
-        held.set({ what: 'cache' }, cache);
-        held.set({ what: 'unread' }, unread);
+        for (const [what, read] of this.#held) held.set({ what }, read());
+      },
+    });
+    const batchTime = new Gauge({
+      name: `${prefix}batch_seconds`,
+      help: 'What a batch of so many views takes, as measured.',
+      labelNames: ['model', 'views'],
+      registers,
+      collect: () => {
+        batchTime.reset();
+        for (const [model, read] of this.#batchPlans) {
+          for (const [views, batchMs] of read().times) batchTime.set({ model, views }, batchMs / 1000);
+        }
+      },
+    });
+    const batchLimit = new Gauge({
+      name: `${prefix}batch_limit_views`,
+      help: 'The largest batch that is worth running now.',
+      labelNames: ['model'],
+      registers,
+      collect: () => {
+        for (const [model, read] of this.#batchPlans) batchLimit.set({ model }, read().largest);
       },
     });
     const inflight = new Gauge({
@@ -192,4 +256,9 @@ export class Metrics {
       },
     });
   }
+}
+
+/** prom-client's types leave them out. */
+function labelsOf(metric: object): readonly string[] {
+  return 'labelNames' in metric && Array.isArray(metric.labelNames) ? metric.labelNames.map(String) : [];
 }

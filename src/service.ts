@@ -5,7 +5,8 @@ import { ServiceError } from './errors.ts';
 import type { EngineEnd } from './inference/supervised-engine.ts';
 import { defaultGrpcLimits } from './grpc/limits.ts';
 import { startGrpcServer } from './grpc/server.ts';
-import { startHttpServer } from './http/server.ts';
+import { metricsEndpoints, otherEndpoints } from './http/routes.ts';
+import { type HttpServer, startHttpServer } from './http/server.ts';
 import { isNpy, readNpyRasters } from './image/npy-raster.ts';
 import { Metrics } from './metrics.ts';
 import type { Model } from './model/model.ts';
@@ -16,6 +17,8 @@ export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
   readonly host: string;
   readonly httpPort: number;
   readonly grpcPort: number;
+  /** Of metrics; they are on HTTP's when absent. */
+  readonly metricsPort?: number | undefined;
   readonly maxBodyBytes: number;
   /** Of all HTTP bodies and gRPC messages held at one time. */
   readonly maxInflightBytes: number;
@@ -29,6 +32,7 @@ const messageBytes = 64 * 1024;
 export interface Service {
   readonly httpPort: number;
   readonly grpcPort: number;
+  readonly metricsPort: number | undefined;
   /** Readiness goes false; requests are still taken. */
   setNotReady(): void;
   /** Not ready, no new work; resolves when what is in flight is answered. */
@@ -85,30 +89,41 @@ async function startInside(
     models: () => open?.models() ?? [],
     ready: () => open?.ready() ?? false,
   };
-  const { host, httpPort, grpcPort, maxBodyBytes, maxImages } = config;
+  const { host, httpPort, grpcPort, metricsPort, maxBodyBytes, maxImages } = config;
   const limits = { maxBodyBytes, maxImages };
   const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, config) : undefined);
-  const bodies = new ByteRoom(
-    config.maxInflightBytes,
-    () =>
-      new ServiceError('overloaded', 'The service holds as many request bytes as it may; try again later.', {
-        retryAfterMs: open?.retryAfterMs() ?? 1000,
-      }),
-  );
-  const admit = (sizeBytes: number) => bodies.admit(sizeBytes);
-  const http = await startHttpServer({
-    encoder,
-    metrics,
-    logger,
-    host,
-    port: httpPort,
-    readPixels,
-    admitBody: admit,
-    authenticate,
-    tls,
-    limits,
+  const requests = new ByteRoom(config.maxInflightBytes, () => {
+    const bound = 'request_bytes';
+    metrics.observeRefusal(bound);
+    return new ServiceError(
+      'overloaded',
+      'The service holds as many request bytes as it may; try again later.',
+      { retryAfterMs: open?.retryAfterMs() ?? 1000, bound },
+    );
   });
+  metrics.watchHeld('requests', () => requests.heldBytes);
+  const admit = (sizeBytes: number) => requests.admit(sizeBytes);
+  const opened: { close(): Promise<void> }[] = [];
+  /** What was opened last is closed first: the engines outlive those who ask them. */
+  const close = async (): Promise<void> => {
+    for (const each of opened.splice(0).toReversed()) await each.close();
+  };
   try {
+    const http = await startHttpServer({
+      encoder,
+      metrics,
+      logger,
+      host,
+      port: httpPort,
+      ...(metricsPort === undefined ? {} : { endpoints: otherEndpoints }),
+      readPixels,
+      admitBody: admit,
+      authenticate,
+      tls,
+      limits,
+    });
+    metrics.watchInflight('http', () => http.underWay);
+    opened.push(http);
     const grpc = await startGrpcServer({
       encoder,
       logger,
@@ -121,29 +136,30 @@ async function startInside(
       limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes + messageBytes },
     });
     metrics.watchInflight('grpc', () => grpc.underWay);
-    try {
-      open = await Encoder.open({ ...config, callers }, metrics, logger, onDown);
-    } catch (error) {
-      await grpc.close();
-      throw error;
+    opened.push(grpc);
+    let scraped: HttpServer | undefined;
+    if (metricsPort !== undefined) {
+      const options = { encoder, metrics, logger, host, readPixels, endpoints: metricsEndpoints };
+      scraped = await startHttpServer({ ...options, port: metricsPort, portFlag: '--metrics-port' });
+      opened.push(scraped);
     }
-    sayTeacher(config, open.models(), logger);
-    const running = open;
+    const running = await Encoder.open({ ...config, callers }, metrics, logger, onDown);
+    opened.unshift(running);
+    open = running;
+    sayTeacher(config, running.models(), logger);
     return {
       httpPort: http.port,
       grpcPort: grpc.port,
+      metricsPort: scraped?.port,
       setNotReady: () => running.drain(),
       async drain() {
         running.drain();
         await Promise.all([http.drain(), grpc.drain()]);
       },
-      async close() {
-        await Promise.all([http.close(), grpc.close()]);
-        await running.close();
-      },
+      close,
     };
   } catch (error) {
-    await http.close();
+    await close();
     throw error;
   }
 }

@@ -12,6 +12,16 @@ test('exposes what it was told, in seconds and under the prefix', async () => {
   metrics.observeBatch({ views: 4, engineMs: 250, model: 'hd' });
   metrics.watchQueue(() => ({ admitted: 12, queued: 10 }));
   metrics.watchInflight('grpc', () => 3);
+  metrics.observeBatch({ views: 4, engineMs: 0, gapMs: 0.2, model: 'hd' });
+  metrics.observeRefusal('views');
+  metrics.watchHeld('unread', () => 77);
+  const times: [number, number][] = [
+    [1, 10],
+    [8, 50],
+  ];
+  metrics.watchBatches('hd', () => ({ times, largest: 8 }));
+  assert.match((await metrics.expose()).text, /batch_seconds\{model="hd",views="8"\} 0\.05/);
+  times.pop();
   const { contentType, text } = await metrics.expose();
   assert.match(contentType, /^text\/plain; version=0\.0\.4/);
   for (const line of [
@@ -21,8 +31,14 @@ test('exposes what it was told, in seconds and under the prefix', async () => {
     'siglip_hd_stage_duration_seconds_sum{stage="engine"} 4',
     'siglip_hd_stage_duration_seconds_sum{stage="assemble"} 0.005',
     'siglip_hd_stage_duration_seconds_count{stage="write"} 1',
-    'siglip_hd_batch_views_sum{model="hd"} 12',
-    'siglip_hd_batch_views_count{model="hd"} 2',
+    'siglip_hd_batch_views_sum{model="hd"} 16',
+    'siglip_hd_batch_views_count{model="hd"} 3',
+    'siglip_hd_engine_gap_seconds_sum{model="hd"} 0.0002',
+    'siglip_hd_engine_gap_seconds_count{model="hd"} 1',
+    'siglip_hd_refusals_total{bound="views"} 1',
+    'siglip_hd_held_bytes{what="unread"} 77',
+    'siglip_hd_batch_seconds{model="hd",views="1"} 0.01',
+    'siglip_hd_batch_limit_views{model="hd"} 8',
     'siglip_hd_engine_busy_seconds_total{model="hd"} 0.75',
     'siglip_hd_views{state="admitted"} 12',
     'siglip_hd_views{state="queued"} 10',
@@ -30,6 +46,7 @@ test('exposes what it was told, in seconds and under the prefix', async () => {
   ]) {
     assert.ok(text.split('\n').includes(line), line);
   }
+  assert.doesNotMatch(text, /batch_seconds\{model="hd",views="8"\}/, 'a size that is forgotten is not told');
   assert.match(text, /^siglip_hd_nodejs_eventloop_lag_p99_seconds /m);
 });
 

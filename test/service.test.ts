@@ -47,6 +47,32 @@ test('a body that finds no room is refused before it is read, and room comes bac
   assert.equal((await encode()).status, 200);
 });
 
+test('metrics have a port of their own where they are given one, and nothing else has', async (t) => {
+  const scratch = scratchFolder();
+  t.after(() => scratch.remove());
+  const folder = await importFixture(scratch.path, 'siglip-tiny');
+  const reading = readKeyList('ada:ada-0123456789abcdef');
+  assert.ok(reading.ok);
+  const config = serviceConfig({ models: [{ folder }], metricsPort: 0, apiKeys: reading.keys });
+  const service = await startService(config, pino({ level: 'silent' }), () => {});
+  t.after(() => service.close());
+  const statusOf = async (port: number | undefined, path: string) => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+  const { httpPort, metricsPort } = service;
+  for (const path of ['/metrics', '/healthz', '/readyz'])
+    assert.equal(await statusOf(metricsPort, path), 200);
+  for (const path of ['/docs', '/v1/models', '/v1/encode'])
+    assert.equal(await statusOf(metricsPort, path), 404);
+  assert.equal(await statusOf(httpPort, '/metrics'), 404);
+  assert.equal(await statusOf(httpPort, '/readyz'), 200);
+  await service.drain();
+  assert.equal(await statusOf(metricsPort, '/metrics'), 200, 'a drain can be watched to its end');
+  assert.equal(await statusOf(metricsPort, '/readyz'), 503);
+});
+
 test('asks for the same key and speaks the same TLS on both transports', async (t) => {
   const scratch = scratchFolder();
   t.after(() => scratch.remove());

@@ -4,6 +4,7 @@ import type { ServeSettings } from '../config/serve-command.ts';
 import type { EngineEnd } from '../inference/supervised-engine.ts';
 import type { Service } from '../service.ts';
 import type { ExitCode } from './exit-code.ts';
+import { type LogSignalSource, onLogSignal } from './log-signal.ts';
 import { onStopSignal, type SignalSource, type StopSignal } from './stop-signals.ts';
 
 export interface ServeParts {
@@ -13,7 +14,7 @@ export interface ServeParts {
     logger: Logger,
     onDown: (end: EngineEnd) => void,
   ) => Promise<Service>;
-  readonly signals: SignalSource;
+  readonly signals: SignalSource & LogSignalSource;
   /** Ends the process whatever its threads are at. */
   readonly kill: () => void;
   /** Ends the process now. */
@@ -54,6 +55,7 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
     stop: (signal) => end({ kind: 'signal', signal }),
     stopAtOnce,
   });
+  const stopSwitching = onLogSignal(signals, logger);
   try {
     const starting = parts.startService(settings, logger, (reason) => {
       down.end = reason;
@@ -72,7 +74,11 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
     const http = address(settings.host, service.httpPort);
     const grpc = address(settings.host, service.grpcPort);
     const scheme = settings.tlsCert === undefined ? 'http' : 'https';
-    logger.info({ http: `${scheme}://${http}`, grpc }, 'ready');
+    const metrics =
+      service.metricsPort === undefined
+        ? {}
+        : { metrics: `http://${address(settings.host, service.metricsPort)}/metrics` };
+    logger.info({ http: `${scheme}://${http}`, grpc, ...metrics }, 'ready');
     const why = await ended;
     if (why.kind === 'down') logger.error('stopping: the engine is of no more use');
     else {
@@ -105,6 +111,7 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
     throw error;
   } finally {
     stopListening();
+    stopSwitching();
   }
 }
 

@@ -1,3 +1,4 @@
+import type { LogSignalSource } from './log-signal.ts';
 import type { ProgressTarget } from './progress.ts';
 import { onStopSignal, type SignalSource, type StopSignal } from './stop-signals.ts';
 
@@ -5,7 +6,7 @@ import { onStopSignal, type SignalSource, type StopSignal } from './stop-signals
 export interface Terminal {
   readonly stdout: ProgressTarget & { readonly fd: number };
   readonly stderr: ProgressTarget & { readonly fd: number };
-  readonly signals: SignalSource;
+  readonly signals: SignalSource & LogSignalSource;
   /** Milliseconds, on a clock that only goes forward. */
   readonly now: () => number;
   /** Ends the process now, whatever it is doing. */

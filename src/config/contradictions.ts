@@ -19,6 +19,7 @@ interface ServeValues extends EngineValues {
   readonly teacher?: string | undefined;
   readonly httpPort: number;
   readonly grpcPort: number;
+  readonly metricsPort?: number | undefined;
   readonly maxBatch: number;
   readonly maxBodyBytes: number;
   readonly maxInflightBytes: number;
@@ -68,6 +69,13 @@ export const serveRules: readonly Rule<ServeValues>[] = [
       httpPort !== grpcPort || httpPort === 0
         ? []
         : [`--http-port and --grpc-port are both ${httpPort}; they must differ.`],
+  },
+  {
+    of: ['httpPort', 'grpcPort', 'metricsPort'],
+    problems: ({ httpPort, grpcPort, metricsPort }) =>
+      Object.entries({ '--http-port': httpPort, '--grpc-port': grpcPort })
+        .filter(([, port]) => port !== 0 && port === metricsPort)
+        .map(([flag, port]) => `${flag} and --metrics-port are both ${port}; they must differ.`),
   },
   modelsHaveNames,
   {

@@ -1,7 +1,7 @@
 import { serveRules } from './contradictions.ts';
 import { engineSettings, logSettings } from './engine-settings.ts';
 import { securityRules, securitySettings } from './security-settings.ts';
-import { readHost, readModelName, readRedisUrl } from './values.ts';
+import { readHost, readModelName, readPort, readRedisUrl } from './values.ts';
 import { command } from './command.ts';
 import type { SettingValues } from './setting.ts';
 
@@ -37,6 +37,14 @@ export const serveCommand = command({
       max: 65_535,
       default: '50051',
       description: 'Port of gRPC; 0 takes a free one.',
+    },
+    'metrics-port': {
+      type: 'optional',
+      placeholder: 'PORT',
+      read: readPort,
+      description:
+        'Port of /metrics (with /healthz and /readyz) in plain HTTP, which the port of HTTP then has not; 0 takes a free one. ' +
+        'Without it /metrics is on the port of HTTP.',
     },
     ...engineSettings,
     teacher: {

@@ -41,6 +41,13 @@ export function servedName({ name, folder }: ModelSource): string {
   return name ?? basename(resolve(folder));
 }
 
+/** A port, 0 for any that is free. */
+export function readPort(text: string): Reading<number> {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port <= 65_535) return { ok: true, value: port };
+  return { ok: false, problem: `must be a whole number from 0 to 65535, not "${text}"` };
+}
+
 /** The name of a served model. */
 export function readModelName(text: string): Reading<string> {
   if (modelName.test(text)) return { ok: true, value: text };

@@ -7,7 +7,7 @@ import type { Authenticate, Credentials } from '../security/authenticate.ts';
 import type { Exchange } from './exchange.ts';
 import { createListener, type ListenerTls } from './listener.ts';
 import { problem } from './problem.ts';
-import { allowedMethods, type Endpoint, openEndpoints, routes } from './routes.ts';
+import { allowedMethods, type Endpoint, openEndpoints, type Route } from './routes.ts';
 
 /** Answers one endpoint through the exchange; what it throws becomes a problem. */
 export type EndpointHandler = (
@@ -17,6 +17,7 @@ export type EndpointHandler = (
 ) => void | Promise<void>;
 
 export interface AppSettings {
+  readonly routes: readonly Route[];
   readonly handlers: Readonly<Record<Endpoint, EndpointHandler>>;
   /** Asked before anything else of a request is looked at, but for the open endpoints. */
   readonly authenticate: Authenticate;
@@ -60,13 +61,13 @@ export async function createApp(settings: AppSettings): Promise<FastifyInstance>
   app.setNotFoundHandler((request, reply) => {
     reply.hijack();
     const exchange = exchanges.get(request.raw);
-    if (exchange !== undefined) answerNoRoute(request, exchange);
+    if (exchange !== undefined) answerNoRoute(settings.routes, request, exchange);
   });
   app.removeAllContentTypeParsers();
   await app.register(multipart);
   // Left unread: the handler reads it after everything else has been checked.
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
-  for (const { method, path, endpoint } of routes) {
+  for (const { method, path, endpoint } of settings.routes) {
     app.route({
       method,
       url: path,
@@ -118,9 +119,9 @@ function forgetBadContentType(request: IncomingMessage): void {
   }
 }
 
-function answerNoRoute(request: FastifyRequest, exchange: Exchange): void {
+function answerNoRoute(routes: readonly Route[], request: FastifyRequest, exchange: Exchange): void {
   const path = request.url.split('?', 1)[0] ?? '';
-  const allow = allowedMethods(path);
+  const allow = allowedMethods(routes, path);
   if (allow === undefined) {
     exchange.fail(
       new ServiceError('not_found', `There is no ${path.slice(0, 128)}; /docs says what there is.`),

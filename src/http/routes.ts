@@ -59,9 +59,22 @@ export const routes: readonly Route[] = [
   { endpoint: 'docs', method: 'GET', path: '/docs' },
 ];
 
+/** What a port of its own for metrics has: what scrapers ask, and probes. */
+export const metricsEndpoints: ReadonlySet<Endpoint> = new Set(['metrics', 'healthz', 'readyz']);
+
+/** All that HTTP's port has where metrics have another. */
+export const otherEndpoints: ReadonlySet<Endpoint> = new Set(
+  routes.map(({ endpoint }) => endpoint).filter((endpoint) => endpoint !== 'metrics'),
+);
+
+/** The routes of some endpoints. */
+export function routesOf(endpoints: ReadonlySet<Endpoint>): readonly Route[] {
+  return routes.filter(({ endpoint }) => endpoints.has(endpoint));
+}
+
 /** The methods of a path as an Allow header has them, or undefined when no route has the path. */
-export function allowedMethods(path: string): string | undefined {
-  const methods = routes.filter((route) => route.path === path).map((route) => route.method);
+export function allowedMethods(served: readonly Route[], path: string): string | undefined {
+  const methods = served.filter((route) => route.path === path).map((route) => route.method);
   if (methods.length === 0) return undefined;
   return methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
 }

@@ -17,7 +17,7 @@ import { answerEncode } from './encode-route.ts';
 import { Exchange } from './exchange.ts';
 import type { ReadPixels } from './request-images.ts';
 import { requestIdOf } from '../request-id.ts';
-import { encodeEndpoints } from './routes.ts';
+import { encodeEndpoints, type Endpoint, routes, routesOf } from './routes.ts';
 import { systemHandlers } from './system-routes.ts';
 
 export interface HttpLimits {
@@ -65,7 +65,11 @@ export interface HttpServerOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** The flag that gives another port, for who finds this one taken. */
+  readonly portFlag?: string;
   readonly readPixels: ReadPixels;
+  /** The endpoints that are there; all when absent. */
+  readonly endpoints?: ReadonlySet<Endpoint>;
   /** Without it every body has room. */
   readonly admitBody?: AdmitBytes;
   /** Without it every request is let in. */
@@ -77,6 +81,8 @@ export interface HttpServerOptions {
 
 export interface HttpServer {
   readonly port: number;
+  /** Requests that are not answered yet. */
+  readonly underWay: number;
   /** Stops accepting, and resolves when every request under way has its answer. */
   drain(): Promise<void>;
   /** Ends what is left, by `unavailable` where no answer has begun, and frees the port. */
@@ -93,7 +99,6 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const bySocket = new WeakMap<Socket, Set<Exchange>>();
   const idleWaiters: (() => void)[] = [];
   let draining = false;
-  metrics.watchInflight('http', () => underWay.size);
 
   /** Node closes no response of a pipelined request whose connection ends before its turn. */
   const closeWith = (socket: Socket, exchange: Exchange): void => {
@@ -143,6 +148,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 
   const app = await createApp({
     authenticate: options.authenticate ?? letAnyoneIn,
+    routes: options.endpoints === undefined ? routes : routesOf(options.endpoints),
     open,
     onClientError: (error, socket) => {
       const code = clientErrorCode(error);
@@ -181,7 +187,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const { host, port } = options;
   app.server.listen(port, host);
   await once(app.server, 'listening').catch((error: Error) => {
-    throw listenFailure({ host, port, flag: '--http-port' }, error);
+    throw listenFailure({ host, port, flag: options.portFlag ?? '--http-port' }, error);
   });
 
   const drain = async (): Promise<void> => {
@@ -192,6 +198,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   };
   return {
     port: (app.server.address() as AddressInfo).port,
+    get underWay() {
+      return underWay.size;
+    },
     drain,
     close: async () => {
       const drained = drain();

@@ -28,7 +28,15 @@ export interface BatcherOptions {
   /** Cuts one dtype's tokens of a batch into its views' own buffers, off the main thread. */
   readonly split: (tokens: Uint8Array<ArrayBuffer>, views: number) => Promise<Uint8Array<ArrayBuffer>[]>;
   readonly now: () => number;
-  readonly observe?: (batch: { readonly views: number; readonly engineMs: number }) => void;
+  readonly observe?: (batch: RunBatch) => void;
+}
+
+/** A batch that the engine has run. */
+export interface RunBatch {
+  readonly views: number;
+  readonly engineMs: number;
+  /** How long the engine had nothing before it although it was there; undefined where it was not, or is not known. */
+  readonly gapMs?: number | undefined;
 }
 
 interface Waiting extends Place {
@@ -175,6 +183,7 @@ export class Batcher {
   /** A batch that fails is tried once more, view by view: one that brings the engine down then fails alone. */
   async #run(batch: readonly Waiting[], attempt: 'first' | 'second'): Promise<void> {
     const { engine, times, observe, now } = this.#options;
+    const wasPrepared = this.#handedOver.length > 0;
     const handedOver: HandedOver = { views: batch.length, startedAt: now(), ended: Promise.resolve() };
     this.#handedOver.push(handedOver);
     const dtypes = [...new Set(batch.map(({ dtype }) => dtype))];
@@ -193,7 +202,8 @@ export class Batcher {
       const endedAt = now();
       times.record(batch.length, encoded.engineMs);
       this.#handOver();
-      observe?.({ views: batch.length, engineMs: encoded.engineMs });
+      const { engineMs, idleMs } = encoded;
+      observe?.({ views: batch.length, engineMs, gapMs: wasPrepared ? idleMs : undefined });
       await this.#answer(batch, encoded, endedAt);
     } catch (thrown) {
       const error = ServiceError.from(thrown);

@@ -7,6 +7,8 @@ export interface EncodedBatch {
   readonly finite: Partial<Record<GraphDtype, readonly boolean[]>>;
   /** Time of the native call, in milliseconds. */
   readonly engineMs: number;
+  /** From the end of the native call before to the start of this one; unknown of the first. */
+  readonly idleMs?: number | undefined;
 }
 
 /**

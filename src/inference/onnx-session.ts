@@ -9,6 +9,8 @@ import type { WorkerStart } from './worker-protocol.ts';
 export class OnnxSession {
   readonly #session: InferenceSession;
   readonly #imageSize: number;
+  /** When the last run ended. */
+  #endedAt: number | undefined;
 
   private constructor(session: InferenceSession, imageSize: number) {
     this.#session = session;
@@ -31,14 +33,16 @@ export class OnnxSession {
     const outputs = dtypes.flatMap((dtype) => Object.values(graphOutputs[dtype]));
     const start = performance.now();
     const results = await this.#session.run({ [graphInput]: pixels }, outputs);
-    const engineMs = performance.now() - start;
+    const idleMs = this.#endedAt === undefined ? undefined : start - this.#endedAt;
+    this.#endedAt = performance.now();
+    const engineMs = this.#endedAt - start;
     const tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>> = {};
     const finite: Partial<Record<GraphDtype, readonly boolean[]>> = {};
     for (const dtype of dtypes) {
       tokens[dtype] = bytesOf(results[graphOutputs[dtype].tokens]);
       finite[dtype] = Array.from(bytesOf(results[graphOutputs[dtype].finite]), (flag) => flag !== 0);
     }
-    return { tokens, finite, engineMs };
+    return { tokens, finite, engineMs, idleMs };
   }
 
   async close(): Promise<void> {

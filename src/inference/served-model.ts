@@ -5,7 +5,7 @@ import { graphFile } from '../model/graph-io.ts';
 import type { Model, ModelPrecision } from '../model/model.ts';
 import { fixedSizes } from './batch-policy.ts';
 import { BatchTimes } from './batch-times.ts';
-import { Batcher, type BatcherOptions } from './batcher.ts';
+import { Batcher, type BatcherOptions, type RunBatch } from './batcher.ts';
 import { blackView, warmUp, widestThatRuns } from './warm-up.ts';
 import { type EngineEnd, SupervisedEngine } from './supervised-engine.ts';
 import { WorkerEngine } from './worker-engine.ts';
@@ -31,7 +31,7 @@ export interface ServeModelOptions {
   /** What the engine's thread runs; ONNX Runtime when absent. */
   readonly engineScript?: URL | undefined;
   readonly split: BatcherOptions['split'];
-  readonly observe: (batch: { readonly views: number; readonly engineMs: number }) => void;
+  readonly observe: (batch: RunBatch) => void;
   /** The longest that a batch may take before the engine counts as stuck; ten times its measured time, where that is longer. */
   readonly engineTimeoutMs: number;
   /** Called for each engine that ended by itself and is replaced. */

@@ -34,5 +34,6 @@ export type WorkerReply =
       readonly tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>>;
       readonly finite: Partial<Record<GraphDtype, readonly boolean[]>>;
       readonly engineMs: number;
+      readonly idleMs?: number | undefined;
     }
   | { readonly kind: 'run-failed'; readonly id: number; readonly reason: string };

@@ -11,9 +11,9 @@ const reasonOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message 
 
 async function run(session: OnnxSession, { id, views, dtypes }: RunRequest): Promise<void> {
   try {
-    const { tokens, finite, engineMs } = await session.run(views, dtypes);
+    const { tokens, finite, engineMs, idleMs } = await session.run(views, dtypes);
     reply(
-      { kind: 'ran', id, tokens, finite, engineMs },
+      { kind: 'ran', id, tokens, finite, engineMs, idleMs },
       Object.values(tokens).map(({ buffer }) => buffer),
     );
   } catch (thrown) {

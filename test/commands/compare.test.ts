@@ -51,6 +51,8 @@ const realParts: CompareParts = {
       observeSource() {},
       watchQueue() {},
       watchHeld() {},
+      watchBatches() {},
+      observeRefusal() {},
     };
     const encoder = await Encoder.open(config, metrics, logger, () => {});
     return { encoder, close: () => encoder.close() };

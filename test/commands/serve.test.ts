@@ -51,6 +51,7 @@ function start(
   };
   let down: (end: 'ended' | 'stuck') => void = () => {};
   const service: Service = {
+    metricsPort: undefined,
     httpPort: 8080,
     grpcPort: 50_051,
     setNotReady: () => {
@@ -172,7 +173,14 @@ test('when it is stopped while a model loads it closes what has started, then ex
   const close = async () => {
     closed += 1;
   };
-  const service = { httpPort: 1, grpcPort: 2, setNotReady() {}, drain: async () => {}, close };
+  const service = {
+    httpPort: 1,
+    grpcPort: 2,
+    metricsPort: 3,
+    setNotReady() {},
+    drain: async () => {},
+    close,
+  };
   const { send, exit, signals } = start({ startService: () => loaded.opened.then(() => service) });
   assert.equal(signals.listenerCount('SIGTERM'), 1, 'listens before it starts');
   send('SIGTERM');

@@ -161,6 +161,13 @@ test('refuses values that contradict each other', () => {
   assert.match(of('--max-images 8 --max-queued-views 4')[0] ?? '', /can never fit/);
   assert.match(of('--decode-concurrency 13')[0] ?? '', /UV_THREADPOOL_SIZE to be 13 or more; it is 12/);
   assert.match(of('--model a/hd --model b/hd')[0] ?? '', /more than one model "hd"/);
+  assert.deepEqual(problems(['--grpc-port', '9', '--metrics-port', '9']), [
+    '--grpc-port and --metrics-port are both 9; they must differ.',
+  ]);
+  assert.deepEqual(problems(['--metrics-port', '65536']), [
+    '--metrics-port must be a whole number from 0 to 65535, not "65536".',
+  ]);
+  assert.equal(served(['--metrics-port', '0', '--http-port', '0', '--grpc-port', '0']).metricsPort, 0);
   assert.equal(served(['--http-port', '0', '--grpc-port', '0']).httpPort, 0);
 });
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
 import { errorCodes } from '../../src/errors.ts';
 import { exposedMetrics } from '../support/exposed-metrics.ts';
 import { externalTest } from '../support/external.ts';
@@ -77,4 +79,29 @@ externalTest('a query that is none is told from one that is', missing, async () 
     { metric: 'a', labels: [{ name: 'b', operator: '=', value: 'c' }] },
     { metric: 'd', labels: [] },
   ]);
+});
+
+externalTest('every query of docs/metrics.md asks for what the service exposes', missingPromql, async () => {
+  const text = readFileSync('docs/metrics.head.md', 'utf8');
+  const queries = [...text.matchAll(/^\| .* \| `(.*?)`/gm)].map(([, query]) => query!.replaceAll('\\|', '|'));
+  assert.ok(queries.length >= 8);
+  const known = await exposedMetrics();
+  for (const query of queries) {
+    const selections = await selectionsOf(query);
+    assert.ok(selections.length > 0, query);
+    for (const { metric, labels } of selections) {
+      assert.ok(known.has(metric), metric);
+      for (const { name } of labels)
+        assert.ok(known.get(metric)!.has(name), `${metric} has no label ${name}`);
+    }
+  }
+});
+
+test('every alert of the chart has an entry in docs/operations.md', () => {
+  const rules = readFileSync('deploy/helm/siglip-hd/templates/prometheusrule.yaml', 'utf8');
+  const names = [...rules.matchAll(/"name" "(\w+)"/g)].map(([, name]) => name);
+  const entries = [...readFileSync('docs/operations.md', 'utf8').matchAll(/^### (SiglipHd\w+)$/gm)].map(
+    ([, name]) => name,
+  );
+  assert.deepEqual(entries, names);
 });

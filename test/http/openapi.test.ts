@@ -37,6 +37,7 @@ test('describes the routes that fastify has, each and no other', async () => {
     [...endpoints].map((name) => [name, () => undefined]),
   ) as unknown as Record<Endpoint, EndpointHandler>;
   const app = await createApp({
+    routes,
     handlers,
     authenticate: letAnyoneIn,
     open: (request, response) =>
@@ -157,7 +158,7 @@ test('serves a page that can load nothing from elsewhere', async () => {
 });
 
 test('says which methods a path has', () => {
-  assert.equal(allowedMethods('/encode'), 'GET, HEAD, POST');
-  assert.equal(allowedMethods('/healthz'), 'GET, HEAD');
-  assert.equal(allowedMethods('/'), undefined);
+  assert.equal(allowedMethods(routes, '/encode'), 'GET, HEAD, POST');
+  assert.equal(allowedMethods(routes, '/healthz'), 'GET, HEAD');
+  assert.equal(allowedMethods(routes, '/'), undefined);
 });

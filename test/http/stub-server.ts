@@ -135,6 +135,7 @@ export async function startStubServer(options: Partial<HttpServerOptions> = {}):
     readPixels: () => undefined,
     ...options,
   });
+  metrics.watchInflight('http', () => server.underWay);
   after(() => server.close());
   return { server, encoder, metrics, url: `http://127.0.0.1:${server.port}` };
 }

@@ -9,9 +9,15 @@ export async function exposedMetrics(): Promise<
     metrics.observeRequest({ transport, endpoint: 'encode', code: 'ok', durationMs: 1, caller: 'ada' });
     metrics.watchInflight(transport, () => 0);
   }
-  metrics.observeStages({ decodeMs: 1, viewsMs: 1, queueMs: 1, engineMs: 1 });
+  metrics.observeStages({ decodeMs: 1, viewsMs: 1, queueMs: 1, engineMs: 1, assembleMs: 1 });
   metrics.observeWrite(1);
-  metrics.observeBatch({ views: 1, engineMs: 1, model: 'hd' });
+  metrics.observeBatch({ views: 1, engineMs: 1, gapMs: 1, model: 'hd' });
+  metrics.observeRestart('hd');
+  for (const bound of ['views', 'request_bytes', 'unread_bytes', 'deadline'] as const) {
+    metrics.observeRefusal(bound);
+  }
+  for (const what of ['requests', 'cache', 'unread'] as const) metrics.watchHeld(what, () => 0);
+  metrics.watchBatches('hd', () => ({ times: [[1, 10]], largest: 1 }));
   for (const source of ['hit', 'joined', 'miss'] as const) metrics.observeSource(source);
   const series = new Map<string, Map<string, Set<string>>>();
   for (const line of (await metrics.expose()).text.split('\n')) {
