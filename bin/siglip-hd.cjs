@@ -12,6 +12,9 @@ const { pathToFileURL } = require('node:url');
 // A thread for each core to decode on, and a few for files and names.
 process.env.UV_THREADPOOL_SIZE ||= String(Math.min(availableParallelism() + 4, 1024));
 
+// From 1.29 on ONNX Runtime tells its makers of every session, the model's file name too, unless it is told not to.
+process.env.ORT_DISABLE_TELEMETRY ||= '1';
+
 const main = path.join(__dirname, '../build/src/main.js');
 const build = path.join(__dirname, '../scripts/build.js');
 if (!existsSync(main) && existsSync(build)) {
