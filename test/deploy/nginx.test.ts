@@ -1,0 +1,169 @@
+// Two services behind a real nginx with the configuration that is shipped, one after the other stopped and started again.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect } from 'node:net';
+import { after } from 'node:test';
+import { externalTest, runProgram } from '../support/external.ts';
+import { imageBytes } from '../support/golden.ts';
+import { type EncodeResponse, TestClient } from '../support/grpc-client.ts';
+import { freePort, ServiceProcess } from '../support/service-process.ts';
+import { importFixture, scratchFolder } from '../support/tiny-models.ts';
+
+const scratch = scratchFolder();
+after(() => scratch.remove());
+
+const missingNginx = async () =>
+  (await runProgram('nginx', ['-v'])).exitCode === 0 ? undefined : 'nginx is not installed';
+
+/** The shipped configuration with other ports, in a folder of its own. Gives the path of the whole. */
+function configure(ports: ReadonlyMap<string, number>): string {
+  const folder = join(scratch.path, 'nginx');
+  mkdirSync(folder);
+  let shipped = readFileSync('deploy/nginx/siglip-hd.conf', 'utf8');
+  for (const [text, port] of ports) {
+    assert.equal(shipped.split(text).length, 2, text);
+    shipped = shipped.replace(text, text.replace(/\d+$/, String(port)));
+  }
+  writeFileSync(join(folder, 'siglip-hd.conf'), shipped);
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${folder}/${name};`,
+  );
+  const whole = join(folder, 'nginx.conf');
+  writeFileSync(
+    whole,
+    `daemon off; pid ${folder}/pid; ${process.getuid?.() === 0 ? 'user root;' : ''} error_log ${folder}/error.log;
+     events { worker_connections 512; }
+     http {
+       log_format upstream '$upstream_addr $status'; access_log ${folder}/access.log upstream;
+       ${temporary.join('\n')}
+       include ${folder}/siglip-hd.conf;
+     }`,
+  );
+  return whole;
+}
+
+/** Resolves when the service has answered over both transports: nginx looks at one that refused it again after two seconds. */
+async function hasTraffic(port: number): Promise<void> {
+  const answered = (text: string, transport: string) =>
+    new RegExp(`requests_total\\{transport="${transport}",endpoint="encode",code="ok"`).test(text);
+  for (;;) {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    if (answered(text, 'http') && answered(text, 'grpc')) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function listens(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    const isOpen = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    if (isOpen) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+externalTest(
+  'nginx balances over two services, and no request fails while each is drained and started again',
+  missingNginx,
+  async (t) => {
+    const model = await importFixture(scratch.path, 'siglip-tiny');
+    const args = ['--model', model, '--drain-delay-ms=300', '--warm-up-ms=100'];
+    const ports = await Promise.all(
+      [0, 1].map(async () => ({ http: await freePort(), grpc: await freePort() })),
+    );
+    const services = ports.map((each) => new ServiceProcess(args, each));
+    t.after(() => services.forEach((service) => service.kill()));
+    await Promise.all(services.map((service) => service.start()));
+
+    const [http, grpc] = [await freePort(), await freePort()];
+    const configuration = configure(
+      new Map([
+        ['listen 8080', http],
+        ['listen 50051', grpc],
+        ['127.0.0.1:18081', ports[0]!.http],
+        ['127.0.0.1:18082', ports[1]!.http],
+        ['127.0.0.1:15051', ports[0]!.grpc],
+        ['127.0.0.1:15052', ports[1]!.grpc],
+      ]),
+    );
+    const nginx = spawn('nginx', ['-c', configuration], { stdio: 'inherit' });
+    t.after(() => nginx.kill('SIGTERM'));
+    await Promise.all([listens(http), listens(grpc)]);
+
+    const image = imageBytes('rocket.jpg');
+    const outcomes: string[] = [];
+    let isOver = false;
+    const overHttp = async () => {
+      while (!isOver) {
+        const answer = await fetch(`http://127.0.0.1:${http}/v1/encode?format=raw`, {
+          method: 'POST',
+          body: image,
+          headers: { 'cache-control': 'no-store' },
+        });
+        const { byteLength } = await answer.arrayBuffer();
+        outcomes.push(answer.status === 200 && byteLength === 65_536 ? 'http ok' : `http ${answer.status}`);
+      }
+    };
+    const overGrpc = async (client: TestClient) => {
+      while (!isOver) {
+        const metadata = { 'cache-control': 'no-store' };
+        const { response, error } = await client.call<EncodeResponse>(
+          'Encode',
+          { image: { file: image } },
+          { metadata },
+        );
+        const isWhole = response?.tensor.data.byteLength === 65_536;
+        outcomes.push(isWhole ? 'grpc ok' : `grpc ${error?.code} ${error?.details}`);
+      }
+    };
+    // As docs/grpc.md advises.
+    const retryPolicy = {
+      maxAttempts: 4,
+      initialBackoff: '0.05s',
+      maxBackoff: '1s',
+      backoffMultiplier: 2,
+      retryableStatusCodes: ['UNAVAILABLE'],
+    };
+    const serviceConfig = JSON.stringify({ methodConfig: [{ name: [{}], retryPolicy }] });
+    const clients = [0, 1, 2].map(
+      () =>
+        new TestClient(grpc, 'siglip_hd.v1.VisualEncoderService', undefined, {
+          'grpc.service_config': serviceConfig,
+        }),
+    );
+    t.after(() => clients.forEach((client) => client.close()));
+    const load = [...[0, 1, 2].map(overHttp), ...clients.map(overGrpc)];
+
+    const exitCodes: (number | null)[] = [];
+    for (const [index, service] of services.entries()) {
+      const before = outcomes.length;
+      while (outcomes.length < before + 60) await new Promise((resolve) => setTimeout(resolve, 20));
+      exitCodes.push(await service.stop());
+      await service.start();
+      await hasTraffic(ports[index]!.http);
+    }
+    isOver = true;
+    await Promise.all(load);
+
+    assert.deepEqual(exitCodes, [0, 0]);
+    t.diagnostic(
+      `${outcomes.length} requests, ${outcomes.filter((one) => one === 'grpc ok').length} of them gRPC`,
+    );
+    assert.deepEqual([...new Set(outcomes)].toSorted(), ['grpc ok', 'http ok']);
+    const lines = readFileSync(join(scratch.path, 'nginx/access.log'), 'utf8').trim().split('\n');
+    for (const { http: httpPort, grpc: grpcPort } of ports) {
+      for (const port of [httpPort, grpcPort]) {
+        const share = lines.filter((line) => line.includes(`127.0.0.1:${port} `)).length / lines.length;
+        t.diagnostic(`${port}: ${(100 * share).toFixed(0)} % of ${lines.length}`);
+        assert.ok(share > 0.1, `${port} has ${share} of the requests`);
+      }
+    }
+  },
+);

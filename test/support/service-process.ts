@@ -1,0 +1,53 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+
+/** A port that is free now, for what has to come back on the same. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** `siglip-hd serve` in a process of its own, on given ports of the loopback interface. */
+export class ServiceProcess {
+  readonly #args: readonly string[];
+  readonly #readyUrl: string;
+  #child: ChildProcess | undefined;
+
+  constructor(args: readonly string[], ports: { readonly http: number; readonly grpc: number }) {
+    const listening = ['--host=127.0.0.1', `--http-port=${ports.http}`, `--grpc-port=${ports.grpc}`];
+    this.#args = ['bin/siglip-hd.cjs', 'serve', ...listening, '--log-level=warn', ...args];
+    this.#readyUrl = `http://127.0.0.1:${ports.http}/readyz`;
+  }
+
+  /** Resolves when it is ready. */
+  async start(): Promise<void> {
+    this.#child = spawn(process.execPath, this.#args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const isReady = async () =>
+      await fetch(this.#readyUrl).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    while (!(await isReady())) {
+      if (this.#child.exitCode !== null) throw new Error(`it ended with ${this.#child.exitCode}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Sends SIGTERM, and gives the exit status. */
+  async stop(): Promise<number | null> {
+    const child = this.#child!;
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    const [exitCode] = (await exited) as [number | null];
+    return exitCode;
+  }
+
+  kill(): void {
+    this.#child?.kill('SIGKILL');
+  }
+}
