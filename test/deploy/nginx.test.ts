@@ -99,9 +99,9 @@ externalTest(
 
     const image = imageBytes('rocket.jpg');
     const outcomes: string[] = [];
-    let isOver = false;
+    const over = new AbortController();
     const overHttp = async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const answer = await fetch(`http://127.0.0.1:${http}/v1/encode?format=raw`, {
           method: 'POST',
           body: image,
@@ -112,7 +112,7 @@ externalTest(
       }
     };
     const overGrpc = async (client: TestClient) => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const metadata = { 'cache-control': 'no-store' };
         const { response, error } = await client.call<EncodeResponse>(
           'Encode',
@@ -149,7 +149,7 @@ externalTest(
       await service.start();
       await hasTraffic(ports[index]!.http);
     }
-    isOver = true;
+    over.abort();
     await Promise.all(load);
 
     assert.deepEqual(exitCodes, [0, 0]);
