@@ -1,5 +1,7 @@
 import type { ServiceError } from './errors.ts';
 import type { Outcome, Transport } from './metrics.ts';
+import type { EncodeAnswer } from './request.ts';
+import { leastReady } from './timings.ts';
 
 /** Takes one line a request; pino's logger fits. */
 export interface RequestLogger {
@@ -7,6 +9,9 @@ export interface RequestLogger {
   info(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
+
+/** What a line tells of an answer. */
+export type LoggedAnswer = Pick<EncodeAnswer, 'metadata' | 'timings' | 'sources'>;
 
 /** One request that has ended. */
 export interface EndedRequest {
@@ -22,6 +27,8 @@ export interface EndedRequest {
   readonly streamedId?: string;
   readonly code: Outcome;
   readonly durationMs: number;
+  /** What it was answered with; of several images that were encoded each by itself, the first that there was. */
+  readonly answer?: LoggedAnswer | undefined;
   /** Why it failed; with the code `ok`, why one of its images did. */
   readonly failure: ServiceError | undefined;
 }
@@ -34,7 +41,8 @@ const probes: ReadonlySet<string> = new Set(['healthz', 'readyz', 'metrics']);
  * probes at debug level; everything else, refusals included, at info.
  */
 export function logRequest(logger: RequestLogger, request: EndedRequest): void {
-  const { transport, endpoint, requestId, caller, peer, streamedId, code, durationMs, failure } = request;
+  const { transport, endpoint, requestId, caller, peer, streamedId, code, durationMs, answer, failure } =
+    request;
   const fields = {
     transport,
     endpoint,
@@ -43,7 +51,8 @@ export function logRequest(logger: RequestLogger, request: EndedRequest): void {
     ...(peer === undefined ? {} : { peer }),
     ...(streamedId === undefined ? {} : { streamed_id: streamedId }),
     code,
-    duration_ms: Math.round(durationMs * 10) / 10,
+    duration_ms: tenths(durationMs),
+    ...(answer === undefined ? {} : answerFields(answer)),
   };
   if (probes.has(endpoint)) logger.debug(fields, 'probed');
   else if (failure?.code === 'internal') {
@@ -54,4 +63,20 @@ export function logRequest(logger: RequestLogger, request: EndedRequest): void {
     const why = cause instanceof Error ? { detail, cause: cause.message } : { detail };
     logger.info({ ...fields, ...why }, code === 'ok' ? 'answered in part' : 'refused');
   }
+}
+
+function answerFields({ metadata, timings, sources }: LoggedAnswer) {
+  const { decodeMs, viewsMs, queueMs, engineMs, assembleMs = 0 } = timings;
+  const stages = { decode: decodeMs, views: viewsMs, queue: queueMs, engine: engineMs, assemble: assembleMs };
+  return {
+    model: metadata.model.name,
+    images: metadata.images.map(({ width, height }) => `${width}x${height}`).join(' '),
+    views: metadata.views,
+    source: leastReady(sources),
+    ms: Object.fromEntries(Object.entries(stages).map(([stage, durationMs]) => [stage, tenths(durationMs)])),
+  };
+}
+
+function tenths(durationMs: number): number {
+  return Math.round(durationMs * 10) / 10;
 }

@@ -2,7 +2,8 @@ import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { AdmitBytes } from '../byte-room.ts';
 import type { Caller } from '../caller.ts';
 import { ServiceError } from '../errors.ts';
-import type { VisualEncoder } from '../request.ts';
+import type { LoggedAnswer } from '../request-log.ts';
+import type { EncodeAnswer, VisualEncoder } from '../request.ts';
 import type { Authenticate } from '../security/authenticate.ts';
 import { callerOf } from './call-caller.ts';
 import { callSignal } from './call-signal.ts';
@@ -132,22 +133,22 @@ export class EncodeStream {
       report(this.#parts, request, error);
       return;
     }
-    const error = await this.#answer(message, bytes.byteLength, caller);
-    report(this.#parts, { ...request, caller: caller.name, streamedId: message.id }, error);
+    const { error, answer } = await this.#answer(message, bytes.byteLength, caller);
+    report(this.#parts, { ...request, caller: caller.name, streamedId: message.id, answer }, error);
   }
 
-  /** Answers a request, and gives what it failed with. */
+  /** Answers a request, and gives what with. */
   async #answer(
     request: StreamEncodeRequestMessage,
     sizeBytes: number,
     caller: Caller,
-  ): Promise<ServiceError | undefined> {
+  ): Promise<{ readonly error?: ServiceError | undefined; readonly answer?: LoggedAnswer | undefined }> {
     const { id } = request;
     const twice = this.#ids.has(id);
     this.#ids.add(id);
     let error: ServiceError | undefined;
     let messages: readonly GatheredMessage[];
-    let release: (() => void) | undefined;
+    let answer: EncodeAnswer | undefined;
     let encoded: (() => void) | undefined;
     try {
       if (twice)
@@ -155,10 +156,9 @@ export class EncodeStream {
       const { encoder, admitMessage } = this.#parts;
       encoded = admitMessage(sizeBytes);
       const { signal } = this.#ending;
-      const answer = await encoder.encode(
+      answer = await encoder.encode(
         streamedRequestOf(request, { terms: callTerms(this.#call, caller), signal }),
       );
-      release = answer.release;
       messages = answerMessages(id, answer);
     } catch (thrown) {
       error = ServiceError.from(thrown);
@@ -175,9 +175,9 @@ export class EncodeStream {
     } catch (thrown) {
       error ??= ServiceError.from(thrown);
     } finally {
-      release?.();
+      answer?.release();
     }
-    return error;
+    return { error, answer };
   }
 
   /** Resolves when the connection has taken the message; rejects when the call ends before it has. */

@@ -1,5 +1,5 @@
 import type { ErrorCode, ServiceError } from '../errors.ts';
-import { logRequest, type RequestLogger } from '../request-log.ts';
+import { type LoggedAnswer, logRequest, type RequestLogger } from '../request-log.ts';
 
 /** One finished request, for metrics. */
 export interface ObservedRequest {
@@ -32,6 +32,8 @@ export interface WatchedRequest {
   readonly startedMs: number;
   /** A streamed request's own id. */
   readonly streamedId?: string;
+  /** What it was answered with. */
+  readonly answer?: LoggedAnswer | undefined;
 }
 
 /** Logs and observes a request at its end; `error` is what it was answered with, if it failed. */

@@ -35,7 +35,7 @@ export function visualEncoderHandlers(encoder: VisualEncoder, parts: MethodParts
       const encoded = parts.admitMessage(bytes.byteLength);
       try {
         const answer = await encoder.encode(requestOf(bytes, call));
-        return { message: serializeAnswer(answer), release: answer.release };
+        return { message: serializeAnswer(answer), answer, release: answer.release };
       } finally {
         encoded();
       }

@@ -8,6 +8,7 @@ import { callTerms } from './call-terms.ts';
 import type { CallTerms } from './encode-request.ts';
 import { statusOf } from './errors.ts';
 import type { GatheredMessage } from './protobuf.ts';
+import type { LoggedAnswer } from '../request-log.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';
 import { report, type RequestWatch } from './request-watch.ts';
 
@@ -22,6 +23,8 @@ export interface UnaryParts extends RequestWatch {
 /** What a call is answered with. */
 export interface OutgoingAnswer {
   readonly message: EncodedMessage;
+  /** The tokens in it, for the log. */
+  readonly answer?: LoggedAnswer;
   /** Called when the client has read it, or has gone. */
   readonly release?: () => void;
 }
@@ -43,6 +46,7 @@ export function unary(
     const requestId = requestIdOf(call.metadata.get(requestIdKey)[0]);
     const ending = callSignal(call);
     let caller: Caller | undefined;
+    let answered: LoggedAnswer | undefined;
 
     function succeed({ message, release }: OutgoingAnswer): void {
       // grpc-js says so of every call that ends, its message read or not.
@@ -63,7 +67,9 @@ export function unary(
     async function answer(): Promise<ServiceError | undefined> {
       try {
         caller = callerOf(call.metadata, parts.authenticate);
-        succeed(await work(call.request, { terms: callTerms(call, caller), signal: ending.signal }));
+        const outgoing = await work(call.request, { terms: callTerms(call, caller), signal: ending.signal });
+        answered = outgoing.answer;
+        succeed(outgoing);
         return undefined;
       } catch (thrown) {
         const error = ServiceError.from(thrown);
@@ -74,7 +80,11 @@ export function unary(
       }
     }
     void answer().then((error) =>
-      report(parts, { endpoint, requestId, caller: caller?.name, startedMs, peer: call.getPeer() }, error),
+      report(
+        parts,
+        { endpoint, requestId, caller: caller?.name, startedMs, peer: call.getPeer(), answer: answered },
+        error,
+      ),
     );
   };
 }

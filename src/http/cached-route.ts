@@ -51,6 +51,7 @@ export async function answerCached(
   const headers = { etag, 'cache-control': 'private, no-cache', vary: 'accept, authorization, x-api-key' };
   if (matches(request.headers['if-none-match'], etag)) {
     answer.release();
+    exchange.answer = answer;
     exchange.send(304, headers, []);
     return;
   }

@@ -93,6 +93,7 @@ async function sendEach(
   );
   const answers = outcomes.flatMap((outcome) => (outcome.kind === 'encoded' ? [outcome.answer] : []));
   for (const { release: done } of answers) exchange.hold(done);
+  exchange.answer = answers[0];
   for (const outcome of outcomes) {
     if (outcome.kind === 'encoded') continue;
     if (answers.length === 0) throw namingImage(outcome.index, outcome.error);
@@ -124,6 +125,7 @@ async function* lines(
 ): AsyncGenerator<Uint8Array, void, void> {
   for await (const outcome of asTheyCome(outcomes)) {
     if (outcome.kind === 'failed') exchange.note(outcome.error);
+    else exchange.answer ??= outcome.answer;
     yield* jsonLine(outcome);
     if (outcome.kind === 'encoded') outcome.answer.release();
   }

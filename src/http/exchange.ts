@@ -7,6 +7,7 @@ import { ServiceError } from '../errors.ts';
 import type { Outcome } from '../metrics.ts';
 import { ReadingLimit } from './reading-limit.ts';
 import { type Problem, problem, problemKinds, serviceError } from './problem.ts';
+import type { LoggedAnswer } from '../request-log.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';
 import type { Endpoint } from './routes.ts';
 
@@ -33,6 +34,8 @@ export class Exchange {
   caller: Caller = anyone;
   /** How it ended; settled when the response has closed. */
   outcome: Outcome = 'ok';
+  /** What it answers tokens with; for the log. */
+  answer: LoggedAnswer | undefined;
   /** The error behind a problem, or behind an image that failed in an answer that did not; for the log. */
   failure: ServiceError | undefined;
   readonly #request: IncomingMessage;

@@ -22,6 +22,7 @@ export async function sendTokens(
   more: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   exchange.hold(answer.release);
+  exchange.answer = answer;
   const { tensor, metadata } = answer;
   const headers = carriesMetadata(format) ? more : { 'tokens-meta': metadataHeader(metadata), ...more };
   await sendFile(exchange, metrics, () => tokenFile(format, tensor, metadata), answer, headers);

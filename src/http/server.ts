@@ -233,6 +233,7 @@ function record(exchange: Exchange, metrics: Metrics, logger: RequestLogger): vo
     peer: exchange.peer,
     code,
     durationMs,
+    answer: exchange.answer,
     failure,
   });
 }

@@ -124,13 +124,16 @@ for (const format of ['npy', 'json']) {
   });
 }
 
-test('logs who asked, as gRPC does', async () => {
+test('logs who asked, and what the answer took', async () => {
   const lines: Record<string, unknown>[] = [];
   const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const { url, server } = await startStubServer({ logger });
   await (await fetch(`${url}/encode`, { method: 'POST', body: 'x' })).arrayBuffer();
   await server.drain();
-  assert.match(String(lines.find(({ endpoint }) => endpoint === 'encode')?.['peer']), /^127\.0\.0\.1:\d+$/);
+  const { peer, images, views, source, ms } = lines.find(({ endpoint }) => endpoint === 'encode')!;
+  assert.match(String(peer), /^127\.0\.0\.1:\d+$/);
+  assert.deepEqual([images, views, source], ['640x480', 1, 'miss']);
+  assert.deepEqual(Object.keys(ms as object), ['decode', 'views', 'queue', 'engine', 'assemble']);
 });
 
 test('finishes what is under way when it drains, and closes those connections', async () => {
