@@ -20,7 +20,7 @@ export interface AdmissionOptions {
 /** The share of the room that is divided among callers, by their weights; the rest is whoever's comes first. */
 const dividedShare = 0.5;
 
-/** The share of a caller's room that bulk may fill: an interactive request then finds room beside it. */
+/** The share of any room that bulk may fill, a caller's own or the common: interactive requests then find room beside it. */
 const bulkShare = 0.75;
 
 /** The room that a caller has for its own, and that anybody may use. */
@@ -31,6 +31,8 @@ interface Parts {
 
 type ViewsByPriority = Record<Priority, number>;
 
+type CallersViews = ViewsByPriority & { readonly weight: number };
+
 /**
  * Bounds the work that the service has accepted; what does not fit is refused at once. With several callers half of the
  * room is divided among them by their weights: nobody else can fill a caller's part of it. Beyond its part a caller uses
@@ -39,7 +41,7 @@ type ViewsByPriority = Record<Priority, number>;
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #byCaller = new Map<string | undefined, ViewsByPriority>();
-  readonly #byModel = new Map<string, ViewsByPriority>();
+  readonly #byModel = new Map<string, Map<string | undefined, CallersViews>>();
   #admitted = 0;
 
   constructor(options: AdmissionOptions) {
@@ -50,10 +52,20 @@ export class Admission {
     return this.#admitted;
   }
 
-  /** Admitted views of a model that come before those of that priority which are admitted next. */
-  ahead(model: string, priority: Priority): number {
-    const { interactive, bulk } = this.#byModel.get(model) ?? noViews;
-    return priority === 'bulk' ? interactive + bulk : interactive;
+  /**
+   * Admitted views of a model that come before the last of so many more from there: the caller's own, of the other
+   * callers as many as their turns come, and before bulk everything interactive.
+   */
+  ahead(model: string, views: number, { caller, priority }: Place): number {
+    const callers = this.#byModel.get(model) ?? new Map<string | undefined, CallersViews>();
+    const own = (callers.get(caller.name)?.[priority] ?? 0) + views;
+    let ahead = own - views;
+    for (const [name, held] of callers) {
+      if (priority === 'bulk') ahead += held.interactive;
+      if (name !== caller.name)
+        ahead += Math.min(held[priority], Math.ceil((own * held.weight) / caller.weight));
+    }
+    return ahead;
   }
 
   /**
@@ -74,12 +86,15 @@ export class Admission {
     this.requireRoomFor(views, place);
     const parts = this.#parts();
     const own = parts.of(caller.name);
-    const room = roomOf(parts, place);
     const { interactive, bulk } = this.#byCaller.get(caller.name) ?? noViews;
-    const held = interactive + bulk;
-    const more = Math.max(0, held + views - own) - Math.max(0, held - own);
-    const isBulkFull = priority === 'bulk' && bulk + views > room;
-    if (isBulkFull || this.#beyond(parts) + more > parts.common) {
+    const isFull = this.#beyond(parts, heldViews) + more(interactive + bulk, views, own) > parts.common;
+    const bulkOwn = bulkPartOf(own);
+    const isBulkFull =
+      priority === 'bulk' &&
+      this.#beyond({ common: 0, of: (name) => bulkPartOf(parts.of(name)) }, (held) => held.bulk) +
+        more(bulk, views, bulkOwn) >
+        bulkPartOf(parts.common);
+    if (isFull || isBulkFull) {
       const retryAfterMs = this.retryAfterMs();
       throw new ServiceError('overloaded', 'The queue is full; try again later.', {
         retryAfterMs,
@@ -103,7 +118,7 @@ export class Admission {
   #permit(views: number, model: string, { caller, priority }: Place): ViewsPermit {
     const count = (change: number): void => {
       this.#admitted += change;
-      add(this.#byModel, model, priority, change);
+      this.#countOfModel(model, { caller, priority }, change);
       add(this.#byCaller, caller.name, priority, change);
     };
     count(views);
@@ -119,6 +134,15 @@ export class Admission {
     };
   }
 
+  #countOfModel(model: string, { caller, priority }: Place, change: number): void {
+    const callers = this.#byModel.get(model) ?? new Map<string | undefined, CallersViews>();
+    const held = callers.get(caller.name) ?? { ...noViews, weight: caller.weight };
+    held[priority] += change;
+    if (held.interactive + held.bulk === 0) callers.delete(caller.name);
+    else callers.set(caller.name, held);
+    this.#byModel.set(model, callers);
+  }
+
   /** How the room is divided now; one caller alone has all of it. */
   #parts(): Parts {
     const { maxViews, callers = () => [] } = this.#options;
@@ -131,20 +155,30 @@ export class Admission {
   }
 
   /** Views that callers hold beyond their parts. */
-  #beyond(parts: Parts): number {
+  #beyond(parts: Parts, heldOf: (views: ViewsByPriority) => number): number {
     let beyond = 0;
-    for (const [name, { interactive, bulk }] of this.#byCaller) {
-      beyond += Math.max(0, interactive + bulk - parts.of(name));
-    }
+    for (const [name, views] of this.#byCaller) beyond += Math.max(0, heldOf(views) - parts.of(name));
     return beyond;
   }
 }
 
 const noViews: Readonly<ViewsByPriority> = { interactive: 0, bulk: 0 };
 
+const heldViews = ({ interactive, bulk }: ViewsByPriority): number => interactive + bulk;
+
+/** How many of so many more views go beyond a part. */
+function more(held: number, views: number, part: number): number {
+  return Math.max(0, held + views - part) - Math.max(0, held - part);
+}
+
+function bulkPartOf(part: number): number {
+  return Math.floor(part * bulkShare);
+}
+
 /** All that a caller may hold with that priority. */
 function roomOf(parts: Parts, { caller, priority }: Place): number {
-  return Math.floor((parts.of(caller.name) + parts.common) * (priority === 'bulk' ? bulkShare : 1));
+  const own = parts.of(caller.name);
+  return priority === 'bulk' ? bulkPartOf(own) + bulkPartOf(parts.common) : own + parts.common;
 }
 
 function add<Key>(sums: Map<Key, ViewsByPriority>, key: Key, priority: Priority, change: number): void {

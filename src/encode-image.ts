@@ -45,7 +45,8 @@ export async function encodeImage(
   signal: AbortSignal,
 ): Promise<TimedImage> {
   const { now } = parts;
-  const { views, waitMs, decodeMs, cutMs } = await parts.viewPool.make({ image, exif, size, plan }, signal);
+  const request = { image, exif, size, plan, place: permit };
+  const { views, waitMs, decodeMs, cutMs } = await parts.viewPool.make(request, signal);
   const encoded = await encodeViews(parts, model, permit, plan, views, graphDtype(plan, dtype), signal);
   const assembling = now();
   const tokens = await assembled(

@@ -117,7 +117,7 @@ function admit(
   const loads = costs.map(({ load }) => load);
   const { batcher } = selectModel(served, { model: model.name });
   const views = loads.reduce((sum, load) => sum + load, 0);
-  const expectedMs = batcher.expectedMs(admission.ahead(model.name, place.priority), views) ?? 0;
+  const expectedMs = batcher.expectedMs(admission.ahead(model.name, views, place), views) ?? 0;
   const leftMs = Math.max(...wanted.map(({ flight }) => flight.deadlineAt)) - now();
   if (expectedMs > leftMs) {
     throw new ServiceError(

@@ -1,12 +1,15 @@
-interface Waiting {
+import { ViewQueue } from './inference/view-queue.ts';
+import { type Place, usualTerms } from './request-terms.ts';
+
+interface Waiting extends Place {
   readonly size: number;
   readonly enter: () => void;
   readonly refuse: (reason: unknown) => void;
 }
 
 /**
- * Lets at most `slots` pieces of work run at a time, whose sizes make at most `room`, first come, first served. What is
- * larger than the room runs alone.
+ * Lets at most `slots` pieces of work run at a time, whose sizes make at most `room`, in the order in which the engine
+ * takes views. What is larger than the room runs alone.
  */
 export class Semaphore {
   readonly #slots: number;
@@ -15,7 +18,9 @@ export class Semaphore {
   #used = 0;
   #closed: unknown;
   readonly #idle: (() => void)[] = [];
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new ViewQueue<Waiting>();
+  /** Who is next, and does not fit yet. */
+  #next: Waiting | undefined;
 
   constructor(slots: number, room = Number.POSITIVE_INFINITY) {
     this.#slots = slots;
@@ -23,11 +28,11 @@ export class Semaphore {
   }
 
   /** Runs `work` in a slot. One that waits leaves the line when `signal` fires, and rejects with its reason. */
-  async run<T>(signal: AbortSignal, work: () => Promise<T>, size = 0): Promise<T> {
+  async run<T>(signal: AbortSignal, work: () => Promise<T>, size = 0, place: Place = usualTerms): Promise<T> {
     signal.throwIfAborted();
     if (this.#closed !== undefined) throw this.#closed;
-    if (this.#waiting.size === 0 && this.#fits(size)) this.#enter(size);
-    else await this.#turn(signal, size);
+    if (this.#next === undefined && this.#waiting.size === 0 && this.#fits(size)) this.#enter(size);
+    else await this.#turn(signal, size, place);
     try {
       return await work();
     } finally {
@@ -38,11 +43,12 @@ export class Semaphore {
   /** Refuses what waits and whatever comes, with `reason`; resolves when what runs has ended. */
   async close(reason: Error): Promise<void> {
     this.#closed = reason;
-    for (const { refuse } of this.#waiting) refuse(reason);
+    this.#next?.refuse(reason);
+    for (const { refuse } of this.#waiting.take(this.#waiting.size)) refuse(reason);
     if (this.#running > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  #turn(signal: AbortSignal, size: number): Promise<void> {
+  #turn(signal: AbortSignal, size: number, { caller, priority }: Place): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = () => {
         waiting.refuse(signal.reason);
@@ -50,6 +56,8 @@ export class Semaphore {
         this.#admit();
       };
       const waiting: Waiting = {
+        caller,
+        priority,
         size,
         enter: () => {
           signal.removeEventListener('abort', leave);
@@ -57,13 +65,15 @@ export class Semaphore {
           resolve();
         },
         refuse: (reason) => {
-          this.#waiting.delete(waiting);
+          if (this.#next === waiting) this.#next = undefined;
+          else this.#waiting.delete(waiting);
           signal.removeEventListener('abort', leave);
           reject(reason);
         },
       };
       signal.addEventListener('abort', leave);
       this.#waiting.add(waiting);
+      this.#admit();
     });
   }
 
@@ -85,10 +95,13 @@ export class Semaphore {
 
   /** Lets in who is next in line, while they fit. */
   #admit(): void {
-    for (const waiting of this.#waiting) {
-      if (!this.#fits(waiting.size)) return;
-      this.#waiting.delete(waiting);
-      waiting.enter();
+    // Who is next is not decided before it has a slot: whoever comes meanwhile may stand before it.
+    while (this.#running < this.#slots) {
+      this.#next ??= this.#waiting.take(1)[0];
+      const next = this.#next;
+      if (next === undefined || !this.#fits(next.size)) return;
+      this.#next = undefined;
+      next.enter();
     }
   }
 }

@@ -65,8 +65,20 @@ test('knows what comes before a request: interactive views for an interactive on
   admission.admit([3], 'model', usualTerms);
   admission.admit([4], 'model', bulk);
   admission.admit([5], 'other', usualTerms);
-  assert.equal(admission.ahead('model', 'interactive'), 3);
-  assert.equal(admission.ahead('model', 'bulk'), 7);
+  assert.equal(admission.ahead('model', 1, usualTerms), 3);
+  assert.equal(admission.ahead('model', 1, bulk), 7);
+});
+
+test('of another caller comes before a request what its turns bring, not all that it has', () => {
+  const { admission, admit } = admissionOf(400, keys);
+  const permit = admit(200, greedy);
+  assert.equal(admission.ahead('model', 3, modest), 1, 'greedy has a turn where modest has three');
+  assert.equal(admission.ahead('model', 3, greedy), 200);
+  admit(9, modest);
+  assert.equal(admission.ahead('model', 3, modest), 9 + 4);
+  assert.equal(admission.ahead('model', 1000, modest), 9 + 200);
+  permit.release();
+  assert.equal(admission.ahead('model', 3, modest), 9);
 });
 
 describe('several callers', () => {
@@ -76,6 +88,22 @@ describe('several callers', () => {
     assert.throws(() => admit(1, greedy), { code: 'overloaded' });
     admit(30, modest);
     assert.throws(() => admit(1, modest), { code: 'overloaded' });
+  });
+
+  test('leave room to interactive requests of each other, however much bulk they send', () => {
+    const { admit } = admissionOf(512, keys);
+    for (const place of [greedy, modest]) {
+      const bulkOf = { ...place, priority: 'bulk' } as const;
+      for (;;) {
+        try {
+          admit(1, bulkOf);
+        } catch {
+          break;
+        }
+      }
+    }
+    admit(512 / 16, greedy);
+    admit(512 / 16, modest);
   });
 
   test('may each use the common half when the others do not', () => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { anyone, type Caller } from '../src/caller.ts';
+import type { Place } from '../src/request-terms.ts';
 import { Semaphore } from '../src/semaphore.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -31,6 +33,25 @@ test('runs no more at a time than it has slots, in order of arrival', async () =
   for (const { open } of gates) open();
   await Promise.all(all);
   assert.deepEqual(started, [0, 1, 2, 3]);
+});
+
+test('interactive work goes before bulk, and callers take turns', async () => {
+  const semaphore = new Semaphore(1);
+  const { opened, open } = gate();
+  const started: string[] = [];
+  const busy = semaphore.run(never, () => opened);
+  const run = (name: string, place: Place) =>
+    semaphore.run(never, async () => void started.push(name), 0, place);
+  const ada: Caller = { ...anyone, name: 'ada' };
+  const bob: Caller = { ...anyone, name: 'bob' };
+  const all = [
+    ...['b1', 'b2'].map((name) => run(name, { caller: ada, priority: 'bulk' })),
+    ...['a1', 'a2', 'a3'].map((name) => run(name, { caller: ada, priority: 'interactive' })),
+    run('c1', { caller: bob, priority: 'interactive' }),
+  ];
+  open();
+  await Promise.all([busy, ...all]);
+  assert.deepEqual(started, ['a1', 'c1', 'a2', 'a3', 'b1', 'b2']);
 });
 
 test('one that leaves the line never runs and keeps nobody waiting', async () => {

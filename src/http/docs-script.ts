@@ -175,7 +175,7 @@ function showOperations(api) {
   $('operations').replaceChildren();
   const resolve = (value) => value.$ref ? value.$ref.slice(2).split('/').reduce((at, key) => at[key], api) : value;
   for (const [path, methods] of Object.entries(api.paths)) for (const [method, op] of Object.entries(methods)) {
-    const rows = Object.entries(op.responses).map(([status, answer]) => [code(status), resolve(answer).description, el('span', {}, ...Object.keys(resolve(answer).content).flatMap((type, i) => [i ? ', ' : '', code(type)]))]);
+    const rows = Object.entries(op.responses).map(([status, answer]) => [code(status), resolve(answer).description, el('span', {}, ...Object.keys(resolve(answer).content ?? {}).flatMap((type, i) => [i ? ', ' : '', code(type)]))]);
     $('operations').append(el('details', { open: path === '/v1/encode' },
       el('summary', {}, el('span', { className: 'verb', textContent: method.toUpperCase() }), el('span', { className: 'mono', textContent: path }), el('span', { className: 'soft', textContent: op.summary })),
       el('div', {}, op.description ? el('p', { textContent: op.description }) : null,

@@ -2,6 +2,7 @@ import { Piscina } from 'piscina';
 import { abortFailure } from '../abort.ts';
 import { ServiceError } from '../errors.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
+import type { Place } from '../request-terms.ts';
 import { Semaphore } from '../semaphore.ts';
 import type { DecodeOptions } from './decode.ts';
 import { giveAway } from './give-away.ts';
@@ -34,12 +35,14 @@ export interface ViewRequest {
   /** The image's size, which the plan is for. */
   readonly size: Size;
   readonly plan: Pick<Plan, 'canvases' | 'viewSize'>;
+  /** Where it stands among those that wait; {@link usualTerms} when absent. */
+  readonly place?: Place;
 }
 
 export interface ViewPool {
   /**
    * Decodes the image and makes the plan's views (see cutViews) on a thread; takes the image over. Calls beyond the
-   * number of images wait in order; `signal` takes a waiting one out, and rejects a running one at once, while its
+   * number of images wait, as views wait for the engine; `signal` takes a waiting one out, and rejects a running one at once, while its
    * thread ends the step it is at. Rejects as `decode` does, with `invalid_argument` for an image of another size,
    * with the signal's ServiceError or `cancelled`, with `internal` when the thread failed, and with `unavailable`
    * when the pool closes.
@@ -80,6 +83,7 @@ class PiscinaViewPool implements ViewPool {
       signal,
       () => this.#onThread(request, dropped, performance.now() - startMs),
       width * height * 3,
+      request.place,
     );
     let drop = (): void => undefined;
     const gone = new Promise<never>((_, reject) => {

@@ -3,7 +3,7 @@ import type { Caller } from '../caller.ts';
 interface Line<T> {
   readonly items: Set<T>;
   weight: number;
-  /** The virtual time at which its next item is due. */
+  /** The virtual time at which its next item is due, also while it has none: who comes one at a time takes turns as well. */
   due: number;
 }
 
@@ -28,6 +28,7 @@ export class FairQueue<T> {
       this.#lines.set(name, line);
     }
     line.weight = weight;
+    if (line.items.size === 0) line.due = Math.max(line.due, this.#now);
     line.items.add(item);
     this.#size++;
   }
@@ -37,7 +38,6 @@ export class FairQueue<T> {
     const line = this.#lines.get(name);
     if (line === undefined || !line.items.delete(item)) return false;
     this.#size--;
-    if (line.items.size === 0) this.#lines.delete(name);
     return true;
   }
 
@@ -45,21 +45,27 @@ export class FairQueue<T> {
   take(): T | undefined {
     const next = this.#next();
     if (next === undefined) return undefined;
-    const { name, line } = next;
-    const [item] = line.items as ReadonlySet<T>;
-    this.#now = line.due;
-    line.due += 1 / line.weight;
-    line.items.delete(item!);
+    const [item] = next.items as ReadonlySet<T>;
+    this.#now = next.due;
+    next.due += 1 / next.weight;
+    next.items.delete(item!);
     this.#size--;
-    if (line.items.size === 0) this.#lines.delete(name);
+    this.#forget();
     return item;
   }
 
-  #next(): { readonly name: string | undefined; readonly line: Line<T> } | undefined {
-    let next: { readonly name: string | undefined; readonly line: Line<T> } | undefined;
-    for (const [name, line] of this.#lines) {
-      if (next === undefined || line.due < next.line.due) next = { name, line };
+  #next(): Line<T> | undefined {
+    let next: Line<T> | undefined;
+    for (const line of this.#lines.values()) {
+      if (line.items.size > 0 && (next === undefined || line.due < next.due)) next = line;
     }
     return next;
+  }
+
+  /** A line that is empty and not ahead of the others is as one that has never been. */
+  #forget(): void {
+    for (const [name, { items, due }] of this.#lines) {
+      if (items.size === 0 && due <= this.#now) this.#lines.delete(name);
+    }
   }
 }

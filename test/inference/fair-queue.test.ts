@@ -36,6 +36,18 @@ test('takes from callers in proportion to their weights, however much one of the
   assert.ok(Math.abs(count(first, 'b') - 30) <= 1, first);
 });
 
+test('a caller that never has more than one waiting takes its turns, and no more', () => {
+  const queue = new FairQueue<Item>();
+  const heavy = caller('heavy', 10);
+  addItems(queue, heavy, 'h'.repeat(200));
+  let taken = '';
+  for (let i = 0; i < 110; i++) {
+    if (!taken.endsWith('h') || i === 0) addItems(queue, a, i === 0 || taken.endsWith('s') ? 's' : '');
+    taken += take(queue, 1);
+  }
+  assert.ok(Math.abs(count(taken, 's') - 10) <= 2, taken);
+});
+
 test('owes nothing to a caller that was away', () => {
   const queue = new FairQueue<Item>();
   addItems(queue, a, 'a'.repeat(200));
