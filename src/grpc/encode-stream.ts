@@ -2,6 +2,7 @@ import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { AdmitBytes } from '../byte-room.ts';
 import type { Caller } from '../caller.ts';
 import { ServiceError } from '../errors.ts';
+import { ReadingLimit } from '../reading-limit.ts';
 import type { LoggedAnswer } from '../request-log.ts';
 import type { EncodeAnswer, VisualEncoder } from '../request.ts';
 import type { Authenticate } from '../security/authenticate.ts';
@@ -10,6 +11,7 @@ import { callSignal } from './call-signal.ts';
 import { callTerms } from './call-terms.ts';
 import { read } from './definition.ts';
 import { streamedRequestOf } from './encode-request.ts';
+import { cutOff } from './cut-off.ts';
 import { statusOf } from './errors.ts';
 import type { GrpcLimits } from './limits.ts';
 import type { StreamEncodeRequestMessage } from './messages.ts';
@@ -23,7 +25,10 @@ export interface EncodeStreamParts extends RequestWatch {
   readonly encoder: VisualEncoder;
   readonly authenticate: Authenticate;
   readonly admitMessage: AdmitBytes;
-  readonly limits: Pick<GrpcLimits, 'maxRequestBytes' | 'maxStreamRequests'>;
+  readonly limits: Pick<
+    GrpcLimits,
+    'maxRequestBytes' | 'maxStreamRequests' | 'readGraceMs' | 'readBytesPerSecond'
+  >;
 }
 
 const longestId = 128;
@@ -40,6 +45,9 @@ export class EncodeStream {
   readonly #ending: ReturnType<typeof callSignal>;
   /** Of the requests that have not been answered. */
   readonly #ids = new Set<string>();
+  readonly #reading: ReadingLimit;
+  /** Messages that the connection has not taken. */
+  #writing = 0;
   #underWay = 0;
   #underWayBytes = 0;
   /** A read that waits for room. */
@@ -54,6 +62,12 @@ export class EncodeStream {
     this.#parts = parts;
     this.#requestId = requestIdOf(call.metadata.get(requestIdKey)[0]);
     this.#ending = callSignal(call);
+    this.#reading = new ReadingLimit({
+      graceMs: parts.limits.readGraceMs,
+      bytesPerSecond: parts.limits.readBytesPerSecond,
+      onLate: () => cutOff(call),
+      now: () => performance.now(),
+    });
   }
 
   /** Begins to read. `onEnd` is called once, when nothing is under way and nothing more is read. */
@@ -184,18 +198,31 @@ export class EncodeStream {
   #write(message: GatheredMessage): Promise<void> {
     const { signal } = this.#ending;
     return new Promise((resolve, reject) => {
-      const leave = (): void => reject(signal.reason as ServiceError);
+      const leave = (): void => {
+        this.#written();
+        reject(signal.reason as ServiceError);
+      };
+      this.#writing++;
       if (signal.aborted) {
         leave();
         return;
       }
+      this.#reading.add(message.byteLength);
+      this.#reading.start();
       signal.addEventListener('abort', leave, { once: true });
       this.#call.write(message, (error: Error | null | undefined) => {
+        if (signal.aborted) return;
+        this.#written();
         signal.removeEventListener('abort', leave);
         if (error) reject(error);
         else resolve();
       });
     });
+  }
+
+  #written(): void {
+    this.#writing--;
+    if (this.#writing === 0) this.#reading.stop();
   }
 
   #stop(failure?: ServiceError): void {

@@ -18,6 +18,10 @@ export interface GrpcLimits {
    * ENHANCE_YOUR_CALM, which clients report as RESOURCE_EXHAUSTED.
    */
   readonly maxSessionMiB: number;
+  /** How long a client may leave answers unread, */
+  readonly readGraceMs: number;
+  /** and the slowest that it may read them, beside that time. */
+  readonly readBytesPerSecond: number;
   /** How long a TLS handshake may take. */
   readonly handshakeMs: number;
   /** A connection silent for this long is pinged: node leaves one open for ever whose client broke HTTP/2's rules, */
@@ -34,6 +38,8 @@ export const defaultGrpcLimits: GrpcLimits = {
   maxConcurrentStreams: 128,
   maxStreamRequests: 16,
   maxSessionMiB: 256,
+  readGraceMs: 30_000,
+  readBytesPerSecond: 64 * 1024,
   handshakeMs: 10_000,
   keepaliveMs: 20_000,
   keepaliveTimeoutMs: 10_000,

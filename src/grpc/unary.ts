@@ -6,8 +6,11 @@ import { callerOf } from './call-caller.ts';
 import { callSignal } from './call-signal.ts';
 import { callTerms } from './call-terms.ts';
 import type { CallTerms } from './encode-request.ts';
+import { cutOff } from './cut-off.ts';
 import { statusOf } from './errors.ts';
+import type { GrpcLimits } from './limits.ts';
 import type { GatheredMessage } from './protobuf.ts';
+import { ReadingLimit } from '../reading-limit.ts';
 import type { LoggedAnswer } from '../request-log.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';
 import { report, type RequestWatch } from './request-watch.ts';
@@ -18,7 +21,10 @@ export type EncodedMessage = Buffer | GatheredMessage;
 /** What a handler of unary calls works with. */
 export interface UnaryParts extends RequestWatch {
   readonly authenticate: Authenticate;
+  readonly limits: Pick<GrpcLimits, 'readGraceMs' | 'readBytesPerSecond'>;
 }
+
+const monotonic = (): number => performance.now();
 
 /** What a call is answered with. */
 export interface OutgoingAnswer {
@@ -49,9 +55,22 @@ export function unary(
     let answered: LoggedAnswer | undefined;
 
     function succeed({ message, release }: OutgoingAnswer): void {
+      const { readGraceMs: graceMs, readBytesPerSecond: bytesPerSecond } = parts.limits;
+      const reading = new ReadingLimit({
+        graceMs,
+        bytesPerSecond,
+        onLate: () => cutOff(call),
+        now: monotonic,
+      });
+      reading.add(message.byteLength);
+      reading.start();
+      const read = (): void => {
+        reading.stop();
+        release?.();
+      };
       // grpc-js says so of every call that ends, its message read or not.
-      if (release !== undefined) call.once('cancelled', release);
-      if (call.cancelled) release?.();
+      call.once('cancelled', read);
+      if (call.cancelled) read();
       const headers = new Metadata();
       headers.set(requestIdKey, requestId);
       call.sendMetadata(headers);

@@ -5,7 +5,7 @@ import { requestAbort } from '../abort.ts';
 import { anyone, type Caller } from '../caller.ts';
 import { ServiceError } from '../errors.ts';
 import type { Outcome } from '../metrics.ts';
-import { ReadingLimit } from './reading-limit.ts';
+import { ReadingLimit } from '../reading-limit.ts';
 import { type Problem, problem, problemKinds, serviceError } from './problem.ts';
 import type { LoggedAnswer } from '../request-log.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';

@@ -411,6 +411,28 @@ test('holds back a stream whose answers are not read, and nothing else on its co
   assert.equal(encoder.requests.length, 12 + 12 + 12);
 });
 
+for (const [method, message] of [
+  ['Encode', rawRequest],
+  ['StreamEncode', rawStreamRequest('a')],
+] as const) {
+  test(`ends an ${method} whose client reads nothing, and harms no other call of its connection`, async (t) => {
+    const encoder = new StubEncoder({ channels: 1152 });
+    const limits = { readGraceMs: 100, readBytesPerSecond: 2 ** 30 };
+    const { server, observed } = await serve(t, encoder, limits);
+    const session = connectHttp2(`http://127.0.0.1:${server.port}`);
+    t.after(() => session.destroy());
+    const unread = rawCall(session, method, [message]);
+    unread.pause();
+    unread.on('error', () => {});
+    await once(unread, 'close');
+    assert.equal(unread.rstCode, constants.NGHTTP2_CANCEL);
+    const { grpcStatus: code } = await readOut(rawCall(session, 'Encode', [rawRequest]));
+    assert.equal(code, '0');
+    while (observed.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(server.underWay, 0);
+  });
+}
+
 test('gives up the answers of a client that leaves without reading them', async (t) => {
   const encoder = new StubEncoder({ channels: 1152 });
   const { observed, observations, server } = await serve(t, encoder);

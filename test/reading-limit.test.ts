@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { ReadingLimit } from '../../src/http/reading-limit.ts';
+import { ReadingLimit } from '../src/reading-limit.ts';
 
 /** One of 100 ms and 1,000 bytes a second, on a clock that the test moves. */
 function limitOf(t: TestContext) {
