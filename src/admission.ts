@@ -1,6 +1,7 @@
 import type { Caller } from './caller.ts';
 import { ServiceError } from './errors.ts';
 import type { Place, Priority } from './request-terms.ts';
+import { beyond, divide, moreBeyond, type Parts } from './shares.ts';
 
 /** Room in the queue for a number of views. Given back once, however often release() is called. */
 export interface ViewsPermit extends Place {
@@ -17,17 +18,8 @@ export interface AdmissionOptions {
   readonly workMs: (views: number) => number;
 }
 
-/** The share of the room that is divided among callers, by their weights; the rest is whoever's comes first. */
-const dividedShare = 0.5;
-
 /** The share of any room that bulk may fill, a caller's own or the common: interactive requests then find room beside it. */
 const bulkShare = 0.75;
-
-/** The room that a caller has for its own, and that anybody may use. */
-interface Parts {
-  readonly common: number;
-  of(name: string | undefined): number;
-}
 
 type ViewsByPriority = Record<Priority, number>;
 
@@ -87,12 +79,12 @@ export class Admission {
     const parts = this.#parts();
     const own = parts.of(caller.name);
     const { interactive, bulk } = this.#byCaller.get(caller.name) ?? noViews;
-    const isFull = this.#beyond(parts, heldViews) + more(interactive + bulk, views, own) > parts.common;
+    const isFull = this.#beyond(parts, heldViews) + moreBeyond(interactive + bulk, views, own) > parts.common;
     const bulkOwn = bulkPartOf(own);
     const isBulkFull =
       priority === 'bulk' &&
       this.#beyond({ common: 0, of: (name) => bulkPartOf(parts.of(name)) }, (held) => held.bulk) +
-        more(bulk, views, bulkOwn) >
+        moreBeyond(bulk, views, bulkOwn) >
         bulkPartOf(parts.common);
     if (isFull || isBulkFull) {
       const retryAfterMs = this.retryAfterMs();
@@ -146,30 +138,21 @@ export class Admission {
   /** How the room is divided now; one caller alone has all of it. */
   #parts(): Parts {
     const { maxViews, callers = () => [] } = this.#options;
-    const known = callers();
-    const weights = known.reduce((sum, { weight }) => sum + weight, 0);
-    const divided = known.length < 2 ? 0 : Math.floor(maxViews * dividedShare);
-    const parts = new Map(known.map(({ name, weight }) => [name, Math.floor((divided * weight) / weights)]));
-    const common = maxViews - [...parts.values()].reduce((sum, part) => sum + part, 0);
-    return { common, of: (name) => parts.get(name) ?? 0 };
+    return divide(maxViews, callers());
   }
 
   /** Views that callers hold beyond their parts. */
   #beyond(parts: Parts, heldOf: (views: ViewsByPriority) => number): number {
-    let beyond = 0;
-    for (const [name, views] of this.#byCaller) beyond += Math.max(0, heldOf(views) - parts.of(name));
-    return beyond;
+    return beyond(
+      [...this.#byCaller].map(([name, views]) => [name, heldOf(views)] as const),
+      parts,
+    );
   }
 }
 
 const noViews: Readonly<ViewsByPriority> = { interactive: 0, bulk: 0 };
 
 const heldViews = ({ interactive, bulk }: ViewsByPriority): number => interactive + bulk;
-
-/** How many of so many more views go beyond a part. */
-function more(held: number, views: number, part: number): number {
-  return Math.max(0, held + views - part) - Math.max(0, held - part);
-}
 
 function bulkPartOf(part: number): number {
   return Math.floor(part * bulkShare);

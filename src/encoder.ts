@@ -180,6 +180,7 @@ export class Encoder implements VisualEncoder {
             'Callers have yet to read as many answers as the service holds; try again later.',
             { bound: 'unread_bytes' },
           ),
+        config.callers,
       ),
       ...(config.teacher === undefined ? {} : { teacher: config.teacher }),
       admission,

@@ -65,7 +65,10 @@ export async function encodeImages(
       timings: slowest(results.map(({ timings }) => timings)),
       keys: results.flatMap(({ key }) => key ?? []),
       sources: results.map(({ source }) => source),
-      release: parts.answers.admit(imageBytes.reduce((sum, bytes) => sum + bytes, 0)),
+      release: parts.answers.admit(
+        imageBytes.reduce((sum, bytes) => sum + bytes, 0),
+        (request.terms ?? usualTerms).caller,
+      ),
     };
   } catch (thrown) {
     throw failureOf(thrown, signal);

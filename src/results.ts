@@ -90,7 +90,8 @@ async function keysOf(
   model: Model,
   { images, recipe, options, terms = usualTerms }: EncodeRequest,
 ): Promise<readonly (string | undefined)[]> {
-  if (terms.noStore) return [];
+  // A digest asks for nothing but what is kept.
+  if (terms.noStore && images.every(({ kind }) => kind !== 'digest')) return [];
   const owner = shareCache ? undefined : terms.caller.name;
   const models = served.map((one) => one.model);
   const digests = await Promise.all(images.map(imageDigest));

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { ByteRoom } from './byte-room.ts';
+import { type AdmitBytes, ByteRoom } from './byte-room.ts';
 import { Encoder, type EncoderConfig } from './encoder.ts';
 import { ServiceError } from './errors.ts';
 import type { EngineEnd } from './inference/supervised-engine.ts';
@@ -92,17 +92,19 @@ async function startInside(
   const { host, httpPort, grpcPort, metricsPort, maxBodyBytes, maxImages } = config;
   const limits = { maxBodyBytes, maxImages };
   const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, config) : undefined);
-  const requests = new ByteRoom(config.maxInflightBytes, () => {
+  const full = (): ServiceError => {
     const bound = 'request_bytes';
     metrics.observeRefusal(bound);
     return new ServiceError(
       'overloaded',
       'The service holds as many request bytes as it may; try again later.',
-      { retryAfterMs: open?.retryAfterMs() ?? 1000, bound },
+      // It is there when others have sent theirs, which the queue says nothing of.
+      { retryAfterMs: Math.max(1000, open?.retryAfterMs() ?? 0), bound },
     );
-  });
+  };
+  const requests = new ByteRoom(config.maxInflightBytes, full, callers);
   metrics.watchHeld('requests', () => requests.heldBytes);
-  const admit = (sizeBytes: number) => requests.admit(sizeBytes);
+  const admit: AdmitBytes = (sizeBytes, caller) => requests.admit(sizeBytes, caller);
   const opened: { close(): Promise<void> }[] = [];
   /** What was opened last is closed first: the engines outlive those who ask them. */
   const close = async (): Promise<void> => {

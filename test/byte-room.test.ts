@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ByteRoom } from '../src/byte-room.ts';
+import type { Caller } from '../src/caller.ts';
 import { ServiceError } from '../src/errors.ts';
 
 const full = () => new ServiceError('overloaded', 'There is no room.', { retryAfterMs: 70 });
@@ -22,4 +23,17 @@ test('gives room back once, however often it is told to', () => {
   release();
   release();
   assert.equal(room.heldBytes, 30);
+});
+
+test('one caller cannot take the part of another', () => {
+  const [greedy, modest] = ['greedy', 'modest'].map((name): Caller => ({ name, weight: 1, bulkOnly: false }));
+  const room = new ByteRoom(100, full, () => [greedy!, modest!]);
+  const releases = Array.from({ length: 7 }, () => room.admit(10, greedy));
+  room.admit(5, greedy);
+  assert.throws(() => room.admit(1, greedy), { code: 'overloaded' }, 'its own quarter and the common half');
+  room.admit(25, modest);
+  assert.throws(() => room.admit(1, modest), { code: 'overloaded' });
+  for (const release of releases) release();
+  room.admit(50, modest);
+  assert.equal(room.heldBytes, 80);
 });

@@ -111,6 +111,16 @@ test('has no lines of JSON, which are for several images', async () => {
   assert.equal((await get(`image=${digest}&format=jsonl`)).status, 406);
 });
 
+test('a digest asks for nothing but what is kept, so that no-store says nothing of it, over either transport', async () => {
+  const headers = { 'cache-control': 'no-store' };
+  const got = await get(`image=${digest}&format=raw`, headers);
+  assert.deepEqual([got.status, got.headers.get('tokens-cache')], [200, 'hit']);
+  await got.arrayBuffer();
+  const settings = { metadata: headers };
+  const { response } = await client.call<EncodeResponse>('Encode', { image: { digest } }, settings);
+  assert.equal(response?.source, 'ANSWER_SOURCE_HIT');
+});
+
 test('refuses a digest that is none over gRPC', async () => {
   const { error } = await client.call<EncodeResponse>('Encode', { image: { digest: 'abc' } });
   assert.equal(error?.code, 3);

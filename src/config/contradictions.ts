@@ -24,6 +24,8 @@ interface ServeValues extends EngineValues {
   readonly maxBodyBytes: number;
   readonly maxInflightBytes: number;
   readonly maxImages: number;
+  readonly maxAnswerBytes: number;
+  readonly maxUnreadBytes: number;
   readonly maxQueuedViews: number;
 }
 
@@ -93,6 +95,13 @@ export const serveRules: readonly Rule<ServeValues>[] = [
       maxBodyBytes <= maxInflightBytes
         ? []
         : [`--max-body-bytes ${maxBodyBytes} can never fit in --max-inflight-bytes ${maxInflightBytes}.`],
+  },
+  {
+    of: ['maxAnswerBytes', 'maxUnreadBytes'],
+    problems: ({ maxAnswerBytes, maxUnreadBytes }) =>
+      maxAnswerBytes <= maxUnreadBytes
+        ? []
+        : [`--max-answer-bytes ${maxAnswerBytes} can never fit in --max-unread-bytes ${maxUnreadBytes}.`],
   },
   {
     of: ['maxBatch', 'maxQueuedViews'],

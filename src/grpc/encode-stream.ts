@@ -168,7 +168,7 @@ export class EncodeStream {
       if (twice)
         throw new ServiceError('invalid_argument', `The id ${JSON.stringify(id)} is still unanswered.`);
       const { encoder, admitMessage } = this.#parts;
-      encoded = admitMessage(sizeBytes);
+      encoded = admitMessage(sizeBytes, caller);
       const { signal } = this.#ending;
       answer = await encoder.encode(
         streamedRequestOf(request, { terms: callTerms(this.#call, caller), signal }),

@@ -13,7 +13,7 @@ export function planRequestOf(message: PlanRequestMessage, { terms }: CallTerms)
       'invalid_argument',
       "The request has no size: set image to the image's in pixels.",
     );
-  return { size: image, ...askedOptionsOf(message), ...(terms === undefined ? {} : { terms }) };
+  return { size: image, ...askedOptionsOf(message), terms };
 }
 
 function askedOptionsOf({ recipe, options, teacher, anyres }: PlanRequestMessage): AskedOptions {

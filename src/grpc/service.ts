@@ -32,7 +32,7 @@ export interface MethodParts extends UnaryParts {
 export function visualEncoderHandlers(encoder: VisualEncoder, parts: MethodParts, streams: EncodeStreams) {
   function encoding(endpoint: string, requestOf: (bytes: Buffer, call: CallTerms) => EncodeRequest) {
     return unary(endpoint, parts, async (bytes, call) => {
-      const encoded = parts.admitMessage(bytes.byteLength);
+      const encoded = parts.admitMessage(bytes.byteLength, call.terms.caller);
       try {
         const answer = await encoder.encode(requestOf(bytes, call));
         return { message: serializeAnswer(answer), answer, release: answer.release };

@@ -36,12 +36,11 @@ export async function answerCached(
     throw new ServiceError('not_acceptable', 'GET answers one image, as npy, raw, safetensors or json.');
   }
   requireDtype(format, asked.options.dtype);
-  const terms = termsOf(request, exchange);
   const answer = await encoder.encode({
     images: [image],
     stacked: false,
     ...asked,
-    terms: { ...terms, noStore: false },
+    terms: termsOf(request, exchange),
     signal: exchange.signal,
   });
   // Weak: tokens that are computed anew may differ in their last bits.

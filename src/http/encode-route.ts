@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { namingImage } from '../all-or-none.ts';
 import type { AdmitBytes } from '../byte-room.ts';
+import type { Caller } from '../caller.ts';
 import type { Metrics } from '../metrics.ts';
 import { parseOptions } from '../request-options.ts';
 import type { EncodeRequest, RecipeOptions, VisualEncoder } from '../request.ts';
@@ -47,7 +48,7 @@ export async function answerEncode(
   if (format !== 'jsonl') requireDtype(format, asked.options.dtype);
   // So that it is not told of one image after the other.
   if (format === 'jsonl' || format === 'safetensors') settings.encoder.validate(asked);
-  const received = await receive(request, reply, settings);
+  const received = await receive(request, reply, settings, exchange.caller);
   if (format === 'jsonl') await sendLines(exchange, settings, received, asked);
   else if (format === 'safetensors' && received.stacked) await sendEach(exchange, settings, received, asked);
   else await sendTensor(exchange, settings, received, asked, format);
@@ -57,8 +58,9 @@ async function receive(
   request: FastifyRequest,
   reply: FastifyReply,
   { admitBody, limits, readPixels }: EncodeRouteSettings,
+  caller: Caller,
 ): Promise<ReceivedImages> {
-  const release = admitBody(declaredBytes(request, limits));
+  const release = admitBody(declaredBytes(request, limits), caller);
   try {
     return { ...(await requestImages(request, reply, limits, readPixels)), release };
   } catch (thrown) {

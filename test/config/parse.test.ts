@@ -161,6 +161,9 @@ test('refuses values that contradict each other', () => {
   assert.match(of('--max-images 8 --max-queued-views 4')[0] ?? '', /can never fit/);
   assert.match(of('--decode-concurrency 13')[0] ?? '', /UV_THREADPOOL_SIZE to be 13 or more; it is 12/);
   assert.match(of('--model a/hd --model b/hd')[0] ?? '', /more than one model "hd"/);
+  assert.deepEqual(problems(['--max-answer-bytes', '4MiB', '--max-unread-bytes', '1MiB']), [
+    '--max-answer-bytes 4194304 can never fit in --max-unread-bytes 1048576.',
+  ]);
   assert.deepEqual(problems(['--grpc-port', '9', '--metrics-port', '9']), [
     '--grpc-port and --metrics-port are both 9; they must differ.',
   ]);

@@ -1,0 +1,34 @@
+import type { Caller } from './caller.ts';
+
+/** The room that each caller has for its own, and that anybody may use. */
+export interface Parts {
+  readonly common: number;
+  of(name: string | undefined): number;
+}
+
+/** The share of a room that is divided among callers, by their weights; the rest is whoever's comes first. */
+const dividedShare = 0.5;
+
+/** How room is divided among those who share it; one caller alone has all of it. */
+export function divide(room: number, callers: readonly Caller[]): Parts {
+  const weights = callers.reduce((sum, { weight }) => sum + weight, 0);
+  const divided = callers.length < 2 ? 0 : Math.floor(room * dividedShare);
+  const parts = new Map(callers.map(({ name, weight }) => [name, Math.floor((divided * weight) / weights)]));
+  const common = room - [...parts.values()].reduce((sum, part) => sum + part, 0);
+  return { common, of: (name) => parts.get(name) ?? 0 };
+}
+
+/** What callers hold beyond their parts. */
+export function beyond(
+  held: Iterable<readonly [name: string | undefined, amount: number]>,
+  parts: Parts,
+): number {
+  let sum = 0;
+  for (const [name, amount] of held) sum += Math.max(0, amount - parts.of(name));
+  return sum;
+}
+
+/** How much of so much more goes beyond a part of which `held` is held. */
+export function moreBeyond(held: number, amount: number, part: number): number {
+  return Math.max(0, held + amount - part) - Math.max(0, held - part);
+}
