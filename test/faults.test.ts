@@ -88,17 +88,19 @@ test('many pictures that end the engine, each alone, do not end the service', as
 });
 
 /** The service in a process of its own, which may end only by itself. */
-async function spawnService(t: TestContext) {
+async function spawnService(t: TestContext, firstView = '0') {
   const fifo = join(scratch.path, `fifo-${process.hrtime.bigint()}`);
   execFileSync('mkfifo', [fifo]);
   const script = fileURLToPath(new URL('./support/faulty-main.js', import.meta.url));
   const args = [script, '--model', folder, '--engine-timeout-ms=300', '--max-batch=4'];
-  const env = { ...process.env, HANG_FIFO: fifo };
+  const env = { ...process.env, HANG_FIFO: fifo, FIRST_VIEW: firstView };
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   t.after(() => child.kill('SIGKILL'));
   const lines: { msg: string; level: string; http?: string; err?: { message: string } }[] = [];
   const exited = once(child, 'exit');
   const url = await new Promise<string>((resolve) => {
+    // Of one that does not come to serve.
+    void exited.then(() => resolve(''));
     createInterface(child.stdout).on('line', (line) => {
       lines.push(JSON.parse(line) as (typeof lines)[number]);
       const { msg, http } = lines.at(-1)!;
@@ -121,6 +123,15 @@ for (const hang of ['hang', 'hangInNative'] as const) {
     assert.match(String(reason), /has not come back from the engine for 300 ms/);
   });
 }
+
+test('an engine that never comes back from its first batch ends the process', async (t) => {
+  const { exited, lines } = await spawnService(t, String(faults.hangInNative));
+  assert.deepEqual(await exited, [null, 'SIGKILL']);
+  assert.deepEqual(
+    lines.filter(({ level }) => level === 'fatal').map(({ msg }) => msg),
+    ['the engine is stuck', 'ending: the engine got stuck while the service started'],
+  );
+});
 
 test('a stop signal ends a process whose engine never comes back', async (t) => {
   const { child, exited, url, lines } = await spawnService(t);

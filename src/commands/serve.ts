@@ -66,9 +66,14 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
     if (first?.kind === 'signal') {
       logger.info({ signal: first.signal }, 'stopping once the models are loaded');
       // Node aborts when a process ends inside an engine's native call: the start is let come to its end.
-      const started = await starting.catch(() => undefined);
-      await started?.close();
-      return 0;
+      const stopped = starting.then(
+        (started) => started.close(),
+        () => undefined,
+      );
+      if ((await inTime(stopped, settings.drainGraceMs, parts)) && !isStuck(down)) return 0;
+      logger.fatal('ending: the service does not come to the end of its start');
+      parts.kill();
+      return 1;
     }
     const service = await starting;
     const http = address(settings.host, service.httpPort);

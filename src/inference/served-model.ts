@@ -57,14 +57,17 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
   const graphPath = join(model.folder, graphFile);
   const now = () => performance.now();
   const startedAt = now();
+  /** For what nothing is measured of yet. */
+  const unknownMs = 10 * options.engineTimeoutMs;
   let startMs = 0;
   const engine = await SupervisedEngine.start({
     start: (onEnd) =>
       WorkerEngine.start({ graphPath, device, threads, imageSize: model.imageSize }, onEnd, engineScript),
     limitMs: (views) => {
       const measuredMs = times.estimateMs(views);
-      return measuredMs === undefined ? undefined : Math.max(options.engineTimeoutMs, 10 * measuredMs);
+      return measuredMs === undefined ? unknownMs : Math.max(options.engineTimeoutMs, 10 * measuredMs);
     },
+    firstLimitMs: unknownMs,
     // Its first start tells how long one takes.
     replaceLimitMs: () => options.engineTimeoutMs + 10 * startMs,
     probe: () => blackView(model.imageSize),

@@ -10,6 +10,8 @@ export interface SupervisedEngineOptions {
   readonly start: (onDown: (error: ServiceError) => void) => Promise<Engine>;
   /** The longest that a batch of so many views may take, in milliseconds; any time when undefined. */
   readonly limitMs: (views: number) => number | undefined;
+  /** The longest that the first engine may take to start. */
+  readonly firstLimitMs: number;
   /** The longest that an engine which replaces another may take to start and to run one view. */
   readonly replaceLimitMs: () => number;
   /** A view that any engine which is of use can run. */
@@ -60,7 +62,14 @@ export class SupervisedEngine implements Engine {
   /** Rejects as `start` does: what does not start at first is not tried again. */
   static async start(options: SupervisedEngineOptions): Promise<SupervisedEngine> {
     const engine = new SupervisedEngine(options);
-    await engine.#current;
+    engine.#watchStart(options.firstLimitMs);
+    await new Promise((resolve, reject) => {
+      engine.#waiting.add(reject);
+      void engine.#current.then(resolve, reject).finally(() => {
+        clearTimeout(engine.#startWatch);
+        engine.#waiting.delete(reject);
+      });
+    });
     return engine;
   }
 
@@ -147,13 +156,7 @@ export class SupervisedEngine implements Engine {
 
   /** An engine that has run the probe. One that does so too late is stuck, as is the process with it. */
   async #startAndProve(): Promise<Engine> {
-    const limitMs = this.#options.replaceLimitMs();
-    this.#startWatch = setTimeout(() => {
-      const cause = new Error(
-        `An engine that replaces another has not run a view for ${Math.round(limitMs)} ms.`,
-      );
-      this.#giveUp('stuck', new ServiceError('unavailable', 'The engine is stuck.', { cause }));
-    }, limitMs);
+    this.#watchStart(this.#options.replaceLimitMs());
     let isProved = false;
     try {
       const engine = await this.#options.start((reason) => {
@@ -171,6 +174,13 @@ export class SupervisedEngine implements Engine {
     } finally {
       clearTimeout(this.#startWatch);
     }
+  }
+
+  #watchStart(limitMs: number): void {
+    this.#startWatch = setTimeout(() => {
+      const cause = new Error(`The engine has not started for ${Math.round(limitMs)} ms.`);
+      this.#giveUp('stuck', new ServiceError('unavailable', 'The engine is stuck.', { cause }));
+    }, limitMs);
   }
 
   /** Has the batch that runs now watched. */

@@ -236,6 +236,14 @@ test('an engine that gets stuck after SIGTERM cuts the delay short, and the proc
   assert.deepEqual(calls, ['not ready', 'wait 300', 'drain', 'wait 700', 'kill']);
 });
 
+test('a start that never ends does not keep the process after a signal', async () => {
+  const { calls, grace, send, exit } = start({ startService: () => new Promise(() => {}) });
+  send('SIGTERM');
+  grace.open();
+  assert.equal(await exit, 1);
+  assert.deepEqual(calls, ['wait 700', 'kill']);
+});
+
 test('an engine that gets stuck while the service starts does not keep the process', async () => {
   const error = new ServiceError('unavailable', 'The engine is down.');
   const { calls, goDown, exit } = start({

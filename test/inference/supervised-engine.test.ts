@@ -51,6 +51,7 @@ function setUp({ limitMs, replaceLimitMs = 60_000 }: { limitMs?: number; replace
       };
     },
     limitMs: () => limitMs,
+    firstLimitMs: 60_000,
     replaceLimitMs: () => replaceLimitMs,
     probe: () => Uint8Array.of(0),
     onReplace: (error) => replaced.push(error),
@@ -152,7 +153,7 @@ test('an engine that hangs where it replaces another has everybody told, and the
     ends.map(({ end }) => end),
     ['stuck'],
   );
-  assert.match(String(ends[0]!.error.cause), /has not run a view for 5 ms/);
+  assert.match(String(ends[0]!.error.cause), /has not started for 5 ms/);
   assert.equal(engine.isUp, false);
   await engine.close();
 });
@@ -175,6 +176,7 @@ test('what does not start at first is not tried again', async () => {
   const options = {
     start,
     limitMs: isNone,
+    firstLimitMs: 60_000,
     replaceLimitMs: isNone,
     probe: isNone,
     onDown: isNone,
@@ -238,4 +240,19 @@ test("a run that fails by itself is the caller's alone", async () => {
   assert.equal(engine.isUp, true);
   assert.deepEqual(ends, []);
   await engine.close();
+});
+
+test('one that hangs when it first starts is given up', async () => {
+  const ends: EngineEnd[] = [];
+  const starting = SupervisedEngine.start({
+    start: () => new Promise(() => {}),
+    limitMs: () => undefined,
+    firstLimitMs: 5,
+    replaceLimitMs: () => 5,
+    probe: () => Uint8Array.of(0),
+    onDown: (end) => ends.push(end),
+    wait: async () => {},
+  });
+  await assert.rejects(starting, { code: 'unavailable' });
+  assert.deepEqual(ends, ['stuck']);
 });

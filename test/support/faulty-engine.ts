@@ -6,7 +6,7 @@ import type { RunRequest, WorkerReply, WorkerRequest } from '../../src/inference
 
 /**
  * First bytes of views that bring about a fault. `hang` could be interrupted by V8, `hangInNative` by nothing: it opens the
- * FIFO that HANG_FIFO names, which nobody writes to.
+ * FIFO that HANG_FIFO names, which nobody writes to. Black views, as those of the warm-up, count as FIRST_VIEW.
  */
 export const faults = { exit: 201, throw: 202, notFinite: 203, hang: 204, hangInNative: 205 } as const;
 
@@ -18,7 +18,7 @@ const port = parentPort;
 const reply = (message: WorkerReply) => port?.postMessage(message);
 
 function run({ id, views }: RunRequest): void {
-  const firsts = views.map(([first]) => first ?? 0);
+  const firsts = views.map(([first]) => first || Number(process.env['FIRST_VIEW'] ?? 0));
   if (firsts.includes(faults.exit)) process.exit(3);
   if (firsts.includes(faults.hang)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   if (firsts.includes(faults.hangInNative)) openSync(process.env['HANG_FIFO']!, 'r');
