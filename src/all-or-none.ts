@@ -1,4 +1,5 @@
 import { abortFailure, eitherSignal } from './abort.ts';
+import { FlightRefused } from './cache/flights.ts';
 import { ServiceError } from './errors.ts';
 
 /**
@@ -16,7 +17,8 @@ export async function allOrNone<Image, T>(
     try {
       return await work(image, all);
     } catch (thrown) {
-      throw namingImage(index, failureOf(thrown, signal));
+      // What the request as a whole was refused for is no image's.
+      throw thrown instanceof FlightRefused ? thrown : namingImage(index, failureOf(thrown, signal));
     }
   });
 }

@@ -4,6 +4,7 @@ import { failureOf } from './all-or-none.ts';
 import type { Flight, Flights } from './cache/flights.ts';
 import type { ResultCache } from './cache/result-cache.ts';
 import type { SecondLevel } from './cache/second-level.ts';
+import type { EncodedImage } from './encoded-image.ts';
 import { encodeImage, type EncodingParts, type PlannedImage, type TimedImage } from './encode-image.ts';
 import { ServiceError } from './errors.ts';
 import type { ImageDigest, ImageInput } from './image/image-input.ts';
@@ -12,6 +13,7 @@ import type { ReadSize } from './image/read-size.ts';
 import type { Model } from './model/model.ts';
 import { selectModel } from './model/models.ts';
 import { planCost } from './recipes/cost.ts';
+import type { Plan, Size } from './recipes/plan.ts';
 import { planRecipe } from './recipes/planner.ts';
 import type { EncodeOptions, RecipeOptions } from './request.ts';
 import type { Place } from './request-terms.ts';
@@ -80,8 +82,10 @@ async function plan(
 ): Promise<PlannedFlight | undefined> {
   const { image, key, flight } = own;
   try {
+    const models = served.map((one) => one.model);
+    const planFor = (size: Size) => planRecipe(size, model, recipe, models);
     const kept = key === undefined ? undefined : await secondLevel?.get(key);
-    if (kept !== undefined) {
+    if (kept !== undefined && isOfPlan(kept, planFor, options)) {
       cache.set(key!, kept);
       flight.land({ ...kept, timings: noTime, source: 'hit' });
       return undefined;
@@ -94,13 +98,20 @@ async function plan(
     }
     const start = now();
     const size = await readSize(image, options.exif);
-    const models = served.map((one) => one.model);
-    const planned = { image, size, plan: planRecipe(size, model, recipe, models), headerMs: now() - start };
+    const planned = { image, size, plan: planFor(size), headerMs: now() - start };
     return { ...own, planned };
   } catch (thrown) {
     flight.fail(failureOf(thrown, flight.signal));
     return undefined;
   }
+}
+
+/** Whether tokens from elsewhere are as many as the plan for an image of their size has; what is not is a miss. */
+function isOfPlan(kept: EncodedImage, planFor: (size: Size) => Plan, { dtype }: EncodeOptions): boolean {
+  const { width, height } = kept.size;
+  if (!(width >= 1 && height >= 1)) return false;
+  const sizeBytes = kept.parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return planCost(planFor(kept.size), dtype).bytes === sizeBytes;
 }
 
 /** Room for all views of all images. Throws where there is none, or not in time. */
@@ -119,10 +130,19 @@ function admit(
   const views = loads.reduce((sum, load) => sum + load, 0);
   const expectedMs = batcher.expectedMs(admission.ahead(model.name, views, place), views) ?? 0;
   const leftMs = Math.max(...wanted.map(({ flight }) => flight.deadlineAt)) - now();
+  if (leftMs <= 0) {
+    throw new ServiceError(
+      'deadline_exceeded',
+      'The time for which the caller waits was over before its work began.',
+      {
+        bound: 'deadline',
+      },
+    );
+  }
   if (expectedMs > leftMs) {
     throw new ServiceError(
       'deadline_exceeded',
-      `The answer is expected in ${Math.ceil(expectedMs)} ms, and the caller waits ${Math.max(0, Math.floor(leftMs))} ms more.`,
+      `The answer is expected in ${Math.ceil(expectedMs)} ms, and the caller waits ${Math.floor(leftMs)} ms more.`,
       { bound: 'deadline' },
     );
   }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { anyone } from '../src/caller.ts';
+import type { EncodedImage } from '../src/encoded-image.ts';
 import type { ImageInput } from '../src/image/image-input.ts';
 import type { EncodeRequest } from '../src/request.ts';
 import { type RequestTerms, usualTerms } from '../src/request-terms.ts';
@@ -117,7 +118,7 @@ test('who joined what its beginner was refused for has it done for itself', asyn
   engine.openGate();
   const tooMany = encoder.encode(request([grey(1), grey(2), grey(3), grey(4)]));
   const joined = [encoder.encode(request([grey(2)])), encoder.encode(request([grey(2)]))];
-  await assert.rejects(tooMany, { code: 'too_large' });
+  await assert.rejects(tooMany, { code: 'too_large', message: /^The request needs 4 views/ });
   const answers = await Promise.all(joined);
   assert.deepEqual(answers.flatMap(({ sources }) => sources).toSorted(), ['joined', 'miss']);
   assert.deepEqual([flights.size, admission.admittedViews], [0, 0]);
@@ -154,6 +155,25 @@ test('who sends a picture is not told that there is none of the digest that anot
   await asking;
   assert.deepEqual((await sent).sources, ['miss']);
   assert.deepEqual((await alsoAsking).sources, ['joined']);
+});
+
+test('tokens from elsewhere that are not as many as the image has are a miss', async (t) => {
+  let kept: EncodedImage | undefined;
+  const secondLevel = { get: async () => kept, set: () => undefined, close: async () => undefined };
+  const { engine, encoder, close } = gatedEncoder({ secondLevel });
+  t.after(close);
+  engine.openGate();
+  const sources = async () => (await encoder.encode(request([grey(1)]))).sources;
+  kept = { size: { width: 8, height: 8 }, parts: [new Uint8Array(4)] };
+  assert.deepEqual(await sources(), ['hit']);
+  for (const [width, bytes] of [
+    [8, 3],
+    [0, 4],
+    [Number.NaN, 4],
+  ] as const) {
+    kept = { size: { width, height: 8 }, parts: [new Uint8Array(bytes)] };
+    assert.deepEqual(await sources(), ['miss']);
+  }
 });
 
 test('no-store is neither answered from the cache, nor joined, nor kept', async (t) => {

@@ -20,7 +20,8 @@ export function systemHandlers(settings: {
     healthz: (_request, _reply, exchange) => exchange.sendJson({ status: 'ok' }),
     readyz: (_request, _reply, exchange) => {
       if (draining()) throw new ServiceError('unavailable', 'The service is stopping.');
-      if (!encoder.ready()) throw new ServiceError('unavailable', 'The service is not ready yet.');
+      if (!encoder.ready())
+        throw new ServiceError('unavailable', 'The service is not ready: it starts or stops.');
       exchange.sendJson({ status: 'ready' });
     },
     plan: (request, _reply, exchange) => answerPlan(request, exchange, encoder),
