@@ -1,11 +1,14 @@
 // One table of what callers may get wrong, and what they are told, asked of both transports.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
 import sharp from 'sharp';
 import type { ErrorCode } from '../src/errors.ts';
 import { grpcStatus } from '../src/grpc/errors.ts';
 import { problemKinds } from '../src/http/problem.ts';
+import { readKeyList } from '../src/security/api-key.ts';
 import { type Service, startService } from '../src/service.ts';
 import { imageBytes } from './support/golden.ts';
 import { type EncodeResponse, statusDetails, TestClient } from './support/grpc-client.ts';
@@ -19,6 +22,8 @@ interface ContractCase {
   /** Encode when absent. */
   readonly rpc?: Rpc;
   readonly image: () => Buffer | Promise<Buffer>;
+  /** Asked for by the image's digest, or by this one, in place of the image. */
+  readonly byDigest?: true | string;
   readonly query?: Readonly<Record<string, string>>;
   /** The same options as gRPC spells them, and those that only the recipe has. */
   readonly options?: object;
@@ -35,6 +40,30 @@ const otherDigest = `sha256:${'1'.repeat(64)}`;
 
 const cases: readonly ContractCase[] = [
   { what: 'a photograph', image: rocket, answer: 'ok' },
+  { what: 'the digest of what was encoded', image: rocket, byDigest: true, answer: 'ok' },
+  {
+    what: 'a digest that is to be answered from nothing kept',
+    image: rocket,
+    byDigest: true,
+    terms: { 'cache-control': 'no-store' },
+    answer: 'ok',
+  },
+  {
+    what: 'the digest of what was not encoded',
+    image: rocket,
+    byDigest: otherDigest,
+    answer: 'not_found',
+    says: /send the image itself/,
+  },
+  { what: 'a digest that is none', image: rocket, byDigest: 'sha256:1', answer: 'invalid_argument' },
+  { what: 'no key', image: rocket, terms: { 'x-api-key': '' }, answer: 'unauthenticated', says: /key/ },
+  {
+    what: 'another key',
+    image: rocket,
+    terms: { 'x-api-key': 'eve-0123456789abcdef' },
+    answer: 'unauthenticated',
+    says: /key/,
+  },
   {
     what: 'a bulk request',
     image: rocket,
@@ -58,7 +87,7 @@ const cases: readonly ContractCase[] = [
   {
     what: 'a millisecond',
     image: rocket,
-    terms: { 'request-timeout-ms': '1' },
+    terms: { 'request-timeout-ms': '1', 'cache-control': 'no-store' },
     answer: 'deadline_exceeded',
   },
   { what: 'text', image: () => Buffer.from('hello, world'), answer: 'invalid_argument', says: /image/ },
@@ -255,15 +284,22 @@ const recipeCases: readonly ContractCase[] = [
   anyres('an assembly that is not there', { assembly: '9' }, { assembly: 9 }, 'invalid_argument', /assembly/),
 ];
 
+const key = 'ada-0123456789abcdef';
 const scratch = scratchFolder();
 let service: Service;
 let client: TestClient;
 before(async () => {
   const folder = await importFixture(scratch.path, 'siglip-tiny');
+  const reading = readKeyList(`ada:${key}`);
+  assert.ok(reading.ok);
   const config = serviceConfig({
     models: [{ name: 'siglip-tiny', folder }],
     maxPixels: 89_478_485,
     maxAnswerBytes: 400_000,
+    maxBodyBytes: 300_000,
+    maxInflightBytes: 400_000,
+    cacheBytes: 2 ** 24,
+    apiKeys: reading.keys,
   });
   service = await startService(config, pino({ level: 'silent' }), () => {});
   client = new TestClient(service.grpcPort, 'siglip_hd.v1.VisualEncoderService');
@@ -276,12 +312,18 @@ after(async () => {
 
 const routes = { Encode: 'encode', TeacherEncode: 'teacher-encode', AnyResEncode: 'anyres-encode' } as const;
 
-async function overHttp({ rpc = 'Encode', query = {}, terms = {} }: ContractCase, image: Buffer) {
-  const parameters = new URLSearchParams({ ...query, format: 'raw' }).toString();
+function digestOf({ byDigest }: ContractCase, image: Buffer): string | undefined {
+  return byDigest === true ? `sha256:${createHash('sha256').update(image).digest('hex')}` : byDigest;
+}
+
+async function overHttp(asked: ContractCase, image: Buffer) {
+  const { rpc = 'Encode', query = {}, terms = {} } = asked;
+  const digest = digestOf(asked, image);
+  const named = digest === undefined ? {} : { image: digest };
+  const parameters = new URLSearchParams({ ...query, ...named, format: 'raw' }).toString();
   const response = await fetch(`http://127.0.0.1:${service.httpPort}/v1/${routes[rpc]}?${parameters}`, {
-    method: 'POST',
-    headers: terms,
-    body: image,
+    ...(digest === undefined ? { method: 'POST', body: image } : {}),
+    headers: { 'x-api-key': key, ...terms },
   });
   const bytes = Buffer.from(await response.arrayBuffer());
   if (response.status === 200) return { code: 'ok', detail: '', status: 200, bytes };
@@ -291,12 +333,13 @@ async function overHttp({ rpc = 'Encode', query = {}, terms = {} }: ContractCase
 
 const recipeFields = { Encode: 'options', TeacherEncode: 'teacher', AnyResEncode: 'anyres' } as const;
 
-async function overGrpc(
-  { rpc = 'Encode', options = {}, recipe = options, terms = {} }: ContractCase,
-  image: Buffer,
-) {
-  const request = { image: { file: image }, options, [recipeFields[rpc]]: recipe };
-  const outcome = await client.call<EncodeResponse>(rpc, request, { metadata: terms });
+async function overGrpc(asked: ContractCase, image: Buffer) {
+  const { rpc = 'Encode', options = {}, recipe = options, terms = {} } = asked;
+  const digest = digestOf(asked, image);
+  const source = digest === undefined ? { file: image } : { digest };
+  const request = { image: source, options, [recipeFields[rpc]]: recipe };
+  const metadata = { 'x-api-key': key, ...terms };
+  const outcome = await client.call<EncodeResponse>(rpc, request, { metadata });
   const { response, error, trailers } = outcome;
   if (response !== undefined) return { code: 'ok', detail: '', status: 0, bytes: response.tensor.data };
   const { errorInfo, message } = statusDetails(trailers);
@@ -317,3 +360,26 @@ for (const each of [...cases, ...recipeCases]) {
     for (const { detail } of [http, grpc]) if (each.says !== undefined) assert.match(detail, each.says);
   });
 }
+
+test('HTTP and gRPC refuse alike what finds no room, and say when to come back', async (t) => {
+  const slow = connect(service.httpPort, '127.0.0.1');
+  t.after(() => slow.destroy());
+  slow.write(`POST /v1/encode HTTP/1.1\r\nhost: x\r\nx-api-key: ${key}\r\ncontent-length: 300000\r\n\r\n`);
+  const metrics = async () => await (await fetch(`http://127.0.0.1:${service.httpPort}/metrics`)).text();
+  while (!/held_bytes\{what="requests"\} 300000\n/.test(await metrics()));
+  const headers = { 'x-api-key': key };
+  const http = await fetch(`http://127.0.0.1:${service.httpPort}/v1/encode`, {
+    method: 'POST',
+    headers,
+    body: rocket(),
+  });
+  const told = (await http.json()) as { code: string; detail: string };
+  assert.deepEqual([http.status, told.code, http.headers.get('retry-after-ms')], [429, 'overloaded', '1000']);
+  const request = { image: { file: rocket() } };
+  const { error, trailers } = await client.call<EncodeResponse>('Encode', request, { metadata: headers });
+  assert.deepEqual(
+    [error?.code, trailers.get('grpc-retry-pushback-ms')],
+    [grpcStatus('overloaded'), ['1000']],
+  );
+  assert.equal(statusDetails(trailers).message, told.detail);
+});
