@@ -13,6 +13,11 @@ export interface RequestLogger {
 /** What a line tells of an answer. */
 export type LoggedAnswer = Pick<EncodeAnswer, 'metadata' | 'timings' | 'sources'>;
 
+/** The same without the tokens, which are not to be held until the line is written. */
+export function withoutTokens({ metadata, timings, sources }: EncodeAnswer): LoggedAnswer {
+  return { metadata, timings, sources };
+}
+
 /** One request that has ended. */
 export interface EndedRequest {
   readonly transport: Transport;

@@ -1,6 +1,7 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { AdmitBytes } from '../byte-room.ts';
 import type { EncodeRequest, VisualEncoder } from '../request.ts';
+import { withoutTokens } from '../request-log.ts';
 import { read, serviceName, wire } from './definition.ts';
 import { anyresRequestOf, type CallTerms, encodeRequestOf, teacherRequestOf } from './encode-request.ts';
 import { serializeAnswer } from './encode-response.ts';
@@ -35,7 +36,7 @@ export function visualEncoderHandlers(encoder: VisualEncoder, parts: MethodParts
       const encoded = parts.admitMessage(bytes.byteLength, call.terms.caller);
       try {
         const answer = await encoder.encode(requestOf(bytes, call));
-        return { message: serializeAnswer(answer), answer, release: answer.release };
+        return { message: serializeAnswer(answer), answer: withoutTokens(answer), release: answer.release };
       } finally {
         encoded();
       }

@@ -4,6 +4,7 @@ import { ServiceError } from '../errors.ts';
 import { digestOf } from '../image/image-input.ts';
 import { parseOptions } from '../request-options.ts';
 import type { RecipeOptions } from '../request.ts';
+import { withoutTokens } from '../request-log.ts';
 import { requireDtype } from '../tokens/format.ts';
 import { chooseFormat } from './accept.ts';
 import type { EncodeRouteSettings } from './encode-route.ts';
@@ -50,7 +51,7 @@ export async function answerCached(
   const headers = { etag, 'cache-control': 'private, no-cache', vary: 'accept, authorization, x-api-key' };
   if (matches(request.headers['if-none-match'], etag)) {
     answer.release();
-    exchange.answer = answer;
+    exchange.answer = withoutTokens(answer);
     exchange.send(304, headers, []);
     return;
   }

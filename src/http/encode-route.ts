@@ -5,6 +5,7 @@ import type { Caller } from '../caller.ts';
 import type { Metrics } from '../metrics.ts';
 import { parseOptions } from '../request-options.ts';
 import type { EncodeRequest, RecipeOptions, VisualEncoder } from '../request.ts';
+import { withoutTokens } from '../request-log.ts';
 import { requireDtype, type TokenFormat } from '../tokens/format.ts';
 import type { ImageOutcome } from '../tokens/image-outcome.ts';
 import { jsonLine } from '../tokens/json.ts';
@@ -95,7 +96,7 @@ async function sendEach(
   );
   const answers = outcomes.flatMap((outcome) => (outcome.kind === 'encoded' ? [outcome.answer] : []));
   for (const { release: done } of answers) exchange.hold(done);
-  exchange.answer = answers[0];
+  exchange.answer = answers[0] && withoutTokens(answers[0]);
   for (const outcome of outcomes) {
     if (outcome.kind === 'encoded') continue;
     if (answers.length === 0) throw namingImage(outcome.index, outcome.error);
@@ -127,7 +128,7 @@ async function* lines(
 ): AsyncGenerator<Uint8Array, void, void> {
   for await (const outcome of asTheyCome(outcomes)) {
     if (outcome.kind === 'failed') exchange.note(outcome.error);
-    else exchange.answer ??= outcome.answer;
+    else exchange.answer ??= withoutTokens(outcome.answer);
     yield* jsonLine(outcome);
     if (outcome.kind === 'encoded') outcome.answer.release();
   }

@@ -3,6 +3,7 @@ import type { AnswerSource, EncodeAnswer, StageTimings } from '../request.ts';
 import { carriesMetadata, type TokenFormat, tokenFile } from '../tokens/format.ts';
 import { metadataHeader } from '../tokens/metadata.ts';
 import type { TokenFile } from '../tokens/token-file.ts';
+import { withoutTokens } from '../request-log.ts';
 import type { Exchange } from './exchange.ts';
 import { leastReady } from '../timings.ts';
 import { serverTiming } from './server-timing.ts';
@@ -22,7 +23,7 @@ export async function sendTokens(
   more: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   exchange.hold(answer.release);
-  exchange.answer = answer;
+  exchange.answer = withoutTokens(answer);
   const { tensor, metadata } = answer;
   const headers = carriesMetadata(format) ? more : { 'tokens-meta': metadataHeader(metadata), ...more };
   await sendFile(exchange, metrics, () => tokenFile(format, tensor, metadata), answer, headers);

@@ -45,6 +45,8 @@ interface Waiting extends Place {
   readonly joinedAt: number;
   readonly resolve: (tokens: ViewTokens) => void;
   readonly reject: (error: ServiceError) => void;
+  /** Whether it has its tokens or its error. */
+  isSettled: boolean;
   /** What the views of one request share. */
   readonly request: { hasLeft: boolean };
 }
@@ -135,7 +137,17 @@ export class Batcher {
     const all = views.map(
       (view) =>
         new Promise<ViewTokens>((resolve, reject) => {
-          waiting.push({ view, dtype, caller, priority, joinedAt, resolve, reject, request });
+          waiting.push({
+            view,
+            dtype,
+            caller,
+            priority,
+            joinedAt,
+            resolve,
+            reject,
+            isSettled: false,
+            request,
+          });
         }),
     );
     for (const one of waiting) this.#queue.add(one);
@@ -259,6 +271,8 @@ export class Batcher {
   }
 
   #settle(waiting: Waiting, outcome: ViewTokens | ServiceError): void {
+    if (waiting.isSettled) return;
+    waiting.isSettled = true;
     if (outcome instanceof ServiceError) {
       waiting.request.hasLeft = true;
       waiting.reject(outcome);

@@ -212,6 +212,23 @@ test('a view is tried again with the engine to itself: what ends the engine take
   assert.equal((await innocent)[0]!.tokens[0], 2);
 });
 
+test('a request whose views are in two batches that fail is answered when the second tries succeed', async () => {
+  const { engine, encode } = setUp(2);
+  const answer = encode([1, 2, 3, 4]);
+  await turn();
+  assert.equal(engine.batches.length, 2, 'one runs, one is prepared');
+  for (const batch of engine.batches) batch.fail(modelFailed);
+  for (let tried = 2; tried < 6; tried++) {
+    await turn();
+    assert.equal(engine.batches.length, tried + 1);
+    engine.batches[tried]!.finish();
+  }
+  assert.deepEqual(
+    (await answer).map(({ tokens }) => tokens[0]),
+    [1, 2, 3, 4],
+  );
+});
+
 test('who has left by then is not tried again', async () => {
   const { engine, encode } = setUp(2);
   const caller = new AbortController();
