@@ -56,6 +56,8 @@ function waysTo(
   request: AnsweredRequest,
   images: readonly KeyedImage[],
   deadlineAt: number,
+  /** Of one that was refused with another's request: once, as what is begun again is refused for its own sake. */
+  isAgain = false,
 ): readonly WaitForResult[] {
   const own: OwnFlight[] = [];
   const waits = images.map(({ image, key }): WaitForResult => {
@@ -68,8 +70,8 @@ function waysTo(
           try {
             return { ...(await joined(parts, underWay, all, deadlineAt)), key };
           } catch (thrown) {
-            if (!(thrown instanceof FlightRefused)) throw thrown;
-            const [again] = waysTo(parts, model, request, [{ image, key }], deadlineAt);
+            if (!(thrown instanceof FlightRefused) || isAgain || isMissing(thrown, image)) throw thrown;
+            const [again] = waysTo(parts, model, request, [{ image, key }], deadlineAt, true);
             return await again!(all);
           }
         };
@@ -82,6 +84,11 @@ function waysTo(
   const { recipe, options, terms = usualTerms, answer } = request;
   if (own.length > 0) void flyOut(parts, own, { model, recipe, options, place: terms, answer });
   return waits;
+}
+
+/** Who asks by digest too is told what another was. */
+function isMissing({ code }: FlightRefused, image: EncodeRequest['images'][number]): boolean {
+  return code === 'not_found' && image.kind === 'digest';
 }
 
 /** The images' keys in the cache; undefined where nothing is to be looked up or kept. */

@@ -149,12 +149,50 @@ test('who sends a picture is not told that there is none of the digest that anot
   await until(() => flights.size === 1);
   const sent = encoder.encode(request([{ kind: 'file', bytes }]));
   await until(() => find.mock.callCount() === 2);
-  const alsoAsking = encoder.encode(request([{ kind: 'digest', digest }]));
+  const alsoAsking = assert.rejects(encoder.encode(request([{ kind: 'digest', digest }])), {
+    code: 'not_found',
+  });
   await until(() => find.mock.callCount() === 3);
   slow.open();
   await asking;
   assert.deepEqual((await sent).sources, ['miss']);
-  assert.deepEqual((await alsoAsking).sources, ['joined']);
+  await alsoAsking;
+});
+
+test('a thousand requests for one picture that finds no room are refused in two rounds, not each after the other', async (t) => {
+  const { engine, encoder, admission, flights, close } = gatedEncoder({ maxViews: 1 });
+  t.after(close);
+  const busy = encoder.encode(request([grey(1)]));
+  await until(() => engine.batches.length === 1);
+  const admit = t.mock.method(admission, 'admit');
+  const all = await Promise.allSettled(
+    Array.from({ length: 1000 }, () => encoder.encode(request([grey(9)]))),
+  );
+  assert.ok(all.every((one) => one.status === 'rejected' && one.reason.code === 'overloaded'));
+  assert.equal(admit.mock.callCount(), 2);
+  engine.openGate();
+  await busy;
+  assert.equal(flights.size, 0);
+});
+
+test('many that ask by a digest that is not kept cost one look', async (t) => {
+  let looks = 0;
+  const slow = new Gate();
+  const get = async () => {
+    looks++;
+    await slow.passed();
+    return undefined;
+  };
+  const secondLevel = { get, set: () => undefined, close: async () => undefined };
+  const { encoder, flights, close } = gatedEncoder({ secondLevel });
+  t.after(close);
+  const find = t.mock.method(flights, 'find');
+  const image = { kind: 'digest', digest: `sha256:${'0'.repeat(64)}` } as const;
+  const all = Promise.allSettled(Array.from({ length: 50 }, () => encoder.encode(request([image]))));
+  await until(() => find.mock.callCount() === 50);
+  slow.open();
+  assert.ok((await all).every((one) => one.status === 'rejected' && one.reason.code === 'not_found'));
+  assert.equal(looks, 1);
 });
 
 test('tokens from elsewhere that are not as many as the image has are a miss', async (t) => {

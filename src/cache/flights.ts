@@ -78,6 +78,8 @@ export class Flight<T> {
   #abandon(reason: ServiceError): void {
     this.#onEnd();
     this.#abort.abort(reason);
+    // For whoever found it before and joins only now.
+    this.#fail(new FlightRefused(reason));
   }
 }
 

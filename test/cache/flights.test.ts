@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Flights } from '../../src/cache/flights.ts';
+import { FlightRefused, Flights } from '../../src/cache/flights.ts';
 import { ServiceError } from '../../src/errors.ts';
 
 const never = new AbortController().signal;
@@ -75,4 +75,14 @@ test('work without a key is found by nobody', () => {
   const flights = new Flights<number>();
   flights.start(undefined);
   assert.equal(flights.size, 0);
+});
+
+test('who found it before the last had left, and joins after, is told to begin anew', async () => {
+  const flights = new Flights<number>();
+  const flight = flights.start('a');
+  const leaving = new AbortController();
+  const left = assert.rejects(flight.join(leaving.signal, 1), { code: 'cancelled' });
+  leaving.abort();
+  await left;
+  await assert.rejects(flight.join(never, 1), FlightRefused);
 });
