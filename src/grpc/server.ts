@@ -8,6 +8,7 @@ import type { TlsIdentity } from '../security/tls-identity.ts';
 import { refuseStrangers } from './call-caller.ts';
 import { packageDefinition } from './definition.ts';
 import { EncodeStreams } from './encode-streams.ts';
+import { shortenFarDeadline } from './far-deadline.ts';
 import { Health, healthPackage } from './health.ts';
 import { type GrpcLimits, serverOptions } from './limits.ts';
 import { OpenStreams } from './open-streams.ts';
@@ -74,7 +75,11 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
 
   try {
     const port = await listen(server, host, options.port, credentials);
-    limitConnections(server, limits.maxConnections);
+    // grpc-js has no setting for these, but keeps the servers of node:http2, which have.
+    for (const listener of server['http2Servers'].keys()) {
+      listener.maxConnections = limits.maxConnections;
+      listener.prependListener('stream', shortenFarDeadline);
+    }
     return {
       port,
       get underWay() {
@@ -108,11 +113,6 @@ function listen(server: Server, host: string, port: number, credentials: ServerC
       else reject(listenFailure({ host, port, flag: '--grpc-port' }, error));
     });
   });
-}
-
-/** grpc-js has no setting for it, but keeps the servers of node:http2, which have. */
-function limitConnections(server: Server, maxConnections: number): void {
-  for (const listener of server['http2Servers'].keys()) listener.maxConnections = maxConnections;
 }
 
 function shutDown(server: Server): Promise<void> {

@@ -402,6 +402,17 @@ test('fires the signal with deadline_exceeded when the deadline passes', async (
   assert.equal((await call).error?.code, status.DEADLINE_EXCEEDED);
 });
 
+test('takes a deadline of many days for one', async (t) => {
+  const { client } = await serve(t, new StubEncoder());
+  const days = (count: number) => Date.now() + count * 86_400_000;
+  const far = [days(24), days(30), days(3000), days(100_000)];
+  const calls = await Promise.all(far.map((deadline) => client(service).call('Encode', file, { deadline })));
+  assert.deepEqual(
+    calls.map(({ error }) => error),
+    far.map(() => undefined),
+  );
+});
+
 test('does not fire the signal after the answer', async (t) => {
   const encoder = new StubEncoder();
   const { client, server } = await serve(t, encoder);
