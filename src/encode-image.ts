@@ -3,7 +3,7 @@ import type { ViewsPermit } from './admission.ts';
 import type { EncodedImage } from './encoded-image.ts';
 import type { ImageInput } from './image/image-input.ts';
 import type { ViewPool } from './image/view-pool.ts';
-import type { ViewTokens } from './inference/batcher.ts';
+import type { ViewTokens, WantedTokens } from './inference/batcher.ts';
 import type { ServedModel } from './inference/served-model.ts';
 import type { GraphDtype } from './model/graph-io.ts';
 import { selectModel } from './model/models.ts';
@@ -11,6 +11,7 @@ import type { Plan, Size } from './recipes/plan.ts';
 import type { EncodeOptions, StageTimings } from './request.ts';
 import type { TokenDtype } from './tokens/tensor.ts';
 import type { TokenPool } from './tokens/token-pool.ts';
+import type { Trace } from './tracing/trace.ts';
 
 /** The parts that an image passes through, from its bytes to its tokens. */
 export interface EncodingParts {
@@ -28,6 +29,7 @@ export interface PlannedImage {
   readonly plan: Plan;
   /** Time to read the header: part of decoding. */
   readonly headerMs: number;
+  readonly trace: Trace | undefined;
 }
 
 /** Tokens and what they took. */
@@ -40,21 +42,30 @@ export async function encodeImage(
   parts: EncodingParts,
   model: string,
   permit: ViewsPermit,
-  { image, size, plan, headerMs }: PlannedImage,
+  { image, size, plan, headerMs, trace }: PlannedImage,
   { dtype, exif }: EncodeOptions,
   signal: AbortSignal,
 ): Promise<TimedImage> {
   const { now } = parts;
   const request = { image, exif, size, plan, place: permit };
+  const asked = now();
   const { views, waitMs, decodeMs, cutMs } = await parts.viewPool.make(request, signal);
-  const encoded = await encodeViews(parts, model, permit, plan, views, graphDtype(plan, dtype), signal);
+  const joined = now();
+  trace?.stage('wait to decode', asked, asked + waitMs);
+  trace?.stage('decode', joined - cutMs - decodeMs, joined - cutMs);
+  trace?.stage('views', joined - cutMs, joined);
+  const wanted = { dtype: graphDtype(plan, dtype), trace };
+  const encoded = await encodeViews(parts, model, permit, plan, views, wanted, signal);
+  if (trace !== undefined) traceBatches(trace, joined, encoded);
   const assembling = now();
-  const tokens = await assembled(
+  const tokens = await assemble(
     parts,
     plan,
     encoded.map(({ tokens: view }) => view),
     dtype,
   );
+  const assembled = now();
+  trace?.stage('assemble', assembling, assembled);
   return {
     size,
     parts: tokens,
@@ -63,7 +74,7 @@ export async function encodeImage(
       viewsMs: cutMs,
       queueMs: waitMs + Math.max(...encoded.map(({ queueMs }) => queueMs)),
       engineMs: Math.max(...encoded.map(({ engineMs }) => engineMs)),
-      assembleMs: now() - assembling,
+      assembleMs: assembled - assembling,
     },
   };
 }
@@ -75,12 +86,12 @@ async function encodeViews(
   permit: ViewsPermit,
   { canvases }: Plan,
   views: readonly Uint8Array<ArrayBuffer>[],
-  dtype: GraphDtype,
+  wanted: WantedTokens,
   signal: AbortSignal,
 ): Promise<ViewTokens[]> {
   const batcherOf = (name: string) => selectModel(served, { model: name }).batcher;
   if (canvases.every(({ encoder }) => encoder === undefined)) {
-    return await batcherOf(model).encode(permit, views, dtype, signal);
+    return await batcherOf(model).encode(permit, views, wanted, signal);
   }
   let from = 0;
   const parts = canvases.map(({ encoder, views: { length } }) => {
@@ -88,9 +99,19 @@ async function encodeViews(
     return { own, batcher: batcherOf(encoder?.model ?? model) };
   });
   const encoded = await together(parts, signal, ({ own, batcher }, all) =>
-    batcher.encode(permit, own, dtype, all),
+    batcher.encode(permit, own, wanted, all),
   );
   return encoded.flat();
+}
+
+/** The wait, and each batch that had views of the image, which joined the queue together. */
+function traceBatches(trace: Trace, joined: number, encoded: readonly ViewTokens[]): void {
+  const batches = new Map(encoded.map((view) => [view.queueMs, view.engineMs]));
+  trace.stage('queue', joined, joined + Math.max(...batches.keys()));
+  for (const [queueMs, engineMs] of batches) {
+    const started = joined + queueMs;
+    trace.stage('engine', started, started + engineMs);
+  }
 }
 
 /** What to ask the graph for: float32 wherever arithmetic follows, so that it is rounded once. */
@@ -100,7 +121,7 @@ function graphDtype({ assembly }: Plan, dtype: TokenDtype): GraphDtype {
 }
 
 /** The views' tokens as the answer's parts, in order. */
-async function assembled(
+async function assemble(
   { tokenPool }: EncodingParts,
   plan: Plan,
   views: readonly Uint8Array<ArrayBuffer>[],

@@ -10,6 +10,7 @@ import { ServiceError } from './errors.ts';
 import type { ModelSource } from './config/values.ts';
 import { sizeLimit, sizeReader } from './image/read-size.ts';
 import { createViewPool } from './image/view-pool.ts';
+import type { RunBatch } from './inference/batcher.ts';
 import { type ServedModel, serveModel } from './inference/served-model.ts';
 import type { EngineEnd } from './inference/supervised-engine.ts';
 import type { Device } from './inference/worker-protocol.ts';
@@ -129,7 +130,10 @@ export class Encoder implements VisualEncoder {
         const one = await serveModel(model, {
           ...config,
           split: (tokens, views) => tokenPool.split(tokens, views),
-          observe: (batch) => metrics.observeBatch({ model: name, ...batch }),
+          observe: (batch) => {
+            metrics.observeBatch({ model: name, ...batch });
+            traceBatch(name, batch);
+          },
           onReplace: (error) => {
             metrics.observeRestart(name);
             logger.error({ model: name, err: error.cause }, 'the engine ended by itself; another is started');
@@ -248,6 +252,11 @@ export class Encoder implements VisualEncoder {
       ...served.map((one) => one.close()),
     ]);
   }
+}
+
+/** A part of the trace of one of its requests, linked to all. */
+function traceBatch(model: string, { views, engineMs, endedAt, traces }: RunBatch): void {
+  traces[0]?.batch({ model, views, startMs: endedAt - engineMs, endMs: endedAt, traces });
 }
 
 function openSecondLevel(

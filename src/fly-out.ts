@@ -17,6 +17,7 @@ import type { Plan, Size } from './recipes/plan.ts';
 import { planRecipe } from './recipes/planner.ts';
 import type { EncodeOptions, RecipeOptions } from './request.ts';
 import type { Place } from './request-terms.ts';
+import type { Trace } from './tracing/trace.ts';
 
 /** The parts that encode what no cache has. */
 export interface FlightParts extends EncodingParts {
@@ -35,6 +36,8 @@ export interface OwnFlight {
   /** Under which its tokens are kept. */
   readonly key: string | undefined;
   readonly flight: Flight<LandedImage>;
+  /** Of the request that begins it. */
+  readonly trace: Trace | undefined;
 }
 
 /** Tokens as those who wait for them get them. */
@@ -80,11 +83,13 @@ async function plan(
   own: OwnFlight,
   { model, recipe, options }: Asked,
 ): Promise<PlannedFlight | undefined> {
-  const { image, key, flight } = own;
+  const { image, key, flight, trace } = own;
   try {
     const models = served.map((one) => one.model);
+    const asked = now();
     const planFor = (size: Size) => planRecipe(size, model, recipe, models);
     const kept = key === undefined ? undefined : await secondLevel?.get(key);
+    if (key !== undefined && secondLevel !== undefined) trace?.stage('shared cache', asked, now());
     if (kept !== undefined && isOfPlan(kept, planFor, options)) {
       cache.set(key!, kept);
       flight.land({ ...kept, timings: noTime, source: 'hit' });
@@ -98,8 +103,9 @@ async function plan(
     }
     const start = now();
     const size = await readSize(image, options.exif);
-    const planned = { image, size, plan: planFor(size), headerMs: now() - start };
-    return { ...own, planned };
+    const readAt = now();
+    trace?.stage('header', start, readAt);
+    return { ...own, planned: { image, size, plan: planFor(size), headerMs: readAt - start, trace } };
   } catch (thrown) {
     flight.fail(failureOf(thrown, flight.signal));
     return undefined;

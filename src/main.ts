@@ -15,7 +15,15 @@ const parts: Parts = {
   version: readVersion(),
   async serve() {
     const { startService } = await import('./service.ts');
-    return { startService, kill, wait: (waitMs, signal) => wait(waitMs, undefined, { signal }) };
+    const { openTracing } = await import('./tracing/open.ts');
+    return {
+      async startService(settings, logger, onDown) {
+        const tracing = await openTracing(env, parts.version, logger);
+        return await startService({ ...settings, tracing }, logger, onDown);
+      },
+      kill,
+      wait: (waitMs, signal) => wait(waitMs, undefined, { signal }),
+    };
   },
   async import() {
     const { importModel } = await import('./model/import.ts');

@@ -17,6 +17,11 @@ export interface QueuedViews {
 /** What memory is held for callers: bodies and messages of requests, tokens in the cache, answers that are not read yet. */
 export type HeldFor = 'requests' | 'cache' | 'unread';
 
+/** A batch that a model's engine has run. */
+export interface ObservedBatch extends Pick<RunBatch, 'views' | 'engineMs' | 'gapMs'> {
+  readonly model: string;
+}
+
 /** A model's t(b), and the largest batch that is worth running now. */
 export interface BatchPlan {
   readonly times: readonly (readonly [views: number, batchMs: number])[];
@@ -155,7 +160,7 @@ export class Metrics {
   }
 
   /** One batch that the engine ran. */
-  observeBatch({ views, engineMs, gapMs, model }: RunBatch & { readonly model: string }): void {
+  observeBatch({ views, engineMs, gapMs, model }: ObservedBatch): void {
     this.#batchViews.observe({ model }, views);
     this.#engineBusy.inc({ model }, engineMs / 1000);
     if (gapMs !== undefined) this.#engineGap.observe({ model }, gapMs / 1000);

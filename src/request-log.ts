@@ -24,6 +24,8 @@ export interface EndedRequest {
   /** Named alike on both transports; `unmatched` where there is none. */
   readonly endpoint: string;
   readonly requestId: string;
+  /** Of W3C Trace Context. */
+  readonly traceId?: string | undefined;
   /** The name of its API key. */
   readonly caller?: string | undefined;
   /** The client's address. */
@@ -41,17 +43,22 @@ export interface EndedRequest {
 /** What is asked every few seconds by machines. */
 const probes: ReadonlySet<string> = new Set(['healthz', 'readyz', 'metrics']);
 
+export function isProbe(endpoint: string): boolean {
+  return probes.has(endpoint);
+}
+
 /**
  * Logs a request in one line, alike for both transports: failures of the service as errors, with what caused them;
  * probes at debug level; everything else, refusals included, at info.
  */
 export function logRequest(logger: RequestLogger, request: EndedRequest): void {
-  const { transport, endpoint, requestId, caller, peer, streamedId, code, durationMs, answer, failure } =
-    request;
+  const { transport, endpoint, requestId, traceId, caller, peer, streamedId, code } = request;
+  const { durationMs, answer, failure } = request;
   const fields = {
     transport,
     endpoint,
     request_id: requestId,
+    ...(traceId === undefined ? {} : { trace_id: traceId }),
     ...(caller === undefined ? {} : { caller }),
     ...(peer === undefined ? {} : { peer }),
     ...(streamedId === undefined ? {} : { streamed_id: streamedId }),
@@ -59,7 +66,7 @@ export function logRequest(logger: RequestLogger, request: EndedRequest): void {
     duration_ms: tenths(durationMs),
     ...(answer === undefined ? {} : answerFields(answer)),
   };
-  if (probes.has(endpoint)) logger.debug(fields, 'probed');
+  if (isProbe(endpoint)) logger.debug(fields, 'probed');
   else if (failure?.code === 'internal') {
     logger.error({ ...fields, err: failure.cause ?? failure }, code === 'ok' ? 'answered in part' : 'failed');
   } else if (failure === undefined) logger.info(fields, code === 'ok' ? 'answered' : 'refused');

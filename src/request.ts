@@ -6,6 +6,7 @@ import type { TokenDtype, TokenTensor } from './tokens/tensor.ts';
 import type { AnyresOptions } from './recipes/anyres.ts';
 import type { AnyresGeometry, Size, TeacherMakeup } from './recipes/plan.ts';
 import type { TeacherOptions } from './recipes/teacher.ts';
+import type { Trace } from './tracing/trace.ts';
 
 /** Options that every recipe has, validated. */
 export interface EncodeOptions {
@@ -36,6 +37,8 @@ export interface EncodeRequest {
   readonly terms?: RequestTerms;
   /** The answer that this is a part of, where its images are encoded each by itself. */
   readonly answer?: AnswerSum;
+  /** Takes down its stages; absent where it is not traced. */
+  readonly trace?: Trace | undefined;
   /** Fires when the client leaves, the deadline passes or the service ends. */
   readonly signal: AbortSignal;
 }

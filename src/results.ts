@@ -8,6 +8,7 @@ import type { Model } from './model/model.ts';
 import type { AnswerSource, EncodeRequest } from './request.ts';
 import { usualTerms } from './request-terms.ts';
 import { noTime } from './timings.ts';
+import type { Trace } from './tracing/trace.ts';
 
 /** The parts by which a request comes by its images' tokens. */
 export interface ResultParts extends FlightParts {
@@ -39,15 +40,20 @@ export async function resultsOf(
   deadlineAt: number,
 ): Promise<readonly WaitForResult[]> {
   const keys = await keysOf(parts, model, request);
-  const { signal } = request;
+  const { images, signal, trace } = request;
   if (signal.aborted) throw abortFailure(signal);
-  const keyed = request.images.map((image, index) => ({ image, key: keys[index] }));
+  const keyed = images.map((image, index) => ({
+    image,
+    key: keys[index],
+    trace: images.length > 1 ? trace?.ofImage(index) : trace,
+  }));
   return waysTo(parts, model, request, keyed, deadlineAt);
 }
 
 interface KeyedImage {
   readonly image: EncodeRequest['images'][number];
   readonly key: string | undefined;
+  readonly trace: Trace | undefined;
 }
 
 function waysTo(
@@ -60,7 +66,7 @@ function waysTo(
   isAgain = false,
 ): readonly WaitForResult[] {
   const own: OwnFlight[] = [];
-  const waits = images.map(({ image, key }): WaitForResult => {
+  const waits = images.map(({ image, key, trace }): WaitForResult => {
     if (key !== undefined) {
       const cached = parts.cache.get(key);
       if (cached !== undefined) return async () => ({ ...cached, key, source: 'hit', timings: noTime });
@@ -68,17 +74,17 @@ function waysTo(
       if (underWay !== undefined) {
         return async (all) => {
           try {
-            return { ...(await joined(parts, underWay, all, deadlineAt)), key };
+            return { ...(await joined(parts, underWay, all, deadlineAt, trace)), key };
           } catch (thrown) {
             if (!(thrown instanceof FlightRefused) || isAgain || isMissing(thrown, image)) throw thrown;
-            const [again] = waysTo(parts, model, request, [{ image, key }], deadlineAt, true);
+            const [again] = waysTo(parts, model, request, [{ image, key, trace }], deadlineAt, true);
             return await again!(all);
           }
         };
       }
     }
     const flight = parts.flights.start(key === undefined ? undefined : flightKey(key, request));
-    own.push({ image, key, flight });
+    own.push({ image, key, flight, trace });
     return async (all) => ({ ...(await flight.join(all, deadlineAt)), key });
   });
   const { recipe, options, terms = usualTerms, answer } = request;
@@ -116,8 +122,10 @@ async function joined(
   flight: Flight<LandedImage>,
   signal: AbortSignal,
   deadlineAt: number,
+  trace: Trace | undefined,
 ): Promise<Omit<Result, 'key'>> {
   const start = now();
   const result = await flight.join(signal, deadlineAt);
+  trace?.stage('joined', start, now());
   return { ...result, source: 'joined', timings: { ...noTime, queueMs: now() - start } };
 }

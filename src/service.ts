@@ -11,6 +11,7 @@ import { isNpy, readNpyRasters } from './image/npy-raster.ts';
 import { Metrics } from './metrics.ts';
 import type { Model } from './model/model.ts';
 import type { VisualEncoder } from './request.ts';
+import type { Tracing } from './tracing/trace.ts';
 import { Perimeter, type PerimeterConfig } from './security/perimeter.ts';
 
 export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
@@ -23,6 +24,8 @@ export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
   /** Of all HTTP bodies and gRPC messages held at one time. */
   readonly maxInflightBytes: number;
   readonly maxImages: number;
+  /** Without it nothing is traced. Closed with the service. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** What a gRPC message holds beside its image. */
@@ -105,7 +108,8 @@ async function startInside(
   const requests = new ByteRoom(config.maxInflightBytes, full, callers);
   metrics.watchHeld('requests', () => requests.heldBytes);
   const admit: AdmitBytes = (sizeBytes, caller) => requests.admit(sizeBytes, caller);
-  const opened: { close(): Promise<void> }[] = [];
+  const tracer = config.tracing;
+  const opened: { close(): Promise<void> }[] = tracer === undefined ? [] : [tracer];
   /** What was opened last is closed first: the engines outlive those who ask them. */
   const close = async (): Promise<void> => {
     for (const each of opened.splice(0).toReversed()) await each.close();
@@ -122,6 +126,7 @@ async function startInside(
       admitBody: admit,
       authenticate,
       tls,
+      tracer,
       limits,
     });
     metrics.watchInflight('http', () => http.underWay);
@@ -135,6 +140,7 @@ async function startInside(
       authenticate,
       admitMessage: admit,
       tls,
+      tracer,
       limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes + messageBytes },
     });
     metrics.watchInflight('grpc', () => grpc.underWay);

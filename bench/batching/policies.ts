@@ -30,7 +30,7 @@ const workConserving: Policy = {
     });
     const permit = { views: 1, release: () => undefined, ...usualTerms };
     return async () => {
-      await batcher.encode(permit, [view], 'float16', new AbortController().signal);
+      await batcher.encode(permit, [view], { dtype: 'float16' }, new AbortController().signal);
     };
   },
 };

@@ -4,7 +4,7 @@ import { ServiceError } from '../errors.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';
 import type { Authenticate, Credentials } from '../security/authenticate.ts';
 import { statusOf } from './errors.ts';
-import { report, type RequestWatch } from './request-watch.ts';
+import { report, type RequestWatch, traceCall } from './request-watch.ts';
 
 /** Whose call this is, by its metadata; throws `unauthenticated`. */
 export function callerOf(metadata: Metadata, authenticate: Authenticate): Caller {
@@ -37,7 +37,8 @@ export function refuseStrangers(
               const failure = statusOf(error);
               failure.metadata.set(requestIdKey, requestId);
               call.sendStatus(failure);
-              report(watch, { endpoint, requestId, startedMs, peer: call.getPeer() }, error);
+              const begun = traceCall(watch, metadata, startedMs);
+              report(watch, { ...begun, endpoint, path, requestId, startedMs, peer: call.getPeer() }, error);
               return;
             }
             goOn(metadata);

@@ -13,7 +13,7 @@ import type {
 import { anyresOptionsOf, type AskedOptions, encodeOptionsOf, teacherOptionsOf } from './request-options.ts';
 
 /** What a call says beside its message. */
-export type CallTerms = Required<Pick<EncodeRequest, 'terms' | 'signal'>>;
+export type CallTerms = Required<Pick<EncodeRequest, 'terms' | 'signal'>> & Pick<EncodeRequest, 'trace'>;
 
 /**
  * The request that an EncodeRequest message makes. This and the two below throw `invalid_argument` for a missing

@@ -17,7 +17,8 @@ import type { GrpcLimits } from './limits.ts';
 import type { StreamEncodeRequestMessage } from './messages.ts';
 import type { GatheredMessage } from './protobuf.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';
-import { report, type RequestWatch } from './request-watch.ts';
+import type { Trace } from '../tracing/trace.ts';
+import { report, type RequestWatch, traceCall } from './request-watch.ts';
 import { answerMessages, failureMessage } from './stream-response.ts';
 import type { EncodedMessage } from './unary.ts';
 
@@ -129,11 +130,15 @@ export class EncodeStream {
   async #serve(bytes: Buffer): Promise<void> {
     const call = this.#call;
     this.#parts.onBegin?.();
+    const startedMs = performance.now();
+    const begun = traceCall(this.#parts, call.metadata, startedMs);
     const request = {
+      ...begun,
       endpoint: 'stream_encode',
+      path: call.getPath(),
       requestId: this.#requestId,
       peer: call.getPeer(),
-      startedMs: performance.now(),
+      startedMs,
     };
     let caller: Caller;
     let message: StreamEncodeRequestMessage;
@@ -147,7 +152,7 @@ export class EncodeStream {
       report(this.#parts, request, error);
       return;
     }
-    const { error, answer } = await this.#answer(message, bytes.byteLength, caller);
+    const { error, answer } = await this.#answer(message, bytes.byteLength, caller, begun.trace);
     report(this.#parts, { ...request, caller: caller.name, streamedId: message.id, answer }, error);
   }
 
@@ -156,6 +161,7 @@ export class EncodeStream {
     request: StreamEncodeRequestMessage,
     sizeBytes: number,
     caller: Caller,
+    trace: Trace | undefined,
   ): Promise<{ readonly error?: ServiceError | undefined; readonly answer?: LoggedAnswer | undefined }> {
     const { id } = request;
     const twice = this.#ids.has(id);
@@ -170,9 +176,8 @@ export class EncodeStream {
       const { encoder, admitMessage } = this.#parts;
       encoded = admitMessage(sizeBytes, caller);
       const { signal } = this.#ending;
-      answer = await encoder.encode(
-        streamedRequestOf(request, { terms: callTerms(this.#call, caller), signal }),
-      );
+      const terms = callTerms(this.#call, caller);
+      answer = await encoder.encode(streamedRequestOf(request, { terms, trace, signal }));
       messages = answerMessages(id, answer);
     } catch (thrown) {
       error = ServiceError.from(thrown);

@@ -1,5 +1,9 @@
+import { type Metadata, status } from '@grpc/grpc-js';
 import type { ErrorCode, ServiceError } from '../errors.ts';
-import { type LoggedAnswer, logRequest, type RequestLogger } from '../request-log.ts';
+import { type EndedRequest, type LoggedAnswer, logRequest, type RequestLogger } from '../request-log.ts';
+import { beginTrace, type BegunTrace, endTrace, type WireCall } from '../tracing/request-trace.ts';
+import type { Trace, Tracer } from '../tracing/trace.ts';
+import { grpcStatus } from './errors.ts';
 
 /** One finished request, for metrics. */
 export interface ObservedRequest {
@@ -14,6 +18,8 @@ export interface ObservedRequest {
 
 export interface RequestWatch {
   readonly logger: RequestLogger;
+  /** Without it nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   /** Called for each request that comes to a handler, */
   readonly onBegin?: () => void;
   /** and for each that has ended. */
@@ -24,6 +30,10 @@ export interface RequestWatch {
 export interface WatchedRequest {
   readonly endpoint: string;
   readonly requestId: string;
+  readonly trace: Trace | undefined;
+  readonly traceId: string | undefined;
+  /** The method's path. */
+  readonly path: string;
   /** The client's address. */
   readonly peer: string;
   /** The name of its API key. */
@@ -39,12 +49,33 @@ export interface WatchedRequest {
 /** Logs and observes a request at its end; `error` is what it was answered with, if it failed. */
 export function report(
   { logger, observe }: RequestWatch,
-  { startedMs, ...request }: WatchedRequest,
+  { startedMs, trace, path, ...request }: WatchedRequest,
   error: ServiceError | undefined,
 ): void {
   const { endpoint, caller } = request;
   const durationMs = performance.now() - startedMs;
   const code = error?.code ?? 'ok';
-  logRequest(logger, { transport: 'grpc', ...request, code, durationMs, failure: error });
+  const ended: EndedRequest = { transport: 'grpc', ...request, code, durationMs, failure: error };
+  logRequest(logger, ended);
+  if (trace !== undefined) endTrace(trace, ended, wireCall(path, error));
   observe?.({ transport: 'grpc', endpoint, code, durationMs, caller });
+}
+
+/** Begins the trace of a request whose call has this metadata. */
+export function traceCall({ tracer }: RequestWatch, metadata: Metadata, startedMs: number): BegunTrace {
+  return beginTrace(tracer, (key) => metadata.get(key)[0]?.toString(), startedMs);
+}
+
+/** By OpenTelemetry's conventions for RPCs. */
+function wireCall(path: string, error: ServiceError | undefined): WireCall {
+  const method = path.slice(1);
+  const code = error === undefined ? status.OK : grpcStatus(error.code);
+  return {
+    name: method,
+    attributes: {
+      'rpc.system.name': 'grpc',
+      'rpc.method': method,
+      'rpc.response.status_code': status[code],
+    },
+  };
 }

@@ -36,7 +36,10 @@ export function visualEncoderHandlers(encoder: VisualEncoder, parts: MethodParts
       const encoded = parts.admitMessage(bytes.byteLength, call.terms.caller);
       try {
         const answer = await encoder.encode(requestOf(bytes, call));
-        return { message: serializeAnswer(answer), answer: withoutTokens(answer), release: answer.release };
+        const writeMs = performance.now();
+        const message = serializeAnswer(answer);
+        call.trace?.stage('write', writeMs, performance.now());
+        return { message, answer: withoutTokens(answer), release: answer.release };
       } finally {
         encoded();
       }

@@ -13,7 +13,7 @@ import type { GatheredMessage } from './protobuf.ts';
 import { ReadingLimit } from '../reading-limit.ts';
 import type { LoggedAnswer } from '../request-log.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';
-import { report, type RequestWatch } from './request-watch.ts';
+import { report, type RequestWatch, traceCall } from './request-watch.ts';
 
 /** A message as it goes out: protobufjs's Buffer, or one that is still in pieces. */
 export type EncodedMessage = Buffer | GatheredMessage;
@@ -50,6 +50,7 @@ export function unary(
     const startedMs = performance.now();
     parts.onBegin?.();
     const requestId = requestIdOf(call.metadata.get(requestIdKey)[0]);
+    const begun = traceCall(parts, call.metadata, startedMs);
     const ending = callSignal(call);
     let caller: Caller | undefined;
     let answered: LoggedAnswer | undefined;
@@ -86,7 +87,8 @@ export function unary(
     async function answer(): Promise<ServiceError | undefined> {
       try {
         caller = callerOf(call.metadata, parts.authenticate);
-        const outgoing = await work(call.request, { terms: callTerms(call, caller), signal: ending.signal });
+        const terms = callTerms(call, caller);
+        const outgoing = await work(call.request, { terms, trace: begun.trace, signal: ending.signal });
         answered = outgoing.answer;
         succeed(outgoing);
         return undefined;
@@ -101,7 +103,16 @@ export function unary(
     void answer().then((error) =>
       report(
         parts,
-        { endpoint, requestId, caller: caller?.name, startedMs, peer: call.getPeer(), answer: answered },
+        {
+          ...begun,
+          endpoint,
+          path: call.getPath(),
+          requestId,
+          caller: caller?.name,
+          startedMs,
+          peer: call.getPeer(),
+          answer: answered,
+        },
         error,
       ),
     );

@@ -42,6 +42,7 @@ export async function answerCached(
     stacked: false,
     ...asked,
     terms: termsOf(request, exchange),
+    trace: exchange.trace,
     signal: exchange.signal,
   });
   // Weak: tokens that are computed anew may differ in their last bits.

@@ -28,7 +28,7 @@ export interface EncodeRouteSettings {
 }
 
 /** What a request's query asks for. */
-type Asked = Pick<EncodeRequest, 'recipe' | 'options' | 'terms'>;
+type Asked = Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'trace'>;
 
 interface ReceivedImages extends RequestImages {
   /** Frees the body's room; to be called when the images have been encoded, not when a slow client has read. */
@@ -44,12 +44,15 @@ export async function answerEncode(
   recipe: RecipeOptions['recipe'],
 ): Promise<void> {
   const { format: wanted, ...query } = singleValues(request.query);
-  const asked = { ...parseOptions(recipe, query, ['format']), terms: termsOf(request, exchange) };
+  const { trace } = exchange;
+  const asked = { ...parseOptions(recipe, query, ['format']), terms: termsOf(request, exchange), trace };
   const format = chooseFormat(wanted, request.headers.accept);
   if (format !== 'jsonl') requireDtype(format, asked.options.dtype);
   // So that it is not told of one image after the other.
   if (format === 'jsonl' || format === 'safetensors') settings.encoder.validate(asked);
+  const askedAt = performance.now();
   const received = await receive(request, reply, settings, exchange.caller);
+  trace?.stage('receive', askedAt, performance.now());
   if (format === 'jsonl') await sendLines(exchange, settings, received, asked);
   else if (format === 'safetensors' && received.stacked) await sendEach(exchange, settings, received, asked);
   else await sendTensor(exchange, settings, received, asked, format);

@@ -9,6 +9,8 @@ import { ReadingLimit } from '../reading-limit.ts';
 import { type Problem, problem, problemKinds, serviceError } from './problem.ts';
 import type { LoggedAnswer } from '../request-log.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';
+import { beginTrace } from '../tracing/request-trace.ts';
+import type { ReadHeader, Trace, Tracer } from '../tracing/trace.ts';
 import type { Endpoint } from './routes.ts';
 
 /** What an exchange needs to know of the server it is on. */
@@ -21,12 +23,17 @@ export interface ExchangeSettings {
   readonly readBytesPerSecond: number;
   /** How long the rest of a refused body is read and thrown away, so that the client comes to read the answer. */
   readonly lingerMs: number;
+  /** Begins its trace; none where nothing is traced. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** One request and its answer. Everything that this server answers is written here. */
 export class Exchange {
   readonly requestId: string;
   readonly startedMs = performance.now();
+  readonly trace: Trace | undefined;
+  /** Its caller's where it is not traced here. */
+  readonly traceId: string | undefined;
   /** The client's address; undefined when it had gone before its request was read. */
   readonly peer: string | undefined;
   endpoint: Endpoint | 'unmatched' = 'unmatched';
@@ -49,6 +56,10 @@ export class Exchange {
   constructor(request: IncomingMessage, response: ServerResponse, settings: ExchangeSettings) {
     this.requestId = requestIdOf(request.headers[requestIdKey]);
     this.peer = peerOf(request.socket);
+    const read: ReadHeader = (key) => request.headers[key]?.toString();
+    const { trace, traceId } = beginTrace(settings.tracer, read, this.startedMs);
+    this.trace = trace;
+    this.traceId = traceId;
     this.#request = request;
     this.#response = response;
     this.#settings = settings;
@@ -59,6 +70,15 @@ export class Exchange {
       now: () => performance.now(),
     });
     response.once('close', () => this.close());
+  }
+
+  get method(): string {
+    return this.#request.method ?? '';
+  }
+
+  /** Of what it has answered, or would. */
+  get status(): number {
+    return this.#response.statusCode;
   }
 
   /** Fires when the client leaves before its answer is complete, or by {@link cancel}. */

@@ -8,12 +8,13 @@ import type { ImageOutcome } from '../tokens/image-outcome.ts';
 export function encodeEach(
   encoder: VisualEncoder,
   images: readonly ImageInput[],
-  asked: Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'signal'>,
+  asked: Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'trace' | 'signal'>,
 ): Promise<ImageOutcome>[] {
   const sum = new AnswerSum();
   return images.map(async (image, index): Promise<ImageOutcome> => {
     try {
-      const answer = await encoder.encode({ images: [image], stacked: false, ...asked, answer: sum });
+      const trace = images.length > 1 ? asked.trace?.ofImage(index) : asked.trace;
+      const answer = await encoder.encode({ images: [image], stacked: false, ...asked, trace, answer: sum });
       return { kind: 'encoded', index, answer };
     } catch (thrown) {
       return { kind: 'failed', index, error: ServiceError.from(thrown) };

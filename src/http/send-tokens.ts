@@ -41,6 +41,7 @@ export async function sendFile(
   const { contentType, contentLength, body } = makeFile();
   const writeMs = performance.now() - writeStartMs;
   metrics.observeWrite(writeMs);
+  exchange.trace?.stage('write', writeStartMs, writeStartMs + writeMs);
   const headers = {
     'content-type': contentType,
     'content-length': contentLength,

@@ -6,10 +6,12 @@ import { admitAny, type AdmitBytes } from '../byte-room.ts';
 import { ServiceError } from '../errors.ts';
 import { listenFailure } from '../listen-failure.ts';
 import type { Metrics } from '../metrics.ts';
-import { logRequest, type RequestLogger } from '../request-log.ts';
+import { type EndedRequest, isProbe, logRequest, type RequestLogger } from '../request-log.ts';
 import type { RecipeOptions, VisualEncoder } from '../request.ts';
 import { type Authenticate, letAnyoneIn } from '../security/authenticate.ts';
 import type { TlsIdentity } from '../security/tls-identity.ts';
+import { endTrace, type WireCall } from '../tracing/request-trace.ts';
+import type { Tracer } from '../tracing/trace.ts';
 import { createApp, type EndpointHandler } from './app.ts';
 import { clientErrorAnswer, clientErrorCode } from './client-error.ts';
 import { answerCached } from './cached-route.ts';
@@ -70,6 +72,8 @@ export interface HttpServerOptions {
   readonly readPixels: ReadPixels;
   /** The endpoints that are there; all when absent. */
   readonly endpoints?: ReadonlySet<Endpoint>;
+  /** Without it nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   /** Without it every body has room. */
   readonly admitBody?: AdmitBytes;
   /** Without it every request is let in. */
@@ -119,6 +123,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       writeIdleMs: limits.writeIdleMs,
       readBytesPerSecond: limits.readBytesPerSecond,
       lingerMs: limits.lingerMs,
+      tracer: options.tracer,
     });
     underWay.add(exchange);
     current.set(request.socket, exchange);
@@ -225,15 +230,32 @@ function record(exchange: Exchange, metrics: Metrics, logger: RequestLogger): vo
   const caller = exchange.caller.name;
   const durationMs = performance.now() - exchange.startedMs;
   metrics.observeRequest({ transport: 'http', endpoint, code, durationMs, caller });
-  logRequest(logger, {
+  const ended: EndedRequest = {
     transport: 'http',
     endpoint,
     requestId: exchange.requestId,
+    traceId: exchange.traceId,
     caller,
     peer: exchange.peer,
     code,
     durationMs,
     answer: exchange.answer,
     failure,
-  });
+  };
+  logRequest(logger, ended);
+  if (exchange.trace !== undefined && !isProbe(endpoint)) endTrace(exchange.trace, ended, wireCall(exchange));
+}
+
+/** By OpenTelemetry's conventions for HTTP. */
+function wireCall({ method, endpoint, status }: Exchange): WireCall {
+  // An alias is told by the name of what it is another of.
+  const route = routes.find((one) => one.endpoint === endpoint && one.aliasOf === undefined)?.path;
+  return {
+    name: route === undefined ? method : `${method} ${route}`,
+    attributes: {
+      'http.request.method': method,
+      'http.response.status_code': status,
+      ...(route === undefined ? {} : { 'http.route': route }),
+    },
+  };
 }

@@ -6,6 +6,7 @@ import type { BatchTimes } from './batch-times.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
 import type { Place } from '../request-terms.ts';
+import type { Trace } from '../tracing/trace.ts';
 import { ViewQueue } from './view-queue.ts';
 
 /** One view's tokens, in a buffer of its own. */
@@ -14,6 +15,13 @@ export interface ViewTokens {
   /** From joining the queue to the engine taking it up, and from there to its end, in milliseconds. */
   readonly queueMs: number;
   readonly engineMs: number;
+}
+
+/** What is wanted of a request's views. */
+export interface WantedTokens {
+  readonly dtype: GraphDtype;
+  /** Of the request, where it is traced. */
+  readonly trace?: Trace | undefined;
 }
 
 export interface BatcherOptions {
@@ -37,6 +45,10 @@ export interface RunBatch {
   readonly engineMs: number;
   /** How long the engine had nothing before it although it was there; undefined where it was not, or is not known. */
   readonly gapMs?: number | undefined;
+  /** When the engine had run it, by the batcher's clock. */
+  readonly endedAt: number;
+  /** Those of its requests that are traced. */
+  readonly traces: readonly Trace[];
 }
 
 interface Waiting extends Place {
@@ -48,7 +60,7 @@ interface Waiting extends Place {
   /** Whether it has its tokens or its error. */
   isSettled: boolean;
   /** What the views of one request share. */
-  readonly request: { hasLeft: boolean };
+  readonly request: { hasLeft: boolean; readonly trace: Trace | undefined };
 }
 
 /** A batch that the engine has and has not given back. */
@@ -123,7 +135,7 @@ export class Batcher {
   async encode(
     permit: ViewsPermit,
     views: readonly Uint8Array<ArrayBuffer>[],
-    dtype: GraphDtype,
+    { dtype, trace }: WantedTokens,
     signal: AbortSignal,
   ): Promise<ViewTokens[]> {
     if (views.length > permit.views)
@@ -132,7 +144,7 @@ export class Batcher {
     const joinedAt = this.#options.now();
     const { caller, priority } = permit;
     /** Nobody waits for its views any more. */
-    const request = { hasLeft: false };
+    const request = { hasLeft: false, trace };
     const waiting: Waiting[] = [];
     const all = views.map(
       (view) =>
@@ -215,7 +227,8 @@ export class Batcher {
       times.record(batch.length, encoded.engineMs);
       this.#handOver();
       const { engineMs, idleMs } = encoded;
-      observe?.({ views: batch.length, engineMs, gapMs: wasPrepared ? idleMs : undefined });
+      const gapMs = wasPrepared ? idleMs : undefined;
+      observe?.({ views: batch.length, engineMs, gapMs, endedAt, traces: tracesOf(batch) });
       await this.#answer(batch, encoded, endedAt);
     } catch (thrown) {
       const error = ServiceError.from(thrown);
@@ -278,6 +291,10 @@ export class Batcher {
       waiting.reject(outcome);
     } else waiting.resolve(outcome);
   }
+}
+
+function tracesOf(batch: readonly Waiting[]): readonly Trace[] {
+  return [...new Set(batch.flatMap(({ request }) => request.trace ?? []))];
 }
 
 function notFinite(dtype: GraphDtype): ServiceError {

@@ -36,7 +36,7 @@ function setUp(largest: number) {
       .encode(
         permit,
         ids.map((id) => Uint8Array.of(id)),
-        dtype,
+        { dtype },
         signal,
       )
       .finally(() => permit.release());

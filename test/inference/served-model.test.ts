@@ -47,7 +47,7 @@ test('gives a view of an int8 model the same tokens whatever is asked for beside
   const { signal } = new AbortController();
   const encode = async (views: Uint8Array<ArrayBuffer>[]) => {
     const [permit] = admission.admit([views.length], 'model', usualTerms) as [ViewsPermit];
-    const [first] = await served.batcher.encode(permit, views, 'float32', signal);
+    const [first] = await served.batcher.encode(permit, views, { dtype: 'float32' }, signal);
     permit.release();
     return first?.tokens;
   };
