@@ -24,7 +24,7 @@ const closeMs = 1500;
  * variables by its own libraries. Nothing is registered globally: spans are given their parents.
  */
 export async function openOtlpTracing(protocol: Protocol, version: string, logger: Logger): Promise<Tracing> {
-  diag.setLogger(diagnosticsTo(logger), DiagLogLevel.WARN);
+  diag.setLogger(diagnosticsTo(logger), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
   const own = resourceFromAttributes({ 'service.name': 'siglip-hd', 'service.version': version });
   const provider = new BasicTracerProvider({
     resource: own.merge(detectResources({ detectors: [envDetector] })),
