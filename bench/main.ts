@@ -7,6 +7,7 @@ import { load } from './load.ts';
 import { machineText, readMachine } from './machine.ts';
 import { peers } from './peers/section.ts';
 import { resampling } from './resample-section.ts';
+import { telemetry } from './telemetry/section.ts';
 import { resultJson, resultText } from './report.ts';
 import { isMet, type Section } from './section.ts';
 import { throughput } from './throughput/section.ts';
@@ -15,6 +16,7 @@ import { transportCpu } from './transport/section.ts';
 const sections: Readonly<Record<string, Section>> = {
   throughput,
   'transport-cpu': transportCpu,
+  telemetry,
   'idle-latency': idleLatency,
   batching,
   mixed,

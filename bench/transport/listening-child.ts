@@ -6,8 +6,12 @@ export class ListeningChild {
   readonly #child: TaskChild<never, Listening>;
   #listening: Listening = {};
 
-  constructor(module: 'bare-http' | 'bare-grpc' | 'stub-service', args: readonly string[] = []) {
-    this.#child = new TaskChild(`transport/${module}`, args);
+  constructor(
+    module: 'bare-http' | 'bare-grpc' | 'stub-service',
+    args: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ) {
+    this.#child = new TaskChild(`transport/${module}`, args, env);
   }
 
   get pid(): number {

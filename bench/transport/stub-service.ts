@@ -1,5 +1,6 @@
 // The service's own transports and pipeline over a stub engine, which answers at once and always the same buffer.
-// With the argument `stub-pixels` decoding and the view pool are stubs as well; with `cache` tokens are kept.
+// With the argument `stub-pixels` decoding and the view pool are stubs as well; with `cache` tokens are kept; with
+// `small-answers` they have 16 channels; with `no-metrics` nothing is counted. It traces as the environment asks for it.
 import { Admission } from '../../src/admission.ts';
 import { withDeadline } from '../../src/deadline.ts';
 import { ByteRoom } from '../../src/byte-room.ts';
@@ -22,14 +23,17 @@ import { Metrics } from '../../src/metrics.ts';
 import { encodeImages, type PipelineParts, planAnswer, validate } from '../../src/pipeline.ts';
 import type { VisualEncoder } from '../../src/request.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
+import { openTracing } from '../../src/tracing/open.ts';
 import { benchModel } from '../bench-model.ts';
 import { reply } from '../children.ts';
 import { answerTokens, type Listening, shape } from './answer.ts';
+import { NoMetrics } from './no-metrics.ts';
 
 const stubPixels = process.argv.includes('stub-pixels');
-const tokens = answerTokens(shape[1]);
+const channels = process.argv.includes('small-answers') ? 16 : shape[1];
+const tokens = answerTokens(channels);
 
-const model = { ...benchModel, name: 'stub' };
+const model = { ...benchModel, name: 'stub', channels };
 
 const engine: Engine = {
   encode: (views) =>
@@ -45,7 +49,9 @@ const engine: Engine = {
 };
 
 collectGarbageRarely();
-const metrics = new Metrics();
+const metrics = process.argv.includes('no-metrics') ? new NoMetrics() : new Metrics();
+const logger = createLogger({ logLevel: 'info', logFormat: 'json' }, process.stdout);
+const tracing = await openTracing(process.env, 'bench', logger);
 const tokenPool = new TokenPool(1);
 const batcher = new Batcher({
   engine,
@@ -54,7 +60,10 @@ const batcher = new Batcher({
   fixed: true,
   split: (batch, views) => tokenPool.split(batch, views),
   now: () => performance.now(),
-  observe: ({ views, engineMs }) => metrics.observeBatch({ model: model.name, views, engineMs }),
+  observe: ({ views, engineMs, endedAt, traces }) => {
+    metrics.observeBatch({ model: model.name, views, engineMs });
+    traces[0]?.batch({ model: model.name, views, startMs: endedAt - engineMs, endMs: endedAt, traces });
+  },
 });
 const view = new Uint8Array(model.imageSize ** 2 * 3);
 const requireSize = sizeLimit(1e8);
@@ -79,22 +88,28 @@ const parts: PipelineParts = {
 };
 
 const encoder: VisualEncoder = {
-  encode: (request) =>
-    withDeadline(request.signal, 60_000, (signal) => encodeImages(parts, { ...request, signal })),
+  encode: async (request) => {
+    const answer = await withDeadline(request.signal, 60_000, (signal) =>
+      encodeImages(parts, { ...request, signal }),
+    );
+    for (const source of answer.sources) metrics.observeSource(source);
+    if (answer.sources.includes('miss')) metrics.observeStages(answer.timings);
+    return answer;
+  },
   plan: (request) => planAnswer(parts, request),
   validate: (asked) => validate(parts, asked),
   models: () => [model],
   ready: () => true,
 };
-const logger = createLogger({ logLevel: 'info', logFormat: 'json' }, process.stdout);
 const host = '127.0.0.1';
 const limits = { maxImages: 16, maxPixels: 1e8 };
 const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, limits) : undefined);
-const http = await startHttpServer({ encoder, metrics, logger, host, port: 0, readPixels });
+const http = await startHttpServer({ encoder, metrics, logger, host, port: 0, readPixels, tracer: tracing });
 const grpc = await startGrpcServer({
   encoder,
   observe: (request) => metrics.observeRequest(request),
   logger,
+  tracer: tracing,
   host,
   port: 0,
   limits: defaultGrpcLimits,

@@ -1,0 +1,10 @@
+import { Metrics } from '../../src/metrics.ts';
+
+/** Counts nothing, to show what counting costs. */
+export class NoMetrics extends Metrics {
+  override observeRequest(): void {}
+  override observeStages(): void {}
+  override observeSource(): void {}
+  override observeWrite(): void {}
+  override observeBatch(): void {}
+}
