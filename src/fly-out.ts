@@ -72,7 +72,8 @@ export async function flyOut(parts: FlightParts, own: readonly OwnFlight[], aske
     permits = admit(parts, wanted, asked);
   } catch (thrown) {
     const error = ServiceError.from(thrown);
-    for (const { flight } of wanted) flight.refuse(error);
+    const beginner = { caller: asked.place.caller, images: wanted.length };
+    for (const { flight } of wanted) flight.refuse(error, beginner);
     return;
   }
   for (const [index, one] of wanted.entries()) void fly(parts, one, permits[index]!, asked);
@@ -81,7 +82,7 @@ export async function flyOut(parts: FlightParts, own: readonly OwnFlight[], aske
 async function plan(
   { cache, secondLevel, readSize, served, now }: FlightParts,
   own: OwnFlight,
-  { model, recipe, options }: Asked,
+  { model, recipe, options, place: { caller } }: Asked,
 ): Promise<PlannedFlight | undefined> {
   const { image, key, flight, trace } = own;
   try {
@@ -98,6 +99,7 @@ async function plan(
     if (image.kind === 'digest') {
       flight.refuse(
         new ServiceError('not_found', 'The cache has no such tokens of this image: send the image itself.'),
+        { caller, images: 1 },
       );
       return undefined;
     }

@@ -1,5 +1,5 @@
 import { abortFailure } from './abort.ts';
-import { type Flight, FlightRefused } from './cache/flights.ts';
+import { type Beginner, type Flight, FlightRefused } from './cache/flights.ts';
 import { imageDigest } from './cache/image-digest.ts';
 import type { ResultCache } from './cache/result-cache.ts';
 import { resultKey } from './cache/result-key.ts';
@@ -62,7 +62,7 @@ function waysTo(
   request: AnsweredRequest,
   images: readonly KeyedImage[],
   deadlineAt: number,
-  /** Of one that was refused with another's request: once, as what is begun again is refused for its own sake. */
+  /** Of one that was refused with another's request. */
   isAgain = false,
 ): readonly WaitForResult[] {
   const own: OwnFlight[] = [];
@@ -76,7 +76,8 @@ function waysTo(
           try {
             return { ...(await joined(parts, underWay, all, deadlineAt, trace)), key };
           } catch (thrown) {
-            if (!(thrown instanceof FlightRefused) || isAgain || isMissing(thrown, image)) throw thrown;
+            const isOthers = thrown instanceof FlightRefused && !isMissing(thrown, image);
+            if (!isOthers || (isAgain && isNoSmaller(request, thrown.beginner))) throw thrown;
             const [again] = waysTo(parts, model, request, [{ image, key, trace }], deadlineAt, true);
             return await again!(all);
           }
@@ -90,6 +91,14 @@ function waysTo(
   const { recipe, options, terms = usualTerms, answer } = request;
   if (own.length > 0) void flyOut(parts, own, { model, recipe, options, place: terms, answer });
   return waits;
+}
+
+/**
+ * Whether a request would be refused what another was, so that of many that wait for the same not each has to be refused by
+ * itself.
+ */
+function isNoSmaller({ images, terms = usualTerms }: EncodeRequest, other: Beginner | undefined): boolean {
+  return other !== undefined && other.caller === terms.caller && images.length >= other.images;
 }
 
 /** Who asks by digest too is told what another was. */

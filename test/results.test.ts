@@ -175,6 +175,33 @@ test('a thousand requests for one picture that finds no room are refused in two 
   assert.equal(flights.size, 0);
 });
 
+test("who has room of its own is not refused for another caller's sake, however often others try", async (t) => {
+  const [greedy, modest] = [
+    { ...anyone, name: 'greedy' },
+    { ...anyone, name: 'modest' },
+  ];
+  const { engine, encoder, flights, admission, close } = gatedEncoder({
+    maxViews: 4,
+    shareCache: true,
+    callers: () => [greedy, modest],
+  });
+  t.after(close);
+  const busy = Array.from({ length: 3 }, (_, level) =>
+    encoder.encode(request([grey(level)], { caller: greedy })),
+  );
+  await until(() => admission.admittedViews === 3);
+  const find = t.mock.method(flights, 'find');
+  const refused = [1, 2, 3].map(() =>
+    assert.rejects(encoder.encode(request([grey(9)], { caller: greedy })), { code: 'overloaded' }),
+  );
+  const answered = encoder.encode(request([grey(9)], { caller: modest }));
+  await until(() => find.mock.callCount() >= 4);
+  await Promise.all(refused);
+  engine.openGate();
+  assert.deepEqual((await answered).sources, ['miss']);
+  await Promise.all(busy);
+});
+
 test('many that ask by a digest that is not kept cost one look', async (t) => {
   let looks = 0;
   const slow = new Gate();

@@ -1,10 +1,22 @@
 import { abortFailure, requestAbort } from '../abort.ts';
+import type { Caller } from '../caller.ts';
 import { ServiceError } from '../errors.ts';
+
+/** The request that begins work: on its account it is refused or not. */
+export interface Beginner {
+  readonly caller: Caller;
+  /** That it has done together, all or none. */
+  readonly images: number;
+}
 
 /** What work was refused for on account of the request that began it: another may still have it done. */
 export class FlightRefused extends ServiceError {
-  constructor(error: ServiceError) {
+  /** Undefined where it was not refused but left by all. */
+  readonly beginner: Beginner | undefined;
+
+  constructor(error: ServiceError, beginner?: Beginner) {
     super(error.code, error.message, error);
+    this.beginner = beginner;
   }
 }
 
@@ -71,8 +83,8 @@ export class Flight<T> {
   }
 
   /** The work is not begun. Everybody that waits is rejected with a FlightRefused; those that joined may begin it anew. */
-  refuse(error: ServiceError): void {
-    this.fail(new FlightRefused(error));
+  refuse(error: ServiceError, beginner: Beginner): void {
+    this.fail(new FlightRefused(error, beginner));
   }
 
   #abandon(reason: ServiceError): void {

@@ -5,6 +5,7 @@ import { importCommand } from '../../src/config/import-command.ts';
 import { parseCommand } from '../../src/config/parse.ts';
 import { serveCommand } from '../../src/config/serve-command.ts';
 import type { Setting } from '../../src/config/setting.ts';
+import { wantedTracing } from '../../src/tracing/wanted.ts';
 import { externalTest } from '../support/external.ts';
 import {
   chart,
@@ -73,6 +74,28 @@ function parsed(container: Container) {
   assert.equal(command, 'serve');
   return parseCommand(serveCommand, { args, env, machine });
 }
+
+externalTest('traces go where they are to, and the network policy lets them', missingHelm, async () => {
+  const objects = await render(...argsOf('everything'));
+  const [container] = podOf(objects).containers;
+  const env = Object.fromEntries((container!.env ?? []).map(({ name, value }) => [name, value]));
+  assert.equal(wantedTracing(env), 'grpc');
+  assert.equal(env['OTEL_EXPORTER_OTLP_ENDPOINT'], 'http://collector.monitoring:4317');
+  assert.equal(env['OTEL_TRACES_SAMPLER_ARG'], '1');
+  const names = (container!.env ?? []).map(({ name }) => name);
+  assert.ok(
+    names.indexOf('POD_NAME') < names.indexOf('OTEL_RESOURCE_ATTRIBUTES'),
+    'a variable names one before it',
+  );
+  const { egress } = find(objects, 'NetworkPolicy')['spec'] as { egress: { ports: { port: number }[] }[] };
+  assert.ok(egress.some(({ ports }) => ports.some(({ port }) => port === 4317)));
+
+  const [usual] = podOf(await render()).containers;
+  assert.equal(
+    wantedTracing(Object.fromEntries((usual!.env ?? []).map(({ name, value }) => [name, value]))),
+    undefined,
+  );
+});
 
 for (const { name, args } of matrix) {
   externalTest(`the chart with the values of ${name} passes the strict linter`, missingHelm, async () => {
@@ -178,6 +201,7 @@ externalTest('every part is there when all are asked for', missingHelm, async ()
   const kinds = (await render(...argsOf('everything'))).map(({ kind }) => kind);
   assert.deepEqual(kinds.toSorted(), [
     'BackendTLSPolicy',
+    'ConfigMap',
     'Deployment',
     'GRPCRoute',
     'HTTPRoute',
@@ -345,7 +369,7 @@ externalTest('pods call nobody, but whom they need', missingHelm, async () => {
   };
   assert.deepEqual(await ports(), []);
   assert.deepEqual(await ports('--set', 'redis.secret=r,redis.port=6380'), [53, 53, 6380]);
-  assert.deepEqual(await ports(...argsOf('everything')), [53, 53, 6379, 443, 4318]);
+  assert.deepEqual(await ports(...argsOf('everything')), [53, 53, 6379, 4317, 443, 3128]);
 });
 
 externalTest('the schema says which value is wrong, and what it may be', missingHelm4, async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { errorCodes } from '../../src/errors.ts';
+import { Metrics } from '../../src/metrics.ts';
 import { exposedMetrics } from '../support/exposed-metrics.ts';
 import { externalTest } from '../support/external.ts';
 import { chart, type KubernetesObject, missingHelm, render } from '../support/helm.ts';
@@ -94,6 +95,75 @@ externalTest('every query of docs/metrics.md asks for what the service exposes',
       for (const { name } of labels)
         assert.ok(known.get(metric)!.has(name), `${metric} has no label ${name}`);
     }
+  }
+});
+
+interface Panel {
+  readonly type: string;
+  readonly title: string;
+  readonly description?: string;
+  readonly datasource?: object;
+  readonly targets?: readonly { readonly expr: string; readonly legendFormat: string }[];
+}
+interface Dashboard {
+  readonly panels: readonly Panel[];
+  readonly templating: { readonly list: readonly { readonly name: string; readonly definition?: string }[] };
+}
+
+/** The dashboard as the chart ships it, and what its variables stand for. */
+async function dashboard(): Promise<{
+  panels: readonly Panel[];
+  selectionsIn: (expr: string) => Promise<Selection[]>;
+}> {
+  const files = (await everything('ConfigMap'))['data'] as Record<string, string>;
+  const { panels, templating } = JSON.parse(files['siglip-hd.json']!) as Dashboard;
+  const variables = new Set(templating.list.map(({ name }) => name));
+  const selectionsIn = async (expr: string) => {
+    const filled = expr.replaceAll('$__rate_interval', '5m').replaceAll(/\$(\w+)/g, (_, name: string) => {
+      assert.ok(variables.has(name), `there is no variable ${name}`);
+      return { namespace: 'vision', job: 'tokens', pod: '.+' }[name] ?? assert.fail(name);
+    });
+    return await selectionsOf(filled);
+  };
+  for (const { definition } of templating.list) {
+    const [, selector] = /^label_values\((.*), \w+\)$/.exec(definition ?? '') ?? [];
+    assert.ok(definition === undefined || (await selectionsIn(selector!)).length === 1, definition);
+  }
+  return { panels: panels.filter(({ type }) => type !== 'row'), selectionsIn };
+}
+
+externalTest(
+  'every query of the dashboard asks for what the service exposes, of one release',
+  missing,
+  async () => {
+    const { panels, selectionsIn } = await dashboard();
+    const known = await exposedMetrics();
+    for (const { title, description, datasource, targets } of panels) {
+      assert.match(description ?? '', /\.$/, title);
+      assert.deepEqual(datasource, { type: 'prometheus', uid: '${datasource}' });
+      for (const { expr, legendFormat } of targets!) {
+        const selections = await selectionsIn(expr);
+        assert.ok(selections.length > 0, expr);
+        for (const { metric, labels } of selections) {
+          await check({ metric, labels: labels.filter(({ name }) => name !== 'pod') });
+          assert.equal(labels.find(({ name }) => name === 'pod')?.value, '.+', expr);
+        }
+        for (const [, label] of legendFormat.matchAll(/\{\{(\w+)\}\}/g)) {
+          const has = selections.some(({ metric }) => known.get(metric)?.has(label!));
+          assert.ok(label === 'pod' || has, `${title}: ${expr} has no label ${label}`);
+        }
+      }
+    }
+  },
+);
+
+externalTest("the dashboard shows each of the metrics that are the service's own", missing, async () => {
+  const { panels, selectionsIn } = await dashboard();
+  const exprs = panels.flatMap(({ targets }) => targets!.map(({ expr }) => expr));
+  const shown = new Set((await Promise.all(exprs.map(selectionsIn))).flat().map(({ metric }) => metric));
+  for (const { name, type } of new Metrics().describe()) {
+    const series = type === 'histogram' ? `${name}_bucket` : name;
+    assert.ok(shown.has(series), `it does not show ${name}`);
   }
 });
 

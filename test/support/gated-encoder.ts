@@ -1,5 +1,6 @@
 import { Admission } from '../../src/admission.ts';
 import { ByteRoom } from '../../src/byte-room.ts';
+import type { Caller } from '../../src/caller.ts';
 import { Flights } from '../../src/cache/flights.ts';
 import { ResultCache } from '../../src/cache/result-cache.ts';
 import { ServiceError } from '../../src/errors.ts';
@@ -49,6 +50,8 @@ interface GatedOptions {
   readonly maxUnreadBytes?: number;
   readonly maxAnswerBytes?: number;
   readonly secondLevel?: SecondLevel;
+  readonly shareCache?: boolean;
+  readonly callers?: () => readonly Caller[];
 }
 
 /** The real request's way over two models whose engines wait at gates. */
@@ -59,6 +62,8 @@ export function gatedEncoder({
   maxUnreadBytes = 2 ** 30,
   maxAnswerBytes = 1_000_000,
   secondLevel,
+  shareCache = false,
+  callers,
 }: GatedOptions = {}) {
   const tokenPool = new TokenPool(1);
   const viewPool = createViewPool({ threads: 1, images: 4, maxPixels: 1_000_000 });
@@ -74,7 +79,11 @@ export function gatedEncoder({
   const cache = new ResultCache(cacheBytes);
   const flights = new Flights<LandedImage>();
   const answers = new ByteRoom(maxUnreadBytes, () => new ServiceError('overloaded', 'unread'));
-  const admission = new Admission({ maxViews, workMs: () => 1500 });
+  const admission = new Admission({
+    maxViews,
+    workMs: () => 1500,
+    ...(callers === undefined ? {} : { callers }),
+  });
   const requireSize = sizeLimit(1_000_000);
   const parts: PipelineParts = {
     served: [
@@ -84,7 +93,7 @@ export function gatedEncoder({
     admission,
     cache,
     ...(secondLevel === undefined ? {} : { secondLevel }),
-    shareCache: false,
+    shareCache,
     flights,
     answers,
     maxAnswerBytes,
