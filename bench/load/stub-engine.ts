@@ -23,11 +23,11 @@ function run({ id, views, dtypes }: RunRequest): void {
   const finite: Partial<Record<GraphDtype, readonly boolean[]>> = {};
   for (const dtype of dtypes) {
     // Written to, as tokens are: memory that nobody touches is not resident.
-    tokens[dtype] = new Uint8Array(views.length * graph.values * bytesOf[dtype]).fill(1);
-    finite[dtype] = views.map(() => true);
+    tokens[dtype] = new Uint8Array(views * graph.values * bytesOf[dtype]).fill(1);
+    finite[dtype] = Array.from({ length: views }, () => true);
   }
   // A native call blocks its thread as well; and a timer would be late by what else the thread does.
-  const leftMs = batchMsOf(graph, views.length) - (performance.now() - start);
+  const leftMs = batchMsOf(graph, views) - (performance.now() - start);
   if (leftMs > 0) Atomics.wait(nobodyWakesIt, 0, 0, leftMs);
   const reply: WorkerReply = { kind: 'ran', id, tokens, finite, engineMs: performance.now() - start };
   port!.postMessage(

@@ -17,6 +17,7 @@ import type { Engine } from '../../src/inference/engine.ts';
 import { defaultGrpcLimits } from '../../src/grpc/limits.ts';
 import { startGrpcServer } from '../../src/grpc/server.ts';
 import { startHttpServer } from '../../src/http/server.ts';
+import { SharedPixels } from '../../src/inference/shared-pixels.ts';
 import { collectGarbageRarely } from '../../src/garbage.ts';
 import { createLogger } from '../../src/logger.ts';
 import { Metrics } from '../../src/metrics.ts';
@@ -35,12 +36,17 @@ const tokens = answerTokens(channels);
 
 const model = { ...benchModel, name: 'stub', channels };
 
+const pixels = new SharedPixels();
 const engine: Engine = {
   encode: (views) =>
     new Promise((resolve) => {
       // As the real engine does, whose thread gets a copy.
-      if (!stubPixels) discard([...views, ...structuredClone(views)]);
+      const laid = stubPixels ? undefined : pixels.lay(views);
       setImmediate(() => {
+        if (laid !== undefined) {
+          pixels.giveBack(laid);
+          discard(views);
+        }
         const answer = new Uint8Array(tokens.buffer);
         resolve({ tokens: { float16: answer }, finite: { float16: views.map(() => true) }, engineMs: 0 });
       });

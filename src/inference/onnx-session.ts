@@ -5,10 +5,14 @@ import type { EncodedBatch } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
 import type { WorkerStart } from './worker-protocol.ts';
 
+const readsSharedMemory = Number(process.versions.node.split('.', 1)[0]) >= 24;
+
 /** A session of ONNX Runtime on one graph. Its native calls block the thread: it lives on one of its own. */
 export class OnnxSession {
   readonly #session: InferenceSession;
   readonly #imageSize: number;
+  /** A copy of a batch's pixels, where they cannot be read where they are. */
+  #own = new Uint8Array(0);
   /** When the last run ended. */
   #endedAt: number | undefined;
 
@@ -27,12 +31,17 @@ export class OnnxSession {
     return new OnnxSession(session, imageSize);
   }
 
-  async run(views: readonly Uint8Array<ArrayBuffer>[], dtypes: readonly GraphDtype[]): Promise<EncodedBatch> {
+  /** Tokens of `views` views, whose pixels are one after the other. */
+  async run(
+    pixels: Uint8Array<SharedArrayBuffer>,
+    views: number,
+    dtypes: readonly GraphDtype[],
+  ): Promise<EncodedBatch> {
     const side = this.#imageSize;
-    const pixels = new Tensor('uint8', joined(views), [views.length, side, side, 3]);
+    const input = new Tensor('uint8', this.#readable(pixels), [views, side, side, 3]);
     const outputs = dtypes.flatMap((dtype) => Object.values(graphOutputs[dtype]));
     const start = performance.now();
-    const results = await this.#session.run({ [graphInput]: pixels }, outputs);
+    const results = await this.#session.run({ [graphInput]: input }, outputs);
     const idleMs = this.#endedAt === undefined ? undefined : start - this.#endedAt;
     this.#endedAt = performance.now();
     const engineMs = this.#endedAt - start;
@@ -47,6 +56,14 @@ export class OnnxSession {
 
   async close(): Promise<void> {
     await this.#session.release();
+  }
+
+  /** Before Node 24 native modules cannot read shared memory. */
+  #readable(pixels: Uint8Array<SharedArrayBuffer>): Uint8Array {
+    if (readsSharedMemory) return pixels;
+    if (this.#own.byteLength < pixels.byteLength) this.#own = new Uint8Array(pixels.byteLength);
+    this.#own.set(pixels);
+    return this.#own.subarray(0, pixels.byteLength);
   }
 }
 
@@ -86,17 +103,6 @@ export function graphRunner(threads: number): RunGraph {
 function valueOf(tensor: Tensor | undefined): GraphValue {
   const { buffer, byteOffset, byteLength } = bytesOf(tensor);
   return { type: 'float32', shape: tensor!.dims, data: new Float32Array(buffer, byteOffset, byteLength / 4) };
-}
-
-function joined(views: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  if (views.length === 1) return views[0]!;
-  const all = new Uint8Array(views.reduce((bytes, view) => bytes + view.byteLength, 0));
-  let offset = 0;
-  for (const view of views) {
-    all.set(view, offset);
-    offset += view.byteLength;
-  }
-  return all;
 }
 
 /** The values as bytes: float16 is a Uint16Array on Node 20 and a Float16Array on Node 24. */

@@ -5,10 +5,12 @@ import { discard } from '../discard.ts';
 import { ServiceError } from '../errors.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
+import { SharedPixels } from './shared-pixels.ts';
 import type { RunRequest, WorkerReply, WorkerRequest, WorkerStart } from './worker-protocol.ts';
 
 interface Pending {
   readonly views: readonly Uint8Array<ArrayBuffer>[];
+  readonly pixels: Uint8Array<SharedArrayBuffer>;
   readonly resolve: (batch: EncodedBatch) => void;
   readonly reject: (error: ServiceError) => void;
 }
@@ -18,6 +20,7 @@ export class WorkerEngine implements Engine {
   readonly #worker: Worker;
   readonly #viewBytes: number;
   readonly #pending = new Map<number, Pending>();
+  readonly #pixels = new SharedPixels();
   #nextId = 0;
   #down: ServiceError | undefined;
   #closing = false;
@@ -80,10 +83,11 @@ export class WorkerEngine implements Engine {
         return;
       }
       const id = this.#nextId++;
-      const request: RunRequest = { kind: 'run', id, views, dtypes };
       // A copy goes: a thread that dies would take the pixels with it, and they are needed to try again.
+      const pixels = this.#pixels.lay(views);
+      const request: RunRequest = { kind: 'run', id, pixels, views: views.length, dtypes };
       this.#worker.postMessage(request);
-      this.#pending.set(id, { views, resolve, reject });
+      this.#pending.set(id, { views, pixels, resolve, reject });
     });
   }
 
@@ -110,7 +114,8 @@ export class WorkerEngine implements Engine {
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     if (pending === undefined) return;
-    const { views, resolve, reject } = pending;
+    const { views, pixels, resolve, reject } = pending;
+    this.#pixels.giveBack(pixels);
     if (message.kind === 'ran') {
       discard(views);
       resolve(message);

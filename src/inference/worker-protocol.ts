@@ -13,11 +13,13 @@ export interface WorkerStart {
   readonly imageSize: number;
 }
 
-/** A batch to run. View buffers are copied. */
+/** A batch to run. */
 export interface RunRequest {
   readonly kind: 'run';
   readonly id: number;
-  readonly views: readonly Uint8Array<ArrayBuffer>[];
+  /** Of so many views, one after the other. The memory is the sender's again with the reply. */
+  readonly pixels: Uint8Array<SharedArrayBuffer>;
+  readonly views: number;
   readonly dtypes: readonly GraphDtype[];
 }
 

@@ -17,8 +17,11 @@ const port = parentPort;
 
 const reply = (message: WorkerReply) => port?.postMessage(message);
 
-function run({ id, views }: RunRequest): void {
-  const firsts = views.map(([first]) => first || Number(process.env['FIRST_VIEW'] ?? 0));
+function run({ id, pixels, views }: RunRequest): void {
+  const firsts = Array.from(
+    { length: views },
+    (_, index) => pixels[(index * pixels.byteLength) / views]!,
+  ).map((first) => first || Number(process.env['FIRST_VIEW'] ?? 0));
   if (firsts.includes(faults.exit)) process.exit(3);
   if (firsts.includes(faults.hang)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   if (firsts.includes(faults.hangInNative)) openSync(process.env['HANG_FIFO']!, 'r');
@@ -26,7 +29,7 @@ function run({ id, views }: RunRequest): void {
     reply({ kind: 'run-failed', id, reason: 'Non-zero status code returned while running a node' });
     return;
   }
-  const tokens = new Uint8Array(views.length * viewBytes);
+  const tokens = new Uint8Array(views * viewBytes);
   for (const [index, first] of firsts.entries())
     tokens.fill(first, index * viewBytes, (index + 1) * viewBytes);
   const finite = firsts.map((first) => first !== faults.notFinite);
