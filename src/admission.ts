@@ -6,6 +6,8 @@ import { beyond, divide, moreBeyond, type Parts } from './shares.ts';
 /** Room in the queue for a number of views. Given back once, however often release() is called. */
 export interface ViewsPermit extends Place {
   readonly views: number;
+  /** One of its views has come to the engine: it is ahead of nobody any more. */
+  begin(): void;
   release(): void;
 }
 
@@ -45,7 +47,7 @@ export class Admission {
   }
 
   /**
-   * Admitted views of a model that come before the last of so many more from there: the caller's own, of the other
+   * Admitted views of a model that wait, and come before the last of so many more from there: the caller's own, of the other
    * callers as many as their turns come, and before bulk everything interactive.
    */
   ahead(model: string, views: number, { caller, priority }: Place): number {
@@ -110,18 +112,28 @@ export class Admission {
   #permit(views: number, model: string, { caller, priority }: Place): ViewsPermit {
     const count = (change: number): void => {
       this.#admitted += change;
-      this.#countOfModel(model, { caller, priority }, change);
       add(this.#byCaller, caller.name, priority, change);
     };
+    let waiting = views;
+    const wait = (change: number): void => this.#countOfModel(model, { caller, priority }, change);
     count(views);
+    wait(views);
     let isHeld = true;
     return {
       views,
       caller,
       priority,
+      begin: () => {
+        if (waiting === 0) return;
+        waiting--;
+        wait(-1);
+      },
       release: () => {
-        if (isHeld) count(-views);
+        if (!isHeld) return;
         isHeld = false;
+        count(-views);
+        wait(-waiting);
+        waiting = 0;
       },
     };
   }

@@ -2,25 +2,30 @@ import { anyone, type Caller } from './caller.ts';
 import type { ServiceError } from './errors.ts';
 import { beyond, divide, moreBeyond } from './shares.ts';
 
-/** Takes room for what a request sends; throws `overloaded` when there is none. Gives what frees the room again. */
+/** Takes room for what a request sends; throws `overloaded` when there is none. Gives what frees the room again, once. */
 export type AdmitBytes = (sizeBytes: number, caller: Caller) => () => void;
 
 /** Where no room is bounded. */
 export const admitAny: AdmitBytes = () => () => undefined;
 
-/** Bounds bytes that are held at one time. Of several callers each has a part that no other can take. */
+export interface ByteRoomOptions {
+  readonly maxBytes: number;
+  /** Of the largest thing that is ever held: it finds room when nothing else is held. */
+  readonly largestBytes?: number;
+  /** Each has a part that no other can take. */
+  readonly callers?: (() => readonly Caller[]) | undefined;
+  /** Makes the error for what finds no room. */
+  readonly full: () => ServiceError;
+}
+
+/** Bounds bytes that are held at one time. */
 export class ByteRoom {
-  readonly #maxBytes: number;
-  readonly #full: () => ServiceError;
-  readonly #callers: () => readonly Caller[];
+  readonly #options: ByteRoomOptions;
   readonly #byCaller = new Map<string | undefined, number>();
   #heldBytes = 0;
 
-  /** `full` makes the error for what finds no room. */
-  constructor(maxBytes: number, full: () => ServiceError, callers: () => readonly Caller[] = () => []) {
-    this.#maxBytes = maxBytes;
-    this.#full = full;
-    this.#callers = callers;
+  constructor(options: ByteRoomOptions) {
+    this.#options = options;
   }
 
   get heldBytes(): number {
@@ -29,10 +34,11 @@ export class ByteRoom {
 
   /** Takes room and gives what frees it, once. Throws where there is none now. */
   admit(sizeBytes: number, { name }: Caller = anyone): () => void {
-    const parts = divide(this.#maxBytes, this.#callers());
+    const { maxBytes, largestBytes = 0, callers = () => [], full } = this.#options;
+    const parts = divide(maxBytes, callers(), largestBytes);
     const own = this.#byCaller.get(name) ?? 0;
     if (beyond(this.#byCaller, parts) + moreBeyond(own, sizeBytes, parts.of(name)) > parts.common) {
-      throw this.#full();
+      throw full();
     }
     this.#add(name, sizeBytes);
     let held = true;

@@ -176,16 +176,17 @@ export class Encoder implements VisualEncoder {
       ...(secondLevel === undefined ? {} : { secondLevel }),
       shareCache: config.shareCache,
       flights: new Flights(),
-      answers: new ByteRoom(
-        config.maxUnreadBytes,
-        () =>
+      answers: new ByteRoom({
+        maxBytes: config.maxUnreadBytes,
+        largestBytes: config.maxAnswerBytes,
+        callers: config.callers,
+        full: () =>
           new ServiceError(
             'overloaded',
             'Callers have yet to read as many answers as the service holds; try again later.',
             { bound: 'unread_bytes' },
           ),
-        config.callers,
-      ),
+      }),
       ...(config.teacher === undefined ? {} : { teacher: config.teacher }),
       admission,
       maxAnswerBytes: config.maxAnswerBytes,

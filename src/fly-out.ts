@@ -53,6 +53,8 @@ export interface Asked {
   readonly options: EncodeOptions;
   readonly place: Place;
   readonly answer: AnswerSum;
+  /** Whether others' images are in the answer. */
+  readonly isPart: boolean;
 }
 
 interface PlannedFlight extends OwnFlight {
@@ -72,7 +74,9 @@ export async function flyOut(parts: FlightParts, own: readonly OwnFlight[], aske
     permits = admit(parts, wanted, asked);
   } catch (thrown) {
     const error = ServiceError.from(thrown);
-    const beginner = { caller: asked.place.caller, images: wanted.length };
+    // What a part of an answer is refused for depends on the other parts.
+    const images = asked.isPart ? Number.POSITIVE_INFINITY : wanted.length;
+    const beginner = { caller: asked.place.caller, images };
     for (const { flight } of wanted) flight.refuse(error, beginner);
     return;
   }

@@ -44,7 +44,12 @@ export async function encodeImages(
   const { model } = modelOf(parts, recipe, options);
   refuseUnstackable(request);
   try {
-    const waits = await resultsOf(parts, model, { ...request, answer }, deadlineAt);
+    const waits = await resultsOf(
+      parts,
+      model,
+      { ...request, answer, isPart: request.answer !== undefined },
+      deadlineAt,
+    );
     const results = await allOrNone(waits, signal, async (wait, all) => await wait(all));
     if (signal.aborted) throw abortFailure(signal);
     const sizes = results.map(({ size }) => size);

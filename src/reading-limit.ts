@@ -15,6 +15,7 @@ export interface ReadingLimitSettings {
 export class ReadingLimit {
   readonly #settings: ReadingLimitSettings;
   #leftMs: number;
+  #unreadBytes = 0;
   #waiting: { readonly timer: NodeJS.Timeout; readonly startedAt: number } | undefined;
 
   constructor(settings: ReadingLimitSettings) {
@@ -24,7 +25,17 @@ export class ReadingLimit {
 
   /** So many bytes have been written to the client. */
   add(sizeBytes: number): void {
-    this.#leftMs += (sizeBytes / this.#settings.bytesPerSecond) * 1000;
+    this.#unreadBytes += sizeBytes;
+    this.#leftMs += this.#msOf(sizeBytes);
+  }
+
+  /** So many of them have been read: who reads fast saves no time up for what comes later. */
+  read(sizeBytes: number): void {
+    const wasWaiting = this.#waiting !== undefined;
+    this.stop();
+    this.#unreadBytes -= sizeBytes;
+    this.#leftMs = Math.min(this.#leftMs, this.#settings.graceMs + this.#msOf(this.#unreadBytes));
+    if (wasWaiting) this.start();
   }
 
   /** From now on the client is waited for. */
@@ -38,5 +49,9 @@ export class ReadingLimit {
     clearTimeout(this.#waiting.timer);
     this.#leftMs -= this.#settings.now() - this.#waiting.startedAt;
     this.#waiting = undefined;
+  }
+
+  #msOf(sizeBytes: number): number {
+    return (sizeBytes / this.#settings.bytesPerSecond) * 1000;
   }
 }

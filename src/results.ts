@@ -1,5 +1,6 @@
 import { abortFailure } from './abort.ts';
-import { type Beginner, type Flight, FlightRefused } from './cache/flights.ts';
+import type { AnswerSum } from './answer-sum.ts';
+import { type Flight, FlightRefused } from './cache/flights.ts';
 import { imageDigest } from './cache/image-digest.ts';
 import type { ResultCache } from './cache/result-cache.ts';
 import { resultKey } from './cache/result-key.ts';
@@ -24,7 +25,11 @@ export interface Result extends Omit<LandedImage, 'source'> {
 }
 
 /** A request whose answer's bytes are counted. */
-export type AnsweredRequest = EncodeRequest & Required<Pick<EncodeRequest, 'answer'>>;
+export interface AnsweredRequest extends EncodeRequest {
+  readonly answer: AnswerSum;
+  /** Whether others' images are in the answer. */
+  readonly isPart: boolean;
+}
 
 /** Waits for a result, until the signal fires. To be called at once: what nobody waits for is given up. */
 export type WaitForResult = (signal: AbortSignal) => Promise<Result>;
@@ -62,8 +67,6 @@ function waysTo(
   request: AnsweredRequest,
   images: readonly KeyedImage[],
   deadlineAt: number,
-  /** Of one that was refused with another's request. */
-  isAgain = false,
 ): readonly WaitForResult[] {
   const own: OwnFlight[] = [];
   const waits = images.map(({ image, key, trace }): WaitForResult => {
@@ -76,9 +79,8 @@ function waysTo(
           try {
             return { ...(await joined(parts, underWay, all, deadlineAt, trace)), key };
           } catch (thrown) {
-            const isOthers = thrown instanceof FlightRefused && !isMissing(thrown, image);
-            if (!isOthers || (isAgain && isNoSmaller(request, thrown.beginner))) throw thrown;
-            const [again] = waysTo(parts, model, request, [{ image, key, trace }], deadlineAt, true);
+            if (!(thrown instanceof FlightRefused) || holdsFor(thrown, request, image)) throw thrown;
+            const [again] = waysTo(parts, model, request, [{ image, key, trace }], deadlineAt);
             return await again!(all);
           }
         };
@@ -88,22 +90,24 @@ function waysTo(
     own.push({ image, key, flight, trace });
     return async (all) => ({ ...(await flight.join(all, deadlineAt)), key });
   });
-  const { recipe, options, terms = usualTerms, answer } = request;
-  if (own.length > 0) void flyOut(parts, own, { model, recipe, options, place: terms, answer });
+  const { recipe, options, terms = usualTerms, answer, isPart } = request;
+  if (own.length > 0) void flyOut(parts, own, { model, recipe, options, place: terms, answer, isPart });
   return waits;
 }
 
 /**
- * Whether a request would be refused what another was, so that of many that wait for the same not each has to be refused by
- * itself.
+ * Whether what another request was refused for holds for this one too. Of many that wait for the same not each is then
+ * refused by itself, one after the other; one that asks for less, or for another caller, begins anew.
  */
-function isNoSmaller({ images, terms = usualTerms }: EncodeRequest, other: Beginner | undefined): boolean {
-  return other !== undefined && other.caller === terms.caller && images.length >= other.images;
-}
-
-/** Who asks by digest too is told what another was. */
-function isMissing({ code }: FlightRefused, image: EncodeRequest['images'][number]): boolean {
-  return code === 'not_found' && image.kind === 'digest';
+function holdsFor(
+  { code, beginner }: FlightRefused,
+  { images, terms = usualTerms }: EncodeRequest,
+  image: EncodeRequest['images'][number],
+): boolean {
+  if (code === 'not_found') return image.kind === 'digest';
+  return (
+    beginner !== undefined && beginner.caller.name === terms.caller.name && beginner.images <= images.length
+  );
 }
 
 /** The images' keys in the cache; undefined where nothing is to be looked up or kept. */

@@ -105,7 +105,12 @@ async function startInside(
       { retryAfterMs: Math.max(1000, open?.retryAfterMs() ?? 0), bound },
     );
   };
-  const requests = new ByteRoom(config.maxInflightBytes, full, callers);
+  const requests = new ByteRoom({
+    maxBytes: config.maxInflightBytes,
+    largestBytes: maxBodyBytes + messageBytes,
+    callers,
+    full,
+  });
   metrics.watchHeld('requests', () => requests.heldBytes);
   const admit: AdmitBytes = (sizeBytes, caller) => requests.admit(sizeBytes, caller);
   const tracer = config.tracing;

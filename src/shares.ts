@@ -9,10 +9,10 @@ export interface Parts {
 /** The share of a room that is divided among callers, by their weights; the rest is whoever's comes first. */
 const dividedShare = 0.5;
 
-/** How room is divided among those who share it; one caller alone has all of it. */
-export function divide(room: number, callers: readonly Caller[]): Parts {
+/** How room is divided among those who share it, but for what is `undivided`; one caller alone has all of it. */
+export function divide(room: number, callers: readonly Caller[], undivided = 0): Parts {
   const weights = callers.reduce((sum, { weight }) => sum + weight, 0);
-  const divided = callers.length < 2 ? 0 : Math.floor(room * dividedShare);
+  const divided = callers.length < 2 ? 0 : Math.floor(Math.max(0, room - undivided) * dividedShare);
   const parts = new Map(callers.map(({ name, weight }) => [name, Math.floor((divided * weight) / weights)]));
   const common = room - [...parts.values()].reduce((sum, part) => sum + part, 0);
   return { common, of: (name) => parts.get(name) ?? 0 };

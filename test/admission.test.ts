@@ -69,6 +69,23 @@ test('knows what comes before a request: interactive views for an interactive on
   assert.equal(admission.ahead('model', 1, bulk), 7);
 });
 
+test('what the engine has taken up comes before nobody', () => {
+  const { admission, admit } = admissionOf(20);
+  const permit = admit(3);
+  admit(2, bulk);
+  permit.begin();
+  permit.begin();
+  assert.equal(admission.ahead('model', 1, usualTerms), 1);
+  assert.equal(admission.admittedViews, 5);
+  permit.begin();
+  permit.begin();
+  assert.equal(admission.ahead('model', 1, bulk), 2);
+  permit.release();
+  permit.release();
+  assert.equal(admission.ahead('model', 1, bulk), 2);
+  assert.equal(admission.admittedViews, 2);
+});
+
 test('of another caller comes before a request what its turns bring, not all that it has', () => {
   const { admission, admit } = admissionOf(400, keys);
   const permit = admit(200, greedy);

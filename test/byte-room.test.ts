@@ -7,7 +7,7 @@ import { ServiceError } from '../src/errors.ts';
 const full = () => new ServiceError('overloaded', 'There is no room.', { retryAfterMs: 70 });
 
 test('takes bytes while there is room, and refuses at once with a time to come back', () => {
-  const room = new ByteRoom(100, full);
+  const room = new ByteRoom({ maxBytes: 100, full });
   const release = room.admit(60);
   room.admit(40);
   assert.throws(() => room.admit(1), { code: 'overloaded', retryAfterMs: 70 });
@@ -17,7 +17,7 @@ test('takes bytes while there is room, and refuses at once with a time to come b
 });
 
 test('gives room back once, however often it is told to', () => {
-  const room = new ByteRoom(100, full);
+  const room = new ByteRoom({ maxBytes: 100, full });
   const release = room.admit(70);
   room.admit(30);
   release();
@@ -27,7 +27,7 @@ test('gives room back once, however often it is told to', () => {
 
 test('one caller cannot take the part of another', () => {
   const [greedy, modest] = ['greedy', 'modest'].map((name): Caller => ({ name, weight: 1, bulkOnly: false }));
-  const room = new ByteRoom(100, full, () => [greedy!, modest!]);
+  const room = new ByteRoom({ maxBytes: 100, full, callers: () => [greedy!, modest!] });
   const releases = Array.from({ length: 7 }, () => room.admit(10, greedy));
   room.admit(5, greedy);
   assert.throws(() => room.admit(1, greedy), { code: 'overloaded' }, 'its own quarter and the common half');
@@ -36,4 +36,14 @@ test('one caller cannot take the part of another', () => {
   for (const release of releases) release();
   room.admit(50, modest);
   assert.equal(room.heldBytes, 80);
+});
+
+test('the largest thing finds room when nothing else is held, however many share it', () => {
+  const callers = ['a', 'b', 'c'].map((name): Caller => ({ name, weight: 1, bulkOnly: false }));
+  const room = new ByteRoom({ maxBytes: 100, largestBytes: 90, full, callers: () => callers });
+  room.admit(90, callers[0])();
+  const release = room.admit(90, callers[1]);
+  assert.throws(() => room.admit(90, callers[0]), { code: 'overloaded' });
+  release();
+  room.admit(90, callers[2]);
 });

@@ -40,3 +40,33 @@ test('only the time in which the client is waited for counts', (t) => {
   pass(1);
   assert.equal(late(), 1);
 });
+
+test('what was read fast saves no time up', (t) => {
+  const { limit, late, pass } = limitOf(t);
+  limit.start();
+  for (let i = 0; i < 50; i++) {
+    limit.add(1000);
+    pass(1);
+    limit.read(1000);
+  }
+  limit.stop();
+  limit.add(50);
+  limit.start();
+  pass(149);
+  assert.equal(late(), 0);
+  pass(1);
+  assert.equal(late(), 1);
+});
+
+test('what is read while more waits leaves the rest its own time', (t) => {
+  const { limit, late, pass } = limitOf(t);
+  limit.add(300);
+  limit.add(500);
+  limit.start();
+  pass(250);
+  limit.read(300);
+  pass(599);
+  assert.equal(late(), 0);
+  pass(1);
+  assert.equal(late(), 1);
+});

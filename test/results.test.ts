@@ -159,7 +159,7 @@ test('who sends a picture is not told that there is none of the digest that anot
   await alsoAsking;
 });
 
-test('a thousand requests for one picture that finds no room are refused in two rounds, not each after the other', async (t) => {
+test('a thousand requests for one picture that finds no room are refused at once, not each after the other', async (t) => {
   const { engine, encoder, admission, flights, close } = gatedEncoder({ maxViews: 1 });
   t.after(close);
   const busy = encoder.encode(request([grey(1)]));
@@ -169,7 +169,7 @@ test('a thousand requests for one picture that finds no room are refused in two 
     Array.from({ length: 1000 }, () => encoder.encode(request([grey(9)]))),
   );
   assert.ok(all.every((one) => one.status === 'rejected' && one.reason.code === 'overloaded'));
-  assert.equal(admit.mock.callCount(), 2);
+  assert.equal(admit.mock.callCount(), 1);
   engine.openGate();
   await busy;
   assert.equal(flights.size, 0);
@@ -200,6 +200,19 @@ test("who has room of its own is not refused for another caller's sake, however 
   engine.openGate();
   assert.deepEqual((await answered).sources, ['miss']);
   await Promise.all(busy);
+});
+
+test('a small request is not refused for a large one, nor told to come again when it can never fit', async (t) => {
+  const { engine, encoder, close } = gatedEncoder({ maxViews: 3, maxAnswerBytes: 15 });
+  t.after(close);
+  engine.openGate();
+  const four = [grey(1), grey(2), grey(3), grey(4)];
+  const large = [1, 2].map(() => encoder.encode(request(four)));
+  const small = encoder.encode(request([grey(4)]));
+  for (const one of await Promise.allSettled(large)) {
+    assert.equal(one.status === 'rejected' && one.reason.code, 'too_large');
+  }
+  assert.deepEqual((await small).sources, ['miss']);
 });
 
 test('many that ask by a digest that is not kept cost one look', async (t) => {

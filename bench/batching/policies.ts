@@ -28,7 +28,7 @@ const workConserving: Policy = {
       split: async (tokens, views) => splitTokens(tokens, views),
       now: clock.now,
     });
-    const permit = { views: 1, release: () => undefined, ...usualTerms };
+    const permit = { views: 1, begin: () => undefined, release: () => undefined, ...usualTerms };
     return async () => {
       await batcher.encode(permit, [view], { dtype: 'float16' }, new AbortController().signal);
     };

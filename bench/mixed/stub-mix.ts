@@ -51,7 +51,10 @@ export async function runMix(
     cache: new ResultCache(0),
     shareCache: false,
     flights: new Flights(),
-    answers: new ByteRoom(Number.POSITIVE_INFINITY, () => new ServiceError('overloaded', 'unread')),
+    answers: new ByteRoom({
+      maxBytes: Number.POSITIVE_INFINITY,
+      full: () => new ServiceError('overloaded', 'unread'),
+    }),
     maxAnswerBytes: Number.POSITIVE_INFINITY,
     readSize: async () => image,
     requireSize: () => undefined,

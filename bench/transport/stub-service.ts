@@ -79,7 +79,10 @@ const parts: PipelineParts = {
   cache: new ResultCache(process.argv.includes('cache') ? 2 ** 28 : 0),
   shareCache: false,
   flights: new Flights(),
-  answers: new ByteRoom(Number.POSITIVE_INFINITY, () => new ServiceError('overloaded', 'unread')),
+  answers: new ByteRoom({
+    maxBytes: Number.POSITIVE_INFINITY,
+    full: () => new ServiceError('overloaded', 'unread'),
+  }),
   maxAnswerBytes: 1e9,
   readSize: stubPixels ? () => Promise.resolve({ width: 97, height: 640 }) : sizeReader(requireSize),
   requireSize,

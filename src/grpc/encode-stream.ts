@@ -204,20 +204,20 @@ export class EncodeStream {
     const { signal } = this.#ending;
     return new Promise((resolve, reject) => {
       const leave = (): void => {
-        this.#written();
+        this.#written(message);
         reject(signal.reason as ServiceError);
       };
       this.#writing++;
+      this.#reading.add(message.byteLength);
       if (signal.aborted) {
         leave();
         return;
       }
-      this.#reading.add(message.byteLength);
       this.#reading.start();
       signal.addEventListener('abort', leave, { once: true });
       this.#call.write(message, (error: Error | null | undefined) => {
         if (signal.aborted) return;
-        this.#written();
+        this.#written(message);
         signal.removeEventListener('abort', leave);
         if (error) reject(error);
         else resolve();
@@ -225,8 +225,9 @@ export class EncodeStream {
     });
   }
 
-  #written(): void {
+  #written({ byteLength }: GatheredMessage): void {
     this.#writing--;
+    this.#reading.read(byteLength);
     if (this.#writing === 0) this.#reading.stop();
   }
 

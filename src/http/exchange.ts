@@ -135,14 +135,14 @@ export class Exchange {
       for await (const slice of slices) {
         if (response.destroyed) return;
         this.#reading.add(slice.byteLength);
-        if (response.write(slice)) {
-          await nextTurn();
-          continue;
+        if (response.write(slice)) await nextTurn();
+        else {
+          this.#waitForReader();
+          await writable(response);
+          response.setTimeout(0);
+          this.#reading.stop();
         }
-        this.#waitForReader();
-        await writable(response);
-        response.setTimeout(0);
-        this.#reading.stop();
+        this.#reading.read(slice.byteLength);
       }
     } catch (thrown) {
       this.fail(thrown);

@@ -60,7 +60,7 @@ interface Waiting extends Place {
   /** Whether it has its tokens or its error. */
   isSettled: boolean;
   /** What the views of one request share. */
-  readonly request: { hasLeft: boolean; readonly trace: Trace | undefined };
+  readonly request: { hasLeft: boolean; readonly permit: ViewsPermit; readonly trace: Trace | undefined };
 }
 
 /** A batch that the engine has and has not given back. */
@@ -100,21 +100,19 @@ export class Batcher {
   }
 
   /**
-   * How long it takes until `views` more are encoded, by the times measured, when `ahead` views of this model come
+   * How long it takes until `views` more are encoded, by the times measured, when `ahead` views that wait come
    * before them; undefined before anything is measured, and when the engine has nothing to do.
    */
   expectedMs(ahead: number, views: number): number | undefined {
     if (this.#handedOver.length === 0) return undefined;
     const { times, now } = this.#options;
     let expectedMs = 0;
-    let underWay = 0;
     for (const [index, batch] of this.#handedOver.entries()) {
       const batchMs = times.estimateMs(batch.views);
       if (batchMs === undefined) return undefined;
       expectedMs += index === 0 ? Math.max(0, batchMs - (now() - batch.startedAt)) : batchMs;
-      underWay += batch.views;
     }
-    return expectedMs + this.workMs(Math.max(0, ahead - underWay) + views);
+    return expectedMs + this.workMs(ahead + views);
   }
 
   /** How long the engine takes for so many views, by the times measured; 0 before anything is. */
@@ -144,7 +142,7 @@ export class Batcher {
     const joinedAt = this.#options.now();
     const { caller, priority } = permit;
     /** Nobody waits for its views any more. */
-    const request = { hasLeft: false, trace };
+    const request = { hasLeft: false, permit, trace };
     const waiting: Waiting[] = [];
     const all = views.map(
       (view) =>
@@ -200,7 +198,9 @@ export class Batcher {
         sizes: this.#options.sizes,
       });
       if (views === 0) return;
-      void this.#run(this.#queue.take(views), 'first');
+      const batch = this.#queue.take(views);
+      for (const { request } of batch) request.permit.begin();
+      void this.#run(batch, 'first');
     }
   }
 

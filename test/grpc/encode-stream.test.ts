@@ -293,7 +293,7 @@ test('fires the signals with deadline_exceeded when the deadline of the stream p
 test('answers a request that finds no room for its bytes in its place, and goes on', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
-  const room = new ByteRoom(150, () => new ServiceError('overloaded', 'No room.'));
+  const room = new ByteRoom({ maxBytes: 150, full: () => new ServiceError('overloaded', 'No room.') });
   const { client } = await serve(t, encoder, {}, (sizeBytes) => room.admit(sizeBytes));
   const stream = new StreamCaller(client(service));
   const large = { image: { file: Buffer.alloc(100) } };

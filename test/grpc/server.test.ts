@@ -458,7 +458,10 @@ test('refuses a message over the limit with RESOURCE_EXHAUSTED, unharmed', async
 test('refuses messages beyond the bytes that it may hold, and takes others when those are encoded', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
-  const room = new ByteRoom(150, () => new ServiceError('overloaded', 'No room.', { retryAfterMs: 70 }));
+  const room = new ByteRoom({
+    maxBytes: 150,
+    full: () => new ServiceError('overloaded', 'No room.', { retryAfterMs: 70 }),
+  });
   const { server, client } = await serve(t, encoder, {}, (sizeBytes) => room.admit(sizeBytes));
   const caller = client(service);
   const request = { image: { file: Buffer.alloc(100) } };

@@ -423,6 +423,23 @@ test('a caller that floods the queue leaves another its share of every batch', a
   await Promise.all(all);
 });
 
+test('expects bulk that the engine has, for interactive views too', async () => {
+  const { engine, batcher, admission, encode, passMs } = setUp(2);
+  const first = encode([1, 2]);
+  await turn();
+  engine.batches[0]!.finish({ engineMs: 100 });
+  await first;
+  const inBulk = encode([3, 4, 5, 6], never, 'float16', { ...usualTerms, priority: 'bulk' });
+  await turn();
+  const interactive = encode([7, 8]);
+  passMs(30);
+  // 70 ms are left of one bulk batch, 100 of the other, and two views wait.
+  const ahead = admission.ahead('model', 1, usualTerms);
+  assert.equal(batcher.expectedMs(ahead, 1), 70 + 100 + 100 + 50);
+  engine.openGate();
+  await Promise.all([inBulk, interactive]);
+});
+
 test('expects what is ahead, and the rest of what runs, before its own', async () => {
   const { engine, batcher, encode, passMs } = setUp(2);
   assert.equal(batcher.expectedMs(0, 1), undefined, 'an idle engine is tried');
@@ -435,10 +452,10 @@ test('expects what is ahead, and the rest of what runs, before its own', async (
   await turn();
   assert.equal(engine.batches.length, 3);
   passMs(30);
-  // 70 ms are left of the one that runs, 100 are prepared, and of the 6 ahead 2 wait yet.
-  assert.equal(batcher.expectedMs(6, 1), 70 + 100 + 100 + 50);
+  // 70 ms are left of the one that runs, 100 are prepared.
+  assert.equal(batcher.expectedMs(2, 1), 70 + 100 + 100 + 50);
   passMs(500);
-  assert.equal(batcher.expectedMs(4, 2), 0 + 100 + 100, 'what should have ended long ago ends now');
+  assert.equal(batcher.expectedMs(0, 2), 0 + 100 + 100, 'what should have ended long ago ends now');
   engine.openGate();
   await second;
 });

@@ -78,7 +78,10 @@ export function gatedEncoder({
   const larger = gated();
   const cache = new ResultCache(cacheBytes);
   const flights = new Flights<LandedImage>();
-  const answers = new ByteRoom(maxUnreadBytes, () => new ServiceError('overloaded', 'unread'));
+  const answers = new ByteRoom({
+    maxBytes: maxUnreadBytes,
+    full: () => new ServiceError('overloaded', 'unread'),
+  });
   const admission = new Admission({
     maxViews,
     workMs: () => 1500,
