@@ -1,9 +1,7 @@
 import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
-import type { AdmitBytes } from '../byte-room.ts';
 import type { Caller } from '../caller.ts';
 import { ServiceError } from '../errors.ts';
 import { ReadingLimit } from '../reading-limit.ts';
-import type { LoggedAnswer } from '../request-log.ts';
 import type { EncodeAnswer, VisualEncoder } from '../request.ts';
 import type { Authenticate } from '../security/authenticate.ts';
 import { callerOf } from './call-caller.ts';
@@ -11,7 +9,7 @@ import { callSignal } from './call-signal.ts';
 import { callTerms } from './call-terms.ts';
 import { read } from './definition.ts';
 import { streamedRequestOf } from './encode-request.ts';
-import { cutOff } from './cut-off.ts';
+import { cutOff } from './call-stream.ts';
 import { statusOf } from './errors.ts';
 import type { GrpcLimits } from './limits.ts';
 import type { StreamEncodeRequestMessage } from './messages.ts';
@@ -20,19 +18,34 @@ import { requestIdKey, requestIdOf } from '../request-id.ts';
 import type { Trace } from '../tracing/trace.ts';
 import { report, type RequestWatch, traceCall } from './request-watch.ts';
 import { answerMessages, failureMessage } from './stream-response.ts';
-import type { EncodedMessage } from './unary.ts';
+import type { MessageRoom } from './message-door.ts';
+import type { MessageDoors } from './message-doors.ts';
+import type { ArrivedMessage, EncodedMessage } from './unary.ts';
 
 export interface EncodeStreamParts extends RequestWatch {
   readonly encoder: VisualEncoder;
   readonly authenticate: Authenticate;
-  readonly admitMessage: AdmitBytes;
+  readonly doors: Pick<MessageDoors, 'roomOf'>;
   readonly limits: Pick<
     GrpcLimits,
     'maxRequestBytes' | 'maxStreamRequests' | 'readGraceMs' | 'readBytesPerSecond'
   >;
 }
 
+/** A request and what it is answered with. */
+interface EncodedRequest {
+  readonly caller: Caller;
+  readonly id: string;
+  /** Whether another request of that id was not answered yet. */
+  readonly isTwice: boolean;
+  readonly messages: readonly GatheredMessage[];
+  readonly answer: EncodeAnswer | undefined;
+  readonly error: ServiceError | undefined;
+}
+
 const longestId = 128;
+
+const nothing = Buffer.alloc(0);
 
 /**
  * One StreamEncode call. A request is under way from its reading until the last of its answer has been taken by the
@@ -40,7 +53,7 @@ const longestId = 128;
  * has at most one chunk in the stream's buffer, so that a short answer passes a long one.
  */
 export class EncodeStream {
-  readonly #call: ServerDuplexStream<Buffer, EncodedMessage>;
+  readonly #call: ServerDuplexStream<ArrivedMessage, EncodedMessage>;
   readonly #parts: EncodeStreamParts;
   readonly #requestId: string;
   readonly #ending: ReturnType<typeof callSignal>;
@@ -58,7 +71,7 @@ export class EncodeStream {
   #failure: ServiceError | undefined;
   #onEnd: (() => void) | undefined;
 
-  constructor(call: ServerDuplexStream<Buffer, EncodedMessage>, parts: EncodeStreamParts) {
+  constructor(call: ServerDuplexStream<ArrivedMessage, EncodedMessage>, parts: EncodeStreamParts) {
     this.#call = call;
     this.#parts = parts;
     this.#requestId = requestIdOf(call.metadata.get(requestIdKey)[0]);
@@ -86,7 +99,7 @@ export class EncodeStream {
       this.#heldRead = () => readNext(size);
       this.#readOn();
     };
-    call.on('data', (bytes: Buffer) => this.#take(bytes));
+    call.on('data', (message: ArrivedMessage) => this.#take(message));
     call.on('end', () => this.#stop());
     const { signal } = this.#ending;
     signal.addEventListener('abort', () => this.#stop(), { once: true });
@@ -103,14 +116,19 @@ export class EncodeStream {
     );
   }
 
-  #take(bytes: Buffer): void {
+  #take(message: ArrivedMessage): void {
+    const room = this.#parts.doors.roomOf(this.#call);
     // It was on its way when the stream stopped.
-    if (this.#stopped) return;
+    if (this.#stopped) {
+      room.release();
+      return;
+    }
+    const sizeBytes = message.bytes?.byteLength ?? 0;
     this.#underWay += 1;
-    this.#underWayBytes += bytes.byteLength;
-    void this.#serve(bytes).then(() => {
+    this.#underWayBytes += sizeBytes;
+    void this.#serve(message, room).then(() => {
       this.#underWay -= 1;
-      this.#underWayBytes -= bytes.byteLength;
+      this.#underWayBytes -= sizeBytes;
       this.#readOn();
       this.#endWhenIdle();
     });
@@ -127,7 +145,7 @@ export class EncodeStream {
     heldRead();
   }
 
-  async #serve(bytes: Buffer): Promise<void> {
+  async #serve(arrived: ArrivedMessage, room: MessageRoom): Promise<void> {
     const call = this.#call;
     this.#parts.onBegin?.();
     const startedMs = performance.now();
@@ -140,63 +158,64 @@ export class EncodeStream {
       peer: call.getPeer(),
       startedMs,
     };
-    let caller: Caller;
-    let message: StreamEncodeRequestMessage;
+    let encoded: EncodedRequest;
     try {
-      // Anew for each: a key may be taken back while its stream is open.
-      caller = callerOf(call.metadata, this.#parts.authenticate);
-      message = readRequest(bytes);
+      encoded = await this.#encode(arrived.bytes ?? nothing, room.refusal, begun.trace);
     } catch (thrown) {
       const error = ServiceError.from(thrown);
       this.#stop(error);
       report(this.#parts, request, error);
       return;
+    } finally {
+      // A client that does not read its answer is not to hold what it sent.
+      arrived.bytes = undefined;
+      room.release();
     }
-    const { error, answer } = await this.#answer(message, bytes.byteLength, caller, begun.trace);
-    report(this.#parts, { ...request, caller: caller.name, streamedId: message.id, answer }, error);
+    const error = await this.#send(encoded);
+    const { caller, id, answer } = encoded;
+    report(this.#parts, { ...request, caller: caller.name, streamedId: id, answer }, error);
   }
 
-  /** Answers a request, and gives what with. */
-  async #answer(
-    request: StreamEncodeRequestMessage,
-    sizeBytes: number,
-    caller: Caller,
+  /** The answer to a message. Throws what ends the stream: a key that lets nobody in, or a message without an id. */
+  async #encode(
+    bytes: Buffer,
+    refusal: ServiceError | undefined,
     trace: Trace | undefined,
-  ): Promise<{ readonly error?: ServiceError | undefined; readonly answer?: LoggedAnswer | undefined }> {
+  ): Promise<EncodedRequest> {
+    // Anew for each: a key may be taken back while its stream is open.
+    const caller = callerOf(this.#call.metadata, this.#parts.authenticate);
+    const request = readRequest(bytes, refusal);
     const { id } = request;
-    const twice = this.#ids.has(id);
+    const isTwice = this.#ids.has(id);
     this.#ids.add(id);
-    let error: ServiceError | undefined;
-    let messages: readonly GatheredMessage[];
-    let answer: EncodeAnswer | undefined;
-    let encoded: (() => void) | undefined;
     try {
-      if (twice)
+      if (isTwice)
         throw new ServiceError('invalid_argument', `The id ${JSON.stringify(id)} is still unanswered.`);
-      const { encoder, admitMessage } = this.#parts;
-      encoded = admitMessage(sizeBytes, caller);
+      if (refusal !== undefined) throw refusal;
       const { signal } = this.#ending;
       const terms = callTerms(this.#call, caller);
-      answer = await encoder.encode(streamedRequestOf(request, { terms, trace, signal }));
-      messages = answerMessages(id, answer);
+      const answer = await this.#parts.encoder.encode(streamedRequestOf(request, { terms, trace, signal }));
+      return { caller, id, isTwice, messages: answerMessages(id, answer), answer, error: undefined };
     } catch (thrown) {
-      error = ServiceError.from(thrown);
-      messages = [failureMessage(id, error)];
-    } finally {
-      encoded?.();
+      const error = ServiceError.from(thrown);
+      return { caller, id, isTwice, messages: [failureMessage(id, error)], answer: undefined, error };
     }
+  }
+
+  /** Resolves when the connection has taken all of it, with what the request failed for. */
+  async #send({ id, isTwice, messages, answer, error }: EncodedRequest): Promise<ServiceError | undefined> {
     try {
       for (const message of messages) {
         // Free before the last one leaves: whoever has read it may use the id again.
-        if (!twice && message === messages.at(-1)) this.#ids.delete(id);
+        if (!isTwice && message === messages.at(-1)) this.#ids.delete(id);
         await this.#write(message);
       }
+      return error;
     } catch (thrown) {
-      error ??= ServiceError.from(thrown);
+      return error ?? ServiceError.from(thrown);
     } finally {
       answer?.release();
     }
-    return { error, answer };
   }
 
   /** Resolves when the connection has taken the message; rejects when the call ends before it has. */
@@ -256,14 +275,19 @@ export class EncodeStream {
   }
 }
 
-/** A StreamEncodeRequest that can be answered. Throws `invalid_argument` for what is none, or has no valid id. */
-function readRequest(bytes: Buffer): StreamEncodeRequestMessage {
+/**
+ * A StreamEncodeRequest that can be answered. Throws `invalid_argument` for what is none, or has no valid id; what it was
+ * refused for where that is why there is no id.
+ */
+function readRequest(bytes: Buffer, refusal: ServiceError | undefined): StreamEncodeRequestMessage {
   const message = read.streamEncodeRequest(bytes);
   const { length } = message.id;
-  if (length < 1 || length > longestId)
-    throw new ServiceError(
+  if (length >= 1 && length <= longestId) return message;
+  throw (
+    refusal ??
+    new ServiceError(
       'invalid_argument',
       `A request of the stream has an id of ${length} characters; it must have 1 to ${longestId}, since its answer carries it.`,
-    );
-  return message;
+    )
+  );
 }

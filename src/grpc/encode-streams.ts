@@ -1,6 +1,6 @@
 import type { handleBidiStreamingCall } from '@grpc/grpc-js';
 import { EncodeStream, type EncodeStreamParts } from './encode-stream.ts';
-import type { EncodedMessage } from './unary.ts';
+import type { ArrivedMessage, EncodedMessage } from './unary.ts';
 
 /** The StreamEncode calls that are open, so that a server that drains can end them. */
 export class EncodeStreams {
@@ -13,7 +13,7 @@ export class EncodeStreams {
   }
 
   /** What grpc-js calls for each new stream. */
-  handler(): handleBidiStreamingCall<Buffer, EncodedMessage> {
+  handler(): handleBidiStreamingCall<ArrivedMessage, EncodedMessage> {
     return (call) => {
       const stream = new EncodeStream(call, this.#parts);
       this.#open.add(stream);

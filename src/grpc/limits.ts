@@ -4,6 +4,8 @@ import type { ServerOptions } from '@grpc/grpc-js';
 export interface GrpcLimits {
   /** Largest request, in bytes; grpc-js answers RESOURCE_EXHAUSTED to a larger one by itself. */
   readonly maxRequestBytes: number;
+  /** The longest that a message may take to arrive: of a unary call from its headers, of a stream from its first byte. */
+  readonly arriveMs: number;
   /** Connections beyond these are closed as they come. */
   readonly maxConnections: number;
   /** Calls of one connection at a time. A slow reader holds at most so many answers; further calls wait in the client. */
@@ -28,12 +30,15 @@ export interface GrpcLimits {
   readonly keepaliveMs: number;
   /** and closed when it does not answer for this long. */
   readonly keepaliveTimeoutMs: number;
+  /** How long a connection without calls is kept. */
+  readonly connectionIdleMs: number;
   /** How long a health watcher may wait to hear of a change. */
   readonly healthPollMs: number;
 }
 
 export const defaultGrpcLimits: GrpcLimits = {
   maxRequestBytes: 24 * 2 ** 20,
+  arriveMs: 60_000,
   maxConnections: 1024,
   maxConcurrentStreams: 128,
   maxStreamRequests: 16,
@@ -43,6 +48,7 @@ export const defaultGrpcLimits: GrpcLimits = {
   handshakeMs: 10_000,
   keepaliveMs: 20_000,
   keepaliveTimeoutMs: 10_000,
+  connectionIdleMs: 5 * 60_000,
   healthPollMs: 500,
 };
 
@@ -52,6 +58,7 @@ export function serverOptions(limits: GrpcLimits): ServerOptions {
     'grpc.max_receive_message_length': limits.maxRequestBytes,
     'grpc.max_concurrent_streams': limits.maxConcurrentStreams,
     'grpc-node.max_session_memory': limits.maxSessionMiB,
+    'grpc.max_connection_idle_ms': limits.connectionIdleMs,
     'grpc.keepalive_time_ms': limits.keepaliveMs,
     'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
     // With channelz off, grpc-js 1.14's forceShutdown knows no connections and ends none.

@@ -1,6 +1,8 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { admitAny, type AdmitBytes } from '../byte-room.ts';
+import { ServiceError } from '../errors.ts';
 import { listenFailure } from '../listen-failure.ts';
 import type { VisualEncoder } from '../request.ts';
 import { type Authenticate, letAnyoneIn } from '../security/authenticate.ts';
@@ -12,7 +14,13 @@ import { shortenFarDeadline } from './far-deadline.ts';
 import { Health, healthPackage } from './health.ts';
 import { type GrpcLimits, serverOptions } from './limits.ts';
 import { OpenStreams } from './open-streams.ts';
-import { visualEncoderDefinition, visualEncoderEndpoints, visualEncoderHandlers } from './service.ts';
+import { MessageDoors } from './message-doors.ts';
+import {
+  streamingMethods,
+  visualEncoderDefinition,
+  visualEncoderEndpoints,
+  visualEncoderHandlers,
+} from './service.ts';
 import { TlsCredentials } from './tls-credentials.ts';
 import type { ObservedRequest, RequestWatch } from './request-watch.ts';
 
@@ -55,10 +63,18 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls, limits.handshakeMs);
   const streams = new OpenStreams();
   let underWay = 0;
+  const doors = new MessageDoors({
+    authenticate,
+    admitMessage,
+    endpoints: visualEncoderEndpoints,
+    streaming: streamingMethods,
+    maxBytes: limits.maxRequestBytes,
+    arriveMs: limits.arriveMs,
+  });
   const parts = {
     ...options,
     authenticate,
-    admitMessage,
+    doors,
     onBegin: () => {
       underWay++;
     },
@@ -79,6 +95,9 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     for (const listener of server['http2Servers'].keys()) {
       listener.maxConnections = limits.maxConnections;
       listener.prependListener('stream', shortenFarDeadline);
+      listener.prependListener('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
+        doors.open(stream, headers),
+      );
     }
     return {
       port,
@@ -89,6 +108,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
         health.stop();
         streams.endAll();
         encodeStreams.drain();
+        doors.refuseAll(new ServiceError('unavailable', 'The service is stopping.'));
         return shutDown(server);
       },
       async close() {

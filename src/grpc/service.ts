@@ -1,5 +1,4 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { AdmitBytes } from '../byte-room.ts';
 import type { EncodeRequest, VisualEncoder } from '../request.ts';
 import { withoutTokens } from '../request-log.ts';
 import { read, serviceName, wire } from './definition.ts';
@@ -8,7 +7,7 @@ import { serializeAnswer } from './encode-response.ts';
 import type { EncodeStreams } from './encode-streams.ts';
 import { modelsResponse } from './models-response.ts';
 import { planRequestOf, planResponse } from './plan.ts';
-import { type EncodedMessage, unary, type UnaryParts } from './unary.ts';
+import { type ArrivedMessage, type EncodedMessage, unary, type UnaryParts } from './unary.ts';
 
 /** The names of the methods' endpoints, as in logs and metrics. */
 const endpoints = {
@@ -25,24 +24,15 @@ export const visualEncoderEndpoints: ReadonlyMap<string, string> = new Map(
   Object.entries(endpoints).map(([name, endpoint]) => [pathOf(name), endpoint]),
 );
 
-export interface MethodParts extends UnaryParts {
-  readonly admitMessage: AdmitBytes;
-}
-
 /** The service's methods over a VisualEncoder: they translate and decide nothing. */
-export function visualEncoderHandlers(encoder: VisualEncoder, parts: MethodParts, streams: EncodeStreams) {
+export function visualEncoderHandlers(encoder: VisualEncoder, parts: UnaryParts, streams: EncodeStreams) {
   function encoding(endpoint: string, requestOf: (bytes: Buffer, call: CallTerms) => EncodeRequest) {
     return unary(endpoint, parts, async (bytes, call) => {
-      const encoded = parts.admitMessage(bytes.byteLength, call.terms.caller);
-      try {
-        const answer = await encoder.encode(requestOf(bytes, call));
-        const writeMs = performance.now();
-        const message = serializeAnswer(answer);
-        call.trace?.stage('write', writeMs, performance.now());
-        return { message, answer: withoutTokens(answer), release: answer.release };
-      } finally {
-        encoded();
-      }
+      const answer = await encoder.encode(requestOf(bytes, call));
+      const writeMs = performance.now();
+      const message = serializeAnswer(answer);
+      call.trace?.stage('write', writeMs, performance.now());
+      return { message, answer: withoutTokens(answer), release: answer.release };
     });
   }
 
@@ -65,6 +55,9 @@ export function visualEncoderHandlers(encoder: VisualEncoder, parts: MethodParts
   } satisfies UntypedServiceImplementation;
 }
 
+/** The paths of methods that take more than one message. */
+export const streamingMethods: ReadonlySet<string> = new Set([pathOf('StreamEncode')]);
+
 /** How grpc-js reads and writes the service's messages: not at all, which leaves failures of either to the handlers. */
 export const visualEncoderDefinition = {
   Encode: method('Encode', false),
@@ -80,7 +73,7 @@ function method(name: string, streams: boolean) {
     path: pathOf(name),
     requestStream: streams,
     responseStream: streams,
-    requestDeserialize: (bytes: Buffer) => bytes,
+    requestDeserialize: (bytes: Buffer): ArrivedMessage => ({ bytes }),
     // grpc-js asks for a Buffer and uses only the part of it that a GatheredMessage has.
     responseSerialize: (message: EncodedMessage) => message as Buffer,
     requestSerialize: refuse,

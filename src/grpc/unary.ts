@@ -6,9 +6,10 @@ import { callerOf } from './call-caller.ts';
 import { callSignal } from './call-signal.ts';
 import { callTerms } from './call-terms.ts';
 import type { CallTerms } from './encode-request.ts';
-import { cutOff } from './cut-off.ts';
+import { cutOff } from './call-stream.ts';
 import { statusOf } from './errors.ts';
 import type { GrpcLimits } from './limits.ts';
+import type { MessageDoors } from './message-doors.ts';
 import type { GatheredMessage } from './protobuf.ts';
 import { ReadingLimit } from '../reading-limit.ts';
 import type { LoggedAnswer } from '../request-log.ts';
@@ -18,8 +19,16 @@ import { report, type RequestWatch, traceCall } from './request-watch.ts';
 /** A message as it goes out: protobufjs's Buffer, or one that is still in pieces. */
 export type EncodedMessage = Buffer | GatheredMessage;
 
+/** A message as grpc-js has it. It keeps this until its call ends, so the bytes are let go of before. */
+export interface ArrivedMessage {
+  bytes: Buffer | undefined;
+}
+
+const nothing = Buffer.alloc(0);
+
 /** What a handler of unary calls works with. */
 export interface UnaryParts extends RequestWatch {
+  readonly doors: Pick<MessageDoors, 'roomOf'>;
   readonly authenticate: Authenticate;
   readonly limits: Pick<GrpcLimits, 'readGraceMs' | 'readBytesPerSecond'>;
 }
@@ -45,15 +54,22 @@ export function unary(
   endpoint: string,
   parts: UnaryParts,
   work: (request: Buffer, terms: CallTerms) => OutgoingAnswer | Promise<OutgoingAnswer>,
-): handleUnaryCall<Buffer, EncodedMessage> {
+): handleUnaryCall<ArrivedMessage, EncodedMessage> {
   return (call, callback) => {
     const startedMs = performance.now();
     parts.onBegin?.();
     const requestId = requestIdOf(call.metadata.get(requestIdKey)[0]);
     const begun = traceCall(parts, call.metadata, startedMs);
     const ending = callSignal(call);
+    const room = parts.doors.roomOf(call);
     let caller: Caller | undefined;
     let answered: LoggedAnswer | undefined;
+
+    /** A client that does not read its answer is not to hold what it sent. */
+    function letGo(): void {
+      call.request.bytes = undefined;
+      room.release();
+    }
 
     function succeed({ message, release }: OutgoingAnswer): void {
       const { readGraceMs: graceMs, readBytesPerSecond: bytesPerSecond } = parts.limits;
@@ -87,12 +103,20 @@ export function unary(
     async function answer(): Promise<ServiceError | undefined> {
       try {
         caller = callerOf(call.metadata, parts.authenticate);
+        if (room.refusal !== undefined) throw room.refusal;
         const terms = callTerms(call, caller);
-        const outgoing = await work(call.request, { terms, trace: begun.trace, signal: ending.signal });
+        // Not in a variable, which would hold them until the answer has been read.
+        const outgoing = await work(call.request.bytes ?? nothing, {
+          terms,
+          trace: begun.trace,
+          signal: ending.signal,
+        });
+        letGo();
         answered = outgoing.answer;
         succeed(outgoing);
         return undefined;
       } catch (thrown) {
+        letGo();
         const error = ServiceError.from(thrown);
         fail(error);
         return error;

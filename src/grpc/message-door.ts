@@ -1,0 +1,204 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import { ServiceError } from '../errors.ts';
+
+/** Room for a message, from before it arrives. */
+export interface MessageRoom {
+  /** Why the message was not let in: all that came of it is its id. */
+  readonly refusal: ServiceError | undefined;
+  /** To be called when its bytes have been let go of. */
+  readonly release: () => void;
+}
+
+export interface DoorSettings {
+  /** Takes room for a message of so many bytes; throws where there is none. */
+  readonly admit: (sizeBytes: number) => () => void;
+  /** Larger ones are grpc-js's to refuse. */
+  readonly maxBytes: number;
+  /** The longest that a message may take to arrive. */
+  readonly arriveMs: number;
+  /** Whether there is one message, which is due from the start. */
+  readonly isUnary: boolean;
+}
+
+/** Of a frame of gRPC over HTTP/2: whether it is compressed, and its length. */
+const headBytes = 5;
+
+/** The id of a StreamEncodeRequest is in them: its first field, of at most 128 characters. */
+const prefixBytes = 3 + 4 * 128;
+
+const nothing = Buffer.alloc(0);
+const free = (): void => undefined;
+
+/**
+ * Stands before grpc-js on a call's HTTP/2 stream: takes room for each message when its length is known, and lets none take
+ * memory that finds no room or does not arrive in time. Of such a message grpc-js gets the id alone, or an empty one, and
+ * the handler has the refusal by `next()`.
+ */
+export class MessageDoor {
+  readonly #stream: ServerHttp2Stream;
+  readonly #settings: DoorSettings;
+  readonly #push: (chunk: Buffer | null) => boolean;
+  readonly #head = Buffer.alloc(headBytes);
+  #headFilled = 0;
+  /** Of the message that arrives: what is to come, and what has come and is kept. */
+  #leftBytes = 0;
+  #parts: Buffer[] = [];
+  #room: MessageRoom | undefined;
+  /** What comes of it is thrown away: grpc-js has been given something in its place. */
+  #isPassedOn = false;
+  /** Of the messages that grpc-js has been given, and no handler has taken. */
+  readonly #given: MessageRoom[] = [];
+  #late: NodeJS.Timeout | undefined;
+  /** grpc-js has been told that nothing more comes: it answers no unary call before. */
+  #isEnded = false;
+
+  constructor(stream: ServerHttp2Stream, settings: DoorSettings) {
+    this.#stream = stream;
+    this.#settings = settings;
+    this.#push = stream.push.bind(stream);
+    // Where node:http2 puts what it has read.
+    stream.push = (chunk: Buffer | null) =>
+      chunk === null ? this.#end() : this.#isEnded || this.#take(chunk);
+    stream.once('close', () => this.#close());
+    if (settings.isUnary) this.#await();
+  }
+
+  /** The room of the message that a handler has come to. */
+  next(): MessageRoom {
+    return this.#given.shift() ?? { refusal: undefined, release: free };
+  }
+
+  /** Refuses a message that is due, or has begun, and has not wholly arrived. */
+  refuse(refusal: ServiceError): void {
+    if (this.#late === undefined || this.#isPassedOn) return;
+    this.#room?.release();
+    this.#room = { refusal, release: free };
+    this.#passOn(nothing);
+  }
+
+  #await(): void {
+    const { arriveMs } = this.#settings;
+    this.#late = setTimeout(() => {
+      const limit = `${Math.round(arriveMs / 1000)} s`;
+      this.refuse(new ServiceError('deadline_exceeded', `The message did not arrive within ${limit}.`));
+    }, arriveMs);
+  }
+
+  #take(chunk: Buffer): boolean {
+    let goesOn = true;
+    for (let from = 0; from < chunk.byteLength; ) {
+      if (this.#headFilled < headBytes) {
+        if (this.#late === undefined) this.#await();
+        const taken = chunk.copy(this.#head, this.#headFilled, from, from + headBytes - this.#headFilled);
+        this.#headFilled += taken;
+        from += taken;
+        if (this.#headFilled === headBytes) this.#begin();
+      } else {
+        const part = chunk.subarray(from, from + this.#leftBytes);
+        from += part.byteLength;
+        this.#leftBytes -= part.byteLength;
+        if (!this.#isPassedOn) this.#parts.push(part);
+      }
+      if (this.#headFilled < headBytes) continue;
+      if (this.#leftBytes === 0) goesOn = this.#finish();
+      else if (this.#hasId()) goesOn = this.#passOnId();
+    }
+    return goesOn;
+  }
+
+  /** A message's length is known. */
+  #begin(): void {
+    this.#leftBytes = this.#head.readUInt32BE(1);
+    if (this.#isPassedOn) return;
+    const { admit, maxBytes } = this.#settings;
+    if (this.#leftBytes > maxBytes) {
+      this.#room = { refusal: undefined, release: free };
+      this.#give([Buffer.from(this.#head)]);
+      return;
+    }
+    try {
+      this.#room = { refusal: undefined, release: admit(this.#leftBytes) };
+    } catch (thrown) {
+      this.#room = { refusal: ServiceError.from(thrown), release: free };
+    }
+  }
+
+  /** Whether as much has come of a refused message as is wanted of it. */
+  #hasId(): boolean {
+    if (this.#room?.refusal === undefined || this.#isPassedOn) return false;
+    return this.#parts.reduce((sum, { byteLength }) => sum + byteLength, 0) >= prefixBytes;
+  }
+
+  #passOnId(): boolean {
+    const isCompressed = this.#head[0] !== 0;
+    return this.#passOn(isCompressed ? nothing : firstField(Buffer.concat(this.#parts)));
+  }
+
+  /** A message of these bytes, in place of the one that arrives. */
+  #passOn(bytes: Buffer): boolean {
+    const head = Buffer.alloc(headBytes);
+    head.writeUInt32BE(bytes.byteLength, 1);
+    const goesOn = this.#give([head, bytes]);
+    if (!this.#settings.isUnary) return goesOn;
+    this.#closeWhenAnswered();
+    return this.#end();
+  }
+
+  #finish(): boolean {
+    let goesOn = true;
+    if (!this.#isPassedOn) {
+      goesOn =
+        this.#room?.refusal === undefined
+          ? this.#give([Buffer.from(this.#head), ...this.#parts])
+          : this.#passOnId();
+    }
+    this.#stopWaiting();
+    this.#headFilled = 0;
+    this.#isPassedOn = false;
+    return goesOn;
+  }
+
+  #give(parts: readonly Buffer[]): boolean {
+    this.#given.push(this.#room!);
+    this.#room = undefined;
+    this.#parts = [];
+    this.#isPassedOn = true;
+    let goesOn = true;
+    for (const part of parts) if (part.byteLength > 0) goesOn = this.#push(part);
+    return goesOn;
+  }
+
+  /** The client is still sending, and may for ever; its stream ends once it has been told. */
+  #closeWhenAnswered(): void {
+    const stream = this.#stream;
+    stream.once('finish', () => setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)));
+  }
+
+  /** What is half a message then is grpc-js's to refuse. */
+  #end(): boolean {
+    this.#stopWaiting();
+    if (this.#isEnded) return true;
+    this.#isEnded = true;
+    return this.#push(null);
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#late);
+    this.#late = undefined;
+  }
+
+  #close(): void {
+    this.#stopWaiting();
+    this.#room?.release();
+    this.#parts = [];
+    for (const { release } of this.#given.splice(0)) release();
+  }
+}
+
+/** Field 1 of a message, where it comes first, is whole, and has a length of its own; else nothing. */
+function firstField(bytes: Buffer): Buffer {
+  const [tag, low = 0, high = 0] = bytes;
+  if (tag !== 0x0a) return nothing;
+  const end = low < 0x80 ? 2 + low : 3 + (low & 0x7f) + (high << 7);
+  return end <= bytes.byteLength ? bytes.subarray(0, end) : nothing;
+}

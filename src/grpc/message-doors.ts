@@ -1,0 +1,74 @@
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { AdmitBytes } from '../byte-room.ts';
+import { anyone, type Caller } from '../caller.ts';
+import { ServiceError } from '../errors.ts';
+import type { Authenticate } from '../security/authenticate.ts';
+import { streamOf } from './call-stream.ts';
+import { MessageDoor, type MessageRoom } from './message-door.ts';
+
+export interface DoorsSettings {
+  readonly authenticate: Authenticate;
+  /** Takes room for what comes to the methods of `endpoints`. */
+  readonly admitMessage: AdmitBytes;
+  /** The methods that have room of their own, by their paths; health checks and reflection have none. */
+  readonly endpoints: ReadonlyMap<string, string>;
+  readonly streaming: ReadonlySet<string>;
+  readonly maxBytes: number;
+  readonly arriveMs: number;
+}
+
+/** No message of a health check or of reflection is longer. */
+const openServicesBytes = 64 * 1024;
+
+/** The doors of a server's calls. */
+export class MessageDoors {
+  readonly #settings: DoorsSettings;
+  readonly #doors = new Map<ServerHttp2Stream, MessageDoor>();
+
+  constructor(settings: DoorsSettings) {
+    this.#settings = settings;
+  }
+
+  /** For a server's `stream` event, ahead of grpc-js. */
+  open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    const { endpoints, streaming, maxBytes, arriveMs } = this.#settings;
+    const path = headers[':path'] ?? '';
+    const admit = endpoints.has(path) ? this.#admitFor(headers) : admitSmall(stream);
+    const isUnary = !streaming.has(path);
+    this.#doors.set(stream, new MessageDoor(stream, { admit, maxBytes, arriveMs, isUnary }));
+    stream.once('close', () => this.#doors.delete(stream));
+  }
+
+  /** The room of the message that a call's handler has come to. */
+  roomOf(call: object): MessageRoom {
+    const stream = streamOf(call);
+    const door = stream === undefined ? undefined : this.#doors.get(stream);
+    return door?.next() ?? { refusal: undefined, release: () => undefined };
+  }
+
+  /** Refuses the messages that have not wholly arrived. */
+  refuseAll(error: ServiceError): void {
+    for (const door of this.#doors.values()) door.refuse(error);
+  }
+
+  #admitFor({ authorization, 'x-api-key': key }: IncomingHttpHeaders): (sizeBytes: number) => () => void {
+    const { authenticate, admitMessage } = this.#settings;
+    let caller: Caller = anyone;
+    try {
+      caller = authenticate({ authorization, 'x-api-key': key?.toString() });
+    } catch {
+      // It is refused for its key; nothing of it is read.
+    }
+    return (sizeBytes) => admitMessage(sizeBytes, caller);
+  }
+}
+
+function admitSmall(stream: ServerHttp2Stream): (sizeBytes: number) => () => void {
+  return (sizeBytes) => {
+    if (sizeBytes > openServicesBytes) {
+      stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      throw new ServiceError('too_large', 'No message of this service is as long.');
+    }
+    return () => undefined;
+  };
+}

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+import { test, type TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { status } from '@grpc/grpc-js';
+import { ByteRoom } from '../../src/byte-room.ts';
+import { ServiceError } from '../../src/errors.ts';
+import type { EncodeAnswer, EncodeRequest } from '../../src/request.ts';
+import { varint } from '../../src/varint.ts';
+import { StreamCaller } from '../support/stream-caller.ts';
+import { StubEncoder } from '../support/stub-encoder.ts';
+import { serve, service } from './stub-server.ts';
+
+const roomOf = (maxBytes: number) =>
+  new ByteRoom({ maxBytes, full: () => new ServiceError('overloaded', 'No room.') });
+
+/** Connects without grpc-js, which sends no half messages. */
+function connectRaw(t: TestContext, port: number, initialWindowSize?: number): ClientHttp2Session {
+  const settings = initialWindowSize === undefined ? {} : { settings: { initialWindowSize } };
+  const session = connect(`http://127.0.0.1:${port}`, settings);
+  // A server that drains resets it.
+  session.on('error', () => undefined);
+  t.after(() => session.destroy());
+  return session;
+}
+
+function begin(session: ClientHttp2Session, path: string): ClientHttp2Stream {
+  const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+  const stream = session.request(headers);
+  stream.on('error', () => undefined);
+  return stream.resume();
+}
+
+const head = (sizeBytes: number): Buffer => {
+  const bytes = Buffer.alloc(5);
+  bytes.writeUInt32BE(sizeBytes, 1);
+  return bytes;
+};
+
+/** The status that a call ends with, in its headers or after them. */
+async function statusOf(stream: ClientHttp2Stream): Promise<number> {
+  return await new Promise((resolve) => {
+    const look = (headers: Record<string, unknown>) => {
+      if (headers['grpc-status'] !== undefined) resolve(Number(headers['grpc-status']));
+    };
+    stream.on('response', look).on('trailers', look);
+  });
+}
+
+test('a message that finds no room is refused before it arrives', async (t) => {
+  const encoder = new StubEncoder();
+  const room = roomOf(1000);
+  const { server, lines } = await serve(t, encoder, {}, (sizeBytes) => room.admit(sizeBytes));
+  const stream = begin(connectRaw(t, server.port), `/${service}/Encode`);
+  stream.write(head(5_000_000));
+  stream.write(Buffer.alloc(600));
+  assert.equal(await statusOf(stream), status.RESOURCE_EXHAUSTED);
+  assert.equal(room.heldBytes, 0);
+  assert.equal(encoder.requests.length, 0);
+  assert.deepEqual([lines[0]?.fields.code, lines[0]?.fields.endpoint], ['overloaded', 'encode']);
+});
+
+test('a streamed message that finds no room is refused by its id, and the stream goes on', async (t) => {
+  const room = roomOf(1000);
+  const { client } = await serve(t, new StubEncoder(), {}, (sizeBytes) => room.admit(sizeBytes));
+  const stream = new StreamCaller(client(service));
+  const large = { image: { file: Buffer.alloc(200_000, 1) } };
+  stream.send('größe', { encode: large });
+  assert.equal((await stream.failure('größe')).reason, 'overloaded');
+  stream.send('after', { encode: { image: { file: Buffer.from('small') } } });
+  await stream.answer('after');
+  assert.equal(room.heldBytes, 0);
+});
+
+test('room is held from when a message begins, and given back when its connection ends', async (t) => {
+  const room = roomOf(1000);
+  const { server } = await serve(t, new StubEncoder(), {}, (sizeBytes) => room.admit(sizeBytes));
+  const session = connectRaw(t, server.port);
+  const stream = begin(session, `/${service}/StreamEncode`);
+  for (const byte of head(900)) stream.write(Buffer.of(byte));
+  while (room.heldBytes === 0) await nextTurn();
+  assert.equal(room.heldBytes, 900);
+  session.destroy();
+  while (room.heldBytes > 0) await nextTurn();
+});
+
+test('a message that does not arrive in time ends its call, and a stream may be silent', async (t) => {
+  const { server, lines } = await serve(t, new StubEncoder(), { arriveMs: 100 });
+  const session = connectRaw(t, server.port);
+  const silent = begin(session, `/${service}/StreamEncode`);
+  const calls = [begin(session, `/${service}/Encode`), begin(session, `/${service}/Encode`)];
+  calls[1]!.write(head(100));
+  calls[1]!.write(Buffer.alloc(50));
+  const half = begin(session, `/${service}/StreamEncode`);
+  half.write(head(100).subarray(0, 3));
+  for (const call of [...calls, half]) assert.equal(await statusOf(call), status.DEADLINE_EXCEEDED);
+  assert.equal(silent.closed, false);
+  assert.equal(lines.filter(({ fields }) => fields.code === 'deadline_exceeded').length, 3);
+});
+
+test('a stranger sends no large message to what needs no key, and waits for no answer to half of one', async (t) => {
+  const { server } = await serve(t, new StubEncoder(), { arriveMs: 100 });
+  const session = connectRaw(t, server.port);
+  const large = begin(session, '/grpc.health.v1.Health/Check');
+  large.write(head(100_000));
+  await new Promise((resolve) => large.once('close', resolve));
+  const half = begin(session, '/grpc.health.v1.Health/Check');
+  half.write(head(10));
+  await statusOf(half);
+});
+
+test('a drain does not wait for messages that have not arrived', async (t) => {
+  const { server } = await serve(t, new StubEncoder());
+  const session = connectRaw(t, server.port);
+  const calls = ['/grpc.health.v1.Health/Check', `/${service}/Encode`].map((path) => begin(session, path));
+  for (const call of calls) call.write(head(10));
+  const statuses = calls.map(statusOf);
+  await once(session, 'connect');
+  const pinged = await new Promise<Error | null>((resolve) => session.ping(resolve));
+  assert.equal(pinged, null, 'what was sent before has come');
+  await Promise.all([server.drain(), ...statuses]);
+  assert.equal(await statuses[1], status.UNAVAILABLE);
+});
+
+test('a message in pieces of any size is the same message', async (t) => {
+  const encoder = new StubEncoder();
+  const { server } = await serve(t, encoder);
+  const session = connectRaw(t, server.port);
+  const file = Buffer.from('an image of some bytes');
+  const image = Buffer.concat([Buffer.of(0x0a, file.byteLength), file]);
+  const message = Buffer.concat([Buffer.of(0x0a, image.byteLength), image]);
+  const framed = Buffer.concat([head(message.byteLength), message]);
+  for (let size = 1; size <= framed.byteLength; size += 3) {
+    const stream = begin(session, `/${service}/Encode`);
+    const ended = statusOf(stream);
+    for (let from = 0; from < framed.byteLength; from += size) {
+      stream.write(framed.subarray(from, from + size));
+      await nextTurn();
+    }
+    stream.end();
+    assert.equal(await ended, status.OK);
+  }
+  for (const { images } of encoder.requests) {
+    assert.deepEqual(images[0]?.kind === 'file' && Buffer.from(images[0].bytes), file);
+  }
+});
+
+test('who does not read an answer holds nothing of what it sent', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const sent: WeakRef<ArrayBufferLike>[] = [];
+  /** Keeps of the images only what does not keep them. */
+  class ForgetfulEncoder extends StubEncoder {
+    override async encode(request: EncodeRequest): Promise<EncodeAnswer> {
+      for (const image of request.images)
+        if (image.kind === 'file') sent.push(new WeakRef(image.bytes.buffer));
+      return await super.encode({ ...request, images: [{ kind: 'file', bytes: new Uint8Array(1) }] });
+    }
+  }
+  const encoder = new ForgetfulEncoder({ channels: 1152 });
+  const { server } = await serve(t, encoder);
+  const session = connectRaw(t, server.port, 0);
+  const file = Buffer.alloc(100_000, 7);
+  const field = (tag: number, bytes: Buffer) => {
+    return Buffer.concat([Buffer.of(tag), varint(bytes.byteLength), bytes]);
+  };
+  const request = field(0x0a, field(0x0a, file));
+  const streamed = Buffer.concat([Buffer.of(0x0a, 1, 0x61), field(0x12, request)]);
+  for (const [path, message] of [
+    ['Encode', request],
+    ['StreamEncode', streamed],
+  ] as const) {
+    begin(session, `/${service}/${path}`).end(Buffer.concat([head(message.byteLength), message]));
+  }
+  while (sent.length < 2) await nextTurn();
+  while (sent.some((ref) => ref.deref() !== undefined)) {
+    await nextTurn();
+    collect();
+  }
+});
