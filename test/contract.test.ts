@@ -369,6 +369,7 @@ test('HTTP and gRPC refuse alike what finds no room, and say when to come back',
   const slow = connect(service.httpPort, '127.0.0.1');
   t.after(() => slow.destroy());
   slow.write(`POST /v1/encode HTTP/1.1\r\nhost: x\r\nx-api-key: ${key}\r\ncontent-length: 300000\r\n\r\n`);
+  slow.write(Buffer.alloc(290_000));
   const metrics = async () => await (await fetch(`http://127.0.0.1:${service.httpPort}/metrics`)).text();
   while (!/held_bytes\{what="requests"\} 300000\n/.test(await metrics()));
   const headers = { 'x-api-key': key };

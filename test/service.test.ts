@@ -22,17 +22,17 @@ test('a body that finds no room is refused before it is read, and room comes bac
   t.after(() => service.close());
   const url = `http://127.0.0.1:${service.httpPort}`;
   const encode = () => fetch(`${url}/v1/encode`, { method: 'POST', body: imageBytes('rocket.jpg') });
-  const inflight = async () =>
-    Number(
-      /^siglip_hd_inflight_requests\{transport="http"\} (\d+)$/m.exec(
-        await (await fetch(`${url}/metrics`)).text(),
-      )![1],
-    );
+  const metric = async (line: RegExp) => Number(line.exec(await (await fetch(`${url}/metrics`)).text())![1]);
+  const inflight = () => metric(/^siglip_hd_inflight_requests\{transport="http"\} (\d+)$/m);
+  const held = () => metric(/^siglip_hd_held_bytes\{what="requests"\} (\d+)$/m);
 
   const slow = connect(service.httpPort, '127.0.0.1');
   slow.write('POST /v1/encode HTTP/1.1\r\nhost: x\r\ncontent-length: 120000\r\n\r\n');
+  // What is announced and does not come holds none of it.
+  assert.equal((await encode()).status, 200);
+  slow.write(Buffer.alloc(110_000));
   // The question itself is the other request under way.
-  while ((await inflight()) < 2);
+  while ((await inflight()) < 2 || (await held()) < 110_000);
   const refused = await encode();
   assert.equal(refused.status, 429);
   assert.equal(refused.headers.get('retry-after'), '1');

@@ -1,4 +1,5 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
+import { ArrivingRoom } from '../arriving-room.ts';
 import { ServiceError } from '../errors.ts';
 
 /** Room for a message, from before it arrives. */
@@ -30,7 +31,7 @@ const nothing = Buffer.alloc(0);
 const free = (): void => undefined;
 
 /**
- * Stands before grpc-js on a call's HTTP/2 stream: takes room for each message when its length is known, and lets none take
+ * Stands before grpc-js on a call's HTTP/2 stream: takes room for each message as it arrives, and lets none take
  * memory that finds no room or does not arrive in time. Of such a message grpc-js gets the id alone, or an empty one, and
  * the handler has the refusal by `next()`.
  */
@@ -44,6 +45,7 @@ export class MessageDoor {
   #leftBytes = 0;
   #parts: Buffer[] = [];
   #room: MessageRoom | undefined;
+  #arriving: ArrivingRoom | undefined;
   /** What comes of it is thrown away: grpc-js has been given something in its place. */
   #isPassedOn = false;
   /** Of the messages that grpc-js has been given, and no handler has taken. */
@@ -97,7 +99,7 @@ export class MessageDoor {
         const part = chunk.subarray(from, from + this.#leftBytes);
         from += part.byteLength;
         this.#leftBytes -= part.byteLength;
-        if (!this.#isPassedOn) this.#parts.push(part);
+        this.#keep(part);
       }
       if (this.#headFilled < headBytes) continue;
       if (this.#leftBytes === 0) goesOn = this.#finish();
@@ -117,10 +119,27 @@ export class MessageDoor {
       return;
     }
     try {
-      this.#room = { refusal: undefined, release: admit(this.#leftBytes) };
+      const arriving = new ArrivingRoom(admit, this.#leftBytes);
+      this.#arriving = arriving;
+      this.#room = { refusal: undefined, release: () => arriving.release() };
     } catch (thrown) {
-      this.#room = { refusal: ServiceError.from(thrown), release: free };
+      this.#turnAway(thrown);
     }
+  }
+
+  #keep(part: Buffer): void {
+    if (this.#isPassedOn) return;
+    this.#parts.push(part);
+    try {
+      if (this.#room?.refusal === undefined) this.#arriving?.add(part.byteLength);
+    } catch (thrown) {
+      this.#turnAway(thrown);
+    }
+  }
+
+  #turnAway(thrown: unknown): void {
+    this.#arriving?.release();
+    this.#room = { refusal: ServiceError.from(thrown), release: free };
   }
 
   /** Whether as much has come of a refused message as is wanted of it. */

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { namingImage } from '../all-or-none.ts';
+import { ArrivingRoom } from '../arriving-room.ts';
 import type { AdmitBytes } from '../byte-room.ts';
 import type { Caller } from '../caller.ts';
 import type { Metrics } from '../metrics.ts';
@@ -50,12 +51,30 @@ export async function answerEncode(
   if (format !== 'jsonl') requireDtype(format, asked.options.dtype);
   // So that it is not told of one image after the other.
   if (format === 'jsonl' || format === 'safetensors') settings.encoder.validate(asked);
+  const send = await encodeBody(request, reply, exchange, settings, asked, format);
+  await send();
+}
+
+/** Sends an answer. Holds nothing of what it is the answer to, however slowly it is read. */
+type Send = () => Promise<void>;
+
+/** Has the images of the body encoded, and lets go of them; where they are sent as they come, begins to. */
+async function encodeBody(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  exchange: Exchange,
+  settings: EncodeRouteSettings,
+  asked: Asked,
+  format: TokenFormat | 'jsonl',
+): Promise<Send> {
   const askedAt = performance.now();
   const received = await receive(request, reply, settings, exchange.caller);
-  trace?.stage('receive', askedAt, performance.now());
-  if (format === 'jsonl') await sendLines(exchange, settings, received, asked);
-  else if (format === 'safetensors' && received.stacked) await sendEach(exchange, settings, received, asked);
-  else await sendTensor(exchange, settings, received, asked, format);
+  exchange.trace?.stage('receive', askedAt, performance.now());
+  if (format === 'jsonl') return encodeLines(exchange, settings, received, asked);
+  if (format === 'safetensors' && received.stacked) {
+    return await encodeFile(exchange, settings, received, asked);
+  }
+  return await encodeTensor(exchange, settings, received, asked, format);
 }
 
 async function receive(
@@ -64,39 +83,40 @@ async function receive(
   { admitBody, limits, readPixels }: EncodeRouteSettings,
   caller: Caller,
 ): Promise<ReceivedImages> {
-  const release = admitBody(declaredBytes(request, limits), caller);
+  const admit = (sizeBytes: number) => admitBody(sizeBytes, caller);
+  const room = new ArrivingRoom(admit, declaredBytes(request, limits));
+  const onArrive = (sizeBytes: number): void => room.add(sizeBytes);
   try {
-    return { ...(await requestImages(request, reply, limits, readPixels)), release };
+    const images = await requestImages(request, reply, limits, onArrive, readPixels);
+    return { ...images, release: () => room.release() };
   } catch (thrown) {
-    release();
+    room.release();
     throw thrown;
   }
 }
 
 /** One tensor, of one image or of several stacked. */
-async function sendTensor(
+async function encodeTensor(
   exchange: Exchange,
   { encoder, metrics }: EncodeRouteSettings,
   { images, stacked, release }: ReceivedImages,
   asked: Asked,
   format: TokenFormat,
-): Promise<void> {
+): Promise<Send> {
   const { signal } = exchange;
   const answer = await encoder.encode({ images, stacked, ...asked, signal }).finally(release);
-  await sendTokens(exchange, metrics, format, answer);
+  return async () => await sendTokens(exchange, metrics, format, answer);
 }
 
 /** One safetensors file of several images. Where none could be encoded the first one's failure is the request's. */
-async function sendEach(
+async function encodeFile(
   exchange: Exchange,
-  settings: EncodeRouteSettings,
+  { encoder, metrics }: EncodeRouteSettings,
   { images, release }: ReceivedImages,
   asked: Asked,
-): Promise<void> {
+): Promise<Send> {
   const { signal } = exchange;
-  const outcomes = await Promise.all(encodeEach(settings.encoder, images, { ...asked, signal })).finally(
-    release,
-  );
+  const outcomes = await Promise.all(encodeEach(encoder, images, { ...asked, signal })).finally(release);
   const answers = outcomes.flatMap((outcome) => (outcome.kind === 'encoded' ? [outcome.answer] : []));
   for (const { release: done } of answers) exchange.hold(done);
   exchange.answer = answers[0] && withoutTokens(answers[0]);
@@ -107,22 +127,24 @@ async function sendEach(
   }
   const timings = slowest(answers.map((answer) => answer.timings));
   const sources = answers.flatMap((answer) => answer.sources);
-  await sendFile(exchange, settings.metrics, () => safetensorsImagesFile(outcomes), { timings, sources });
+  return async () =>
+    await sendFile(exchange, metrics, () => safetensorsImagesFile(outcomes), { timings, sources });
 }
 
 /** A line for each image, as they come. */
-async function sendLines(
+function encodeLines(
   exchange: Exchange,
   { encoder }: EncodeRouteSettings,
   { images, release }: ReceivedImages,
   asked: Asked,
-): Promise<void> {
+): Send {
   const outcomes = encodeEach(encoder, images, { ...asked, signal: exchange.signal });
   void Promise.all(outcomes).then((all) => {
     release();
     for (const outcome of all) if (outcome.kind === 'encoded') exchange.hold(outcome.answer.release);
   });
-  await exchange.stream(200, { 'content-type': formatTypes.jsonl[0] }, lines(outcomes, exchange));
+  return async () =>
+    await exchange.stream(200, { 'content-type': formatTypes.jsonl[0] }, lines(outcomes, exchange));
 }
 
 async function* lines(

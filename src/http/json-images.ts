@@ -126,13 +126,17 @@ class EnvelopeReader {
   }
 }
 
-/** The text with every escaped slash plain. */
-function withPlainSlashes(text: Uint8Array): Buffer {
+/** The text with every escaped slash plain, as PHP escapes them; a slice a turn. */
+async function withPlainSlashes(text: Buffer): Promise<Buffer> {
   const plain = Buffer.allocUnsafe(text.byteLength);
   let length = 0;
-  for (let at = 0; at < text.byteLength; at++) {
-    if (text[at] === 0x5c && text[at + 1] === 0x2f) at += 1;
-    plain[length++] = text[at]!;
+  for (let at = 0; at < text.byteLength; ) {
+    if (at > 0) await nextTurn();
+    let end = Math.min(at + sliceChars, text.byteLength);
+    // Not between a backslash and its slash.
+    while (end < text.byteLength && text[end - 1] === 0x5c) end++;
+    length += plain.write(text.toString('latin1', at, end).replaceAll('\\/', '/'), length, 'latin1');
+    at = end;
   }
   return plain.subarray(0, length);
 }
@@ -147,7 +151,7 @@ async function decodeBase64(
   name: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const whole = Buffer.from(body.buffer, body.byteOffset + span.start, span.end - span.start);
-  const text = whole.includes('\\') ? withPlainSlashes(whole) : whole;
+  const text = whole.includes('\\') ? await withPlainSlashes(whole) : whole;
   const padding = text.at(-1) !== 0x3d ? 0 : text.at(-2) !== 0x3d ? 1 : 2;
   const chars = text.byteLength - padding;
   const bytes = Math.floor((chars * 3) / 4);

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
-import { limitBody } from './read-body.ts';
+import { type BodyArrival, limitBody } from './read-body.ts';
 
 /**
  * The `image` parts of a multipart/form-data body, in order. Throws invalid_argument for another part or a body
@@ -9,10 +9,10 @@ import { limitBody } from './read-body.ts';
 export async function multipartImages(
   request: FastifyRequest,
   continueBody: () => void,
-  limits: { readonly maxBytes: number; readonly maxImages: number },
+  limits: BodyArrival & { readonly maxImages: number },
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   return await new Promise((resolve, reject) => {
-    limitBody(request.raw, continueBody, limits.maxBytes, reject);
+    limitBody(request.raw, continueBody, limits, reject);
     collectParts(request, limits).then(resolve, reject);
   });
 }

@@ -1,14 +1,21 @@
 import type { IncomingMessage } from 'node:http';
 import { ServiceError } from '../errors.ts';
 
+/** What is done with a body as it arrives. */
+export interface BodyArrival {
+  readonly maxBytes: number;
+  /** Told of each of its pieces; throws where there is no room for it. */
+  readonly onArrive: (sizeBytes: number) => void;
+}
+
 /**
- * Counts a body as it arrives and calls `over` once when it passes the limit. Refuses at once, by throwing
+ * Counts a body as it arrives and calls `over` once when it passes the limit, or finds no room. Refuses at once, by throwing
  * too_large, a body whose content-length says so already, and asks a client for its body that waits to be asked.
  */
 export function limitBody(
   request: IncomingMessage,
   continueBody: () => void,
-  maxBytes: number,
+  { maxBytes, onArrive }: BodyArrival,
   over: (error: ServiceError) => void,
 ): void {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw bodyTooLarge(maxBytes);
@@ -16,11 +23,17 @@ export function limitBody(
   let bytes = 0;
   request.on('data', function count(chunk: Buffer) {
     bytes += chunk.byteLength;
-    if (bytes <= maxBytes) return;
-    request.off('data', count);
-    over(bodyTooLarge(maxBytes));
+    try {
+      if (bytes > maxBytes) throw bodyTooLarge(maxBytes);
+      onArrive(chunk.byteLength);
+    } catch (thrown) {
+      request.off('data', count);
+      over(ServiceError.from(thrown));
+    }
   });
 }
+
+const nothing = Buffer.alloc(0);
 
 /**
  * The whole body, in a buffer of its own. Rejects with too_large as soon as the limit is passed, and with
@@ -29,18 +42,26 @@ export function limitBody(
 export async function readBody(
   request: IncomingMessage,
   continueBody: () => void,
-  maxBytes: number,
+  arrival: BodyArrival,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const { maxBytes } = arrival;
   const expected = Number(request.headers['content-length'] ?? 64 * 1024);
   return await new Promise((resolve, reject) => {
     const left = (cause?: Error): void =>
       reject(new ServiceError('cancelled', 'The client went away.', { cause }));
     if (request.destroyed) return left();
-    limitBody(request, continueBody, maxBytes, reject);
-    let body = Buffer.allocUnsafeSlow(expected);
+    let isOver = false;
+    const stop = (error: ServiceError): void => {
+      isOver = true;
+      body = nothing;
+      reject(error);
+    };
+    let body = nothing;
+    limitBody(request, continueBody, arrival, stop);
+    body = Buffer.allocUnsafeSlow(expected);
     let length = 0;
     const append = (chunk: Buffer): void => {
-      if (length + chunk.byteLength > maxBytes) return;
+      if (isOver || length + chunk.byteLength > maxBytes) return;
       if (length + chunk.byteLength > body.byteLength) {
         const larger = Buffer.allocUnsafeSlow(Math.max(2 * body.byteLength, length + chunk.byteLength));
         body.copy(larger, 0, 0, length);
@@ -53,7 +74,10 @@ export async function readBody(
       .once('end', () => {
         // Every request closes in the end: leaving would cost each an error that nobody gets.
         request.off('close', left);
-        resolve(body.subarray(0, length));
+        const whole = body.subarray(0, length);
+        // The request outlives this by as long as its answer is read, and its listeners hold what is named here.
+        body = nothing;
+        resolve(whole);
       })
       .once('close', left)
       .once('error', left);

@@ -4,7 +4,7 @@ import type { ImageInput } from '../image/image-input.ts';
 import type { Raster } from '../image/raster.ts';
 import { jsonImages } from './json-images.ts';
 import { multipartImages } from './multipart-images.ts';
-import { readBody } from './read-body.ts';
+import { type BodyArrival, readBody } from './read-body.ts';
 
 export interface BodyLimits {
   readonly maxBodyBytes: number;
@@ -33,6 +33,7 @@ export async function requestImages(
   request: FastifyRequest,
   reply: FastifyReply,
   limits: BodyLimits,
+  onArrive: BodyArrival['onArrive'],
   readPixels: ReadPixels,
 ): Promise<RequestImages> {
   const encoding = request.headers['content-encoding'];
@@ -42,7 +43,7 @@ export async function requestImages(
       'Bodies with a content-encoding are not taken; send the bytes as they are.',
     );
   }
-  const { blobs, stacked } = await readBlobs(request, reply, limits);
+  const { blobs, stacked } = await readBlobs(request, reply, limits, onArrive);
   const inputs = blobs.map((bytes) => imageInputs(bytes, readPixels));
   return {
     images: limitImages(
@@ -57,16 +58,18 @@ async function readBlobs(
   request: FastifyRequest,
   reply: FastifyReply,
   limits: BodyLimits,
+  onArrive: BodyArrival['onArrive'],
 ): Promise<{ blobs: readonly Uint8Array<ArrayBuffer>[]; stacked: boolean }> {
   const continueBody = (): void => reply.raw.writeContinue();
   if (request.isMultipart()) {
     const blobs = await multipartImages(request, continueBody, {
       maxBytes: limits.maxBodyBytes,
+      onArrive,
       maxImages: limits.maxImages,
     });
     return { blobs, stacked: blobs.length > 1 };
   }
-  const body = await readBody(request.raw, continueBody, limits.maxBodyBytes);
+  const body = await readBody(request.raw, continueBody, { maxBytes: limits.maxBodyBytes, onArrive });
   if (body.byteLength === 0) throw new ServiceError('invalid_argument', 'The body is empty; send an image.');
   if (!isJson(request.headers['content-type'])) return { blobs: [body], stacked: false };
   const { images, stacked } = await jsonImages(body, limits.maxImages);
