@@ -4,6 +4,7 @@ import { ServiceError } from '../errors.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
 import type { Place } from '../request-terms.ts';
 import { Semaphore } from '../semaphore.ts';
+import { threadsLoaded } from '../threads-loaded.ts';
 import type { DecodeOptions } from './decode.ts';
 import { giveAway } from './give-away.ts';
 import type { ImageInput } from './image-input.ts';
@@ -58,6 +59,7 @@ export function createViewPool(options: ViewPoolOptions): ViewPool {
 
 class PiscinaViewPool implements ViewPool {
   readonly #pool: Piscina;
+  readonly #loaded: Promise<void>;
   readonly #slots: Semaphore;
   readonly #maxPixels: number;
 
@@ -71,6 +73,7 @@ class PiscinaViewPool implements ViewPool {
       // While libuv decodes one image, its thread cuts another.
       concurrentTasksPerWorker: Math.ceil(images / threads),
     });
+    this.#loaded = threadsLoaded(this.#pool);
     this.#pool.on('error', (error: unknown) => onThreadError?.(error));
   }
 
@@ -105,6 +108,7 @@ class PiscinaViewPool implements ViewPool {
   async close(): Promise<void> {
     // Piscina's own close ends threads that still run when another has ended.
     await this.#slots.close(new ServiceError('unavailable', 'The service is shutting down.'));
+    await this.#loaded;
     await this.#pool.close();
   }
 

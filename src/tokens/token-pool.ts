@@ -1,5 +1,6 @@
 import { Piscina } from 'piscina';
 import { ServiceError } from '../errors.ts';
+import { threadsLoaded } from '../threads-loaded.ts';
 import type { AssemblyPlan } from './assemble.ts';
 import type { TokenDtype } from './tensor.ts';
 import type { AssembleTask, Refusal, SplitTask } from './token-tasks.ts';
@@ -14,6 +15,7 @@ export interface TokenPoolOptions {
 /** Work on whole token buffers, off the main thread. Every buffer given is taken over; every result owns its own. */
 export class TokenPool {
   readonly #pool: Piscina;
+  readonly #loaded: Promise<void>;
 
   constructor(threads: number, { onThreadError, worker }: TokenPoolOptions = {}) {
     this.#pool = new Piscina({
@@ -21,6 +23,7 @@ export class TokenPool {
       minThreads: threads,
       maxThreads: threads,
     });
+    this.#loaded = threadsLoaded(this.#pool);
     // Without a listener such a death would end the process.
     this.#pool.on('error', (error: unknown) => onThreadError?.(error));
   }
@@ -59,6 +62,7 @@ export class TokenPool {
   }
 
   async close(): Promise<void> {
+    await this.#loaded;
     await this.#pool.close();
   }
 }
