@@ -56,6 +56,7 @@ export class Metrics {
   readonly #restarts: Counter<'model'>;
   readonly #refusals: Counter<'bound'>;
   readonly #inflight = new Map<Transport, () => number>();
+  #readReady = (): boolean => false;
   #readQueue = (): QueuedViews => ({ admitted: 0, queued: 0 });
   readonly #held = new Map<HeldFor, () => number>();
   readonly #batchPlans = new Map<string, () => BatchPlan>();
@@ -65,7 +66,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry, prefix });
     this.#requests = new Counter({
       name: `${prefix}requests_total`,
-      help: 'Requests answered, by how they ended, ok or the error code, and by the name of the API key if there was one.',
+      help: 'Requests answered, but for probes and /metrics, by how they ended, ok or the error code, and by the name of the API key if there was one.',
       labelNames: ['transport', 'endpoint', 'code', 'caller'],
       registers,
     });
@@ -176,6 +177,11 @@ export class Metrics {
     this.#restarts.inc({ model });
   }
 
+  /** Where to read whether requests are accepted; a later call replaces an earlier one. */
+  watchReady(read: () => boolean): void {
+    this.#readReady = read;
+  }
+
   /** Where to read what waits for the engine; a later call replaces an earlier one. */
   watchQueue(read: () => QueuedViews): void {
     this.#readQueue = read;
@@ -210,6 +216,14 @@ export class Metrics {
   }
 
   #addGauges(registers: Registry[]): void {
+    const ready = new Gauge({
+      name: `${prefix}ready`,
+      help: 'Whether requests are accepted: 1, or 0 while models load, while it drains, and where an engine is down.',
+      registers,
+      collect: () => {
+        ready.set(this.#readReady() ? 1 : 0);
+      },
+    });
     const queued = new Gauge({
       name: `${prefix}views`,
       help: 'Views admitted and not yet answered, and those of them that wait for the engine.',

@@ -92,6 +92,7 @@ async function startInside(
     models: () => open?.models() ?? [],
     ready: () => open?.ready() ?? false,
   };
+  metrics.watchReady(() => encoder.ready());
   const { host, httpPort, grpcPort, metricsPort, maxBodyBytes, maxImages } = config;
   const limits = { maxBodyBytes, maxImages };
   const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, config) : undefined);

@@ -85,6 +85,7 @@ export async function readBody(
 }
 
 function bodyTooLarge(maxBytes: number): ServiceError {
-  const limit = `${(maxBytes / 2 ** 20).toLocaleString('en', { maximumFractionDigits: 1 })} MiB`;
+  const [unit, unitBytes] = maxBytes < 2 ** 20 ? ['KiB', 2 ** 10] : ['MiB', 2 ** 20];
+  const limit = `${(maxBytes / unitBytes).toLocaleString('en', { maximumFractionDigits: 1 })} ${unit}`;
   return new ServiceError('too_large', `The body is over the limit of ${limit}.`);
 }

@@ -229,7 +229,8 @@ function record(exchange: Exchange, metrics: Metrics, logger: RequestLogger): vo
   const { endpoint, outcome: code, failure } = exchange;
   const caller = exchange.caller.name;
   const durationMs = performance.now() - exchange.startedMs;
-  metrics.observeRequest({ transport: 'http', endpoint, code, durationMs, caller });
+  // They would hide what callers get: machines ask every few seconds, and are told often that it is not ready.
+  if (!isProbe(endpoint)) metrics.observeRequest({ transport: 'http', endpoint, code, durationMs, caller });
   const ended: EndedRequest = {
     transport: 'http',
     endpoint,

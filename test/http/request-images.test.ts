@@ -194,7 +194,7 @@ test('refuses a body over the limit in every envelope, at its declared length or
     await post(form),
     await post(json, { 'content-type': 'application/json' }),
   ]) {
-    assert.match(await refusal(answer), /^413 too_large: The body is over the limit of 0.2 MiB/);
+    assert.match(await refusal(answer), /^413 too_large: The body is over the limit of 195.3 KiB/);
   }
   const chunk = `186a0\r\n${'x'.repeat(100_000)}\r\n`;
   for (const type of ['image/png', 'application/json', 'multipart/form-data; boundary=x']) {
