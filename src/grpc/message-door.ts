@@ -13,7 +13,7 @@ export interface MessageRoom {
 export interface DoorSettings {
   /** Takes room for a message of so many bytes; throws where there is none. */
   readonly admit: (sizeBytes: number) => () => void;
-  /** Larger ones are grpc-js's to refuse. */
+  /** A call with a larger one is ended at once, which clients report as RESOURCE_EXHAUSTED. */
   readonly maxBytes: number;
   /** The longest that a message may take to arrive. */
   readonly arriveMs: number;
@@ -61,6 +61,7 @@ export class MessageDoor {
     // Where node:http2 puts what it has read.
     stream.push = (chunk: Buffer | null) =>
       chunk === null ? this.#end() : this.#isEnded || this.#take(chunk);
+    stream.once('finish', () => this.#dropTheRest());
     stream.once('close', () => this.#close());
     if (settings.isUnary) this.#await();
   }
@@ -114,8 +115,8 @@ export class MessageDoor {
     if (this.#isPassedOn) return;
     const { admit, maxBytes } = this.#settings;
     if (this.#leftBytes > maxBytes) {
-      this.#room = { refusal: undefined, release: free };
-      this.#give([Buffer.from(this.#head)]);
+      this.#isPassedOn = true;
+      this.#stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return;
     }
     try {
@@ -185,6 +186,12 @@ export class MessageDoor {
     let goesOn = true;
     for (const part of parts) if (part.byteLength > 0) goesOn = this.#push(part);
     return goesOn;
+  }
+
+  /** The call has been answered: nobody reads what is left, and a stream that is not read to its end does not close. */
+  #dropTheRest(): void {
+    this.#stream.removeAllListeners('data').resume();
+    this.#end();
   }
 
   /** The client is still sending, and may for ever; its stream ends once it has been told. */

@@ -10,6 +10,7 @@ import { ByteRoom } from '../../src/byte-room.ts';
 import { ServiceError } from '../../src/errors.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../src/request.ts';
 import { varint } from '../../src/varint.ts';
+import { Gate } from '../support/gate.ts';
 import { StreamCaller } from '../support/stream-caller.ts';
 import { StubEncoder } from '../support/stub-encoder.ts';
 import { serve, service } from './stub-server.ts';
@@ -146,6 +147,31 @@ test('a message in pieces of any size is the same message', async (t) => {
   for (const { images } of encoder.requests) {
     assert.deepEqual(images[0]?.kind === 'file' && Buffer.from(images[0].bytes), file);
   }
+});
+
+test('a call that sends too large a message, or ends before its messages are read, closes its stream', async (t) => {
+  const encoder = new StubEncoder();
+  encoder.gate = new Gate();
+  const { server } = await serve(t, encoder, { maxStreamRequests: 1 });
+  const session = connectRaw(t, server.port);
+  const headers = {
+    ':path': `/${service}/StreamEncode`,
+    'content-type': 'application/grpc',
+    'grpc-timeout': '1m',
+  };
+  const stream = session.request({ ':method': 'POST', te: 'trailers', ...headers });
+  stream.on('error', () => undefined).resume();
+  const messages = ['a', 'b', 'c', 'd'].map((id) => {
+    const message = Buffer.concat([
+      Buffer.of(0x0a, 1),
+      Buffer.from(id),
+      Buffer.of(0x12, 5, 0x0a, 3, 0x0a, 1, 0x55),
+    ]);
+    return Buffer.concat([head(message.byteLength), message]);
+  });
+  // What the last one says of its length is more than any may have.
+  stream.end(Buffer.concat([...messages, head(2 ** 30), Buffer.alloc(2000)]));
+  await new Promise((resolve) => stream.once('close', resolve));
 });
 
 test('who does not read an answer holds nothing of what it sent', async (t) => {
