@@ -196,7 +196,7 @@ describe('import of an ONNX export refuses', () => {
   it('a file that is not there, and a folder', async (t) => {
     const folder = await temporaryFolder(t);
     await assertRefused(join(folder, 'a', 'b.onnx'), /b\.onnx does not exist\.$/);
-    const path = await writeTestExport(join(folder, 'c.onnx'));
+    const path = await writeTestExport(join(folder, 'd', 'c.onnx'));
     await assertRefused(dirname(dirname(path)), /c\.onnx is not a file\.$/);
   });
 
