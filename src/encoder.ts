@@ -10,7 +10,6 @@ import { ServiceError } from './errors.ts';
 import type { ModelSource } from './config/values.ts';
 import { sizeLimit, sizeReader } from './image/read-size.ts';
 import { createViewPool } from './image/view-pool.ts';
-import type { RunBatch } from './inference/batcher.ts';
 import { type ServedModel, serveModel } from './inference/served-model.ts';
 import type { EngineEnd } from './inference/supervised-engine.ts';
 import type { Device } from './inference/worker-protocol.ts';
@@ -21,6 +20,7 @@ import type { Model } from './model/model.ts';
 import { encodeImages, type PipelineParts, planAnswer, validate } from './pipeline.ts';
 import type { EncodeAnswer, EncodeRequest, PlanAnswer, PlanRequest, VisualEncoder } from './request.ts';
 import { TokenPool } from './tokens/token-pool.ts';
+import { traceBatch } from './tracing/trace.ts';
 
 export interface EncoderConfig {
   /** The first is the default; with none, the embedded default is served. */
@@ -253,11 +253,6 @@ export class Encoder implements VisualEncoder {
       ...served.map((one) => one.close()),
     ]);
   }
-}
-
-/** A part of the trace of one of its requests, linked to all. */
-function traceBatch(model: string, { views, engineMs, endedAt, traces }: RunBatch): void {
-  traces[0]?.batch({ model, views, startMs: endedAt - engineMs, endMs: endedAt, traces });
 }
 
 function openSecondLevel(

@@ -10,21 +10,26 @@ function limitOf(t: TestContext) {
     late++;
   };
   const limit = new ReadingLimit({ graceMs: 100, bytesPerSecond: 1000, onLate, now: () => Date.now() });
-  return { limit, late: () => late, pass: (ms: number) => t.mock.timers.tick(ms) };
+  const pass = (ms: number) => t.mock.timers.tick(ms);
+  /** Late when so much more time has passed, and not a millisecond before. */
+  const assertLateAfter = (ms: number) => {
+    pass(ms - 1);
+    assert.equal(late, 0);
+    pass(1);
+    assert.equal(late, 1);
+  };
+  return { limit, late: () => late, pass, assertLateAfter };
 }
 
 test('an answer may be read in its grace and the time of its bytes, and no longer', (t) => {
-  const { limit, late, pass } = limitOf(t);
+  const { limit, assertLateAfter } = limitOf(t);
   limit.add(50);
   limit.start();
-  pass(149);
-  assert.equal(late(), 0);
-  pass(1);
-  assert.equal(late(), 1);
+  assertLateAfter(150);
 });
 
 test('only the time in which the client is waited for counts', (t) => {
-  const { limit, late, pass } = limitOf(t);
+  const { limit, late, pass, assertLateAfter } = limitOf(t);
   for (let i = 0; i < 9; i++) {
     limit.start();
     pass(10);
@@ -35,14 +40,11 @@ test('only the time in which the client is waited for counts', (t) => {
   limit.add(5);
   limit.start();
   limit.start();
-  pass(14);
-  assert.equal(late(), 0);
-  pass(1);
-  assert.equal(late(), 1);
+  assertLateAfter(15);
 });
 
 test('what was read fast saves no time up', (t) => {
-  const { limit, late, pass } = limitOf(t);
+  const { limit, pass, assertLateAfter } = limitOf(t);
   limit.start();
   for (let i = 0; i < 50; i++) {
     limit.add(1000);
@@ -52,21 +54,15 @@ test('what was read fast saves no time up', (t) => {
   limit.stop();
   limit.add(50);
   limit.start();
-  pass(149);
-  assert.equal(late(), 0);
-  pass(1);
-  assert.equal(late(), 1);
+  assertLateAfter(150);
 });
 
 test('what is read while more waits leaves the rest its own time', (t) => {
-  const { limit, late, pass } = limitOf(t);
+  const { limit, pass, assertLateAfter } = limitOf(t);
   limit.add(300);
   limit.add(500);
   limit.start();
   pass(250);
   limit.read(300);
-  pass(599);
-  assert.equal(late(), 0);
-  pass(1);
-  assert.equal(late(), 1);
+  assertLateAfter(600);
 });

@@ -25,6 +25,7 @@ import { encodeImages, type PipelineParts, planAnswer, validate } from '../../sr
 import type { VisualEncoder } from '../../src/request.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
 import { openTracing } from '../../src/tracing/open.ts';
+import { traceBatch } from '../../src/tracing/trace.ts';
 import { benchModel } from '../bench-model.ts';
 import { reply } from '../children.ts';
 import { answerTokens, type Listening, shape } from './answer.ts';
@@ -66,9 +67,9 @@ const batcher = new Batcher({
   fixed: true,
   split: (batch, views) => tokenPool.split(batch, views),
   now: () => performance.now(),
-  observe: ({ views, engineMs, endedAt, traces }) => {
-    metrics.observeBatch({ model: model.name, views, engineMs });
-    traces[0]?.batch({ model: model.name, views, startMs: endedAt - engineMs, endMs: endedAt, traces });
+  observe: (batch) => {
+    metrics.observeBatch({ model: model.name, ...batch });
+    traceBatch(model.name, batch);
   },
 });
 const view = new Uint8Array(model.imageSize ** 2 * 3);

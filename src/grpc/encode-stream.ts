@@ -18,9 +18,9 @@ import { requestIdKey, requestIdOf } from '../request-id.ts';
 import type { Trace } from '../tracing/trace.ts';
 import { report, type RequestWatch, traceCall } from './request-watch.ts';
 import { answerMessages, failureMessage } from './stream-response.ts';
-import type { MessageRoom } from './message-door.ts';
+import { type ArrivedMessage, type MessageRoom, noBytes } from './message-door.ts';
 import type { MessageDoors } from './message-doors.ts';
-import type { ArrivedMessage, EncodedMessage } from './unary.ts';
+import type { EncodedMessage } from './unary.ts';
 
 export interface EncodeStreamParts extends RequestWatch {
   readonly encoder: VisualEncoder;
@@ -44,8 +44,6 @@ interface EncodedRequest {
 }
 
 const longestId = 128;
-
-const nothing = Buffer.alloc(0);
 
 /**
  * One StreamEncode call. A request is under way from its reading until the last of its answer has been taken by the
@@ -123,7 +121,7 @@ export class EncodeStream {
       room.release();
       return;
     }
-    const sizeBytes = message.bytes?.byteLength ?? 0;
+    const sizeBytes = message.bytes.byteLength;
     this.#underWay += 1;
     this.#underWayBytes += sizeBytes;
     void this.#serve(message, room).then(() => {
@@ -160,7 +158,7 @@ export class EncodeStream {
     };
     let encoded: EncodedRequest;
     try {
-      encoded = await this.#encode(arrived.bytes ?? nothing, room.refusal, begun.trace);
+      encoded = await this.#encode(arrived.bytes, room.refusal, begun.trace);
     } catch (thrown) {
       const error = ServiceError.from(thrown);
       this.#stop(error);
@@ -168,7 +166,7 @@ export class EncodeStream {
       return;
     } finally {
       // A client that does not read its answer is not to hold what it sent.
-      arrived.bytes = undefined;
+      arrived.bytes = noBytes;
       room.release();
     }
     const error = await this.#send(encoded);

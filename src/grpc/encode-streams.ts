@@ -1,6 +1,7 @@
 import type { handleBidiStreamingCall } from '@grpc/grpc-js';
 import { EncodeStream, type EncodeStreamParts } from './encode-stream.ts';
-import type { ArrivedMessage, EncodedMessage } from './unary.ts';
+import type { ArrivedMessage } from './message-door.ts';
+import type { EncodedMessage } from './unary.ts';
 
 /** The StreamEncode calls that are open, so that a server that drains can end them. */
 export class EncodeStreams {

@@ -2,6 +2,11 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import { ArrivingRoom } from '../arriving-room.ts';
 import { ServiceError } from '../errors.ts';
 
+/** A message as grpc-js has it, which keeps this until the call ends: the bytes are let go of before. */
+export interface ArrivedMessage {
+  bytes: Buffer;
+}
+
 /** Room for a message, from before it arrives. */
 export interface MessageRoom {
   /** Why the message was not let in: all that came of it is its id. */
@@ -27,7 +32,8 @@ const headBytes = 5;
 /** The id of a StreamEncodeRequest is in them: its first field, of at most 128 characters. */
 const prefixBytes = 3 + 4 * 128;
 
-const nothing = Buffer.alloc(0);
+/** Of a message that has been let go of, or was not let in. */
+export const noBytes = Buffer.alloc(0);
 const free = (): void => undefined;
 
 /**
@@ -76,7 +82,7 @@ export class MessageDoor {
     if (this.#late === undefined || this.#isPassedOn) return;
     this.#room?.release();
     this.#room = { refusal, release: free };
-    this.#passOn(nothing);
+    this.#passOn(noBytes);
   }
 
   #await(): void {
@@ -143,15 +149,20 @@ export class MessageDoor {
     this.#room = { refusal: ServiceError.from(thrown), release: free };
   }
 
+  get #keptBytes(): number {
+    return this.#parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
   /** Whether as much has come of a refused message as is wanted of it. */
   #hasId(): boolean {
     if (this.#room?.refusal === undefined || this.#isPassedOn) return false;
-    return this.#parts.reduce((sum, { byteLength }) => sum + byteLength, 0) >= prefixBytes;
+    return this.#keptBytes >= prefixBytes;
   }
 
   #passOnId(): boolean {
     const isCompressed = this.#head[0] !== 0;
-    return this.#passOn(isCompressed ? nothing : firstField(Buffer.concat(this.#parts)));
+    const prefix = Buffer.concat(this.#parts, Math.min(this.#keptBytes, prefixBytes));
+    return this.#passOn(isCompressed ? noBytes : firstField(prefix));
   }
 
   /** A message of these bytes, in place of the one that arrives. */
@@ -190,6 +201,7 @@ export class MessageDoor {
 
   /** The call has been answered: nobody reads what is left, and a stream that is not read to its end does not close. */
   #dropTheRest(): void {
+    this.#letGo();
     this.#stream.removeAllListeners('data').resume();
     this.#end();
   }
@@ -208,6 +220,12 @@ export class MessageDoor {
     return this.#push(null);
   }
 
+  /** Of what has come and was not passed on. */
+  #letGo(): void {
+    this.#room?.release();
+    this.#parts = [];
+  }
+
   #stopWaiting(): void {
     clearTimeout(this.#late);
     this.#late = undefined;
@@ -215,8 +233,7 @@ export class MessageDoor {
 
   #close(): void {
     this.#stopWaiting();
-    this.#room?.release();
-    this.#parts = [];
+    this.#letGo();
     for (const { release } of this.#given.splice(0)) release();
   }
 }
@@ -224,7 +241,7 @@ export class MessageDoor {
 /** Field 1 of a message, where it comes first, is whole, and has a length of its own; else nothing. */
 function firstField(bytes: Buffer): Buffer {
   const [tag, low = 0, high = 0] = bytes;
-  if (tag !== 0x0a) return nothing;
+  if (tag !== 0x0a) return noBytes;
   const end = low < 0x80 ? 2 + low : 3 + (low & 0x7f) + (high << 7);
-  return end <= bytes.byteLength ? bytes.subarray(0, end) : nothing;
+  return end <= bytes.byteLength ? bytes.subarray(0, end) : noBytes;
 }

@@ -1,7 +1,7 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { AdmitBytes } from '../byte-room.ts';
-import { anyone, type Caller } from '../caller.ts';
-import { ServiceError } from '../errors.ts';
+import type { Caller } from '../caller.ts';
+import type { ServiceError } from '../errors.ts';
 import type { Authenticate } from '../security/authenticate.ts';
 import { streamOf } from './call-stream.ts';
 import { MessageDoor, type MessageRoom } from './message-door.ts';
@@ -33,9 +33,11 @@ export class MessageDoors {
   open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     const { endpoints, streaming, maxBytes, arriveMs } = this.#settings;
     const path = headers[':path'] ?? '';
-    const admit = endpoints.has(path) ? this.#admitFor(headers) : admitSmall(stream);
+    const room = endpoints.has(path)
+      ? { admit: this.#admitFor(headers), maxBytes }
+      : { admit: () => () => undefined, maxBytes: openServicesBytes };
     const isUnary = !streaming.has(path);
-    this.#doors.set(stream, new MessageDoor(stream, { admit, maxBytes, arriveMs, isUnary }));
+    this.#doors.set(stream, new MessageDoor(stream, { ...room, arriveMs, isUnary }));
     stream.once('close', () => this.#doors.delete(stream));
   }
 
@@ -51,24 +53,13 @@ export class MessageDoors {
     for (const door of this.#doors.values()) door.refuse(error);
   }
 
+  /** Who has no key has no room either. Whose it is, is looked up once for all that arrives. */
   #admitFor({ authorization, 'x-api-key': key }: IncomingHttpHeaders): (sizeBytes: number) => () => void {
     const { authenticate, admitMessage } = this.#settings;
-    let caller: Caller = anyone;
-    try {
-      caller = authenticate({ authorization, 'x-api-key': key?.toString() });
-    } catch {
-      // It is refused for its key; nothing of it is read.
-    }
-    return (sizeBytes) => admitMessage(sizeBytes, caller);
+    let caller: Caller | undefined;
+    return (sizeBytes) => {
+      caller ??= authenticate({ authorization, 'x-api-key': key?.toString() });
+      return admitMessage(sizeBytes, caller);
+    };
   }
-}
-
-function admitSmall(stream: ServerHttp2Stream): (sizeBytes: number) => () => void {
-  return (sizeBytes) => {
-    if (sizeBytes > openServicesBytes) {
-      stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-      throw new ServiceError('too_large', 'No message of this service is as long.');
-    }
-    return () => undefined;
-  };
 }

@@ -7,7 +7,8 @@ import { serializeAnswer } from './encode-response.ts';
 import type { EncodeStreams } from './encode-streams.ts';
 import { modelsResponse } from './models-response.ts';
 import { planRequestOf, planResponse } from './plan.ts';
-import { type ArrivedMessage, type EncodedMessage, unary, type UnaryParts } from './unary.ts';
+import type { ArrivedMessage } from './message-door.ts';
+import { type EncodedMessage, unary, type UnaryParts } from './unary.ts';
 
 /** The names of the methods' endpoints, as in logs and metrics. */
 const endpoints = {

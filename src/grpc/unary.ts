@@ -9,6 +9,7 @@ import type { CallTerms } from './encode-request.ts';
 import { cutOff } from './call-stream.ts';
 import { statusOf } from './errors.ts';
 import type { GrpcLimits } from './limits.ts';
+import { type ArrivedMessage, noBytes } from './message-door.ts';
 import type { MessageDoors } from './message-doors.ts';
 import type { GatheredMessage } from './protobuf.ts';
 import { ReadingLimit } from '../reading-limit.ts';
@@ -18,13 +19,6 @@ import { report, type RequestWatch, traceCall } from './request-watch.ts';
 
 /** A message as it goes out: protobufjs's Buffer, or one that is still in pieces. */
 export type EncodedMessage = Buffer | GatheredMessage;
-
-/** A message as grpc-js has it. It keeps this until its call ends, so the bytes are let go of before. */
-export interface ArrivedMessage {
-  bytes: Buffer | undefined;
-}
-
-const nothing = Buffer.alloc(0);
 
 /** What a handler of unary calls works with. */
 export interface UnaryParts extends RequestWatch {
@@ -67,7 +61,7 @@ export function unary(
 
     /** A client that does not read its answer is not to hold what it sent. */
     function letGo(): void {
-      call.request.bytes = undefined;
+      call.request.bytes = noBytes;
       room.release();
     }
 
@@ -106,7 +100,7 @@ export function unary(
         if (room.refusal !== undefined) throw room.refusal;
         const terms = callTerms(call, caller);
         // Not in a variable, which would hold them until the answer has been read.
-        const outgoing = await work(call.request.bytes ?? nothing, {
+        const outgoing = await work(call.request.bytes, {
           terms,
           trace: begun.trace,
           signal: ending.signal,

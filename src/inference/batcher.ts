@@ -143,21 +143,12 @@ export class Batcher {
     const { caller, priority } = permit;
     /** Nobody waits for its views any more. */
     const request = { hasLeft: false, permit, trace };
+    const shared = { dtype, caller, priority, joinedAt, request };
     const waiting: Waiting[] = [];
     const all = views.map(
       (view) =>
         new Promise<ViewTokens>((resolve, reject) => {
-          waiting.push({
-            view,
-            dtype,
-            caller,
-            priority,
-            joinedAt,
-            resolve,
-            reject,
-            isSettled: false,
-            request,
-          });
+          waiting.push({ ...shared, view, resolve, reject, isSettled: false });
         }),
     );
     for (const one of waiting) this.#queue.add(one);

@@ -89,10 +89,11 @@ export class JsonObject {
   /** Three finite numbers: one for each of red, green and blue. */
   triple(key: string, fallback?: readonly number[]): readonly [number, number, number] {
     const value = this.get(key) ?? fallback;
-    if (!Array.isArray(value) || value.length !== 3 || !value.every((one) => Number.isFinite(one))) {
+    const [red, green, blue, ...more]: readonly unknown[] = Array.isArray(value) ? value : [];
+    if (!isNumber(red) || !isNumber(green) || !isNumber(blue) || more.length > 0) {
       throw this.fault(key, 'a list of three numbers');
     }
-    return value as unknown as readonly [number, number, number];
+    return [red, green, blue];
   }
 
   strings(key: string): readonly string[] {
@@ -144,4 +145,8 @@ async function readText(path: string, missing: string, where: string): Promise<s
     const message = `${where} cannot be read: ${systemReason(error)}.`;
     throw new ServiceError('invalid_argument', message, { cause: error });
   }
+}
+
+function isNumber(value: unknown): value is number {
+  return Number.isFinite(value);
 }

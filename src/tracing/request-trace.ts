@@ -1,4 +1,5 @@
-import { type EndedRequest } from '../request-log.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { EndedRequest } from '../request-log.ts';
 import { leastReady } from '../timings.ts';
 import { type Attributes, callersTraceId, type ReadHeader, type Trace, type Tracer } from './trace.ts';
 
@@ -20,11 +21,12 @@ export interface WireCall {
   readonly attributes: Attributes;
 }
 
+/** What OpenTelemetry counts as a server's errors. */
+const faults: ReadonlySet<ErrorCode> = new Set(['internal', 'unavailable', 'deadline_exceeded']);
+
 /** Ends the trace of a request that has ended. */
 export function endTrace(trace: Trace, request: EndedRequest, { name, attributes }: WireCall): void {
   const { requestId, caller, peer, streamedId, code, answer, failure } = request;
-  const isFault =
-    failure?.code === 'internal' || failure?.code === 'unavailable' || failure?.code === 'deadline_exceeded';
   trace.end({
     name,
     endMs: performance.now(),
@@ -37,7 +39,7 @@ export function endTrace(trace: Trace, request: EndedRequest, { name, attributes
       ...(code === 'ok' ? {} : { 'error.type': code }),
       ...(answer === undefined ? {} : answerAttributes(answer)),
     },
-    ...(isFault ? { fault: failure } : {}),
+    fault: failure !== undefined && faults.has(failure.code) ? failure : undefined,
   });
 }
 

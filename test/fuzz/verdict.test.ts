@@ -70,5 +70,5 @@ test('holds problems to their type, their status and a sentence without the insi
   assert.ok(wrongProblem(400, type, problem(404, 'not_found')));
   assert.ok(wrongProblem(400, type, problem(400, 'constructor')));
   assert.ok(wrongProblem(400, type, '{'));
-  assert.ok(wrongDetail('Error: x\n    at f (file:///work/a.js:1:1)'));
+  assert.ok(wrongDetail('Error: x\n    at f (file:///app/a.js:1:1)'));
 });
