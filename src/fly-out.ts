@@ -1,4 +1,5 @@
 import type { Admission, ViewsPermit } from './admission.ts';
+import type { AnswerRoom } from './answer-room.ts';
 import type { AnswerSum } from './answer-sum.ts';
 import { failureOf } from './all-or-none.ts';
 import type { Flight, Flights } from './cache/flights.ts';
@@ -53,6 +54,7 @@ export interface Asked {
   readonly options: EncodeOptions;
   readonly place: Place;
   readonly answer: AnswerSum;
+  readonly room: AnswerRoom;
   /** Whether others' images are in the answer. */
   readonly isPart: boolean;
 }
@@ -130,7 +132,7 @@ function isOfPlan(kept: EncodedImage, planFor: (size: Size) => Plan, { dtype }: 
 function admit(
   { admission, served, maxAnswerBytes, now }: FlightParts,
   wanted: readonly PlannedFlight[],
-  { model, options, place, answer }: Asked,
+  { model, options, place, answer, room }: Asked,
 ): readonly ViewsPermit[] {
   const costs = wanted.map(({ planned }) => planCost(planned.plan, options.dtype));
   answer.add(
@@ -158,6 +160,7 @@ function admit(
       { bound: 'deadline' },
     );
   }
+  room.take(costs.reduce((sum, { bytes }) => sum + bytes, 0));
   return admission.admit(loads, model.name, place);
 }
 

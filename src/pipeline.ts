@@ -1,5 +1,6 @@
 import { abortFailure } from './abort.ts';
 import { allOrNone, failureOf } from './all-or-none.ts';
+import { AnswerRoom } from './answer-room.ts';
 import { AnswerSum, refuseLargeAnswer } from './answer-sum.ts';
 import { answerMetadata } from './answer.ts';
 import type { ByteRoom } from './byte-room.ts';
@@ -25,7 +26,7 @@ import { slowest } from './timings.ts';
 export interface PipelineParts extends ResultParts {
   /** The served model that teaches where a request names none; the default when absent. */
   readonly teacher?: string;
-  /** For answers from when they are made until their callers have them. */
+  /** For answers from when they are planned until their callers have them. */
   readonly answers: ByteRoom;
   /** What `readSize` refuses, of sizes that are only planned. */
   readonly requireSize: RequireSize;
@@ -43,11 +44,12 @@ export async function encodeImages(
   const { images, recipe, options, stacked, signal, answer = new AnswerSum() } = request;
   const { model } = modelOf(parts, recipe, options);
   refuseUnstackable(request);
+  const room = new AnswerRoom(parts.answers, (request.terms ?? usualTerms).caller);
   try {
     const waits = await resultsOf(
       parts,
       model,
-      { ...request, answer, isPart: request.answer !== undefined },
+      { ...request, answer, room, isPart: request.answer !== undefined },
       deadlineAt,
     );
     const results = await allOrNone(waits, signal, async (wait, all) => await wait(all));
@@ -59,6 +61,7 @@ export async function encodeImages(
       images.map((image, index) => [image, imageBytes[index]!]),
       parts.maxAnswerBytes,
     );
+    room.fill(imageBytes.reduce((sum, bytes) => sum + bytes, 0));
     const metadata = answerMetadata({ model, plan, dtype: options.dtype, sizes, stacked });
     return {
       tensor: {
@@ -70,12 +73,10 @@ export async function encodeImages(
       timings: slowest(results.map(({ timings }) => timings)),
       keys: results.flatMap(({ key }) => key ?? []),
       sources: results.map(({ source }) => source),
-      release: parts.answers.admit(
-        imageBytes.reduce((sum, bytes) => sum + bytes, 0),
-        (request.terms ?? usualTerms).caller,
-      ),
+      release: () => room.release(),
     };
   } catch (thrown) {
+    room.release();
     throw failureOf(thrown, signal);
   }
 }

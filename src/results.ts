@@ -1,4 +1,5 @@
 import { abortFailure } from './abort.ts';
+import type { AnswerRoom } from './answer-room.ts';
 import type { AnswerSum } from './answer-sum.ts';
 import { type Flight, FlightRefused } from './cache/flights.ts';
 import { imageDigest } from './cache/image-digest.ts';
@@ -27,6 +28,8 @@ export interface Result extends Omit<LandedImage, 'source'> {
 /** A request whose answer's bytes are counted. */
 export interface AnsweredRequest extends EncodeRequest {
   readonly answer: AnswerSum;
+  /** What it has encoded takes room there first. */
+  readonly room: AnswerRoom;
   /** Whether others' images are in the answer. */
   readonly isPart: boolean;
 }
@@ -90,8 +93,8 @@ function waysTo(
     own.push({ image, key, flight, trace });
     return async (all) => ({ ...(await flight.join(all, deadlineAt)), key });
   });
-  const { recipe, options, terms = usualTerms, answer, isPart } = request;
-  if (own.length > 0) void flyOut(parts, own, { model, recipe, options, place: terms, answer, isPart });
+  const { recipe, options, terms = usualTerms, answer, room, isPart } = request;
+  if (own.length > 0) void flyOut(parts, own, { model, recipe, options, place: terms, answer, room, isPart });
   return waits;
 }
 

@@ -321,3 +321,48 @@ test('answers count until they are read, and those that find no room are refused
   assert.equal(answers.heldBytes, 0);
   assert.deepEqual((await encoder.encode(request([grey(1)]))).sources, ['hit']);
 });
+
+test('an answer that would find no room is refused before anything of it is encoded', async (t) => {
+  const { engine, encoder, answers, close } = gatedEncoder({ maxUnreadBytes: 12 });
+  t.after(close);
+  engine.openGate();
+  const unread = [await encoder.encode(request([grey(1)])), await encoder.encode(request([grey(2)]))];
+  const batches = engine.batches.length;
+  await assert.rejects(encoder.encode(request([grey(3), grey(4)])), { code: 'overloaded' });
+  assert.deepEqual([engine.batches.length, answers.heldBytes], [batches, 8]);
+  for (const { release } of unread) release();
+  assert.equal((await encoder.encode(request([grey(3), grey(4)]))).tensor.shape[0], 2);
+});
+
+test('an answer has its room from its plan on: what comes in between does not take it', async (t) => {
+  const { engine, encoder, answers, close } = gatedEncoder({ maxUnreadBytes: 8 });
+  t.after(close);
+  const both = encoder.encode(request([grey(1), grey(2)]));
+  await until(() => engine.batches.length === 1);
+  assert.equal(answers.heldBytes, 8);
+  await assert.rejects(encoder.encode(request([grey(3)])), { code: 'overloaded' });
+  engine.openGate();
+  (await both).release();
+  assert.equal(answers.heldBytes, 0);
+});
+
+test('a request that fails, leaves or finds no view gives its room for an answer back', async (t) => {
+  const { engine, encoder, answers, close } = gatedEncoder({ maxViews: 1 });
+  t.after(close);
+  const leaving = new AbortController();
+  const left = encoder.encode(request([grey(1)], {}, leaving.signal));
+  await until(() => engine.batches.length === 1);
+  await assert.rejects(encoder.encode(request([grey(2)])), { code: 'overloaded' });
+  assert.equal(answers.heldBytes, 4);
+  leaving.abort();
+  await assert.rejects(left, { code: 'cancelled' });
+  assert.equal(answers.heldBytes, 0);
+  engine.openGate();
+  const failing = gatedEncoder();
+  t.after(failing.close);
+  const failed = failing.encoder.encode(request([grey(1)]));
+  await until(() => failing.engine.batches.length === 1);
+  failing.engine.batches[0]!.finish({ finite: { float16: [false] } });
+  await assert.rejects(failed, { code: 'internal' });
+  assert.equal(failing.answers.heldBytes, 0);
+});

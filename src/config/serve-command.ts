@@ -137,8 +137,8 @@ export const serveCommand = command({
       max: 2 ** 40,
       default: '2GiB',
       description:
-        'Most bytes of answers that their clients have not read yet; beyond it requests are refused, so that slow readers ' +
-        'cannot fill the memory.',
+        'Most bytes of answers that are being made or that their clients have not read yet; beyond it requests are ' +
+        'refused, before they are encoded, so that slow readers cannot fill the memory.',
     },
     'request-timeout-ms': {
       type: 'milliseconds',
