@@ -5,9 +5,19 @@
 // uses them to load the first ES module. So this has to run before that one.
 const { spawnSync } = require('node:child_process');
 const { existsSync } = require('node:fs');
-const { availableParallelism } = require('node:os');
+const { availableParallelism, constants } = require('node:os');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
+
+// Process 1 of a container ignores a signal that nobody listens for, and it takes a while until a command does.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
+  process.on(signal, () => {
+    if (process.listenerCount(signal) > 1) return;
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+    process.exit(128 + constants.signals[signal]);
+  });
+}
 
 // A thread for each core to decode on, and a few for files and names.
 process.env.UV_THREADPOOL_SIZE ||= String(Math.min(availableParallelism() + 4, 1024));

@@ -99,6 +99,12 @@ const cases: readonly ContractCase[] = [
     answer: 'invalid_argument',
     says: /JPEG|cut|truncated|decode/i,
   },
+  {
+    what: 'a file of 30 MB',
+    image: () => Promise.resolve(Buffer.alloc(30_000_000, 7)),
+    answer: 'too_large',
+    says: /over the limit of [0-9.]+ [KM]iB|30,000,[0-9]+ bytes; at most/,
+  },
   { what: 'an SVG', image: svg, answer: 'unsupported_media', says: /SVG.*JPEG/s },
   {
     what: 'a PNG of 20,000 x 20,000 pixels',

@@ -18,7 +18,7 @@ export interface StopHandlers {
 }
 
 /** Below this, a signal is taken for an echo of the first. */
-const echoMs = 500;
+const echoMs = 200;
 
 /**
  * Listens for the stop signals until the returned function is called. A second signal right after the first is the

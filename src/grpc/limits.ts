@@ -2,7 +2,7 @@ import type { ServerOptions } from '@grpc/grpc-js';
 
 /** What the gRPC server allows its clients. */
 export interface GrpcLimits {
-  /** Largest request, in bytes; grpc-js answers RESOURCE_EXHAUSTED to a larger one by itself. */
+  /** Largest request, in bytes; `too_large` is one that says so itself, RESOURCE_EXHAUSTED one that grows when it is decompressed. */
   readonly maxRequestBytes: number;
   /** The longest that a message may take to arrive: of a unary call from its headers, of a stream from its first byte. */
   readonly arriveMs: number;

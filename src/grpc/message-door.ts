@@ -18,8 +18,9 @@ export interface MessageRoom {
 export interface DoorSettings {
   /** Takes room for a message of so many bytes; throws where there is none. */
   readonly admit: (sizeBytes: number) => () => void;
-  /** A call with a larger one is ended at once, which clients report as RESOURCE_EXHAUSTED. */
   readonly maxBytes: number;
+  /** Whether its handlers ask for the refusal of a larger one. A call is ended at once whose handler would not. */
+  readonly refuses: boolean;
   /** The longest that a message may take to arrive. */
   readonly arriveMs: number;
   /** Whether there is one message, which is due from the start. */
@@ -119,13 +120,14 @@ export class MessageDoor {
   #begin(): void {
     this.#leftBytes = this.#head.readUInt32BE(1);
     if (this.#isPassedOn) return;
-    const { admit, maxBytes } = this.#settings;
-    if (this.#leftBytes > maxBytes) {
+    const { admit, maxBytes, refuses } = this.#settings;
+    if (this.#leftBytes > maxBytes && !refuses) {
       this.#isPassedOn = true;
       this.#stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return;
     }
     try {
+      if (this.#leftBytes > maxBytes) throw tooLarge(this.#leftBytes, maxBytes);
       const arriving = new ArrivingRoom(admit, this.#leftBytes);
       this.#arriving = arriving;
       this.#room = { refusal: undefined, release: () => arriving.release() };
@@ -153,10 +155,10 @@ export class MessageDoor {
     return this.#parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
-  /** Whether as much has come of a refused message as is wanted of it. */
+  /** Whether as much has come of a refused message as is wanted of it: a unary call has no id. */
   #hasId(): boolean {
     if (this.#room?.refusal === undefined || this.#isPassedOn) return false;
-    return this.#keptBytes >= prefixBytes;
+    return this.#settings.isUnary || this.#keptBytes >= prefixBytes;
   }
 
   #passOnId(): boolean {
@@ -236,6 +238,11 @@ export class MessageDoor {
     this.#letGo();
     for (const { release } of this.#given.splice(0)) release();
   }
+}
+
+function tooLarge(sizeBytes: number, maxBytes: number): ServiceError {
+  const [size, limit] = [sizeBytes, maxBytes].map((value) => value.toLocaleString('en-US'));
+  return new ServiceError('too_large', `The message has ${size} bytes; at most ${limit} are taken.`);
 }
 
 /** Field 1 of a message, where it comes first, is whole, and has a length of its own; else nothing. */

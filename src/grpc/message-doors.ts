@@ -34,8 +34,8 @@ export class MessageDoors {
     const { endpoints, streaming, maxBytes, arriveMs } = this.#settings;
     const path = headers[':path'] ?? '';
     const room = endpoints.has(path)
-      ? { admit: this.#admitFor(headers), maxBytes }
-      : { admit: () => () => undefined, maxBytes: openServicesBytes };
+      ? { admit: this.#admitFor(headers), maxBytes, refuses: true }
+      : { admit: () => () => undefined, maxBytes: openServicesBytes, refuses: false };
     const isUnary = !streaming.has(path);
     this.#doors.set(stream, new MessageDoor(stream, { ...room, arriveMs, isUnary }));
     stream.once('close', () => this.#doors.delete(stream));

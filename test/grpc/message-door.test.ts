@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -10,7 +10,6 @@ import { ByteRoom } from '../../src/byte-room.ts';
 import { ServiceError } from '../../src/errors.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../src/request.ts';
 import { varint } from '../../src/varint.ts';
-import { Gate } from '../support/gate.ts';
 import { StreamCaller } from '../support/stream-caller.ts';
 import { StubEncoder } from '../support/stub-encoder.ts';
 import { serve, service } from './stub-server.ts';
@@ -149,18 +148,9 @@ test('a message in pieces of any size is the same message', async (t) => {
   }
 });
 
-test('a call that sends too large a message, or ends before its messages are read, closes its stream', async (t) => {
-  const encoder = new StubEncoder();
-  encoder.gate = new Gate();
-  const { server } = await serve(t, encoder, { maxStreamRequests: 1 });
+test('a stream whose last message says that it is larger than any, and ends, is answered, and closes', async (t) => {
+  const { server, lines } = await serve(t, new StubEncoder(), { maxStreamRequests: 1 });
   const session = connectRaw(t, server.port);
-  const headers = {
-    ':path': `/${service}/StreamEncode`,
-    'content-type': 'application/grpc',
-    'grpc-timeout': '1m',
-  };
-  const stream = session.request({ ':method': 'POST', te: 'trailers', ...headers });
-  stream.on('error', () => undefined).resume();
   const messages = ['a', 'b', 'c', 'd'].map((id) => {
     const message = Buffer.concat([
       Buffer.of(0x0a, 1),
@@ -169,9 +159,46 @@ test('a call that sends too large a message, or ends before its messages are rea
     ]);
     return Buffer.concat([head(message.byteLength), message]);
   });
-  // What the last one says of its length is more than any may have.
-  stream.end(Buffer.concat([...messages, head(2 ** 30), Buffer.alloc(2000)]));
+  const sent = Buffer.concat([...messages, head(2 ** 30), Buffer.alloc(2000)]);
+  // A deadline that has passed ends the call before its messages are read.
+  for (const timeout of ['1n', '1M']) {
+    const headers = {
+      ':path': `/${service}/StreamEncode`,
+      'content-type': 'application/grpc',
+      'grpc-timeout': timeout,
+    };
+    const stream = session.request({ ':method': 'POST', te: 'trailers', ...headers });
+    stream.on('error', () => undefined).resume();
+    lines.length = 0;
+    stream.end(sent);
+    await new Promise((resolve) => stream.once('close', resolve));
+  }
+  assert.deepEqual(
+    lines.map(({ fields }) => fields.code),
+    ['ok', 'ok', 'ok', 'ok', 'too_large'],
+  );
+});
+
+test('a streamed message over the limit is refused by its id, and the stream goes on', async (t) => {
+  const { client } = await serve(t, new StubEncoder(), { maxRequestBytes: 100_000 });
+  const stream = new StreamCaller(client(service));
+  stream.send('large', { encode: { image: { file: Buffer.alloc(200_000) } } });
+  stream.send('small', { encode: { image: { file: Buffer.alloc(10) } } });
+  assert.match(
+    (await stream.failure('large')).message,
+    /^The message has 200,[0-9]+ bytes; at most 100,000 are taken\.$/,
+  );
+  await stream.answer('small');
+  stream.halfClose();
+  assert.equal((await stream.status).code, status.OK);
+});
+
+test('a message over the limit of a health check ends its call', async (t) => {
+  const { server } = await serve(t, new StubEncoder());
+  const stream = begin(connectRaw(t, server.port), '/grpc.health.v1.Health/Check');
+  stream.write(head(65_537));
   await new Promise((resolve) => stream.once('close', resolve));
+  assert.equal(stream.rstCode, constants.NGHTTP2_ENHANCE_YOUR_CALM);
 });
 
 test('who does not read an answer holds nothing of what it sent', async (t) => {

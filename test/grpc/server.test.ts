@@ -445,12 +445,14 @@ test('returns a request id in the headers of an answer and the trailers of a fai
   assert.equal(lines[3]!.fields.request_id, 'caller-8');
 });
 
-test('refuses a message over the limit with RESOURCE_EXHAUSTED, unharmed', async (t) => {
+test('refuses a message over the limit as too large, which no client sends again, unharmed', async (t) => {
   const encoder = new StubEncoder();
-  const { client } = await serve(t, encoder, { maxRequestBytes: 100_000 });
+  const { client, lines } = await serve(t, encoder, { maxRequestBytes: 100_000 });
   const caller = client(service);
   const { error } = await caller.call('Encode', { image: { file: Buffer.alloc(100_001) } });
-  assert.equal(error?.code, status.RESOURCE_EXHAUSTED);
+  assert.equal(error?.code, status.INVALID_ARGUMENT);
+  assert.match(error.details, /^The message has 100,[0-9]+ bytes; at most 100,000 are taken\.$/);
+  assert.equal(lines[0]?.fields.code, 'too_large');
   assert.equal((await caller.call('Encode', file)).error, undefined);
   assert.equal(encoder.requests.length, 1);
 });
