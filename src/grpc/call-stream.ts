@@ -13,6 +13,12 @@ export function streamOf(call: object): ServerHttp2Stream | undefined {
   return inner?.stream;
 }
 
+/** Whether a call that has ended was ended before its client had all of its answer. */
+export function wasCutOff(call: object): boolean {
+  const stream = streamOf(call);
+  return stream !== undefined && (stream.rstCode !== constants.NGHTTP2_NO_ERROR || !stream.writableFinished);
+}
+
 /** Ends a call whose client does not read its answer: grpc-js itself would wait for ever. */
 export function cutOff(call: object): void {
   streamOf(call)?.close(constants.NGHTTP2_CANCEL);

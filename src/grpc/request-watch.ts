@@ -10,7 +10,7 @@ export interface ObservedRequest {
   readonly transport: 'grpc';
   readonly endpoint: string;
   readonly code: ErrorCode | 'ok';
-  /** From the whole request's arrival to the answer's hand-over, in milliseconds. */
+  /** From the whole request's arrival until its answer has been read, in milliseconds. */
   readonly durationMs: number;
   /** The name of its API key. */
   readonly caller?: string | undefined;

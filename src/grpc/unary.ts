@@ -6,7 +6,7 @@ import { callerOf } from './call-caller.ts';
 import { callSignal } from './call-signal.ts';
 import { callTerms } from './call-terms.ts';
 import type { CallTerms } from './encode-request.ts';
-import { cutOff } from './call-stream.ts';
+import { cutOff, wasCutOff } from './call-stream.ts';
 import { statusOf } from './errors.ts';
 import type { GrpcLimits } from './limits.ts';
 import { type ArrivedMessage, noBytes } from './message-door.ts';
@@ -65,7 +65,8 @@ export function unary(
       room.release();
     }
 
-    function succeed({ message, release }: OutgoingAnswer): void {
+    /** Resolves when the client has read the answer, or will not: with what it ended with then. */
+    async function succeed({ message, release }: OutgoingAnswer): Promise<ServiceError | undefined> {
       const { readGraceMs: graceMs, readBytesPerSecond: bytesPerSecond } = parts.limits;
       const reading = new ReadingLimit({
         graceMs,
@@ -75,17 +76,18 @@ export function unary(
       });
       reading.add(message.byteLength);
       reading.start();
-      const read = (): void => {
-        reading.stop();
-        release?.();
-      };
       // grpc-js says so of every call that ends, its message read or not.
-      call.once('cancelled', read);
-      if (call.cancelled) read();
+      const ended = call.cancelled
+        ? Promise.resolve()
+        : new Promise<void>((resolve) => call.once('cancelled', resolve));
       const headers = new Metadata();
       headers.set(requestIdKey, requestId);
       call.sendMetadata(headers);
       callback(null, message);
+      await ended;
+      reading.stop();
+      release?.();
+      return wasCutOff(call) ? new ServiceError('cancelled', 'The answer was not read.') : undefined;
     }
 
     function fail(error: ServiceError): void {
@@ -107,8 +109,8 @@ export function unary(
         });
         letGo();
         answered = outgoing.answer;
-        succeed(outgoing);
-        return undefined;
+        ending.release();
+        return await succeed(outgoing);
       } catch (thrown) {
         letGo();
         const error = ServiceError.from(thrown);

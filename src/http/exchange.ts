@@ -50,6 +50,7 @@ export class Exchange {
   readonly #settings: ExchangeSettings;
   readonly #abort = requestAbort();
   readonly #onClose: (() => void)[] = [];
+  #isLast = false;
   readonly #reading: ReadingLimit;
   #closed = false;
 
@@ -89,6 +90,25 @@ export class Exchange {
   /** Whether an answer has begun. */
   get answered(): boolean {
     return this.#response.headersSent;
+  }
+
+  /** Whether all of the request has arrived. */
+  get arrived(): boolean {
+    return this.#request.complete;
+  }
+
+  /** Its connection ends with its answer. */
+  endConnection(): void {
+    if (this.#isLast) return;
+    this.#isLast = true;
+    const { socket } = this.#request;
+    this.hold(() => socket.destroySoon());
+  }
+
+  /** Ends it with `reason`, its work too; an answer that has begun is cut off. */
+  refuse(reason: ServiceError): void {
+    this.cancel(reason);
+    this.fail(reason);
   }
 
   /** Has `release` called once the answer has been read, or the client has gone. */
@@ -217,7 +237,7 @@ export class Exchange {
   #begin(status: number, headers: OutgoingHttpHeaders): boolean {
     const response = this.#response;
     if (response.destroyed || response.headersSent) return false;
-    const last = this.#settings.closing() || this.#bodyPending();
+    const last = this.#isLast || this.#settings.closing() || this.#bodyPending();
     response.writeHead(status, {
       ...headers,
       [requestIdKey]: this.requestId,

@@ -139,7 +139,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const encode =
     (recipe: RecipeOptions['recipe']): EndpointHandler =>
     (request, reply, exchange) => {
-      if (draining) throw new ServiceError('unavailable', 'The service is stopping.');
+      if (draining) throw stopping();
       const { readPixels } = options;
       if (request.method !== 'POST') return answerCached(request, exchange, { encoder, metrics }, recipe);
       return answerEncode(
@@ -159,7 +159,13 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       const code = clientErrorCode(error);
       const exchange = current.get(socket);
       const isUnderWay = exchange !== undefined && underWay.has(exchange);
-      if (error.code === 'ECONNRESET' || !socket.writable || (isUnderWay && exchange.answered)) {
+      const isLost = error.code === 'ECONNRESET' || !socket.writable;
+      // What is no request then came after a whole one, which is to be answered.
+      if (!isLost && isUnderWay && exchange.arrived) {
+        exchange.endConnection();
+        return;
+      }
+      if (isLost || (isUnderWay && exchange.answered)) {
         socket.destroy();
         return;
       }
@@ -199,6 +205,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     draining = true;
     app.server.close();
     app.server.closeIdleConnections();
+    // What has not wholly arrived has not begun, and may never arrive.
+    for (const exchange of underWay) if (!exchange.arrived && !exchange.answered) exchange.refuse(stopping());
     if (underWay.size > 0) await new Promise<void>((resolve) => idleWaiters.push(resolve));
   };
   return {
@@ -209,11 +217,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     drain,
     close: async () => {
       const drained = drain();
-      for (const exchange of underWay) {
-        const reason = new ServiceError('unavailable', 'The service is stopping.');
-        exchange.cancel(reason);
-        exchange.fail(reason);
-      }
+      for (const exchange of underWay) exchange.refuse(stopping());
       await nextTurn();
       app.server.closeAllConnections();
       // Node does not count as connections those in the middle of a handshake, but waits for them.
@@ -222,6 +226,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       await app.close();
     },
   };
+}
+
+function stopping(): ServiceError {
+  return new ServiceError('unavailable', 'The service is stopping.');
 }
 
 /** Counts and logs an exchange that has ended. */

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { ServiceError } from '../../src/errors.ts';
+import { until } from '../support/gated-encoder.ts';
 import { gate, rawExchange, startStubServer, stubTokens } from './stub-server.ts';
 
 test("fires the request's signal when the client leaves while it is encoded", async () => {
@@ -193,6 +194,50 @@ test('refuses an encode that comes on an open connection while it drains', async
   release.open();
   await draining;
   assert.match(await early, /^HTTP\/1\.1 200/);
+});
+
+for (const sent of ['Content-Length: 9\r\n\r\nx', 'Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n']) {
+  test(`refuses half a body at the drain, which does not wait for the rest: ${sent.split(':')[0]}`, async () => {
+    const { server, encoder } = await startStubServer();
+    encoder.answer = () => assert.fail('nothing has arrived');
+    const half = connect(server.port, '127.0.0.1');
+    half.write(`POST /encode HTTP/1.1\r\nHost: a\r\n${sent}`);
+    await until(() => server.underWay === 1);
+    const draining = server.drain();
+    let received = '';
+    half.setEncoding('latin1').on('data', (text: string) => {
+      received += text;
+      // The rest of a refused body is read for a while; this client has nothing more to say.
+      half.end();
+    });
+    await once(half, 'close');
+    assert.match(received, /^HTTP\/1\.1 503 [^]*"code":"unavailable"/);
+    await draining;
+  });
+}
+
+test('answers a request although what its connection sends next is none, and then closes it', async () => {
+  const { server, encoder } = await startStubServer();
+  const entered = gate();
+  const release = gate();
+  encoder.answer = async (request) => {
+    entered.open();
+    await release.opened;
+    return stubTokens(request);
+  };
+  const socket = connect(server.port, '127.0.0.1');
+  let received = '';
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    received += text;
+  });
+  socket.write('POST /encode HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx\0no request\r\n\r\n');
+  await entered.opened;
+  socket.write('nor this\r\n\r\n');
+  release.open();
+  await once(socket, 'close');
+  assert.match(received, /^HTTP\/1\.1 200 [^]*connection: close/i);
+  assert.equal(received.split('HTTP/1.1').length, 2);
+  await server.drain();
 });
 
 test('answers unavailable to what is under way when it is closed', async () => {
