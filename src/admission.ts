@@ -1,7 +1,7 @@
 import type { Caller } from './caller.ts';
 import { ServiceError } from './errors.ts';
 import type { Place, Priority } from './request-terms.ts';
-import { beyond, divide, moreBeyond, type Parts } from './shares.ts';
+import { beyond, dividing, moreBeyond, type Parts } from './shares.ts';
 
 /** Room in the queue for a number of views. Given back once, however often release() is called. */
 export interface ViewsPermit extends Place {
@@ -14,7 +14,7 @@ export interface ViewsPermit extends Place {
 export interface AdmissionOptions {
   /** Views that may be between admission and answer at one time. */
   readonly maxViews: number;
-  /** Everyone that has a share; nobody where the service has no keys. */
+  /** Everyone that has a share, in a list that is never changed; nobody where the service has no keys. */
   readonly callers?: () => readonly Caller[];
   /** How long the service takes for so many of the views that it has admitted, in milliseconds. */
   readonly workMs: (views: number) => number;
@@ -34,12 +34,15 @@ type CallersViews = ViewsByPriority & { readonly weight: number };
  */
 export class Admission {
   readonly #options: AdmissionOptions;
+  /** How the room is divided now; one caller alone has all of it. */
+  readonly #parts: () => Parts;
   readonly #byCaller = new Map<string | undefined, ViewsByPriority>();
   readonly #byModel = new Map<string, Map<string | undefined, CallersViews>>();
   #admitted = 0;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    this.#parts = dividing(options.maxViews, options.callers ?? (() => noCallers));
   }
 
   get admittedViews(): number {
@@ -102,11 +105,12 @@ export class Admission {
   requireRoomFor(views: number, place: Place): void {
     const room = roomOf(this.#parts(), place);
     if (views <= room) return;
-    const kind = place.priority === 'bulk' ? ' of bulk' : '';
-    throw new ServiceError(
-      'too_large',
-      `The request needs ${views} views; this service takes at most ${room}${kind}.`,
-    );
+    const { maxViews } = this.#options;
+    const limit =
+      room === maxViews
+        ? `this service takes at most ${room}`
+        : `of the ${maxViews} that this service takes, ${whose(place)} may have at most ${room}`;
+    throw new ServiceError('too_large', `The request needs ${views} views; ${limit}.`);
   }
 
   #permit(views: number, model: string, { caller, priority }: Place): ViewsPermit {
@@ -147,12 +151,6 @@ export class Admission {
     this.#byModel.set(model, callers);
   }
 
-  /** How the room is divided now; one caller alone has all of it. */
-  #parts(): Parts {
-    const { maxViews, callers = () => [] } = this.#options;
-    return divide(maxViews, callers());
-  }
-
   /** Views that callers hold beyond their parts. */
   #beyond(parts: Parts, heldOf: (views: ViewsByPriority) => number): number {
     return beyond(
@@ -161,6 +159,8 @@ export class Admission {
     );
   }
 }
+
+const noCallers: readonly Caller[] = [];
 
 const noViews: Readonly<ViewsByPriority> = { interactive: 0, bulk: 0 };
 
@@ -174,6 +174,11 @@ function bulkPartOf(part: number): number {
 function roomOf(parts: Parts, { caller, priority }: Place): number {
   const own = parts.of(caller.name);
   return priority === 'bulk' ? bulkPartOf(own) + bulkPartOf(parts.common) : own + parts.common;
+}
+
+function whose({ caller, priority }: Place): string {
+  const kind = priority === 'bulk' ? 'bulk' : 'a request';
+  return caller.name === undefined ? kind : `${kind} of this key`;
 }
 
 function add<Key>(sums: Map<Key, ViewsByPriority>, key: Key, priority: Priority, change: number): void {

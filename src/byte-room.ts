@@ -1,6 +1,6 @@
 import { anyone, type Caller } from './caller.ts';
 import type { ServiceError } from './errors.ts';
-import { beyond, divide, moreBeyond } from './shares.ts';
+import { beyond, dividing, moreBeyond, type Parts } from './shares.ts';
 
 /** Takes room for what a request sends; throws `overloaded` when there is none. Gives what frees the room again, once. */
 export type AdmitBytes = (sizeBytes: number, caller: Caller) => () => void;
@@ -12,20 +12,24 @@ export interface ByteRoomOptions {
   readonly maxBytes: number;
   /** Of the largest thing that is ever held: it finds room when nothing else is held. */
   readonly largestBytes?: number;
-  /** Each has a part that no other can take. */
+  /** Each has a part that no other can take; in a list that is never changed. */
   readonly callers?: (() => readonly Caller[]) | undefined;
   /** Makes the error for what finds no room. */
   readonly full: () => ServiceError;
 }
 
+const noCallers: readonly Caller[] = [];
+
 /** Bounds bytes that are held at one time. */
 export class ByteRoom {
-  readonly #options: ByteRoomOptions;
+  readonly #full: () => ServiceError;
+  readonly #parts: () => Parts;
   readonly #byCaller = new Map<string | undefined, number>();
   #heldBytes = 0;
 
-  constructor(options: ByteRoomOptions) {
-    this.#options = options;
+  constructor({ maxBytes, largestBytes, callers = () => noCallers, full }: ByteRoomOptions) {
+    this.#full = full;
+    this.#parts = dividing(maxBytes, callers, largestBytes);
   }
 
   get heldBytes(): number {
@@ -34,11 +38,10 @@ export class ByteRoom {
 
   /** Takes room and gives what frees it, once. Throws where there is none now. */
   admit(sizeBytes: number, { name }: Caller = anyone): () => void {
-    const { maxBytes, largestBytes = 0, callers = () => [], full } = this.#options;
-    const parts = divide(maxBytes, callers(), largestBytes);
+    const parts = this.#parts();
     const own = this.#byCaller.get(name) ?? 0;
     if (beyond(this.#byCaller, parts) + moreBeyond(own, sizeBytes, parts.of(name)) > parts.common) {
-      throw full();
+      throw this.#full();
     }
     this.#add(name, sizeBytes);
     let held = true;

@@ -145,18 +145,14 @@ function admit(
   const expectedMs = batcher.expectedMs(admission.ahead(model.name, views, place), views) ?? 0;
   const leftMs = Math.max(...wanted.map(({ flight }) => flight.deadlineAt)) - now();
   if (leftMs <= 0) {
-    throw new ServiceError(
-      'deadline_exceeded',
-      'The time for which the caller waits was over before its work began.',
-      {
-        bound: 'deadline',
-      },
-    );
+    throw new ServiceError('deadline_exceeded', 'The time for the request was over before its work began.', {
+      bound: 'deadline',
+    });
   }
   if (expectedMs > leftMs) {
     throw new ServiceError(
       'deadline_exceeded',
-      `The answer is expected in ${Math.ceil(expectedMs)} ms, and the caller waits ${Math.floor(leftMs)} ms more.`,
+      `The answer is expected in ${Math.ceil(expectedMs)} ms, and the time for the request is over in ${Math.floor(leftMs)} ms.`,
       { bound: 'deadline' },
     );
   }

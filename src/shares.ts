@@ -9,8 +9,22 @@ export interface Parts {
 /** The share of a room that is divided among callers, by their weights; the rest is whoever's comes first. */
 const dividedShare = 0.5;
 
-/** How room is divided among those who share it, but for what is `undivided`; one caller alone has all of it. */
-export function divide(room: number, callers: readonly Caller[], undivided = 0): Parts {
+/**
+ * How room is divided among those who share it, but for what is `undivided`; one caller alone has all of it. Counted anew
+ * when the list of callers is another, which may be long.
+ */
+export function dividing(room: number, callers: () => readonly Caller[], undivided = 0): () => Parts {
+  let among: readonly Caller[] = [];
+  let parts = divide(room, among, undivided);
+  return () => {
+    const now = callers();
+    if (now !== among) parts = divide(room, now, undivided);
+    among = now;
+    return parts;
+  };
+}
+
+function divide(room: number, callers: readonly Caller[], undivided: number): Parts {
   const weights = callers.reduce((sum, { weight }) => sum + weight, 0);
   const divided = callers.length < 2 ? 0 : Math.floor(Math.max(0, room - undivided) * dividedShare);
   const parts = new Map(callers.map(({ name, weight }) => [name, Math.floor((divided * weight) / weights)]));

@@ -38,7 +38,10 @@ test('a permit given back twice counts once', () => {
 test('what can never fit is too large, not overloaded', () => {
   const { admit } = admissionOf(4);
   assert.throws(() => admit(5), { code: 'too_large', message: /at most 4\./ });
-  assert.throws(() => admit(4, bulk), { code: 'too_large', message: /at most 3 of bulk/ });
+  assert.throws(() => admit(4, bulk), {
+    code: 'too_large',
+    message: /of the 4 that this service takes, bulk may have at most 3\./,
+  });
 });
 
 test('takes all pieces or none, and gives each a permit of its own', () => {
@@ -126,8 +129,21 @@ describe('several callers', () => {
   test('may each use the common half when the others do not', () => {
     const { admit } = admissionOf(80, keys);
     assert.equal(admit(70, modest).views, 70);
-    assert.throws(() => admit(71, modest), { code: 'too_large' });
+    assert.throws(() => admit(71, modest), {
+      code: 'too_large',
+      message:
+        'The request needs 71 views; of the 80 that this service takes, a request of this key may have at most 70.',
+    });
     assert.equal(admit(10, greedy).views, 10);
+  });
+
+  test('have their parts by the list of the moment', () => {
+    let callers: readonly Caller[] = keys;
+    const admission = new Admission({ maxViews: 80, callers: () => callers, workMs: (views) => views });
+    const admit = () => admission.admit([80], 'model', { ...usualTerms, caller: keys[0]! });
+    assert.throws(admit, { code: 'too_large' });
+    callers = [keys[0]!];
+    assert.equal(admit()[0]?.views, 80);
   });
 
   test("never take more than there is, never another one's part, and leave nothing behind", () => {

@@ -24,7 +24,7 @@ const keyPattern = /^[A-Za-z0-9._~+/-]+=*$/;
 const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 const shortestKey = 16;
 const largestWeight = 1000;
-/** Every request is compared with every key, and every name is a label of metrics. */
+/** Every name is a label of metrics. */
 const mostKeys = 1000;
 
 /** SHA-256 of a key. */

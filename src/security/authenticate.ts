@@ -26,7 +26,8 @@ export const noKeys: Keys = { authenticate: letAnyoneIn, callers: () => [] };
 
 /** The keys that let in. */
 export class KeyRing implements Keys {
-  #keys: readonly { readonly digest: Buffer; readonly caller: Caller }[] = [];
+  #byDigest: ReadonlyMap<string, ApiKey> = new Map();
+  #callers: readonly Caller[] = [];
 
   constructor(keys: readonly ApiKey[] = []) {
     this.replace(keys);
@@ -34,11 +35,12 @@ export class KeyRing implements Keys {
 
   /** From now on these are the keys, and no others. */
   replace(keys: readonly ApiKey[]): void {
-    this.#keys = keys.map(({ digest, caller }) => ({ digest: Buffer.from(digest, 'hex'), caller }));
+    this.#byDigest = new Map(keys.map((key) => [key.digest, key]));
+    this.#callers = keys.map(({ caller }) => caller);
   }
 
-  /** Whose the keys are. */
-  readonly callers = (): readonly Caller[] => this.#keys.map(({ caller }) => caller);
+  /** Whose the keys are; another list when they are others. */
+  readonly callers = (): readonly Caller[] => this.#callers;
 
   readonly authenticate: Authenticate = (credentials) => {
     const key = presentedKey(credentials);
@@ -49,11 +51,12 @@ export class KeyRing implements Keys {
       );
     }
     const digest = keyDigest(key);
-    let caller: Caller | undefined;
-    // All are compared, each as a whole, so that the time taken tells nothing of a key.
-    for (const each of this.#keys) if (timingSafeEqual(each.digest, digest)) caller = each.caller;
-    if (caller === undefined) throw new ServiceError('unauthenticated', 'The API key is wrong.');
-    return caller;
+    // Found by its digest, of which no sender chooses a byte: the time that takes tells nothing of any key.
+    const found = this.#byDigest.get(digest.toString('hex'));
+    if (found === undefined || !timingSafeEqual(Buffer.from(found.digest, 'hex'), digest)) {
+      throw new ServiceError('unauthenticated', 'The API key is wrong.');
+    }
+    return found.caller;
   };
 }
 
