@@ -5,7 +5,7 @@ import { digestOf } from '../image/image-input.ts';
 import { parseOptions } from '../request-options.ts';
 import type { RecipeOptions } from '../request.ts';
 import { withoutTokens } from '../request-log.ts';
-import { requireDtype } from '../tokens/format.ts';
+import { requireDtype, tokenFormats } from '../tokens/format.ts';
 import { chooseFormat } from './accept.ts';
 import type { EncodeRouteSettings } from './encode-route.ts';
 import type { Exchange } from './exchange.ts';
@@ -34,7 +34,7 @@ export async function answerCached(
   const asked = parseOptions(recipe, query, ['format', 'image']);
   const format = chooseFormat(wanted, request.headers.accept);
   if (format === 'jsonl') {
-    throw new ServiceError('not_acceptable', 'GET answers one image, as npy, raw, safetensors or json.');
+    throw new ServiceError('not_acceptable', `GET answers one image, as one of ${tokenFormats.join(', ')}.`);
   }
   requireDtype(format, asked.options.dtype);
   const answer = await encoder.encode({

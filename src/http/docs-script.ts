@@ -45,7 +45,7 @@ function showFields(api, models) {
     $('fields').replaceChildren();
     add('endpoint', endpoint);
     add('model', select('model', ['', ...models.map((m) => m.name)], ''));
-    for (const { name, schema } of api.paths[endpoint.value].post.parameters) {
+    for (const { name, schema } of api.paths[endpoint.value].post.parameters.filter((p) => p.in === 'query')) {
       if (schema.enum && schema.default) add(name, select(name, schema.enum, schema.default));
       else if (!schema.enum && name !== 'model' && name !== 'expect_digest') add(name, el('input', { name, oninput: showCurl, placeholder: schema.default || '' }));
     }
@@ -181,8 +181,8 @@ function showOperations(api) {
       el('div', {}, op.description ? el('p', { textContent: op.description }) : null,
         op.requestBody ? el('h3', { textContent: 'Body' }) : null,
         op.requestBody ? el('p', {}, ...Object.keys(op.requestBody.content).flatMap((type, i) => [i ? ', ' : '', code(type)])) : null,
-        op.parameters ? el('h3', { textContent: 'Query' }) : null,
-        op.parameters ? el('div', { className: 'scroll' }, table(['Name', 'Values', 'Meaning'], op.parameters.map((p) => [code(p.name), p.schema.enum ? el('span', {}, ...p.schema.enum.flatMap((value, i) => [i ? ', ' : '', code(value), value === p.schema.default ? ' (default)' : ''])) : p.schema.type, p.description]))) : null,
+        op.parameters ? el('h3', { textContent: 'Parameters' }) : null,
+        op.parameters ? el('div', { className: 'scroll' }, table(['Name', 'In', 'Values', 'Meaning'], op.parameters.map((p) => [code(p.name), p.in, p.schema.enum ? el('span', {}, ...p.schema.enum.flatMap((value, i) => [i ? ', ' : '', code(value), value === p.schema.default ? ' (default)' : ''])) : p.schema.type, p.description]))) : null,
         el('h3', { textContent: 'Answers' }), el('div', { className: 'scroll' }, table(['Status', 'When', 'Type'], rows)))));
   }
 }

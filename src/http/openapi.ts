@@ -1,64 +1,22 @@
-import { type RequestOption, requestOptions } from '../request-options.ts';
-import { digestPattern } from '../image/image-input.ts';
 import { answerSources, type RecipeOptions } from '../request.ts';
+import { tokenFormats } from '../tokens/format.ts';
 import { type AnswerFormat, answerFormats, formatTypes } from './accept.ts';
-import { type Json, object, recipes, schemas } from './openapi-schemas.ts';
-import { maxSide } from './plan-route.ts';
+import {
+  cachedParameters,
+  encodeParameters,
+  planParameters,
+  requestIdParameter,
+} from './openapi-parameters.ts';
+import { type Json, object, schemas } from './openapi-schemas.ts';
 import { type ProblemCode, problemKinds } from './problem.ts';
 import { encodeEndpoints, type Endpoint, openEndpoints, type Route, routes } from './routes.ts';
-
-/** Query parameters of an encode: the format, and the recipe's options. */
-function encodeParameters(recipe: RecipeOptions['recipe']): Json[] {
-  const format = {
-    name: 'format',
-    in: 'query',
-    description: 'Format of the answer; goes before the Accept header.',
-    schema: { enum: answerFormats, default: answerFormats[0] },
-  };
-  return [format, ...requestOptions[recipe].map((option) => optionParameter(option, option.description))];
-}
-
-/** Query parameters of a plan: what it is a plan of, and the options of all recipes, each once. */
-function planParameters(): Json[] {
-  const required = { in: 'query', required: true };
-  const side = { type: 'integer', minimum: 1, maximum: maxSide };
-  const options = new Map<string, { option: RequestOption; of: RecipeOptions['recipe'][] }>();
-  for (const recipe of recipes) {
-    for (const option of requestOptions[recipe]) {
-      const known = options.get(option.name);
-      if (known === undefined) options.set(option.name, { option, of: [recipe] });
-      else known.of.push(recipe);
-    }
-  }
-  return [
-    { name: 'recipe', ...required, description: 'What to plan.', schema: { enum: recipes } },
-    { name: 'width', ...required, description: 'Of the image, upright, in pixels.', schema: side },
-    { name: 'height', ...required, description: 'Of the image, upright, in pixels.', schema: side },
-    ...[...options.values()].map(({ option, of }) => {
-      const whose = of.length === recipes.length ? '' : ` Of recipe=${of.join(', ')} alone.`;
-      return optionParameter(option, option.description + whose);
-    }),
-  ];
-}
-
-function optionParameter(option: RequestOption, description: string): Json {
-  return {
-    name: option.name,
-    in: 'query',
-    description,
-    schema: {
-      type: 'string',
-      ...(option.values === undefined ? {} : { enum: option.values }),
-      ...(option.pattern === undefined ? {} : { pattern: `^(?:${option.pattern})$` }),
-      ...(option.default === undefined ? {} : { default: option.default }),
-    },
-  };
-}
 
 function operationOf(endpoint: Endpoint, method: Route['method']): Json & { operationId: string } {
   const recipe = Object.entries(encodeEndpoints).find(([name]) => name === endpoint)?.[1];
   if (method === 'GET' && recipe !== undefined) return cachedOperation(endpoint, recipe);
-  return { operationId: endpoint, ...operations[endpoint] };
+  const operation = operations[endpoint];
+  const parameters = [...((operation['parameters'] as Json[] | undefined) ?? []), requestIdParameter];
+  return { operationId: endpoint, ...operation, parameters };
 }
 
 /** Of GET: what POST of the same path answered before. */
@@ -66,22 +24,25 @@ function cachedOperation(
   endpoint: Endpoint,
   recipe: RecipeOptions['recipe'],
 ): Json & { operationId: string } {
-  const image = {
-    name: 'image',
-    in: 'query',
-    required: true,
-    description: "SHA-256 of the image file's bytes.",
-    schema: { type: 'string', pattern: digestPattern },
-  };
   return {
     operationId: `${endpoint}_cached`,
     summary: 'The tokens of an image that was encoded before',
     description: 'Answers from the cache, by the digest of the file, or not_found.',
-    parameters: [image, ...encodeParameters(recipe)],
+    parameters: cachedParameters(recipe),
     responses: {
-      ...tokensResponse(),
+      ...tokensResponse(tokenFormats),
       304: { description: 'If-None-Match names these tokens.', headers: requestIdHeader() },
-      ...problems('invalid_argument', 'not_found', 'not_acceptable', 'failed_precondition', 'overloaded'),
+      ...problems(
+        'invalid_argument',
+        'not_found',
+        'not_acceptable',
+        'failed_precondition',
+        'too_large',
+        'overloaded',
+        'internal',
+        'unavailable',
+        'deadline_exceeded',
+      ),
     },
   };
 }
@@ -182,7 +143,14 @@ const operations: Record<Endpoint, Json> = {
     parameters: planParameters(),
     responses: {
       ...ok('application/json', { $ref: '#/components/schemas/Plan' }),
-      ...problems('invalid_argument', 'not_found', 'failed_precondition', 'too_large', 'internal'),
+      ...problems(
+        'invalid_argument',
+        'not_found',
+        'failed_precondition',
+        'too_large',
+        'internal',
+        'unavailable',
+      ),
     },
   },
   models: {
@@ -231,7 +199,7 @@ function encodeOperation(recipe: RecipeOptions['recipe'], summary: string, what:
       },
     },
     responses: {
-      ...tokensResponse(),
+      ...tokensResponse(answerFormats),
       ...problems(
         'invalid_argument',
         'not_found',
@@ -249,7 +217,7 @@ function encodeOperation(recipe: RecipeOptions['recipe'], summary: string, what:
   };
 }
 
-function tokensResponse(): Json {
+function tokensResponse(formats: readonly AnswerFormat[]): Json {
   return {
     200: {
       description: 'The tokens.',
@@ -260,7 +228,7 @@ function tokensResponse(): Json {
         'server-timing': { $ref: '#/components/headers/server-timing' },
       },
       content: Object.fromEntries(
-        answerFormats.map((format) => [formatTypes[format][0], { schema: answerSchema(format) }]),
+        formats.map((format) => [formatTypes[format][0], { schema: answerSchema(format) }]),
       ),
     },
   };

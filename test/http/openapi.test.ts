@@ -12,6 +12,7 @@ import {
   routes,
 } from '../../src/http/routes.ts';
 import { requestOptions } from '../../src/request-options.ts';
+import { termsKeys } from '../../src/request-terms.ts';
 import { letAnyoneIn } from '../../src/security/authenticate.ts';
 import { startStubServer } from './stub-server.ts';
 
@@ -104,8 +105,12 @@ for (const [endpoint, recipe] of Object.entries(encodeEndpoints)) {
     const parameters = description.paths[path]?.['post']?.parameters ?? [];
     const names = requestOptions[recipe].map(({ name }) => name);
     assert.deepEqual(
-      parameters.map(({ name }) => name),
+      parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name),
       ['format', ...names],
+    );
+    assert.deepEqual(
+      parameters.filter((parameter) => parameter.in === 'header').map(({ name }) => name),
+      [...Object.values(termsKeys), 'x-request-id'],
     );
   });
 
@@ -120,11 +125,20 @@ for (const [endpoint, recipe] of Object.entries(encodeEndpoints)) {
   });
 }
 
+test('says of GET by digest that it answers one image, in a file, and takes If-None-Match', () => {
+  const cached = description.paths['/v1/encode']?.['get'];
+  const parameter = (wanted: string) => cached?.parameters?.find(({ name }) => name === wanted);
+  assert.deepEqual(parameter('format')?.schema.enum, ['npy', 'raw', 'safetensors', 'json']);
+  assert.equal(parameter('if-none-match')?.in, 'header');
+  const { content } = cached!.responses['200']!;
+  assert.equal(Object.keys(content as object).includes('application/jsonl'), false);
+});
+
 test('lists for a plan what it needs, and the options of all recipes once each', () => {
   const parameters = description.paths['/v1/plan']?.['get']?.parameters ?? [];
   const names = Object.values(requestOptions).flatMap((options) => options.map(({ name }) => name));
   assert.deepEqual(
-    parameters.map(({ name }) => name),
+    parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name),
     ['recipe', 'width', 'height', ...new Set(names)],
   );
 });
