@@ -6,7 +6,7 @@ import { Flights } from './cache/flights.ts';
 import { RedisCache } from './cache/redis-cache.ts';
 import { ResultCache } from './cache/result-cache.ts';
 import { withDeadline } from './deadline.ts';
-import { ServiceError } from './errors.ts';
+import { allOf, ServiceError } from './errors.ts';
 import type { ModelSource } from './config/values.ts';
 import { sizeLimit, sizeReader } from './image/read-size.ts';
 import { createViewPool } from './image/view-pool.ts';
@@ -265,17 +265,5 @@ function openSecondLevel(
 /** The models of all folders; what is wrong with any of them is told at once. */
 async function loadModels({ models, cacheDir }: EncoderConfig): Promise<Model[]> {
   if (models.length === 0) return [await ensureDefaultModel(cacheDir)];
-  const loaded: Model[] = [];
-  const failures: ServiceError[] = [];
-  for (const { name, folder } of models) {
-    try {
-      loaded.push(await loadModelFolder(folder, name));
-    } catch (error) {
-      failures.push(ServiceError.from(error));
-    }
-  }
-  const [first, ...others] = failures;
-  if (first === undefined) return loaded;
-  const text = [first, ...others].map(({ message }) => message).join(' ');
-  throw new ServiceError(first.code, text, { cause: first.cause });
+  return await allOf(models.map(({ name, folder }) => loadModelFolder(folder, name)));
 }

@@ -66,3 +66,15 @@ export class ServiceError extends Error {
     });
   }
 }
+
+/** All values, once all are settled. Rejects with one ServiceError, of the first failure's code, that says what each failed for. */
+export async function allOf<const Works extends readonly Promise<unknown>[]>(
+  works: Works,
+): Promise<{ -readonly [At in keyof Works]: Awaited<Works[At]> }> {
+  const failures = (await Promise.allSettled(works)).flatMap((one) =>
+    one.status === 'rejected' ? [ServiceError.from(one.reason)] : [],
+  );
+  const [first] = failures;
+  if (first === undefined) return await Promise.all(works);
+  throw failures.length === 1 ? first : first.saying(failures.map(({ message }) => message).join(' '));
+}

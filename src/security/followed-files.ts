@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { ServiceError } from '../errors.ts';
+import { allOf, ServiceError } from '../errors.ts';
 import { systemReason } from '../system-reason.ts';
 
 /** Calls `look` every so often until the function that it gives is called. */
@@ -52,7 +52,7 @@ export class FollowedFiles {
     this.#stop = ticker(() => this.#look());
   }
 
-  /** Takes the files. Rejects with `failed_precondition` for one that cannot be read, and with what `take` throws. */
+  /** Takes the files. Rejects with `invalid_argument` for one that cannot be read, and with what `take` throws. */
   static async open(followed: Followed, logger: ReloadLogger, ticker: Ticker): Promise<FollowedFiles> {
     const contents = await readAll(followed);
     followed.take(contents);
@@ -96,15 +96,12 @@ export class FollowedFiles {
 }
 
 async function readAll({ files }: Followed): Promise<Buffer[]> {
-  return await Promise.all(
+  return await allOf(
     files.map(async ({ flag, path }) => {
       try {
         return await readFile(path);
       } catch (error) {
-        throw new ServiceError(
-          'failed_precondition',
-          `${flag} ${path} cannot be read: ${systemReason(error)}.`,
-        );
+        throw new ServiceError('invalid_argument', `${flag} ${path} cannot be read: ${systemReason(error)}.`);
       }
     }),
   );

@@ -1,5 +1,5 @@
 import type { Caller } from '../caller.ts';
-import { ServiceError } from '../errors.ts';
+import { allOf, ServiceError } from '../errors.ts';
 import { type ApiKey, readKeysFile } from './api-key.ts';
 import { type Authenticate, KeyRing, type Keys, noKeys } from './authenticate.ts';
 import { every, FollowedFiles, type ReloadLogger, type Ticker } from './followed-files.ts';
@@ -37,7 +37,7 @@ export class Perimeter {
     this.#files = files;
   }
 
-  /** Rejects with `failed_precondition` for files that cannot be read or used. */
+  /** Rejects with `invalid_argument` for files that cannot be read or used: what is wrong with any is told at once. */
   static async open(
     config: PerimeterConfig,
     logger: ReloadLogger,
@@ -45,8 +45,10 @@ export class Perimeter {
   ): Promise<Perimeter> {
     const files: FollowedFiles[] = [];
     try {
-      const keys = await openKeys(config, logger, ticker, files);
-      const tls = await openTls(config, logger, ticker, files);
+      const [keys, tls] = await allOf([
+        openKeys(config, logger, ticker, files),
+        openTls(config, logger, ticker, files),
+      ]);
       return new Perimeter(keys, tls, files);
     } catch (error) {
       for (const each of files) each.close();
@@ -74,7 +76,7 @@ async function openKeys(
     const reading = readKeysFile(String(content));
     if (!reading.ok) {
       const message = `${file.flag} ${file.path} is no good: ${reading.problems.join('; ')}.`;
-      throw new ServiceError('failed_precondition', message);
+      throw new ServiceError('invalid_argument', message);
     }
     ring.replace(reading.keys);
   };

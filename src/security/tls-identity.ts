@@ -26,7 +26,7 @@ export class TlsIdentity {
 
   /**
    * Has this certificate and key, and where clients need one this client CA, in use for new connections from now on.
-   * Throws `failed_precondition`, and changes nothing, where they are not PEM or do not belong together.
+   * Throws `invalid_argument`, and changes nothing, where they are not PEM or do not belong together.
    */
   renew([cert, key, clientCa]: readonly Buffer[]): void {
     const { context, validTo } = checkedContext(cert, key, clientCa);
@@ -44,7 +44,7 @@ export class TlsIdentity {
 function checkedContext(cert?: Buffer, key?: Buffer, clientCa?: Buffer) {
   const certificate = certificateIn('--tls-cert', String(cert));
   if (!certificate.checkPrivateKey(privateKeyIn(String(key)))) {
-    throw new ServiceError('failed_precondition', '--tls-key is not the key of --tls-cert.');
+    throw new ServiceError('invalid_argument', '--tls-key is not the key of --tls-cert.');
   }
   const context = {
     cert: String(cert),
@@ -55,7 +55,7 @@ function checkedContext(cert?: Buffer, key?: Buffer, clientCa?: Buffer) {
   try {
     createSecureContext(context);
   } catch (cause) {
-    throw new ServiceError('failed_precondition', 'OpenSSL refuses --tls-cert or --tls-key.', { cause });
+    throw new ServiceError('invalid_argument', 'OpenSSL refuses --tls-cert or --tls-key.', { cause });
   }
   return { context, validTo: new Date(certificate.validTo) };
 }
@@ -73,7 +73,7 @@ function certificateIn(flag: string, text: string): X509Certificate {
   try {
     return new X509Certificate(text);
   } catch (cause) {
-    throw new ServiceError('failed_precondition', `${flag} is not a certificate in PEM.`, { cause });
+    throw new ServiceError('invalid_argument', `${flag} is not a certificate in PEM.`, { cause });
   }
 }
 
@@ -82,6 +82,6 @@ function privateKeyIn(text: string): KeyObject {
     return createPrivateKey(text);
   } catch (cause) {
     const message = '--tls-key is not a private key in PEM without a passphrase.';
-    throw new ServiceError('failed_precondition', message, { cause });
+    throw new ServiceError('invalid_argument', message, { cause });
   }
 }

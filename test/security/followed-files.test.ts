@@ -19,7 +19,7 @@ async function follow(t: TestContext) {
   const { logger, lines } = keptLog();
   const take = (contents: readonly Buffer[]): void => {
     const text = contents.map(String).join(' ');
-    if (text.includes('bad')) throw new ServiceError('failed_precondition', 'It is bad.');
+    if (text.includes('bad')) throw new ServiceError('invalid_argument', 'It is bad.');
     taken.push(text);
   };
   const files = [
@@ -109,10 +109,10 @@ test('keeps what it has and says so once when the files are no good or gone, and
 test('refuses to start with files that cannot be read or are no good, and looks at none then', async (t) => {
   const { one, two, looks, open } = await follow(t);
   writeFileSync(one, 'bad');
-  await assert.rejects(open(), { code: 'failed_precondition', message: 'It is bad.' });
+  await assert.rejects(open(), { code: 'invalid_argument', message: 'It is bad.' });
   rmSync(two);
   const message = `--two ${two} cannot be read: no such file or directory.`;
-  await assert.rejects(open(), { code: 'failed_precondition', message });
+  await assert.rejects(open(), { code: 'invalid_argument', message });
   assert.equal(looks.size, 0);
 });
 

@@ -39,8 +39,18 @@ test('follows all its files until it is closed, and none when it cannot be opene
   assert.equal(looks.size, 0);
   const wrongKey = { ...tlsFiles, tlsKey: tlsFixturePath('client.key') };
   await assert.rejects(Perimeter.open({ apiKeysFile, ...wrongKey }, logger, ticker), {
-    code: 'failed_precondition',
+    code: 'invalid_argument',
     message: '--tls-key is not the key of --tls-cert.',
+  });
+  assert.equal(looks.size, 0);
+});
+
+test('says of all its files at once what is wrong with them', async () => {
+  const files = { apiKeysFile: '/nowhere/keys', tlsCert: '/nowhere/cert', tlsKey: '/nowhere/key' };
+  const { ticker, looks } = handTicker();
+  await assert.rejects(Perimeter.open(files, keptLog().logger, ticker), {
+    code: 'invalid_argument',
+    message: /^--api-keys-file .*keys .*\. --tls-cert .*cert .*\. --tls-key .*key .*\.$/,
   });
   assert.equal(looks.size, 0);
 });

@@ -38,7 +38,7 @@ for (const [what, files, message] of [
     identity.renew([server, serverKey, ca]);
     const { context, validTo } = identity;
     identity.onRenewed(() => assert.fail('renewed'));
-    assert.throws(() => identity.renew(files), { code: 'failed_precondition', message });
+    assert.throws(() => identity.renew(files), { code: 'invalid_argument', message });
     assert.equal(identity.context, context);
     assert.equal(identity.validTo, validTo);
   });
