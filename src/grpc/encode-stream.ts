@@ -36,8 +36,6 @@ export interface EncodeStreamParts extends RequestWatch {
 interface EncodedRequest {
   readonly caller: Caller;
   readonly id: string;
-  /** Whether another request of that id was not answered yet. */
-  readonly isTwice: boolean;
   readonly messages: readonly GatheredMessage[];
   readonly answer: EncodeAnswer | undefined;
   readonly error: ServiceError | undefined;
@@ -174,7 +172,7 @@ export class EncodeStream {
     report(this.#parts, { ...request, caller: caller.name, streamedId: id, answer }, error);
   }
 
-  /** The answer to a message. Throws what ends the stream: a key that lets nobody in, or a message without an id. */
+  /** The answer to a message. Throws what ends the stream: a key that lets nobody in, or a message without an id of its own. */
   async #encode(
     bytes: Buffer,
     refusal: ServiceError | undefined,
@@ -184,28 +182,32 @@ export class EncodeStream {
     const caller = callerOf(this.#call.metadata, this.#parts.authenticate);
     const request = readRequest(bytes, refusal);
     const { id } = request;
-    const isTwice = this.#ids.has(id);
+    // A failure by that id would be taken for the first one's.
+    if (this.#ids.has(id)) {
+      throw new ServiceError(
+        'invalid_argument',
+        `The id ${JSON.stringify(id)} is that of a request of this stream that is still unanswered.`,
+      );
+    }
     this.#ids.add(id);
     try {
-      if (isTwice)
-        throw new ServiceError('invalid_argument', `The id ${JSON.stringify(id)} is still unanswered.`);
       if (refusal !== undefined) throw refusal;
       const { signal } = this.#ending;
       const terms = callTerms(this.#call, caller);
       const answer = await this.#parts.encoder.encode(streamedRequestOf(request, { terms, trace, signal }));
-      return { caller, id, isTwice, messages: answerMessages(id, answer), answer, error: undefined };
+      return { caller, id, messages: answerMessages(id, answer), answer, error: undefined };
     } catch (thrown) {
       const error = ServiceError.from(thrown);
-      return { caller, id, isTwice, messages: [failureMessage(id, error)], answer: undefined, error };
+      return { caller, id, messages: [failureMessage(id, error)], answer: undefined, error };
     }
   }
 
   /** Resolves when the connection has taken all of it, with what the request failed for. */
-  async #send({ id, isTwice, messages, answer, error }: EncodedRequest): Promise<ServiceError | undefined> {
+  async #send({ id, messages, answer, error }: EncodedRequest): Promise<ServiceError | undefined> {
     try {
       for (const message of messages) {
         // Free before the last one leaves: whoever has read it may use the id again.
-        if (!isTwice && message === messages.at(-1)) this.#ids.delete(id);
+        if (message === messages.at(-1)) this.#ids.delete(id);
         await this.#write(message);
       }
       return error;
