@@ -13,6 +13,7 @@ import { errorCodes, ServiceError } from '../../src/errors.ts';
 import { grpcStatus } from '../../src/grpc/errors.ts';
 import { type EncodeResponse, statusDetails } from '../support/grpc-client.ts';
 import { Gate } from '../support/gate.ts';
+import { until } from '../support/gated-encoder.ts';
 import { StreamCaller } from '../support/stream-caller.ts';
 import { StubEncoder, stubByte, stubFailure } from '../support/stub-encoder.ts';
 import { file, serve, service } from './stub-server.ts';
@@ -188,6 +189,7 @@ for (const [name, id, sentence] of [
     stream.send('good', { encode: file });
     stream.send(id, { encode: file });
     await requested(encoder, 1);
+    await until(() => lines.length === 1);
     gate.open();
     await stream.answer('good');
     const { code, details, metadata } = await stream.status;
