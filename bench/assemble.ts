@@ -102,7 +102,9 @@ export interface AssembleMemoryRow {
   readonly peakMiB: number;
 }
 
-/** Assembles `atOnce` answers through a pool of one thread. What it says holds for a process that did nothing else. */
+/**
+ * Assembles `atOnce` answers through a pool of one thread. What it says holds for a process that did nothing else.
+ */
 export async function benchAssembleMemory(atOnce: number): Promise<AssembleMemoryRow> {
   const mebibytes = (bytes: number) => bytes / 2 ** 20;
   const resident = () => mebibytes(process.memoryUsage.rss());

@@ -7,7 +7,9 @@ import { convertWeights, storedBytes, type StoredDtype } from '../src/model/weig
 export interface CheckpointOptions {
   readonly geometry: TowerGeometry;
   readonly dtype: StoredDtype;
-  /** `two-tower`: names with `vision_model.` and a nested config, as google's; `vision-only`: as transformers 5 saves. */
+  /**
+   * `two-tower`: names with `vision_model.` and a nested config, as google's; `vision-only`: as transformers 5 saves.
+   */
   readonly names: 'two-tower' | 'vision-only';
   readonly seed: number;
 }

@@ -7,9 +7,15 @@ export function abortFailure(signal: AbortSignal): ServiceError {
   return new ServiceError('cancelled', 'The client went away.', { cause: signal.reason });
 }
 
+/** What the caller's own leaving or deadline brought about is told as that. */
+export function failureOf(thrown: unknown, signal: AbortSignal): ServiceError {
+  if (thrown instanceof ServiceError || !signal.aborted) return ServiceError.from(thrown);
+  return abortFailure(signal);
+}
+
 /**
- * A controller whose signal as many may listen to as like: a request's signal has a listener for each of its images and
- * stages, of which node warns as of a leak.
+ * A controller whose signal as many may listen to as like: a request's signal has a listener for each of its
+ * images and stages, of which node warns as of a leak.
  */
 export function requestAbort(): AbortController {
   const controller = new AbortController();

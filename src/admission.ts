@@ -20,7 +20,10 @@ export interface AdmissionOptions {
   readonly workMs: (views: number) => number;
 }
 
-/** The share of any room that bulk may fill, a caller's own or the common: interactive requests then find room beside it. */
+/**
+ * The share of any room that bulk may fill, a caller's own or the common: interactive requests then find room
+ * beside it.
+ */
 const bulkShare = 0.75;
 
 type ViewsByPriority = Record<Priority, number>;
@@ -28,9 +31,9 @@ type ViewsByPriority = Record<Priority, number>;
 type CallersViews = ViewsByPriority & { readonly weight: number };
 
 /**
- * Bounds the work that the service has accepted; what does not fit is refused at once. With several callers half of the
- * room is divided among them by their weights: nobody else can fill a caller's part of it. Beyond its part a caller uses
- * the other half.
+ * Bounds the work that the service has accepted; what does not fit is refused at once. With several callers half
+ * of the room is divided among them by their weights: nobody else can fill a caller's part of it. Beyond its part
+ * a caller uses the other half.
  */
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -50,8 +53,8 @@ export class Admission {
   }
 
   /**
-   * Admitted views of a model that wait, and come before the last of so many more from there: the caller's own, of the other
-   * callers as many as their turns come, and before bulk everything interactive.
+   * Admitted views of a model that wait, and come before the last of so many more from there: the caller's own, of
+   * the other callers as many as their turns come, and before bulk everything interactive.
    */
   ahead(model: string, views: number, { caller, priority }: Place): number {
     const callers = this.#byModel.get(model) ?? new Map<string | undefined, CallersViews>();
@@ -66,16 +69,16 @@ export class Admission {
   }
 
   /**
-   * When to come back, in milliseconds: when half of what is ahead is done, late enough to find room, early enough that
-   * the engine still has work.
+   * When to come back, in milliseconds: when half of what is ahead is done, late enough to find room, early enough
+   * that the engine still has work.
    */
   retryAfterMs(): number {
     return this.#options.workMs(Math.ceil(this.#admitted / 2));
   }
 
   /**
-   * Room for all of the pieces or for none, a permit each. Throws `too_large` when they can never fit, `overloaded` when
-   * they do not fit now.
+   * Room for all of the pieces or for none, a permit each. Throws `too_large` when they can never fit,
+   * `overloaded` when they do not fit now.
    */
   admit(pieces: readonly number[], model: string, place: Place): ViewsPermit[] {
     const { caller, priority } = place;

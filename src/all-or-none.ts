@@ -1,6 +1,6 @@
-import { abortFailure, eitherSignal } from './abort.ts';
+import { eitherSignal, failureOf } from './abort.ts';
 import { FlightRefused } from './cache/flights.ts';
-import { ServiceError } from './errors.ts';
+import type { ServiceError } from './errors.ts';
 
 /**
  * Runs `work` on every image at once; when one fails the others are stopped and its error, naming the image when
@@ -24,8 +24,8 @@ export async function allOrNone<Image, T>(
 }
 
 /**
- * Runs `work` on all at once; when one fails the others are stopped. Rejects with the first failure, but only when all
- * have ended: what they hold is free again when the caller frees what it holds for them.
+ * Runs `work` on all at once; when one fails the others are stopped. Rejects with the first failure, but only when
+ * all have ended: what they hold is free again when the caller frees what it holds for them.
  */
 export async function together<Item, T>(
   items: readonly Item[],
@@ -51,10 +51,4 @@ export async function together<Item, T>(
 /** The failure of one image of several, as that of the request. */
 export function namingImage(index: number, error: ServiceError): ServiceError {
   return error.saying(`images[${index}]: ${error.message}`);
-}
-
-/** What the caller's own leaving or deadline brought about is told as that. */
-export function failureOf(thrown: unknown, signal: AbortSignal): ServiceError {
-  if (thrown instanceof ServiceError || !signal.aborted) return ServiceError.from(thrown);
-  return abortFailure(signal);
 }

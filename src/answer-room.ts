@@ -2,8 +2,8 @@ import type { ByteRoom } from './byte-room.ts';
 import type { Caller } from './caller.ts';
 
 /**
- * The room that one answer takes, from its plan until its caller has it: what is encoded is not thrown away for want of
- * room.
+ * The room that one answer takes, from its plan until its caller has it: what is encoded is not thrown away for
+ * want of room.
  */
 export class AnswerRoom {
   readonly #room: ByteRoom;
@@ -17,7 +17,10 @@ export class AnswerRoom {
     this.#caller = caller;
   }
 
-  /** Takes room for tokens that are going to be made. Throws `overloaded` where there is none; the answer is then none. */
+  /**
+   * Takes room for tokens that are going to be made. Throws `overloaded` where there is none; the answer is then
+   * none.
+   */
   take(sizeBytes: number): void {
     // The work goes on for others.
     if (this.#released) return;

@@ -7,7 +7,9 @@ export type ImageBytes = readonly [image: object, sizeBytes: number];
 export class AnswerSum {
   readonly #byImage = new Map<object, number>();
 
-  /** Counts images, each once. Throws `too_large`, and counts none, when the answer would have more than `maxBytes`. */
+  /**
+   * Counts images, each once. Throws `too_large`, and counts none, when the answer would have more than `maxBytes`.
+   */
   add(images: readonly ImageBytes[], maxBytes: number): void {
     const all = new Map([...this.#byImage, ...images]);
     const sizeBytes = [...all.values()].reduce((sum, bytes) => sum + bytes, 0);

@@ -1,4 +1,7 @@
-/** Taken at the start, and then as much again as has come: what is announced and does not come takes no room of others. */
+/**
+ * Taken at the start, and then as much again as has come: what is announced and does not come takes no room of
+ * others.
+ */
 const firstBytes = 64 * 1024;
 
 /** Room for what arrives bit by bit. Takes it by `admit`, which throws where there is none. */

@@ -2,7 +2,9 @@ import { anyone, type Caller } from './caller.ts';
 import type { ServiceError } from './errors.ts';
 import { beyond, dividing, moreBeyond, type Parts } from './shares.ts';
 
-/** Takes room for what a request sends; throws `overloaded` when there is none. Gives what frees the room again, once. */
+/**
+ * Takes room for what a request sends; throws `overloaded` when there is none. Gives what frees the room again, once.
+ */
 export type AdmitBytes = (sizeBytes: number, caller: Caller) => () => void;
 
 /** Where no room is bounded. */

@@ -11,7 +11,9 @@ import { systemReason } from './system-reason.ts';
 
 const seed = 512;
 
-/** Image files as a model sees them in Encode, or the two synthetic pictures when there are none. Blocks to resize. */
+/**
+ * Image files as a model sees them in Encode, or the two synthetic pictures when there are none. Blocks to resize.
+ */
 export async function calibrationViews(
   files: readonly string[],
   model: Model,

@@ -67,7 +67,10 @@ export class ServiceError extends Error {
   }
 }
 
-/** All values, once all are settled. Rejects with one ServiceError, of the first failure's code, that says what each failed for. */
+/**
+ * All values, once all are settled. Rejects with one ServiceError, of the first failure's code, that says what
+ * each failed for.
+ */
 export async function allOf<const Works extends readonly Promise<unknown>[]>(
   works: Works,
 ): Promise<{ -readonly [At in keyof Works]: Awaited<Works[At]> }> {

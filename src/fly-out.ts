@@ -1,7 +1,7 @@
 import type { Admission, ViewsPermit } from './admission.ts';
 import type { AnswerRoom } from './answer-room.ts';
 import type { AnswerSum } from './answer-sum.ts';
-import { failureOf } from './all-or-none.ts';
+import { failureOf } from './abort.ts';
 import type { Flight, Flights } from './cache/flights.ts';
 import type { ResultCache } from './cache/result-cache.ts';
 import type { SecondLevel } from './cache/second-level.ts';
@@ -64,8 +64,8 @@ interface PlannedFlight extends OwnFlight {
 }
 
 /**
- * Has a request's images encoded for whoever waits for them: what the second level has not, sizes and plans, room for all
- * or none, then each by itself.
+ * Has a request's images encoded for whoever waits for them: what the second level has not, sizes and plans, room
+ * for all or none, then each by itself.
  */
 export async function flyOut(parts: FlightParts, own: readonly OwnFlight[], asked: Asked): Promise<void> {
   const planned = await Promise.all(own.map(async (one) => await plan(parts, one, asked)));

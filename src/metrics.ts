@@ -14,7 +14,10 @@ export interface QueuedViews {
   readonly queued: number;
 }
 
-/** What memory is held for callers: bodies and messages of requests, tokens in the cache, answers that are not read yet. */
+/**
+ * What memory is held for callers: bodies and messages of requests, tokens in the cache, answers that are not read
+ * yet.
+ */
 export type HeldFor = 'requests' | 'cache' | 'unread';
 
 /** A batch that a model's engine has run. */

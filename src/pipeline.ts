@@ -1,5 +1,5 @@
-import { abortFailure } from './abort.ts';
-import { allOrNone, failureOf } from './all-or-none.ts';
+import { abortFailure, failureOf } from './abort.ts';
+import { allOrNone } from './all-or-none.ts';
 import { AnswerRoom } from './answer-room.ts';
 import { AnswerSum, refuseLargeAnswer } from './answer-sum.ts';
 import { answerMetadata } from './answer.ts';
@@ -33,8 +33,8 @@ export interface PipelineParts extends ResultParts {
 }
 
 /**
- * A request's way, from images to tokens, for a caller that waits until `deadlineAt` by `parts.now()`. Every rejection is
- * a ServiceError. The answer holds room until its `release()`.
+ * A request's way, from images to tokens, for a caller that waits until `deadlineAt` by `parts.now()`. Every
+ * rejection is a ServiceError. The answer holds room until its `release()`.
  */
 export async function encodeImages(
   parts: PipelineParts,
@@ -82,8 +82,8 @@ export async function encodeImages(
 }
 
 /**
- * What the same request would be answered with, for an image of that size. Throws what it would be refused with however
- * little there is to do.
+ * What the same request would be answered with, for an image of that size. Throws what it would be refused with
+ * however little there is to do.
  */
 export function planAnswer(parts: PipelineParts, request: PlanRequest): PlanAnswer {
   const { size, recipe, options, terms = usualTerms } = request;

@@ -30,8 +30,9 @@ export const termsKeys = {
 } as const;
 
 /**
- * A request's terms from its headers or metadata, its time counted from `startedMs` by performance.now(). Throws `invalid_argument` for a priority or a timeout that cannot be.
- * Of cache-control `no-store` and `no-cache` are known, and mean the same here.
+ * A request's terms from its headers or metadata, its time counted from `startedMs` by performance.now(). Throws
+ * `invalid_argument` for a priority or a timeout that cannot be. Of cache-control `no-store` and `no-cache` are
+ * known, and mean the same here.
  */
 export function readTerms(
   caller: Caller,

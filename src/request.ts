@@ -112,7 +112,9 @@ export interface PlanAnswer {
 /** What both transports serve: the one use case under them. Every rejection is a ServiceError. */
 export interface VisualEncoder {
   encode(request: EncodeRequest): Promise<EncodeAnswer>;
-  /** From sizes and options alone: no image, no permit. Throws what the encode call would be refused with at any time. */
+  /**
+   * From sizes and options alone: no image, no permit. Throws what the encode call would be refused with at any time.
+   */
   plan(request: PlanRequest): PlanAnswer;
   /** Throws what is wrong with what is asked, whatever the image. */
   validate(asked: Pick<EncodeRequest, 'recipe' | 'options'>): void;

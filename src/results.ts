@@ -99,8 +99,8 @@ function waysTo(
 }
 
 /**
- * Whether what another request was refused for holds for this one too. Of many that wait for the same not each is then
- * refused by itself, one after the other; one that asks for less, or for another caller, begins anew.
+ * Whether what another request was refused for holds for this one too. Of many that wait for the same not each is
+ * then refused by itself, one after the other; one that asks for less, or for another caller, begins anew.
  */
 function holdsFor(
   { code, beginner }: FlightRefused,

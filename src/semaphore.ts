@@ -8,8 +8,8 @@ interface Waiting extends Place {
 }
 
 /**
- * Lets at most `slots` pieces of work run at a time, whose sizes make at most `room`, in the order in which the engine
- * takes views. What is larger than the room runs alone.
+ * Lets at most `slots` pieces of work run at a time, whose sizes make at most `room`, in the order in which the
+ * engine takes views. What is larger than the room runs alone.
  */
 export class Semaphore {
   readonly #slots: number;

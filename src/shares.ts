@@ -10,8 +10,8 @@ export interface Parts {
 const dividedShare = 0.5;
 
 /**
- * How room is divided among those who share it, but for what is `undivided`; one caller alone has all of it. Counted anew
- * when the list of callers is another, which may be long.
+ * How room is divided among those who share it, but for what is `undivided`; one caller alone has all of it.
+ * Counted anew when the list of callers is another, which may be long.
  */
 export function dividing(room: number, callers: () => readonly Caller[], undivided = 0): () => Parts {
   let among: readonly Caller[] = [];

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import type { Piscina } from 'piscina';
 
 /**
- * Resolves when the threads that a pool starts with have loaded their modules, or have ended. To be asked for when the pool is
- * made, and waited for before it is closed: node aborts the process when a thread is ended while it loads a module.
+ * Resolves when the threads that a pool starts with have loaded their modules, or have ended. To be asked for when
+ * the pool is made, and waited for before it is closed: node aborts the process when a thread is ended while it
+ * loads a module.
  */
 export async function threadsLoaded({ threads }: Piscina): Promise<void> {
   await Promise.all(

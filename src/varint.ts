@@ -1,4 +1,7 @@
-/** A safe integer as protobuf has it: base-128, least significant group first; a negative number is its 64-bit two's complement. */
+/**
+ * A safe integer as protobuf has it: base-128, least significant group first; a negative number is its 64-bit
+ * two's complement.
+ */
 export function varint(value: number): Uint8Array<ArrayBuffer> {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));

@@ -18,7 +18,10 @@ export class Pulse {
     this.#client = new Client(service.grpcAddress, credentials.createInsecure());
   }
 
-  /** What is wrong with it; undefined where it is alive over both transports and gives a picture the tokens it gave first. */
+  /**
+   * What is wrong with it; undefined where it is alive over both transports and gives a picture the tokens it gave
+   * first.
+   */
   async fault(): Promise<string | undefined> {
     try {
       const { url } = this.#service;

@@ -45,7 +45,9 @@ function isGone({ wrong }: Answer): boolean {
   return wrong?.includes('ECONNREFUSED') === true;
 }
 
-/** Sends cases `from` to `to` of the seed to a service, and says what it did wrong. Stops early when the service ends. */
+/**
+ * Sends cases `from` to `to` of the seed to a service, and says what it did wrong. Stops early when the service ends.
+ */
 export async function fuzz(
   service: ServiceProcess,
   corpus: Corpus,

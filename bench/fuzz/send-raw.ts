@@ -41,7 +41,8 @@ export class HeldConnections {
 
 /**
  * Sends bytes on a connection of their own. A client that ends its side waits for the service to end the other: over
- * HTTP for the time that any case has; over gRPC not here, where the answer is `held`, with the error that it was told of.
+ * HTTP for the time that any case has; over gRPC not here, where the answer is `held`, with the error that it was
+ * told of.
  */
 export function sendRaw(sent: RawCase, port: number, held: HeldConnections): Promise<Answer> {
   const startedMs = performance.now();

@@ -1,7 +1,9 @@
 import type { Answer } from './answer.ts';
 import type { FuzzCase } from './case.ts';
 
-/** HTTP's statuses that anything odd may be answered with; grpc-js's UNIMPLEMENTED and RESOURCE_EXHAUSTED are its own. */
+/**
+ * HTTP's statuses that anything odd may be answered with; grpc-js's UNIMPLEMENTED and RESOURCE_EXHAUSTED are its own.
+ */
 const httpStatuses: ReadonlySet<number> = new Set([
   200, 204, 304, 400, 404, 405, 406, 408, 412, 413, 415, 431,
 ]);

@@ -22,8 +22,8 @@ const refusals: ReadonlySet<string> = new Set(['unavailable', 'overloaded', 'ECO
 const lookMs = 100;
 
 /**
- * A load balancer as services meet it: sends each request to the next backend that says it is ready, as it said at the
- * last look, and sends again only what was refused.
+ * A load balancer as services meet it: sends each request to the next backend that says it is ready, as it said at
+ * the last look, and sends again only what was refused.
  */
 export class Balancer {
   readonly #backends = new Set<Backend>();

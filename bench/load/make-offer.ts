@@ -7,7 +7,9 @@ import { httpCaller } from './http-caller.ts';
 import type { Arrivals, Offer, OfferResult } from './offer.ts';
 import { Tally } from './tally.ts';
 
-/** What is due while so many are under way is not sent: a service that keeps everything would have this process end. */
+/**
+ * What is due while so many are under way is not sent: a service that keeps everything would have this process end.
+ */
 const mostUnderWay = 10_000;
 /** How long after the window a request may take to end. */
 const settleLimitMs = 90_000;

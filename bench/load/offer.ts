@@ -42,9 +42,9 @@ export interface Offer {
 }
 
 /**
- * How a request ended: `ok`, a code of the service's, `left` where the client gave it up as it was to, `unsettled` where
- * no end had come long after the window, `not_sent` where too many were under way already; else node's own word, such as
- * ECONNRESET.
+ * How a request ended: `ok`, a code of the service's, `left` where the client gave it up as it was to, `unsettled`
+ * where no end had come long after the window, `not_sent` where too many were under way already; else node's own
+ * word, such as ECONNRESET.
  */
 export type OutcomeCode = string;
 

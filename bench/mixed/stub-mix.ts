@@ -26,7 +26,8 @@ export interface MixResult {
 }
 
 /**
- * The service's own pipeline, planner, admission and batcher on a stub engine of t(b) = 20 + 5b ms, in simulated time:
+ * The service's own pipeline, planner, admission and batcher on a stub engine of t(b) = 20 + 5b ms, in simulated
+ * time:
  * decoding, views and assembling take none.
  */
 export async function runMix(

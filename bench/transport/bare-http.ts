@@ -1,4 +1,5 @@
-// The least that node:http can do: read the body, answer one buffer. Arguments: channels; `hash` to take the body's SHA-256.
+// The least that node:http can do: read the body, answer one buffer. Arguments: channels; `hash` to take the
+// body's SHA-256.
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -11,7 +11,9 @@ import { shape } from './answer.ts';
 import { ListeningChild } from './listening-child.ts';
 
 const clients = 4;
-/** What is stubbed where a bare server does no more than the service. The bar holds for this case and for the other. */
+/**
+ * What is stubbed where a bare server does no more than the service. The bar holds for this case and for the other.
+ */
 const transportsAlone = 'engine, decode, views';
 const rounds = 9;
 /** The engine is asked once; the bare server takes the SHA-256 of the body. */

@@ -1,6 +1,7 @@
 // The service's own transports and pipeline over a stub engine, which answers at once and always the same buffer.
 // With the argument `stub-pixels` decoding and the view pool are stubs as well; with `cache` tokens are kept; with
-// `small-answers` they have 16 channels; with `no-metrics` nothing is counted. It traces as the environment asks for it.
+// `small-answers` they have 16 channels; with `no-metrics` nothing is counted. It traces as the environment asks
+// for it.
 import { Admission } from '../../src/admission.ts';
 import { withDeadline } from '../../src/deadline.ts';
 import { ByteRoom } from '../../src/byte-room.ts';

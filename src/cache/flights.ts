@@ -82,7 +82,10 @@ export class Flight<T> {
     this.#fail(error);
   }
 
-  /** The work is not begun. Everybody that waits is rejected with a FlightRefused; those that joined may begin it anew. */
+  /**
+   * The work is not begun. Everybody that waits is rejected with a FlightRefused; those that joined may begin it
+   * anew.
+   */
   refuse(error: ServiceError, beginner: Beginner): void {
     this.fail(new FlightRefused(error, beginner));
   }

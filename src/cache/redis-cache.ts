@@ -18,20 +18,20 @@ export interface RedisCacheOptions {
 /** Values that are larger are not kept here: to copy and to hash them would cost more than they save. */
 const largestBytes = 2 ** 25;
 
-/** Values on their way to Redis at one time; more are not kept. */
-const mostWrites = 16;
+/** Of values on their way to Redis at one time; more are not kept. */
+const mostWriteBytes = 2 ** 26;
 
 /** For so long nothing is asked after Redis was slow or gone. */
 const pauseMs = 1000;
 
 /**
- * Tokens in Redis, for several services at once. It is asked while it answers: one lookup that fails or takes too long
- * has all go by without it for a second.
+ * Tokens in Redis, for several services at once. It is asked while it answers: one lookup that fails or takes too
+ * long has all go by without it for a second.
  */
 export class RedisCache implements SecondLevel {
   readonly #client;
   readonly #options: RedisCacheOptions;
-  #writes = 0;
+  #writeBytes = 0;
   #pausedUntil = 0;
 
   constructor(options: RedisCacheOptions) {
@@ -64,9 +64,11 @@ export class RedisCache implements SecondLevel {
 
   set(key: string, image: EncodedImage): void {
     const bytes = image.parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    if (!this.#isAsked() || this.#writes >= mostWrites || bytes > largestBytes) return;
-    this.#writes++;
-    void this.#write(key, image).finally(() => this.#writes--);
+    if (!this.#isAsked() || bytes > largestBytes || this.#writeBytes + bytes > mostWriteBytes) return;
+    this.#writeBytes += bytes;
+    void this.#write(key, image).finally(() => {
+      this.#writeBytes -= bytes;
+    });
   }
 
   async close(): Promise<void> {

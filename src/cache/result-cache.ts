@@ -4,7 +4,9 @@ import type { EncodedImage } from '../encoded-image.ts';
 /** What an entry takes beside its tokens: its key, and the cache's own. */
 const entryBytes = 1024;
 
-/** Tokens of images that were encoded, the least recently used of them dropped when they take more than `maxBytes`. */
+/**
+ * Tokens of images that were encoded, the least recently used of them dropped when they take more than `maxBytes`.
+ */
 export class ResultCache {
   readonly #entries: LRUCache<string, EncodedImage> | undefined;
 

@@ -17,7 +17,9 @@ export interface ResultKeyParts {
   readonly owner: string | undefined;
 }
 
-/** The key of an image's tokens in the cache: equal for requests that are answered alike, whatever the options' order. */
+/**
+ * The key of an image's tokens in the cache: equal for requests that are answered alike, whatever the options' order.
+ */
 export function resultKey({ image, model, models, recipe, options, owner }: ResultKeyParts): string {
   const { dtype, exif } = options;
   const tower = models.filter(({ towerDigest }) => towerDigest === model.towerDigest);

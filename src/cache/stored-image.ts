@@ -7,7 +7,10 @@ const digestBytes = 64;
 const sizeBytes = 8;
 const headBytes = magic.byteLength + digestBytes + sizeBytes;
 
-/** An image's tokens as one value: magic, SHA-256 in hex of what follows, width and height (uint32, little-endian), values. */
+/**
+ * An image's tokens as one value: magic, SHA-256 in hex of what follows, width and height (uint32, little-endian),
+ * values.
+ */
 export async function storedImage({ size, parts }: EncodedImage): Promise<Buffer> {
   const bytes = Buffer.concat([Buffer.alloc(headBytes), ...parts]);
   bytes.writeUInt32LE(size.width, headBytes - 8);

@@ -61,9 +61,9 @@ interface Run {
 }
 
 /**
- * Encodes images with two models and says on stdout how far their tokens are apart and how long each engine took; draws
- * a heat map for each where `settings.out` is given. An image that fails is named on stderr and the others are still
- * done: the result is then 1. Rejects when nothing can be compared or written, or it is interrupted.
+ * Encodes images with two models and says on stdout how far their tokens are apart and how long each engine took;
+ * draws a heat map for each where `settings.out` is given. An image that fails is named on stderr and the others
+ * are still done: the result is then 1. Rejects when nothing can be compared or written, or it is interrupted.
  */
 export async function compareModels(
   operands: readonly string[],

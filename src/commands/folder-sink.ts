@@ -9,8 +9,8 @@ import type { TokenSink } from './token-sink.ts';
 export type WriteTokens = (answer: EncodeAnswer) => Iterable<Uint8Array>;
 
 /**
- * A file of tokens for each file, in `folder`, which is made, parents too: photo.jpg becomes photo.npy. Each is whole from the
- * moment it is there. Throws `invalid_argument` when two files would become one.
+ * A file of tokens for each file, in `folder`, which is made, parents too: photo.jpg becomes photo.npy. Each is
+ * whole from the moment it is there. Throws `invalid_argument` when two files would become one.
  */
 export async function openFolderSink(
   folder: string,

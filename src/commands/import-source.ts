@@ -25,8 +25,9 @@ export type FetchCheckpoint = (
 ) => Promise<{ readonly folder: string; readonly commit: string }>;
 
 /**
- * The folder or file `source`, or, where there is none and it can be a repository's name, what `fetch` gives for that.
- * Rejects with `invalid_argument` for what can be neither, and for a revision of a folder; else as `fetch` does.
+ * The folder or file `source`, or, where there is none and it can be a repository's name, what `fetch` gives for
+ * that. Rejects with `invalid_argument` for what can be neither, and for a revision of a folder; else as `fetch`
+ * does.
  */
 export async function findSource(
   source: string,

@@ -29,7 +29,10 @@ const mebibyte = 2 ** 20;
 
 const barFormat = '[{bar}] {percentage}% of {total} MiB, {eta_formatted} left';
 
-/** Imports a checkpoint, downloading it first where it is on the hub, and says on stdout what came of it. Rejects as findSource and importModel do. */
+/**
+ * Imports a checkpoint, downloading it first where it is on the hub, and says on stdout what came of it. Rejects
+ * as findSource and importModel do.
+ */
 export async function importCheckpoint(
   source: string,
   settings: ImportSettings,

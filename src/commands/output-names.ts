@@ -1,8 +1,8 @@
 import { ServiceError } from '../errors.ts';
 
 /**
- * What each input file's output is called, by `nameOf`. Throws `invalid_argument` when two would become one; `advice` ends
- * that sentence.
+ * What each input file's output is called, by `nameOf`. Throws `invalid_argument` when two would become one;
+ * `advice` ends that sentence.
  */
 export function outputNames(
   files: readonly string[],

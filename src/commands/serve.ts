@@ -36,11 +36,11 @@ type End =
   | { readonly kind: 'down'; readonly end: EngineEnd };
 
 /**
- * Serves until SIGTERM, SIGINT or SIGHUP, then drains (after SIGTERM it is not ready but accepts for `drainDelayMs`, so that
- * load balancers come to know): 0 when everything in flight was answered within `drainGraceMs`, 1 when
- * not or when an engine is of no more use. An engine that is in a native call to the very end is killed with the
- * process, which would wait for it for ever. Signals count from the start, before a model is loaded. Rejects when the
- * service does not start.
+ * Serves until SIGTERM, SIGINT or SIGHUP, then drains (after SIGTERM it is not ready but accepts for
+ * `drainDelayMs`, so that load balancers come to know): 0 when everything in flight was answered within
+ * `drainGraceMs`, 1 when not or when an engine is of no more use. An engine that is in a native call to the very
+ * end is killed with the process, which would wait for it for ever. Signals count from the start, before a model
+ * is loaded. Rejects when the service does not start.
  */
 export async function serve(settings: ServeSettings, logger: Logger, parts: ServeParts): Promise<ExitCode> {
   const { signals, exitAtOnce: stopAtOnce, now } = parts;

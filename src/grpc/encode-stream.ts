@@ -45,8 +45,8 @@ const longestId = 128;
 
 /**
  * One StreamEncode call. A request is under way from its reading until the last of its answer has been taken by the
- * connection; while `maxStreamRequests` of them are, or `maxRequestBytes` of their messages, none is read. Each answer
- * has at most one chunk in the stream's buffer, so that a short answer passes a long one.
+ * connection; while `maxStreamRequests` of them are, or `maxRequestBytes` of their messages, none is read. Each
+ * answer has at most one chunk in the stream's buffer, so that a short answer passes a long one.
  */
 export class EncodeStream {
   readonly #call: ServerDuplexStream<ArrivedMessage, EncodedMessage>;
@@ -88,8 +88,8 @@ export class EncodeStream {
     headers.set(requestIdKey, this.#requestId);
     call.sendMetadata(headers);
 
-    // A paused Readable still reads sixteen messages ahead, each as large as a request may be. Holding back its _read,
-    // Node's hook for sources, leaves them in the connection, where flow control stops the client.
+    // A paused Readable still reads sixteen messages ahead, each as large as a request may be. Holding back its
+    // _read, Node's hook for sources, leaves them in the connection, where flow control stops the client.
     const readNext = call['_read'].bind(call);
     call['_read'] = (size) => {
       this.#heldRead = () => readNext(size);
@@ -172,7 +172,10 @@ export class EncodeStream {
     report(this.#parts, { ...request, caller: caller.name, streamedId: id, answer }, error);
   }
 
-  /** The answer to a message. Throws what ends the stream: a key that lets nobody in, or a message without an id of its own. */
+  /**
+   * The answer to a message. Throws what ends the stream: a key that lets nobody in, or a message without an id of
+   * its own.
+   */
   async #encode(
     bytes: Buffer,
     refusal: ServiceError | undefined,
@@ -276,8 +279,8 @@ export class EncodeStream {
 }
 
 /**
- * A StreamEncodeRequest that can be answered. Throws `invalid_argument` for what is none, or has no valid id; what it was
- * refused for where that is why there is no id.
+ * A StreamEncodeRequest that can be answered. Throws `invalid_argument` for what is none, or has no valid id; what
+ * it was refused for where that is why there is no id.
  */
 function readRequest(bytes: Buffer, refusal: ServiceError | undefined): StreamEncodeRequestMessage {
   const message = read.streamEncodeRequest(bytes);

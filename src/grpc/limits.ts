@@ -2,13 +2,20 @@ import type { ServerOptions } from '@grpc/grpc-js';
 
 /** What the gRPC server allows its clients. */
 export interface GrpcLimits {
-  /** Largest request, in bytes; `too_large` is one that says so itself, RESOURCE_EXHAUSTED one that grows when it is decompressed. */
+  /**
+   * Largest request, in bytes; `too_large` is one that says so itself, RESOURCE_EXHAUSTED one that grows when it
+   * is decompressed.
+   */
   readonly maxRequestBytes: number;
-  /** The longest that a message may take to arrive: of a unary call from its headers, of a stream from its first byte. */
+  /**
+   * The longest that a message may take to arrive: of a unary call from its headers, of a stream from its first byte.
+   */
   readonly arriveMs: number;
   /** Connections beyond these are closed as they come. */
   readonly maxConnections: number;
-  /** Calls of one connection at a time. A slow reader holds at most so many answers; further calls wait in the client. */
+  /**
+   * Calls of one connection at a time. A slow reader holds at most so many answers; further calls wait in the client.
+   */
   readonly maxConcurrentStreams: number;
   /**
    * Requests of one StreamEncode that may be read and not wholly answered. A slow reader holds at most so many

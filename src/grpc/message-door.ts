@@ -39,8 +39,8 @@ const free = (): void => undefined;
 
 /**
  * Stands before grpc-js on a call's HTTP/2 stream: takes room for each message as it arrives, and lets none take
- * memory that finds no room or does not arrive in time. Of such a message grpc-js gets the id alone, or an empty one, and
- * the handler has the refusal by `next()`.
+ * memory that finds no room or does not arrive in time. Of such a message grpc-js gets the id alone, or an empty
+ * one, and the handler has the refusal by `next()`.
  */
 export class MessageDoor {
   readonly #stream: ServerHttp2Stream;
@@ -201,7 +201,9 @@ export class MessageDoor {
     return goesOn;
   }
 
-  /** The call has been answered: nobody reads what is left, and a stream that is not read to its end does not close. */
+  /**
+   * The call has been answered: nobody reads what is left, and a stream that is not read to its end does not close.
+   */
   #dropTheRest(): void {
     this.#letGo();
     this.#stream.removeAllListeners('data').resume();

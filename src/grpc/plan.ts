@@ -5,7 +5,9 @@ import type { CallTerms } from './encode-request.ts';
 import type { PlanRequestMessage, PlanResponseMessage } from './messages.ts';
 import { anyresOptionsOf, type AskedOptions, encodeOptionsOf, teacherOptionsOf } from './request-options.ts';
 
-/** The request that a PlanRequest makes. Throws `invalid_argument` for a missing size or recipe, and for its options. */
+/**
+ * The request that a PlanRequest makes. Throws `invalid_argument` for a missing size or recipe, and for its options.
+ */
 export function planRequestOf(message: PlanRequestMessage, { terms }: CallTerms): PlanRequest {
   const { image } = message;
   if (image === null)

@@ -51,8 +51,8 @@ export interface GrpcServer {
 }
 
 /**
- * Serves VisualEncoderService, grpc.health.v1 and server reflection. Rejects with `failed_precondition` when it cannot
- * listen there. The encoder stays the caller's.
+ * Serves VisualEncoderService, grpc.health.v1 and server reflection. Rejects with `failed_precondition` when it
+ * cannot listen there. The encoder stays the caller's.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { encoder, host, limits, tls, authenticate = letAnyoneIn, admitMessage = admitAny } = options;

@@ -59,7 +59,9 @@ export function visualEncoderHandlers(encoder: VisualEncoder, parts: UnaryParts,
 /** The paths of methods that take more than one message. */
 export const streamingMethods: ReadonlySet<string> = new Set([pathOf('StreamEncode')]);
 
-/** How grpc-js reads and writes the service's messages: not at all, which leaves failures of either to the handlers. */
+/**
+ * How grpc-js reads and writes the service's messages: not at all, which leaves failures of either to the handlers.
+ */
 export const visualEncoderDefinition = {
   Encode: method('Encode', false),
   TeacherEncode: method('TeacherEncode', false),

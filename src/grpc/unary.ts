@@ -39,10 +39,10 @@ export interface OutgoingAnswer {
 }
 
 /**
- * A grpc-js handler around `work`, which gives an encoded message: hands it the caller and a signal for the call's end, answers what
- * it returns or throws, and logs and observes the request. The request id goes out in the initial metadata of an
- * answer, and in the trailing metadata of a failure, since headers before a failure would keep a client's retry policy
- * from acting on it.
+ * A grpc-js handler around `work`, which gives an encoded message: hands it the caller and a signal for the call's
+ * end, answers what it returns or throws, and logs and observes the request. The request id goes out in the
+ * initial metadata of an answer, and in the trailing metadata of a failure, since headers before a failure would
+ * keep a client's retry policy from acting on it.
  */
 export function unary(
   endpoint: string,

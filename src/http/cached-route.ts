@@ -14,8 +14,8 @@ import { sendTokens } from './send-tokens.ts';
 import { termsOf } from './terms.ts';
 
 /**
- * Answers the tokens of an image that the client names by its digest, when the cache has them: `not_found` when not, 304
- * when the client has them too.
+ * Answers the tokens of an image that the client names by its digest, when the cache has them: `not_found` when
+ * not, 304 when the client has them too.
  */
 export async function answerCached(
   request: FastifyRequest,

@@ -9,8 +9,9 @@ export interface BodyArrival {
 }
 
 /**
- * Counts a body as it arrives and calls `over` once when it passes the limit, or finds no room. Refuses at once, by throwing
- * too_large, a body whose content-length says so already, and asks a client for its body that waits to be asked.
+ * Counts a body as it arrives and calls `over` once when it passes the limit, or finds no room. Refuses at once,
+ * by throwing too_large, a body whose content-length says so already, and asks a client for its body that waits to
+ * be asked.
  */
 export function limitBody(
   request: IncomingMessage,

@@ -60,7 +60,9 @@ export class HubClient {
     return { commit: answer.sha, files: answer.filePaths };
   }
 
-  /** Size and etag of a file. They are in the hub's own answer, so a redirect to where the bytes lie is not followed. */
+  /**
+   * Size and etag of a file. They are in the hub's own answer, so a redirect to where the bytes lie is not followed.
+   */
   async describe(commit: string, name: string): Promise<RemoteFile> {
     const isAnswer = ({ headers }: Response, next: URL, from: URL) =>
       !headers.has('x-linked-etag') && next.origin === from.origin;

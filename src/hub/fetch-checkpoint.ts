@@ -31,9 +31,9 @@ export interface FetchOptions extends Omit<RevisionOptions, 'wait' | 'signal'> {
 
 /**
  * Brings what an import needs of a repository into the hub's cache: the configuration, and model.safetensors or the
- * shards that hold the vision tower. What is there is not asked for again; without the hub, a cache that has all of it
- * is enough. Every rejection is a ServiceError with one sentence: `invalid_argument`, or `cancelled` when the signal
- * fired.
+ * shards that hold the vision tower. What is there is not asked for again; without the hub, a cache that has all
+ * of it is enough. Every rejection is a ServiceError with one sentence: `invalid_argument`, or `cancelled` when
+ * the signal fired.
  */
 export async function fetchCheckpoint(
   repository: RepositoryName,

@@ -10,8 +10,8 @@ export interface Asked {
 }
 
 /**
- * What a status that is no success means, in one sentence. The hub answers 401 for a repository that is missing as for
- * one that is private, and says the rest in X-Error-Code.
+ * What a status that is no success means, in one sentence. The hub answers 401 for a repository that is missing as
+ * for one that is private, and says the rest in X-Error-Code.
  */
 export function refusal(
   { status, headers }: Response,

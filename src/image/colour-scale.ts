@@ -2,8 +2,8 @@
 export type Colour = readonly [red: number, green: number, blue: number];
 
 /**
- * Eleven colours at equal steps of inferno (Smith and van der Walt, matplotlib; CC0): from black over violet and orange
- * to pale yellow, ever lighter, so that it can be read in grey and by the colour-blind.
+ * Eleven colours at equal steps of inferno (Smith and van der Walt, matplotlib; CC0): from black over violet and
+ * orange to pale yellow, ever lighter, so that it can be read in grey and by the colour-blind.
  */
 const inferno: readonly Colour[] = [
   [0x00, 0x00, 0x04],

@@ -18,7 +18,10 @@ const readers: Partial<Record<ImageFormat, (file: DataView) => Size | undefined>
   webp: webpSize,
 };
 
-/** Beyond so many segments or chunks a file is not an everyday one, and walking them is no work for the calling thread. */
+/**
+ * Beyond so many segments or chunks a file is not an everyday one, and walking them is no work for the calling
+ * thread.
+ */
 const maxParts = 256;
 
 /** Segments up to the scan (ITU T.81, B.2), of which none may be APP1, which holds EXIF or XMP. */

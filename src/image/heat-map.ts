@@ -21,7 +21,9 @@ export interface HeatMap {
 const longSide = 1024;
 /** However thin the image. */
 const leastPixelsPerToken = 4;
-/** How much of a pixel is the colour of its token; the rest is the image in grey, dimmed so that white stays readable. */
+/**
+ * How much of a pixel is the colour of its token; the rest is the image in grey, dimmed so that white stays readable.
+ */
 const opacity = 0.65;
 const dimming = 0.5;
 /** What the scale is laid over, so that its colours are those of the blocks. */

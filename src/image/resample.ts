@@ -5,7 +5,9 @@ import type { Raster } from './raster.ts';
 import { resampleWeights, splitWeightBytes, splitWeights } from './weights.ts';
 import type { SampleRange, Weights } from './weights.ts';
 
-/** Consecutive rows of a part of the resized picture, packed RGB; `data` is only lent for the duration of the call. */
+/**
+ * Consecutive rows of a part of the resized picture, packed RGB; `data` is only lent for the duration of the call.
+ */
 export interface Rows {
   readonly first: number;
   readonly count: number;
@@ -26,8 +28,8 @@ const slackBytes = 64;
 /**
  * Resizes the raster exactly as Pillow's Image.resize (12.3) does with its BILINEAR or BICUBIC, to the last bit:
  * the horizontal pass first, rounded to uint8, then the vertical one, and a pass whose size does not change left
- * out; the vertical one first where an image over 100 times as high as wide loses height. The result is a raster of its
- * own. Synchronous, and not for the main thread.
+ * out; the vertical one first where an image over 100 times as high as wide loses height. The result is a raster
+ * of its own. Synchronous, and not for the main thread.
  */
 export function resample(raster: Raster, size: Size, filter: Resample): Raster {
   const rowBytes = size.width * 3;

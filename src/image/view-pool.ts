@@ -43,10 +43,10 @@ export interface ViewRequest {
 export interface ViewPool {
   /**
    * Decodes the image and makes the plan's views (see cutViews) on a thread; takes the image over. Calls beyond the
-   * number of images wait, as views wait for the engine; `signal` takes a waiting one out, and rejects a running one at once, while its
-   * thread ends the step it is at. Rejects as `decode` does, with `invalid_argument` for an image of another size,
-   * with the signal's ServiceError or `cancelled`, with `internal` when the thread failed, and with `unavailable`
-   * when the pool closes.
+   * number of images wait, as views wait for the engine; `signal` takes a waiting one out, and rejects a running
+   * one at once, while its thread ends the step it is at. Rejects as `decode` does, with `invalid_argument` for an
+   * image of another size, with the signal's ServiceError or `cancelled`, with `internal` when the thread failed,
+   * and with `unavailable` when the pool closes.
    */
   make(request: ViewRequest, signal: AbortSignal): Promise<MadeViews>;
   /** Refuses what waits, lets what runs finish, and ends the threads. */

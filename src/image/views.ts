@@ -5,10 +5,10 @@ import type { Rows } from './resample.ts';
 import type { SampleRange } from './weights.ts';
 
 /**
- * Makes the plan's views from a raster: uint8 RGB, `viewSize * viewSize * 3` bytes each (a canvas with an encoder of its
- * own has views of that one's size) and each a buffer of its own, in the canvases' order and in a canvas's order of
- * views. What no content covers is black. A canvas is never made: resized rows go straight to the views that show
- * them, and rows and columns that none shows are not resized. Synchronous, and not for the main thread.
+ * Makes the plan's views from a raster: uint8 RGB, `viewSize * viewSize * 3` bytes each (a canvas with an encoder
+ * of its own has views of that one's size) and each a buffer of its own, in the canvases' order and in a canvas's
+ * order of views. What no content covers is black. A canvas is never made: resized rows go straight to the views
+ * that show them, and rows and columns that none shows are not resized. Synchronous, and not for the main thread.
  */
 export function cutViews(
   raster: Raster,

@@ -5,8 +5,8 @@ const worthwhileShare = 0.95;
 const runsKept = 9;
 
 /**
- * A size that was not run for so many batches is as at warm-up again. One that looked too slow to be run would never be
- * measured again, though what slowed it may be over.
+ * A size that was not run for so many batches is as at warm-up again. One that looked too slow to be run would
+ * never be measured again, though what slowed it may be over.
  */
 const runsRemembered = 256;
 

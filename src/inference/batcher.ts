@@ -126,9 +126,9 @@ export class Batcher {
 
   /**
    * Tokens of the views of one request, in order. The views join the queue together; their buffers are taken over.
-   * `permit` is room in the queue for them, and their place in it. Views whose signal fires leave the queue at once and cost no engine time.
-   * Rejects with `cancelled` (or the signal's own ServiceError), `internal` for tokens that are not finite or a
-   * failed run, `unavailable` when the engine is down.
+   * `permit` is room in the queue for them, and their place in it. Views whose signal fires leave the queue at
+   * once and cost no engine time. Rejects with `cancelled` (or the signal's own ServiceError), `internal` for
+   * tokens that are not finite or a failed run, `unavailable` when the engine is down.
    */
   async encode(
     permit: ViewsPermit,
@@ -230,8 +230,8 @@ export class Batcher {
   }
 
   /**
-   * Before anything else that waits, and each view with the engine to itself: one that ends it takes along whatever it
-   * has beside it, and what has failed twice is given up.
+   * Before anything else that waits, and each view with the engine to itself: one that ends it takes along
+   * whatever it has beside it, and what has failed twice is given up.
    */
   async #tryAgain(batch: readonly Waiting[]): Promise<void> {
     this.#tryingAgain++;

@@ -14,10 +14,10 @@ export interface EncodedBatch {
 /**
  * Runs one model's views on one device. Knows nothing of images or callers.
  *
- * `encode` takes views of `imageSize * imageSize * 3` uint8 RGB and gives tokens of the dtypes asked for. Calls are run in the order they were made; a second call made
- * while one runs is prepared and starts the moment the first ends. The views' buffers are gone when it resolves, and the
- * caller's again when it rejects. Rejects with `unavailable` when the engine is
- * down, `internal` when the run failed.
+ * `encode` takes views of `imageSize * imageSize * 3` uint8 RGB and gives tokens of the dtypes asked for. Calls
+ * are run in the order they were made; a second call made while one runs is prepared and starts the moment the
+ * first ends. The views' buffers are gone when it resolves, and the caller's again when it rejects. Rejects with
+ * `unavailable` when the engine is down, `internal` when the run failed.
  */
 export interface Engine {
   encode(views: readonly Uint8Array<ArrayBuffer>[], dtypes: readonly GraphDtype[]): Promise<EncodedBatch>;

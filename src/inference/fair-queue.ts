@@ -3,12 +3,16 @@ import type { Caller } from '../caller.ts';
 interface Line<T> {
   readonly items: Set<T>;
   weight: number;
-  /** The virtual time at which its next item is due, also while it has none: who comes one at a time takes turns as well. */
+  /**
+   * The virtual time at which its next item is due, also while it has none: who comes one at a time takes turns as
+   * well.
+   */
   due: number;
 }
 
 /**
- * Distinct items of several callers, taken in proportion to the callers' weights: start-time fair queueing (Goyal, Vin and Cheng
+ * Distinct items of several callers, taken in proportion to the callers' weights: start-time fair queueing (Goyal,
+ * Vin and Cheng
  * 1996), in which a caller that was away is owed nothing. Each caller's own come in the order in which they joined.
  */
 export class FairQueue<T> {

@@ -32,7 +32,10 @@ export interface ServeModelOptions {
   readonly engineScript?: URL | undefined;
   readonly split: BatcherOptions['split'];
   readonly observe: (batch: RunBatch) => void;
-  /** The longest that a batch may take before the engine counts as stuck; ten times its measured time, where that is longer. */
+  /**
+   * The longest that a batch may take before the engine counts as stuck; ten times its measured time, where that
+   * is longer.
+   */
   readonly engineTimeoutMs: number;
   /** Called for each engine that ended by itself and is replaced. */
   readonly onReplace: (error: ServiceError) => void;
@@ -47,8 +50,9 @@ const largestLearned = 32;
 const oneByOne: ReadonlySet<ModelPrecision> = new Set(['int8', 'exported']);
 
 /**
- * Starts a model's engine and measures its batches. Rejects with `failed_precondition` when it cannot be used. A model
- * that quantises activations runs a view at a time: a view's tokens would depend on the views of others beside it.
+ * Starts a model's engine and measures its batches. Rejects with `failed_precondition` when it cannot be used. A
+ * model that quantises activations runs a view at a time: a view's tokens would depend on the views of others
+ * beside it.
  */
 export async function serveModel(model: Model, options: ServeModelOptions): Promise<ServedModel> {
   const { device, threads, maxBatch, warmUpMs, engineScript, split, observe } = options;

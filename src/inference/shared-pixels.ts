@@ -1,6 +1,6 @@
 /**
- * Memory for the pixels of batches, which an engine's thread reads without a copy of its own. What was given back is used
- * again: fresh memory costs several times what copying into it does.
+ * Memory for the pixels of batches, which an engine's thread reads without a copy of its own. What was given back
+ * is used again: fresh memory costs several times what copying into it does.
  */
 export class SharedPixels {
   #slotBytes = 0;

@@ -37,8 +37,9 @@ const deviceFailure = /\b(CUDA|CUBLAS|CUDNN|cuda\w*Error)\b/;
 const outOfMemory = /out of memory|ALLOC_FAILED/i;
 
 /**
- * An engine that is replaced when its thread ends. What it was doing is rejected with `internal`, what comes meanwhile waits
- * for the next, which has run a view of its own before: pictures that end engines cannot end the process. A native call that does not come back, and a device that fails, cannot be cured in this process:
+ * An engine that is replaced when its thread ends. What it was doing is rejected with `internal`, what comes
+ * meanwhile waits for the next, which has run a view of its own before: pictures that end engines cannot end the
+ * process. A native call that does not come back, and a device that fails, cannot be cured in this process:
  * then everything is rejected at once, and `onDown` is told.
  */
 export class SupervisedEngine implements Engine {

@@ -45,8 +45,9 @@ export async function warmUp(engine: Engine, times: BatchTimes, options: WarmUpO
 }
 
 /**
- * Runs the largest batch before any other, so that a GPU's memory pool grows once, to what it will need. One that cannot be
- * run, as for want of memory, is halved. Gives the largest that was run; rejects as the engine does when not even one view is.
+ * Runs the largest batch before any other, so that a GPU's memory pool grows once, to what it will need. One that
+ * cannot be run, as for want of memory, is halved. Gives the largest that was run; rejects as the engine does when
+ * not even one view is.
  */
 export async function widestThatRuns(engine: Engine, largest: number, imageSize: number): Promise<number> {
   for (let views = largest; ; views = Math.ceil(views / 2)) {

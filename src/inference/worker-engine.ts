@@ -56,7 +56,8 @@ export class WorkerEngine implements Engine {
     onDown: (error: ServiceError) => void,
     script = new URL('./worker.js', import.meta.url),
   ): Promise<WorkerEngine> {
-    // As bin/siglip-hd.cjs has it, for who starts engines without it; the environment of a thread is not the process's.
+    // As bin/siglip-hd.cjs has it, for who starts engines without it; the environment of a thread is not the
+    // process's.
     process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
     const worker = new Worker(script, { workerData: start, name: 'engine' });
     const first = await firstReply(worker);

@@ -4,8 +4,9 @@ import { type Tower, TowerBuilder } from './tower.ts';
 import { type Normalisation, type TowerGeometry } from './tower-geometry.ts';
 
 /**
- * A CLIP vision tower, formulas as in transformers' CLIPVisionModel: a class token, which is not among the answer's, and
- * a norm before the layers. No norm follows them for patches, so last_hidden_state and pre_norm are the same.
+ * A CLIP vision tower, formulas as in transformers' CLIPVisionModel: a class token, which is not among the
+ * answer's, and a norm before the layers. No norm follows them for patches, so last_hidden_state and pre_norm are
+ * the same.
  */
 export function clipTower(
   geometry: TowerGeometry,

@@ -13,7 +13,8 @@ const readBytes = 1 << 20;
 
 /**
  * Reads a model folder and holds its files against model.json: sizes, and SHA-256 of the graph and the weights.
- * `name` is what it is served as; the folder's base name when absent. Rejects with `invalid_argument` and one sentence.
+ * `name` is what it is served as; the folder's base name when absent. Rejects with `invalid_argument` and one
+ * sentence.
  */
 export async function loadModelFolder(folder: string, name?: string): Promise<Model> {
   const path = resolve(folder);

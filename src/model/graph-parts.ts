@@ -16,7 +16,8 @@ export interface GraphPart {
 
 /**
  * Cuts nodes, in the order they run, wherever a single tensor is all that later nodes need of earlier ones and the
- * part has `partBytes` of weights or more. `weights` has the bytes of everything that is no node's output and no input.
+ * part has `partBytes` of weights or more. `weights` has the bytes of everything that is no node's output and no
+ * input.
  */
 export function cutNodes(
   nodes: readonly PartNode[],

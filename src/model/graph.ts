@@ -155,8 +155,9 @@ export class Graph {
 
   /**
    * The model in parts to be run one after another, each an ONNX file's bytes: cut where one float32 tensor, of any
-   * shape, is all that goes on, as soon as a part has `partBytes` of weights. An output belongs to the part that makes
-   * it. `places` is where another graph of the same tensors keeps the weights; by default they are where this one's are.
+   * shape, is all that goes on, as soon as a part has `partBytes` of weights. An output belongs to the part that
+   * makes it. `places` is where another graph of the same tensors keeps the weights; by default they are where
+   * this one's are.
    */
   parts(partBytes: number, places: Places = this.places): EncodedPart[] {
     const sizes = new Map(this.#initialisers.map(({ name, place }) => [name, place?.sizeBytes ?? 0]));

@@ -31,7 +31,8 @@ export interface ImportOptions extends ViewOptions {
   /** Name of the returned model; the base name of `out` when absent. */
   readonly name?: string;
   /**
-   * Called with the bytes of weights written so far and in all; the last call has both equal. For int8 it counts twice:
+   * Called with the bytes of weights written so far and in all; the last call has both equal. For int8 it counts
+   * twice:
    * what is measured, and what is kept.
    */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
@@ -40,8 +41,9 @@ export interface ImportOptions extends ViewOptions {
 }
 
 /**
- * Turns a checkpoint, or an exported graph, into a model folder. Every rejection is a ServiceError whose message is one line that names the
- * file or tensor at fault (`invalid_argument`; `cancelled` when the signal fired), and leaves nothing behind.
+ * Turns a checkpoint, or an exported graph, into a model folder. Every rejection is a ServiceError whose message
+ * is one line that names the file or tensor at fault (`invalid_argument`; `cancelled` when the signal fired), and
+ * leaves nothing behind.
  */
 export async function importModel(options: ImportOptions): Promise<Model> {
   const { source, out, features, precision, calibration, name, force = false } = options;

@@ -12,7 +12,8 @@ export async function makeFolder(folder: string): Promise<string | undefined> {
   try {
     const missing: string[] = [];
     for (let next = target; !(await isFolder(next)); next = dirname(next)) missing.unshift(next);
-    // Not with mkdir's own `recursive`: where the system takes no folders, as below /proc, Node 20 then never returns.
+    // Not with mkdir's own `recursive`: where the system takes no folders, as below /proc, Node 20 then never
+    // returns.
     for (const each of missing) await makeOne(each);
     return missing[0];
   } catch (error) {

@@ -17,7 +17,9 @@ export interface FileDigest {
 
 /** Where a model came from; told, never acted on. */
 export interface Provenance {
-  /** Base name of the checkpoint folder or of the exported graph, or how the weights were made; on the hub OWNER/NAME. */
+  /**
+   * Base name of the checkpoint folder or of the exported graph, or how the weights were made; on the hub OWNER/NAME.
+   */
   readonly source: string;
   /** Of a repository on the hub the commit, 40 hex digits. */
   readonly revision?: string;
@@ -49,8 +51,8 @@ export interface Manifest extends Omit<Model, 'name' | 'folder' | 'digest'> {
 }
 
 /**
- * `sha256:` and 64 hex digits over everything that changes tokens: geometry, pixels' way, graph, weights, and `towerDigest`, which finds the second
- * model of windows=whole.
+ * `sha256:` and 64 hex digits over everything that changes tokens: geometry, pixels' way, graph, weights, and
+ * `towerDigest`, which finds the second model of windows=whole.
  */
 export function manifestDigest(manifest: Manifest): string {
   const { architecture, imageSize, patchSize, grid, channels, layers } = manifest;

@@ -39,8 +39,8 @@ export interface Model {
   /** Encode's way to a view; the other recipes have ways of their own. */
   readonly resize: Resize;
   /**
-   * SHA-256 over the tower without its positions, as 64 hex digits: equal for folders of one checkpoint, normalisation,
-   * feature layer and precision, whatever their image sizes.
+   * SHA-256 over the tower without its positions, as 64 hex digits: equal for folders of one checkpoint,
+   * normalisation, feature layer and precision, whatever their image sizes.
    */
   readonly towerDigest: string;
 }

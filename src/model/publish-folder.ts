@@ -7,9 +7,9 @@ import { manifestFile } from './manifest.ts';
 
 /**
  * Makes the folder `out` all at once: `fill` writes into a temporary folder beside it, which is then renamed. Gives
- * what `fill` gives. When anything fails nothing of it is left and `out` is as it was. An `out` that is there already,
- * other than an empty folder, is refused with `invalid_argument`, before `fill`; with `force` a model folder is
- * replaced, and with `own`, for a folder of the service's own, whatever is there.
+ * what `fill` gives. When anything fails nothing of it is left and `out` is as it was. An `out` that is there
+ * already, other than an empty folder, is refused with `invalid_argument`, before `fill`; with `force` a model
+ * folder is replaced, and with `own`, for a folder of the service's own, whatever is there.
  */
 export async function publishFolder<Result>(
   out: string,

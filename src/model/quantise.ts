@@ -24,9 +24,9 @@ export function quantiseRow(row: Float32Array, scale: number, to: Int8Array): vo
 }
 
 /**
- * A matrix [N, K], read as float32 in chunks of whole rows, as DynamicQuantizeMatMul takes it: int8 [K, N] at the start
- * of the result and the scales, float32 [N], at the end of its `sizeBytes`, with zeros between. An output channel's
- * weights are its steps times its scale.
+ * A matrix [N, K], read as float32 in chunks of whole rows, as DynamicQuantizeMatMul takes it: int8 [K, N] at the
+ * start of the result and the scales, float32 [N], at the end of its `sizeBytes`, with zeros between. An output
+ * channel's weights are its steps times its scale.
  */
 export async function quantiseMatrix(
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,

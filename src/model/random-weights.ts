@@ -4,8 +4,8 @@ import { convertWeights, type WeightDtype } from './weights.ts';
 const chunkElements = 1 << 20;
 
 /**
- * Seeded random weights for any tensor of a tower, at the scale of a freshly initialised one. A tensor's values depend
- * on the seed, its name and its shape alone.
+ * Seeded random weights for any tensor of a tower, at the scale of a freshly initialised one. A tensor's values
+ * depend on the seed, its name and its shape alone.
  */
 export class RandomWeights implements TensorSource {
   readonly #seed: number;

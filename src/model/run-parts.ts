@@ -13,8 +13,8 @@ export interface GraphValue {
 export type GraphValues = Readonly<Record<string, GraphValue>>;
 
 /**
- * Loads the graph at `path`, runs it on each of `inputs` and lets go of it. Gives the `outputs` by name. May block the
- * thread meanwhile.
+ * Loads the graph at `path`, runs it on each of `inputs` and lets go of it. Gives the `outputs` by name. May block
+ * the thread meanwhile.
  */
 export type RunGraph = (
   path: string,
@@ -37,8 +37,8 @@ export interface PartRuns {
 const usualPartBytes = 96 * 2 ** 20;
 
 /**
- * Runs a graph on each of `inputs` a part at a time, so that only a part of its weights is in memory. Gives the float32
- * outputs that `wanted` accepts. Rejects with `cancelled` when the signal fires, between parts.
+ * Runs a graph on each of `inputs` a part at a time, so that only a part of its weights is in memory. Gives the
+ * float32 outputs that `wanted` accepts. Rejects with `cancelled` when the signal fires, between parts.
  */
 export async function runInParts(
   graph: Graph,

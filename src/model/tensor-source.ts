@@ -7,8 +7,8 @@ export interface TensorSource {
 
   /**
    * The tensor's values as `dtype`, little-endian, in chunks of whole rows of `rowElements`. A chunk is valid until
-   * the next is asked for. Rejects with `invalid_argument`, naming the tensor, when values are NaN, infinite or beyond
-   * the dtype.
+   * the next is asked for. Rejects with `invalid_argument`, naming the tensor, when values are NaN, infinite or
+   * beyond the dtype.
    */
   read(tensor: string, dtype: WeightDtype, rowElements: number): AsyncIterable<Uint8Array<ArrayBuffer>>;
 }

@@ -30,8 +30,9 @@ export interface Tower {
 
 /**
  * Adds a tower's parts to a graph with the inputs and outputs of graph-io.ts. States are float32 [batch * tokens,
- * channels], the class token first in each view that has one. With fp16, matrix products and attention are float16; the
- * residual stream and the norms stay float32. With int8 the layers' matrix products are what `formOf` says.
+ * channels], the class token first in each view that has one. With fp16, matrix products and attention are
+ * float16; the residual stream and the norms stay float32. With int8 the layers' matrix products are what `formOf`
+ * says.
  */
 export class TowerBuilder {
   readonly graph = new Graph(weightsFile);

@@ -5,7 +5,8 @@ export const singleFile = 'model.safetensors';
 export const indexFile = 'model.safetensors.index.json';
 
 /**
- * Which file has a tensor, by the tensor's name, from a model.safetensors.index.json. An index comes with the download:
+ * Which file has a tensor, by the tensor's name, from a model.safetensors.index.json. An index comes with the
+ * download:
  * one that reaches out of its folder is refused. `missing` is the message when there is none.
  */
 export async function readWeightMap(path: string, missing: string): Promise<ReadonlyMap<string, string>> {

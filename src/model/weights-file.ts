@@ -22,8 +22,8 @@ export interface WrittenWeights {
 }
 
 /**
- * Writes a tower's tensors into a new file, each at its place, a few MB in memory at a time. Rejects as the source does,
- * and with `cancelled` when the signal fired.
+ * Writes a tower's tensors into a new file, each at its place, a few MB in memory at a time. Rejects as the source
+ * does, and with `cancelled` when the signal fired.
  */
 export async function writeWeights(
   path: string,

@@ -31,7 +31,9 @@ export function selectTileGrid(image: Size, tilePx: number, maxGrid: TileGrid): 
   return best;
 }
 
-/** The image fitted into `canvas` with its aspect kept, and where it lies there: centred, an odd pixel right or below. */
+/**
+ * The image fitted into `canvas` with its aspect kept, and where it lies there: centred, an odd pixel right or below.
+ */
 export function fitCentred(image: Size, canvas: Size): { readonly content: Size; readonly paste: Offset } {
   const across = canvas.width / image.width;
   const down = canvas.height / image.height;
@@ -61,7 +63,8 @@ export function unpadRect(image: Size, map: Size): TokenRect {
 }
 
 /**
- * LLaVA's anyres_max_N: a map over N tiles of tokens is made smaller, unless its sides are at most 1.1 times too long.
+ * LLaVA's anyres_max_N: a map over N tiles of tokens is made smaller, unless its sides are at most 1.1 times too
+ * long.
  * 0 tiles is no limit.
  */
 export function limitedSize(kept: Size, maxTiles: number, tileTokens: number): Size {

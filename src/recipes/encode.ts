@@ -3,8 +3,8 @@ import { checkImageSize } from './image-size.ts';
 import type { Canvas, Plan, Size } from './plan.ts';
 
 /**
- * Encode: the image squashed to the model's square, or its middle, as the model's `resize` says; one view, its tokens as
- * they are. Throws `invalid_argument` for a size that no image has.
+ * Encode: the image squashed to the model's square, or its middle, as the model's `resize` says; one view, its
+ * tokens as they are. Throws `invalid_argument` for a size that no image has.
  */
 export function planEncode(image: Size, model: Model): Plan {
   checkImageSize(image);

@@ -9,8 +9,8 @@ export const resamples = ['bilinear', 'bicubic'] as const;
 export type Resample = (typeof resamples)[number];
 
 /**
- * How an image of any shape becomes a square view: both sides resized to it, or the shorter side resized to it and the
- * middle of the longer one kept.
+ * How an image of any shape becomes a square view: both sides resized to it, or the shorter side resized to it and
+ * the middle of the longer one kept.
  */
 export const resizes = ['squash', 'crop'] as const;
 export type Resize = (typeof resizes)[number];
@@ -107,8 +107,8 @@ export interface TileGrid {
 }
 
 /**
- * What an LLM server needs to place anyres tokens. It is the same for every assembly: a stack leaves the unpadding and
- * the limit to the caller, and these are the sizes to use.
+ * What an LLM server needs to place anyres tokens. It is the same for every assembly: a stack leaves the unpadding
+ * and the limit to the caller, and these are the sizes to use.
  */
 export interface AnyresGeometry {
   readonly tileGrid: TileGrid;

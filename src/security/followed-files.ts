@@ -18,7 +18,10 @@ export interface Followed {
   /** In words, for the log: "API keys". */
   readonly what: string;
   readonly files: readonly { readonly flag: string; readonly path: string }[];
-  /** Puts the files' contents, in their order, to use. Throws, and leaves everything as it was, where they are no good. */
+  /**
+   * Puts the files' contents, in their order, to use. Throws, and leaves everything as it was, where they are no
+   * good.
+   */
   readonly take: (contents: readonly Buffer[]) => void;
 }
 
@@ -32,9 +35,9 @@ export function every(ms: number): Ticker {
 
 /**
  * Files whose contents are taken at the start and again whenever they change. They are read, not watched: where
- * Kubernetes mounts a secret, the change is that of a symbolic link above them. A change is taken when two looks have seen
- * it alike, as a file may be half written and a certificate be there before its key. What is no good then is logged
- * once, and the old stays in use.
+ * Kubernetes mounts a secret, the change is that of a symbolic link above them. A change is taken when two looks
+ * have seen it alike, as a file may be half written and a certificate be there before its key. What is no good
+ * then is logged once, and the old stays in use.
  */
 export class FollowedFiles {
   readonly #followed: Followed;

@@ -37,7 +37,9 @@ export class Perimeter {
     this.#files = files;
   }
 
-  /** Rejects with `invalid_argument` for files that cannot be read or used: what is wrong with any is told at once. */
+  /**
+   * Rejects with `invalid_argument` for files that cannot be read or used: what is wrong with any is told at once.
+   */
   static async open(
     config: PerimeterConfig,
     logger: ReloadLogger,

@@ -18,7 +18,8 @@ export type AssemblyPlan = Pick<Plan, 'viewGrid' | 'channels' | 'assembly' | 'sh
  * only read. All arithmetic is float32, rounded once at the end. Rows go through a kernel's memory one by one:
  * beside views and answer it takes a few rows of room. Synchronous, and not for the main thread.
  *
- * Throws `internal` when a value is not finite in `dtype`, and RangeError for views or a shape that are not the plan's.
+ * Throws `internal` when a value is not finite in `dtype`, and RangeError for views or a shape that are not the
+ * plan's.
  */
 export function assemble(
   plan: AssemblyPlan,

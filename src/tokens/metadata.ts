@@ -10,7 +10,8 @@ export function metadataJson(metadata: AnswerMetadata): string {
 }
 
 /**
- * The same for a header, at most {@link metadataHeaderBytes} long: sizes of images that do not fit are left out and counted in `images_omitted`.
+ * The same for a header, at most {@link metadataHeaderBytes} long: sizes of images that do not fit are left out
+ * and counted in `images_omitted`.
  */
 export function metadataHeader(metadata: AnswerMetadata): string {
   const whole = metadataJson(metadata);

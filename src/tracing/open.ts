@@ -3,7 +3,10 @@ import type { Environment } from '../config/machine.ts';
 import type { Tracing } from './trace.ts';
 import { wantedTracing } from './wanted.ts';
 
-/** Traces as the environment asks for them. Where it does not, nothing of OpenTelemetry is loaded. Throws as wantedTracing does. */
+/**
+ * Traces as the environment asks for them. Where it does not, nothing of OpenTelemetry is loaded. Throws as
+ * wantedTracing does.
+ */
 export async function openTracing(
   env: Environment,
   version: string,

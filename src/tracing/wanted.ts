@@ -5,8 +5,8 @@ const protocols = ['grpc', 'http/protobuf'] as const;
 export type Protocol = (typeof protocols)[number];
 
 /**
- * By which protocol traces are to be sent, by the standard `OTEL_` variables; undefined where none are: unless an exporter
- * or an endpoint is named. Throws `invalid_argument` for what cannot be followed.
+ * By which protocol traces are to be sent, by the standard `OTEL_` variables; undefined where none are: unless an
+ * exporter or an endpoint is named. Throws `invalid_argument` for what cannot be followed.
  */
 export function wantedTracing(env: Environment): Protocol | undefined {
   if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true') return undefined;

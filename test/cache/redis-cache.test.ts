@@ -67,6 +67,16 @@ describe('a cache in redis', { skip: hasRedis ? false : 'there is no redis-serve
     assert.equal(await cache.get('b'), undefined);
   });
 
+  test('has no more than so many bytes on their way to a redis that does not take them', async () => {
+    const large = { ...image, parts: [new Uint8Array(20 * 2 ** 20)] };
+    redis.pause();
+    for (const key of ['e', 'f', 'g', 'h']) cache.set(key, large);
+    redis.resume();
+    let found: unknown;
+    while (found === undefined) found = await cache.get('g');
+    assert.equal(await cache.get('h'), undefined);
+  });
+
   test('waits for no longer than it may, and then does not ask for a while', async () => {
     const hasty = await connected(30);
     await kept('c', hasty);

@@ -1,4 +1,5 @@
-// The image, as far as it can be made without Docker: its own build steps in a clean folder, and the service from what they leave.
+// The image, as far as it can be made without Docker: its own build steps in a clean folder, and the service from
+// what they leave.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

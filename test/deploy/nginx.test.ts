@@ -1,4 +1,5 @@
-// Two services behind a real nginx with the configuration that is shipped, one after the other stopped and started again.
+// Two services behind a real nginx with the configuration that is shipped, one after the other stopped and started
+// again.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -45,7 +46,10 @@ function configure(ports: ReadonlyMap<string, number>): string {
   return whole;
 }
 
-/** Resolves when the service has answered over both transports: nginx looks at one that refused it again after two seconds. */
+/**
+ * Resolves when the service has answered over both transports: nginx looks at one that refused it again after two
+ * seconds.
+ */
 async function hasTraffic(port: number): Promise<void> {
   const answered = (text: string, transport: string) =>
     new RegExp(`requests_total\\{transport="${transport}",endpoint="encode",code="ok"`).test(text);

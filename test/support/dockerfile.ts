@@ -30,8 +30,8 @@ export function readStages(path: string): readonly Stage[] {
 }
 
 /**
- * Carries a stage out in a folder that stands for its WORKDIR, as the image's builder would: files of the repository, not
- * what lies beside them, and its own RUN lines. Rejects with what a line that fails says.
+ * Carries a stage out in a folder that stands for its WORKDIR, as the image's builder would: files of the
+ * repository, not what lies beside them, and its own RUN lines. Rejects with what a line that fails says.
  */
 export async function carryOut(stage: Stage, folder: string, built?: string): Promise<void> {
   mkdirSync(folder, { recursive: true });

@@ -5,8 +5,9 @@ import { parentPort } from 'node:worker_threads';
 import type { RunRequest, WorkerReply, WorkerRequest } from '../../src/inference/worker-protocol.ts';
 
 /**
- * First bytes of views that bring about a fault. `hang` could be interrupted by V8, `hangInNative` by nothing: it opens the
- * FIFO that HANG_FIFO names, which nobody writes to. Black views, as those of the warm-up, count as FIRST_VIEW.
+ * First bytes of views that bring about a fault. `hang` could be interrupted by V8, `hangInNative` by nothing: it
+ * opens the FIFO that HANG_FIFO names, which nobody writes to. Black views, as those of the warm-up, count as
+ * FIRST_VIEW.
  */
 export const faults = { exit: 201, throw: 202, notFinite: 203, hang: 204, hangInNative: 205 } as const;
 

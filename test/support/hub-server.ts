@@ -17,7 +17,10 @@ export interface SeenRequest {
 
 /** What the server does other than answer; each test sets what it needs. */
 export interface HubFaults {
-  /** Answers the hub's requests whose path holds `path` with a status and the code of X-Error-Code, always or so often. */
+  /**
+   * Answers the hub's requests whose path holds `path` with a status and the code of X-Error-Code, always or so
+   * often.
+   */
   refuse?: { readonly path: string; readonly status: number; readonly code?: string; times?: number };
   /** Bytes of each answer of the CDN after which the connection is cut, one for each answer; then none is. */
   drops?: number[];
@@ -36,9 +39,9 @@ export interface HubFaults {
 const lfs = /\.safetensors$/;
 
 /**
- * A hub and its CDN, on two ports of this machine, with one repository made of a folder of files. It speaks the routes
- * that an import uses, as huggingface.co does: small files from the hub with the git hash as ETag, and LFS files by a
- * redirect to the CDN, their SHA-256 and size in X-Linked-Etag and X-Linked-Size.
+ * A hub and its CDN, on two ports of this machine, with one repository made of a folder of files. It speaks the
+ * routes that an import uses, as huggingface.co does: small files from the hub with the git hash as ETag, and LFS
+ * files by a redirect to the CDN, their SHA-256 and size in X-Linked-Etag and X-Linked-Size.
  */
 export class HubServer {
   readonly faults: HubFaults = {};

@@ -18,7 +18,9 @@ export async function missingSchemas(): Promise<string | undefined> {
   return 'the schemas of the Kubernetes API are not there: npm run deploy-tools fetches them';
 }
 
-/** What the Kubernetes API would find wrong with an object: values that do not fit, and fields that it does not know. */
+/**
+ * What the Kubernetes API would find wrong with an object: values that do not fit, and fields that it does not know.
+ */
 export async function problemsOf(object: KubernetesObject): Promise<string[]> {
   const { apiVersion, kind } = object;
   const owner = groupPackages[apiVersion.split('/')[0]!] ?? 'kubernetes-models';

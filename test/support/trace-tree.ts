@@ -1,6 +1,8 @@
 import type { ReceivedSpan } from './otlp-receiver.ts';
 
-/** A trace as text: each span indented below its parent, in the order of their starts, with start and length in ms. */
+/**
+ * A trace as text: each span indented below its parent, in the order of their starts, with start and length in ms.
+ */
 export function traceTree(spans: readonly ReceivedSpan[], root: ReceivedSpan): string {
   const lines: string[] = [];
   const add = (span: ReceivedSpan, depth: number): void => {

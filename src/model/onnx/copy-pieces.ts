@@ -13,7 +13,9 @@ export interface CopyOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Makes the file `path` of the pieces, a chunk in memory at a time. Rejects with `cancelled` when the signal fired. */
+/**
+ * Makes the file `path` of the pieces, a chunk in memory at a time. Rejects with `cancelled` when the signal fired.
+ */
 export async function copyPieces(
   path: string,
   pieces: Iterable<Piece>,

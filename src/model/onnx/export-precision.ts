@@ -6,9 +6,9 @@ import type { ExportedModel } from './read-export.ts';
 const share = 0.9;
 
 /**
- * The precision that a graph's initialisers tell of, and safetensors' name of the type that most of them have. A graph
- * that quantises while it runs, or may in functions of its own, has its own precision, however few matrices that is
- * for: a scale may then be shared by a batch.
+ * The precision that a graph's initialisers tell of, and safetensors' name of the type that most of them have. A
+ * graph that quantises while it runs, or may in functions of its own, has its own precision, however few matrices
+ * that is for: a scale may then be shared by a batch.
  */
 export function exportPrecision({
   nodes,

@@ -112,7 +112,9 @@ export class WireFile {
     return values;
   }
 
-  /** The refusal of this file: `problem` follows its name. Names of the file that are in it are made to fit a line. */
+  /**
+   * The refusal of this file: `problem` follows its name. Names of the file that are in it are made to fit a line.
+   */
   fault(problem: string, options?: { cause: unknown }): ServiceError {
     const line = problem.replaceAll(/\p{Cc}/gu, '?');
     const short = line.length > maxProblem ? `${line.slice(0, maxProblem)}...` : line;

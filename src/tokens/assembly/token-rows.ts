@@ -7,7 +7,9 @@ export interface TokenRows {
   readonly height: number;
   /** Values of a token. */
   readonly channels: number;
-  /** Makes row `y` and gives its address; it stays there until the next call. Rows are asked for in ascending order. */
+  /**
+   * Makes row `y` and gives its address; it stays there until the next call. Rows are asked for in ascending order.
+   */
   row(kernel: TokenKernel, y: number): number;
 }
 
