@@ -7,14 +7,19 @@ export function clientErrorCode(error: NodeJS.ErrnoException): ProblemCode {
   return 'invalid_argument';
 }
 
-const sentences: Partial<Record<ProblemCode, string>> = {
-  headers_too_large: 'The request line and headers are over the limit.',
-  request_timeout: 'The request did not arrive in the time that the server waits for one.',
-};
+function sentenceOf(code: ProblemCode, maxHeaderBytes: number): string {
+  if (code === 'headers_too_large') {
+    return `The request line and headers are over the limit of ${maxHeaderBytes.toLocaleString('en-US')} bytes.`;
+  }
+  if (code === 'request_timeout') {
+    return 'The request did not arrive in the time that the server waits for one.';
+  }
+  return 'This is not a valid HTTP/1.1 request.';
+}
 
 /** A whole HTTP/1.1 answer for a connection on which no request could be read; the connection ends with it. */
-export function clientErrorAnswer(code: ProblemCode, requestId: string): string {
-  const message = sentences[code] ?? 'This is not a valid HTTP/1.1 request.';
+export function clientErrorAnswer(code: ProblemCode, requestId: string, maxHeaderBytes: number): string {
+  const message = sentenceOf(code, maxHeaderBytes);
   const { status, headers, body } = problem({ code, message }, requestId);
   const lines = Object.entries({ ...headers, 'x-request-id': requestId, connection: 'close' });
   return `HTTP/1.1 ${status} ${reasons[status] ?? 'Error'}\r\n${lines

@@ -167,10 +167,12 @@ async function decodeBase64(
     written += got;
   }
   if (written === bytes && padded && chars % 4 !== 1) return decoded;
-  const hint = text.subarray(0, 5).equals(Buffer.from('data:'))
-    ? ' It starts like a data URL: send what follows its comma.'
-    : '';
-  throw invalid(`${name} is not valid base64.${hint}`);
+  throw invalid(`${name} is not valid base64.${hintFor(text.toString('latin1', 0, 8))}`);
+}
+
+function hintFor(start: string): string {
+  if (start.startsWith('data:')) return ' It starts like a data URL: send what follows its comma.';
+  return /^https?:/.test(start) ? ' It is a URL, and none is fetched: send the image.' : '';
 }
 
 function invalid(message: string): ServiceError {

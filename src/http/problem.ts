@@ -71,6 +71,11 @@ export function problem(
 /** A framework's error as one of the service's own: its 4xx are the caller's, the rest is internal. */
 export function serviceError(thrown: unknown): ServiceError {
   if (thrown instanceof ServiceError || !(thrown instanceof Error)) return ServiceError.from(thrown);
+  if ('code' in thrown && thrown.code === 'FST_ERR_BAD_URL') {
+    return new ServiceError('invalid_argument', 'The path is not percent-encoded as URLs are.', {
+      cause: thrown,
+    });
+  }
   const status = 'statusCode' in thrown ? thrown.statusCode : undefined;
   const code = typeof status === 'number' && status < 500 ? callersFault(status) : undefined;
   return code === undefined

@@ -172,7 +172,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       if (isUnderWay) exchange.outcome = code;
       else metrics.observeRequest({ transport: 'http', endpoint: 'unmatched', code, durationMs: 0 });
       const id = isUnderWay ? exchange.requestId : requestIdOf(undefined);
-      socket.end(clientErrorAnswer(code, id), () => socket.destroySoon());
+      socket.end(clientErrorAnswer(code, id, limits.maxHeaderBytes), () => socket.destroySoon());
     },
     handlers: {
       ...systemHandlers({ encoder, metrics, draining: () => draining }),

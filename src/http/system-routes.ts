@@ -21,7 +21,10 @@ export function systemHandlers(settings: {
     readyz: (_request, _reply, exchange) => {
       if (draining()) throw new ServiceError('unavailable', 'The service is stopping.');
       if (!encoder.ready())
-        throw new ServiceError('unavailable', 'The service is not ready: it starts or stops.');
+        throw new ServiceError(
+          'unavailable',
+          'The service is not ready: its models are being loaded, it is about to stop, or an engine is down.',
+        );
       exchange.sendJson({ status: 'ready' });
     },
     plan: (request, _reply, exchange) => answerPlan(request, exchange, encoder),

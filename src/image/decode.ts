@@ -4,7 +4,7 @@ import { ServiceError } from '../errors.ts';
 import type { Size } from '../recipes/plan.ts';
 import { formatNames, imageFormats, recognise } from './format.ts';
 import type { ImageFormat } from './format.ts';
-import { plainHeaderSize } from './header-size.ts';
+import { hasBoundlessSide, plainHeaderSize } from './header-size.ts';
 import type { Raster } from './raster.ts';
 
 /** What a file's header says. */
@@ -38,6 +38,7 @@ export async function probe(bytes: Uint8Array, exif: DecodeOptions['exif']): Pro
   const format = acceptedFormat(bytes);
   const plain = plainHeaderSize(bytes, format);
   if (plain !== undefined) return { format, size: plain };
+  if (format === 'avif' && hasBoundlessSide(bytes)) throw undecodable(format);
   const metadata = await sharp(bytes, { limitInputPixels: false })
     .metadata()
     .catch((error: unknown) => {
@@ -117,7 +118,7 @@ function acceptedNames(): string {
   return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 }
 
-function undecodable(format: ImageFormat, cause: unknown): ServiceError {
+function undecodable(format: ImageFormat, cause?: unknown): ServiceError {
   const message = `The ${formatNames[format]} cannot be decoded: it is truncated, damaged or of an unusual kind.`;
   return new ServiceError('invalid_argument', message, { cause });
 }

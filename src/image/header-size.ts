@@ -12,6 +12,25 @@ export function plainHeaderSize(bytes: Uint8Array, format: ImageFormat): Size | 
   return size !== undefined && size.width > 0 && size.height > 0 ? size : undefined;
 }
 
+/**
+ * Whether an AVIF states a side ('ispe' of ISO/IEC 23008-12, 6.5.3) that no integer of libvips holds: of such a file
+ * it would complain on standard error.
+ */
+export function hasBoundlessSide(bytes: Uint8Array): boolean {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, metaBytes));
+  for (
+    let at = file.indexOf('ispe');
+    at >= 0 && at + 16 <= file.byteLength;
+    at = file.indexOf('ispe', at + 1)
+  ) {
+    if (Math.max(file.readUInt32BE(at + 8), file.readUInt32BE(at + 12)) >= 2 ** 31 - 1) return true;
+  }
+  return false;
+}
+
+/** In which an AVIF's metadata lies, but for one that nobody writes. */
+const metaBytes = 2 ** 16;
+
 const readers: Partial<Record<ImageFormat, (file: DataView) => Size | undefined>> = {
   jpeg: jpegSize,
   png: pngSize,

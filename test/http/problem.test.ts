@@ -111,6 +111,7 @@ test('answers 431 for headers over the limit', async () => {
   const text = await rawExchange(server.port, `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(9000)}\r\n\r\n`);
   assert.match(text, /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/);
   assert.match(text, /"code":"headers_too_large"/);
+  assert.match(text, /over the limit of [0-9,]+ bytes/);
 });
 
 test('answers 408 when headers or a body do not arrive in time', async () => {

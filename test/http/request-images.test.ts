@@ -159,6 +159,7 @@ test('refuses JSON that is broken, or not base64, with a sentence', async () => 
     ['{"image":"Y"}', /image is not valid base64/],
     ['{"image":"YQ="}', /image is not valid base64/],
     ['{"image":"data:image/png;base64,YQ=="}', /data URL/],
+    ['{"image":"https://example.com/a.png"}', /is a URL, and none is fetched/],
     ['{"images":[]}', /images is empty/],
     ['{"images":["YQ==", "?"]}', /images\[1\] is not valid base64/],
     ['{"images":"YQ=="}', /images is not a list/],

@@ -4,8 +4,9 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import type { Sharp } from 'sharp';
+import { probe } from '../../src/image/decode.ts';
 import { recognise } from '../../src/image/format.ts';
-import { plainHeaderSize } from '../../src/image/header-size.ts';
+import { hasBoundlessSide, plainHeaderSize } from '../../src/image/header-size.ts';
 import type { Size } from '../../src/recipes/plan.ts';
 
 function sizeOf(bytes: Uint8Array): Size | undefined {
@@ -26,6 +27,18 @@ const writers = {
   'lossy WebP': (image: Sharp) => image.webp(),
   'lossless WebP': (image: Sharp) => image.webp({ lossless: true }),
 } as const;
+
+test('an AVIF of a side beyond all is told by its header, and refused without a word from libvips', async () => {
+  const avif = await picture(64, 48).avif().toBuffer();
+  assert.equal(hasBoundlessSide(avif), false);
+  assert.deepEqual((await probe(avif, 'apply')).size, { width: 64, height: 48 });
+  for (const offset of [8, 12]) {
+    const bytes = Buffer.from(avif);
+    bytes.writeUInt32BE(2 ** 31 - 1, bytes.indexOf('ispe') + offset);
+    assert.equal(hasBoundlessSide(bytes), true);
+    await assert.rejects(probe(bytes, 'apply'), { code: 'invalid_argument' });
+  }
+});
 
 describe('plainHeaderSize', () => {
   for (const [name, write] of Object.entries(writers)) {
