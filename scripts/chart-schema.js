@@ -219,7 +219,6 @@ export function chartSchema(serveSettings, importCommandSettings) {
         endpoint: text('^(https?://.+)?$'),
         protocol: choice('http/protobuf', 'grpc'),
         share: { type: 'number', minimum: 0, maximum: 1 },
-        port,
         to: anys,
       }),
       dashboard: closed({ enabled: flag, labels }),

@@ -17,7 +17,8 @@ export const errorCodes = [
 export type ErrorCode = (typeof errorCodes)[number];
 
 /** What there was no room in, or no time for. */
-export type Bound = 'views' | 'request_bytes' | 'unread_bytes' | 'deadline';
+export const bounds = ['views', 'request_bytes', 'unread_bytes', 'deadline'] as const;
+export type Bound = (typeof bounds)[number];
 
 /** Where nothing better is known. */
 const usualRetryMs = 1000;

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Bound, ErrorCode } from './errors.ts';
+import { type Bound, bounds, type ErrorCode } from './errors.ts';
 import type { RunBatch } from './inference/batcher.ts';
 import type { AnswerSource, StageTimings } from './request.ts';
 
@@ -119,6 +119,8 @@ export class Metrics {
       labelNames: ['bound'],
       registers,
     });
+    // What begins with its first value has no rate, and no increase, until its second.
+    for (const bound of bounds) this.#refusals.inc({ bound }, 0);
     this.#restarts = new Counter({
       name: `${prefix}engine_restarts_total`,
       help: 'Engines that ended by themselves and were replaced.',
@@ -197,6 +199,7 @@ export class Metrics {
 
   /** Where to read what a model's batches take; a later call replaces an earlier one. */
   watchBatches(model: string, read: () => BatchPlan): void {
+    this.#restarts.inc({ model }, 0);
     this.#batchPlans.set(model, read);
   }
 

@@ -27,6 +27,13 @@ export interface GrpcLimits {
    * ENHANCE_YOUR_CALM, which clients report as RESOURCE_EXHAUSTED.
    */
   readonly maxSessionMiB: number;
+  /**
+   * What a client may send of one call before it must wait to be told that it was read: a picture, else each 64 KiB of
+   * it costs the time to the client and back;
+   */
+  readonly streamWindowBytes: number;
+  /** and of all calls of a connection. */
+  readonly connectionWindowBytes: number;
   /** How long a client may leave answers unread, */
   readonly readGraceMs: number;
   /** and the slowest that it may read them, beside that time. */
@@ -50,11 +57,13 @@ export const defaultGrpcLimits: GrpcLimits = {
   maxConcurrentStreams: 128,
   maxStreamRequests: 16,
   maxSessionMiB: 256,
+  streamWindowBytes: 2 ** 20,
+  connectionWindowBytes: 8 * 2 ** 20,
   readGraceMs: 30_000,
   readBytesPerSecond: 64 * 1024,
   handshakeMs: 10_000,
-  keepaliveMs: 20_000,
-  keepaliveTimeoutMs: 10_000,
+  keepaliveMs: 10_000,
+  keepaliveTimeoutMs: 5_000,
   connectionIdleMs: 5 * 60_000,
   healthPollMs: 500,
 };

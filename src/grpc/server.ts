@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { admitAny, type AdmitBytes } from '../byte-room.ts';
@@ -94,6 +94,10 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     // grpc-js has no setting for these, but keeps the servers of node:http2, which have.
     for (const listener of server['http2Servers'].keys()) {
       listener.maxConnections = limits.maxConnections;
+      listener.updateSettings({ initialWindowSize: limits.streamWindowBytes });
+      listener.on('session', (session: ServerHttp2Session) =>
+        session.setLocalWindowSize(limits.connectionWindowBytes),
+      );
       listener.prependListener('stream', shortenFarDeadline);
       listener.prependListener('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
         doors.open(stream, headers),

@@ -65,8 +65,13 @@ export function unary(
       room.release();
     }
 
-    /** Resolves when the client has read the answer, or will not: with what it ended with then. */
-    async function succeed({ message, release }: OutgoingAnswer): Promise<ServiceError | undefined> {
+    /**
+     * Sends the answer, and resolves when the client has read it, or will not, with what the call ended with then. Not
+     * async: what waits must not hold the tokens, of which grpc-js has a copy.
+     */
+    function succeed({ message, answer: told, release }: OutgoingAnswer): Promise<ServiceError | undefined> {
+      letGo();
+      answered = told;
       const { readGraceMs: graceMs, readBytesPerSecond: bytesPerSecond } = parts.limits;
       const reading = new ReadingLimit({
         graceMs,
@@ -76,51 +81,46 @@ export function unary(
       });
       reading.add(message.byteLength);
       reading.start();
-      // grpc-js says so of every call that ends, its message read or not.
-      const ended = call.cancelled
-        ? Promise.resolve()
-        : new Promise<void>((resolve) => call.once('cancelled', resolve));
+      const ended = new Promise<ServiceError | undefined>((resolve) => {
+        const end = (): void => {
+          reading.stop();
+          release?.();
+          resolve(wasCutOff(call) ? new ServiceError('cancelled', 'The answer was not read.') : undefined);
+        };
+        // grpc-js says so of every call that ends, its message read or not.
+        call.once('cancelled', end);
+        if (call.cancelled) end();
+      });
       const headers = new Metadata();
       headers.set(requestIdKey, requestId);
       call.sendMetadata(headers);
       callback(null, message);
-      await ended;
-      reading.stop();
-      release?.();
-      return wasCutOff(call) ? new ServiceError('cancelled', 'The answer was not read.') : undefined;
+      return ended;
     }
 
-    function fail(error: ServiceError): void {
+    function fail(thrown: unknown): ServiceError {
+      letGo();
+      const error = ServiceError.from(thrown);
       const failure = statusOf(error);
       failure.metadata.set(requestIdKey, requestId);
       callback(failure);
+      return error;
     }
 
-    async function answer(): Promise<ServiceError | undefined> {
+    async function answer(): Promise<OutgoingAnswer> {
       try {
         caller = callerOf(call.metadata, parts.authenticate);
         if (room.refusal !== undefined) throw room.refusal;
         const terms = callTerms(call, caller);
         // Not in a variable, which would hold them until the answer has been read.
-        const outgoing = await work(call.request.bytes, {
-          terms,
-          trace: begun.trace,
-          signal: ending.signal,
-        });
-        letGo();
-        answered = outgoing.answer;
-        ending.release();
-        return await succeed(outgoing);
-      } catch (thrown) {
-        letGo();
-        const error = ServiceError.from(thrown);
-        fail(error);
-        return error;
+        return await work(call.request.bytes, { terms, trace: begun.trace, signal: ending.signal });
       } finally {
         ending.release();
       }
     }
-    void answer().then((error) =>
+
+    /** As a request that has ended, with the error that it was answered with, if any. */
+    const reported = (error: ServiceError | undefined): void =>
       report(
         parts,
         {
@@ -134,7 +134,7 @@ export function unary(
           answer: answered,
         },
         error,
-      ),
-    );
+      );
+    void answer().then(succeed).catch(fail).then(reported);
   };
 }

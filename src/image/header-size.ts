@@ -13,7 +13,7 @@ export function plainHeaderSize(bytes: Uint8Array, format: ImageFormat): Size | 
 }
 
 /**
- * Whether an AVIF states a side ('ispe' of ISO/IEC 23008-12, 6.5.3) that no integer of libvips holds: of such a file
+ * Whether an AVIF states a side ('ispe' of ISO/IEC 23008-12, 6.5.3) that no image of libvips may have: of such a file
  * it would complain on standard error.
  */
 export function hasBoundlessSide(bytes: Uint8Array): boolean {
@@ -23,10 +23,13 @@ export function hasBoundlessSide(bytes: Uint8Array): boolean {
     at >= 0 && at + 16 <= file.byteLength;
     at = file.indexOf('ispe', at + 1)
   ) {
-    if (Math.max(file.readUInt32BE(at + 8), file.readUInt32BE(at + 12)) >= 2 ** 31 - 1) return true;
+    if (Math.max(file.readUInt32BE(at + 8), file.readUInt32BE(at + 12)) > libvipsMaxCoord) return true;
   }
   return false;
 }
+
+/** The longest side of any image in libvips (VIPS_MAX_COORD). */
+const libvipsMaxCoord = 10_000_000;
 
 /** In which an AVIF's metadata lies, but for one that nobody writes. */
 const metaBytes = 2 ** 16;

@@ -9,9 +9,14 @@ import {
   trace as api,
   type Tracer as SpanTracer,
 } from '@opentelemetry/api';
-import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { type ExportResult, ExportResultCode, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
-import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base';
+import {
+  BasicTracerProvider,
+  BatchSpanProcessor,
+  type ReadableSpan,
+  type SpanExporter,
+} from '@opentelemetry/sdk-trace-base';
 import type { Logger } from 'pino';
 import type { Attributes, ReadHeader, Stage, Trace, TracedBatch, TracedEnd, Tracing } from './trace.ts';
 import type { Protocol } from './wanted.ts';
@@ -26,9 +31,10 @@ const closeMs = 1500;
 export async function openOtlpTracing(protocol: Protocol, version: string, logger: Logger): Promise<Tracing> {
   diag.setLogger(diagnosticsTo(logger), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
   const own = resourceFromAttributes({ 'service.name': 'siglip-hd', 'service.version': version });
+  const exporter = new CountingExporter(await exporterOf(protocol));
   const provider = new BasicTracerProvider({
     resource: own.merge(detectResources({ detectors: [envDetector] })),
-    spanProcessors: [new BatchSpanProcessor(await exporterOf(protocol))],
+    spanProcessors: [new BatchSpanProcessor(exporter)],
   });
   const tracer = provider.getTracer('siglip-hd', version);
   const propagator = new W3CTraceContextPropagator();
@@ -46,15 +52,59 @@ export async function openOtlpTracing(protocol: Protocol, version: string, logge
         : undefined;
     },
     async close() {
+      exporter.count();
       let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, closeMs);
+      const late = new Promise<boolean>((resolve) => {
+        timer = setTimeout(resolve, closeMs, true);
       });
-      // What could not be sent has been said by the diagnostics.
-      await Promise.race([provider.shutdown().catch(() => undefined), late]);
+      // Why it could not be sent is in the diagnostics.
+      const ended = provider.shutdown().then(
+        () => false,
+        () => true,
+      );
+      const isCut = await Promise.race([ended, late]);
       clearTimeout(timer);
+      if (isCut || exporter.unsent > 0)
+        logger.warn('the last traces are lost: the collector did not take them');
     },
   };
+}
+
+/** Counts the spans that its exporter does not bring to the collector. */
+class CountingExporter implements SpanExporter {
+  readonly #exporter: SpanExporter;
+  #counts = false;
+  #unsent = 0;
+
+  constructor(exporter: SpanExporter) {
+    this.#exporter = exporter;
+  }
+
+  /** Of the spans given to it since `count()`. */
+  get unsent(): number {
+    return this.#unsent;
+  }
+
+  count(): void {
+    this.#counts = true;
+  }
+
+  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
+    const counted = this.#counts ? spans.length : 0;
+    this.#unsent += counted;
+    this.#exporter.export(spans, (result) => {
+      if (result.code === ExportResultCode.SUCCESS) this.#unsent -= counted;
+      done(result);
+    });
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#exporter.shutdown();
+  }
+
+  async forceFlush(): Promise<void> {
+    await this.#exporter.forceFlush?.();
+  }
 }
 
 const headers = {

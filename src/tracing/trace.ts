@@ -72,8 +72,16 @@ export interface Tracing extends Tracer {
   close(): Promise<void>;
 }
 
+/** Version, trace, parent and flags; versions after 00 may say more. */
+const traceparentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(|-.*)$/;
+
 /** The trace that a request is part of for its caller, by W3C Trace Context, whether or not it is traced here. */
 export function callersTraceId(read: ReadHeader): string | undefined {
-  const [, id] = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(read('traceparent') ?? '') ?? [];
-  return id === '0'.repeat(32) ? undefined : id;
+  const [, version, id, parent, more] = traceparentPattern.exec(read('traceparent') ?? '') ?? [];
+  const isValid = version !== 'ff' && (version !== '00' || more === '') && !isZero(id) && !isZero(parent);
+  return isValid ? id : undefined;
+}
+
+function isZero(id: string | undefined): boolean {
+  return id === undefined || /^0+$/.test(id);
 }

@@ -20,8 +20,35 @@ export function wantedTracing(env: Environment): Protocol | undefined {
   const protocol = env[variable] || 'http/protobuf';
   const known = protocols.find((one) => one === protocol);
   if (known === undefined) throw refusal(variable, protocol, protocols);
+  for (const [name, isGood, what] of checks) {
+    const value = env[name];
+    if (value && !isGood(value)) {
+      throw new ServiceError('invalid_argument', `${name} is ${JSON.stringify(value)}; it must be ${what}.`);
+    }
+  }
   return known;
 }
+
+const isAddress = (text: string): boolean => /^https?:\/\//i.test(text) && URL.canParse(text);
+const isCompression = (text: string): boolean => ['gzip', 'none'].includes(text);
+const isCount = (text: string): boolean => /^[0-9]{1,9}$/.test(text) && Number(text) > 0;
+const address = 'an address such as http://collector:4318';
+const compression = 'one of gzip, none';
+const count = 'a whole number above 0';
+
+/** What OpenTelemetry's own libraries would pass over, or complain of at the first trace. */
+const checks: readonly (readonly [name: string, isGood: (value: string) => boolean, what: string])[] = [
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', isAddress, address],
+  ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', isAddress, address],
+  ['OTEL_EXPORTER_OTLP_COMPRESSION', isCompression, compression],
+  ['OTEL_EXPORTER_OTLP_TRACES_COMPRESSION', isCompression, compression],
+  ['OTEL_EXPORTER_OTLP_TIMEOUT', isCount, count],
+  ['OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', isCount, count],
+  ['OTEL_BSP_MAX_QUEUE_SIZE', isCount, count],
+  ['OTEL_BSP_MAX_EXPORT_BATCH_SIZE', isCount, count],
+  ['OTEL_BSP_SCHEDULE_DELAY', isCount, count],
+  ['OTEL_BSP_EXPORT_TIMEOUT', isCount, count],
+];
 
 function refusal(variable: string, value: string, known: readonly string[]): ServiceError {
   return new ServiceError(

@@ -330,7 +330,8 @@ externalTest(
       port: 'http',
       scheme: 'HTTPS',
     });
-    assert.deepEqual((await probe('mtls', 'startupProbe'))['tcpSocket'], { port: 'http' });
+    // On the port of HTTP they would need a certificate; that it listens does not say that the models are loaded.
+    assert.deepEqual((await probe('mtls', 'startupProbe'))['httpGet'], { path: '/readyz', port: 'metrics' });
   },
 );
 
@@ -339,6 +340,26 @@ externalTest('metrics have a port of their own where the service has', missingHe
   assert.deepEqual(podOf(objects).containers[0]!.ports[2], { name: 'metrics', containerPort: 9464 });
   const { ports } = find(objects, 'Service')['spec'] as { ports: { name: string; targetPort: string }[] };
   assert.equal(ports.find(({ name }) => name === 'metrics')?.targetPort, 'metrics');
+});
+
+externalTest('metrics have a port of their own where clients need certificates', missingHelm, async () => {
+  const [container] = podOf(await render(...argsOf('mtls'))).containers;
+  assert.deepEqual(container!.ports[2], { name: 'metrics', containerPort: 9464 });
+  const own = container!.env!.find(({ name }) => name === 'SIGLIPHD_METRICS_PORT');
+  assert.equal(own?.value, '9464');
+});
+
+externalTest("the network policy opens the port of the collector's address", missingHelm, async () => {
+  for (const [endpoint, port] of [
+    ['http://collector.monitoring:4317', 4317],
+    ['http://[fd00::1]:4318/v1', 4318],
+    ['https://otel.example/otlp', 443],
+    ['http://collector', 80],
+  ] as const) {
+    const policy = find(await render('--set', `tracing.endpoint=${endpoint}`), 'NetworkPolicy');
+    const { egress } = policy['spec'] as { egress: { ports: { port: number }[] }[] };
+    assert.deepEqual(egress.at(-1)?.ports, [{ port }], endpoint);
+  }
 });
 
 externalTest('replicas are left to the autoscaler where there is one', missingHelm, async () => {
@@ -406,6 +427,17 @@ externalTest('values that contradict each other are refused, in a sentence', mis
     [
       `device=cuda,models.from=import,${hd},models.serve[0].import.source=a/b,models.serve[0].import.precision=int8`,
       /"hd" is int8, which is for CPUs, and device is cuda/,
+    ],
+    ['config.metrics-port=8080', /config\.metrics-port is 8080; in the pods HTTP has 8080 and gRPC 50051/],
+    ['config.metrics-port=0', /config\.metrics-port is 0; .* give it one of its own, such as 9464\./],
+    [
+      'podLabels.app\\.kubernetes\\.io/component=other',
+      /podLabels has app\.kubernetes\.io\/component, which the chart sets itself/,
+    ],
+    ['commonLabels.app\\.kubernetes\\.io/name=other', /commonLabels has app\.kubernetes\.io\/name/],
+    [
+      'tracing.endpoint=http://a:1,extraEnv[0].name=OTEL_RESOURCE_ATTRIBUTES,extraEnv[0].value=a',
+      /extraEnv has OTEL_RESOURCE_ATTRIBUTES, which tracing sets/,
     ],
     ['tls.clientCaSecret=ca', /tls\.clientCaSecret is for TLS; it needs tls\.secret\./],
     ['autoscaling.kind=hpa,autoscaling.min=9', /autoscaling\.min is 9, above autoscaling\.max, which is 8\./],

@@ -12,6 +12,7 @@ import { startGrpcServer } from '../../src/grpc/server.ts';
 import type { ObservedRequest } from '../../src/grpc/request-watch.ts';
 import { parseOptions } from '../../src/request-options.ts';
 import { Gate } from '../support/gate.ts';
+import { until } from '../support/gated-encoder.ts';
 import {
   type EncodeResponse,
   nextMessage,
@@ -480,6 +481,16 @@ test('refuses messages beyond the bytes that it may hold, and takes others when 
   const broken = await caller.call<EncodeResponse>('Encode', {});
   assert.equal(broken.error?.code, status.INVALID_ARGUMENT);
   assert.deepEqual([room.heldBytes, server.underWay], [0, 0]);
+});
+
+test('lets a client send a picture of a megabyte without waiting for leave', async (t) => {
+  const { server } = await serve(t, new StubEncoder());
+  const session = connectHttp2(`http://127.0.0.1:${server.port}`);
+  t.after(() => session.destroy());
+  await once(session, 'remoteSettings');
+  const { maxConcurrentStreams, initialWindowSize } = session.remoteSettings;
+  assert.deepEqual([maxConcurrentStreams, initialWindowSize], [128, 2 ** 20]);
+  await until(() => session.state.remoteWindowSize === 8 * 2 ** 20);
 });
 
 test('closes connections beyond its limit as they come, and harms none before', async (t) => {

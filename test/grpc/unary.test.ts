@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { EncodeAnswer, EncodeRequest } from '../../src/request.ts';
 import { StubEncoder } from '../support/stub-encoder.ts';
 import { serve, service } from './stub-server.ts';
 
@@ -35,6 +39,29 @@ test('an answer is reported when its client has read it', async (t) => {
   stream.resume();
   await once(observations, 'request');
   assert.deepEqual([server.underWay, observed[0]?.code], [0, 'ok']);
+});
+
+test('an answer that lies unread is held once, in the bytes that grpc-js sends', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const tokens: WeakRef<ArrayBufferLike>[] = [];
+  class WatchedEncoder extends StubEncoder {
+    override async encode(asked: EncodeRequest): Promise<EncodeAnswer> {
+      const answer = await super.encode(asked);
+      for (const { buffer } of answer.tensor.parts) tokens.push(new WeakRef(buffer));
+      return answer;
+    }
+  }
+  const { server } = await serve(t, new WatchedEncoder({ channels: 1152 }));
+  await unread(t, server.port);
+  for (let turn = 0; turn < 20 && tokens.some((ref) => ref.deref() !== undefined); turn++) {
+    await nextTurn();
+    collect();
+  }
+  assert.deepEqual(
+    tokens.map((ref) => ref.deref()),
+    [undefined],
+  );
 });
 
 test('a client that cancels in the middle of its answer, or is gone, is reported as such', async (t) => {

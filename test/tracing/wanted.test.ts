@@ -36,3 +36,30 @@ test('says what of the variables it cannot follow', () => {
     { message: 'OTEL_EXPORTER_OTLP_PROTOCOL is "http/json"; it must be one of grpc, http/protobuf.' },
   );
 });
+
+test('says of an address, a compression or a number that OpenTelemetry would pass over that it is none', () => {
+  const endpoint = 'http://collector:4318';
+  const wrong: [Record<string, string>, string][] = [
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' },
+      'OTEL_EXPORTER_OTLP_ENDPOINT is "collector:4318"; it must be an address such as http://collector:4318.',
+    ],
+    [
+      { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://' },
+      'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is "http://"; it must be an address such as http://collector:4318.',
+    ],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_COMPRESSION: 'zstd' },
+      'OTEL_EXPORTER_OTLP_COMPRESSION is "zstd"; it must be one of gzip, none.',
+    ],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_BSP_MAX_QUEUE_SIZE: '-1' },
+      'OTEL_BSP_MAX_QUEUE_SIZE is "-1"; it must be a whole number above 0.',
+    ],
+  ];
+  for (const [env, message] of wrong) {
+    assert.throws(() => wantedTracing(env), { code: 'invalid_argument', message });
+  }
+  const good = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_BSP_MAX_QUEUE_SIZE: '4096' };
+  assert.equal(wantedTracing({ ...good, OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip' }), 'http/protobuf');
+});

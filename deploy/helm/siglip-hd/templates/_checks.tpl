@@ -30,6 +30,27 @@
 {{- if and (eq $models.from "image") (not $models.image.reference) }}
 {{- fail "models.from is image; models.image.reference must say which." }}
 {{- end }}
+{{- if hasKey .Values.config "metrics-port" }}
+{{- $metricsPort := index .Values.config "metrics-port" | int }}
+{{- if has $metricsPort (list 0 8080 50051) }}
+{{- fail (printf "config.metrics-port is %d; in the pods HTTP has 8080 and gRPC 50051, and 0 is any: give it one of its own, such as 9464." $metricsPort) }}
+{{- end }}
+{{- end }}
+{{- $set := list "helm.sh/chart" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "app.kubernetes.io/component" }}
+{{- range $which, $labels := dict "commonLabels" .Values.commonLabels "podLabels" .Values.podLabels }}
+{{- range $label, $_ := $labels }}
+{{- if has $label $set }}
+{{- fail (printf "%s has %s, which the chart sets itself: its objects find each other by it." $which $label) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if .Values.tracing.endpoint }}
+{{- range .Values.extraEnv }}
+{{- if has .name (list "POD_NAME" "OTEL_RESOURCE_ATTRIBUTES" "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_PROTOCOL" "OTEL_TRACES_SAMPLER" "OTEL_TRACES_SAMPLER_ARG") }}
+{{- fail (printf "extraEnv has %s, which tracing sets: a name twice is one of the two, and nobody knows which." .name) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and .Values.tls.clientCaSecret (not .Values.tls.secret) }}
 {{- fail "tls.clientCaSecret is for TLS; it needs tls.secret." }}
 {{- end }}

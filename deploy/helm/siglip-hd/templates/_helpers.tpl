@@ -60,9 +60,25 @@ app.kubernetes.io/component: service
 {{- if kindIs "float64" . }}{{ printf "%.0f" . }}{{ else }}{{ toString . }}{{ end }}
 {{- end }}
 
+{{/* The service's settings, as YAML. Where clients need certificates probes and Prometheus get a port that asks for none. */}}
+{{- define "siglip-hd.config" -}}
+{{- $config := deepCopy .Values.config }}
+{{- if and .Values.tls.clientCaSecret (not (hasKey $config "metrics-port")) }}
+{{- $_ := set $config "metrics-port" 9464 }}
+{{- end }}
+{{- toYaml $config }}
+{{- end }}
+
 {{/* Where /metrics is: a port of its own where the service is given one, HTTP's otherwise. */}}
 {{- define "siglip-hd.metricsPort" -}}
-{{- if hasKey .Values.config "metrics-port" }}metrics{{ else }}http{{ end }}
+{{- if hasKey (include "siglip-hd.config" . | fromYaml) "metrics-port" }}metrics{{ else }}http{{ end }}
+{{- end }}
+
+{{/* The port of the collector of traces, from its address. */}}
+{{- define "siglip-hd.tracingPort" -}}
+{{- $url := urlParse .Values.tracing.endpoint }}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" }}
+{{- default (eq $url.scheme "https" | ternary "443" "80") $port }}
 {{- end }}
 
 {{/* Seconds from SIGTERM to SIGKILL: the drain's two parts, and 10 to end. */}}
@@ -84,19 +100,18 @@ app.kubernetes.io/component: service
 {{- printf "%s.%s.svc" (include "siglip-hd.fullname" .) .Release.Namespace }}
 {{- end }}
 
-{{/* What a probe does; with client certificates it connects and no more, as it has none. */}}
+{{/* What a probe asks: where clients need certificates, of which it has none, on the port of metrics. */}}
 {{- define "siglip-hd.probe" -}}
-{{- if .root.Values.tls.clientCaSecret }}
-tcpSocket:
-  port: http
-{{- else }}
 httpGet:
   path: {{ .path | quote }}
+  {{- if .root.Values.tls.clientCaSecret }}
+  port: metrics
+  {{- else }}
   port: http
   {{- if .root.Values.tls.secret }}
   scheme: HTTPS
   {{- end }}
-{{- end }}
+  {{- end }}
 {{ toYaml .timing }}
 {{- end }}
 
