@@ -46,6 +46,7 @@ LABEL org.opencontainers.image.title="siglip-hd" \
   org.opencontainers.image.revision="${REVISION}"
 USER 1000:1000
 EXPOSE 8080 50051
+# It reads the environment: give another port, or TLS, by SIGLIPHD_ variables.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5m --retries=6 CMD ["node", "bin/health.cjs"]
 ENTRYPOINT ["node", "bin/siglip-hd.cjs"]
 CMD ["serve"]

@@ -201,6 +201,7 @@ export function chartSchema(serveSettings, importCommandSettings) {
         enabled: flag,
         labels,
         interval: text('^[0-9]+(ms|s|m|h)$'),
+        job: text(),
         tlsConfig: any,
       }),
       prometheusRule: closed({

@@ -77,7 +77,7 @@ export const serveCommand = command({
       default: '512MiB',
       description:
         'Most bytes of HTTP bodies and gRPC messages at one time, until their images are encoded. A body that does not fit is ' +
-        'refused before it is read, and one of unknown length counts as the largest; a message counts once it is there.',
+        'refused before it is read, and one of unknown length must find room for the largest; what has found it counts as it comes.',
     },
     'max-images': {
       type: 'integer',

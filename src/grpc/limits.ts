@@ -46,6 +46,8 @@ export interface GrpcLimits {
   readonly keepaliveTimeoutMs: number;
   /** How long a connection without calls is kept. */
   readonly connectionIdleMs: number;
+  /** How long one is kept in a drain. */
+  readonly drainLingerMs: number;
   /** How long a health watcher may wait to hear of a change. */
   readonly healthPollMs: number;
 }
@@ -65,6 +67,7 @@ export const defaultGrpcLimits: GrpcLimits = {
   keepaliveMs: 10_000,
   keepaliveTimeoutMs: 5_000,
   connectionIdleMs: 5 * 60_000,
+  drainLingerMs: 500,
   healthPollMs: 500,
 };
 

@@ -14,6 +14,7 @@ import { shortenFarDeadline } from './far-deadline.ts';
 import { Health, healthPackage } from './health.ts';
 import { type GrpcLimits, serverOptions } from './limits.ts';
 import { OpenStreams } from './open-streams.ts';
+import { Sessions } from './sessions.ts';
 import { MessageDoors } from './message-doors.ts';
 import {
   streamingMethods,
@@ -62,6 +63,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const credentials =
     tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls, limits.handshakeMs);
   const streams = new OpenStreams();
+  const sessions = new Sessions();
   let underWay = 0;
   const doors = new MessageDoors({
     authenticate,
@@ -95,9 +97,11 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     for (const listener of server['http2Servers'].keys()) {
       listener.maxConnections = limits.maxConnections;
       listener.updateSettings({ initialWindowSize: limits.streamWindowBytes });
-      listener.on('session', (session: ServerHttp2Session) =>
-        session.setLocalWindowSize(limits.connectionWindowBytes),
-      );
+      listener.on('session', (session: ServerHttp2Session) => {
+        session.setLocalWindowSize(limits.connectionWindowBytes);
+        sessions.add(session);
+      });
+      listener.prependListener('stream', (stream: ServerHttp2Stream) => sessions.addStream(stream));
       listener.prependListener('stream', shortenFarDeadline);
       listener.prependListener('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
         doors.open(stream, headers),
@@ -113,7 +117,9 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
         streams.endAll();
         encodeStreams.drain();
         doors.refuseAll(new ServiceError('unavailable', 'The service is stopping.'));
-        return shutDown(server);
+        const shut = shutDown(server);
+        sessions.endIdle(limits.drainLingerMs);
+        return shut;
       },
       async close() {
         health.stop();

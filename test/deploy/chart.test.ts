@@ -349,6 +349,16 @@ externalTest('metrics have a port of their own where clients need certificates',
   assert.equal(own?.value, '9464');
 });
 
+externalTest("alerts and KEDA's query name the job under which the metrics are", missingHelm, async () => {
+  const [query] = JSON.stringify(await render(...argsOf('keda'))).match(/job=[^,}]*/) ?? [];
+  assert.match(query!, /pods/);
+  const rule = find(
+    await render('--set', 'prometheusRule.enabled=true,serviceMonitor.job=vision'),
+    'PrometheusRule',
+  );
+  assert.match(JSON.stringify(rule), /job=\\+"vision\\+"/);
+});
+
 externalTest("the network policy opens the port of the collector's address", missingHelm, async () => {
   for (const [endpoint, port] of [
     ['http://collector.monitoring:4317', 4317],
@@ -427,6 +437,11 @@ externalTest('values that contradict each other are refused, in a sentence', mis
     [
       `device=cuda,models.from=import,${hd},models.serve[0].import.source=a/b,models.serve[0].import.precision=int8`,
       /"hd" is int8, which is for CPUs, and device is cuda/,
+    ],
+    ['prometheusRule.enabled=true', /^.*prometheusRule asks Prometheus for this release's metrics/s],
+    [
+      'autoscaling.kind=keda',
+      /autoscaling\.kind=keda asks Prometheus .*; where something else does, serviceMonitor\.job/,
     ],
     ['config.metrics-port=8080', /config\.metrics-port is 8080; in the pods HTTP has 8080 and gRPC 50051/],
     ['config.metrics-port=0', /config\.metrics-port is 0; .* give it one of its own, such as 9464\./],

@@ -493,6 +493,28 @@ test('lets a client send a picture of a megabyte without waiting for leave', asy
   await until(() => session.state.remoteWindowSize === 8 * 2 ** 20);
 });
 
+test('a drain ends connections without calls whose clients keep them open, and waits for the calls of others', async (t) => {
+  const encoder = new StubEncoder();
+  encoder.gate = new Gate();
+  const { server, client } = await serve(t, encoder, { drainLingerMs: 20 });
+  const answered = client(service).call<EncodeResponse>('Encode', file);
+  await encoder.arrival.passed();
+  // node:http2's client would close its side when it is told that the server goes.
+  const idle = connect(server.port, '127.0.0.1');
+  idle.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0');
+  await once(idle, 'data');
+  idle.resume();
+  let drained = false;
+  const draining = server.drain().then(() => {
+    drained = true;
+  });
+  await once(idle, 'end');
+  assert.equal(drained, false);
+  encoder.gate.open();
+  assert.equal((await answered).error, undefined);
+  await draining;
+});
+
 test('closes connections beyond its limit as they come, and harms none before', async (t) => {
   const { server, client } = await serve(t, new StubEncoder(), { maxConnections: 1 });
   const first = client(service);

@@ -51,6 +51,14 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if not (or .Values.serviceMonitor.enabled .Values.serviceMonitor.job) }}
+{{- $asks := list }}
+{{- if .Values.prometheusRule.enabled }}{{ $asks = append $asks "prometheusRule" }}{{ end }}
+{{- if eq .Values.autoscaling.kind "keda" }}{{ $asks = append $asks "autoscaling.kind=keda" }}{{ end }}
+{{- range $asks }}
+{{- fail (printf "%s asks Prometheus for this release's metrics: serviceMonitor.enabled has them collected; where something else does, serviceMonitor.job is its job's name." .) }}
+{{- end }}
+{{- end }}
 {{- if and .Values.tls.clientCaSecret (not .Values.tls.secret) }}
 {{- fail "tls.clientCaSecret is for TLS; it needs tls.secret." }}
 {{- end }}

@@ -117,5 +117,5 @@ httpGet:
 
 {{/* The metrics' labels of this release's pods. */}}
 {{- define "siglip-hd.series" -}}
-namespace={{ .Release.Namespace | quote }},job={{ include "siglip-hd.fullname" . | quote }}
+namespace={{ .Release.Namespace | quote }},job={{ default (include "siglip-hd.fullname" .) .Values.serviceMonitor.job | quote }}
 {{- end }}
