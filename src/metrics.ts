@@ -243,7 +243,7 @@ export class Metrics {
     });
     const held = new Gauge({
       name: `${prefix}held_bytes`,
-      help: 'Bytes held of requests whose images are not encoded yet, of tokens in the cache, and of answers that are not read yet.',
+      help: 'Bytes held of requests whose images are not encoded yet, of tokens in the cache, and of answers from their plan until they are read.',
       labelNames: ['what'],
       registers,
       collect: () => {

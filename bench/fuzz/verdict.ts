@@ -29,8 +29,9 @@ export function faultOf(sent: FuzzCase, { ending, wrong }: Answer): string | und
     if (grpcStatuses.has(status) || (status === 4 && asksForHaste(sent)) || (status === 1 && leaves(sent))) {
       return undefined;
     }
-    // INTERNAL is grpc-js's own answer to a time that is none.
-    return status === 13 && hasNoTime(sent) ? undefined : `it answers ${ending}`;
+    // INTERNAL is grpc-js's own answer to a time that is none, and to what does not decompress.
+    const isItsOwn = status === 13 && (hasNoTime(sent) || isCompressed(sent));
+    return isItsOwn ? undefined : `it answers ${ending}`;
   }
   if (transport === 'held' && text === 'goaway') return keptAfterError;
   return sent.kind === 'http' || (sent.kind === 'grpc' && !leaves(sent)) ? `it is ${ending}` : undefined;
@@ -47,6 +48,11 @@ function asksForHaste(sent: FuzzCase): boolean {
 function hasNoTime(sent: FuzzCase): boolean {
   const time = sent.kind === 'frames' ? sent.headers['grpc-timeout'] : undefined;
   return time !== undefined && !/^\d{1,8}[HMSmun]$/.test(time);
+}
+
+/** Whether the first message says that it is compressed; the fuzzer compresses none. */
+function isCompressed(sent: FuzzCase): boolean {
+  return sent.kind === 'frames' && sent.bytes[0] === 1;
 }
 
 /** Whether the caller leaves before it has its answer. */

@@ -18,12 +18,11 @@ export function plainHeaderSize(bytes: Uint8Array, format: ImageFormat): Size | 
  */
 export function hasBoundlessSide(bytes: Uint8Array): boolean {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, metaBytes));
-  for (
-    let at = file.indexOf('ispe');
-    at >= 0 && at + 16 <= file.byteLength;
-    at = file.indexOf('ispe', at + 1)
-  ) {
-    if (Math.max(file.readUInt32BE(at + 8), file.readUInt32BE(at + 12)) > libvipsMaxCoord) return true;
+  for (let at = file.indexOf('ispe'); at >= 4; at = file.indexOf('ispe', at + 1)) {
+    // Length, type, a longer length where the first is 1, version and flags; then the sides.
+    const sides = at + (file.readUInt32BE(at - 4) === 1 ? 16 : 8);
+    if (sides + 8 > file.byteLength) return false;
+    if (Math.max(file.readUInt32BE(sides), file.readUInt32BE(sides + 4)) > libvipsMaxCoord) return true;
   }
   return false;
 }

@@ -38,6 +38,10 @@ test('an AVIF of a side beyond all is told by its header, and refused without a 
     assert.equal(hasBoundlessSide(bytes), true);
     await assert.rejects(probe(bytes, 'apply'), { code: 'invalid_argument' });
   }
+  // A box of length 1 has its length in the eight bytes after its type: what follows is read from further on.
+  const shifted = Buffer.from(avif);
+  shifted.writeUInt32BE(1, shifted.indexOf('ispe') - 4);
+  assert.equal(hasBoundlessSide(shifted), true);
 });
 
 describe('plainHeaderSize', () => {
