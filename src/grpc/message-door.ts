@@ -96,7 +96,7 @@ export class MessageDoor {
 
   #take(chunk: Buffer): boolean {
     let goesOn = true;
-    for (let from = 0; from < chunk.byteLength; ) {
+    for (let from = 0; from < chunk.byteLength && !this.#isEnded; ) {
       if (this.#headFilled < headBytes) {
         if (this.#late === undefined) this.#await();
         const taken = chunk.copy(this.#head, this.#headFilled, from, from + headBytes - this.#headFilled);

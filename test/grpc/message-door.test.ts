@@ -234,3 +234,30 @@ test('who does not read an answer holds nothing of what it sent', async (t) => {
     collect();
   }
 });
+
+test('a unary call that sends more after a message that was refused is answered, and harms nobody', async (t) => {
+  const full = () => {
+    throw new ServiceError('overloaded', 'No room.');
+  };
+  const { server, lines } = await serve(t, new StubEncoder(), {}, full);
+  const session = connectRaw(t, server.port);
+  const message = Buffer.concat([head(600), Buffer.alloc(600)]);
+  for (const bytes of [
+    Buffer.concat([message, message]),
+    Buffer.concat([message, message.subarray(0, 100)]),
+  ]) {
+    const stream = begin(session, `/${service}/Encode`);
+    const answered = statusOf(stream);
+    const closed = new Promise((resolve) => stream.once('close', resolve));
+    stream.end(bytes);
+    assert.equal(await answered, status.RESOURCE_EXHAUSTED);
+    await closed;
+  }
+  assert.deepEqual(
+    lines.map(({ level, fields }) => [level, fields.code]),
+    [
+      ['info', 'overloaded'],
+      ['info', 'overloaded'],
+    ],
+  );
+});
