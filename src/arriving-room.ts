@@ -28,6 +28,18 @@ export class ArrivingRoom {
     this.#hold(Math.max(wanted, this.#arrivedBytes) - this.#heldBytes);
   }
 
+  /** Takes what is wanting of all that is announced; throws where there is no room for it. */
+  takeAll(): void {
+    if (this.#heldBytes < this.#announcedBytes) this.#hold(this.#announcedBytes - this.#heldBytes);
+  }
+
+  /** It has come to no more than this: the rest of the room is given back. */
+  settle(sizeBytes: number): void {
+    if (sizeBytes >= this.#heldBytes) return;
+    this.release();
+    this.#hold(sizeBytes);
+  }
+
   release(): void {
     for (const release of this.#releases.splice(0)) release();
     this.#heldBytes = 0;

@@ -114,6 +114,7 @@ export class EncodeStream {
 
   #take(message: ArrivedMessage): void {
     const room = this.#parts.doors.roomOf(this.#call);
+    room.settle(message.bytes.byteLength);
     // It was on its way when the stream stopped.
     if (this.#stopped) {
       room.release();

@@ -11,6 +11,8 @@ export interface ArrivedMessage {
 export interface MessageRoom {
   /** Why the message was not let in: all that came of it is its id. */
   readonly refusal: ServiceError | undefined;
+  /** To be called when its length is known, which is another than came where it was compressed. */
+  readonly settle: (sizeBytes: number) => void;
   /** To be called when its bytes have been let go of. */
   readonly release: () => void;
 }
@@ -36,6 +38,11 @@ const prefixBytes = 3 + 4 * 128;
 /** Of a message that has been let go of, or was not let in. */
 export const noBytes = Buffer.alloc(0);
 const free = (): void => undefined;
+
+/** Of a message that takes none, or has been refused. */
+export function noRoom(refusal?: ServiceError): MessageRoom {
+  return { refusal, settle: free, release: free };
+}
 
 /**
  * Stands before grpc-js on a call's HTTP/2 stream: takes room for each message as it arrives, and lets none take
@@ -75,14 +82,14 @@ export class MessageDoor {
 
   /** The room of the message that a handler has come to. */
   next(): MessageRoom {
-    return this.#given.shift() ?? { refusal: undefined, release: free };
+    return this.#given.shift() ?? noRoom();
   }
 
   /** Refuses a message that is due, or has begun, and has not wholly arrived. */
   refuse(refusal: ServiceError): void {
     if (this.#late === undefined || this.#isPassedOn) return;
     this.#room?.release();
-    this.#room = { refusal, release: free };
+    this.#room = noRoom(refusal);
     this.#passOn(noBytes);
   }
 
@@ -121,16 +128,21 @@ export class MessageDoor {
     this.#leftBytes = this.#head.readUInt32BE(1);
     if (this.#isPassedOn) return;
     const { admit, maxBytes, refuses } = this.#settings;
-    if (this.#leftBytes > maxBytes && !refuses) {
+    if ((this.#leftBytes > maxBytes || this.#isCompressed) && !refuses) {
       this.#isPassedOn = true;
       this.#stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return;
     }
     try {
       if (this.#leftBytes > maxBytes) throw tooLarge(this.#leftBytes, maxBytes);
-      const arriving = new ArrivingRoom(admit, this.#leftBytes);
+      // Of what is compressed nobody knows how long it is.
+      const arriving = new ArrivingRoom(admit, this.#isCompressed ? maxBytes : this.#leftBytes);
       this.#arriving = arriving;
-      this.#room = { refusal: undefined, release: () => arriving.release() };
+      this.#room = {
+        refusal: undefined,
+        settle: (sizeBytes) => arriving.settle(sizeBytes),
+        release: () => arriving.release(),
+      };
     } catch (thrown) {
       this.#turnAway(thrown);
     }
@@ -148,7 +160,7 @@ export class MessageDoor {
 
   #turnAway(thrown: unknown): void {
     this.#arriving?.release();
-    this.#room = { refusal: ServiceError.from(thrown), release: free };
+    this.#room = noRoom(ServiceError.from(thrown));
   }
 
   get #keptBytes(): number {
@@ -161,10 +173,13 @@ export class MessageDoor {
     return this.#settings.isUnary || this.#keptBytes >= prefixBytes;
   }
 
+  get #isCompressed(): boolean {
+    return this.#head[0] !== 0;
+  }
+
   #passOnId(): boolean {
-    const isCompressed = this.#head[0] !== 0;
     const prefix = Buffer.concat(this.#parts, Math.min(this.#keptBytes, prefixBytes));
-    return this.#passOn(isCompressed ? noBytes : firstField(prefix));
+    return this.#passOn(this.#isCompressed ? noBytes : firstField(prefix));
   }
 
   /** A message of these bytes, in place of the one that arrives. */
@@ -180,6 +195,7 @@ export class MessageDoor {
   #finish(): boolean {
     let goesOn = true;
     if (!this.#isPassedOn) {
+      if (this.#isCompressed) this.#makeRoomForAll();
       goesOn =
         this.#room?.refusal === undefined
           ? this.#give([Buffer.from(this.#head), ...this.#parts])
@@ -189,6 +205,15 @@ export class MessageDoor {
     this.#headFilled = 0;
     this.#isPassedOn = false;
     return goesOn;
+  }
+
+  /** grpc-js decompresses it at once, whatever comes of it. */
+  #makeRoomForAll(): void {
+    try {
+      if (this.#room?.refusal === undefined) this.#arriving?.takeAll();
+    } catch (thrown) {
+      this.#turnAway(thrown);
+    }
   }
 
   #give(parts: readonly Buffer[]): boolean {

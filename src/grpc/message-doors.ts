@@ -4,7 +4,7 @@ import type { Caller } from '../caller.ts';
 import type { ServiceError } from '../errors.ts';
 import type { Authenticate } from '../security/authenticate.ts';
 import { streamOf } from './call-stream.ts';
-import { MessageDoor, type MessageRoom } from './message-door.ts';
+import { MessageDoor, type MessageRoom, noRoom } from './message-door.ts';
 
 export interface DoorsSettings {
   readonly authenticate: Authenticate;
@@ -45,7 +45,7 @@ export class MessageDoors {
   roomOf(call: object): MessageRoom {
     const stream = streamOf(call);
     const door = stream === undefined ? undefined : this.#doors.get(stream);
-    return door?.next() ?? { refusal: undefined, release: () => undefined };
+    return door?.next() ?? noRoom();
   }
 
   /** Refuses the messages that have not wholly arrived. */

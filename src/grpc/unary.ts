@@ -56,6 +56,7 @@ export function unary(
     const begun = traceCall(parts, call.metadata, startedMs);
     const ending = callSignal(call);
     const room = parts.doors.roomOf(call);
+    room.settle(call.request.bytes.byteLength);
     let caller: Caller | undefined;
     let answered: LoggedAnswer | undefined;
 

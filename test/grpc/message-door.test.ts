@@ -5,11 +5,14 @@ import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { gzipSync } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
 import { ByteRoom } from '../../src/byte-room.ts';
 import { ServiceError } from '../../src/errors.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../src/request.ts';
 import { varint } from '../../src/varint.ts';
+import { Gate } from '../support/gate.ts';
+import { until } from '../support/gated-encoder.ts';
 import { StreamCaller } from '../support/stream-caller.ts';
 import { StubEncoder } from '../support/stub-encoder.ts';
 import { serve, service } from './stub-server.ts';
@@ -260,4 +263,54 @@ test('a unary call that sends more after a message that was refused is answered,
       ['info', 'overloaded'],
     ],
   );
+});
+
+/** A message of `sizeBytes` zeros in a file, some thousandth of that on the wire. */
+function compressed(sizeBytes: number): Buffer {
+  const field = (tag: number, bytes: Buffer) =>
+    Buffer.concat([Buffer.of(tag), varint(bytes.byteLength), bytes]);
+  const message = gzipSync(field(0x0a, field(0x0a, Buffer.alloc(sizeBytes))));
+  const start = head(message.byteLength);
+  start[0] = 1;
+  return Buffer.concat([start, message]);
+}
+
+test('a compressed message takes the room of the largest until it is known how long it is', async (t) => {
+  const encoder = new StubEncoder();
+  encoder.gate = new Gate();
+  const room = roomOf(2_500_000);
+  const limits = { maxRequestBytes: 1_000_000 };
+  const { server, observations } = await serve(t, encoder, limits, (sizeBytes) => room.admit(sizeBytes));
+  const session = connectRaw(t, server.port);
+  const headers = {
+    ':path': `/${service}/Encode`,
+    'content-type': 'application/grpc',
+    'grpc-encoding': 'gzip',
+  };
+  const answered = Promise.all(
+    [900_000, 900_000, 900_000].map((sizeBytes) => {
+      const stream = session.request({ ':method': 'POST', te: 'trailers', ...headers });
+      stream.on('error', () => undefined).resume();
+      stream.end(compressed(sizeBytes));
+      return statusOf(stream);
+    }),
+  );
+  await until(() => encoder.requests.length === 2);
+  // For the third there is room on the wire alone.
+  assert.ok(room.heldBytes > 1_800_000 && room.heldBytes < 1_801_000, String(room.heldBytes));
+  encoder.gate.open();
+  assert.deepEqual(
+    (await answered).toSorted((a, b) => a - b),
+    [status.OK, status.OK, status.RESOURCE_EXHAUSTED],
+  );
+  if (room.heldBytes > 0) await once(observations, 'request');
+  assert.equal(room.heldBytes, 0);
+});
+
+test('what needs no key takes nothing that is compressed', async (t) => {
+  const { server } = await serve(t, new StubEncoder());
+  const stream = begin(connectRaw(t, server.port), '/grpc.health.v1.Health/Check');
+  stream.end(compressed(1_000_000));
+  await new Promise((resolve) => stream.once('close', resolve));
+  assert.equal(stream.rstCode, constants.NGHTTP2_ENHANCE_YOUR_CALM);
 });
