@@ -1,6 +1,6 @@
 import type { ServiceError } from './errors.ts';
 import type { Outcome, Transport } from './metrics.ts';
-import type { EncodeAnswer } from './request.ts';
+import type { AnswerMetadata, EncodeAnswer } from './request.ts';
 import { leastReady } from './timings.ts';
 
 /** Takes one line a request; pino's logger fits. */
@@ -83,7 +83,7 @@ function answerFields({ metadata, timings, sources }: LoggedAnswer) {
   return {
     model: metadata.model.name,
     images: metadata.images.map(({ width, height }) => `${width}x${height}`).join(' '),
-    views: metadata.views,
+    views: viewsOf(metadata),
     source: leastReady(sources),
     ms: Object.fromEntries(Object.entries(stages).map(([stage, durationMs]) => [stage, tenths(durationMs)])),
   };
@@ -91,4 +91,9 @@ function answerFields({ metadata, timings, sources }: LoggedAnswer) {
 
 function tenths(durationMs: number): number {
   return Math.round(durationMs * 10) / 10;
+}
+
+/** Of all images; the metadata has those of each. */
+export function viewsOf({ views, images }: AnswerMetadata): number {
+  return views * images.length;
 }

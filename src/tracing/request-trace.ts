@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
-import type { EndedRequest } from '../request-log.ts';
+import { type EndedRequest, viewsOf } from '../request-log.ts';
 import { leastReady } from '../timings.ts';
 import { type Attributes, callersTraceId, type ReadHeader, type Trace, type Tracer } from './trace.ts';
 
@@ -44,11 +44,11 @@ export function endTrace(trace: Trace, request: EndedRequest, { name, attributes
 }
 
 function answerAttributes({ metadata, sources }: NonNullable<EndedRequest['answer']>): Attributes {
-  const { model, recipe, views, images } = metadata;
+  const { model, recipe, images } = metadata;
   return {
     'siglip_hd.model': model.name,
     'siglip_hd.recipe': recipe,
-    'siglip_hd.views': views,
+    'siglip_hd.views': viewsOf(metadata),
     'siglip_hd.image_sizes': images.map(({ width, height }) => `${width}x${height}`).join(' '),
     'siglip_hd.source': leastReady(sources),
   };

@@ -438,6 +438,11 @@ externalTest('values that contradict each other are refused, in a sentence', mis
       `device=cuda,models.from=import,${hd},models.serve[0].import.source=a/b,models.serve[0].import.precision=int8`,
       /"hd" is int8, which is for CPUs, and device is cuda/,
     ],
+    [
+      'models.from=import,models.serve[0].name=a,models.serve[0].import.source=o/a,models.serve[0].folder=x,' +
+        'models.serve[1].name=x,models.serve[1].import.source=o/b',
+      /two models that are imported into the folder "x"/,
+    ],
     ['prometheusRule.enabled=true', /^.*prometheusRule asks Prometheus for this release's metrics/s],
     [
       'autoscaling.kind=keda',

@@ -137,6 +137,18 @@ test('logs who asked, and what the answer took', async () => {
   assert.deepEqual(Object.keys(ms as object), ['decode', 'views', 'queue', 'engine', 'assemble']);
 });
 
+test('logs the views of all images of a request', async () => {
+  const lines: Record<string, unknown>[] = [];
+  const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const { url, server } = await startStubServer({ logger });
+  const headers = { 'content-type': 'application/json' };
+  const body = '{"images":["eA==","eQ=="]}';
+  await (await fetch(`${url}/encode`, { method: 'POST', headers, body })).arrayBuffer();
+  await server.drain();
+  const { images, views } = lines.find(({ endpoint }) => endpoint === 'encode')!;
+  assert.deepEqual([images, views], ['640x480 640x480', 2]);
+});
+
 test('finishes what is under way when it drains, and closes those connections', async () => {
   const { server, encoder, url } = await startStubServer();
   const entered = gate();

@@ -2,9 +2,15 @@
 {{- define "siglip-hd.checks" -}}
 {{- $models := .Values.models }}
 {{- $names := list }}
+{{- $folders := list }}
 {{- range $models.serve }}
 {{- if has .name $names }}{{ fail (printf "models.serve has two models named %q." .name) }}{{ end }}
 {{- $names = append $names .name }}
+{{- $folder := default .name .folder }}
+{{- if and (eq $models.from "import") (has $folder $folders) }}
+{{- fail (printf "models.serve has two models that are imported into the folder %q: the second would take the first's place." $folder) }}
+{{- end }}
+{{- $folders = append $folders $folder }}
 {{- if and (eq $models.from "import") (not .import) }}
 {{- fail (printf "models.from is import, so that models.serve's %q needs import: {source: OWNER/NAME}." .name) }}
 {{- end }}
