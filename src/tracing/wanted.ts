@@ -32,12 +32,17 @@ export function wantedTracing(env: Environment): Protocol | undefined {
 const isAddress = (text: string): boolean => /^https?:\/\//i.test(text) && URL.canParse(text);
 const isCompression = (text: string): boolean => ['gzip', 'none'].includes(text);
 const isCount = (text: string): boolean => /^[0-9]{1,9}$/.test(text) && Number(text) > 0;
+const isSampler = (text: string): boolean => samplers.includes(text);
+const isShare = (text: string): boolean => text.trim() !== '' && Number(text) >= 0 && Number(text) <= 1;
 const address = 'an address such as http://collector:4318';
 const compression = 'one of gzip, none';
 const count = 'a whole number above 0';
+const samplers = ['always_on', 'always_off', 'traceidratio'].flatMap((each) => [each, `parentbased_${each}`]);
 
 /** What OpenTelemetry's own libraries would pass over, or complain of at the first trace. */
 const checks: readonly (readonly [name: string, isGood: (value: string) => boolean, what: string])[] = [
+  ['OTEL_TRACES_SAMPLER', isSampler, `one of ${samplers.join(', ')}`],
+  ['OTEL_TRACES_SAMPLER_ARG', isShare, 'a share from 0 to 1'],
   ['OTEL_EXPORTER_OTLP_ENDPOINT', isAddress, address],
   ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', isAddress, address],
   ['OTEL_EXPORTER_OTLP_COMPRESSION', isCompression, compression],

@@ -53,12 +53,29 @@ test('says of an address, a compression or a number that OpenTelemetry would pas
       'OTEL_EXPORTER_OTLP_COMPRESSION is "zstd"; it must be one of gzip, none.',
     ],
     [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER: 'nonsense' },
+      'OTEL_TRACES_SAMPLER is "nonsense"; it must be one of always_on, parentbased_always_on, always_off, ' +
+        'parentbased_always_off, traceidratio, parentbased_traceidratio.',
+    ],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: '10%' },
+      'OTEL_TRACES_SAMPLER_ARG is "10%"; it must be a share from 0 to 1.',
+    ],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: '7' },
+      'OTEL_TRACES_SAMPLER_ARG is "7"; it must be a share from 0 to 1.',
+    ],
+    [
       { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_BSP_MAX_QUEUE_SIZE: '-1' },
       'OTEL_BSP_MAX_QUEUE_SIZE is "-1"; it must be a whole number above 0.',
     ],
   ];
   for (const [env, message] of wrong) {
     assert.throws(() => wantedTracing(env), { code: 'invalid_argument', message });
+  }
+  for (const share of ['0', '1', '0.1', '.5', '1.0']) {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: share };
+    assert.equal(wantedTracing(env), 'http/protobuf', share);
   }
   const good = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_BSP_MAX_QUEUE_SIZE: '4096' };
   assert.equal(wantedTracing({ ...good, OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip' }), 'http/protobuf');
