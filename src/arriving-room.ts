@@ -11,6 +11,7 @@ export class ArrivingRoom {
   readonly #releases: (() => void)[] = [];
   #heldBytes = 0;
   #arrivedBytes = 0;
+  #isReleased = false;
 
   /** Throws at once where there is no room now for all that is announced. */
   constructor(admit: (sizeBytes: number) => () => void, announcedBytes: number) {
@@ -22,6 +23,8 @@ export class ArrivingRoom {
 
   /** So many bytes more have come; throws where there is no room for them. */
   add(sizeBytes: number): void {
+    // Of what was refused the rest may still come.
+    if (this.#isReleased) return;
     this.#arrivedBytes += sizeBytes;
     if (this.#arrivedBytes <= this.#heldBytes) return;
     const wanted = Math.min(this.#announcedBytes, 2 * this.#heldBytes);
@@ -30,17 +33,24 @@ export class ArrivingRoom {
 
   /** Takes what is wanting of all that is announced; throws where there is no room for it. */
   takeAll(): void {
-    if (this.#heldBytes < this.#announcedBytes) this.#hold(this.#announcedBytes - this.#heldBytes);
+    if (!this.#isReleased && this.#heldBytes < this.#announcedBytes)
+      this.#hold(this.#announcedBytes - this.#heldBytes);
   }
 
   /** It has come to no more than this: the rest of the room is given back. */
   settle(sizeBytes: number): void {
     if (sizeBytes >= this.#heldBytes) return;
-    this.release();
+    this.#giveBack();
     this.#hold(sizeBytes);
   }
 
+  /** Gives all of it back; it takes none any more. */
   release(): void {
+    this.#isReleased = true;
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
     for (const release of this.#releases.splice(0)) release();
     this.#heldBytes = 0;
   }

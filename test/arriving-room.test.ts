@@ -45,3 +45,28 @@ test('is refused at once where all of it finds no room, and later where others w
   first.release();
   assert.equal(room.heldBytes, 0);
 });
+
+test('what comes after the release takes no room', () => {
+  const room = roomOf(MiB);
+  const arriving = new ArrivingRoom((bytes) => room.admit(bytes), MiB);
+  arriving.add(100 * KiB);
+  arriving.release();
+  arriving.add(200 * KiB);
+  arriving.takeAll();
+  arriving.settle(10);
+  assert.equal(room.heldBytes, 0);
+});
+
+test('holds all that is announced where that is asked for, and what it has come to in the end', () => {
+  const room = roomOf(MiB);
+  const arriving = new ArrivingRoom((bytes) => room.admit(bytes), MiB);
+  arriving.add(10);
+  arriving.takeAll();
+  assert.equal(room.heldBytes, MiB);
+  arriving.settle(3 * KiB);
+  assert.equal(room.heldBytes, 3 * KiB);
+  arriving.settle(4 * KiB);
+  assert.equal(room.heldBytes, 3 * KiB);
+  arriving.release();
+  assert.equal(room.heldBytes, 0);
+});

@@ -35,6 +35,9 @@ const headBytes = 5;
 /** The id of a StreamEncodeRequest is in them: its first field, of at most 128 characters. */
 const prefixBytes = 3 + 4 * 128;
 
+/** How long a client whose call has been answered may take to end its side. */
+const endMs = 1000;
+
 /** Of a message that has been let go of, or was not let in. */
 export const noBytes = Buffer.alloc(0);
 const free = (): void => undefined;
@@ -55,26 +58,42 @@ export class MessageDoor {
   readonly #push: (chunk: Buffer | null) => boolean;
   readonly #head = Buffer.alloc(headBytes);
   #headFilled = 0;
-  /** Of the message that arrives: what is to come, and what has come and is kept. */
+  /** Of the message that arrives: its length, what of it is to come, */
+  #bodyBytes = 0;
   #leftBytes = 0;
-  #parts: Buffer[] = [];
+  /** and what has come and is kept, behind its head, in a buffer that grows. */
+  #kept = noBytes;
+  #keptBytes = 0;
   #room: MessageRoom | undefined;
   #arriving: ArrivingRoom | undefined;
   /** What comes of it is thrown away: grpc-js has been given something in its place. */
   #isPassedOn = false;
   /** Of the messages that grpc-js has been given, and no handler has taken. */
   readonly #given: MessageRoom[] = [];
+  /** Whether a message is to come, or the rest of one; its time runs while it is read. */
+  #isDue = false;
   #late: NodeJS.Timeout | undefined;
   /** grpc-js has been told that nothing more comes: it answers no unary call before. */
   #isEnded = false;
+  /** The client has said so. */
+  #clientHasEnded = false;
+  #closing: NodeJS.Timeout | undefined;
 
   constructor(stream: ServerHttp2Stream, settings: DoorSettings) {
     this.#stream = stream;
     this.#settings = settings;
     this.#push = stream.push.bind(stream);
     // Where node:http2 puts what it has read.
-    stream.push = (chunk: Buffer | null) =>
-      chunk === null ? this.#end() : this.#isEnded || this.#take(chunk);
+    stream.push = (chunk: Buffer | null) => {
+      if (chunk === null) this.#clientHasEnded = true;
+      return chunk === null ? this.#end() : this.#isEnded || this.#take(chunk);
+    };
+    stream.on('pause', () => this.#stopTimer());
+    stream.on('resume', () => {
+      // A Readable asks for more after a push alone, and what is kept here was none.
+      if (!stream.destroyed) stream['_read'](0);
+      if (this.#isDue) this.#startTimer();
+    });
     stream.once('finish', () => this.#dropTheRest());
     stream.once('close', () => this.#close());
     if (settings.isUnary) this.#await();
@@ -87,14 +106,21 @@ export class MessageDoor {
 
   /** Refuses a message that is due, or has begun, and has not wholly arrived. */
   refuse(refusal: ServiceError): void {
-    if (this.#late === undefined || this.#isPassedOn) return;
+    if (!this.#isDue || this.#isPassedOn) return;
     this.#room?.release();
     this.#room = noRoom(refusal);
-    this.#passOn(noBytes);
+    if (this.#headFilled === headBytes) this.#passOnId();
+    else this.#passOn(noBytes);
   }
 
   #await(): void {
+    this.#isDue = true;
+    this.#startTimer();
+  }
+
+  #startTimer(): void {
     const { arriveMs } = this.#settings;
+    clearTimeout(this.#late);
     this.#late = setTimeout(() => {
       const limit = `${Math.round(arriveMs / 1000)} s`;
       this.refuse(new ServiceError('deadline_exceeded', `The message did not arrive within ${limit}.`));
@@ -105,7 +131,7 @@ export class MessageDoor {
     let goesOn = true;
     for (let from = 0; from < chunk.byteLength && !this.#isEnded; ) {
       if (this.#headFilled < headBytes) {
-        if (this.#late === undefined) this.#await();
+        if (!this.#isDue) this.#await();
         const taken = chunk.copy(this.#head, this.#headFilled, from, from + headBytes - this.#headFilled);
         this.#headFilled += taken;
         from += taken;
@@ -125,7 +151,8 @@ export class MessageDoor {
 
   /** A message's length is known. */
   #begin(): void {
-    this.#leftBytes = this.#head.readUInt32BE(1);
+    this.#bodyBytes = this.#head.readUInt32BE(1);
+    this.#leftBytes = this.#bodyBytes;
     if (this.#isPassedOn) return;
     const { admit, maxBytes, refuses } = this.#settings;
     if ((this.#leftBytes > maxBytes || this.#isCompressed) && !refuses) {
@@ -150,7 +177,7 @@ export class MessageDoor {
 
   #keep(part: Buffer): void {
     if (this.#isPassedOn) return;
-    this.#parts.push(part);
+    this.#append(part);
     try {
       if (this.#room?.refusal === undefined) this.#arriving?.add(part.byteLength);
     } catch (thrown) {
@@ -158,13 +185,21 @@ export class MessageDoor {
     }
   }
 
+  /** One buffer, not a list: of a message in frames of a byte each that would be a hundred times as large. */
+  #append(part: Buffer): void {
+    const wanted = headBytes + this.#keptBytes + part.byteLength;
+    if (wanted > this.#kept.byteLength) {
+      const most = headBytes + this.#bodyBytes;
+      const larger = Buffer.allocUnsafeSlow(Math.min(most, Math.max(2 * this.#kept.byteLength, wanted)));
+      this.#kept.copy(larger, 0, 0, headBytes + this.#keptBytes);
+      this.#kept = larger;
+    }
+    this.#keptBytes += part.copy(this.#kept, headBytes + this.#keptBytes);
+  }
+
   #turnAway(thrown: unknown): void {
     this.#arriving?.release();
     this.#room = noRoom(ServiceError.from(thrown));
-  }
-
-  get #keptBytes(): number {
-    return this.#parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   /** Whether as much has come of a refused message as is wanted of it: a unary call has no id. */
@@ -178,7 +213,7 @@ export class MessageDoor {
   }
 
   #passOnId(): boolean {
-    const prefix = Buffer.concat(this.#parts, Math.min(this.#keptBytes, prefixBytes));
+    const prefix = this.#kept.subarray(headBytes, headBytes + Math.min(this.#keptBytes, prefixBytes));
     return this.#passOn(this.#isCompressed ? noBytes : firstField(prefix));
   }
 
@@ -186,20 +221,14 @@ export class MessageDoor {
   #passOn(bytes: Buffer): boolean {
     const head = Buffer.alloc(headBytes);
     head.writeUInt32BE(bytes.byteLength, 1);
-    const goesOn = this.#give([head, bytes]);
-    if (!this.#settings.isUnary) return goesOn;
-    this.#closeWhenAnswered();
-    return this.#end();
+    return this.#give(Buffer.concat([head, bytes]));
   }
 
   #finish(): boolean {
     let goesOn = true;
     if (!this.#isPassedOn) {
       if (this.#isCompressed) this.#makeRoomForAll();
-      goesOn =
-        this.#room?.refusal === undefined
-          ? this.#give([Buffer.from(this.#head), ...this.#parts])
-          : this.#passOnId();
+      goesOn = this.#room?.refusal === undefined ? this.#give(this.#whole()) : this.#passOnId();
     }
     this.#stopWaiting();
     this.#headFilled = 0;
@@ -216,29 +245,35 @@ export class MessageDoor {
     }
   }
 
-  #give(parts: readonly Buffer[]): boolean {
+  #whole(): Buffer {
+    if (this.#keptBytes === 0) return Buffer.from(this.#head);
+    this.#head.copy(this.#kept);
+    return this.#kept.subarray(0, headBytes + this.#keptBytes);
+  }
+
+  #give(message: Buffer): boolean {
     this.#given.push(this.#room!);
     this.#room = undefined;
-    this.#parts = [];
+    this.#dropKept();
     this.#isPassedOn = true;
-    let goesOn = true;
-    for (const part of parts) if (part.byteLength > 0) goesOn = this.#push(part);
-    return goesOn;
+    const goesOn = this.#push(message);
+    // grpc-js waits for the client to end its side, which may never be.
+    return this.#settings.isUnary ? this.#end() : goesOn;
   }
 
   /**
-   * The call has been answered: nobody reads what is left, and a stream that is not read to its end does not close.
+   * The call has been answered: nobody reads what is left, and a stream that is not read to its end does not close; nor
+   * does one whose client goes on sending, or does not end its side.
    */
   #dropTheRest(): void {
-    this.#letGo();
-    this.#stream.removeAllListeners('data').resume();
-    this.#end();
-  }
-
-  /** The client is still sending, and may for ever; its stream ends once it has been told. */
-  #closeWhenAnswered(): void {
     const stream = this.#stream;
-    stream.once('finish', () => setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)));
+    this.#letGo();
+    stream.removeAllListeners('data').resume();
+    this.#end();
+    if (this.#clientHasEnded) return;
+    const close = (): void => stream.close(constants.NGHTTP2_NO_ERROR);
+    if (this.#leftBytes > 0) setImmediate(close);
+    else this.#closing = setTimeout(close, endMs);
   }
 
   /** What is half a message then is grpc-js's to refuse. */
@@ -252,15 +287,25 @@ export class MessageDoor {
   /** Of what has come and was not passed on. */
   #letGo(): void {
     this.#room?.release();
-    this.#parts = [];
+    this.#dropKept();
+  }
+
+  #dropKept(): void {
+    this.#kept = noBytes;
+    this.#keptBytes = 0;
   }
 
   #stopWaiting(): void {
+    this.#isDue = false;
+    this.#stopTimer();
+  }
+
+  #stopTimer(): void {
     clearTimeout(this.#late);
-    this.#late = undefined;
   }
 
   #close(): void {
+    clearTimeout(this.#closing);
     this.#stopWaiting();
     this.#letGo();
     for (const { release } of this.#given.splice(0)) release();

@@ -18,7 +18,7 @@ export interface DoorsSettings {
 }
 
 /** No message of a health check or of reflection is longer. */
-const openServicesBytes = 4 * 1024;
+const openServicesBytes = 1024;
 
 /** The doors of a server's calls. */
 export class MessageDoors {

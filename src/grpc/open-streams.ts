@@ -1,4 +1,4 @@
-import type { Server, ServerWritableStream } from '@grpc/grpc-js';
+import type { Server, ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 
 type ServiceAdder = Pick<Server, 'addService'>;
 type StreamHandler = (call: ServerWritableStream<unknown, unknown>) => void;
@@ -15,10 +15,11 @@ export class OpenStreams {
     return {
       addService: (definition, implementation) => {
         const tracked = { ...implementation };
-        for (const [name, { responseStream }] of Object.entries(definition)) {
+        for (const [name, { requestStream, responseStream }] of Object.entries(definition)) {
           const handler = implementation[name] ?? implementation[lowerFirst(name)];
-          if (responseStream && handler !== undefined)
-            tracked[name] = this.#tracking(handler.bind(implementation) as StreamHandler);
+          if (!responseStream || handler === undefined) continue;
+          const bound = handler.bind(implementation) as StreamHandler;
+          tracked[name] = this.#tracking(requestStream ? atReadersPace(bound) : bound);
         }
         server.addService(definition, tracked);
       },
@@ -38,6 +39,19 @@ export class OpenStreams {
       handler(call);
     };
   }
+}
+
+/** Reads on when what it has answered has been read: the library's handlers answer whatever comes. */
+function atReadersPace(handler: StreamHandler): StreamHandler {
+  return (call) => {
+    handler(call);
+    const duplex = call as unknown as ServerDuplexStream<unknown, unknown>;
+    duplex.on('data', () => {
+      if (!duplex.writableNeedDrain) return;
+      duplex.pause();
+      duplex.once('drain', () => duplex.resume());
+    });
+  };
 }
 
 function lowerFirst(name: string): string {

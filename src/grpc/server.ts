@@ -25,6 +25,11 @@ import {
 import { TlsCredentials } from './tls-credentials.ts';
 import type { ObservedRequest, RequestWatch } from './request-watch.ts';
 
+/** Of reflection; they take more than one message. */
+const reflectionMethods = ['v1', 'v1alpha'].map(
+  (version) => `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
+);
+
 export interface GrpcServerOptions extends RequestWatch {
   readonly encoder: VisualEncoder;
   /** A name or address to listen on; '::' and '0.0.0.0' are every address. */
@@ -69,7 +74,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     authenticate,
     admitMessage,
     endpoints: visualEncoderEndpoints,
-    streaming: streamingMethods,
+    streaming: new Set([...streamingMethods, ...reflectionMethods]),
     maxBytes: limits.maxRequestBytes,
     arriveMs: limits.arriveMs,
   });

@@ -36,6 +36,9 @@ export function limitBody(
 
 const nothing = Buffer.alloc(0);
 
+/** What is announced may never come: so much is made at first, and then twice as much. */
+const firstBytes = 256 * 1024;
+
 /**
  * The whole body, in a buffer of its own. Rejects with too_large as soon as the limit is passed, and with
  * cancelled when the client leaves before its end.
@@ -46,7 +49,8 @@ export async function readBody(
   arrival: BodyArrival,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { maxBytes } = arrival;
-  const expected = Number(request.headers['content-length'] ?? 64 * 1024);
+  const announced = request.headers['content-length'];
+  const most = announced === undefined ? maxBytes : Number(announced);
   return await new Promise((resolve, reject) => {
     const left = (cause?: Error): void =>
       reject(new ServiceError('cancelled', 'The client went away.', { cause }));
@@ -59,12 +63,13 @@ export async function readBody(
     };
     let body = nothing;
     limitBody(request, continueBody, arrival, stop);
-    body = Buffer.allocUnsafeSlow(expected);
+    body = Buffer.allocUnsafeSlow(Math.min(most, firstBytes));
     let length = 0;
     const append = (chunk: Buffer): void => {
       if (isOver || length + chunk.byteLength > maxBytes) return;
       if (length + chunk.byteLength > body.byteLength) {
-        const larger = Buffer.allocUnsafeSlow(Math.max(2 * body.byteLength, length + chunk.byteLength));
+        const wanted = Math.max(2 * body.byteLength, length + chunk.byteLength);
+        const larger = Buffer.allocUnsafeSlow(Math.min(most, wanted));
         body.copy(larger, 0, 0, length);
         body = larger;
       }

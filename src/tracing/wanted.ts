@@ -11,7 +11,7 @@ export type Protocol = (typeof protocols)[number];
 export function wantedTracing(env: Environment): Protocol | undefined {
   if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true') return undefined;
   const exporter = env['OTEL_TRACES_EXPORTER'];
-  const endpoint = env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] ?? env['OTEL_EXPORTER_OTLP_ENDPOINT'];
+  const endpoint = env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT'];
   if (exporter === 'none' || (!exporter && !endpoint)) return undefined;
   if (exporter && exporter !== 'otlp') throw refusal('OTEL_TRACES_EXPORTER', exporter, ['otlp', 'none']);
   const variable = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL']

@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
+import fc from 'fast-check';
 import { ByteRoom } from '../../src/byte-room.ts';
 import { ServiceError } from '../../src/errors.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../src/request.ts';
@@ -313,4 +314,109 @@ test('what needs no key takes nothing that is compressed', async (t) => {
   stream.end(compressed(1_000_000));
   await new Promise((resolve) => stream.once('close', resolve));
   assert.equal(stream.rstCode, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+});
+
+/** A message of StreamEncode that asks for the tokens of a file of `sizeBytes`. */
+function messageOf(id: string, sizeBytes: number): Buffer {
+  const field = (tag: number, bytes: Buffer) =>
+    Buffer.concat([Buffer.of(tag), varint(bytes.byteLength), bytes]);
+  const file = field(0x0a, field(0x0a, Buffer.alloc(sizeBytes, 7)));
+  const message = Buffer.concat([field(0x0a, Buffer.from(id)), field(0x12, file)]);
+  return Buffer.concat([head(message.byteLength), message]);
+}
+
+function beginStream(session: ClientHttp2Session): ClientHttp2Stream {
+  return begin(session, `/${service}/StreamEncode`);
+}
+
+for (const roomBytes of [1e9, 400_000])
+  test(`reads streams to their end whose messages come all at once, with ${roomBytes} bytes of room`, async (t) => {
+    const room = roomOf(roomBytes);
+    const { server } = await serve(t, new StubEncoder(), {}, (sizeBytes) => room.admit(sizeBytes));
+    const session = connectRaw(t, server.port);
+    const messages = fc.array(fc.oneof(fc.nat(300), fc.nat(120_000)), { minLength: 2, maxLength: 9 });
+    await fc.assert(
+      fc.asyncProperty(messages, fc.boolean(), async (sizes, together) => {
+        const stream = beginStream(session);
+        const answered = statusOf(stream);
+        const sent = sizes.map((sizeBytes, index) => messageOf(`i${index}`, sizeBytes));
+        for (const bytes of together ? [Buffer.concat(sent)] : sent) stream.write(bytes);
+        stream.end();
+        assert.equal(await answered, status.OK);
+      }),
+      { numRuns: 40, endOnFailure: true },
+    );
+    await until(() => room.heldBytes === 0);
+  });
+
+test('a message that waits since the service does not read is in time', async (t) => {
+  const encoder = new StubEncoder();
+  encoder.gate = new Gate();
+  const limits = { arriveMs: 100, maxStreamRequests: 1 };
+  const { server, lines } = await serve(t, encoder, limits);
+  const stream = beginStream(connectRaw(t, server.port));
+  const answered = statusOf(stream);
+  stream.end(Buffer.concat([messageOf('a', 10), messageOf('b', 500_000), messageOf('c', 10)]));
+  await encoder.arrival.passed();
+  // Longer than a message may take to arrive.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  encoder.gate.open();
+  assert.equal(await answered, status.OK);
+  assert.deepEqual(
+    lines.map(({ fields }) => fields.code),
+    ['ok', 'ok', 'ok'],
+  );
+});
+
+test('a unary call is answered whose client does not end its side, and its stream ends', async (t) => {
+  const room = roomOf(1e6);
+  const { server } = await serve(t, new StubEncoder(), {}, (sizeBytes) => room.admit(sizeBytes));
+  const session = connectRaw(t, server.port);
+  for (const path of [`/${service}/Encode`, '/grpc.health.v1.Health/Check', '/grpc.nothing/Nothing']) {
+    const stream = begin(session, path);
+    const answered = statusOf(stream);
+    const closed = new Promise((resolve) => stream.once('close', resolve));
+    const message = path.endsWith('Encode') ? Buffer.of(0x0a, 3, 0x0a, 1, 0x55) : Buffer.alloc(0);
+    stream.write(Buffer.concat([head(message.byteLength), message]));
+    assert.equal(await answered, path.endsWith('Nothing') ? status.UNIMPLEMENTED : status.OK);
+    await closed;
+    assert.equal(room.heldBytes, 0);
+  }
+});
+
+test('a late message of a stream is refused by its id, and the stream goes on', async (t) => {
+  const { server, lines } = await serve(t, new StubEncoder(), { arriveMs: 50 });
+  const stream = beginStream(connectRaw(t, server.port));
+  const answered = statusOf(stream);
+  const late = messageOf('late', 5000);
+  stream.write(late.subarray(0, 1000));
+  await until(() => lines.length === 1);
+  assert.deepEqual([lines[0]!.fields.streamed_id, lines[0]!.fields.code], ['late', 'deadline_exceeded']);
+  stream.end(Buffer.concat([late.subarray(1000), messageOf('next', 10)]));
+  assert.equal(await answered, status.OK);
+  assert.equal(lines[1]?.fields.code, 'ok');
+});
+
+test('reflection answers no more than is read', async (t) => {
+  const { server } = await serve(t, new StubEncoder());
+  const session = connectRaw(t, server.port, 0);
+  const stream = begin(session, '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo');
+  const symbol = Buffer.from(service);
+  const asked = Buffer.concat([Buffer.of(0x22), varint(symbol.byteLength), symbol]);
+  const question = Buffer.concat([head(asked.byteLength), asked]);
+  let taken = 0;
+  const send = (): void => {
+    while (taken < 2 ** 23 && stream.write(Buffer.concat(Array.from({ length: 1000 }, () => question)))) {
+      taken += 1000 * question.byteLength;
+    }
+  };
+  stream.on('drain', send);
+  send();
+  // What is not read is not taken any more: the windows fill, and nothing drains.
+  let before = -1;
+  while (before !== taken) {
+    before = taken;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.ok(taken < 2 ** 22, String(taken));
 });

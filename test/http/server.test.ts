@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
+import { ByteRoom } from '../../src/byte-room.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { until } from '../support/gated-encoder.ts';
 import { gate, rawExchange, startStubServer, stubTokens } from './stub-server.ts';
@@ -299,4 +300,15 @@ test('rejects when the port is taken', async () => {
     code: 'failed_precondition',
     message: `Port ${server.port} on 127.0.0.1 is in use; choose another with --http-port.`,
   });
+});
+
+test('a form that is refused while it arrives leaves no room taken', async () => {
+  const room = new ByteRoom({ maxBytes: 2 ** 30, full: () => new ServiceError('overloaded', 'full') });
+  const { url, server } = await startStubServer({ admitBody: (sizeBytes) => room.admit(sizeBytes) });
+  const form = new FormData();
+  form.append('wrong', new Blob([new Uint8Array(8 * 2 ** 20)]), 'a.jpg');
+  const { status } = await fetch(`${url}/encode`, { method: 'POST', body: form });
+  assert.equal(status, 400);
+  await until(() => server.underWay === 0);
+  assert.equal(room.heldBytes, 0);
 });

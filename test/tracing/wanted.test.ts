@@ -12,6 +12,7 @@ test('is wanted where an exporter or an endpoint is named, by HTTP unless gRPC i
     [{ OTEL_EXPORTER_OTLP_ENDPOINT: '' }, undefined],
     [{ OTEL_TRACES_EXPORTER: 'otlp' }, 'http/protobuf'],
     [{ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }, 'http/protobuf'],
+    [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: '', OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }, 'http/protobuf'],
     [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint }, 'http/protobuf'],
     [{ OTEL_TRACES_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, 'grpc'],
     [
