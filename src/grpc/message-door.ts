@@ -252,7 +252,8 @@ export class MessageDoor {
   }
 
   #give(message: Buffer): boolean {
-    this.#given.push(this.#room!);
+    // Nobody asks for the room of the others.
+    if (this.#settings.refuses) this.#given.push(this.#room!);
     this.#room = undefined;
     this.#dropKept();
     this.#isPassedOn = true;

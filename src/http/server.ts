@@ -161,8 +161,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       const isUnderWay = exchange !== undefined && underWay.has(exchange);
       const isLost = error.code === 'ECONNRESET' || !socket.writable;
       // What is no request then came after a whole one, which is to be answered.
-      if (!isLost && isUnderWay && exchange.arrived) {
-        exchange.endConnection();
+      const ofSocket = [...(bySocket.get(socket) ?? [])];
+      const whole = ofSocket.findLast((each) => each.arrived && underWay.has(each));
+      if (!isLost && whole !== undefined) {
+        whole.endConnection();
         return;
       }
       if (isLost || (isUnderWay && exchange.answered)) {

@@ -483,14 +483,14 @@ test('refuses messages beyond the bytes that it may hold, and takes others when 
   assert.deepEqual([room.heldBytes, server.underWay], [0, 0]);
 });
 
-test('lets a client send a picture of a megabyte without waiting for leave', async (t) => {
+test('lets a client send a picture of 256 KiB without waiting for leave', async (t) => {
   const { server } = await serve(t, new StubEncoder());
   const session = connectHttp2(`http://127.0.0.1:${server.port}`);
   t.after(() => session.destroy());
   await once(session, 'remoteSettings');
   const { maxConcurrentStreams, initialWindowSize } = session.remoteSettings;
-  assert.deepEqual([maxConcurrentStreams, initialWindowSize], [128, 2 ** 20]);
-  await until(() => session.state.remoteWindowSize === 8 * 2 ** 20);
+  assert.deepEqual([maxConcurrentStreams, initialWindowSize], [128, 2 ** 18]);
+  await until(() => session.state.remoteWindowSize === 4 * 2 ** 20);
 });
 
 test('a drain ends connections without calls whose clients keep them open, and waits for the calls of others', async (t) => {

@@ -253,6 +253,30 @@ test('answers a request although what its connection sends next is none, and the
   await server.drain();
 });
 
+test('answers a request whose successor on the connection is broken, with its own answer', async () => {
+  const { server, encoder } = await startStubServer();
+  const entered = gate();
+  const release = gate();
+  encoder.answer = async (request) => {
+    entered.open();
+    await release.opened;
+    return stubTokens(request);
+  };
+  const socket = connect(server.port, '127.0.0.1');
+  let received = '';
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    received += text;
+  });
+  const post = 'POST /encode HTTP/1.1\r\nHost: a\r\n';
+  socket.write(`${post}Content-Length: 1\r\n\r\nx${post}Transfer-Encoding: chunked\r\n\r\nnot a length\r\n`);
+  await entered.opened;
+  release.open();
+  await once(socket, 'close');
+  assert.match(received, /^HTTP\/1\.1 200 /);
+  assert.equal(received.split('HTTP/1.1').length, 2);
+  await server.drain();
+});
+
 test('answers unavailable to what is under way when it is closed', async () => {
   const { server, encoder } = await startStubServer();
   const entered = gate();
