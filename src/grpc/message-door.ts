@@ -273,7 +273,8 @@ export class MessageDoor {
     this.#end();
     if (this.#clientHasEnded) return;
     const close = (): void => stream.close(constants.NGHTTP2_NO_ERROR);
-    if (this.#leftBytes > 0) setImmediate(close);
+    // A refused unary call has its status in its headers; elsewhere trailers are still to go.
+    if (this.#settings.isUnary && this.#leftBytes > 0) setImmediate(close);
     else this.#closing = setTimeout(close, endMs);
   }
 

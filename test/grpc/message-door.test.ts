@@ -420,3 +420,15 @@ test('reflection answers no more than is read', async (t) => {
   }
   assert.ok(taken < 2 ** 22, String(taken));
 });
+
+test('a stream that is ended in the middle of a message tells its status first', async (t) => {
+  const { server } = await serve(t, new StubEncoder());
+  const session = connectRaw(t, server.port);
+  for (let turn = 0; turn < 20; turn++) {
+    const stream = beginStream(session);
+    const answered = statusOf(stream);
+    // No id: the stream ends with what is on its way still to come.
+    stream.write(Buffer.concat([messageOf('', 10), messageOf('b', 5000).subarray(0, 3000)]));
+    assert.equal(await answered, status.INVALID_ARGUMENT);
+  }
+});
