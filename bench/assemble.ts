@@ -3,7 +3,7 @@ import { mainThreadCpuMs } from './thread-cpu.ts';
 import { anyresDefaults, planAnyres } from '../src/recipes/anyres.ts';
 import type { Plan } from '../src/recipes/plan.ts';
 import { planTeacher, teacherDefaults } from '../src/recipes/teacher.ts';
-import { assemble } from '../src/tokens/assemble.ts';
+import { assemble } from '../src/tokens/assembly/assemble.ts';
 import { dtypeBytes, type TokenDtype } from '../src/tokens/tensor.ts';
 import { TokenPool } from '../src/tokens/token-pool.ts';
 

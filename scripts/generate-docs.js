@@ -3,10 +3,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { importCommand } from '../build/src/config/import-command.js';
-import { configurationReference } from '../build/src/config/reference.js';
-import { serveCommand } from '../build/src/config/serve-command.js';
-import { Metrics } from '../build/src/metrics.js';
+import { importCommand } from '../build/src/cli/settings/import.js';
+import { configurationReference } from '../build/src/cli/settings/reference.js';
+import { serveCommand } from '../build/src/cli/settings/serve.js';
+import { Metrics } from '../build/src/telemetry/metrics.js';
 import { chartReadme } from './chart-readme.js';
 import { chartSchema } from './chart-schema.js';
 import { metricsReference } from './metrics-reference.js';

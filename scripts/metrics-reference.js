@@ -5,7 +5,7 @@ export function metricsReference(head, metrics) {
     ({ name, type, labels, help }) =>
       `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help} |`,
   );
-  return `<!-- Made by \`npm run docs\` from docs/metrics.head.md and src/metrics.ts. -->\n\n${head}\n${[
+  return `<!-- Made by \`npm run docs\` from docs/metrics.head.md and src/telemetry/metrics.ts. -->\n\n${head}\n${[
     '| metric | type | labels | |',
     '| --- | --- | --- | --- |',
     ...rows,

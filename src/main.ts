@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { bench } from './commands/bench.ts';
-import { dispatch, type Parts } from './commands/dispatch.ts';
-import type { StopSignal } from './commands/stop-signals.ts';
-import { defaultMinCosine } from './config/import-command.ts';
-import { readMachine } from './config/machine.ts';
-import { collectGarbageRarely } from './garbage.ts';
+import { bench } from './cli/bench.ts';
+import { dispatch, type Parts } from './cli/dispatch.ts';
+import type { StopSignal } from './cli/stop-signals.ts';
+import { defaultMinCosine } from './cli/settings/import.ts';
+import { readMachine } from './cli/settings/machine.ts';
+import { collectGarbageRarely } from './threads/garbage.ts';
 import type { Model } from './model/model.ts';
 
 const { env } = process;
@@ -15,7 +15,7 @@ const parts: Parts = {
   version: readVersion(),
   async serve() {
     const { startService } = await import('./service.ts');
-    const { openTracing } = await import('./tracing/open.ts');
+    const { openTracing } = await import('./telemetry/open-tracing.ts');
     return {
       async startService(settings, logger, onDown) {
         const tracing = await openTracing(env, parts.version, logger);
@@ -26,8 +26,8 @@ const parts: Parts = {
     };
   },
   async import() {
-    const { importModel } = await import('./model/import.ts');
-    const { calibrationPictures, calibrationViews } = await import('./calibration-views.ts');
+    const { importModel } = await import('./model/import/import-model.ts');
+    const { calibrationPictures, calibrationViews } = await import('./cli/import/calibration-views.ts');
     return {
       async importModel({ minCosine, calibrates, onChosen, ...options }) {
         if (options.precision !== 'int8') return importModel(options);
@@ -42,10 +42,10 @@ const parts: Parts = {
         return importModel({ ...options, calibration });
       },
       async fetchCheckpoint(repository, { out, force, ...options }) {
-        const { readHubAccess } = await import('./hub/access.ts');
-        const { fetchCheckpoint } = await import('./hub/fetch-checkpoint.ts');
-        const { readGeometry } = await import('./model/checkpoint-config.ts');
-        const { requireFree } = await import('./model/publish-folder.ts');
+        const { readHubAccess } = await import('./model/import/hub/access.ts');
+        const { fetchCheckpoint } = await import('./model/import/hub/fetch-checkpoint.ts');
+        const { readGeometry } = await import('./model/import/checkpoint-config.ts');
+        const { requireFree } = await import('./model/import/publish-folder.ts');
         // What would be refused after the download is refused before it.
         await requireFree(resolve(out), force);
         const access = readHubAccess(env);
@@ -55,10 +55,10 @@ const parts: Parts = {
     };
   },
   async encode() {
-    const { Encoder } = await import('./encoder.ts');
-    const { Metrics } = await import('./metrics.ts');
-    const { metadataJson } = await import('./tokens/metadata.ts');
-    const { tokenFile } = await import('./tokens/format.ts');
+    const { Encoder } = await import('./encoding/encoder.ts');
+    const { Metrics } = await import('./telemetry/metrics.ts');
+    const { metadataJson } = await import('./tokens/formats/metadata.ts');
+    const { tokenFile } = await import('./tokens/formats/format.ts');
     return {
       metadataJson,
       async createEncoder(settings, logger) {
@@ -72,8 +72,8 @@ const parts: Parts = {
     };
   },
   async compare() {
-    const { Encoder } = await import('./encoder.ts');
-    const { heatMapFile } = await import('./image/heat-map-file.ts');
+    const { Encoder } = await import('./encoding/encoder.ts');
+    const { heatMapFile } = await import('./cli/compare/heat-map-file.ts');
     return {
       heatMapFile,
       async createEncoder(config, logger, observeBatch) {

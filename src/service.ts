@@ -1,18 +1,18 @@
 import type { Logger } from 'pino';
-import { type AdmitBytes, ByteRoom } from './byte-room.ts';
-import { Encoder, type EncoderConfig } from './encoder.ts';
-import { ServiceError } from './errors.ts';
+import { type AdmitBytes, ByteRoom } from './admission/byte-budget.ts';
+import { Encoder, type EncoderConfig } from './encoding/encoder.ts';
+import { ServiceError } from './errors/service-error.ts';
 import type { EngineEnd } from './inference/supervised-engine.ts';
-import { defaultGrpcLimits } from './grpc/limits.ts';
-import { startGrpcServer } from './grpc/server.ts';
-import { metricsEndpoints, otherEndpoints } from './http/routes.ts';
-import { type HttpServer, startHttpServer } from './http/server.ts';
+import { defaultGrpcLimits } from './transport/grpc/limits.ts';
+import { startGrpcServer } from './transport/grpc/server.ts';
+import { metricsEndpoints, otherEndpoints } from './transport/http/routes.ts';
+import { type HttpServer, startHttpServer } from './transport/http/server.ts';
 import { isNpy, readNpyRasters } from './image/npy-raster.ts';
-import { Metrics } from './metrics.ts';
+import { Metrics } from './telemetry/metrics.ts';
 import type { Model } from './model/model.ts';
-import type { VisualEncoder } from './request.ts';
-import type { Tracing } from './tracing/trace.ts';
-import { Perimeter, type PerimeterConfig } from './security/perimeter.ts';
+import type { VisualEncoder } from './encoding/request.ts';
+import type { Tracing } from './telemetry/trace.ts';
+import { Perimeter, type PerimeterConfig } from './transport/security/access.ts';
 
 export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
   readonly host: string;

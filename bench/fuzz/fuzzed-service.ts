@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { importModel } from '../../src/model/import.ts';
+import { importModel } from '../../src/model/import/import-model.ts';
 import { benchCache, repository } from '../paths.ts';
 import { freePorts, type ServiceProcess, startServer } from '../service-process.ts';
 

@@ -1,5 +1,5 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { problemKinds } from '../../src/http/problem.ts';
+import { problemKinds } from '../../src/transport/http/problem.ts';
 import { type Answer, hangMs } from './answer.ts';
 import type { FuzzCase } from './case.ts';
 

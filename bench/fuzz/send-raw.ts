@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { defaultGrpcLimits } from '../../src/grpc/limits.ts';
+import { defaultGrpcLimits } from '../../src/transport/grpc/limits.ts';
 import { type Answer, hangMs } from './answer.ts';
 import type { FuzzCase } from './case.ts';
 import { wrongProblem } from './send-http.ts';

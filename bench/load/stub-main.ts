@@ -1,8 +1,8 @@
 // `siglip-hd serve` with the stub engine in place of ONNX Runtime: settings, signals and drain are the command's own.
 import { setTimeout as wait } from 'node:timers/promises';
-import { dispatch, type Parts } from '../../src/commands/dispatch.ts';
-import { readMachine } from '../../src/config/machine.ts';
-import { collectGarbageRarely } from '../../src/garbage.ts';
+import { dispatch, type Parts } from '../../src/cli/dispatch.ts';
+import { readMachine } from '../../src/cli/settings/machine.ts';
+import { collectGarbageRarely } from '../../src/threads/garbage.ts';
 import { startService } from '../../src/service.ts';
 
 const engineScript = new URL('./stub-engine.js', import.meta.url);

@@ -4,7 +4,7 @@ import { anyresDefaults } from '../../src/recipes/anyres.ts';
 import { planCost } from '../../src/recipes/cost.ts';
 import { planRecipe } from '../../src/recipes/planner.ts';
 import { teacherDefaults } from '../../src/recipes/teacher.ts';
-import type { RecipeOptions } from '../../src/request.ts';
+import type { RecipeOptions } from '../../src/encoding/request.ts';
 import { benchModel } from '../bench-model.ts';
 import { LoadGenerator } from '../load/generator.ts';
 import type { Target } from '../load/target.ts';

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { ensureDefaultModel } from '../../src/model/default-model.ts';
+import { ensureDefaultModel } from '../../src/model/import/default-model.ts';
 import { LoadGenerator } from '../load/generator.ts';
 import { benchCache, repository, rocketFile } from '../paths.ts';
 import type { Section } from '../section.ts';

@@ -1,7 +1,7 @@
 import { access, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadModelFolder } from '../../src/model/folder.ts';
-import { importModel } from '../../src/model/import.ts';
+import { loadModelFolder } from '../../src/model/load-folder.ts';
+import { importModel } from '../../src/model/import/import-model.ts';
 import { formatVersion } from '../../src/model/manifest.ts';
 import type { Model } from '../../src/model/model.ts';
 import { so400m } from '../encoders.ts';

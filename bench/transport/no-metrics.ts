@@ -1,4 +1,4 @@
-import { Metrics } from '../../src/metrics.ts';
+import { Metrics } from '../../src/telemetry/metrics.ts';
 
 /** Counts nothing, to show what counting costs. */
 export class NoMetrics extends Metrics {

@@ -2,31 +2,31 @@
 // With the argument `stub-pixels` decoding and the view pool are stubs as well; with `cache` tokens are kept; with
 // `small-answers` they have 16 channels; with `no-metrics` nothing is counted. It traces as the environment asks
 // for it.
-import { Admission } from '../../src/admission.ts';
-import { withDeadline } from '../../src/deadline.ts';
-import { ByteRoom } from '../../src/byte-room.ts';
-import { Flights } from '../../src/cache/flights.ts';
-import { ResultCache } from '../../src/cache/result-cache.ts';
-import { ServiceError } from '../../src/errors.ts';
+import { Admission } from '../../src/admission/view-budget.ts';
+import { withDeadline } from '../../src/encoding/deadline.ts';
+import { ByteRoom } from '../../src/admission/byte-budget.ts';
+import { Flights } from '../../src/encoding/single-flight.ts';
+import { ResultCache } from '../../src/encoding/cache/token-cache.ts';
+import { ServiceError } from '../../src/errors/service-error.ts';
 import { sizeLimit, sizeReader } from '../../src/image/read-size.ts';
-import { discard } from '../../src/discard.ts';
+import { discard } from '../../src/threads/discard.ts';
 import { isNpy, readNpyRasters } from '../../src/image/npy-raster.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Engine } from '../../src/inference/engine.ts';
-import { defaultGrpcLimits } from '../../src/grpc/limits.ts';
-import { startGrpcServer } from '../../src/grpc/server.ts';
-import { startHttpServer } from '../../src/http/server.ts';
+import { defaultGrpcLimits } from '../../src/transport/grpc/limits.ts';
+import { startGrpcServer } from '../../src/transport/grpc/server.ts';
+import { startHttpServer } from '../../src/transport/http/server.ts';
 import { SharedPixels } from '../../src/inference/shared-pixels.ts';
-import { collectGarbageRarely } from '../../src/garbage.ts';
-import { createLogger } from '../../src/logger.ts';
-import { Metrics } from '../../src/metrics.ts';
-import { encodeImages, type PipelineParts, planAnswer, validate } from '../../src/pipeline.ts';
-import type { VisualEncoder } from '../../src/request.ts';
+import { collectGarbageRarely } from '../../src/threads/garbage.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { Metrics } from '../../src/telemetry/metrics.ts';
+import { encodeImages, type PipelineParts, planAnswer, validate } from '../../src/encoding/encode-request.ts';
+import type { VisualEncoder } from '../../src/encoding/request.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
-import { openTracing } from '../../src/tracing/open.ts';
-import { traceBatch } from '../../src/tracing/trace.ts';
+import { openTracing } from '../../src/telemetry/open-tracing.ts';
+import { traceBatch } from '../../src/telemetry/trace.ts';
 import { benchModel } from '../bench-model.ts';
 import { reply } from '../children.ts';
 import { answerTokens, type Listening, shape } from './answer.ts';

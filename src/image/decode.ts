@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import type { OutputInfo, SharpOptions } from 'sharp';
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors/service-error.ts';
 import type { Size } from '../recipes/plan.ts';
 import { formatNames, imageFormats, recognise } from './format.ts';
 import type { ImageFormat } from './format.ts';

@@ -1,4 +1,4 @@
-import { type WasmKernel, wasmKernel } from '../wasm-kernel.ts';
+import { type WasmKernel, wasmKernel } from '../threads/wasm-kernel.ts';
 
 /** Exports of kernels/resample.ts; see there for what the buffers must have. Addresses and strides are in bytes. */
 export interface ResampleKernel extends WasmKernel {

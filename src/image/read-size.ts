@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors/service-error.ts';
 import type { Size } from '../recipes/plan.ts';
 import { type DecodeOptions, probe, tooManyPixels } from './decode.ts';
 import type { ImageInput } from './image-input.ts';

@@ -2,8 +2,8 @@ import type { Resample, Size } from '../recipes/plan.ts';
 import { withKernel } from './kernel.ts';
 import type { ResampleKernel } from './kernel.ts';
 import type { Raster } from './raster.ts';
-import { resampleWeights, splitWeightBytes, splitWeights } from './weights.ts';
-import type { SampleRange, Weights } from './weights.ts';
+import { resampleWeights, splitWeightBytes, splitWeights } from './resample-weights.ts';
+import type { SampleRange, Weights } from './resample-weights.ts';
 
 /**
  * Consecutive rows of a part of the resized picture, packed RGB; `data` is only lent for the duration of the call.

@@ -1,12 +1,12 @@
 import { Piscina } from 'piscina';
-import { abortFailure } from '../abort.ts';
-import { ServiceError } from '../errors.ts';
+import { abortFailure } from '../errors/abort.ts';
+import { ServiceError } from '../errors/service-error.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
-import type { Place } from '../request-terms.ts';
-import { Semaphore } from '../semaphore.ts';
-import { threadsLoaded } from '../threads-loaded.ts';
+import type { Place } from '../transport/request-terms.ts';
+import { Semaphore } from '../admission/slots.ts';
+import { threadsLoaded } from '../threads/threads-loaded.ts';
 import type { DecodeOptions } from './decode.ts';
-import { giveAway } from './give-away.ts';
+import { giveAway } from '../threads/give-away.ts';
 import type { ImageInput } from './image-input.ts';
 import type { CutViews, ViewResult, ViewTask } from './view-worker.ts';
 

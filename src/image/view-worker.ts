@@ -1,11 +1,11 @@
 // A thread of the view pool.
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { type ErrorCode, ServiceError } from '../errors.ts';
+import { type ErrorCode, ServiceError } from '../errors/service-error.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
 import { decode, type DecodeOptions } from './decode.ts';
 import type { ImageInput } from './image-input.ts';
 import type { Raster } from './raster.ts';
-import { cutViews } from './views.ts';
+import { cutViews } from './cut-views.ts';
 
 /** What the pool sends. */
 export interface ViewTask {

@@ -1,13 +1,13 @@
-import { abortFailure } from '../abort.ts';
-import { ServiceError } from '../errors.ts';
-import type { ViewsPermit } from '../admission.ts';
+import { abortFailure } from '../errors/abort.ts';
+import { ServiceError } from '../errors/service-error.ts';
+import type { ViewsPermit } from '../admission/view-budget.ts';
 import { viewsToHandOver } from './batch-policy.ts';
 import type { BatchTimes } from './batch-times.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
-import type { Place } from '../request-terms.ts';
-import type { Trace } from '../tracing/trace.ts';
-import { ViewQueue } from './view-queue.ts';
+import type { Place } from '../transport/request-terms.ts';
+import type { Trace } from '../telemetry/trace.ts';
+import { ViewQueue } from '../admission/priority-queue.ts';
 
 /** One view's tokens, in a buffer of its own. */
 export interface ViewTokens {

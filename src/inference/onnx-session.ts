@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { graphInput, graphOutputs } from '../model/graph-io.ts';
-import type { GraphValue, RunGraph } from '../model/run-parts.ts';
+import type { GraphValue, RunGraph } from '../model/import/run-parts.ts';
 import type { EncodedBatch } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
 import type { WorkerStart } from './worker-protocol.ts';

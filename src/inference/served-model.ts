@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors/service-error.ts';
 import { graphFile } from '../model/graph-io.ts';
 import type { Model, ModelPrecision } from '../model/model.ts';
 import { fixedSizes } from './batch-policy.ts';

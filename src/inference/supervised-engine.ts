@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors/service-error.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
 

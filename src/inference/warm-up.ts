@@ -1,5 +1,5 @@
 import type { BatchTimes } from './batch-times.ts';
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors/service-error.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 
 /** A view that costs what any other costs. */

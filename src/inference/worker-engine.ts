@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { stripVTControlCharacters } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { discard } from '../discard.ts';
-import { ServiceError } from '../errors.ts';
+import { discard } from '../threads/discard.ts';
+import { ServiceError } from '../errors/service-error.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
 import { SharedPixels } from './shared-pixels.ts';

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { ServiceError } from '../errors.ts';
-import { systemReason } from '../system-reason.ts';
+import { ServiceError } from '../errors/service-error.ts';
+import { systemReason } from '../errors/system-reason.ts';
 
 /** No file read here is near it; a larger one is a mistake or an attack. */
 const maxJsonBytes = 16 * 1024 * 1024;

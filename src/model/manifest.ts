@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors/service-error.ts';
 import { type JsonObject, shortJson } from './json-object.ts';
 import { resamples, resizes } from '../recipes/plan.ts';
 import { graphFile, weightsFile } from './graph-io.ts';

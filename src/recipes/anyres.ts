@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors/service-error.ts';
 import type { Model } from '../model/model.ts';
 import { anyresGeometry, fitCentred } from './anyres-geometry.ts';
 import { checkImageSize } from './image-size.ts';

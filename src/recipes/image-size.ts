@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors/service-error.ts';
 import type { Size } from './plan.ts';
 
 /** Throws `invalid_argument` unless both sides are whole numbers from 1 on. */

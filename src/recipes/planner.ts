@@ -1,5 +1,5 @@
 import type { Model } from '../model/model.ts';
-import type { RecipeOptions } from '../request.ts';
+import type { RecipeOptions } from '../encoding/request.ts';
 import { planAnyres } from './anyres.ts';
 import { planEncode } from './encode.ts';
 import type { Plan, Size } from './plan.ts';

@@ -1,4 +1,4 @@
-import { type WasmKernel, wasmKernel } from '../wasm-kernel.ts';
+import { type WasmKernel, wasmKernel } from '../threads/wasm-kernel.ts';
 
 /**
  * Exports of kernels/tokens.ts; see there for what the buffers must have. Addresses are in bytes, counts in float32

@@ -1,7 +1,7 @@
 import { Piscina } from 'piscina';
-import { ServiceError } from '../errors.ts';
-import { threadsLoaded } from '../threads-loaded.ts';
-import type { AssemblyPlan } from './assemble.ts';
+import { ServiceError } from '../errors/service-error.ts';
+import { threadsLoaded } from '../threads/threads-loaded.ts';
+import type { AssemblyPlan } from './assembly/assemble.ts';
 import type { TokenDtype } from './tensor.ts';
 import type { AssembleTask, Refusal, SplitTask } from './token-tasks.ts';
 

@@ -1,7 +1,7 @@
 // Entry of the token pool's threads.
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { type ErrorCode, ServiceError } from '../errors.ts';
-import { assemble as assembleTokens, type AssemblyPlan } from './assemble.ts';
+import { type ErrorCode, ServiceError } from '../errors/service-error.ts';
+import { assemble as assembleTokens, type AssemblyPlan } from './assembly/assemble.ts';
 import { toBfloat16 } from './bfloat16.ts';
 import { splitTokens } from './split.ts';
 import type { TokenDtype } from './tensor.ts';

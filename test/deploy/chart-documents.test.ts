@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { importCommand } from '../../src/config/import-command.ts';
-import { readSetting } from '../../src/config/read-setting.ts';
-import { serveCommand } from '../../src/config/serve-command.ts';
-import type { Setting } from '../../src/config/setting.ts';
+import { importCommand } from '../../src/cli/settings/import.ts';
+import { readSetting } from '../../src/cli/settings/read-setting.ts';
+import { serveCommand } from '../../src/cli/settings/serve.ts';
+import type { Setting } from '../../src/cli/settings/setting.ts';
 import { exposedMetrics } from '../support/exposed-metrics.ts';
 import { chart } from '../support/helm.ts';
 

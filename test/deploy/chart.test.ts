@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { importCommand } from '../../src/config/import-command.ts';
-import { parseCommand } from '../../src/config/parse.ts';
-import { serveCommand } from '../../src/config/serve-command.ts';
-import type { Setting } from '../../src/config/setting.ts';
-import { wantedTracing } from '../../src/tracing/wanted.ts';
+import { importCommand } from '../../src/cli/settings/import.ts';
+import { parseCommand } from '../../src/cli/settings/parse.ts';
+import { serveCommand } from '../../src/cli/settings/serve.ts';
+import type { Setting } from '../../src/cli/settings/setting.ts';
+import { wantedTracing } from '../../src/telemetry/otel-variables.ts';
 import { externalTest } from '../support/external.ts';
 import {
   chart,

@@ -4,7 +4,7 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { pino } from 'pino';
-import { readKeyList } from '../../src/security/api-key.ts';
+import { readKeyList } from '../../src/transport/security/api-key.ts';
 import { type ServiceConfig, startService } from '../../src/service.ts';
 import { externalTest, type Finished, runProgram } from '../support/external.ts';
 import { chart, missingHelm, render } from '../support/helm.ts';

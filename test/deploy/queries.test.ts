@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { errorCodes } from '../../src/errors.ts';
-import { Metrics } from '../../src/metrics.ts';
+import { errorCodes } from '../../src/errors/service-error.ts';
+import { Metrics } from '../../src/telemetry/metrics.ts';
 import { exposedMetrics } from '../support/exposed-metrics.ts';
 import { externalTest } from '../support/external.ts';
 import { chart, type KubernetesObject, missingHelm, render } from '../support/helm.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { ServiceError } from '../../src/errors.ts';
-import type { ErrorCode } from '../../src/errors.ts';
+import { ServiceError } from '../../src/errors/service-error.ts';
+import type { ErrorCode } from '../../src/errors/service-error.ts';
 import { isNpy, readNpyRasters } from '../../src/image/npy-raster.ts';
 
 const limits = { maxPixels: 1000, maxImages: 4 };

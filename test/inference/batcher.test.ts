@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Admission, type ViewsPermit } from '../../src/admission.ts';
-import { ServiceError } from '../../src/errors.ts';
+import { Admission, type ViewsPermit } from '../../src/admission/view-budget.ts';
+import { ServiceError } from '../../src/errors/service-error.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
-import { type Place, usualTerms } from '../../src/request-terms.ts';
+import { type Place, usualTerms } from '../../src/transport/request-terms.ts';
 import { splitTokens } from '../../src/tokens/split.ts';
 import { GatedEngine } from '../support/gated-engine.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ServiceError } from '../../src/errors.ts';
+import { ServiceError } from '../../src/errors/service-error.ts';
 import type { Engine } from '../../src/inference/engine.ts';
 import { type EngineEnd, mostFailedStarts, SupervisedEngine } from '../../src/inference/supervised-engine.ts';
 import { GatedEngine } from '../support/gated-engine.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ServiceError } from '../../src/errors.ts';
+import { ServiceError } from '../../src/errors/service-error.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import type { Engine } from '../../src/inference/engine.ts';
 import { warmUp, widestThatRuns } from '../../src/inference/warm-up.ts';

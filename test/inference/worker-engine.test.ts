@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { WorkerStart } from '../../src/inference/worker-protocol.ts';
 import { startFailure, WorkerEngine } from '../../src/inference/worker-engine.ts';
-import type { ServiceError } from '../../src/errors.ts';
+import type { ServiceError } from '../../src/errors/service-error.ts';
 import { graphFile } from '../../src/model/graph-io.ts';
-import { importModel } from '../../src/model/import.ts';
+import { importModel } from '../../src/model/import/import-model.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'engine-'));
 const folder = join(scratch, 'model');

@@ -1,4 +1,4 @@
-import { Metrics } from '../../src/metrics.ts';
+import { Metrics } from '../../src/telemetry/metrics.ts';
 
 /** The series that a service exposes once it has served: the values of each label, by metric and label. */
 export async function exposedMetrics(): Promise<

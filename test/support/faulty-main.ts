@@ -1,9 +1,9 @@
 // `siglip-hd serve` with an engine that fails as it is told to. Arguments: a model folder.
 import { setTimeout as wait } from 'node:timers/promises';
-import { serve } from '../../src/commands/serve.ts';
-import { serveCommand } from '../../src/config/serve-command.ts';
-import { parseCommand } from '../../src/config/parse.ts';
-import { createLogger } from '../../src/logger.ts';
+import { serve } from '../../src/cli/serve.ts';
+import { serveCommand } from '../../src/cli/settings/serve.ts';
+import { parseCommand } from '../../src/cli/settings/parse.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService } from '../../src/service.ts';
 
 const engineScript = new URL('./faulty-engine.js', import.meta.url);

@@ -1,18 +1,18 @@
-import { Admission } from '../../src/admission.ts';
-import { ByteRoom } from '../../src/byte-room.ts';
-import type { Caller } from '../../src/caller.ts';
-import { Flights } from '../../src/cache/flights.ts';
-import { ResultCache } from '../../src/cache/result-cache.ts';
-import { ServiceError } from '../../src/errors.ts';
-import type { SecondLevel } from '../../src/cache/second-level.ts';
-import type { LandedImage } from '../../src/fly-out.ts';
+import { Admission } from '../../src/admission/view-budget.ts';
+import { ByteRoom } from '../../src/admission/byte-budget.ts';
+import type { Caller } from '../../src/admission/caller.ts';
+import { Flights } from '../../src/encoding/single-flight.ts';
+import { ResultCache } from '../../src/encoding/cache/token-cache.ts';
+import { ServiceError } from '../../src/errors/service-error.ts';
+import type { SecondLevel } from '../../src/encoding/cache/remote-cache.ts';
+import type { LandedImage } from '../../src/encoding/fly-out.ts';
 import { sizeLimit, sizeReader } from '../../src/image/read-size.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Model } from '../../src/model/model.ts';
-import { encodeImages, type PipelineParts, planAnswer, validate } from '../../src/pipeline.ts';
-import type { VisualEncoder } from '../../src/request.ts';
+import { encodeImages, type PipelineParts, planAnswer, validate } from '../../src/encoding/encode-request.ts';
+import type { VisualEncoder } from '../../src/encoding/request.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
 import { GatedEngine } from './gated-engine.ts';
 

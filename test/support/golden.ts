@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseOptions } from '../../src/request-options.ts';
-import type { RecipeOptions } from '../../src/request.ts';
+import { parseOptions } from '../../src/transport/request-options.ts';
+import type { RecipeOptions } from '../../src/encoding/request.ts';
 
 const fixtures = 'test/fixtures';
 

@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test';
-import { defaultGrpcLimits } from '../../src/grpc/limits.ts';
-import { startGrpcServer } from '../../src/grpc/server.ts';
+import { defaultGrpcLimits } from '../../src/transport/grpc/limits.ts';
+import { startGrpcServer } from '../../src/transport/grpc/server.ts';
 import { StubEncoder } from './stub-encoder.ts';
 
 /** HOST:PORT of the gRPC server under test: SIGLIP_HD_GRPC, or a server over a stub that ends with the test. */

@@ -1,4 +1,4 @@
-import type { ReloadLogger, Ticker } from '../../src/security/followed-files.ts';
+import type { ReloadLogger, Ticker } from '../../src/transport/security/reloaded-files.ts';
 
 /** A ticker that ticks when it is told to: `look` resolves when everybody has looked. */
 export function handTicker() {

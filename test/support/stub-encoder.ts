@@ -1,4 +1,4 @@
-import { ServiceError } from '../../src/errors.ts';
+import { ServiceError } from '../../src/errors/service-error.ts';
 import type { Model } from '../../src/model/model.ts';
 import { planAnyres } from '../../src/recipes/anyres.ts';
 import { planCost } from '../../src/recipes/cost.ts';
@@ -12,7 +12,7 @@ import type {
   PlanRequest,
   RecipeOptions,
   VisualEncoder,
-} from '../../src/request.ts';
+} from '../../src/encoding/request.ts';
 import { Gate } from './gate.ts';
 import { madeUp } from './answer-origin.ts';
 

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { importModel } from '../../src/model/import.ts';
-import type { ImportOptions } from '../../src/model/import.ts';
+import { importModel } from '../../src/model/import/import-model.ts';
+import type { ImportOptions } from '../../src/model/import/import-model.ts';
 
 export type FixtureOptions = Partial<Pick<ImportOptions, 'features' | 'precision' | 'imageSize' | 'resize'>>;
 

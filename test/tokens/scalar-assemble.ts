@@ -1,5 +1,5 @@
 import type { Assembly, ChannelOrder, MapLayout, Size, TokenRect } from '../../src/recipes/plan.ts';
-import type { AssemblyPlan } from '../../src/tokens/assemble.ts';
+import type { AssemblyPlan } from '../../src/tokens/assembly/assemble.ts';
 
 /** A map of tokens, float32, row-major, channels last. */
 interface TokenMap extends Size {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { ServiceError } from '../../src/errors.ts';
+import { ServiceError } from '../../src/errors/service-error.ts';
 import { planAnyres, anyresDefaults } from '../../src/recipes/anyres.ts';
 import { planEncode } from '../../src/recipes/encode.ts';
-import { assemble } from '../../src/tokens/assemble.ts';
+import { assemble } from '../../src/tokens/assembly/assemble.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
 import { model } from '../recipes/model.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { serveCommand } from '../../../src/config/serve-command.ts';
+import { serveCommand } from '../../../src/cli/settings/serve.ts';
 import { benchCache } from '../../paths.ts';
 import type { Offer } from '../offer.ts';
 import { Offers } from '../offers.ts';

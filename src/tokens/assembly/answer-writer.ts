@@ -1,4 +1,4 @@
-import { ServiceError } from '../../errors.ts';
+import { ServiceError } from '../../errors/service-error.ts';
 import type { KernelLayout, TokenKernel } from '../kernel.ts';
 import { dtypeBytes, type TokenDtype } from '../tensor.ts';
 import type { TokenRows } from './token-rows.ts';

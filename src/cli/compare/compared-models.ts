@@ -1,0 +1,117 @@
+import { resolve } from 'node:path';
+import type { CompareSettings } from '../settings/compare.ts';
+import { readModel, servedName } from '../settings/readers.ts';
+import type { ModelSource } from '../settings/readers.ts';
+import type { EncoderConfig } from '../../encoding/encoder.ts';
+import { ServiceError } from '../../errors/service-error.ts';
+import type { Model } from '../../model/model.ts';
+import type { RecipeOptions, VisualEncoder } from '../../encoding/request.ts';
+import { teacherDefaults } from '../../recipes/teacher.ts';
+
+/** What the command line compares. */
+export interface Comparands {
+  readonly a: ModelSource;
+  readonly b: ModelSource;
+  readonly files: readonly string[];
+}
+
+/** One side of the comparison. */
+export interface Side {
+  readonly label: 'A' | 'B';
+  /** The name on the command line: given, or the folder's. */
+  readonly name: string;
+  readonly model: Model;
+  readonly recipe: RecipeOptions;
+  /** Views that the model encodes for each image. */
+  readonly views: number;
+}
+
+/** The operands apart: with --teacher-of the second model is not among them. Throws `invalid_argument`. */
+export function readComparands(operands: readonly string[], teacherOf: ModelSource | undefined): Comparands {
+  const [first = '', ...rest] = operands;
+  const a = readOperand('MODEL_A', first);
+  if (teacherOf !== undefined) return { a, b: teacherOf, files: rest };
+  const [second = '', ...files] = rest;
+  if (files.length > 0) return { a, b: readOperand('MODEL_B', second), files };
+  throw new ServiceError(
+    'invalid_argument',
+    'compare needs MODEL_A, MODEL_B and an IMAGE, or MODEL_A, an IMAGE and --teacher-of MODEL_B.',
+  );
+}
+
+function readOperand(placeholder: string, text: string): ModelSource {
+  const reading = readModel(text);
+  if (reading.ok) return reading.value;
+  throw new ServiceError('invalid_argument', `${placeholder} ${reading.problem}.`);
+}
+
+/** The models as the encoder serves them, under the names A and B; a folder that is both is served once, as A. */
+export function servedModels({ a, b }: Comparands): EncoderConfig['models'] {
+  const served = [{ name: 'A', folder: a.folder }];
+  return resolve(a.folder) === resolve(b.folder) ? served : [...served, { name: 'B', folder: b.folder }];
+}
+
+/**
+ * Both sides, from the encoder that serves them. Throws `invalid_argument` when their tokens cannot be set side by
+ * side, and as the teacher's plan does.
+ */
+export function readSides(
+  { a, b }: Comparands,
+  settings: Pick<CompareSettings, 'teacherOf' | 'scales' | 'weights' | 'windows'>,
+  encoder: Pick<VisualEncoder, 'plan' | 'models'>,
+): readonly [Side, Side] {
+  const [modelA, modelB = modelA] = encoder.models();
+  if (modelA === undefined || modelB === undefined) throw new RangeError('the encoder serves no model');
+  const sideOf = (label: Side['label'], source: ModelSource, model: Model, recipe: RecipeOptions) => {
+    const size = { width: model.imageSize, height: model.imageSize };
+    const options = { model: model.name, dtype: 'float32', exif: 'apply' } as const;
+    const { metadata } = encoder.plan({ size, recipe, options });
+    return { side: { label, name: servedName(source), model, recipe, views: metadata.views }, metadata };
+  };
+  const first = sideOf('A', a, modelA, { recipe: 'encode' });
+  const second = sideOf('B', b, modelB, recipeOfB(settings, modelA));
+  // A teacher squashes whatever its model does in Encode.
+  const resizeOfB = settings.teacherOf === undefined ? modelB.resize : 'squash';
+  if (modelA.resize !== resizeOfB) {
+    const [crops, squashes] = modelA.resize === 'crop' ? ['A', 'B'] : ['B', 'A'];
+    throw new ServiceError(
+      'invalid_argument',
+      `${crops} crops images to their middle and ${squashes} squashes them whole, so their tokens are not of the same ` +
+        `places; import the model of ${crops} with --resize squash.`,
+    );
+  }
+  const texts = [first.metadata, second.metadata].map(
+    ({ grid, shape }) => `${grid.width} x ${grid.height} tokens of ${shape.at(-1)} channels`,
+  );
+  if (texts[0] !== texts[1]) {
+    const advice =
+      settings.teacherOf === undefined && modelA.channels === modelB.channels
+        ? ' (--teacher-of fits the grid of a teacher to that of A)'
+        : '';
+    throw new ServiceError(
+      'invalid_argument',
+      `A gives ${texts[0]} and B ${texts[1]}; tokens are compared pair by pair, so both must give the same${advice}.`,
+    );
+  }
+  return [first.side, second.side];
+}
+
+function recipeOfB(
+  {
+    teacherOf,
+    scales,
+    weights,
+    windows,
+  }: Pick<CompareSettings, 'teacherOf' | 'scales' | 'weights' | 'windows'>,
+  { grid }: Model,
+): RecipeOptions {
+  if (teacherOf === undefined) return { recipe: 'encode' };
+  return {
+    recipe: 'teacher',
+    ...teacherDefaults,
+    ...(scales === undefined ? {} : { scales }),
+    ...(weights === undefined ? {} : { weights }),
+    windows,
+    grid,
+  };
+}

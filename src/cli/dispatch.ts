@@ -1,0 +1,105 @@
+import type { CommandOutline, CommandSchema } from './settings/command.ts';
+import { benchOutline, commands } from './settings/commands.ts';
+import { compareCommand } from './settings/compare.ts';
+import { encodeCommand } from './settings/encode.ts';
+import { importCommand } from './settings/import.ts';
+import { serveCommand } from './settings/serve.ts';
+import { commandHelp, programHelp } from './settings/help.ts';
+import type { Environment, Machine } from './settings/machine.ts';
+import { parseCommand } from './settings/parse.ts';
+import type { Settings, SettingValues } from './settings/setting.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { compareModels, type CompareParts } from './compare/compare.ts';
+import { type EncodeParts, encodeFiles } from './encode/encode.ts';
+import { describeFailure, type ExitCode } from './exit-code.ts';
+import { type ImportParts, importCheckpoint } from './import/import.ts';
+import { type ServeParts, serve } from './serve.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What the commands are made of. They are loaded when a command needs them, so that --help is quick. */
+export interface Parts {
+  readonly version: string;
+  serve(): Promise<Pick<ServeParts, 'startService' | 'wait' | 'kill'>>;
+  import(): Promise<ImportParts>;
+  encode(): Promise<Omit<EncodeParts, 'logger'>>;
+  compare(): Promise<Omit<CompareParts, 'logger'>>;
+  bench(args: readonly string[]): Promise<ExitCode>;
+}
+
+export interface Invocation {
+  /** What follows the program's name. */
+  readonly args: readonly string[];
+  readonly env: Environment;
+  readonly machine: Machine;
+}
+
+/** Runs the command that the arguments name. What goes wrong is said on stderr, a line each; never rejects. */
+export async function dispatch(invocation: Invocation, terminal: Terminal, parts: Parts): Promise<ExitCode> {
+  const [name, ...args] = invocation.args;
+  try {
+    switch (name) {
+      case 'serve':
+        return await run(serveCommand, invocation, terminal, async (settings) => {
+          const logger = createLogger(settings, terminal.stdout);
+          return await serve(settings, logger, { ...terminal, ...(await parts.serve()) });
+        });
+      case 'import':
+        return await run(importCommand, invocation, terminal, async (settings, [source = '']) =>
+          importCheckpoint(source, settings, terminal, await parts.import()),
+        );
+      case 'encode':
+        return await run(encodeCommand, invocation, terminal, async (settings, files) => {
+          const logger = createLogger(settings, terminal.stderr);
+          return await encodeFiles(files, settings, terminal, { ...(await parts.encode()), logger });
+        });
+      case 'compare':
+        return await run(compareCommand, invocation, terminal, async (settings, operands) => {
+          const logger = createLogger(settings, terminal.stderr);
+          return await compareModels(operands, settings, terminal, { ...(await parts.compare()), logger });
+        });
+      case 'bench':
+        return await parts.bench(args);
+      case '--version':
+      case '-v':
+        terminal.stdout.write(`${parts.version}\n`);
+        return 0;
+      case '--help':
+      case '-h':
+        terminal.stdout.write(programHelp([...commands, benchOutline]));
+        return 0;
+      case undefined:
+        terminal.stderr.write(programHelp([...commands, benchOutline]));
+        return 2;
+      default:
+        return refuse(terminal, [`"${name}" is not a command; siglip-hd --help lists them.`]);
+    }
+  } catch (error) {
+    const { exitCode, text } = describeFailure(error);
+    terminal.stderr.write(`siglip-hd: ${text}\n`);
+    return exitCode;
+  }
+}
+
+async function run<T extends Settings>(
+  schema: CommandSchema<T>,
+  { args, env, machine }: Invocation,
+  terminal: Terminal,
+  command: (settings: SettingValues<T>, operands: readonly string[]) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const parsed = parseCommand(schema, { args: args.slice(1), env, machine });
+  switch (parsed.kind) {
+    case 'help':
+      terminal.stdout.write(commandHelp(schema satisfies CommandOutline));
+      return 0;
+    case 'refused':
+      return refuse(terminal, parsed.problems);
+    case 'run':
+      break;
+  }
+  return await command(parsed.settings, parsed.operands);
+}
+
+function refuse(terminal: Terminal, problems: readonly string[]): ExitCode {
+  for (const problem of problems) terminal.stderr.write(`siglip-hd: ${problem}\n`);
+  return 2;
+}

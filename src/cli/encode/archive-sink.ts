@@ -1,0 +1,105 @@
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { ServiceError } from '../../errors/service-error.ts';
+import type { AnswerMetadata } from '../../encoding/request.ts';
+import { dtypeBytes, safetensorsDtypes } from '../../tokens/tensor.ts';
+import type { TokenSink } from './token-sink.ts';
+
+const lengthBytes = 8;
+/** Most header bytes of a tensor besides its name. */
+const entryBytes = 256;
+/** Most header bytes of what all tensors share. */
+const sharedBytes = 4096;
+
+interface Entry {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data_offsets: readonly [startBytes: number, endBytes: number];
+}
+
+/**
+ * One safetensors file with a tensor for each file, named by its path as given. Tensors are written as they come, so
+ * memory does not grow with them: the header, which comes first, is given room enough and written last. The first
+ * answer's metadata, less its images, is in `__metadata__.tokens_meta`. Throws `invalid_argument` when a file is
+ * given twice.
+ */
+export async function openArchiveSink(
+  path: string,
+  files: readonly string[],
+  metadataJson: (metadata: AnswerMetadata) => string,
+): Promise<TokenSink> {
+  refuseTwins(files);
+  const headerBytes = roomForHeader(files);
+  const temporary = `${path}.${process.pid}.part`;
+  const handle = await open(temporary, 'w');
+  const entries = new Map<string, Entry>();
+  let tokensMeta = '';
+  let dataBytes = 0;
+  // Data must have no holes, so one failed write spoils the archive.
+  let broken: { readonly error: unknown } | undefined;
+  return {
+    async put(file, { tensor, metadata }) {
+      const { shape, dtype, parts } = tensor;
+      // The place is taken before the first await, so that calls may overlap.
+      const start = dataBytes;
+      const end = start + shape.reduce((product, side) => product * side, dtypeBytes[dtype]);
+      dataBytes = end;
+      if (entries.size === 0) tokensMeta = metadataJson({ ...metadata, images: [] });
+      entries.set(file, { dtype: safetensorsDtypes[dtype], shape, data_offsets: [start, end] });
+      try {
+        await writeParts(handle, parts, lengthBytes + headerBytes + start);
+      } catch (error) {
+        broken = { error };
+        throw error;
+      }
+    },
+    async finish() {
+      if (broken !== undefined) throw broken.error;
+      const head = Buffer.alloc(lengthBytes + headerBytes, ' ');
+      head.writeBigUInt64LE(BigInt(headerBytes), 0);
+      const shared = { __metadata__: { format: 'pt', tokens_meta: tokensMeta } };
+      const header = Buffer.from(JSON.stringify({ ...shared, ...Object.fromEntries(entries) }));
+      if (header.byteLength > headerBytes) {
+        throw new Error(`a header of ${header.byteLength} bytes in room for ${headerBytes}`);
+      }
+      header.copy(head, lengthBytes);
+      await writeParts(handle, [head], 0);
+      await handle.close();
+      await rename(temporary, path);
+    },
+    async abandon() {
+      await handle.close();
+      await rm(temporary, { force: true });
+    },
+  };
+}
+
+function refuseTwins(files: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const file of files) {
+    if (seen.has(file)) {
+      throw new ServiceError('invalid_argument', `${file} is given twice; an archive names tensors by file.`);
+    }
+    if (file === '__metadata__') {
+      throw new ServiceError('invalid_argument', 'An archive cannot have a tensor named __metadata__.');
+    }
+    seen.add(file);
+  }
+}
+
+/** Data then starts at a multiple of 64 bytes. */
+function roomForHeader(files: readonly string[]): number {
+  let bytes = sharedBytes;
+  for (const file of files) bytes += Buffer.byteLength(JSON.stringify(file)) + entryBytes;
+  return Math.ceil((lengthBytes + bytes) / 64) * 64 - lengthBytes;
+}
+
+async function writeParts(handle: FileHandle, parts: readonly Uint8Array[], start: number): Promise<void> {
+  let position = start;
+  for (const part of parts) {
+    for (let done = 0; done < part.byteLength; ) {
+      const { bytesWritten } = await handle.write(part, done, part.byteLength - done, position + done);
+      done += bytesWritten;
+    }
+    position += part.byteLength;
+  }
+}

@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import { ServiceError } from '../../errors/service-error.ts';
+import { decode } from '../../image/decode.ts';
+import { usualMaxPixels } from '../../image/image-limits.ts';
+import type { Raster } from '../../image/raster.ts';
+import { syntheticPictures } from './synthetic-pictures.ts';
+import { cutViews } from '../../image/cut-views.ts';
+import type { Model } from '../../model/model.ts';
+import { planEncode } from '../../recipes/encode.ts';
+import { systemReason } from '../../errors/system-reason.ts';
+
+const seed = 512;
+
+/**
+ * Image files as a model sees them in Encode, or the two synthetic pictures when there are none. Blocks to resize.
+ */
+export async function calibrationViews(
+  files: readonly string[],
+  model: Model,
+): Promise<Uint8Array<ArrayBuffer>[]> {
+  if (files.length === 0) return syntheticPictures(seed).flatMap((raster) => viewsOf(raster, model));
+  const views: Uint8Array<ArrayBuffer>[] = [];
+  for (const file of files) {
+    try {
+      views.push(
+        ...viewsOf(await decode(await readFile(file), { exif: 'apply', maxPixels: usualMaxPixels }), model),
+      );
+    } catch (error) {
+      const message = error instanceof ServiceError ? error.message : `${systemReason(error)}.`;
+      throw new ServiceError('invalid_argument', `${file}: ${message}`, { cause: error });
+    }
+  }
+  return views;
+}
+
+/** What the views are of, for model.json. */
+export function calibrationPictures(files: readonly string[]): string {
+  if (files.length === 0) return `synthetic, seed ${seed}`;
+  return files.length === 1 ? '1 file' : `${files.length} files`;
+}
+
+function viewsOf(raster: Raster, model: Model): Uint8Array<ArrayBuffer>[] {
+  return cutViews(raster, planEncode(raster, model).canvases, model.imageSize);
+}

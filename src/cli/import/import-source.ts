@@ -1,0 +1,69 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ServiceError } from '../../errors/service-error.ts';
+import { manifestFile } from '../../model/manifest.ts';
+import { isRepositoryName, type RepositoryName } from '../../model/import/hub/repository-name.ts';
+
+/** Where a checkpoint to import lies. */
+export interface ImportSource {
+  readonly source: string;
+  /** Of one from the hub. */
+  readonly origin?: { readonly source: RepositoryName; readonly revision: string };
+}
+
+/** fetchCheckpoint of model/import/hub, with the hub's access put together and the model folder's place looked at first. */
+export type FetchCheckpoint = (
+  repository: RepositoryName,
+  options: {
+    readonly revision: string;
+    readonly out: string;
+    readonly force: boolean;
+    readonly signal: AbortSignal;
+    readonly onProgress: (doneBytes: number, totalBytes: number) => void;
+    readonly onCached: (sentence: string) => void;
+  },
+) => Promise<{ readonly folder: string; readonly commit: string }>;
+
+/**
+ * The folder or file `source`, or, where there is none and it can be a repository's name, what `fetch` gives for
+ * that. Rejects with `invalid_argument` for what can be neither, and for a revision of a folder; else as `fetch`
+ * does.
+ */
+export async function findSource(
+  source: string,
+  revision: string | undefined,
+  fetch: (repository: RepositoryName, revision: string) => ReturnType<FetchCheckpoint>,
+): Promise<ImportSource> {
+  if (await isThere(source)) {
+    await refuseNoCheckpoint(source);
+    if (revision === undefined) return { source };
+    const message = `--revision is for a repository on the hub; ${source} is on this machine.`;
+    throw new ServiceError('invalid_argument', message);
+  }
+  if (!isRepositoryName(source)) {
+    const message = `${source} does not exist here, and a repository on the hub is named OWNER/NAME.`;
+    throw new ServiceError('invalid_argument', message);
+  }
+  const { folder, commit } = await fetch(source, revision ?? 'main');
+  return { source: folder, origin: { source, revision: commit } };
+}
+
+/** What is taken for a checkpoint, and is part of one or made of one. */
+async function refuseNoCheckpoint(source: string): Promise<void> {
+  if (/\.(safetensors|bin|pt|pth|json)$/.test(source)) {
+    const message = `${source} is one file of a checkpoint; give the folder that it lies in.`;
+    throw new ServiceError('invalid_argument', message);
+  }
+  if (await isThere(join(source, manifestFile))) {
+    const message = `${source} is a model folder already: serve --model ${source} serves it.`;
+    throw new ServiceError('invalid_argument', message);
+  }
+}
+
+/** A path that cannot be looked at is there: the import says why it cannot. */
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT' && code !== 'ENOTDIR',
+  );
+}

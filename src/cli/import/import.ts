@@ -1,0 +1,99 @@
+import type { ImportSettings } from '../settings/import.ts';
+import type { Int8Provenance } from '../../model/manifest.ts';
+import type { Model } from '../../model/model.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { type FetchCheckpoint, findSource, type ImportSource } from './import-source.ts';
+import { openProgress, type Progress } from '../progress.ts';
+import { interruptible, type Terminal } from '../terminal.ts';
+
+/** importModel of src/model/import/import-model.ts with the calibration of int8 put together, as this command calls it. */
+export type ImportModel = (
+  options: ImportSettings & {
+    readonly source: string;
+    readonly origin: ImportSource['origin'] | undefined;
+    /** Told what an int8 import keeps in fp32. */
+    readonly onChosen: (chosen: Int8Provenance) => void;
+    readonly signal: AbortSignal;
+    readonly onProgress: (doneBytes: number, totalBytes: number) => void;
+  },
+) => Promise<Model>;
+
+export interface ImportParts {
+  readonly importModel: ImportModel;
+  readonly fetchCheckpoint: FetchCheckpoint;
+  /** The most memory that the process has held so far. */
+  readonly peakRssBytes: () => number;
+}
+
+const mebibyte = 2 ** 20;
+
+const barFormat = '[{bar}] {percentage}% of {total} MiB, {eta_formatted} left';
+
+/**
+ * Imports a checkpoint, downloading it first where it is on the hub, and says on stdout what came of it. Rejects
+ * as findSource and importModel do.
+ */
+export async function importCheckpoint(
+  source: string,
+  settings: ImportSettings,
+  terminal: Terminal,
+  { importModel, fetchCheckpoint, peakRssBytes }: ImportParts,
+): Promise<ExitCode> {
+  const { out, force, revision } = settings;
+  const startMs = terminal.now();
+  const download = openProgress(terminal.stderr, `downloading ${barFormat}`);
+  const progress = openProgress(terminal.stderr, `importing ${barFormat}`);
+  let chosen: Int8Provenance | undefined;
+  try {
+    const model = await interruptible(terminal, async (signal) => {
+      const found = await findSource(source, revision, (repository, wanted) =>
+        fetchCheckpoint(repository, {
+          revision: wanted,
+          out,
+          force,
+          signal,
+          onProgress: showBytes(download),
+          onCached: (sentence) => terminal.stderr.write(`${sentence}\n`),
+        }),
+      );
+      download.close();
+      return importModel({
+        ...settings,
+        source: found.source,
+        origin: found.origin,
+        onChosen: (one) => {
+          chosen = one;
+        },
+        signal,
+        onProgress: showBytes(progress),
+      });
+    });
+    progress.close();
+    const seconds = ((terminal.now() - startMs) / 1000).toFixed(1);
+    const peakMib = Math.round(peakRssBytes() / mebibyte);
+    terminal.stdout.write(`${out}: ${describe(model)}; ${seconds} s, peak RSS ${peakMib} MiB\n`);
+    if (chosen !== undefined) terminal.stdout.write(`${describeChoice(chosen)}\n`);
+    return 0;
+  } finally {
+    download.close();
+    progress.close();
+  }
+}
+
+function showBytes(progress: Progress): (doneBytes: number, totalBytes: number) => void {
+  return (done, total) => progress.update(Math.round(done / mebibyte), Math.ceil(total / mebibyte));
+}
+
+function describe({ imageSize, grid, channels, layers, features, precision, digest }: Model): string {
+  return (
+    `${imageSize} px to ${grid.width} x ${grid.height} tokens of ${channels} channels, ${layers} layers, ` +
+    `${features}, ${precision}, ${digest}`
+  );
+}
+
+/** What int8 was measured at, and which matrices stay in fp32. */
+function describeChoice({ cosine, minCosine, pictures, float32 }: Int8Provenance): string {
+  const measured = `int8: mean cosine with fp32 ${cosine.toFixed(5)} (at least ${minCosine}; ${pictures}); `;
+  if (float32.length === 0) return `${measured}every matrix of the layers is int8`;
+  return `${measured}${float32.length} stay in fp32, the worst first: ${float32.join(', ')}`;
+}

@@ -1,0 +1,115 @@
+import { basename, resolve } from 'node:path';
+import type { Device } from '../../inference/worker-protocol.ts';
+import { resizes, type Resize } from '../../recipes/plan.ts';
+import type { Reading } from './setting.ts';
+
+/** A model folder to serve; without a name it is served under the folder's own. */
+export interface ModelSource {
+  readonly name?: string;
+  readonly folder: string;
+}
+
+const decimal = /^\d{1,9}(?:\.\d{1,15})?(?:e-?\d{1,2})?$/;
+const modelName = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** `cpu`, `cuda` or `cuda:N`. */
+export function readDevice(text: string): Reading<Device> {
+  if (text === 'cpu') return { ok: true, value: { kind: 'cpu' } };
+  const match = /^cuda(?::(\d{1,3}))?$/.exec(text);
+  if (match === null) return { ok: false, problem: `must be cpu, cuda or cuda:N, not "${text}"` };
+  return { ok: true, value: { kind: 'cuda', deviceId: Number(match[1] ?? 0) } };
+}
+
+/** `FOLDER` or `NAME=FOLDER`. What stands before the first = is a name only if it holds no slash. */
+export function readModel(text: string): Reading<ModelSource> {
+  const equals = text.indexOf('=');
+  if (equals === -1 || text.slice(0, equals).includes('/')) {
+    if (modelName.test(servedName({ folder: text }))) return { ok: true, value: { folder: text } };
+    return { ok: false, problem: `needs a name for "${text}", as in NAME=FOLDER` };
+  }
+  const name = text.slice(0, equals);
+  const folder = text.slice(equals + 1);
+  if (!modelName.test(name)) {
+    return { ok: false, problem: `has the name "${name}"; a name is 1 to 64 of A-Z a-z 0-9 . _ -` };
+  }
+  if (folder === '') return { ok: false, problem: `has no folder after "${name}="` };
+  return { ok: true, value: { name, folder } };
+}
+
+/** The name that a model is served under. */
+export function servedName({ name, folder }: ModelSource): string {
+  return name ?? basename(resolve(folder));
+}
+
+/** A port, 0 for any that is free. */
+export function readPort(text: string): Reading<number> {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port <= 65_535) return { ok: true, value: port };
+  return { ok: false, problem: `must be a whole number from 0 to 65535, not "${text}"` };
+}
+
+/** The name of a served model. */
+export function readModelName(text: string): Reading<string> {
+  if (modelName.test(text)) return { ok: true, value: text };
+  return { ok: false, problem: `has the name "${text}"; a name is 1 to 64 of A-Z a-z 0-9 . _ -` };
+}
+
+/** An address or a host name. */
+export function readHost(text: string): Reading<string> {
+  if (/^[A-Za-z0-9.:_-]+$/.test(text)) return { ok: true, value: text };
+  return { ok: false, problem: `must be an address or a host name, not "${text}"` };
+}
+
+/** A URL of Redis, which may hold a password: what is wrong with it is told without it. */
+export function readRedisUrl(text: string): Reading<string> {
+  const isUrl =
+    URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol) && new URL(text).hostname !== '';
+  if (isUrl) return { ok: true, value: text };
+  return { ok: false, problem: 'must be like redis://HOST:6379, or rediss:// for TLS' };
+}
+
+/** A cosine to reach: above 0, at most 1, in decimals. */
+export function readCosine(text: string): Reading<number> {
+  const value = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN;
+  if (value > 0 && value <= 1) return { ok: true, value };
+  return { ok: false, problem: `must be a number above 0 and at most 1, not "${text}"` };
+}
+
+/** The side of a view, in pixels. */
+export function readImageSize(text: string): Reading<number> {
+  const value = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (value >= 1 && value <= 4096) return { ok: true, value };
+  return { ok: false, problem: `must be a whole number from 1 to 4096, not "${text}"` };
+}
+
+export function readResize(text: string): Reading<Resize> {
+  const value = resizes.find((one) => one === text);
+  if (value !== undefined) return { ok: true, value };
+  return { ok: false, problem: `must be ${resizes.join(' or ')}, not "${text}"` };
+}
+
+/** A branch, tag or commit of a repository on the hub: a name that git allows, and that cannot leave a folder. */
+export function readRevision(text: string): Reading<string> {
+  const isName = /^[\w.+@=/-]{1,255}$/.test(text) && text.split('/').every((part) => /^[^.-]/.test(part));
+  if (isName && !text.includes('..')) return { ok: true, value: text };
+  return { ok: false, problem: `must be a branch, a tag or a commit, not "${text}"` };
+}
+
+/** A path, as it was given. */
+export function readPath(text: string): Reading<string> {
+  return { ok: true, value: text };
+}
+
+/** Numbers with commas between them, as in 512,1024; what they must be beyond that the teacher's plan says. */
+export function readNumbers(text: string): Reading<readonly number[]> {
+  const numbers = text.split(',');
+  if (numbers.every((number) => decimal.test(number))) return { ok: true, value: numbers.map(Number) };
+  return { ok: false, problem: `must be numbers with commas between them, not "${text}"` };
+}
+
+/** A distance of cosines: above 0, at most 2. */
+export function readDistance(text: string): Reading<number> {
+  const value = decimal.test(text) ? Number(text) : 0;
+  if (value > 0 && value <= 2) return { ok: true, value };
+  return { ok: false, problem: `must be a number above 0 and at most 2, such as 0.05, not "${text}"` };
+}

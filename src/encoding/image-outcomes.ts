@@ -1,0 +1,35 @@
+import { AnswerSum } from './answer-sum.ts';
+import { ServiceError } from '../errors/service-error.ts';
+import type { ImageInput } from '../image/image-input.ts';
+import type { EncodeRequest, VisualEncoder } from './request.ts';
+import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
+
+/** Encodes each image by itself, all at once: one that fails stops no other. No outcome rejects. */
+export function encodeEach(
+  encoder: VisualEncoder,
+  images: readonly ImageInput[],
+  asked: Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'trace' | 'signal'>,
+): Promise<ImageOutcome>[] {
+  const sum = new AnswerSum();
+  return images.map(async (image, index): Promise<ImageOutcome> => {
+    try {
+      const trace = images.length > 1 ? asked.trace?.ofImage(index) : asked.trace;
+      const answer = await encoder.encode({ images: [image], stacked: false, ...asked, trace, answer: sum });
+      return { kind: 'encoded', index, answer };
+    } catch (thrown) {
+      return { kind: 'failed', index, error: ServiceError.from(thrown) };
+    }
+  });
+}
+
+/** The outcomes in the order in which they come; each is let go of once it was taken. */
+export async function* asTheyCome(
+  outcomes: readonly Promise<ImageOutcome>[],
+): AsyncGenerator<ImageOutcome, void, void> {
+  const waiting = new Map(outcomes.entries());
+  while (waiting.size > 0) {
+    const outcome = await Promise.race(waiting.values());
+    waiting.delete(outcome.index);
+    yield outcome;
+  }
+}

@@ -1,0 +1,125 @@
+import type { AnswerSum } from './answer-sum.ts';
+import type { ImageDigest, ImageInput } from '../image/image-input.ts';
+import type { FeatureLayer, Model } from '../model/model.ts';
+import type { RequestTerms } from '../transport/request-terms.ts';
+import type { TokenDtype, TokenTensor } from '../tokens/tensor.ts';
+import type { AnyresOptions } from '../recipes/anyres.ts';
+import type { AnyresGeometry, Size, TeacherMakeup } from '../recipes/plan.ts';
+import type { TeacherOptions } from '../recipes/teacher.ts';
+import type { Trace } from '../telemetry/trace.ts';
+
+/** Options that every recipe has, validated. */
+export interface EncodeOptions {
+  /** Served name; when absent the first served model, for the teacher recipe the one that --teacher names. */
+  readonly model?: string;
+  /** failed_precondition unless the model has this digest. */
+  readonly expectDigest?: string;
+  /** failed_precondition unless the model gives this feature layer. */
+  readonly expectFeatures?: FeatureLayer;
+  readonly dtype: TokenDtype;
+  readonly exif: 'apply' | 'ignore';
+}
+
+/** How the image becomes views and their tokens the answer, with that recipe's own options, validated. */
+export type RecipeOptions =
+  | { readonly recipe: 'encode' }
+  | ({ readonly recipe: 'teacher' } & TeacherOptions)
+  | ({ readonly recipe: 'anyres' } & AnyresOptions);
+
+export interface EncodeRequest {
+  /** One or more images, answered together; a failure of any fails the request and names the image. */
+  readonly images: readonly (ImageInput | ImageDigest)[];
+  /** True when the caller sent a list, so that even a list of one answers [1, tokens, channels]. */
+  readonly stacked: boolean;
+  readonly recipe: RecipeOptions;
+  readonly options: EncodeOptions;
+  /** How it is served; {@link usualTerms} when absent. */
+  readonly terms?: RequestTerms;
+  /** The answer that this is a part of, where its images are encoded each by itself. */
+  readonly answer?: AnswerSum;
+  /** Takes down its stages; absent where it is not traced. */
+  readonly trace?: Trace | undefined;
+  /** Fires when the client leaves, the deadline passes or the service ends. */
+  readonly signal: AbortSignal;
+}
+
+/** What an answer says of itself: travels with the tokens in every format and on both transports. */
+export interface AnswerMetadata {
+  readonly model: { readonly name: string; readonly digest: string; readonly trained: boolean };
+  readonly recipe: RecipeOptions['recipe'];
+  readonly features: FeatureLayer;
+  readonly precision: string;
+  readonly dtype: TokenDtype;
+  /** [tokens, channels], with assembly=tiles [views, tokens, channels]; several images put their number before it. */
+  readonly shape: readonly number[];
+  /** Tokens across and down; for anyres, of the base view. */
+  readonly grid: Size;
+  /** Views that the model encoded for each image. */
+  readonly views: number;
+  /** How a teacher's answer came about. */
+  readonly teacher?: TeacherMakeup;
+  /** Where an anyres answer's tokens lie. */
+  readonly anyres?: AnyresGeometry;
+  /** Decoded size of each image in pixels, after EXIF orientation was applied. */
+  readonly images: readonly Size[];
+}
+
+/** Wall time of each stage in milliseconds; for several images, of the slowest. */
+export interface StageTimings {
+  readonly decodeMs: number;
+  readonly viewsMs: number;
+  /** For a place to be decoded in, and for the engine. */
+  readonly queueMs: number;
+  readonly engineMs: number;
+  /** From the views' tokens to the answer's; next to nothing where there is nothing to assemble. */
+  readonly assembleMs?: number;
+}
+
+/** Where an image's tokens come from: the cache, work that another request began, or its own. */
+export const answerSources = ['hit', 'joined', 'miss'] as const;
+export type AnswerSource = (typeof answerSources)[number];
+
+export interface EncodeAnswer {
+  readonly tensor: TokenTensor;
+  readonly metadata: AnswerMetadata;
+  readonly timings: StageTimings;
+  /** Where each image's tokens come from. */
+  readonly sources: readonly AnswerSource[];
+  /** What each image's tokens are kept under; none where they are not. */
+  readonly keys: readonly string[];
+  /** To be called when the caller has the answer, or has gone: its bytes count until then. */
+  readonly release: () => void;
+}
+
+/** What an image of a size would be answered with. */
+export interface PlanRequest {
+  /** In pixels, after EXIF orientation. */
+  readonly size: Size;
+  readonly recipe: RecipeOptions;
+  readonly options: EncodeOptions;
+  /** How the encode call would be served; {@link usualTerms} when absent. */
+  readonly terms?: RequestTerms;
+}
+
+export interface PlanAnswer {
+  /** The metadata that the encode call then answers. */
+  readonly metadata: AnswerMetadata;
+  readonly tokens: number;
+  /** Of the tensor alone, without a format's header. */
+  readonly sizeBytes: number;
+}
+
+/** What both transports serve: the one use case under them. Every rejection is a ServiceError. */
+export interface VisualEncoder {
+  encode(request: EncodeRequest): Promise<EncodeAnswer>;
+  /**
+   * From sizes and options alone: no image, no permit. Throws what the encode call would be refused with at any time.
+   */
+  plan(request: PlanRequest): PlanAnswer;
+  /** Throws what is wrong with what is asked, whatever the image. */
+  validate(asked: Pick<EncodeRequest, 'recipe' | 'options'>): void;
+  /** The served models, the default first. */
+  models(): readonly Model[];
+  /** Whether requests are accepted: warmed up and not draining. */
+  ready(): boolean;
+}

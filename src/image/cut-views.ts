@@ -1,0 +1,98 @@
+import type { Canvas, Offset } from '../recipes/plan.ts';
+import type { Raster } from './raster.ts';
+import { resamplePart } from './resample.ts';
+import type { Rows } from './resample.ts';
+import type { SampleRange } from './resample-weights.ts';
+
+/**
+ * Makes the plan's views from a raster: uint8 RGB, `viewSize * viewSize * 3` bytes each (a canvas with an encoder
+ * of its own has views of that one's size) and each a buffer of its own, in the canvases' order and in a canvas's
+ * order of views. What no content covers is black. A canvas is never made: resized rows go straight to the views
+ * that show them, and rows and columns that none shows are not resized. Synchronous, and not for the main thread.
+ */
+export function cutViews(
+  raster: Raster,
+  canvases: readonly Canvas[],
+  viewSize: number,
+): Uint8Array<ArrayBuffer>[] {
+  if (raster.data.byteLength !== raster.width * raster.height * 3) {
+    throw new RangeError('the raster has another number of bytes than its size asks for');
+  }
+  return canvases.flatMap((canvas) => cutCanvas(raster, canvas, canvas.encoder?.viewSize ?? viewSize));
+}
+
+/** The part of the content that a view shows, and where in the view it goes; all in pixels. */
+interface Window {
+  readonly view: Uint8Array<ArrayBuffer>;
+  readonly columns: SampleRange;
+  readonly rows: SampleRange;
+  readonly atLeft: number;
+  readonly atTop: number;
+}
+
+function cutCanvas(raster: Raster, canvas: Canvas, viewSize: number): Uint8Array<ArrayBuffer>[] {
+  const windows = canvas.views.map((offset) => windowOf(canvas, offset, viewSize));
+  const shown = windows.filter(({ columns, rows }) => columns.to > columns.from && rows.to > rows.from);
+  if (shown.length > 0) {
+    const columns = span(shown.map((window) => window.columns));
+    const rows = span(shown.map((window) => window.rows));
+    resamplePart(raster, canvas.content, canvas.resample, { columns, rows }, (made) => {
+      for (const window of shown) copyRows(made, columns, window, viewSize);
+    });
+  }
+  return windows.map(({ view }) => view);
+}
+
+function windowOf(canvas: Canvas, offset: Offset, viewSize: number): Window {
+  const { content, paste, size } = canvas;
+  const across = overlap(paste.left, content.width, size.width, offset.left, viewSize);
+  const down = overlap(paste.top, content.height, size.height, offset.top, viewSize);
+  return {
+    view: new Uint8Array(viewSize * viewSize * 3),
+    columns: { from: across.from - paste.left, to: across.to - paste.left },
+    rows: { from: down.from - paste.top, to: down.to - paste.top },
+    atLeft: across.from - offset.left,
+    atTop: down.from - offset.top,
+  };
+}
+
+/** Where content, canvas and view overlap along one side, on the canvas. */
+function overlap(
+  paste: number,
+  content: number,
+  canvas: number,
+  view: number,
+  viewSize: number,
+): SampleRange {
+  return { from: Math.max(paste, view, 0), to: Math.min(paste + content, view + viewSize, canvas) };
+}
+
+/** The least range that covers all. */
+function span(ranges: readonly SampleRange[]): SampleRange {
+  return {
+    from: Math.min(...ranges.map(({ from }) => from)),
+    to: Math.max(...ranges.map(({ to }) => to)),
+  };
+}
+
+function copyRows(rows: Rows, columns: SampleRange, window: Window, viewSize: number): void {
+  const from = Math.max(rows.first, window.rows.from);
+  const to = Math.min(rows.first + rows.count, window.rows.to);
+  const rowPixels = columns.to - columns.from;
+  const width = window.columns.to - window.columns.from;
+  const sourceBytes = rowPixels * 3;
+  const targetBytes = viewSize * 3;
+  const source = (y: number): number =>
+    (y - rows.first) * sourceBytes + (window.columns.from - columns.from) * 3;
+  const target = (y: number): number =>
+    (y - window.rows.from + window.atTop) * targetBytes + window.atLeft * 3;
+  if (from >= to) return;
+  if (width === viewSize && rowPixels === viewSize) {
+    window.view.set(rows.data.subarray(source(from), source(to)), target(from));
+    return;
+  }
+  for (let y = from; y < to; y++) {
+    const start = source(y);
+    window.view.set(rows.data.subarray(start, start + width * 3), target(y));
+  }
+}

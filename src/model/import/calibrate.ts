@@ -1,0 +1,88 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { ServiceError } from '../../errors/service-error.ts';
+import { chooseMatrices } from './choose-matrices.ts';
+import { describeModel } from '../load-folder.ts';
+import { graphInput, graphOutputs } from '../graph-io.ts';
+import { matrixOfError, type MatrixForm } from './int8-linear.ts';
+import type { Int8Provenance } from '../manifest.ts';
+import type { Model } from '../model.ts';
+import { runInParts, type GraphValue, type RunGraph } from './run-parts.ts';
+import { meanTokenCosine } from './cosine.ts';
+import type { WriteOptions } from './weights-file.ts';
+import { towerOf, writeModelFolder, type FolderContents } from './write-folder.ts';
+
+/** What an int8 import measures its matrices with. */
+export interface Calibration {
+  /** Mean cosine between the tokens of int8 and of float32 that is to be reached, at most 1. */
+  readonly minCosine: number;
+  /** Pictures as the model sees them: uint8 RGB, `imageSize * imageSize * 3` bytes each; at least one. */
+  readonly views: (model: Model) => Promise<readonly Uint8Array<ArrayBuffer>[]>;
+  /** Where the pictures come from, for model.json. */
+  readonly pictures: string;
+  readonly run: RunGraph;
+  /** Told what was chosen, before the model folder is written. */
+  readonly onChosen?: ((chosen: Int8Provenance) => void) | undefined;
+}
+
+/**
+ * Chooses which matrices of an int8 tower stay float32. Writes every weight both ways into `folder`, which must not
+ * exist and is removed, encodes the calibration's views once with the float32 tower, which tells each matrix's own
+ * error in int8, and then once or more with int8 towers. A part of the weights is in memory at a time.
+ */
+export async function calibrate(
+  folder: string,
+  contents: FolderContents,
+  { minCosine, views, pictures, run }: Calibration,
+  options: WriteOptions,
+): Promise<Int8Provenance> {
+  const { channels } = contents.geometry;
+  const both = { ...contents, formOf: (): MatrixForm => 'both' };
+  await mkdir(folder);
+  try {
+    const manifest = await writeModelFolder(folder, both, options);
+    const { graph } = towerOf(both);
+    const inputs = (await views(describeModel(manifest, folder))).map(
+      (data): GraphValue => ({ type: 'uint8', shape: [1, manifest.imageSize, manifest.imageSize, 3], data }),
+    );
+    const runs = { run, folder, places: graph.places, signal: options.signal };
+    const { tokens } = graphOutputs.float32;
+    const isWanted = (name: string): boolean => name === tokens || matrixOfError(name) !== undefined;
+    const exact = await runInParts(graph, graphInput, inputs, isWanted, runs);
+    if (!exact.every((values) => values[tokens]!.data.every(Number.isFinite))) {
+      const message = 'The model gives tokens that are not finite, so int8 cannot be held against them.';
+      throw new ServiceError('invalid_argument', message);
+    }
+    const errors = meanErrors(exact);
+    const { float32, cosine } = await chooseMatrices(errors, minCosine, async (kept) => {
+      const formOf = (matrix: string): MatrixForm => (kept.has(matrix) ? 'exact' : 'int8');
+      const mixed = towerOf({ ...contents, formOf }).graph;
+      const tried = await runInParts(mixed, graphInput, inputs, (name) => name === tokens, runs);
+      const cosines = tried.map((values, index) =>
+        meanTokenCosine(values[tokens]!.data, exact[index]![tokens]!.data, channels),
+      );
+      return cosines.reduce((sum, one) => sum + one, 0) / cosines.length;
+    });
+    if (float32.length === errors.size) {
+      throw new ServiceError(
+        'invalid_argument',
+        `A mean cosine of ${minCosine} is reached only with every matrix in fp32: import with --precision fp32, or ask for ` +
+          'less with --min-cosine.',
+      );
+    }
+    return { cosine, minCosine, pictures, views: inputs.length, float32 };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Each matrix's error, as the mean over views. */
+function meanErrors(runs: readonly Readonly<Record<string, GraphValue>>[]): Map<string, number> {
+  const errors = new Map<string, number>();
+  for (const values of runs) {
+    for (const [output, { data }] of Object.entries(values)) {
+      const matrix = matrixOfError(output);
+      if (matrix !== undefined) errors.set(matrix, (errors.get(matrix) ?? 0) + data[0]! / runs.length);
+    }
+  }
+  return errors;
+}

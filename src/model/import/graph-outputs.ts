@@ -1,0 +1,40 @@
+import { castTo, type Graph } from './graph.ts';
+import { graphOutputs } from '../graph-io.ts';
+
+/**
+ * Ends a graph with the outputs of graph-io.ts. `state` is a float32 value that the constant `shape` reshapes to
+ * [batch, tokens, channels]. Uses only forms of operators that opsets 13 to 21 have in common.
+ */
+export function addGraphOutputs(
+  graph: Graph,
+  {
+    state,
+    shape,
+    tokens,
+    channels,
+  }: {
+    readonly state: string;
+    readonly shape: string;
+    readonly tokens: number;
+    readonly channels: number;
+  },
+): void {
+  const { float32, float16 } = graphOutputs;
+  graph.node('Reshape', [state, shape], {}, float32.tokens);
+  graph.node('Cast', [float32.tokens], castTo('float16'), float16.tokens);
+  // Summed as float32: the sum of a view's largest float16 values is far from float32's limit.
+  addFinite(graph, float32.tokens, float32.finite);
+  addFinite(graph, graph.node('Cast', [float16.tokens], castTo('float32')), float16.finite);
+  for (const [dtype, names] of [['float32', float32] as const, ['float16', float16] as const]) {
+    graph.output(names.tokens, dtype, ['batch', tokens, channels]);
+    graph.output(names.finite, 'bool', ['batch']);
+  }
+}
+
+/** Whether a view's sum is finite, as one infinity or NaN makes it not: sum * 0 is NaN then, and equals nothing. */
+function addFinite(graph: Graph, tokens: string, output: string): void {
+  const zero = graph.constant('float32', [], [0]);
+  const axes = graph.constant('int64', [2], [1, 2]);
+  const sum = graph.node('ReduceSum', [tokens, axes], { keepdims: { int: 0 } });
+  graph.node('Equal', [graph.node('Mul', [sum, zero]), zero], {}, output);
+}

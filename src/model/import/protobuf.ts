@@ -1,0 +1,39 @@
+import { varint } from './varint.ts';
+
+/** Writes one protobuf message, field by field. Only what ONNX files need: varints, floats, bytes, messages. */
+export class ProtoMessage {
+  readonly #parts: Uint8Array[] = [];
+
+  /** A varint field: int32, int64, bool or enum. `value` must be a safe integer. */
+  int(field: number, value: number): this {
+    this.#parts.push(varint(field * 8), varint(value));
+    return this;
+  }
+
+  float(field: number, value: number): this {
+    this.#parts.push(varint(field * 8 + 5), new Uint8Array(Float32Array.of(value).buffer));
+    return this;
+  }
+
+  bytes(field: number, value: Uint8Array): this {
+    this.#parts.push(varint(field * 8 + 2), varint(value.byteLength), value);
+    return this;
+  }
+
+  string(field: number, value: string): this {
+    return this.bytes(field, new TextEncoder().encode(value));
+  }
+
+  message(field: number, value: ProtoMessage): this {
+    return this.bytes(field, value.encode());
+  }
+
+  /** What stands before the content of a field of bytes, or of a message. */
+  static head(field: number, sizeBytes: number): Uint8Array {
+    return Buffer.concat([varint(field * 8 + 2), varint(sizeBytes)]);
+  }
+
+  encode(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(Buffer.concat(this.#parts));
+  }
+}

@@ -1,0 +1,257 @@
+import { Graph, castTo, type Placement } from './graph.ts';
+import { graphInput, weightsFile } from '../graph-io.ts';
+import { addGraphOutputs } from './graph-outputs.ts';
+import { compareProducts, int8Names, int8Product, type FormOf } from './int8-linear.ts';
+import type { FeatureLayer, Precision } from '../model.ts';
+import { gridSide, type Normalisation, type TowerGeometry } from '../tower-geometry.ts';
+import type { WeightDtype } from './weights.ts';
+
+/** One tensor of the checkpoint, and what becomes of it in the weights file. */
+export interface TowerWeight {
+  /** Name without `vision_model.`. */
+  readonly tensor: string;
+  /** Shape in the checkpoint. */
+  readonly shape: readonly number[];
+  /**
+   * `patches`: each row [3, patch, patch] is stored as [patch, patch, 3], the order of pixels. `positions`: the table
+   * is resized to the view's grid, as position-table.ts does. `int8`: a matrix as quantise.ts has it.
+   */
+  readonly layout: 'as stored' | 'patches' | 'positions' | 'int8';
+  /** What the tensor is read as. */
+  readonly dtype: WeightDtype;
+  readonly place: Placement;
+}
+
+export interface Tower {
+  readonly graph: Graph;
+  /** In the order of the weights file. */
+  readonly weights: readonly TowerWeight[];
+}
+
+/**
+ * Adds a tower's parts to a graph with the inputs and outputs of graph-io.ts. States are float32 [batch * tokens,
+ * channels], the class token first in each view that has one. With fp16, matrix products and attention are
+ * float16; the residual stream and the norms stay float32. With int8 the layers' matrix products are what `formOf`
+ * says.
+ */
+export class TowerBuilder {
+  readonly graph = new Graph(weightsFile);
+  readonly weights: TowerWeight[] = [];
+  readonly #geometry: TowerGeometry;
+  readonly #classTokens: number;
+  /** In a state, a view. */
+  readonly #tokens: number;
+  readonly #dtype: WeightDtype;
+  readonly #formOf: FormOf;
+  readonly #flat: string;
+  readonly #perView: string;
+
+  constructor(geometry: TowerGeometry, precision: Precision, formOf: FormOf) {
+    this.#geometry = geometry;
+    this.#classTokens = geometry.architecture === 'clip' ? 1 : 0;
+    this.#formOf = precision === 'int8' ? formOf : () => 'exact';
+    this.#tokens = gridSide(geometry) ** 2 + this.#classTokens;
+    this.#dtype = precision === 'fp16' ? 'float16' : 'float32';
+    this.#flat = this.graph.constant('int64', [2], [-1, geometry.channels]);
+    this.#perView = this.graph.constant('int64', [3], [-1, this.#tokens, geometry.channels]);
+  }
+
+  /** Pixels to a state of patches with positions. The embedding is float32 always: it is under 1 % of the work. */
+  embed(normalisation: Normalisation): string {
+    const { graph } = this;
+    const tokens =
+      this.#classTokens === 0 ? this.#patches(normalisation) : this.#withClass(this.#patches(normalisation));
+    return graph.node('Reshape', [graph.node('Add', [tokens, this.#positions()]), this.#flat]);
+  }
+
+  /** [batch, patches, channels]. */
+  #patches(normalisation: Normalisation): string {
+    const { graph } = this;
+    const { imageSize, patchSize, channels } = this.#geometry;
+    const side = gridSide(this.#geometry);
+    let pixels = graph.input(graphInput, 'uint8', ['batch', imageSize, imageSize, 3]);
+    if (side * patchSize < imageSize) {
+      const starts = graph.constant('int64', [2], [0, 0]);
+      const ends = graph.constant('int64', [2], [side * patchSize, side * patchSize]);
+      pixels = graph.node('Slice', [pixels, starts, ends, graph.constant('int64', [2], [1, 2])]);
+    }
+    const blocks = graph.constant('int64', [5], [-1, side, patchSize, side, patchSize * 3]);
+    const rows = graph.constant('int64', [2], [-1, patchSize * patchSize * 3]);
+    const order = { perm: { ints: [0, 1, 3, 2, 4] } };
+    const patches = graph.node('Reshape', [
+      graph.node('Transpose', [graph.node('Reshape', [pixels, blocks])], order),
+      rows,
+    ]);
+    const embedded = this.#linear(this.#normalise(patches, normalisation), 'embeddings.patch_embedding', {
+      shape: [channels, 3, patchSize, patchSize],
+      layout: 'patches',
+      dtype: 'float32',
+      bias: this.#classTokens === 0,
+    });
+    return graph.node('Reshape', [embedded, graph.constant('int64', [3], [-1, side * side, channels])]);
+  }
+
+  /** The class token's embedding before every view's patches. */
+  #withClass(patches: string): string {
+    const { graph } = this;
+    const { channels } = this.#geometry;
+    const name = 'embeddings.class_embedding';
+    this.#weight(name, [channels], 'float32');
+    const one = graph.constant('int64', [2], [1, channels]);
+    const shape = graph.node('Concat', [graph.node('Shape', [patches], { end: { int: 1 } }), one], {
+      axis: { int: 0 },
+    });
+    return graph.node('Concat', [graph.node('Expand', [name, shape]), patches], { axis: { int: 1 } });
+  }
+
+  #positions(): string {
+    const { channels, imageSize, checkpointImageSize = imageSize, patchSize } = this.#geometry;
+    const name = 'embeddings.position_embedding.weight';
+    const stored = gridSide({ imageSize: checkpointImageSize, patchSize }) ** 2 + this.#classTokens;
+    const place = this.graph.weight(name, 'float32', [this.#tokens, channels]);
+    this.weights.push({
+      tensor: name,
+      shape: [stored, channels],
+      layout: 'positions',
+      dtype: 'float32',
+      place,
+    });
+    return name;
+  }
+
+  /** The layers whose output the features are. */
+  layers(state: string, features: FeatureLayer): string {
+    const count = features === 'penultimate' ? this.#geometry.layers - 1 : this.#geometry.layers;
+    const names = Array.from({ length: count }, (_, layer) => `encoder.layers.${layer}`);
+    return names.reduce((value, name) => this.#layer(value, name), state);
+  }
+
+  /** One transformer layer: x += attention(norm1 x); x += mlp(norm2 x). */
+  #layer(state: string, name: string): string {
+    const { channels, mlpChannels } = this.#geometry;
+    const attended = this.#attention(
+      this.#narrow(this.norm(state, `${name}.layer_norm1`)),
+      `${name}.self_attn`,
+    );
+    const middle = this.graph.node('Add', [state, this.#widen(attended)]);
+    const normed = this.#narrow(this.norm(middle, `${name}.layer_norm2`));
+    const wide = this.#activate(this.#linear(normed, `${name}.mlp.fc1`, { shape: [mlpChannels, channels] }));
+    const mlp = this.#linear(wide, `${name}.mlp.fc2`, { shape: [channels, mlpChannels] });
+    return this.graph.node('Add', [middle, this.#widen(mlp)]);
+  }
+
+  norm(state: string, name: string): string {
+    const { channels, epsilon } = this.#geometry;
+    for (const part of ['weight', 'bias']) this.#weight(`${name}.${part}`, [channels], 'float32');
+    return this.graph.node('LayerNormalization', [state, `${name}.weight`, `${name}.bias`], {
+      epsilon: { float: epsilon },
+    });
+  }
+
+  /** The outputs of graph-io.ts. */
+  finish(state: string): void {
+    const { graph } = this;
+    const { channels } = this.#geometry;
+    if (this.#classTokens === 0) {
+      addGraphOutputs(graph, { state, shape: this.#perView, tokens: this.#tokens, channels });
+      return;
+    }
+    const tokens = this.#tokens - this.#classTokens;
+    const axis = graph.constant('int64', [1], [1]);
+    const ends = graph.constant('int64', [1], [this.#tokens]);
+    const patches = graph.node('Slice', [graph.node('Reshape', [state, this.#perView]), axis, ends, axis]);
+    const shape = graph.constant('int64', [3], [-1, tokens, channels]);
+    addGraphOutputs(graph, { state: patches, shape, tokens, channels });
+  }
+
+  #normalise(patches: string, { rescale, mean, std }: Normalisation): string {
+    const { graph } = this;
+    const values = this.#geometry.patchSize ** 2 * 3;
+    const repeated = (perChannel: (channel: 0 | 1 | 2) => number): string =>
+      graph.constant(
+        'float32',
+        [values],
+        Array.from({ length: values }, (_, i) => perChannel((i % 3) as 0 | 1 | 2)),
+      );
+    const factors = repeated((channel) => rescale / std[channel]);
+    const offsets = repeated((channel) => mean[channel] / std[channel]);
+    return graph.node('Sub', [
+      graph.node('Mul', [graph.node('Cast', [patches], castTo('float32')), factors]),
+      offsets,
+    ]);
+  }
+
+  #attention(normed: string, name: string): string {
+    const { graph } = this;
+    const { channels, heads } = this.#geometry;
+    const shape = [channels, channels];
+    const projected = ['q_proj', 'k_proj', 'v_proj'].map((part) =>
+      graph.node('Reshape', [this.#linear(normed, `${name}.${part}`, { shape }), this.#perView]),
+    );
+    const attended = graph.node('com.microsoft.MultiHeadAttention', projected, { num_heads: { int: heads } });
+    return this.#linear(graph.node('Reshape', [attended, this.#flat]), `${name}.out_proj`, { shape });
+  }
+
+  #activate(value: string): string {
+    switch (this.#geometry.activation) {
+      case 'gelu_tanh':
+        return this.graph.node('com.microsoft.FastGelu', [value]);
+      case 'gelu_erf':
+        return this.graph.node('Gelu', [value]);
+      case 'quick_gelu':
+        // x * sigmoid(1.702 x), as OpenAI's CLIP.
+        return this.graph.node('com.microsoft.QuickGelu', [value], { alpha: { float: 1.702 } });
+    }
+  }
+
+  /** value * weight^T + bias, with the weight as the checkpoint has it: rows are output channels. */
+  #linear(
+    value: string,
+    name: string,
+    weight: {
+      readonly shape: readonly number[];
+      readonly layout?: TowerWeight['layout'];
+      readonly dtype?: WeightDtype;
+      readonly bias?: boolean;
+    },
+  ): string {
+    const { shape, layout = 'as stored', dtype = this.#dtype, bias = true } = weight;
+    const form = layout === 'as stored' ? this.#formOf(name) : 'exact';
+    if (form !== 'int8') this.#weight(`${name}.weight`, shape, dtype, layout);
+    if (bias) this.#weight(`${name}.bias`, shape.slice(0, 1), dtype);
+    if (form === 'int8') return this.#int8Product(value, name, shape);
+    const inputs = [value, `${name}.weight`, ...(bias ? [`${name}.bias`] : [])];
+    const exact = this.graph.node('Gemm', inputs, { transB: { int: 1 } });
+    if (form === 'both') compareProducts(this.graph, name, exact, this.#int8Product(value, name, shape));
+    return exact;
+  }
+
+  #int8Product(value: string, name: string, shape: readonly number[]): string {
+    const { steps, scales } = int8Names(name);
+    const { offsetBytes } = this.graph.weight(steps, 'int8', shape.toReversed());
+    this.graph.weight(scales, 'float32', shape.slice(0, 1));
+    const place = { offsetBytes, sizeBytes: this.graph.weightsBytes - offsetBytes };
+    this.weights.push({ tensor: `${name}.weight`, shape, layout: 'int8', dtype: 'float32', place });
+    return int8Product(this.graph, value, name);
+  }
+
+  #weight(
+    tensor: string,
+    shape: readonly number[],
+    dtype: WeightDtype,
+    layout: TowerWeight['layout'] = 'as stored',
+  ): void {
+    const [rows = 1, ...row] = shape;
+    const stored = layout === 'patches' ? [rows, row.reduce((product, size) => product * size, 1)] : shape;
+    const place = this.graph.weight(tensor, dtype, stored);
+    this.weights.push({ tensor, shape, layout, dtype, place });
+  }
+
+  #narrow(value: string): string {
+    return this.#dtype === 'float32' ? value : this.graph.node('Cast', [value], castTo('float16'));
+  }
+
+  #widen(value: string): string {
+    return this.#dtype === 'float32' ? value : this.graph.node('Cast', [value], castTo('float32'));
+  }
+}

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { ServiceError } from '../errors/service-error.ts';
+import { systemReason } from '../errors/system-reason.ts';
+import { graphFile, weightsFile } from './graph-io.ts';
+import { JsonObject } from './json-object.ts';
+import { manifestDigest, manifestFile, parseManifest, type FileDigest, type Manifest } from './manifest.ts';
+import type { Model } from './model.ts';
+
+const readBytes = 1 << 20;
+
+/**
+ * Reads a model folder and holds its files against model.json: sizes, and SHA-256 of the graph and the weights.
+ * `name` is what it is served as; the folder's base name when absent. Rejects with `invalid_argument` and one
+ * sentence.
+ */
+export async function loadModelFolder(folder: string, name?: string): Promise<Model> {
+  const path = resolve(folder);
+  const missing = `${path} is not a model folder: ${manifestFile} is missing. "siglip-hd import" makes one.`;
+  const manifestPath = join(path, manifestFile);
+  const manifest = parseManifest(await JsonObject.read(manifestPath, missing, manifestPath));
+  for (const file of [graphFile, weightsFile] as const) await requireFile(path, file, manifest.files[file]);
+  return describeModel(manifest, path, name);
+}
+
+/** The model of a folder, which is not read again. */
+export function describeModel(manifest: Manifest, folder: string, name = basename(folder)): Model {
+  const { architecture, trained, imageSize, patchSize, grid, channels, layers } = manifest;
+  const { features, precision, resample, resize, towerDigest } = manifest;
+  return {
+    name,
+    folder: resolve(folder),
+    digest: manifestDigest(manifest),
+    architecture,
+    trained,
+    imageSize,
+    patchSize,
+    grid,
+    channels,
+    layers,
+    features,
+    precision,
+    resample,
+    resize,
+    towerDigest,
+  };
+}
+
+async function requireFile(folder: string, file: string, expected: FileDigest): Promise<void> {
+  const path = join(folder, file);
+  try {
+    const { size } = await stat(path);
+    if (size !== expected.sizeBytes) {
+      throw new ServiceError(
+        'invalid_argument',
+        `${path} has ${size} bytes, not the ${expected.sizeBytes} of ${manifestFile}; import the model again.`,
+      );
+    }
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(path, { highWaterMark: readBytes })) {
+      hash.update(chunk as Uint8Array);
+    }
+    if (hash.digest('hex') !== expected.sha256) {
+      throw new ServiceError(
+        'invalid_argument',
+        `${path} is not the file of ${manifestFile}: its SHA-256 differs; import the model again.`,
+      );
+    }
+  } catch (error) {
+    if (error instanceof ServiceError) throw error;
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const problem = isMissing
+      ? 'is missing; import the model again'
+      : `cannot be read: ${systemReason(error)}`;
+    const message = `${path} ${problem}.`;
+    throw new ServiceError('invalid_argument', message, { cause: error });
+  }
+}

@@ -1,0 +1,40 @@
+import { ServiceError } from '../errors/service-error.ts';
+import type { FeatureLayer } from './model.ts';
+
+/** What a request may say of the model it wants. */
+export interface ModelWish {
+  readonly model?: string;
+  readonly expectDigest?: string;
+  readonly expectFeatures?: FeatureLayer;
+}
+
+/** The part of a served model that a wish is held against. */
+interface Named {
+  readonly model: { readonly name: string; readonly digest: string; readonly features: FeatureLayer };
+}
+
+/**
+ * The served model a request means: the one it names, or the first. Throws `not_found` for a name that is not served,
+ * `failed_precondition` when the model is not the one expected: its tokens would be silent garbage to the caller.
+ */
+export function selectModel<T extends Named>(served: readonly T[], wish: ModelWish): T {
+  const chosen = wish.model === undefined ? served[0] : served.find(({ model }) => model.name === wish.model);
+  if (chosen === undefined) {
+    const names = served.map(({ model }) => model.name).join(', ');
+    throw new ServiceError('not_found', `No model "${wish.model}" is served here; there is: ${names}.`);
+  }
+  const { name, digest, features } = chosen.model;
+  if (wish.expectDigest !== undefined && wish.expectDigest !== digest) {
+    throw new ServiceError(
+      'failed_precondition',
+      `The model "${name}" has the digest ${digest}, not the expected ${wish.expectDigest}.`,
+    );
+  }
+  if (wish.expectFeatures !== undefined && wish.expectFeatures !== features) {
+    throw new ServiceError(
+      'failed_precondition',
+      `The model "${name}" gives ${features}, not the expected ${wish.expectFeatures}.`,
+    );
+  }
+  return chosen;
+}

@@ -1,0 +1,199 @@
+import {
+  type Context,
+  diag,
+  DiagLogLevel,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace as api,
+  type Tracer as SpanTracer,
+} from '@opentelemetry/api';
+import { type ExportResult, ExportResultCode, W3CTraceContextPropagator } from '@opentelemetry/core';
+import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  BasicTracerProvider,
+  BatchSpanProcessor,
+  type ReadableSpan,
+  type SpanExporter,
+} from '@opentelemetry/sdk-trace-base';
+import type { Logger } from 'pino';
+import type { Attributes, ReadHeader, Stage, Trace, TracedBatch, TracedEnd, Tracing } from './trace.ts';
+import type { Protocol } from './otel-variables.ts';
+
+/** What a collector that is gone may hold up the end of the process. */
+const closeMs = 1500;
+
+/**
+ * Traces by OpenTelemetry, sent over OTLP. Where to, how many and under which name is read from the standard `OTEL_`
+ * variables by its own libraries. Nothing is registered globally: spans are given their parents.
+ */
+export async function openOtlpTracing(protocol: Protocol, version: string, logger: Logger): Promise<Tracing> {
+  diag.setLogger(diagnosticsTo(logger), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+  const own = resourceFromAttributes({ 'service.name': 'siglip-hd', 'service.version': version });
+  const exporter = new CountingExporter(await exporterOf(protocol));
+  const provider = new BasicTracerProvider({
+    resource: own.merge(detectResources({ detectors: [envDetector] })),
+    spanProcessors: [new BatchSpanProcessor(exporter)],
+  });
+  const tracer = provider.getTracer('siglip-hd', version);
+  const propagator = new W3CTraceContextPropagator();
+  return {
+    begin(read, startMs) {
+      const parent = propagator.extract(ROOT_CONTEXT, read, headers);
+      const epochMs = Date.now() - performance.now();
+      const span = tracer.startSpan(
+        'request',
+        { kind: SpanKind.SERVER, startTime: epochMs + startMs },
+        parent,
+      );
+      return span.isRecording()
+        ? new RequestTrace(tracer, span, api.setSpan(parent, span), epochMs)
+        : undefined;
+    },
+    async close() {
+      exporter.count();
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<boolean>((resolve) => {
+        timer = setTimeout(resolve, closeMs, true);
+      });
+      // Why it could not be sent is in the diagnostics.
+      const ended = provider.shutdown().then(
+        () => false,
+        () => true,
+      );
+      const isCut = await Promise.race([ended, late]);
+      clearTimeout(timer);
+      if (isCut || exporter.unsent > 0)
+        logger.warn('the last traces are lost: the collector did not take them');
+    },
+  };
+}
+
+/** Counts the spans that its exporter does not bring to the collector. */
+class CountingExporter implements SpanExporter {
+  readonly #exporter: SpanExporter;
+  #counts = false;
+  #unsent = 0;
+
+  constructor(exporter: SpanExporter) {
+    this.#exporter = exporter;
+  }
+
+  /** Of the spans given to it since `count()`. */
+  get unsent(): number {
+    return this.#unsent;
+  }
+
+  count(): void {
+    this.#counts = true;
+  }
+
+  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
+    const counted = this.#counts ? spans.length : 0;
+    this.#unsent += counted;
+    this.#exporter.export(spans, (result) => {
+      if (result.code === ExportResultCode.SUCCESS) this.#unsent -= counted;
+      done(result);
+    });
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#exporter.shutdown();
+  }
+
+  async forceFlush(): Promise<void> {
+    await this.#exporter.forceFlush?.();
+  }
+}
+
+const headers = {
+  keys: () => ['traceparent', 'tracestate'],
+  get: (read: ReadHeader, key: string) =>
+    key === 'traceparent' || key === 'tracestate' ? read(key) : undefined,
+};
+
+/** Only the exporter that is asked for is loaded. */
+async function exporterOf(protocol: Protocol): Promise<SpanExporter> {
+  switch (protocol) {
+    case 'grpc': {
+      const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-grpc');
+      return new OTLPTraceExporter();
+    }
+    case 'http/protobuf': {
+      const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto');
+      return new OTLPTraceExporter();
+    }
+  }
+}
+
+class RequestTrace implements Trace {
+  readonly #tracer: SpanTracer;
+  readonly #span: Span;
+  readonly #context: Context;
+  /** What performance.now() lacks to the time since 1970, in milliseconds. */
+  readonly #epochMs: number;
+  readonly #imageAttributes: Attributes;
+
+  constructor(
+    tracer: SpanTracer,
+    span: Span,
+    context: Context,
+    epochMs: number,
+    imageAttributes: Attributes = {},
+  ) {
+    this.#tracer = tracer;
+    this.#span = span;
+    this.#context = context;
+    this.#epochMs = epochMs;
+    this.#imageAttributes = imageAttributes;
+  }
+
+  get id(): string {
+    return this.#span.spanContext().traceId;
+  }
+
+  ofImage(index: number): Trace {
+    const attributes = { 'siglip_hd.image': index };
+    return new RequestTrace(this.#tracer, this.#span, this.#context, this.#epochMs, attributes);
+  }
+
+  stage(stage: Stage, startMs: number, endMs: number, attributes: Attributes = {}): void {
+    const options = {
+      startTime: this.#epochMs + startMs,
+      attributes: { ...attributes, ...this.#imageAttributes },
+    };
+    this.#tracer.startSpan(stage, options, this.#context).end(this.#epochMs + endMs);
+  }
+
+  batch({ model, views, startMs, endMs, traces }: TracedBatch): void {
+    const spans = traces.flatMap((trace) => (trace instanceof RequestTrace ? [trace.#span] : []));
+    const options = {
+      startTime: this.#epochMs + startMs,
+      attributes: { 'siglip_hd.model': model, 'siglip_hd.views': views },
+      links: [...new Set(spans)].map((span) => ({ context: span.spanContext() })),
+    };
+    this.#tracer.startSpan('batch', options, this.#context).end(this.#epochMs + endMs);
+  }
+
+  end({ name, attributes, endMs, fault }: TracedEnd): void {
+    const span = this.#span;
+    span.updateName(name).setAttributes(attributes);
+    if (fault !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: fault.message });
+    span.end(this.#epochMs + endMs);
+  }
+}
+
+/** A collector that is gone is told of once a minute, and not at each attempt. */
+const quietMs = 60_000;
+
+function diagnosticsTo(logger: Logger) {
+  let saidAt = Number.NEGATIVE_INFINITY;
+  const warn = (message: string, ...details: unknown[]): void => {
+    const level = performance.now() - saidAt < quietMs ? 'debug' : 'warn';
+    if (level === 'warn') saidAt = performance.now();
+    logger[level]({ detail: [message, ...details].map(String).join(' ') }, 'traces');
+  };
+  const drop = (): void => undefined;
+  return { error: warn, warn, info: drop, debug: drop, verbose: drop };
+}

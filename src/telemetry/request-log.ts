@@ -1,0 +1,99 @@
+import type { ServiceError } from '../errors/service-error.ts';
+import type { Outcome, Transport } from './metrics.ts';
+import type { AnswerMetadata, EncodeAnswer } from '../encoding/request.ts';
+import { leastReady } from './stage-timings.ts';
+
+/** Takes one line a request; pino's logger fits. */
+export interface RequestLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What a line tells of an answer. */
+export type LoggedAnswer = Pick<EncodeAnswer, 'metadata' | 'timings' | 'sources'>;
+
+/** The same without the tokens, which are not to be held until the line is written. */
+export function withoutTokens({ metadata, timings, sources }: EncodeAnswer): LoggedAnswer {
+  return { metadata, timings, sources };
+}
+
+/** One request that has ended. */
+export interface EndedRequest {
+  readonly transport: Transport;
+  /** Named alike on both transports; `unmatched` where there is none. */
+  readonly endpoint: string;
+  readonly requestId: string;
+  /** Of W3C Trace Context. */
+  readonly traceId?: string | undefined;
+  /** The name of its API key. */
+  readonly caller?: string | undefined;
+  /** The client's address. */
+  readonly peer?: string | undefined;
+  /** A streamed request's own id. */
+  readonly streamedId?: string;
+  readonly code: Outcome;
+  readonly durationMs: number;
+  /** What it was answered with; of several images that were encoded each by itself, the first that there was. */
+  readonly answer?: LoggedAnswer | undefined;
+  /** Why it failed; with the code `ok`, why one of its images did. */
+  readonly failure: ServiceError | undefined;
+}
+
+/** What is asked every few seconds by machines. */
+const probes: ReadonlySet<string> = new Set(['healthz', 'readyz', 'metrics']);
+
+export function isProbe(endpoint: string): boolean {
+  return probes.has(endpoint);
+}
+
+/**
+ * Logs a request in one line, alike for both transports: failures of the service as errors, with what caused them;
+ * probes at debug level; everything else, refusals included, at info.
+ */
+export function logRequest(logger: RequestLogger, request: EndedRequest): void {
+  const { transport, endpoint, requestId, traceId, caller, peer, streamedId, code } = request;
+  const { durationMs, answer, failure } = request;
+  const fields = {
+    transport,
+    endpoint,
+    request_id: requestId,
+    ...(traceId === undefined ? {} : { trace_id: traceId }),
+    ...(caller === undefined ? {} : { caller }),
+    ...(peer === undefined ? {} : { peer }),
+    ...(streamedId === undefined ? {} : { streamed_id: streamedId }),
+    code,
+    duration_ms: tenths(durationMs),
+    ...(answer === undefined ? {} : answerFields(answer)),
+  };
+  if (isProbe(endpoint)) logger.debug(fields, 'probed');
+  else if (failure?.code === 'internal') {
+    logger.error({ ...fields, err: failure.cause ?? failure }, code === 'ok' ? 'answered in part' : 'failed');
+  } else if (failure === undefined) logger.info(fields, code === 'ok' ? 'answered' : 'refused');
+  else {
+    const { message: detail, cause } = failure;
+    const why = cause instanceof Error ? { detail, cause: cause.message } : { detail };
+    logger.info({ ...fields, ...why }, code === 'ok' ? 'answered in part' : 'refused');
+  }
+}
+
+function answerFields({ metadata, timings, sources }: LoggedAnswer) {
+  const { decodeMs, viewsMs, queueMs, engineMs, assembleMs = 0 } = timings;
+  const stages = { decode: decodeMs, views: viewsMs, queue: queueMs, engine: engineMs, assemble: assembleMs };
+  return {
+    model: metadata.model.name,
+    images: metadata.images.map(({ width, height }) => `${width}x${height}`).join(' '),
+    views: viewsOf(metadata),
+    source: leastReady(sources),
+    ms: Object.fromEntries(Object.entries(stages).map(([stage, durationMs]) => [stage, tenths(durationMs)])),
+  };
+}
+
+function tenths(durationMs: number): number {
+  return Math.round(durationMs * 10) / 10;
+}
+
+/** Of all images; the metadata has those of each. */
+export function viewsOf({ views, images }: AnswerMetadata): number {
+  return views * images.length;
+}

@@ -1,0 +1,72 @@
+import type { AnswerMetadata } from '../../encoding/request.ts';
+import type { AnyresGeometry, Size, TeacherMakeup } from '../../recipes/plan.ts';
+
+/** The most bytes of {@link metadataHeader}: servers and proxies commonly refuse headers of 4 to 8 KB in all. */
+export const metadataHeaderBytes = 2047;
+
+/** Answer metadata as compact JSON with snake_case keys: printable ASCII alone, whatever the model's name. */
+export function metadataJson(metadata: AnswerMetadata): string {
+  return asciiJson(metadataFields(metadata));
+}
+
+/**
+ * The same for a header, at most {@link metadataHeaderBytes} long: sizes of images that do not fit are left out
+ * and counted in `images_omitted`.
+ */
+export function metadataHeader(metadata: AnswerMetadata): string {
+  const whole = metadataJson(metadata);
+  if (whole.length <= metadataHeaderBytes) return whole;
+  const render = (images: readonly Size[]): string => {
+    const omitted = metadata.images.length - images.length;
+    const fields = metadataFields({ ...metadata, images });
+    return asciiJson(omitted === 0 ? fields : { ...fields, images_omitted: omitted });
+  };
+  let kept = metadata.images;
+  let json = render(kept);
+  while (json.length > metadataHeaderBytes && kept.length > 0) {
+    const excess = Math.ceil((json.length - metadataHeaderBytes) / 40);
+    kept = kept.slice(0, Math.max(0, kept.length - excess));
+    json = render(kept);
+  }
+  return json;
+}
+
+/** Answer metadata as a plain object with the wire's snake_case names. */
+function metadataFields(metadata: AnswerMetadata): Record<string, unknown> {
+  const { model, grid, teacher, anyres } = metadata;
+  return {
+    model: { name: model.name, digest: model.digest, trained: model.trained },
+    recipe: metadata.recipe,
+    features: metadata.features,
+    precision: metadata.precision,
+    dtype: metadata.dtype,
+    shape: metadata.shape,
+    grid: { width: grid.width, height: grid.height },
+    views: metadata.views,
+    ...(teacher === undefined ? {} : { teacher: teacherFields(teacher) }),
+    ...(anyres === undefined ? {} : { anyres: anyresFields(anyres) }),
+    images: metadata.images.map(({ width, height }) => ({ width, height })),
+  };
+}
+
+function teacherFields({ scales, weights, fusion, windows, models }: TeacherMakeup) {
+  return { scales, weights, fusion, windows, models: models.map(({ name, digest }) => ({ name, digest })) };
+}
+
+function anyresFields({ tileGrid, baseTokens, unpad, spatial, resized }: AnyresGeometry) {
+  return {
+    tile_grid: { columns: tileGrid.columns, rows: tileGrid.rows },
+    base_tokens: baseTokens,
+    unpad: { x: unpad.x, y: unpad.y, width: unpad.width, height: unpad.height },
+    spatial: { width: spatial.width, height: spatial.height },
+    resized,
+  };
+}
+
+/** JSON in printable ASCII alone. */
+export function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

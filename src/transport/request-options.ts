@@ -1,0 +1,227 @@
+import { ServiceError } from '../errors/service-error.ts';
+import { featureLayers } from '../model/model.ts';
+import { anyresAssemblies, anyresDefaults } from '../recipes/anyres.ts';
+import { channelOrders, fusions, resamples, type Size, teacherWindows } from '../recipes/plan.ts';
+import { teacherDefaults } from '../recipes/teacher.ts';
+import type { EncodeOptions, RecipeOptions } from '../encoding/request.ts';
+import { tokenDtypes } from '../tokens/tensor.ts';
+
+/** One option of a request, as a caller writes it: what documentation and OpenAPI are made from. */
+export interface RequestOption {
+  /** Name on the wire: a query parameter, a form field, a JSON key. */
+  readonly name: string;
+  /** The values that are accepted; absent where any text of `pattern` is. */
+  readonly values?: readonly string[];
+  /** Source of a regular expression that the value must match whole; absent where `values` stands. */
+  readonly pattern?: string;
+  /** What the pattern asks for, in words. */
+  readonly wanted?: string;
+  /** What absence means; absent where leaving the option out means that nothing is asked. */
+  readonly default?: string;
+  readonly description: string;
+}
+
+const exifModes = ['apply', 'ignore'] as const;
+const number = '[0-9]+(?:\\.[0-9]+)?';
+
+const commonOptions: readonly RequestOption[] = [
+  {
+    name: 'model',
+    pattern: '.+',
+    wanted: 'a model name',
+    description: 'Name of the served model to use. The first served model when absent.',
+  },
+  {
+    name: 'expect_digest',
+    pattern: 'sha256:[0-9a-f]{64}',
+    wanted: '"sha256:" and 64 lower-case hexadecimal digits',
+    description: "Refuse with failed_precondition unless this is the model's digest.",
+  },
+  {
+    name: 'expect_features',
+    values: featureLayers,
+    description: 'Refuse with failed_precondition unless the model gives this feature layer.',
+  },
+  {
+    name: 'dtype',
+    values: tokenDtypes,
+    default: 'float16',
+    description: 'Type of the tokens. The .npy format has no bfloat16.',
+  },
+  {
+    name: 'exif',
+    values: exifModes,
+    default: 'apply',
+    description: 'Whether the EXIF orientation turns the image before it is encoded.',
+  },
+];
+
+const teacherOptions: readonly RequestOption[] = [
+  {
+    name: 'scales',
+    pattern: '[0-9]{1,5}(?:,[0-9]{1,5})*',
+    wanted: 'sides in pixels with commas between them, as in 512,1024',
+    description:
+      "Squares that the image is resized to, in pixels: multiples of the model's image size, up to 4 times it. " +
+      'The image size and twice that when absent.',
+  },
+  {
+    name: 'weights',
+    pattern: `${number}(?:,${number})*`,
+    wanted: 'positive numbers with commas between them, as in 1,2',
+    description: 'Weight of each scale in the average; equal when absent.',
+  },
+  {
+    name: 'fusion',
+    values: fusions,
+    default: teacherDefaults.fusion,
+    description: "How the scales' maps become one.",
+  },
+  {
+    name: 'windows',
+    values: teacherWindows,
+    default: teacherDefaults.windows,
+    description: 'How a scale is cut into views: side by side, at a stride of half a view, or not at all.',
+  },
+  {
+    name: 'channel_order',
+    values: channelOrders,
+    description:
+      "Order of unshuffle_concat's channels: torch.nn.PixelUnshuffle's (when absent), or InternVL v2's.",
+  },
+  {
+    name: 'grid',
+    pattern: '[0-9]{1,5}x[0-9]{1,5}',
+    wanted: 'columns x rows, as in 37x37',
+    description: "Token grid of the answer. The model's when absent.",
+  },
+];
+
+const anyresOptions: readonly RequestOption[] = [
+  {
+    name: 'max_grid',
+    pattern: '[1-3]x[1-3]',
+    wanted: 'columns x rows from 1x1 to 3x3',
+    default: `${anyresDefaults.maxGrid.columns}x${anyresDefaults.maxGrid.rows}`,
+    description: 'Largest grid of tiles, columns x rows.',
+  },
+  {
+    name: 'max_tiles',
+    pattern: '[0-9]{1,2}',
+    wanted: 'a whole number from 0 to 99',
+    default: String(anyresDefaults.maxTiles),
+    description:
+      "Tiles' worth of tokens that the map is limited to, the N of LLaVA's anyres_max_N; 0 for no limit.",
+  },
+  {
+    name: 'assembly',
+    values: anyresAssemblies,
+    default: anyresDefaults.assembly,
+    description:
+      "merge: base tokens, then the unpadded and limited map; tiles: every view's tokens untouched.",
+  },
+  {
+    name: 'resample',
+    values: resamples,
+    default: anyresDefaults.resample,
+    description: "Pillow's filter for the base view and the tiles.",
+  },
+];
+
+/** The options of each recipe, in the order documentation lists them. */
+export const requestOptions = {
+  encode: commonOptions,
+  teacher: [...commonOptions, ...teacherOptions],
+  anyres: [...commonOptions, ...anyresOptions],
+} as const satisfies Record<RecipeOptions['recipe'], readonly RequestOption[]>;
+
+/** Wire names and values; an undefined value is an absent one. */
+export type OptionRecord = Readonly<Record<string, string | undefined>>;
+
+/**
+ * A recipe's options from their wire names and values, defaults filled in. Throws `invalid_argument` for a name or a
+ * value that is not known, and names those that are. What only the model decides (which scales fit) is the plan's.
+ */
+export function parseOptions(
+  name: RecipeOptions['recipe'],
+  record: OptionRecord,
+  transportOptions: readonly string[] = [],
+): { readonly recipe: RecipeOptions; readonly options: EncodeOptions } {
+  const table: readonly RequestOption[] = requestOptions[name];
+  refuseUnknownNames(record, [...transportOptions, ...table.map((known) => known.name)]);
+  for (const option of table) checkValue(option, record[option.name]);
+  const { model, expect_digest: expectDigest } = record;
+  const expectFeatures = oneOf(featureLayers, record['expect_features']);
+  const options = {
+    ...(model === undefined ? {} : { model }),
+    ...(expectDigest === undefined ? {} : { expectDigest }),
+    ...(expectFeatures === undefined ? {} : { expectFeatures }),
+    dtype: oneOf(tokenDtypes, record['dtype']) ?? 'float16',
+    exif: oneOf(exifModes, record['exif']) ?? 'apply',
+  } as const;
+  return { recipe: recipeOf(name, record), options };
+}
+
+function recipeOf(recipe: RecipeOptions['recipe'], record: OptionRecord): RecipeOptions {
+  switch (recipe) {
+    case 'encode':
+      return { recipe };
+    case 'teacher': {
+      const { scales, weights, grid } = record;
+      const channelOrder = oneOf(channelOrders, record['channel_order']);
+      return {
+        recipe,
+        ...(scales === undefined ? {} : { scales: scales.split(',').map(Number) }),
+        ...(weights === undefined ? {} : { weights: weights.split(',').map(Number) }),
+        ...(grid === undefined ? {} : { grid: sizeOf(grid) }),
+        fusion: oneOf(fusions, record['fusion']) ?? teacherDefaults.fusion,
+        windows: oneOf(teacherWindows, record['windows']) ?? teacherDefaults.windows,
+        ...(channelOrder === undefined ? {} : { channelOrder }),
+      };
+    }
+    case 'anyres': {
+      const { max_grid: maxGrid, max_tiles: maxTiles } = record;
+      const grid = maxGrid === undefined ? undefined : sizeOf(maxGrid);
+      return {
+        recipe,
+        maxGrid: grid === undefined ? anyresDefaults.maxGrid : { columns: grid.width, rows: grid.height },
+        maxTiles: maxTiles === undefined ? anyresDefaults.maxTiles : Number(maxTiles),
+        assembly: oneOf(anyresAssemblies, record['assembly']) ?? anyresDefaults.assembly,
+        resample: oneOf(resamples, record['resample']) ?? anyresDefaults.resample,
+      };
+    }
+  }
+}
+
+function refuseUnknownNames(record: OptionRecord, names: readonly string[]): void {
+  for (const [name, value] of Object.entries(record)) {
+    if (value === undefined || names.includes(name)) continue;
+    throw new ServiceError(
+      'invalid_argument',
+      `Unknown option ${quoted(name)}; the options are ${names.join(', ')}.`,
+    );
+  }
+}
+
+function checkValue({ name, values, pattern, wanted }: RequestOption, value: string | undefined): void {
+  if (value === undefined) return;
+  const fits = values?.includes(value) ?? new RegExp(`^(?:${pattern ?? ''})$`).test(value);
+  if (fits) return;
+  const must = values === undefined ? `be ${wanted ?? ''}` : `be one of ${values.join(', ')}`;
+  throw new ServiceError('invalid_argument', `Option ${name} is ${quoted(value)}; it must ${must}.`);
+}
+
+function oneOf<Value extends string>(values: readonly Value[], value: string | undefined): Value | undefined {
+  return values.find((candidate) => candidate === value);
+}
+
+/** The size that `WIDTHxHEIGHT` says. */
+function sizeOf(text: string): Size {
+  const [width = 0, height = 0] = text.split('x').map(Number);
+  return { width, height };
+}
+
+/** What a caller sent, safe and short enough to say back. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}

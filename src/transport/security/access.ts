@@ -1,0 +1,111 @@
+import type { Caller } from '../../admission/caller.ts';
+import { allOf, ServiceError } from '../../errors/service-error.ts';
+import { type ApiKey, readKeysFile } from './api-key.ts';
+import { type Authenticate, KeyRing, type Keys, noKeys } from './authenticate.ts';
+import { every, FollowedFiles, type ReloadLogger, type Ticker } from './reloaded-files.ts';
+import { TlsIdentity } from './tls-identity.ts';
+
+export interface PerimeterConfig {
+  readonly apiKeys?: readonly ApiKey[] | undefined;
+  readonly apiKeysFile?: string | undefined;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  /** Has every client show a certificate. */
+  readonly tlsClientCa?: string | undefined;
+}
+
+/** How often the files are looked at. */
+const lookMs = 2000;
+
+/** Who is let in, and by what TLS: one for both transports. Its files are followed until it is closed. */
+export class Perimeter {
+  readonly authenticate: Authenticate;
+  /** Who may come in, by the names of their keys; empty where there are no keys. */
+  readonly callers: () => readonly Caller[];
+  /** Undefined where connections are in the clear. */
+  readonly tls: TlsIdentity | undefined;
+  readonly #files: readonly FollowedFiles[];
+
+  private constructor(
+    { authenticate, callers }: Keys,
+    tls: TlsIdentity | undefined,
+    files: readonly FollowedFiles[],
+  ) {
+    this.authenticate = authenticate;
+    this.callers = callers;
+    this.tls = tls;
+    this.#files = files;
+  }
+
+  /**
+   * Rejects with `invalid_argument` for files that cannot be read or used: what is wrong with any is told at once.
+   */
+  static async open(
+    config: PerimeterConfig,
+    logger: ReloadLogger,
+    ticker: Ticker = every(lookMs),
+  ): Promise<Perimeter> {
+    const files: FollowedFiles[] = [];
+    try {
+      const [keys, tls] = await allOf([
+        openKeys(config, logger, ticker, files),
+        openTls(config, logger, ticker, files),
+      ]);
+      return new Perimeter(keys, tls, files);
+    } catch (error) {
+      for (const each of files) each.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    for (const each of this.#files) each.close();
+  }
+}
+
+async function openKeys(
+  { apiKeys, apiKeysFile }: PerimeterConfig,
+  logger: ReloadLogger,
+  ticker: Ticker,
+  files: FollowedFiles[],
+): Promise<Keys> {
+  if (apiKeysFile === undefined) {
+    return apiKeys === undefined ? noKeys : new KeyRing(apiKeys);
+  }
+  const file = { flag: '--api-keys-file', path: apiKeysFile };
+  const ring = new KeyRing();
+  const take = ([content]: readonly Buffer[]): void => {
+    const reading = readKeysFile(String(content));
+    if (!reading.ok) {
+      const message = `${file.flag} ${file.path} is no good: ${reading.problems.join('; ')}.`;
+      throw new ServiceError('invalid_argument', message);
+    }
+    ring.replace(reading.keys);
+  };
+  files.push(await FollowedFiles.open({ what: 'API keys', files: [file], take }, logger, ticker));
+  return ring;
+}
+
+async function openTls(
+  { tlsCert, tlsKey, tlsClientCa }: PerimeterConfig,
+  logger: ReloadLogger,
+  ticker: Ticker,
+  files: FollowedFiles[],
+): Promise<TlsIdentity | undefined> {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  const tls = new TlsIdentity({ requiresClientCertificate: tlsClientCa !== undefined });
+  const take = (contents: readonly Buffer[]): void => {
+    tls.renew(contents);
+    const { validTo } = tls;
+    const told = { valid_to: validTo.toISOString() };
+    if (validTo.getTime() < Date.now()) logger.warn(told, 'the TLS certificate has expired');
+    else logger.info(told, 'the TLS certificate is in use');
+  };
+  const followed = [
+    { flag: '--tls-cert', path: tlsCert },
+    { flag: '--tls-key', path: tlsKey },
+    ...(tlsClientCa === undefined ? [] : [{ flag: '--tls-client-ca', path: tlsClientCa }]),
+  ];
+  files.push(await FollowedFiles.open({ what: 'TLS files', files: followed, take }, logger, ticker));
+  return tls;
+}

@@ -1,0 +1,404 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { pino } from 'pino';
+import sharp from 'sharp';
+import { type CompareParts, compareModels } from '../../../src/cli/compare/compare.ts';
+import { compareCommand } from '../../../src/cli/settings/compare.ts';
+import { parseCommand } from '../../../src/cli/settings/parse.ts';
+import { Encoder } from '../../../src/encoding/encoder.ts';
+import { ServiceError } from '../../../src/errors/service-error.ts';
+import { heatMapFile } from '../../../src/cli/compare/heat-map-file.ts';
+import { importModel } from '../../../src/model/import/import-model.ts';
+import type { EncodeAnswer, EncodeRequest } from '../../../src/encoding/request.ts';
+import { compareTokens, summarise } from '../../../src/cli/compare/compare-tokens.ts';
+import { expectedTokens, goldenCases } from '../../support/golden.ts';
+import { stubModel } from '../../support/stub-encoder.ts';
+import { importFixture, scratchFolder } from '../../support/tiny-models.ts';
+import { fakeTerminal } from '../fake-terminal.ts';
+import { madeUp } from '../../support/answer-origin.ts';
+
+const images = 'test/fixtures/images';
+const scratch = scratchFolder();
+const models = { tiny: '', half: '', tiny27: '', clip: '' };
+
+before(async () => {
+  models.tiny = await importFixture(scratch.path, 'siglip-tiny');
+  models.tiny27 = await importFixture(scratch.path, 'siglip-tiny-27');
+  models.clip = await importFixture(scratch.path, 'clip-tiny');
+  models.half = join(scratch.path, 'half');
+  await importModel({
+    source: 'test/fixtures/siglip-tiny',
+    out: models.half,
+    features: 'last_hidden_state',
+    precision: 'fp16',
+  });
+});
+after(() => scratch.remove());
+
+/** The command's own parts, as main.ts makes them. */
+const realParts: CompareParts = {
+  heatMapFile,
+  async createEncoder(config, logger, observeBatch) {
+    const metrics = {
+      observeBatch,
+      observeRestart() {},
+      observeStages() {},
+      observeSource() {},
+      watchQueue() {},
+      watchHeld() {},
+      watchBatches() {},
+      observeRefusal() {},
+    };
+    const encoder = await Encoder.open(config, metrics, logger, () => {});
+    return { encoder, close: () => encoder.close() };
+  },
+  logger: pino({ level: 'silent' }),
+};
+
+async function compare(args: readonly string[], parts: CompareParts = realParts, faked = fakeTerminal()) {
+  const machine = { cores: 2, poolThreads: 4, cacheHome: '/c' };
+  const parsed = parseCommand(compareCommand, { args, env: {}, machine });
+  assert.equal(parsed.kind, 'run', JSON.stringify(parsed));
+  const exitCode = await compareModels(parsed.operands, parsed.settings, faked.terminal, parts);
+  return { exitCode, stdout: faked.stdout.text, stderr: faked.stderr.text };
+}
+
+interface SideJson {
+  readonly name: string;
+  readonly precision: string;
+  readonly views: number;
+  readonly msPerView: number;
+  readonly msPerImage: number;
+}
+
+interface SummaryJson {
+  readonly tokens: number;
+  readonly cosine: { readonly mean: number; readonly percentile1: number; readonly minimum: number };
+  readonly meanL1: number;
+  readonly largestDifference: number;
+}
+
+interface ReportJson {
+  readonly a: SideJson;
+  readonly b: SideJson;
+  readonly images: readonly (SummaryJson & { readonly file: string; readonly heatMap?: string })[];
+  readonly all?: SummaryJson;
+  readonly heatMapMax?: number;
+  readonly failures: readonly { readonly file: string; readonly problem: string }[];
+}
+
+async function compareJson(args: readonly string[], parts?: CompareParts) {
+  const { exitCode, stdout, stderr } = await compare([...args, '--json'], parts);
+  return { exitCode, stderr, report: JSON.parse(stdout) as ReportJson };
+}
+
+/** Two tokens of two channels: what a model named A answers, and another one, for an image of one byte. */
+async function stubAnswer({ images: [image], options }: EncodeRequest): Promise<EncodeAnswer> {
+  assert.equal(image?.kind, 'file');
+  const [byte = 0] = image.bytes;
+  if (byte === 0) throw new ServiceError('invalid_argument', 'This is not an image.');
+  const values = options.model === 'A' ? [byte, 0, 1, 0] : [byte, 0, 0, 1];
+  const shape = [2, 2];
+  return {
+    tensor: { shape, dtype: 'float32', parts: [new Uint8Array(Float32Array.from(values).buffer)] },
+    metadata: { ...stubMetadata(2), images: [{ width: 4, height: 2 }] },
+    timings: { decodeMs: 0, viewsMs: 0, queueMs: 0, engineMs: 0 },
+    ...madeUp,
+  };
+}
+
+function stubMetadata(tokens: number): Omit<EncodeAnswer['metadata'], 'images'> {
+  return {
+    model: { name: 'stub', digest: 'sha256:0', trained: false },
+    recipe: 'encode',
+    features: 'last_hidden_state',
+    precision: 'fp32',
+    dtype: 'float32',
+    shape: [tokens, 2],
+    grid: { width: tokens, height: 1 },
+    views: 1,
+  };
+}
+
+/** An engine that takes 10 ms a view with A and 30 with B, or what `engineMs` says. */
+function stubParts(encode = stubAnswer, engineMs = (model?: string): number => (model === 'A' ? 10 : 30)) {
+  const seen: { heatMaps: number[]; served: string[]; closed: number } = {
+    heatMaps: [],
+    served: [],
+    closed: 0,
+  };
+  const parts: CompareParts = {
+    async createEncoder(config, _logger, onBatch) {
+      seen.served = config.models.map(({ name, folder }) => `${name}=${folder}`);
+      const model = { ...stubModel, grid: { width: 2, height: 1 }, channels: 2 };
+      return {
+        encoder: {
+          models: () => config.models.map(({ name = '', folder }) => ({ ...model, name, folder })),
+          plan: ({ size }) => ({
+            metadata: { ...stubMetadata(2), images: [size] },
+            tokens: 2,
+            sizeBytes: 16,
+          }),
+          async encode(request) {
+            onBatch({ views: 1, engineMs: engineMs(request.options.model) });
+            return await encode(request);
+          },
+        },
+        close: async () => {
+          seen.closed += 1;
+        },
+      };
+    },
+    async heatMapFile(bytes, _options, { scaleMax }) {
+      seen.heatMaps.push(scaleMax);
+      return bytes;
+    },
+    logger: pino({ level: 'silent' }),
+  };
+  return { parts, seen };
+}
+
+async function folderWith(context: TestContext, files: Record<string, number[]>) {
+  const folder = await mkdtemp(join(tmpdir(), 'compare-test-'));
+  context.after(() => rm(folder, { recursive: true }));
+  for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), Buffer.from(bytes));
+  return (name: string) => join(folder, name);
+}
+
+test('finds fp16 close to fp32, and says so for each image and for all', async () => {
+  const files = [join(images, 'rocket.jpg'), join(images, 'page.png')];
+  const { exitCode, report, stderr } = await compareJson([models.tiny, `b=${models.half}`, ...files]);
+  assert.deepEqual([exitCode, stderr], [0, '']);
+  assert.deepEqual([report.a.name, report.a.precision], ['siglip-tiny-last_hidden_state-fp32', 'fp32']);
+  assert.deepEqual([report.b.name, report.b.precision], ['b', 'fp16']);
+  assert.deepEqual(
+    report.images.map(({ file }) => file),
+    files,
+  );
+  for (const { cosine, meanL1, largestDifference, tokens } of [...report.images, report.all!]) {
+    assert.ok(cosine.minimum > 0.9999 && cosine.minimum <= cosine.percentile1);
+    assert.ok(cosine.percentile1 <= cosine.mean && cosine.mean < 1, 'and not the same model twice');
+    assert.ok(meanL1 > 0 && meanL1 < largestDifference && largestDifference < 2e-2);
+    assert.equal(tokens % 1024, 0);
+  }
+  assert.equal(report.all!.tokens, 2048);
+  assert.ok(report.a.msPerView > 0 && report.b.msPerView > 0);
+  assert.equal(report.heatMapMax, undefined);
+});
+
+test("gives the distance to the teacher that transformers' tokens have, with one model for both", async () => {
+  const tokensOf = (file: string) => expectedTokens(goldenCases.find(({ expected }) => expected === file)!);
+  for (const [image, teacher, flags] of [
+    ['rocket.jpg', 'teacher-rocket.jpg.npy', []],
+    ['document.png', 'teacher-document.png-w12.npy', ['--weights', '1,2']],
+    ['document.png', 'teacher-document.png-3scales.npy', ['--scales', '512,1024,1536']],
+  ] as const) {
+    const golden = compareTokens(tokensOf(`encode-${image}.npy`), tokensOf(teacher), 32);
+    const expected = summarise([golden]);
+    const args = [models.tiny, '--teacher-of', models.tiny, join(images, image), ...flags];
+    const { exitCode, report } = await compareJson(args);
+    assert.equal(exitCode, 0);
+    const { cosine, meanL1 } = report.images[0]!;
+    assert.ok(Math.abs(cosine.mean - expected.cosine.mean) < 1e-5);
+    assert.ok(Math.abs(cosine.minimum - expected.cosine.minimum) < 1e-4);
+    assert.ok(Math.abs(meanL1 - expected.meanL1) < 1e-4);
+    assert.ok(report.b.views >= 5);
+    assert.ok(report.b.msPerImage > report.b.msPerView);
+  }
+});
+
+test("brings a teacher of another grid to the student's", async () => {
+  const args = [models.tiny, join(images, 'rocket.jpg'), '--teacher-of', models.tiny27];
+  const { exitCode, report } = await compareJson(args);
+  assert.deepEqual([exitCode, report.all?.tokens], [0, 1024]);
+});
+
+test('refuses models of different grids with one sentence before any image', async () => {
+  const comparing = compare([models.tiny, models.tiny27, 'not-there.jpg']);
+  await assert.rejects(comparing, {
+    code: 'invalid_argument',
+    message: /^A gives 32 x 32 tokens of 32 channels and B 27 x 27 tokens of 32 channels; .*--teacher-of/,
+  });
+});
+
+test("refuses scales that the teacher's model cannot have before any image", async () => {
+  const args = [models.tiny, '--teacher-of', models.tiny, 'not-there.jpg', '--scales', '500'];
+  await assert.rejects(compare(args), { code: 'invalid_argument', message: /scale 500 cannot be/ });
+});
+
+test('draws a heat map of each image in its proportions, with one scale, beside nothing else', async (context) => {
+  const at = await folderWith(context, {});
+  const args = [models.tiny, join(images, 'rocket.jpg'), join(images, 'document.png')];
+  const { exitCode, stdout } = await compare([...args, '--teacher-of', models.tiny, '--out', at('new/maps')]);
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /Heat maps in .*new\/maps: 1 - cosine, from 0 \(black\) to 0\.2 or more/);
+  const names = ['document.png.heat-map.png', 'rocket.jpg.heat-map.png'];
+  assert.deepEqual((await readdir(at('new/maps'))).toSorted(), names);
+  for (const [name, image] of [
+    [names[0]!, 'document.png'],
+    [names[1]!, 'rocket.jpg'],
+  ] as const) {
+    const { width, height, channels, comments } = await sharp(
+      await readFile(at(`new/maps/${name}`)),
+    ).metadata();
+    const original = await sharp(await readFile(join(images, image))).metadata();
+    assert.equal(channels, 3);
+    assert.equal(Math.max(width, height - 32), 1024);
+    assert.ok(Math.abs(width / (height - 32) - original.width / original.height) < 0.002);
+    assert.deepEqual(comments, [{ keyword: 'Description', text: '1 - cosine of each token, from 0 to 0.2' }]);
+  }
+});
+
+test('prints a line for each image, one for all, and the median speed of each', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1], 'b.jpg': [2], 'c.jpg': [3] });
+  const perView = [9, 31, 90, 310, 10, 30].values();
+  const { parts, seen } = stubParts(stubAnswer, () => perView.next().value ?? 0);
+  const { exitCode, stdout } = await compare(['x=m1', 'm2', ...['a.jpg', 'b.jpg', 'c.jpg'].map(at)], parts);
+  assert.equal(exitCode, 0);
+  const lines = stdout.split('\n');
+  assert.deepEqual(lines.slice(0, 2), [
+    'A  x: fp32, last_hidden_state, 512 px, 2 x 1 tokens of 2 channels',
+    'B  m2: fp32, last_hidden_state, 512 px, 2 x 1 tokens of 2 channels',
+  ]);
+  assert.deepEqual(lines.slice(3, 8), [
+    '  mean cos    1st pct.     min cos  mean |A-B|   max |A-B|  image',
+    ...['a.jpg', 'b.jpg', 'c.jpg'].map(
+      (name) => ` 0.5000000   0.0100000   0.0000000         0.5           1  ${at(name)}`,
+    ),
+    ' 0.5000000   0.0000000   0.0000000         0.5           1  all: 3 images, 6 tokens',
+  ]);
+  assert.deepEqual(lines.slice(8), ['', 'A  10.0 ms a view (median)', 'B  31.0 ms a view (median)', '']);
+  assert.deepEqual([seen.served, seen.closed], [['A=m1', 'B=m2'], 1]);
+});
+
+test('names an image that fails, does the others, does not count its time, and exits with 1', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1], 'bad.jpg': [0] });
+  const { parts, seen } = stubParts();
+  const files = [at('bad.jpg'), at('missing.jpg'), at('a.jpg')];
+  const { exitCode, report, stderr } = await compareJson(['m', 'm2', ...files, '--out', at('maps')], parts);
+  assert.equal(exitCode, 1);
+  const problems = ['This is not an image.', 'no such file or directory.'];
+  assert.deepEqual(
+    report.failures,
+    problems.map((problem, index) => ({ file: files[index], problem })),
+  );
+  const lines = problems.map((problem, index) => `siglip-hd: ${files[index]}: ${problem}\n`);
+  assert.equal(stderr, lines.join(''));
+  assert.equal(report.images.length, 1);
+  assert.equal(report.images[0]?.heatMap, at('maps/a.jpg.heat-map.png'));
+  assert.deepEqual(await readdir(at('maps')), ['a.jpg.heat-map.png']);
+  assert.deepEqual([report.a.msPerView, report.b.msPerView], [10, 30]);
+  assert.equal(seen.closed, 1);
+});
+
+test('reports no figures when every image failed', async () => {
+  const { exitCode, report } = await compareJson(['m', 'm2', '/missing.jpg'], stubParts().parts);
+  assert.equal(exitCode, 1);
+  assert.deepEqual([report.images, report.all, report.a.msPerView], [[], undefined, undefined]);
+});
+
+test('takes the end of the scale from --heat-max, else from the figures, rounded up', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1] });
+  const args = ['m', 'm2', at('a.jpg'), '--out', at('.')];
+  const { parts, seen } = stubParts();
+  assert.equal((await compareJson([...args, '--heat-max', '0.37'], parts)).report.heatMapMax, 0.37);
+  // The 1st percentile is 0.01: the distance is 0.99.
+  assert.equal((await compareJson(args, parts)).report.heatMapMax, 1);
+  assert.deepEqual(seen.heatMaps, [0.37, 1]);
+  assert.deepEqual((await readdir(at('.'))).toSorted(), ['a.jpg', 'a.jpg.heat-map.png']);
+});
+
+test('serves a folder that is both sides once', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1] });
+  const { parts, seen } = stubParts();
+  await compare(['x=m', 'y=m/', at('a.jpg')], parts);
+  assert.deepEqual(seen.served, ['A=m']);
+});
+
+test('refuses operands that leave no image, and images that would become one heat map', async () => {
+  const { parts, seen } = stubParts();
+  for (const args of [
+    ['m', 'm2'],
+    ['m', '/', 'a.jpg'],
+    ['m', 'm2', 'a/x.jpg', 'b/x.jpg', '--out', 'maps'],
+  ]) {
+    await assert.rejects(compare(args, parts), { code: 'invalid_argument' });
+  }
+  assert.deepEqual(seen.served, []);
+});
+
+test('says that two different hidden states are compared, and compares them', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1] });
+  const { parts } = stubParts();
+  const mixed: CompareParts = {
+    ...parts,
+    async createEncoder(...args) {
+      const opened = await parts.createEncoder(...args);
+      const [a, b] = opened.encoder.models();
+      const mixedModels = () => [a!, { ...b!, features: 'penultimate' as const }];
+      return { ...opened, encoder: { ...opened.encoder, models: mixedModels } };
+    },
+  };
+  const { exitCode, stderr } = await compare(['m', 'm2', at('a.jpg')], mixed);
+  assert.equal(exitCode, 0);
+  assert.equal(
+    stderr,
+    'siglip-hd: A gives last_hidden_state and B penultimate: these are different hidden states.\n',
+  );
+});
+
+test('runs from the command line, with its log on stderr where it is asked for, and nothing but JSON on stdout', async () => {
+  const args = ['compare', models.tiny, models.half, join(images, 'page.png'), '--json'];
+  const run = (...more: string[]) =>
+    promisify(execFile)(process.execPath, ['bin/siglip-hd.cjs', ...args, ...more]);
+  const { stdout, stderr } = await run('--log-level=info');
+  const report = JSON.parse(stdout) as ReportJson;
+  assert.equal(report.all?.tokens, 1024);
+  assert.match(stderr, /"msg":"the model is warm"/);
+  assert.equal((await run()).stderr, '');
+});
+
+test('stops at SIGINT and closes the encoder', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1], 'b.jpg': [2] });
+  const faked = fakeTerminal();
+  const { parts, seen } = stubParts(async ({ signal }) => {
+    faked.interrupt();
+    throw signal.reason;
+  });
+  const comparing = compare(['m', 'm2', at('a.jpg'), at('b.jpg')], parts, faked);
+  await assert.rejects(comparing, { code: 'cancelled' });
+  assert.deepEqual([seen.closed, faked.stderr.text], [1, '']);
+});
+
+test("refuses a teacher's flags without a teacher, and a scale without heat maps", () => {
+  const problems = (args: readonly string[]) => {
+    const machine = { cores: 2, poolThreads: 4, cacheHome: '/c' };
+    const parsed = parseCommand(compareCommand, { args: ['a', 'b', 'c', ...args], env: {}, machine });
+    return parsed.kind === 'refused' ? parsed.problems : [];
+  };
+  assert.deepEqual(problems(['--scales', '512', '--weights', '1', '--windows', 'half_overlap']), [
+    "--scales is a teacher's; it needs --teacher-of.",
+    "--weights is a teacher's; it needs --teacher-of.",
+    "--windows is a teacher's; it needs --teacher-of.",
+  ]);
+  assert.deepEqual(problems(['--heat-max', '0.1']), ['--heat-max is for heat maps; it needs --out.']);
+  assert.deepEqual(problems(['--teacher-of', 'm', '--scales', '512,1024', '--weights', '1,0.5']), []);
+  for (const wrong of ['0', '-1', '3', 'x', 'Infinity', '']) {
+    assert.equal(problems(['--out', 'o', `--heat-max=${wrong}`]).length, 1, wrong);
+  }
+  assert.deepEqual(problems(['--out', 'o', '--heat-max', '1e-4']), []);
+});
+
+test('refuses to compare a crop with a squash, whose tokens are not of the same places', async () => {
+  const image = join(images, 'rocket.jpg');
+  await assert.rejects(compareJson([models.clip, '--teacher-of', models.clip, image]), {
+    code: 'invalid_argument',
+    message:
+      /^A crops images to their middle and B squashes them whole.* import the model of A with --resize squash\.$/,
+  });
+});

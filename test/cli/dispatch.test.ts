@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bench } from '../../src/cli/bench.ts';
+import { dispatch, type Parts } from '../../src/cli/dispatch.ts';
+import { ServiceError } from '../../src/errors/service-error.ts';
+import { fakeTerminal } from './fake-terminal.ts';
+
+const machine = { cores: 2, poolThreads: 4, cacheHome: '/c' };
+
+const noParts: Parts = {
+  version: '1.2.3',
+  serve: () => assert.fail('loaded the service'),
+  import: () => assert.fail('loaded the importer'),
+  encode: () => assert.fail('loaded the encoder'),
+  compare: () => assert.fail('loaded the comparison'),
+  bench: () => assert.fail('ran the benchmark'),
+};
+
+async function run(args: readonly string[], parts: Partial<Parts> = {}) {
+  const { terminal, stdout, stderr } = fakeTerminal();
+  const exitCode = await dispatch({ args, env: {}, machine }, terminal, { ...noParts, ...parts });
+  return { exitCode, stdout: stdout.text, stderr: stderr.text };
+}
+
+function failingImport(error: unknown): Partial<Parts> {
+  const importModel = async () => {
+    throw error;
+  };
+  const fetchCheckpoint = () => assert.fail('nothing is on the hub');
+  return { import: async () => ({ importModel, fetchCheckpoint, peakRssBytes: () => 0 }) };
+}
+
+test('prints help and version on stdout without loading anything', async () => {
+  assert.deepEqual(await run(['--version']), { exitCode: 0, stdout: '1.2.3\n', stderr: '' });
+  const program = await run(['--help']);
+  assert.equal(program.exitCode, 0);
+  for (const command of ['serve', 'import', 'encode', 'compare', 'bench'])
+    assert.ok(program.stdout.includes(`  ${command}\n`));
+  const serve = await run(['serve', '--help']);
+  assert.equal(serve.exitCode, 0);
+  assert.match(serve.stdout, /--http-port N/);
+});
+
+test('exits with 2 and help on stderr when no command is named', async () => {
+  const { exitCode, stdout, stderr } = await run([]);
+  assert.equal(exitCode, 2);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^Usage:/);
+});
+
+test('exits with 2 for a command that does not exist', async () => {
+  const { exitCode, stderr } = await run(['sevre']);
+  assert.deepEqual(
+    [exitCode, stderr],
+    [2, 'siglip-hd: "sevre" is not a command; siglip-hd --help lists them.\n'],
+  );
+});
+
+test('exits with 2 and a line for each problem, and starts nothing', async () => {
+  const { exitCode, stderr } = await run(['serve', '--threads', '0', '--nonsense']);
+  assert.equal(exitCode, 2);
+  assert.equal(stderr.trimEnd().split('\n').length, 2);
+});
+
+test('exits with 2 and one line for bad input', async () => {
+  const error = new ServiceError('invalid_argument', 'model.safetensors ends in the middle of a tensor.', {
+    cause: new Error('not shown'),
+  });
+  const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failingImport(error));
+  assert.deepEqual([exitCode, stderr], [2, `siglip-hd: ${error.message}\n`]);
+});
+
+test('exits with 1 and one line for a failure', async () => {
+  const error = new ServiceError('cancelled', 'Interrupted.');
+  const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failingImport(error));
+  assert.deepEqual([exitCode, stderr], [1, 'siglip-hd: Interrupted.\n']);
+});
+
+test('exits with 1 for what the input is not to blame for', async () => {
+  const error = new ServiceError('failed_precondition', 'Port 8080 on :: is in use.');
+  const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failingImport(error));
+  assert.deepEqual([exitCode, stderr], [1, `siglip-hd: ${error.message}\n`]);
+});
+
+test("exits with 1 and the system's line when the system refuses", async () => {
+  const error = Object.assign(new Error('ENOSPC: no space left on device, write'), { syscall: 'write' });
+  const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failingImport(error));
+  assert.deepEqual([exitCode, stderr], [1, `siglip-hd: ${error.message}.\n`]);
+});
+
+test('shows the stack of a failure that nobody foresaw', async () => {
+  const { exitCode, stderr } = await run(
+    ['import', 'test', '--out', 'b'],
+    failingImport(new TypeError('oops')),
+  );
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /TypeError: oops\n\s+at /);
+});
+
+test('hands what follows bench to the benchmark', async () => {
+  const { exitCode } = await run(['bench', '--json'], {
+    bench: async (args) => {
+      assert.deepEqual(args, ['--json']);
+      return 1;
+    },
+  });
+  assert.equal(exitCode, 1);
+});
+
+test('says plainly that an installed package has no benchmark', async () => {
+  await assert.rejects(bench([], new URL('../commands/not-there.js', import.meta.url)), {
+    code: 'failed_precondition',
+    message: /npm run bench in a clone/,
+  });
+});

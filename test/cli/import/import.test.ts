@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { findSource } from '../../../src/cli/import/import-source.ts';
+import { type ImportModel, importCheckpoint } from '../../../src/cli/import/import.ts';
+import { ServiceError } from '../../../src/errors/service-error.ts';
+import type { Model } from '../../../src/model/model.ts';
+import { fakeTerminal } from '../fake-terminal.ts';
+
+const model: Model = {
+  name: 'hd',
+  folder: '/models/hd',
+  digest: `sha256:${'0'.repeat(64)}`,
+  architecture: 'siglip',
+  trained: true,
+  imageSize: 512,
+  patchSize: 16,
+  grid: { width: 32, height: 32 },
+  channels: 1152,
+  layers: 27,
+  features: 'pre_norm',
+  precision: 'fp16',
+  resample: 'bilinear',
+  resize: 'squash',
+  towerDigest: '0'.repeat(64),
+};
+
+const settings = {
+  out: 'models/hd',
+  precision: 'fp16',
+  minCosine: 0.98,
+  calibrates: ['a.jpg'],
+  imageSize: undefined,
+  resize: 'crop',
+  features: 'pre_norm',
+  force: true,
+  revision: undefined,
+} as const;
+
+function parts(importModel: ImportModel) {
+  return {
+    importModel,
+    fetchCheckpoint: () => assert.fail('nothing is on the hub'),
+    peakRssBytes: () => 512 * 2 ** 20,
+  };
+}
+
+test('hands the settings on and sums up in one line with the peak of memory', async () => {
+  const { terminal, stdout, stderr } = fakeTerminal();
+  const exitCode = await importCheckpoint(
+    'test/fixtures/siglip-tiny',
+    settings,
+    terminal,
+    parts(async ({ source, origin, onProgress, onChosen, signal, ...given }) => {
+      assert.ok(!signal.aborted && typeof onChosen === 'function' && origin === undefined);
+      assert.deepEqual({ source, ...given }, { source: 'test/fixtures/siglip-tiny', ...settings });
+      onProgress(10, 10);
+      return model;
+    }),
+  );
+  assert.equal(exitCode, 0);
+  assert.equal(
+    stdout.text,
+    `models/hd: 512 px to 32 x 32 tokens of 1152 channels, 27 layers, pre_norm, fp16, ${model.digest}; ` +
+      '1.0 s, peak RSS 512 MiB\n',
+  );
+  assert.equal(stderr.text, '');
+});
+
+test('says what int8 was measured at and which matrices stay in fp32', async () => {
+  for (const [float32, said] of [
+    [[], 'every matrix of the layers is int8'],
+    [['encoder.layers.1.mlp.fc1', 'b'], '2 stay in fp32, the worst first: encoder.layers.1.mlp.fc1, b'],
+  ] as const) {
+    const { terminal, stdout } = fakeTerminal();
+    await importCheckpoint(
+      'test/fixtures/siglip-tiny',
+      settings,
+      terminal,
+      parts(async ({ onChosen }) => {
+        onChosen({ cosine: 0.99234567, minCosine: 0.99, pictures: '3 files', views: 3, float32 });
+        return model;
+      }),
+    );
+    assert.equal(
+      stdout.text.split('\n')[1],
+      `int8: mean cosine with fp32 0.99235 (at least 0.99; 3 files); ${said}`,
+    );
+  }
+});
+
+test('draws a progress bar on a terminal and nowhere else', async () => {
+  const { terminal, stderr } = fakeTerminal(true);
+  await importCheckpoint(
+    'test/fixtures/siglip-tiny',
+    settings,
+    terminal,
+    parts(async ({ onProgress }) => {
+      onProgress(2 ** 20, 4 * 2 ** 20);
+      return model;
+    }),
+  );
+  assert.match(stderr.text, /importing \[#+\.+\] 25% of 4 MiB/);
+});
+
+test('passes SIGINT on as an abort and rejects with what the import says', async () => {
+  const { terminal, interrupt } = fakeTerminal();
+  const cancelled = new ServiceError('cancelled', 'Interrupted.');
+  const importing = importCheckpoint(
+    'test/fixtures/siglip-tiny',
+    settings,
+    terminal,
+    parts(
+      ({ signal }) =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(cancelled));
+          interrupt();
+        }),
+    ),
+  );
+  await assert.rejects(importing, cancelled);
+});
+
+test('says what to give instead of a file of a checkpoint, or of a model folder', async (context) => {
+  const folder = await mkdtemp(join(tmpdir(), 'siglip-hd-source-'));
+  context.after(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'model.json'), '{}');
+  await writeFile(join(folder, 'model.safetensors'), '');
+  const fetch = () => Promise.reject(new Error('nothing is fetched'));
+  await assert.rejects(findSource(join(folder, 'model.safetensors'), undefined, fetch), {
+    code: 'invalid_argument',
+    message: /is one file of a checkpoint; give the folder/,
+  });
+  await assert.rejects(findSource(folder, undefined, fetch), {
+    code: 'invalid_argument',
+    message: /is a model folder already: serve --model/,
+  });
+});

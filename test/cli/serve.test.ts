@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { serve } from '../../src/cli/serve.ts';
+import { serveCommand } from '../../src/cli/settings/serve.ts';
+import { parseCommand } from '../../src/cli/settings/parse.ts';
+import { ServiceError } from '../../src/errors/service-error.ts';
+import type { Service } from '../../src/service.ts';
+
+const parsed = parseCommand(serveCommand, {
+  args: ['--host', '::', '--drain-grace-ms', '700', '--drain-delay-ms', '300'],
+  env: {},
+  machine: { cores: 2, poolThreads: 4, cacheHome: '/c' },
+});
+assert.equal(parsed.kind, 'run');
+const { settings } = parsed;
+
+/** A promise that a test settles by hand. */
+function gate() {
+  let open: () => void = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+function start(
+  options: {
+    startService?: () => Promise<Service>;
+    tlsCert?: string;
+    holdsDelay?: true;
+    holdsClose?: true;
+  } = {},
+) {
+  const signals = new EventEmitter();
+  const calls: string[] = [];
+  const lines: Record<string, unknown>[] = [];
+  const drained = gate();
+  const grace = gate();
+  const delay = gate();
+  if (options.holdsDelay !== true) delay.open();
+  const closeGrace = gate();
+  const ready = gate();
+  const log = {
+    write: (line: string) => {
+      const entry = JSON.parse(line) as Record<string, unknown>;
+      lines.push(entry);
+      if (entry['msg'] === 'ready') ready.open();
+    },
+  };
+  let down: (end: 'ended' | 'stuck') => void = () => {};
+  const service: Service = {
+    metricsPort: undefined,
+    httpPort: 8080,
+    grpcPort: 50_051,
+    setNotReady: () => {
+      calls.push('not ready');
+    },
+    drain: async () => {
+      calls.push('drain');
+      await drained.opened;
+    },
+    close: async () => {
+      calls.push('close');
+      if (options.holdsClose === true) await new Promise(() => {});
+    },
+  };
+  const exit = serve({ ...settings, tlsCert: options.tlsCert }, pino({}, log), {
+    signals,
+    startService: async (_settings, _logger, onDown) => {
+      down = onDown;
+      return await (options.startService?.() ?? Promise.resolve(service));
+    },
+    kill: () => calls.push('kill'),
+    exitAtOnce: (signal) => calls.push(`exit at once ${signal}`),
+    wait: async (waitMs, signal) => {
+      calls.push(`wait ${waitMs}`);
+      await Promise.race([
+        { 300: delay, 2000: closeGrace }[waitMs]?.opened ?? grace.opened,
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      ]);
+    },
+    now: (() => {
+      let nowMs = 0;
+      return () => (nowMs += 1000);
+    })(),
+  });
+  const send = (signal: 'SIGTERM' | 'SIGINT') => signals.emit(signal, signal);
+  return {
+    signals,
+    calls,
+    lines,
+    drained,
+    grace,
+    delay,
+    closeGrace,
+    ready,
+    exit,
+    send,
+    goDown: (end: 'ended' | 'stuck' = 'ended') => down(end),
+  };
+}
+
+test('says https where it speaks TLS', async () => {
+  const { ready, lines, drained, send, exit } = start({ tlsCert: 'c' });
+  await ready.opened;
+  assert.equal(lines[0]?.['http'], 'https://[::]:8080');
+  drained.open();
+  send('SIGTERM');
+  await exit;
+});
+
+test('says where it listens in one line when it is ready', async () => {
+  const { ready, lines, drained, send, exit } = start();
+  await ready.opened;
+  const [{ http, grpc, msg } = {}] = lines;
+  assert.deepEqual({ http, grpc, msg }, { http: 'http://[::]:8080', grpc: '[::]:50051', msg: 'ready' });
+  assert.equal(lines.length, 1);
+  drained.open();
+  send('SIGTERM');
+  await exit;
+});
+
+test('finishes what is in flight after SIGTERM, then exits with 0', async () => {
+  const { ready, calls, drained, send, exit, signals } = start();
+  await ready.opened;
+  send('SIGTERM');
+  drained.open();
+  assert.equal(await exit, 0);
+  assert.deepEqual(calls, ['not ready', 'wait 300', 'drain', 'wait 700', 'close', 'wait 2000']);
+  assert.equal(signals.listenerCount('SIGTERM'), 0);
+});
+
+test('closes with requests in flight when the grace is over, and exits with 1', async () => {
+  const { ready, calls, grace, send, exit, lines } = start();
+  await ready.opened;
+  send('SIGINT');
+  grace.open();
+  assert.equal(await exit, 1);
+  assert.deepEqual(
+    calls,
+    ['not ready', 'drain', 'wait 700', 'close', 'wait 2000'],
+    'there is no delay after SIGINT',
+  );
+  assert.ok(lines.some(({ level, drainGraceMs }) => level === 40 && drainGraceMs === 700));
+});
+
+test('accepts for a while after SIGTERM, not ready any more, before it drains', async () => {
+  const { ready, calls, delay, drained, send, exit } = start({ holdsDelay: true });
+  await ready.opened;
+  send('SIGTERM');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(calls, ['not ready', 'wait 300']);
+  delay.open();
+  drained.open();
+  assert.equal(await exit, 0);
+});
+
+test('exits at once at the second signal', async () => {
+  const { ready, calls, drained, send, exit } = start();
+  await ready.opened;
+  send('SIGTERM');
+  send('SIGTERM');
+  assert.ok(calls.includes('exit at once SIGTERM'));
+  drained.open();
+  await exit;
+});
+
+test('when it is stopped while a model loads it closes what has started, then exits with 0', async () => {
+  const loaded = gate();
+  let closed = 0;
+  const close = async () => {
+    closed += 1;
+  };
+  const service = {
+    httpPort: 1,
+    grpcPort: 2,
+    metricsPort: 3,
+    setNotReady() {},
+    drain: async () => {},
+    close,
+  };
+  const { send, exit, signals } = start({ startService: () => loaded.opened.then(() => service) });
+  assert.equal(signals.listenerCount('SIGTERM'), 1, 'listens before it starts');
+  send('SIGTERM');
+  loaded.open();
+  assert.equal(await exit, 0);
+  assert.equal(closed, 1);
+});
+
+test('rejects with what kept the service from starting', async () => {
+  const error = new ServiceError('failed_precondition', 'No CUDA here.');
+  const { exit } = start({ startService: () => Promise.reject(error) });
+  await assert.rejects(exit, error);
+});
+
+test('drains and exits with 1 when an engine ends by itself', async () => {
+  const { ready, calls, drained, goDown, exit } = start();
+  await ready.opened;
+  drained.open();
+  goDown();
+  assert.equal(await exit, 1);
+  assert.deepEqual(calls, ['drain', 'wait 700', 'close', 'wait 2000']);
+});
+
+test('tells callers for a moment that the engine is stuck, and then ends although its thread does not', async () => {
+  const { ready, calls, drained, lines, goDown, exit } = start();
+  await ready.opened;
+  drained.open();
+  goDown('stuck');
+  assert.equal(await exit, 1);
+  assert.deepEqual(calls, ['drain', 'wait 700', 'kill'], 'closing would wait for the thread');
+  assert.equal(lines.at(-1)?.['level'], 60);
+});
+
+test('ends although an engine is in a native call when all else has closed', async () => {
+  const { ready, calls, drained, closeGrace, lines, send, exit } = start({ holdsClose: true });
+  await ready.opened;
+  send('SIGINT');
+  drained.open();
+  closeGrace.open();
+  assert.equal(await exit, 1);
+  assert.equal(calls.at(-1), 'kill');
+  assert.equal(lines.at(-1)?.['level'], 60);
+});
+
+test('an engine that gets stuck after SIGTERM cuts the delay short, and the process still ends', async () => {
+  const { ready, calls, drained, goDown, send, exit } = start({ holdsDelay: true });
+  await ready.opened;
+  send('SIGTERM');
+  await new Promise((resolve) => setImmediate(resolve));
+  drained.open();
+  goDown('stuck');
+  assert.equal(await exit, 1);
+  assert.deepEqual(calls, ['not ready', 'wait 300', 'drain', 'wait 700', 'kill']);
+});
+
+test('a start that never ends does not keep the process after a signal', async () => {
+  const { calls, grace, send, exit } = start({ startService: () => new Promise(() => {}) });
+  send('SIGTERM');
+  grace.open();
+  assert.equal(await exit, 1);
+  assert.deepEqual(calls, ['wait 700', 'kill']);
+});
+
+test('an engine that gets stuck while the service starts does not keep the process', async () => {
+  const error = new ServiceError('unavailable', 'The engine is down.');
+  const { calls, goDown, exit } = start({
+    startService: async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      goDown('stuck');
+      throw error;
+    },
+  });
+  await assert.rejects(exit, error);
+  assert.deepEqual(calls, ['kill']);
+});

@@ -1,0 +1,315 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { commands } from '../../../src/cli/settings/commands.ts';
+import { encodeCommand } from '../../../src/cli/settings/encode.ts';
+import { importCommand } from '../../../src/cli/settings/import.ts';
+import { serveCommand } from '../../../src/cli/settings/serve.ts';
+import type { Environment, Machine } from '../../../src/cli/settings/machine.ts';
+import { parseCommand } from '../../../src/cli/settings/parse.ts';
+import { readSetting } from '../../../src/cli/settings/read-setting.ts';
+import { variableName } from '../../../src/cli/settings/setting.ts';
+
+const machine: Machine = { cores: 8, poolThreads: 12, cacheHome: '/home/ada/.cache' };
+
+function serve(args: readonly string[], env: Environment = {}, on: Machine = machine) {
+  return parseCommand(serveCommand, { args, env, machine: on });
+}
+
+function served(args: readonly string[], env: Environment = {}, on: Machine = machine) {
+  const parsed = serve(args, env, on);
+  assert.equal(parsed.kind, 'run', JSON.stringify(parsed));
+  return parsed.settings;
+}
+
+function problems(args: readonly string[], env: Environment = {}, on: Machine = machine) {
+  const parsed = serve(args, env, on);
+  assert.equal(parsed.kind, 'refused');
+  return parsed.problems;
+}
+
+test('takes defaults, some of them from the machine', () => {
+  const settings = served([]);
+  assert.equal(settings.host, '0.0.0.0');
+  assert.equal(settings.httpPort, 8080);
+  assert.equal(settings.grpcPort, 50_051);
+  assert.equal(settings.threads, 7);
+  assert.equal(settings.viewThreads, 2);
+  assert.equal(settings.decodeConcurrency, 8);
+  assert.equal(settings.maxBodyBytes, 20 * 2 ** 20);
+  assert.equal(settings.cacheDir, '/home/ada/.cache/siglip-hd');
+  assert.deepEqual(settings.models, []);
+  assert.deepEqual(settings.device, { kind: 'cpu' });
+});
+
+test('leaves an engine one thread on a machine of one core', () => {
+  const { threads, viewThreads, decodeConcurrency } = served([], {}, { ...machine, cores: 1 });
+  assert.deepEqual([threads, viewThreads, decodeConcurrency], [1, 1, 1]);
+});
+
+test('has every default of every command in its own range, whatever the machine', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 1024 }),
+      fc.integer({ min: 1, max: 1024 }),
+      (cores, poolThreads) => {
+        for (const { settings } of commands) {
+          for (const [name, setting] of Object.entries(settings)) {
+            if (setting.default === undefined) continue;
+            const on = { ...machine, cores, poolThreads };
+            const text = typeof setting.default === 'string' ? setting.default : setting.default.of(on);
+            assert.ok(readSetting(setting, text).ok, `--${name} ${text}`);
+          }
+        }
+        served([], {}, { ...machine, cores, poolThreads });
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test('lets a flag win over the environment, and the environment over the default', () => {
+  const env = { SIGLIPHD_HTTP_PORT: '9000', SIGLIPHD_GRPC_PORT: '9001' };
+  const settings = served(['--http-port', '7000'], env);
+  assert.equal(settings.httpPort, 7000);
+  assert.equal(settings.grpcPort, 9001);
+});
+
+test('takes an empty variable as unset', () => {
+  assert.equal(served([], { SIGLIPHD_HTTP_PORT: '', SIGLIPHD_MODEL: '' }).httpPort, 8080);
+});
+
+test('reads --flag=VALUE as --flag VALUE', () => {
+  assert.equal(served(['--log-level=debug']).logLevel, 'debug');
+  assert.deepEqual(served(['--model=a=b']).models, [{ name: 'a', folder: 'b' }]);
+});
+
+test('takes several models in order, from flags or from a list in the environment', () => {
+  const models = [{ name: 'student', folder: 'models/hd' }, { folder: './models/teacher' }];
+  assert.deepEqual(served(['--model', 'student=models/hd', '--model', './models/teacher']).models, models);
+  assert.deepEqual(served([], { SIGLIPHD_MODEL: 'student=models/hd,./models/teacher' }).models, models);
+  assert.deepEqual(served(['--model', 'x'], { SIGLIPHD_MODEL: 'y,z' }).models, [{ folder: 'x' }]);
+});
+
+test('reads bytes with and without a unit', () => {
+  assert.equal(served(['--max-body-bytes', '4096']).maxBodyBytes, 4096);
+  assert.equal(served(['--max-body-bytes', '64KiB']).maxBodyBytes, 65_536);
+  assert.equal(served(['--max-body-bytes', '1GiB', '--max-inflight-bytes', '1GiB']).maxBodyBytes, 2 ** 30);
+});
+
+test('gives settings that cannot be changed', () => {
+  const settings = served(['--model', 'a=b', '--device', 'cuda:1']);
+  assert.ok(Object.isFrozen(settings));
+  assert.ok(Object.isFrozen(settings.models));
+  assert.ok(Object.isFrozen(settings.models[0]));
+  assert.ok(Object.isFrozen(settings.device));
+});
+
+test('takes a negative number as a value, and says what it must be', () => {
+  assert.deepEqual(problems(['--threads', '-1']), ['--threads must be 1 to 1,024, not "-1".']);
+});
+
+test('refuses a teacher that is not served', () => {
+  const one = ['--model', 'student=models/hd'];
+  assert.deepEqual(problems([...one, '--teacher', 'untrained']), [
+    '--teacher is "untrained"; the served models are student.',
+  ]);
+  assert.deepEqual(problems(['--teacher', 'student']), [
+    '--teacher is "student"; the served models are untrained.',
+  ]);
+  assert.equal(served([...one, '--teacher', 'student']).teacher, 'student');
+});
+
+test('lists every problem at once, a sentence each', () => {
+  const args = [
+    '--http-port',
+    '70000',
+    '--colour',
+    '--device=tpu',
+    '--threads',
+    '--log-level',
+    'loud',
+    'extra',
+  ];
+  const env = { SIGLIPHD_GRPC_PORT: 'abc', SIGLIPHD_COLOUR: 'red', SIGLIPHD_WARM_UP_MS: '10001' };
+  assert.deepEqual(problems(args, env), [
+    "The flag --colour is not one of serve's; siglip-hd serve --help lists them.",
+    'The flag --threads needs a value.',
+    'The argument "loud" is one too many for serve.',
+    'The argument "extra" is one too many for serve.',
+    "The environment variable SIGLIPHD_COLOUR is not one of siglip-hd's.",
+    '--http-port must be 0 to 65,535, not "70000".',
+    'SIGLIPHD_GRPC_PORT must be 0 to 65,535, not "abc".',
+    '--device must be cpu, cuda or cuda:N, not "tpu".',
+    'SIGLIPHD_WARM_UP_MS must be 0 to 10,000 ms, not "10001".',
+  ]);
+});
+
+test('finds contradictions beside other problems, but none that only follow from one', () => {
+  assert.deepEqual(problems(['--http-port', '80', '--grpc-port', '80', '--threads', 'x']), [
+    '--threads must be 1 to 1,024, not "x".',
+    '--http-port and --grpc-port are both 80; they must differ.',
+  ]);
+  assert.deepEqual(problems(['--max-queued-views', '0', '--max-images', '600']), [
+    '--max-queued-views must be 1 to 65,536, not "0".',
+  ]);
+});
+
+test('refuses values that contradict each other', () => {
+  const of = (text: string) => problems(text.split(' '));
+  assert.match(of('--max-batch 8 --max-queued-views 4 --max-images 1')[0] ?? '', /can never fill/);
+  assert.match(of('--max-images 8 --max-queued-views 4')[0] ?? '', /can never fit/);
+  assert.match(of('--decode-concurrency 13')[0] ?? '', /UV_THREADPOOL_SIZE to be 13 or more; it is 12/);
+  assert.match(of('--model a/hd --model b/hd')[0] ?? '', /more than one model "hd"/);
+  assert.deepEqual(problems(['--max-answer-bytes', '4MiB', '--max-unread-bytes', '1MiB']), [
+    '--max-answer-bytes 4194304 can never fit in --max-unread-bytes 1048576.',
+  ]);
+  assert.deepEqual(problems(['--grpc-port', '9', '--metrics-port', '9']), [
+    '--grpc-port and --metrics-port are both 9; they must differ.',
+  ]);
+  assert.deepEqual(problems(['--metrics-port', '65536']), [
+    '--metrics-port must be a whole number from 0 to 65535, not "65536".',
+  ]);
+  assert.equal(served(['--metrics-port', '0', '--http-port', '0', '--grpc-port', '0']).metricsPort, 0);
+  assert.equal(served(['--http-port', '0', '--grpc-port', '0']).httpPort, 0);
+});
+
+test('refuses a flag that is given twice and takes one value', () => {
+  assert.deepEqual(problems(['--threads', '1', '--threads', '2']), [
+    '--threads is given 2 times; it takes one value.',
+  ]);
+});
+
+test('does not read a flag as the value of the one before it', () => {
+  assert.deepEqual(problems(['--host', '--http-port']), ['The flag --host needs a value.']);
+});
+
+test('is not disturbed by what Kubernetes injects for a Service named siglip-hd', () => {
+  const env = { SIGLIP_HD_SERVICE_HOST: '10.0.0.1', SIGLIP_HD_PORT: 'tcp://10.0.0.1:8080', PATH: '/bin' };
+  assert.equal(served([], env).httpPort, 8080);
+});
+
+test("does not mind another command's variable, and knows none for what is only a flag", () => {
+  const input = { args: ['src', '--out', 'o'], machine };
+  assert.equal(parseCommand(importCommand, { ...input, env: { SIGLIPHD_HTTP_PORT: '1' } }).kind, 'run');
+  assert.equal(parseCommand(importCommand, { ...input, env: { SIGLIPHD_OUT: 'x' } }).kind, 'refused');
+});
+
+test('asks for help before it complains', () => {
+  assert.equal(serve(['--nonsense', '-h']).kind, 'help');
+  assert.equal(serve(['--help'], { SIGLIPHD_NONSENSE: '1' }).kind, 'help');
+});
+
+test('reads the import command', () => {
+  const args = ['./hf', '--out', 'models/hd', '--precision', 'fp16', '--force'];
+  const parsed = parseCommand(importCommand, { args, env: {}, machine });
+  assert.deepEqual(parsed, {
+    kind: 'run',
+    settings: {
+      out: 'models/hd',
+      precision: 'fp16',
+      minCosine: undefined,
+      calibrates: [],
+      features: 'last_hidden_state',
+      imageSize: undefined,
+      resize: undefined,
+      revision: undefined,
+      force: true,
+    },
+    operands: ['./hf'],
+  });
+});
+
+test('reads how an import makes views', () => {
+  const of = (...args: string[]) =>
+    parseCommand(importCommand, { args: ['./hf', '--out', 'models/hd', ...args], env: {}, machine });
+  const parsed = of('--image-size', '518', '--resize', 'squash');
+  assert.ok(parsed.kind === 'run');
+  assert.deepEqual([parsed.settings.imageSize, parsed.settings.resize], [518, 'squash']);
+  assert.deepEqual(of('--image-size', '0', '--resize', 'stretch'), {
+    kind: 'refused',
+    problems: [
+      '--image-size must be a whole number from 1 to 4096, not "0".',
+      '--resize must be squash or crop, not "stretch".',
+    ],
+  });
+});
+
+test('says that an operand and a required flag are missing', () => {
+  assert.deepEqual(parseCommand(importCommand, { args: [], env: {}, machine }), {
+    kind: 'refused',
+    problems: ['import needs a SOURCE.', '--out is missing.'],
+  });
+});
+
+test('says once that a flag does not exist, and nothing of its value', () => {
+  const parsed = serve(['--dtype', 'float16']);
+  assert.deepEqual(parsed.kind === 'refused' && parsed.problems, [
+    "The flag --dtype is not one of serve's; siglip-hd serve --help lists them.",
+  ]);
+});
+
+test('refuses an --out of encode that is named like a file of tokens', () => {
+  const parsed = parseCommand(encodeCommand, { args: ['a.jpg', '--out', 'e5.npy'], env: {}, machine });
+  assert.deepEqual(parsed.kind === 'refused' && parsed.problems, [
+    '--out e5.npy is named like a file; it is a folder, or an archive that ends in .safetensors.',
+  ]);
+});
+
+test('refuses tokens that the chosen file cannot hold', () => {
+  const of = (text: string) =>
+    parseCommand(encodeCommand, { args: ['a.jpg', ...text.split(' ')], env: {}, machine });
+  assert.equal(of('--out x --dtype bfloat16').kind, 'refused');
+  assert.equal(of('--out x.safetensors --format npy').kind, 'refused');
+  assert.equal(of('--out x.safetensors --dtype bfloat16').kind, 'run');
+  assert.equal(of('--out x --format safetensors --dtype bfloat16').kind, 'run');
+});
+
+test('either runs or names a problem, and never throws, whatever it is given', () => {
+  const flag = fc.constantFrom(
+    ...Object.keys(serveCommand.settings).map((name) => `--${name}`),
+    '--',
+    '-x',
+    '--no-host',
+  );
+  const word = fc.oneof(flag, fc.string(), fc.integer().map(String));
+  const variables = fc.dictionary(
+    fc.constantFrom(...Object.keys(serveCommand.settings).map(variableName)),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 6 }), variables, (args, env) => {
+      const parsed = serve(args, env);
+      if (parsed.kind === 'refused') assert.ok(parsed.problems.length > 0);
+    }),
+  );
+});
+
+test('reads a cosine above 0 and up to 1, and files to calibrate with for int8 alone', () => {
+  const parse = (...args: string[]) =>
+    parseCommand(importCommand, { args: ['a', '--out', 'b', ...args], env: {}, machine });
+  const parsed = parse(
+    '--precision',
+    'int8',
+    '--min-cosine',
+    '.995',
+    '--calibrate',
+    'a.jpg',
+    '--calibrate',
+    'b.jpg',
+  );
+  assert.equal(parsed.kind, 'run');
+  assert.equal(parsed.settings.minCosine, 0.995);
+  assert.deepEqual(parsed.settings.calibrates, ['a.jpg', 'b.jpg']);
+  for (const wrong of ['1.01', '-1', '0', '0.0', '1e-1', 'high']) {
+    assert.equal(parse(`--min-cosine=${wrong}`).kind, 'refused', wrong);
+  }
+  const many = Array.from({ length: 65 }, () => '--calibrate=a.jpg');
+  assert.equal(parse('--precision', 'int8', ...many.slice(1)).kind, 'run');
+  assert.equal(parse('--precision', 'int8', ...many).kind, 'refused');
+  const refused = parse('--calibrate', 'a.jpg', '--min-cosine', '0.9');
+  assert.deepEqual(refused.kind === 'refused' && refused.problems, [
+    '--calibrate is for --precision int8; nothing is measured for fp32.',
+    '--min-cosine is for --precision int8; nothing is measured for fp32.',
+  ]);
+});

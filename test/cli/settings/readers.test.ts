@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readDevice, readHost, readModel, servedName } from '../../../src/cli/settings/readers.ts';
+
+test('reads devices', () => {
+  assert.deepEqual(readDevice('cuda'), { ok: true, value: { kind: 'cuda', deviceId: 0 } });
+  assert.deepEqual(readDevice('cuda:3'), { ok: true, value: { kind: 'cuda', deviceId: 3 } });
+  for (const text of ['gpu', 'cuda:', 'cuda:-1', 'cuda:1.5', 'CPU'])
+    assert.equal(readDevice(text).ok, false, text);
+});
+
+test('takes what stands before = as a name unless it is part of a path', () => {
+  assert.deepEqual(readModel('hd=/m/a=b'), { ok: true, value: { name: 'hd', folder: '/m/a=b' } });
+  assert.deepEqual(readModel('/m/v=2/hd'), { ok: true, value: { folder: '/m/v=2/hd' } });
+});
+
+test('wants a name of 64 plain characters at most', () => {
+  assert.ok(readModel(`${'x'.repeat(64)}=m`).ok);
+  for (const text of [`${'x'.repeat(65)}=m`, '=m', 'a b=m', 'ü=m', 'hd=']) {
+    assert.equal(readModel(text).ok, false, text);
+  }
+});
+
+test('wants a name for a folder whose own name cannot be one', () => {
+  assert.deepEqual(readModel('./my models'), {
+    ok: false,
+    problem: 'needs a name for "./my models", as in NAME=FOLDER',
+  });
+  assert.ok(readModel('hd=./my models').ok);
+});
+
+test('serves a model under the last part of its path', () => {
+  assert.equal(servedName({ folder: '/models/hd/' }), 'hd');
+  assert.equal(servedName({ name: 'x', folder: '/models/hd' }), 'x');
+});
+
+test('takes names and addresses as hosts', () => {
+  for (const text of ['0.0.0.0', '::1', 'localhost', 'a-b.example']) assert.ok(readHost(text).ok, text);
+  for (const text of ['http://x', 'a b']) assert.equal(readHost(text).ok, false, text);
+});

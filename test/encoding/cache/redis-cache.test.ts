@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { createClient } from '@redis/client';
+import { RedisCache } from '../../../src/encoding/cache/redis-cache.ts';
+import type { EncodeRequest } from '../../../src/encoding/request.ts';
+import { gatedEncoder, until } from '../../support/gated-encoder.ts';
+import { hasRedis, RedisServer } from '../../support/redis-server.ts';
+
+const image = { size: { width: 8, height: 8 }, parts: [Uint8Array.of(1, 2, 3)] };
+const logger = { info() {}, warn() {} };
+
+/** The same pixels each time, encoded or not. */
+const request = (level = 7): EncodeRequest => ({
+  images: [{ kind: 'raster', raster: { width: 8, height: 8, data: new Uint8Array(192).fill(level) } }],
+  stacked: false,
+  recipe: { recipe: 'encode' },
+  options: { dtype: 'float16', exif: 'apply' },
+  signal: new AbortController().signal,
+});
+
+describe('a cache in redis', { skip: hasRedis ? false : 'there is no redis-server here' }, () => {
+  let redis: RedisServer;
+  let cache: RedisCache;
+  before(async () => {
+    redis = await RedisServer.start();
+    cache = await connected();
+  });
+  after(async () => {
+    await cache.close();
+    await redis.stop();
+  });
+  async function connected(timeoutMs = 2000): Promise<RedisCache> {
+    let isReady = false;
+    const info = (): void => {
+      isReady = true;
+    };
+    const made = new RedisCache({ url: redis.url, timeoutMs, keepMs: 60_000, logger: { ...logger, info } });
+    await until(() => isReady);
+    return made;
+  }
+
+  async function kept(key: string, by = cache): Promise<unknown> {
+    by.set(key, image);
+    let found: unknown;
+    for (let tries = 0; found === undefined && tries < 1000; tries++) found = await by.get(key);
+    return found;
+  }
+
+  test('gives what another service kept, for as long as it is to be kept', async () => {
+    assert.equal(await cache.get('a'), undefined);
+    assert.deepEqual(await kept('a'), image);
+    const other = await connected();
+    assert.deepEqual(await other.get('a'), image);
+    await other.close();
+    const client = await createClient({ url: redis.url }).connect();
+    const [key] = await client.keys('siglip-hd:*');
+    const left = await client.pTTL(key!);
+    assert.ok(left > 0 && left <= 60_000, String(left));
+    client.destroy();
+  });
+
+  test('takes a damaged value for none', async () => {
+    await kept('b');
+    const client = await createClient({ url: redis.url }).connect();
+    for (const key of await client.keys('*')) await client.setRange(key, 100, '\u0007');
+    client.destroy();
+    assert.equal(await cache.get('b'), undefined);
+  });
+
+  test('has no more than so many bytes on their way to a redis that does not take them', async () => {
+    const large = { ...image, parts: [new Uint8Array(20 * 2 ** 20)] };
+    redis.pause();
+    for (const key of ['e', 'f', 'g', 'h']) cache.set(key, large);
+    redis.resume();
+    let found: unknown;
+    while (found === undefined) found = await cache.get('g');
+    assert.equal(await cache.get('h'), undefined);
+  });
+
+  test('waits for no longer than it may, and then does not ask for a while', async () => {
+    const hasty = await connected(30);
+    await kept('c', hasty);
+    redis.pause();
+    assert.equal(await hasty.get('c'), undefined);
+    // Redis does not answer: what comes now was not asked for.
+    assert.equal(await hasty.get('c'), undefined);
+    hasty.set('d', image);
+    redis.resume();
+    await hasty.close();
+  });
+
+  test('a second service is answered by what a first one encoded, and encodes when redis is gone', async (t) => {
+    const [first, second] = [
+      gatedEncoder({ cacheBytes: 2 ** 20, secondLevel: cache }),
+      gatedEncoder({ cacheBytes: 2 ** 20, secondLevel: cache }),
+    ];
+    t.after(async () => {
+      await Promise.all([first.close(), second.close()]);
+    });
+    first.engine.openGate();
+    const client = await createClient({ url: redis.url }).connect();
+    await client.flushAll();
+    const { tensor } = await first.encoder.encode(request());
+    // The value is written when the answer is out already.
+    while ((await client.dbSize()) === 0) await new Promise((resolve) => setImmediate(resolve));
+    client.destroy();
+    const answer = await second.encoder.encode(request());
+    assert.deepEqual([answer.sources, answer.tensor], [['hit'], tensor]);
+    assert.equal(second.engine.batches.length, 0);
+
+    second.engine.openGate();
+    await redis.stop();
+    const alone = await second.encoder.encode(request(9));
+    assert.deepEqual(alone.sources, ['miss']);
+    await redis.restart();
+  });
+});

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { readStoredImage, storedImage } from '../../../src/encoding/cache/stored-image.ts';
+
+const image = {
+  size: { width: 640, height: 427 },
+  parts: [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)],
+};
+
+test('gives back the tokens and the size of the image', async () => {
+  const read = await readStoredImage(await storedImage(image));
+  assert.deepEqual(read, { size: image.size, parts: [Uint8Array.of(1, 2, 3, 4, 5)] });
+});
+
+test('does not pin the buffer that it was read from', async () => {
+  const read = await readStoredImage(await storedImage(image));
+  assert.equal(read!.parts[0]!.buffer.byteLength, 5);
+});
+
+test('takes nothing that is damaged, cut or something else', async () => {
+  const bytes = await storedImage(image);
+  await fc.assert(
+    fc.asyncProperty(fc.nat(bytes.byteLength - 1), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
+      const damaged = Buffer.from(bytes);
+      damaged[at]! ^= flip;
+      assert.equal(await readStoredImage(damaged), undefined);
+      assert.equal(await readStoredImage(bytes.subarray(0, at)), undefined);
+    }),
+  );
+  assert.equal(await readStoredImage(Buffer.from('something else'.repeat(20))), undefined);
+});

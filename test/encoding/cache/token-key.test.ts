@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { resultKey, type ResultKeyParts } from '../../../src/encoding/cache/token-key.ts';
+import { anyresDefaults } from '../../../src/recipes/anyres.ts';
+import { teacherDefaults } from '../../../src/recipes/teacher.ts';
+import { gatedModel, largerModel } from '../../support/gated-encoder.ts';
+
+const plain: ResultKeyParts = {
+  image: `sha256:${'1'.repeat(64)}`,
+  model: gatedModel,
+  models: [gatedModel],
+  recipe: { recipe: 'encode' },
+  options: { dtype: 'float16', exif: 'apply' },
+  owner: undefined,
+};
+
+test('differs with everything that the tokens depend on, and with whose they are', () => {
+  const teacher = { recipe: 'teacher', ...teacherDefaults } as const;
+  const others: readonly Partial<ResultKeyParts>[] = [
+    {},
+    { image: `sha256:${'2'.repeat(64)}` },
+    { model: { ...gatedModel, digest: 'sha256:other' } },
+    { recipe: teacher },
+    { recipe: { ...teacher, scales: [8] } },
+    { recipe: { ...teacher, weights: [1, 2] } },
+    { recipe: { ...teacher, windows: 'whole' } },
+    { recipe: { ...teacher, windows: 'whole' }, models: [gatedModel, largerModel] },
+    { recipe: { recipe: 'anyres', ...anyresDefaults } },
+    { recipe: { recipe: 'anyres', ...anyresDefaults, maxTiles: 3 } },
+    { options: { dtype: 'float32', exif: 'apply' } },
+    { options: { dtype: 'float16', exif: 'ignore' } },
+    { owner: 'a' },
+    { owner: 'b' },
+  ];
+  const keys = others.map((other) => resultKey({ ...plain, ...other }));
+  assert.equal(new Set(keys).size, others.length);
+});
+
+test('is the same however the options are ordered and whatever the model is called', () => {
+  const { fusion, windows } = teacherDefaults;
+  const one = resultKey({ ...plain, recipe: { recipe: 'teacher', fusion, windows, scales: [8] } });
+  const other = resultKey({
+    ...plain,
+    model: { ...gatedModel, name: 'another' },
+    models: [gatedModel, largerModel],
+    recipe: { scales: [8], windows, fusion, recipe: 'teacher' },
+    options: { dtype: 'float16', exif: 'apply', model: 'another', expectDigest: gatedModel.digest },
+  });
+  assert.equal(one, other);
+});

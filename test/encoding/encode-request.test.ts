@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { requestAbort } from '../../src/errors/abort.ts';
+import { withDeadline } from '../../src/encoding/deadline.ts';
+import type { ServiceError } from '../../src/errors/service-error.ts';
+import { encodeEach } from '../../src/encoding/image-outcomes.ts';
+import type { ImageInput } from '../../src/image/image-input.ts';
+import { anyresDefaults } from '../../src/recipes/anyres.ts';
+import type { EncodeOptions } from '../../src/encoding/request.ts';
+import { usualTerms } from '../../src/transport/request-terms.ts';
+import { gatedEncoder, until } from '../support/gated-encoder.ts';
+
+const options: EncodeOptions = { dtype: 'float16', exif: 'apply' };
+const recipe = { recipe: 'encode' } as const;
+const never = new AbortController().signal;
+const notAnImage: ImageInput = { kind: 'file', bytes: Buffer.from('not an image') };
+
+/** 8 x 8 pixels of one grey, which the gated engine gives back as the first byte of the tokens. */
+function grey(level: number): ImageInput {
+  return { kind: 'raster', raster: { width: 8, height: 8, data: new Uint8Array(192).fill(level) } };
+}
+
+test('several images are answered in their order, as one tensor of their parts', async (t) => {
+  const { engine, encoder, close } = gatedEncoder();
+  t.after(close);
+  const answer = encoder.encode({
+    images: [grey(1), grey(2), grey(3)],
+    stacked: true,
+    recipe,
+    options,
+    signal: never,
+  });
+  engine.openGate();
+  const { tensor, metadata } = await answer;
+  assert.deepEqual(tensor.shape, [3, 1, 2]);
+  assert.deepEqual(
+    tensor.parts.map((part) => part[0]),
+    [1, 2, 3],
+  );
+  assert.equal(metadata.images.length, 3);
+});
+
+test('one bad image fails the request, names itself, and takes the others off the queue', async (t) => {
+  const { engine, encoder, batcher, admission, close } = gatedEncoder({ largest: 1 });
+  t.after(close);
+  const busy = encoder.encode({ images: [grey(9)], stacked: false, recipe, options, signal: never });
+  await until(() => engine.batches.length === 1);
+  const request = { images: [grey(1), grey(2), notAnImage], stacked: true, recipe, options, signal: never };
+  await assert.rejects(encoder.encode(request), (error: ServiceError) => {
+    return error.code === 'invalid_argument' && error.message.startsWith('images[2]: ');
+  });
+  assert.equal(batcher.queued, 0);
+  engine.batches[0]!.finish();
+  await busy;
+  await until(() => admission.admittedViews === 0);
+});
+
+test('a bad image harms no other request', async (t) => {
+  const { engine, encoder, close } = gatedEncoder();
+  t.after(close);
+  const good = encoder.encode({ images: [grey(5)], stacked: false, recipe, options, signal: never });
+  const bad = encoder.encode({ images: [notAnImage], stacked: false, recipe, options, signal: never });
+  await assert.rejects(bad, { code: 'invalid_argument' });
+  await until(() => engine.batches.length === 1);
+  engine.batches[0]!.finish();
+  assert.equal((await good).tensor.parts[0]![0], 5);
+});
+
+test('a request that leaves while queued costs no engine time and gives its permits back', async (t) => {
+  const { engine, encoder, batcher, admission, close } = gatedEncoder({ largest: 8 });
+  t.after(close);
+  const first = encoder.encode({ images: [grey(1)], stacked: false, recipe, options, signal: never });
+  await until(() => engine.batches.length === 1);
+  const client = new AbortController();
+  const left = encoder.encode({ images: [grey(2)], stacked: false, recipe, options, signal: client.signal });
+  await until(() => batcher.queued === 1);
+  client.abort();
+  await assert.rejects(left, { code: 'cancelled' });
+  assert.equal(batcher.queued, 0);
+  assert.equal(admission.admittedViews, 1);
+  engine.batches[0]!.finish();
+  await first;
+  assert.equal(engine.batches.length, 1);
+  assert.equal(admission.admittedViews, 0);
+});
+
+test('plans no image that is too large to be encoded', (t) => {
+  const { encoder, close } = gatedEncoder();
+  t.after(close);
+  const size = { width: 1001, height: 1000 };
+  assert.throws(() => encoder.plan({ size, recipe: { recipe: 'anyres', ...anyresDefaults }, options }), {
+    code: 'too_large',
+    message: /1,001 x 1,000/,
+  });
+});
+
+test('plans nothing that could never be let in', (t) => {
+  const { encoder, close } = gatedEncoder({ maxViews: 4 });
+  t.after(close);
+  const asked = {
+    size: { width: 24, height: 24 },
+    recipe: { recipe: 'anyres', ...anyresDefaults, maxTiles: 0 },
+    options,
+  } as const;
+  assert.throws(() => encoder.plan(asked), { code: 'too_large', message: /needs 10 views; .* at most 4\./ });
+  const small = { ...asked, size: { width: 8, height: 8 } };
+  const { views } = encoder.plan(small).metadata;
+  assert.ok(views <= 3, String(views));
+  const narrow = gatedEncoder({ maxViews: views });
+  t.after(narrow.close);
+  assert.throws(() => narrow.encoder.plan({ ...small, terms: { ...usualTerms, priority: 'bulk' } }), {
+    code: 'too_large',
+    message: /bulk may have at most 1\./,
+  });
+});
+
+test('what is asked is valid or not whatever the image, and whatever its answer takes', (t) => {
+  const { encoder, close } = gatedEncoder({ maxAnswerBytes: 1 });
+  t.after(close);
+  encoder.validate({ recipe: { recipe: 'anyres', ...anyresDefaults }, options });
+  assert.throws(() => encoder.validate({ recipe, options: { ...options, model: 'other' } }), {
+    code: 'not_found',
+  });
+  assert.throws(() => encoder.validate({ recipe, options: { ...options, expectFeatures: 'penultimate' } }), {
+    code: 'failed_precondition',
+  });
+});
+
+test('images that are encoded each by itself for one answer share its limit', async (t) => {
+  const { engine, encoder, close } = gatedEncoder({ maxAnswerBytes: 10, cacheBytes: 2 ** 20 });
+  t.after(close);
+  engine.openGate();
+  const outcomes = async (levels: readonly number[]) => {
+    const images = levels.map(grey);
+    const all = await Promise.all(encodeEach(encoder, images, { recipe, options, signal: never }));
+    return all.map((one) => (one.kind === 'encoded' ? 'ok' : `${one.error.code} ${one.error.message}`));
+  };
+  const refused = 'too_large The answer would have 12 bytes; at most 10 are answered.';
+  assert.deepEqual((await outcomes([1, 2, 3])).toSorted(), ['ok', 'ok', refused]);
+  assert.deepEqual((await outcomes([1, 2])).toSorted(), ['ok', 'ok'], 'it is the limit of one answer');
+  assert.deepEqual((await outcomes([1, 1, 1])).toSorted(), ['ok', 'ok', refused], 'of the cache as well');
+});
+
+test('a full queue refuses at once and says when to come back', async (t) => {
+  const { engine, encoder, close } = gatedEncoder({ maxViews: 1 });
+  t.after(close);
+  const first = encoder.encode({ images: [grey(1)], stacked: false, recipe, options, signal: never });
+  const second = encoder.encode({ images: [grey(2)], stacked: false, recipe, options, signal: never });
+  await assert.rejects(second, { code: 'overloaded', retryAfterMs: 1500 });
+  await until(() => engine.batches.length === 1);
+  engine.batches[0]!.finish();
+  await first;
+});
+
+test('what cannot be ready in time is refused at once; an idle engine is given the try', async (t) => {
+  const { engine, times, encoder, admission, batcher, close } = gatedEncoder({ largest: 1 });
+  t.after(close);
+  times.record(1, 60_000);
+  const ask = (level: number, waitMs: number) =>
+    encoder.encode({
+      images: [grey(level)],
+      stacked: false,
+      recipe,
+      options,
+      terms: { ...usualTerms, deadlineAt: performance.now() + waitMs },
+      signal: never,
+    });
+  const idle = ask(1, 1_000);
+  await until(() => engine.batches.length === 1);
+  await assert.rejects(ask(2, 100_000), {
+    code: 'deadline_exceeded',
+    message: /^The answer is expected in 1[45]\d{4} ms, and the time for the request is over in 9\d{4} ms\.$/,
+  });
+  assert.equal(admission.admittedViews, 1);
+  const patient = ask(3, 160_000);
+  await until(() => engine.batches.length === 2);
+  await assert.rejects(ask(4, 160_000), { code: 'deadline_exceeded' });
+  assert.equal(batcher.queued, 0);
+  engine.openGate();
+  await Promise.all([idle, patient]);
+});
+
+test('an unexpected model, digest or layer is refused before any work', async (t) => {
+  const { engine, encoder, close } = gatedEncoder();
+  t.after(close);
+  const ask = (wish: Partial<EncodeOptions>) =>
+    encoder.encode({
+      images: [grey(1)],
+      stacked: false,
+      recipe,
+      options: { ...options, ...wish },
+      signal: never,
+    });
+  await assert.rejects(ask({ model: 'other' }), { code: 'not_found', message: /there is: gated/ });
+  await assert.rejects(ask({ expectDigest: `sha256:${'1'.repeat(64)}` }), { code: 'failed_precondition' });
+  await assert.rejects(ask({ expectFeatures: 'penultimate' }), { code: 'failed_precondition' });
+  assert.equal(engine.batches.length, 0);
+});
+
+test('bfloat16 is made of the float32 tokens', async (t) => {
+  const { engine, encoder, close } = gatedEncoder();
+  t.after(close);
+  const answer = encoder.encode({
+    images: [grey(1)],
+    stacked: false,
+    recipe,
+    options: { ...options, dtype: 'bfloat16' },
+    signal: never,
+  });
+  await until(() => engine.batches.length === 1);
+  assert.deepEqual(engine.batches[0]!.dtypes, ['float32']);
+  engine.batches[0]!.finish();
+  const { tensor } = await answer;
+  assert.equal(tensor.dtype, 'bfloat16');
+  assert.equal(tensor.parts[0]!.byteLength, 2);
+});
+
+test('when the view of one model fails, those that wait for another cost no engine time, and the permit comes back', async (t) => {
+  const { engine, larger, encoder, admission, close } = gatedEncoder({ largest: 1 });
+  t.after(close);
+  const busy = [1, 2].map((level) =>
+    encoder.encode({
+      images: [grey(level)],
+      stacked: false,
+      recipe,
+      options: { ...options, model: 'larger' },
+      signal: never,
+    }),
+  );
+  await until(() => larger.engine.batches.length === 2);
+  const whole = encoder.encode({
+    images: [grey(3)],
+    stacked: false,
+    recipe: {
+      recipe: 'teacher',
+      scales: [8, 16],
+      fusion: 'average',
+      windows: 'whole',
+    },
+    options,
+    signal: never,
+  });
+  await until(() => engine.batches.length === 1 && larger.batcher.queued === 1);
+  assert.equal(admission.admittedViews, 2 + 1 + 4);
+  engine.batches[0]!.finish({ finite: { float32: [false] } });
+  await assert.rejects(whole, { code: 'internal' });
+  assert.equal(larger.batcher.queued, 0);
+  assert.equal(admission.admittedViews, 2);
+  larger.engine.openGate();
+  await Promise.all(busy);
+  assert.equal(larger.engine.batches.length, 2);
+});
+
+test('a request of many images, each of many views, makes node warn of nothing', async (t) => {
+  const { engine, encoder, close } = gatedEncoder();
+  t.after(close);
+  const warnings: Error[] = [];
+  const warn = (warning: Error) => warnings.push(warning);
+  process.on('warning', warn);
+  t.after(() => process.off('warning', warn));
+  const { signal } = requestAbort();
+  const images = Array.from({ length: 32 }, (_, level) => grey(level));
+  engine.openGate();
+  await withDeadline(signal, 60_000, (each) =>
+    encoder.encode({ images, stacked: true, recipe, options, signal: each }),
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(warnings, []);
+});

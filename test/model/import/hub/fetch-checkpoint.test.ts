@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { RepositoryCache } from '../../../../src/model/import/hub/cache.ts';
+import { readHubAccess } from '../../../../src/model/import/hub/access.ts';
+import { fetchCheckpoint, type FetchOptions } from '../../../../src/model/import/hub/fetch-checkpoint.ts';
+import { importModel } from '../../../../src/model/import/import-model.ts';
+import { HubServer } from '../../../support/hub-server.ts';
+
+const repository = 'google/siglip-tiny';
+const token = 'hf_secretsecret';
+const weights = 'model.safetensors';
+
+/** A hub with a fixture's files, an empty cache, and fetches that wait no time between tries. */
+async function setUp(t: TestContext, fixture = 'siglip-tiny') {
+  const hub = await HubServer.open(t, repository, join('test/fixtures', fixture));
+  const cacheFolder = await mkdtemp(join(tmpdir(), 'siglip-hd-hub-'));
+  t.after(() => rm(cacheFolder, { recursive: true }));
+  // It is asked for after it was closed, too.
+  const { endpoint } = hub;
+  const waits: number[] = [];
+  const said: string[] = [];
+  const fetch = (env: Record<string, string> = {}, options: Partial<FetchOptions> = {}) =>
+    fetchCheckpoint(repository, {
+      revision: 'main',
+      access: readHubAccess({ HF_ENDPOINT: endpoint, HF_TOKEN: token, ...env }, cacheFolder),
+      onCached: (sentence) => said.push(sentence),
+      wait: async (waitMs) => waits.push(waitMs),
+      ...options,
+    });
+  const blobs = () => readdirSync(join(cacheFolder, 'models--google--siglip-tiny', 'blobs'));
+  return { hub, cacheFolder, fetch, waits, said, blobs };
+}
+
+describe('a checkpoint on the hub', () => {
+  test('is downloaded into the layout of huggingface_hub, and imports', async (t) => {
+    const { hub, cacheFolder, fetch } = await setUp(t);
+    const { folder, commit } = await fetch();
+    assert.equal(commit, hub.commit);
+    const root = join(cacheFolder, 'models--google--siglip-tiny');
+    assert.equal(folder, join(root, 'snapshots', commit));
+    assert.equal(readFileSync(join(root, 'refs/main'), 'utf8'), commit);
+    assert.ok(lstatSync(join(folder, weights)).isSymbolicLink());
+    assert.match(readlinkSync(join(folder, weights)), /^\.\.\/\.\.\/blobs\/[0-9a-f]{64}$/);
+    assert.deepEqual(readFileSync(join(folder, weights)), hub.file(weights));
+    const out = join(cacheFolder, 'out');
+    const origin = { source: repository, revision: commit };
+    await importModel({ source: folder, origin, out, features: 'last_hidden_state', precision: 'fp32' });
+    const { provenance } = JSON.parse(readFileSync(join(out, 'model.json'), 'utf8')) as {
+      provenance: object;
+    };
+    assert.deepEqual(provenance, { ...origin, storedDtype: 'F32' });
+  });
+
+  test('costs no file that an import does not need', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    await fetch();
+    const files = new Set(hub.asked().map((line) => line.split(' ')[2]));
+    assert.deepEqual(files, new Set(['main', 'config.json', 'preprocessor_config.json', weights]));
+  });
+
+  test('costs no shard without a part of the vision tower', async (t) => {
+    const { hub, fetch } = await setUp(t, 'siglip-tiny-sharded');
+    const name = 'model.safetensors.index.json';
+    const index = JSON.parse(hub.file(name).toString()) as { weight_map: Record<string, string> };
+    index.weight_map['text_model.head.weight'] = 'model-00003-of-00003.safetensors';
+    hub.setFile(name, Buffer.from(JSON.stringify(index)));
+    hub.setFile('model-00003-of-00003.safetensors', Buffer.alloc(10));
+    const { folder } = await fetch();
+    assert.deepEqual(
+      readdirSync(folder).filter((file) => file.endsWith('.safetensors')),
+      ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'],
+    );
+    assert.ok(hub.asked().every((line) => !line.includes('00003')));
+  });
+
+  test('is asked for once: then only what the revision is', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    await fetch();
+    hub.asked();
+    await fetch();
+    assert.deepEqual(hub.asked(), ['GET hub main']);
+    await fetch({}, { revision: hub.commit });
+    assert.deepEqual(hub.asked(), []);
+  });
+
+  test('goes on where a dropped connection ended, over as many as it takes', async (t) => {
+    const { hub, fetch, waits } = await setUp(t);
+    const size = hub.file(weights).length;
+    hub.faults.drops = [1000, 0, 20_000];
+    const seen: number[] = [];
+    const { folder } = await fetch({}, { onProgress: (done) => seen.push(done) });
+    assert.deepEqual(readFileSync(join(folder, weights)), hub.file(weights));
+    assert.equal(hub.servedBytes, size);
+    assert.deepEqual(
+      hub.requests.filter(({ host }) => host === 'cdn').map(({ range }) => range),
+      [undefined, 'bytes=1000-', 'bytes=1000-', 'bytes=21000-'],
+    );
+    assert.ok(waits.length >= 3);
+    assert.equal(seen.at(-1), size);
+  });
+
+  test('goes on where an import that was given up left it', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    hub.faults.drops = [5000, ...Array.from({ length: 20 }, () => 0)];
+    await assert.rejects(fetch(), {
+      code: 'invalid_argument',
+      message: /^model\.safetensors stopped arriving: .* what has arrived is kept for the next try\.$/,
+    });
+    hub.faults.drops = [];
+    hub.requests.length = 0;
+    const { folder } = await fetch();
+    assert.deepEqual(readFileSync(join(folder, weights)), hub.file(weights));
+    assert.equal(hub.requests.find(({ host }) => host === 'cdn')?.range, 'bytes=5000-');
+  });
+
+  test('needs room for what has not arrived yet, and for no more', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    hub.faults.drops = [5000, ...Array.from({ length: 20 }, () => 0)];
+    await assert.rejects(fetch());
+    hub.faults.drops = [];
+    const leftBytes = hub.file(weights).length - 5000;
+    const free = t.mock.method(RepositoryCache.prototype, 'freeBytes', async () => leftBytes - 1);
+    await assert.rejects(fetch(), { message: /MiB free and the download needs/ });
+    free.mock.mockImplementation(async () => leftBytes);
+    await fetch();
+  });
+
+  test('is asked for again when the hub does not say what the revision is', async (t) => {
+    const { hub, fetch, waits } = await setUp(t);
+    hub.faults.refuse = { path: '/api/', status: 503, times: 2 };
+    await fetch();
+    assert.deepEqual(waits, [1000, 2000]);
+    hub.faults.refuse = { path: '/api/', status: 503, times: 1 };
+    await fetch();
+    assert.equal(waits.length, 2, 'where the cache has it, it is not waited for');
+  });
+
+  test('starts anew with a server that cannot go on', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    hub.faults.drops = [5000];
+    hub.faults.ignoresRange = true;
+    const { folder } = await fetch();
+    assert.deepEqual(readFileSync(join(folder, weights)), hub.file(weights));
+  });
+
+  test('is refused when it arrives damaged, and leaves nothing that a later import takes', async (t) => {
+    const { hub, fetch, blobs } = await setUp(t);
+    hub.faults.damage = (bytes) => {
+      const damaged = Buffer.from(bytes);
+      damaged[damaged.length - 1]! ^= 1;
+      return damaged;
+    };
+    await assert.rejects(fetch(), {
+      code: 'invalid_argument',
+      message: /model\.safetensors arrived damaged/,
+    });
+    assert.equal(blobs().length, 2);
+    hub.faults.damage = (bytes) => bytes;
+    await fetch();
+  });
+
+  test('is not made of two revisions when it moves on, and main follows', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    const before = await fetch();
+    hub.commit = 'c'.repeat(40);
+    const after = await fetch();
+    assert.notEqual(after.folder, before.folder);
+    assert.equal(after.commit, 'c'.repeat(40));
+    assert.equal(readdirSync(before.folder).length, 3);
+  });
+
+  test('downloaded by two imports at once is whole for both', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    hub.faults.drops = [3000, 9000];
+    const both = await Promise.all([fetch(), fetch()]);
+    for (const { folder } of both) {
+      assert.deepEqual(readFileSync(join(folder, weights)), hub.file(weights));
+    }
+  });
+});
+
+describe('without the hub', () => {
+  test('a filled cache is enough, and it is said', async (t) => {
+    const { hub, fetch, said } = await setUp(t);
+    const { folder } = await fetch();
+    await hub.close();
+    assert.equal((await fetch()).folder, folder);
+    assert.equal((await fetch({ HF_HUB_OFFLINE: '1' })).folder, folder);
+    assert.match(
+      said[0]!,
+      /cannot be reached: .*Using google\/siglip-tiny from the cache, where main is [0-9a-f]{40}\.$/,
+    );
+    assert.match(said[1]!, /^HF_HUB_OFFLINE is set\. Using google\/siglip-tiny from the cache/);
+  });
+
+  test('an empty cache is said to be the reason', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    await assert.rejects(fetch({ HF_HUB_OFFLINE: '1' }), {
+      code: 'invalid_argument',
+      message: /neither a folder here nor whole in .*, and HF_HUB_OFFLINE is set\.$/,
+    });
+    assert.deepEqual(hub.asked(), []);
+    await hub.close();
+    await assert.rejects(fetch(), { code: 'invalid_argument', message: /cannot be reached/ });
+  });
+});
+
+describe('the hub refuses with one sentence, without the token', () => {
+  for (const [what, refuse, message] of [
+    [
+      'a repository that is not there',
+      { path: '/api/', status: 401, code: 'RepoNotFound' },
+      /neither a folder here nor a model/,
+    ],
+    ['a gated repository', { path: '/api/', status: 403, code: 'GatedRepo' }, /is not open to HF_TOKEN/],
+    ['a token that is not accepted', { path: '/api/', status: 401 }, /does not accept HF_TOKEN/],
+    [
+      'a revision that is not there',
+      { path: '/api/', status: 404, code: 'RevisionNotFound' },
+      /has no revision main/,
+    ],
+    ['a hub that fails', { path: '/resolve/', status: 500 }, /answers with status 500/],
+  ] as const) {
+    test(what, async (t) => {
+      const { hub, fetch } = await setUp(t);
+      hub.faults.refuse = refuse;
+      await assert.rejects(fetch(), (error: Error & { code?: string }) => {
+        assert.equal(error.code, 'invalid_argument');
+        assert.match(error.message, message);
+        assert.ok(!error.message.includes('\n') && !error.message.includes(token));
+        return true;
+      });
+    });
+  }
+
+  test('a repository that lacks what an import needs', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    hub.setFile('preprocessor_config.json', undefined);
+    await assert.rejects(fetch(), { message: /has no preprocessor_config\.json, so it cannot be imported/ });
+  });
+});
+
+describe('the token', () => {
+  test('goes to the hub and not where it redirects to', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    await fetch();
+    for (const { host, authorization } of hub.requests) {
+      assert.equal(authorization, host === 'hub' ? `Bearer ${token}` : undefined);
+    }
+    assert.ok(hub.requests.some(({ host }) => host === 'cdn'));
+  });
+
+  test('is not followed over anything but http', async (t) => {
+    const { hub, fetch, cacheFolder } = await setUp(t);
+    writeFileSync(join(cacheFolder, 'secret'), 'x');
+    hub.faults.redirect = `file://${join(cacheFolder, 'secret')}`;
+    await assert.rejects(fetch(), { code: 'invalid_argument', message: /a redirect that is not over https/ });
+  });
+});

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Admission, type ViewsPermit } from '../../../../src/admission/view-budget.ts';
+import { usualTerms } from '../../../../src/transport/request-terms.ts';
+import { serveModel } from '../../../../src/inference/served-model.ts';
+import { importModel } from '../../../../src/model/import/import-model.ts';
+import { temporaryFolder } from '../fixtures.ts';
+import { writeTestExport } from './write-test-export.ts';
+
+test('gives a view of an export that quantises while it runs the same tokens whatever is beside it', async (t) => {
+  const folder = await temporaryFolder(t);
+  const model = await importModel({
+    source: await writeTestExport(folder, { isDynamic: true }),
+    out: join(folder, 'out'),
+    features: 'last_hidden_state',
+    precision: 'fp32',
+  });
+  assert.equal(model.precision, 'exported');
+  const served = await serveModel(model, {
+    device: { kind: 'cpu' },
+    threads: 1,
+    maxBatch: 4,
+    warmUpMs: 0,
+    split: () => assert.fail('split a batch of one'),
+    observe: () => {},
+    engineTimeoutMs: 60_000,
+    onReplace: () => {},
+    onDown: () => {},
+  });
+  t.after(() => served.close());
+  const view = (value: number) => new Uint8Array(512 * 512 * 3).map((_, i) => (i * value) >> 4);
+  const admission = new Admission({ maxViews: 3, workMs: () => 0 });
+  const { signal } = new AbortController();
+  const encode = async (views: Uint8Array<ArrayBuffer>[]) => {
+    const [permit] = admission.admit([views.length], 'model', usualTerms) as [ViewsPermit];
+    const [first] = await served.batcher.encode(permit, views, { dtype: 'float32' }, signal);
+    permit.release();
+    return first?.tokens;
+  };
+  const alone = await encode([view(1)]);
+  assert.deepEqual(await encode([view(1), view(7), view(13)]), alone);
+});

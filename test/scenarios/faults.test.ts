@@ -1,0 +1,148 @@
+// The whole service on an engine that fails: its thread ends, throws, gives what is not finite, or never comes back.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import { type Service, startService } from '../../src/service.ts';
+import { faults } from '../support/faulty-engine.ts';
+import { serviceConfig } from '../support/service-config.ts';
+import { importFixture, scratchFolder } from '../support/tiny-models.ts';
+
+const scratch = scratchFolder();
+const engineScript = new URL('../support/faulty-engine.js', import.meta.url);
+let folder: string;
+before(async () => {
+  folder = await importFixture(scratch.path, 'siglip-tiny');
+});
+after(() => scratch.remove());
+
+/** A .npy of 512 x 512 pixels of one grey: as large as a view, so that this is what the engine sees. */
+function picture(level: number): Buffer {
+  const header = "{'descr': '|u1', 'fortran_order': False, 'shape': (512, 512, 3), }";
+  const head = Buffer.alloc(128, 0x20);
+  head.write('\x93NUMPY\x01\x00', 'latin1');
+  head.writeUInt16LE(118, 8);
+  head.write(header, 10, 'latin1');
+  head[127] = 0x0a;
+  return Buffer.concat([head, Buffer.alloc(512 * 512 * 3, level)]);
+}
+
+async function ask(url: string, level: number) {
+  const answer = await fetch(`${url}/v1/encode?format=raw`, {
+    method: 'POST',
+    body: picture(level),
+    headers: { 'cache-control': 'no-store' },
+  });
+  const bytes = Buffer.from(await answer.arrayBuffer());
+  if (answer.status === 200) return { code: 'ok', first: bytes[0] };
+  return { code: (JSON.parse(bytes.toString()) as { code: string }).code, first: undefined };
+}
+
+async function start(): Promise<{ service: Service; url: string; downs: string[] }> {
+  const downs: string[] = [];
+  const models = [{ name: 'tiny', folder }];
+  const config = serviceConfig({ models, engineScript, maxBatch: 4 });
+  const service = await startService(config, pino({ level: 'silent' }), (end) => downs.push(end));
+  return { service, url: `http://127.0.0.1:${service.httpPort}`, downs };
+}
+
+for (const fault of ['exit', 'throw', 'notFinite'] as const) {
+  test(`an engine that ends by "${fault}" under 16 clients fails that picture alone, and serves on`, async (t) => {
+    const { service, url, downs } = await start();
+    t.after(() => service.close());
+    const clients = Array.from({ length: 16 }, async (_, client) => {
+      const outcomes: string[] = [];
+      for (let turn = 0; turn < 6; turn++) {
+        const isBad = client === 5 && turn % 3 === 1;
+        const level = isBad ? faults[fault] : 1 + client;
+        const { code, first } = await ask(url, level);
+        outcomes.push(code);
+        if (code === 'ok') assert.equal(first, level, 'a picture has its own tokens');
+        assert.equal(code, isBad ? 'internal' : 'ok');
+      }
+      return outcomes.length;
+    });
+    assert.deepEqual(
+      await Promise.all(clients),
+      Array.from({ length: 16 }, () => 6),
+    );
+    assert.deepEqual(await ask(url, 9), { code: 'ok', first: 9 });
+    assert.deepEqual(downs, []);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const restarts = Number(/siglip_hd_engine_restarts_total\{model="tiny"\} (\d+)/.exec(metrics)?.[1] ?? 0);
+    assert.equal(restarts > 0, fault === 'exit');
+  });
+}
+
+test('many pictures that end the engine, each alone, do not end the service', async (t) => {
+  const { service, url, downs } = await start();
+  t.after(() => service.close());
+  for (let sent = 0; sent < 6; sent++) assert.equal((await ask(url, faults.exit)).code, 'internal');
+  assert.deepEqual(await ask(url, 7), { code: 'ok', first: 7 });
+  assert.deepEqual(downs, []);
+});
+
+/** The service in a process of its own, which may end only by itself. */
+async function spawnService(t: TestContext, firstView = '0') {
+  const fifo = join(scratch.path, `fifo-${process.hrtime.bigint()}`);
+  execFileSync('mkfifo', [fifo]);
+  const script = fileURLToPath(new URL('../support/faulty-main.js', import.meta.url));
+  const args = [script, '--model', folder, '--engine-timeout-ms=300', '--max-batch=4'];
+  const env = { ...process.env, HANG_FIFO: fifo, FIRST_VIEW: firstView };
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
+  t.after(() => child.kill('SIGKILL'));
+  const lines: { msg: string; level: string; http?: string; err?: { message: string } }[] = [];
+  const exited = once(child, 'exit');
+  const url = await new Promise<string>((resolve) => {
+    // Of one that does not come to serve.
+    void exited.then(() => resolve(''));
+    createInterface(child.stdout).on('line', (line) => {
+      lines.push(JSON.parse(line) as (typeof lines)[number]);
+      const { msg, http } = lines.at(-1)!;
+      if (msg === 'ready') resolve(http!);
+    });
+  });
+  return { child, exited, url, lines };
+}
+
+for (const hang of ['hang', 'hangInNative'] as const) {
+  test(`an engine that never comes back, by "${hang}", ends the process, after everybody was told`, async (t) => {
+    const { exited, url, lines } = await spawnService(t);
+    assert.equal((await fetch(`${url}/readyz`)).status, 200);
+    const asked = [faults[hang], 1, 2, 3, 4, 5, 6, 7].map((level) => ask(url, level));
+    for (const { code } of await Promise.all(asked)) assert.ok(code === 'unavailable' || code === 'ok', code);
+    assert.deepEqual(await exited, [null, 'SIGKILL']);
+    const fatal = lines.filter(({ level }) => level === 'fatal').map(({ msg }) => msg);
+    assert.deepEqual(fatal, ['the engine is stuck', 'ending: the engine is stuck in a native call']);
+    const reason = lines.find(({ msg }) => msg === 'the engine is stuck')?.err?.message;
+    assert.match(String(reason), /has not come back from the engine for 300 ms/);
+  });
+}
+
+test('an engine that never comes back from its first batch ends the process', async (t) => {
+  const { exited, lines } = await spawnService(t, String(faults.hangInNative));
+  assert.deepEqual(await exited, [null, 'SIGKILL']);
+  assert.deepEqual(
+    lines.filter(({ level }) => level === 'fatal').map(({ msg }) => msg),
+    ['the engine is stuck', 'ending: the engine got stuck while the service started'],
+  );
+});
+
+test('a stop signal ends a process whose engine never comes back', async (t) => {
+  const { child, exited, url, lines } = await spawnService(t);
+  const asked = ask(url, faults.hangInNative);
+  await until(async () => /state="admitted"\} 1\n/.test(await (await fetch(`${url}/metrics`)).text()));
+  child.kill('SIGINT');
+  assert.equal((await asked).code, 'unavailable');
+  assert.deepEqual(await exited, [null, 'SIGKILL']);
+  assert.equal(lines.at(-1)?.level, 'fatal');
+});
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
+}

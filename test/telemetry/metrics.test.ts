@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Metrics } from '../../src/telemetry/metrics.ts';
+
+test('exposes what it was told, in seconds and under the prefix', async () => {
+  const metrics = new Metrics();
+  metrics.observeRequest({ transport: 'grpc', endpoint: 'encode', code: 'ok', durationMs: 250 });
+  metrics.observeRequest({ transport: 'grpc', endpoint: 'encode', code: 'overloaded', durationMs: 1 });
+  metrics.observeStages({ decodeMs: 1, viewsMs: 2, queueMs: 3, engineMs: 4000, assembleMs: 5 });
+  metrics.observeWrite(0.1);
+  metrics.observeBatch({ views: 8, engineMs: 500, model: 'hd' });
+  metrics.observeBatch({ views: 4, engineMs: 250, model: 'hd' });
+  metrics.watchQueue(() => ({ admitted: 12, queued: 10 }));
+  metrics.watchInflight('grpc', () => 3);
+  metrics.observeBatch({ views: 4, engineMs: 0, gapMs: 0.2, model: 'hd' });
+  metrics.observeRefusal('views');
+  metrics.watchHeld('unread', () => 77);
+  const times: [number, number][] = [
+    [1, 10],
+    [8, 50],
+  ];
+  metrics.watchBatches('hd', () => ({ times, largest: 8 }));
+  assert.match((await metrics.expose()).text, /batch_seconds\{model="hd",views="8"\} 0\.05/);
+  times.pop();
+  const { contentType, text } = await metrics.expose();
+  assert.match(contentType, /^text\/plain; version=0\.0\.4/);
+  for (const line of [
+    'siglip_hd_requests_total{transport="grpc",endpoint="encode",code="ok"} 1',
+    'siglip_hd_requests_total{transport="grpc",endpoint="encode",code="overloaded"} 1',
+    'siglip_hd_request_duration_seconds_sum{transport="grpc",endpoint="encode"} 0.251',
+    'siglip_hd_stage_duration_seconds_sum{stage="engine"} 4',
+    'siglip_hd_stage_duration_seconds_sum{stage="assemble"} 0.005',
+    'siglip_hd_stage_duration_seconds_count{stage="write"} 1',
+    'siglip_hd_batch_views_sum{model="hd"} 16',
+    'siglip_hd_batch_views_count{model="hd"} 3',
+    'siglip_hd_engine_gap_seconds_sum{model="hd"} 0.0002',
+    'siglip_hd_engine_gap_seconds_count{model="hd"} 1',
+    'siglip_hd_refusals_total{bound="views"} 1',
+    'siglip_hd_held_bytes{what="unread"} 77',
+    'siglip_hd_batch_seconds{model="hd",views="1"} 0.01',
+    'siglip_hd_batch_limit_views{model="hd"} 8',
+    'siglip_hd_engine_busy_seconds_total{model="hd"} 0.75',
+    'siglip_hd_views{state="admitted"} 12',
+    'siglip_hd_views{state="queued"} 10',
+    'siglip_hd_inflight_requests{transport="grpc"} 3',
+  ]) {
+    assert.ok(text.split('\n').includes(line), line);
+  }
+  assert.doesNotMatch(text, /batch_seconds\{model="hd",views="8"\}/, 'a size that is forgotten is not told');
+  assert.match(text, /^siglip_hd_nodejs_eventloop_lag_p99_seconds /m);
+});
+
+test('keeps two services in one process apart', async () => {
+  const [one, other] = [new Metrics(), new Metrics()];
+  one.observeBatch({ views: 1, engineMs: 1, model: 'mine' });
+  assert.doesNotMatch((await other.expose()).text, /mine/);
+});

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ServiceError } from '../../../src/errors/service-error.ts';
+import type { AnswerMetadata } from '../../../src/encoding/request.ts';
+import { tokenFile } from '../../../src/tokens/formats/format.ts';
+import type { ImageOutcome } from '../../../src/tokens/formats/image-outcome.ts';
+import { jsonLine } from '../../../src/tokens/formats/json.ts';
+import { metadataHeader, metadataHeaderBytes, metadataJson } from '../../../src/tokens/formats/metadata.ts';
+import { safetensorsImagesFile } from '../../../src/tokens/formats/safetensors.ts';
+import type { TokenFile } from '../../../src/tokens/formats/token-file.ts';
+import { dtypeBytes, type TokenDtype, type TokenTensor } from '../../../src/tokens/tensor.ts';
+import { readNpy, readSafetensors, readSafetensorsImages } from '../read-token-file.ts';
+import { madeUp } from '../../support/answer-origin.ts';
+
+const metadata: AnswerMetadata = {
+  model: { name: 'hd', digest: `sha256:${'0f'.repeat(32)}`, trained: true },
+  recipe: 'anyres',
+  features: 'penultimate',
+  precision: 'fp16',
+  dtype: 'float32',
+  shape: [2, 5],
+  grid: { width: 2, height: 1 },
+  views: 10,
+  anyres: {
+    tileGrid: { columns: 3, rows: 3 },
+    baseTokens: 1024,
+    unpad: { x: 11, y: 12, width: 96, height: 95 },
+    spatial: { width: 64, height: 63 },
+    resized: true,
+  },
+  images: [{ width: 640, height: 480 }],
+};
+
+function joined(file: TokenFile): Buffer {
+  const chunks = file.body.kind === 'buffers' ? file.body.buffers : file.body.slices;
+  const bytes = Buffer.concat([...chunks]);
+  assert.equal(bytes.byteLength, file.contentLength);
+  return bytes;
+}
+
+/** Tensors of one to three dimensions, their bytes cut into parts at any place. */
+const tensors = fc
+  .record({
+    dtype: fc.constantFrom<TokenDtype>('float16', 'float32', 'bfloat16'),
+    shape: fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 3 }),
+    cuts: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 4 }),
+  })
+  .map(({ dtype, shape, cuts }): { tensor: TokenTensor; data: Buffer } => {
+    const bytes = shape.reduce((product, size) => product * size, dtypeBytes[dtype]);
+    const data = Buffer.from(Array.from({ length: bytes }, (_, i) => (i * 37 + 11) % 256));
+    const at = [0, ...cuts.map((cut) => Math.floor(cut * bytes)).toSorted((a, b) => a - b), bytes];
+    const parts = at.slice(1).map((end, i) => new Uint8Array(data.subarray(at[i], end)));
+    return { tensor: { shape, dtype, parts }, data };
+  });
+
+/** Of three images, the second of which failed. */
+function outcomeOf(index: number, tensor: TokenTensor): ImageOutcome {
+  const error = new ServiceError('invalid_argument', '模 is no image.');
+  if (index === 1) return { kind: 'failed', index, error };
+  const timings = { decodeMs: 0, viewsMs: 0, queueMs: 0, engineMs: 0 };
+  return { kind: 'encoded', index, answer: { tensor, metadata, timings, ...madeUp } };
+}
+
+test('writes every tensor so that its reader gets the same shape, dtype and bytes', () => {
+  fc.assert(
+    fc.property(tensors, ({ tensor, data }) => {
+      const { shape, dtype } = tensor;
+      assert.deepEqual(joined(tokenFile('raw', tensor, metadata)), data);
+      const safetensors = readSafetensors(joined(tokenFile('safetensors', tensor, metadata)));
+      assert.deepEqual([safetensors.shape, safetensors.data], [shape, data]);
+      assert.equal(safetensors.dtype, { float16: 'F16', float32: 'F32', bfloat16: 'BF16' }[dtype]);
+      assert.equal(safetensors.metadata['tokens_meta'], metadataJson(metadata));
+      const images = [0, 1, 2].map((index) => outcomeOf(index, tensor));
+      const several = readSafetensorsImages(joined(safetensorsImagesFile(images)));
+      assert.deepEqual(Object.keys(several.tensors), ['tokens_0', 'tokens_2']);
+      for (const one of Object.values(several.tensors)) {
+        assert.deepEqual([one.shape, one.dtype, one.data], [shape, safetensors.dtype, data]);
+      }
+      const [, failed] = images.map((outcome) =>
+        JSON.parse(Buffer.concat([...jsonLine(outcome)]).toString()),
+      );
+      assert.deepEqual(failed, { index: 1, error: { code: 'invalid_argument', detail: '模 is no image.' } });
+      const json = JSON.parse(joined(tokenFile('json', tensor, metadata)).toString());
+      assert.deepEqual([json.shape, json.dtype, Buffer.from(json.data, 'base64')], [shape, dtype, data]);
+      assert.equal(json.data, data.toString('base64'));
+      if (dtype === 'bfloat16') return;
+      const npy = readNpy(joined(tokenFile('npy', tensor, metadata)));
+      assert.deepEqual([npy.shape, npy.data], [shape, data]);
+      assert.equal(npy.descr, { float16: '<f2', float32: '<f4' }[dtype]);
+    }),
+    { seed: 4 },
+  );
+});
+
+test("sends the tensor's own parts, not copies", () => {
+  const parts = [new Uint8Array(20), new Uint8Array(20)];
+  const tensor = { shape: [2, 5], dtype: 'float32', parts } as const;
+  for (const format of ['npy', 'raw', 'safetensors'] as const) {
+    const { body } = tokenFile(format, tensor, metadata);
+    assert.ok(body.kind === 'buffers');
+    assert.ok(body.buffers.at(-2) === parts[0] && body.buffers.at(-1) === parts[1]);
+  }
+});
+
+test('lists the metadata and the failures of several images in their order', () => {
+  const tensor = { shape: [2, 5], dtype: 'float32', parts: [new Uint8Array(40)] } as const;
+  const bytes = joined(safetensorsImagesFile([0, 1, 2].map((index) => outcomeOf(index, tensor))));
+  const { metadata: texts } = readSafetensorsImages(bytes);
+  const own = JSON.parse(metadataJson(metadata));
+  assert.deepEqual(JSON.parse(texts['tokens_meta'] ?? ''), [own, null, own]);
+  assert.deepEqual(JSON.parse(texts['errors'] ?? ''), [
+    { index: 1, code: 'invalid_argument', detail: '模 is no image.' },
+  ]);
+});
+
+test('encodes JSON in slices of 256 KB at most', () => {
+  const tensor = { shape: [2 ** 20], dtype: 'float32', parts: [new Uint8Array(2 ** 22)] } as const;
+  const { body } = tokenFile('json', tensor, metadata);
+  assert.ok(body.kind === 'slices');
+  for (const slice of body.slices) assert.ok(slice.byteLength <= 2 ** 18);
+});
+
+test('refuses bfloat16 as .npy', () => {
+  const tensor = { shape: [1], dtype: 'bfloat16', parts: [new Uint8Array(2)] } as const;
+  assert.throws(() => tokenFile('npy', tensor, metadata), { code: 'not_acceptable' });
+});
+
+test('writes metadata as ASCII that parses to the same, whatever the name', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (name) => {
+      const json = metadataJson({ ...metadata, model: { ...metadata.model, name } });
+      assert.match(json, /^[\x20-\x7e]*$/);
+      assert.equal(JSON.parse(json).model.name, name);
+    }),
+    { seed: 5 },
+  );
+});
+
+test('keeps the header under 2 KB with any number of images, and says what it left out', () => {
+  for (const name of ['x', 'x'.repeat(64)]) {
+    for (const count of [1, 16, 64, 1000]) {
+      const images = Array.from({ length: count }, () => ({ width: 16384, height: 16384 }));
+      const header = metadataHeader({ ...metadata, model: { ...metadata.model, name }, images });
+      assert.ok(header.length <= metadataHeaderBytes);
+      assert.match(header, /^[\x20-\x7e]+$/);
+      const fields = JSON.parse(header);
+      assert.equal(fields.images.length + (fields.images_omitted ?? 0), count);
+      assert.ok(fields.images.length >= Math.min(count, 30));
+      assert.deepEqual(fields.anyres.spatial, { width: 64, height: 63 });
+      assert.equal(fields.model.digest, metadata.model.digest);
+      assert.equal(fields.model.name, name);
+    }
+  }
+});

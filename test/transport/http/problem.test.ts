@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { type ErrorCode, errorCodes, ServiceError } from '../../../src/errors/service-error.ts';
+import { problemKinds } from '../../../src/transport/http/problem.ts';
+import { rawExchange, startStubServer } from './stub-server.ts';
+
+const { url, encoder, server, metrics } = await startStubServer({ limits: { maxHeaderBytes: 8192 } });
+
+const statuses: Record<ErrorCode, number> = {
+  invalid_argument: 400,
+  unauthenticated: 401,
+  not_found: 404,
+  not_acceptable: 406,
+  failed_precondition: 412,
+  too_large: 413,
+  unsupported_media: 415,
+  overloaded: 429,
+  cancelled: 499,
+  deadline_exceeded: 504,
+  unavailable: 503,
+  internal: 500,
+};
+
+interface ProblemBody {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+  request_id: string;
+}
+
+async function readProblem(answer: Response): Promise<ProblemBody> {
+  assert.equal(answer.headers.get('content-type'), 'application/problem+json');
+  const body = (await answer.json()) as ProblemBody;
+  assert.deepEqual(Object.keys(body), ['type', 'title', 'status', 'detail', 'code', 'request_id']);
+  assert.equal(body.status, answer.status);
+  assert.equal(body.type, `urn:siglip-hd:problem:${body.code}`);
+  assert.equal(body.request_id, answer.headers.get('x-request-id'));
+  return body;
+}
+
+function encode(init: RequestInit = {}): Promise<Response> {
+  return fetch(`${url}/v1/encode`, { method: 'POST', body: 'image', ...init });
+}
+
+for (const code of errorCodes) {
+  test(`answers ${code} as ${statuses[code]} with the sentence and the request id`, async () => {
+    encoder.answer = () => {
+      throw new ServiceError(code, `A sentence on ${code}.`, { cause: new Error('a secret') });
+    };
+    const answer = await encode();
+    const body = await readProblem(answer);
+    assert.deepEqual(
+      [answer.status, body.code, body.detail],
+      [statuses[code], code, `A sentence on ${code}.`],
+    );
+    assert.equal(answer.headers.has('retry-after'), code === 'overloaded' || code === 'unavailable');
+  });
+}
+
+test('says when to try again, in whole seconds rounded up and in milliseconds', async () => {
+  encoder.answer = () => {
+    throw new ServiceError('overloaded', 'No room.', { retryAfterMs: 1200.5 });
+  };
+  const { headers } = await encode();
+  assert.deepEqual([headers.get('retry-after'), headers.get('retry-after-ms')], ['2', '1201']);
+});
+
+test('answers a failure that is no ServiceError as internal, without its text', async () => {
+  encoder.answer = () => {
+    throw new TypeError('secret is not a function');
+  };
+  const body = await readProblem(await encode());
+  assert.equal(body.code, 'internal');
+  assert.doesNotMatch(JSON.stringify(body), /secret/);
+});
+
+test('answers 404 for a path that there is not, with any method and body', async () => {
+  for (const method of ['GET', 'POST', 'PUT', 'DELETE']) {
+    const body = method === 'GET' ? {} : { body: '{', headers: { 'content-type': 'application/json' } };
+    const problem = await readProblem(await fetch(`${url}/v2/encode?x=1`, { method, ...body }));
+    assert.deepEqual([problem.status, problem.code], [404, 'not_found']);
+    assert.match(problem.detail, /\/v2\/encode;/);
+  }
+});
+
+test('answers 405 with Allow for a path with another method', async () => {
+  for (const [method, path, allow] of [
+    ['DELETE', '/encode', 'GET, HEAD, POST'],
+    ['PUT', '/v1/encode', 'GET, HEAD, POST'],
+    ['POST', '/healthz', 'GET, HEAD'],
+    ['OPTIONS', '/v1/models', 'GET, HEAD'],
+  ] as const) {
+    const answer = await fetch(`${url}${path}`, { method });
+    assert.equal(answer.headers.get('allow'), allow);
+    const problem = await readProblem(answer);
+    assert.deepEqual([problem.status, problem.code], [405, 'method_not_allowed']);
+  }
+});
+
+test('answers 400 for a path that cannot be decoded and for bytes that are not HTTP', async () => {
+  assert.equal((await readProblem(await fetch(`${url}/%zz`))).code, 'invalid_argument');
+  const text = await rawExchange(server.port, 'this is not HTTP\r\n\r\n');
+  assert.match(text, /^HTTP\/1\.1 400 Bad Request\r\ncontent-type: application\/problem\+json\r\n/);
+  assert.match(text, /"code":"invalid_argument"/);
+});
+
+test('answers 431 for headers over the limit', async () => {
+  const text = await rawExchange(server.port, `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(9000)}\r\n\r\n`);
+  assert.match(text, /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/);
+  assert.match(text, /"code":"headers_too_large"/);
+  assert.match(text, /over the limit of [0-9,]+ bytes/);
+});
+
+test('answers 408 when headers or a body do not arrive in time', async () => {
+  const slow = await startStubServer({ limits: { headersMs: 100, requestMs: 200 } });
+  for (const start of [
+    'GET /healthz HTTP/1.1\r\nHost:',
+    'POST /encode HTTP/1.1\r\nHost: a\r\nx-request-id: slow\r\nContent-Length: 9\r\n\r\nabc',
+    'POST /encode HTTP/1.1\r\nHost: a\r\nx-request-id: slow\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 9\r\n\r\n--x',
+  ]) {
+    const text = await rawExchange(slow.server.port, start);
+    assert.match(text, /^HTTP\/1\.1 408 Request Timeout\r\n/);
+    assert.match(text, /"code":"request_timeout"/);
+    if (start.includes('slow')) assert.match(text, /x-request-id: slow\r\n/);
+  }
+  const { text } = await slow.metrics.expose();
+  assert.match(text, /requests_total\{transport="http",endpoint="encode",code="request_timeout"\} 2/);
+});
+
+test('gives back a sane x-request-id and makes one otherwise', async () => {
+  const ask = async (id: string): Promise<string | null> =>
+    (await fetch(`${url}/healthz`, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
+  assert.equal(await ask('job-7/image_3'), 'job-7/image_3');
+  for (const id of ['a'.repeat(129), 'two words', 'caf\xe9']) {
+    assert.match((await ask(id)) ?? '', /^[0-9a-f]{8}-[0-9a-f-]{27}$/);
+  }
+});
+
+test('lets no header be smuggled in by x-request-id, the path or an option', async () => {
+  const text = await rawExchange(
+    server.port,
+    'GET /a%0d%0ax-evil:1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nx-request-id: a\x01b\r\n\r\n',
+  );
+  assert.doesNotMatch(text, /^x-evil/im);
+  const answer = await fetch(`${url}/encode?model=%0d%0ax-evil:1&format=%0d%0ax-evil:1`, {
+    method: 'POST',
+    body: 'x',
+  });
+  assert.equal(answer.status, 400);
+  assert.equal(answer.headers.get('x-evil'), null);
+});
+
+test('counts requests by how they ended', async () => {
+  const { text } = await metrics.expose();
+  assert.match(text, /siglip_hd_requests_total\{transport="http",endpoint="encode",code="too_large"\} 1\n/);
+  assert.match(
+    text,
+    /siglip_hd_requests_total\{transport="http",endpoint="unmatched",code="headers_too_large"\} 1\n/,
+  );
+});
+
+test('has every code and its status in docs/http.md', async () => {
+  const text = await readFile(new URL('../../../../docs/http.md', import.meta.url), 'utf8');
+  const rows = [...text.matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)].map(([, code, status]) => [
+    code,
+    Number(status),
+  ]);
+  const kinds = Object.entries(problemKinds).map(([code, { status }]) => [code, status]);
+  assert.deepEqual(Object.fromEntries(rows), Object.fromEntries(kinds));
+});

@@ -1,0 +1,168 @@
+import { connect } from 'node:net';
+import { after } from 'node:test';
+import { pino } from 'pino';
+import {
+  startHttpServer,
+  type HttpServer,
+  type HttpServerOptions,
+} from '../../../src/transport/http/server.ts';
+import { Metrics } from '../../../src/telemetry/metrics.ts';
+import type { Model } from '../../../src/model/model.ts';
+import type { AnyresGeometry } from '../../../src/recipes/plan.ts';
+import type {
+  EncodeAnswer,
+  EncodeRequest,
+  PlanAnswer,
+  PlanRequest,
+  VisualEncoder,
+} from '../../../src/encoding/request.ts';
+import { dtypeBytes } from '../../../src/tokens/tensor.ts';
+import { madeUp } from '../../support/answer-origin.ts';
+
+export const stubModel: Model = {
+  name: 'stub',
+  folder: '/nowhere',
+  digest: `sha256:${'ab'.repeat(32)}`,
+  architecture: 'siglip',
+  trained: false,
+  imageSize: 8,
+  patchSize: 4,
+  grid: { width: 2, height: 2 },
+  channels: 3,
+  layers: 1,
+  features: 'last_hidden_state',
+  precision: 'fp32',
+  resample: 'bilinear',
+  resize: 'squash',
+  towerDigest: '0'.repeat(64),
+};
+
+/** The bytes that the stub answers with: they count up, so that a slip of one shows. */
+export function stubTokens(request: EncodeRequest): EncodeAnswer {
+  const { dtype } = request.options;
+  const perImage = [4, stubModel.channels];
+  const parts = request.images.map((_image, index) =>
+    Uint8Array.from({ length: 12 * dtypeBytes[dtype] }, (_, i) => (7 * i + 31 * index) % 251),
+  );
+  const shape = request.stacked ? [parts.length, ...perImage] : perImage;
+  return {
+    tensor: { shape, dtype, parts },
+    metadata: {
+      model: { name: stubModel.name, digest: stubModel.digest, trained: false },
+      recipe: request.recipe.recipe,
+      features: stubModel.features,
+      precision: stubModel.precision,
+      dtype,
+      shape,
+      grid: stubModel.grid,
+      views: 1,
+      ...(request.recipe.recipe === 'anyres' ? { anyres: stubAnyres } : {}),
+      images: request.images.map(() => ({ width: 640, height: 480 })),
+    },
+    timings: { decodeMs: 1, viewsMs: 2, queueMs: 3, engineMs: 4 },
+    ...madeUp,
+  };
+}
+
+/** Where the stub's anyres tokens lie. */
+export const stubAnyres: AnyresGeometry = {
+  tileGrid: { columns: 2, rows: 1 },
+  baseTokens: 4,
+  unpad: { x: 0, y: 1, width: 4, height: 0 },
+  spatial: { width: 3, height: 0 },
+  resized: true,
+};
+
+/** What an image of the size is answered with: its metadata is that of {@link stubTokens}, but for the size. */
+export function stubPlan({ size, recipe, options }: PlanRequest): PlanAnswer {
+  const { metadata } = stubTokens({
+    images: [{ kind: 'file', bytes: new Uint8Array(1) }],
+    stacked: false,
+    recipe,
+    options,
+    signal: AbortSignal.any([]),
+  });
+  return { metadata: { ...metadata, images: [size] }, tokens: 4, sizeBytes: 12 * dtypeBytes[options.dtype] };
+}
+
+/** An encoder that remembers what it was asked, and answers by `answer`. */
+export class StubEncoder implements VisualEncoder {
+  readonly requests: EncodeRequest[] = [];
+  readonly planRequests: PlanRequest[] = [];
+  /** What is wrong with what is asked. */
+  refuse: () => void = () => {};
+  planned: (request: PlanRequest) => PlanAnswer = stubPlan;
+  answer: (request: EncodeRequest) => EncodeAnswer | Promise<EncodeAnswer> = stubTokens;
+  isReady = true;
+  served: readonly Model[] = [stubModel];
+
+  async encode(request: EncodeRequest): Promise<EncodeAnswer> {
+    this.requests.push(request);
+    return await this.answer(request);
+  }
+
+  plan(request: PlanRequest): PlanAnswer {
+    this.planRequests.push(request);
+    return this.planned(request);
+  }
+
+  validate(): void {
+    this.refuse();
+  }
+
+  models(): readonly Model[] {
+    return this.served;
+  }
+
+  ready(): boolean {
+    return this.isReady;
+  }
+}
+
+export interface StubServer {
+  readonly server: HttpServer;
+  readonly encoder: StubEncoder;
+  readonly metrics: Metrics;
+  readonly url: string;
+}
+
+/** A server on a free port over a stub encoder, closed after the test file. */
+export async function startStubServer(options: Partial<HttpServerOptions> = {}): Promise<StubServer> {
+  const encoder = new StubEncoder();
+  const metrics = new Metrics();
+  const server = await startHttpServer({
+    encoder,
+    metrics,
+    logger: pino({ level: 'silent' }),
+    host: '127.0.0.1',
+    port: 0,
+    readPixels: () => undefined,
+    ...options,
+  });
+  metrics.watchInflight('http', () => server.underWay);
+  after(() => server.close());
+  return { server, encoder, metrics, url: `http://127.0.0.1:${server.port}` };
+}
+
+/** Sends the text on a fresh connection, and gives everything that came back until the connection closed. */
+export async function rawExchange(port: number, text: string | Buffer): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.setEncoding('latin1');
+    socket.on('data', (chunk: string) => {
+      received += chunk;
+    });
+    socket.on('close', () => resolve(received)).on('error', reject);
+    socket.write(text);
+  });
+}
+
+/** A promise and its resolve: holds something until a test lets it go. */
+export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}

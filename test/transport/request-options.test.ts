@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ServiceError } from '../../src/errors/service-error.ts';
+import {
+  parseOptions,
+  requestOptions,
+  type OptionRecord,
+  type RequestOption,
+} from '../../src/transport/request-options.ts';
+import type { RecipeOptions } from '../../src/encoding/request.ts';
+
+type RecipeName = RecipeOptions['recipe'];
+
+const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
+const recipeNames: readonly RecipeName[] = ['encode', 'teacher', 'anyres'];
+const everyOption = recipeNames.flatMap((recipe) =>
+  requestOptions[recipe].map((option): [RecipeName, RequestOption] => [recipe, option]),
+);
+
+function refusal(recipe: RecipeName, record: OptionRecord): ServiceError {
+  let refused: unknown;
+  try {
+    parseOptions(recipe, record);
+  } catch (thrown) {
+    refused = thrown;
+  }
+  assert.ok(refused instanceof ServiceError, JSON.stringify(record));
+  assert.equal(refused.code, 'invalid_argument');
+  return refused;
+}
+
+test('fills in the defaults and leaves out what was not asked', () => {
+  const options = { dtype: 'float16', exif: 'apply' };
+  const expected = {
+    encode: { recipe: 'encode' },
+    teacher: { recipe: 'teacher', fusion: 'average', windows: 'tiles' },
+    anyres: {
+      recipe: 'anyres',
+      maxGrid: { columns: 3, rows: 3 },
+      maxTiles: 4,
+      assembly: 'merge',
+      resample: 'bicubic',
+    },
+  };
+  for (const recipe of recipeNames)
+    for (const record of [{}, { model: undefined, dtype: undefined }])
+      assert.deepEqual(parseOptions(recipe, record), { recipe: expected[recipe], options });
+});
+
+test('reads every option from its wire name', () => {
+  const common = {
+    model: 'hd',
+    expect_digest: digest,
+    expect_features: 'penultimate',
+    dtype: 'bfloat16',
+    exif: 'ignore',
+  };
+  const options = {
+    model: 'hd',
+    expectDigest: digest,
+    expectFeatures: 'penultimate',
+    dtype: 'bfloat16',
+    exif: 'ignore',
+  };
+  assert.deepEqual(parseOptions('encode', common), { recipe: { recipe: 'encode' }, options });
+  const teacher = {
+    scales: '512,1024,1536',
+    weights: '1,2.5,0.25',
+    fusion: 'unshuffle_concat',
+    windows: 'half_overlap',
+    channel_order: 'internvl',
+    grid: '37x24',
+  };
+  assert.deepEqual(parseOptions('teacher', { ...common, ...teacher }), {
+    recipe: {
+      recipe: 'teacher',
+      scales: [512, 1024, 1536],
+      weights: [1, 2.5, 0.25],
+      fusion: 'unshuffle_concat',
+      windows: 'half_overlap',
+      channelOrder: 'internvl',
+      grid: { width: 37, height: 24 },
+    },
+    options,
+  });
+  const anyres = { max_grid: '2x3', max_tiles: '0', assembly: 'tiles', resample: 'bilinear' };
+  assert.deepEqual(parseOptions('anyres', { ...common, ...anyres }), {
+    recipe: {
+      recipe: 'anyres',
+      maxGrid: { columns: 2, rows: 3 },
+      maxTiles: 0,
+      assembly: 'tiles',
+      resample: 'bilinear',
+    },
+    options,
+  });
+});
+
+test('names an unknown option and lists those of the recipe', () => {
+  for (const recipe of recipeNames) {
+    const { message } = refusal(recipe, { dtpye: 'float32' });
+    assert.match(message, /"dtpye"/);
+    for (const { name } of requestOptions[recipe]) assert.ok(message.includes(name));
+  }
+  assert.match(refusal('encode', { scales: '512' }).message, /"scales"/);
+  assert.match(refusal('teacher', { max_grid: '2x2' }).message, /"max_grid"/);
+  assert.match(refusal('anyres', { fusion: 'average' }).message, /"fusion"/);
+});
+
+test('names an unknown value and lists the known ones', () => {
+  for (const [recipe, { name, values }] of everyOption) {
+    if (values === undefined) continue;
+    const { message } = refusal(recipe, { [name]: 'sideways' });
+    assert.ok(message.includes(name) && message.includes('"sideways"'));
+    for (const value of values) assert.ok(message.includes(value));
+  }
+});
+
+const unfit: readonly [RecipeName, name: string, values: readonly string[]][] = [
+  ['encode', 'expect_digest', [digest.slice(0, 20), digest.toUpperCase(), digest.slice(7), `${digest}\n`]],
+  ['encode', 'model', ['']],
+  ['teacher', 'scales', ['', '512,', ',512', '512, 1024', '5e2', '-512', '512.5', '123456']],
+  ['teacher', 'weights', ['', '1,', '-1', '+1', '1e3', '.5', '1.', 'NaN', 'Infinity']],
+  ['teacher', 'grid', ['', '37', '37x', '37X37', '37x37x37', '100000x1', '-1x1']],
+  ['anyres', 'max_grid', ['', '0x1', '4x1', '3', '3x3x3', ' 3x3']],
+  ['anyres', 'max_tiles', ['', '-1', '1.5', '100']],
+];
+for (const [recipe, name, values] of unfit)
+  test(`refuses a ${name} that is not in its form, and says what is wanted`, () => {
+    const { wanted } = requestOptions[recipe].find((option) => option.name === name)!;
+    for (const value of values) {
+      const { message } = refusal(recipe, { [name]: value });
+      assert.ok(message.startsWith(`Option ${name} is `) && message.includes(wanted!), message);
+    }
+  });
+
+test('accepts every value that the option table lists', () => {
+  for (const [recipe, { name, values = [] }] of everyOption)
+    for (const value of values) {
+      const parsed = parseOptions(recipe, { [name]: value });
+      const kept = Object.values({ ...parsed.options, ...parsed.recipe });
+      assert.ok(kept.includes(value), `${recipe} ${name}=${value}`);
+    }
+});
+
+test('the option table states the defaults that the parser gives', () => {
+  for (const recipe of recipeNames) {
+    const stated = requestOptions[recipe].flatMap((option: RequestOption) =>
+      option.default === undefined ? [] : [[option.name, option.default]],
+    );
+    const record = Object.fromEntries(stated) as OptionRecord;
+    assert.deepEqual(parseOptions(recipe, record), parseOptions(recipe, {}));
+  }
+});
+
+test('every option has values or a form, and words for it', () => {
+  for (const [, { name, values, pattern, wanted, description }] of everyOption) {
+    assert.notEqual(values === undefined, pattern === undefined, name);
+    assert.equal(pattern === undefined, wanted === undefined, name);
+    assert.match(description, /\.$/, name);
+  }
+});
+
+test('gives options or invalid_argument, in a short sentence, for any record', () => {
+  const names = [...new Set(everyOption.map(([, { name }]) => name))];
+  const key = fc.oneof(fc.constantFrom(...names), fc.string());
+  fc.assert(
+    fc.property(fc.constantFrom(...recipeNames), fc.dictionary(key, fc.string()), (recipe, record) => {
+      try {
+        parseOptions(recipe, record);
+      } catch (thrown) {
+        assert.ok(thrown instanceof ServiceError);
+        assert.equal(thrown.code, 'invalid_argument');
+        assert.ok(thrown.message.length < 400, thrown.message);
+      }
+    }),
+  );
+});
+
+test("an unknown option is answered with those that are known, the transport's own first", () => {
+  assert.throws(() => parseOptions('encode', { size: '9' }, ['format']), {
+    code: 'invalid_argument',
+    message:
+      'Unknown option "size"; the options are format, model, expect_digest, expect_features, dtype, exif.',
+  });
+});
