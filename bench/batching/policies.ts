@@ -1,4 +1,4 @@
-import { usualTerms } from '../../src/transport/request-terms.ts';
+import { usualTerms } from '../../src/admission/priority.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Engine } from '../../src/inference/engine.ts';

@@ -4,7 +4,7 @@ import { anyresDefaults } from '../../src/recipes/anyres.ts';
 import { planCost } from '../../src/recipes/cost.ts';
 import { planRecipe } from '../../src/recipes/planner.ts';
 import { teacherDefaults } from '../../src/recipes/teacher.ts';
-import type { RecipeOptions } from '../../src/encoding/request.ts';
+import type { RecipeOptions } from '../../src/recipes/recipe-options.ts';
 import { benchModel } from '../bench-model.ts';
 import { LoadGenerator } from '../load/generator.ts';
 import type { Target } from '../load/target.ts';
@@ -46,8 +46,7 @@ export const mixed: Section = {
   },
 };
 
-const viewsOf = (recipe: RecipeOptions): number =>
-  planCost(planRecipe(image.size, benchModel, recipe), 'float16').views;
+const viewsOf = (recipe: RecipeOptions): number => planCost(planRecipe(image.size, benchModel, recipe)).views;
 
 async function onStub(): Promise<Pick<SectionResult, 'tables' | 'verdicts'>> {
   const underWay = recipes.reduce((sum, recipe) => sum + clients * viewsOf(recipe), 0);

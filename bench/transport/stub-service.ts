@@ -26,7 +26,7 @@ import { encodeImages, type PipelineParts, planAnswer, validate } from '../../sr
 import type { VisualEncoder } from '../../src/encoding/request.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
 import { openTracing } from '../../src/telemetry/open-tracing.ts';
-import { traceBatch } from '../../src/telemetry/trace.ts';
+import { traceBatch } from '../../src/inference/trace-batch.ts';
 import { benchModel } from '../bench-model.ts';
 import { reply } from '../children.ts';
 import { answerTokens, type Listening, shape } from './answer.ts';

@@ -1,4 +1,4 @@
-import type { Place, Priority } from '../transport/request-terms.ts';
+import type { Place, Priority } from './priority.ts';
 import { FairQueue } from './fair-queue.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { ViewQueue } from './priority-queue.ts';
-import { type Place, usualTerms } from '../transport/request-terms.ts';
+import { type Place, usualTerms } from './priority.ts';
 
 interface Waiting extends Place {
   readonly size: number;

@@ -1,6 +1,6 @@
 import type { Caller } from './caller.ts';
 import { ServiceError } from '../errors/service-error.ts';
-import type { Place, Priority } from '../transport/request-terms.ts';
+import type { Place, Priority } from './priority.ts';
 import { beyond, dividing, moreBeyond, type Parts } from './shares.ts';
 
 /** Room in the queue for a number of views. Given back once, however often release() is called. */

@@ -5,7 +5,7 @@ import { encodeCommand } from './settings/encode.ts';
 import { importCommand } from './settings/import.ts';
 import { serveCommand } from './settings/serve.ts';
 import { commandHelp, programHelp } from './settings/help.ts';
-import type { Environment, Machine } from './settings/machine.ts';
+import type { Machine } from './settings/machine.ts';
 import { parseCommand } from './settings/parse.ts';
 import type { Settings, SettingValues } from './settings/setting.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -29,7 +29,7 @@ export interface Parts {
 export interface Invocation {
   /** What follows the program's name. */
   readonly args: readonly string[];
-  readonly env: Environment;
+  readonly env: NodeJS.ProcessEnv;
   readonly machine: Machine;
 }
 

@@ -1,7 +1,7 @@
 import type { Model } from '../model/model.ts';
 import { planCost } from '../recipes/cost.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
-import type { AnswerMetadata } from './request.ts';
+import type { AnswerMetadata } from '../tokens/answer-metadata.ts';
 import type { TokenDtype } from '../tokens/tensor.ts';
 
 /** What is known of an answer before any view is encoded. `sizes` are the images', in pixels. */
@@ -24,7 +24,7 @@ export function answerMetadata({ model, plan, dtype, sizes, stacked }: AnswerOut
     dtype,
     shape: stacked ? [sizes.length, ...plan.shape] : plan.shape,
     grid: plan.grid,
-    views: planCost(plan, dtype).views,
+    views: planCost(plan).views,
     images: sizes,
     ...(plan.teacher === undefined ? {} : { teacher: plan.teacher }),
     ...(plan.anyres === undefined ? {} : { anyres: plan.anyres }),

@@ -10,17 +10,12 @@ import { selectModel } from '../model/select-model.ts';
 import { planCost } from '../recipes/cost.ts';
 import type { Size } from '../recipes/plan.ts';
 import { planRecipe } from '../recipes/planner.ts';
-import type {
-  EncodeAnswer,
-  EncodeOptions,
-  EncodeRequest,
-  PlanAnswer,
-  PlanRequest,
-  RecipeOptions,
-} from './request.ts';
-import { usualTerms } from '../transport/request-terms.ts';
+import type { EncodeAnswer, EncodeOptions, EncodeRequest, PlanAnswer, PlanRequest } from './request.ts';
+import type { RecipeOptions } from '../recipes/recipe-options.ts';
+import { usualTerms } from '../admission/priority.ts';
 import { type ResultParts, resultsOf } from './results.ts';
 import { slowest } from '../telemetry/stage-timings.ts';
+import { dtypeBytes } from '../tokens/tensor.ts';
 
 /** The parts that a request passes through. */
 export interface PipelineParts extends ResultParts {
@@ -89,7 +84,8 @@ export function planAnswer(parts: PipelineParts, request: PlanRequest): PlanAnsw
   const { size, recipe, options, terms = usualTerms } = request;
   parts.requireSize(size);
   const { model, plan } = planOf(parts, size, recipe, options);
-  const { tokens, bytes, load } = planCost(plan, options.dtype);
+  const { tokens, values, load } = planCost(plan);
+  const bytes = values * dtypeBytes[options.dtype];
   refuseLargeAnswer(bytes, parts.maxAnswerBytes);
   parts.admission.requireRoomFor(load, terms);
   const outline = { model, plan, dtype: options.dtype, sizes: [size], stacked: false };

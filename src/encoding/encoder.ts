@@ -7,7 +7,7 @@ import { RedisCache } from './cache/redis-cache.ts';
 import { ResultCache } from './cache/token-cache.ts';
 import { withDeadline } from './deadline.ts';
 import { allOf, ServiceError } from '../errors/service-error.ts';
-import type { ModelSource } from '../cli/settings/readers.ts';
+import type { ModelSource } from '../model/model-source.ts';
 import { sizeLimit, sizeReader } from '../image/read-size.ts';
 import { createViewPool } from '../image/view-pool.ts';
 import { type ServedModel, serveModel } from '../inference/served-model.ts';
@@ -20,7 +20,7 @@ import type { Model } from '../model/model.ts';
 import { encodeImages, type PipelineParts, planAnswer, validate } from './encode-request.ts';
 import type { EncodeAnswer, EncodeRequest, PlanAnswer, PlanRequest, VisualEncoder } from './request.ts';
 import { TokenPool } from '../tokens/token-pool.ts';
-import { traceBatch } from '../telemetry/trace.ts';
+import { traceBatch } from '../inference/trace-batch.ts';
 
 export interface EncoderConfig {
   /** The first is the default; with none, the embedded default is served. */

@@ -16,9 +16,11 @@ import { selectModel } from '../model/select-model.ts';
 import { planCost } from '../recipes/cost.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
 import { planRecipe } from '../recipes/planner.ts';
-import type { EncodeOptions, RecipeOptions } from './request.ts';
-import type { Place } from '../transport/request-terms.ts';
+import type { EncodeOptions } from './request.ts';
+import type { RecipeOptions } from '../recipes/recipe-options.ts';
+import type { Place } from '../admission/priority.ts';
 import type { Trace } from '../telemetry/trace.ts';
+import { dtypeBytes } from '../tokens/tensor.ts';
 
 /** The parts that encode what no cache has. */
 export interface FlightParts extends EncodingParts {
@@ -125,7 +127,7 @@ function isOfPlan(kept: EncodedImage, planFor: (size: Size) => Plan, { dtype }: 
   const { width, height } = kept.size;
   if (!(width >= 1 && height >= 1)) return false;
   const sizeBytes = kept.parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  return planCost(planFor(kept.size), dtype).bytes === sizeBytes;
+  return planCost(planFor(kept.size)).values * dtypeBytes[dtype] === sizeBytes;
 }
 
 /**
@@ -141,7 +143,10 @@ function admit(
   wanted: readonly PlannedFlight[],
   { model, options, place, answer, room }: Asked,
 ): readonly ViewsPermit[] {
-  const costs = wanted.map(({ planned }) => planCost(planned.plan, options.dtype));
+  const costs = wanted.map(({ planned }) => {
+    const cost = planCost(planned.plan);
+    return { ...cost, bytes: cost.values * dtypeBytes[options.dtype] };
+  });
   answer.add(
     wanted.map(({ image }, index) => [image, costs[index]!.bytes]),
     maxAnswerBytes,

@@ -1,7 +1,7 @@
 import { AnswerSum } from './answer-sum.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { ImageInput } from '../image/image-input.ts';
-import type { EncodeRequest, VisualEncoder } from './request.ts';
+import type { EncodeAnswer, EncodeRequest, VisualEncoder } from './request.ts';
 import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
 
 /** Encodes each image by itself, all at once: one that fails stops no other. No outcome rejects. */
@@ -9,9 +9,9 @@ export function encodeEach(
   encoder: VisualEncoder,
   images: readonly ImageInput[],
   asked: Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'trace' | 'signal'>,
-): Promise<ImageOutcome>[] {
+): Promise<ImageOutcome<EncodeAnswer>>[] {
   const sum = new AnswerSum();
-  return images.map(async (image, index): Promise<ImageOutcome> => {
+  return images.map(async (image, index): Promise<ImageOutcome<EncodeAnswer>> => {
     try {
       const trace = images.length > 1 ? asked.trace?.ofImage(index) : asked.trace;
       const answer = await encoder.encode({ images: [image], stacked: false, ...asked, trace, answer: sum });
@@ -24,8 +24,8 @@ export function encodeEach(
 
 /** The outcomes in the order in which they come; each is let go of once it was taken. */
 export async function* asTheyCome(
-  outcomes: readonly Promise<ImageOutcome>[],
-): AsyncGenerator<ImageOutcome, void, void> {
+  outcomes: readonly Promise<ImageOutcome<EncodeAnswer>>[],
+): AsyncGenerator<ImageOutcome<EncodeAnswer>, void, void> {
   const waiting = new Map(outcomes.entries());
   while (waiting.size > 0) {
     const outcome = await Promise.race(waiting.values());

@@ -1,11 +1,12 @@
+import type { AnswerSource, StageTimings } from '../telemetry/stage-timings.ts';
+import type { AnswerMetadata } from '../tokens/answer-metadata.ts';
+import type { RecipeOptions } from '../recipes/recipe-options.ts';
 import type { AnswerSum } from './answer-sum.ts';
 import type { ImageDigest, ImageInput } from '../image/image-input.ts';
 import type { FeatureLayer, Model } from '../model/model.ts';
-import type { RequestTerms } from '../transport/request-terms.ts';
+import type { RequestTerms } from '../admission/priority.ts';
 import type { TokenDtype, TokenTensor } from '../tokens/tensor.ts';
-import type { AnyresOptions } from '../recipes/anyres.ts';
-import type { AnyresGeometry, Size, TeacherMakeup } from '../recipes/plan.ts';
-import type { TeacherOptions } from '../recipes/teacher.ts';
+import type { Size } from '../recipes/plan.ts';
 import type { Trace } from '../telemetry/trace.ts';
 
 /** Options that every recipe has, validated. */
@@ -19,12 +20,6 @@ export interface EncodeOptions {
   readonly dtype: TokenDtype;
   readonly exif: 'apply' | 'ignore';
 }
-
-/** How the image becomes views and their tokens the answer, with that recipe's own options, validated. */
-export type RecipeOptions =
-  | { readonly recipe: 'encode' }
-  | ({ readonly recipe: 'teacher' } & TeacherOptions)
-  | ({ readonly recipe: 'anyres' } & AnyresOptions);
 
 export interface EncodeRequest {
   /** One or more images, answered together; a failure of any fails the request and names the image. */
@@ -42,42 +37,6 @@ export interface EncodeRequest {
   /** Fires when the client leaves, the deadline passes or the service ends. */
   readonly signal: AbortSignal;
 }
-
-/** What an answer says of itself: travels with the tokens in every format and on both transports. */
-export interface AnswerMetadata {
-  readonly model: { readonly name: string; readonly digest: string; readonly trained: boolean };
-  readonly recipe: RecipeOptions['recipe'];
-  readonly features: FeatureLayer;
-  readonly precision: string;
-  readonly dtype: TokenDtype;
-  /** [tokens, channels], with assembly=tiles [views, tokens, channels]; several images put their number before it. */
-  readonly shape: readonly number[];
-  /** Tokens across and down; for anyres, of the base view. */
-  readonly grid: Size;
-  /** Views that the model encoded for each image. */
-  readonly views: number;
-  /** How a teacher's answer came about. */
-  readonly teacher?: TeacherMakeup;
-  /** Where an anyres answer's tokens lie. */
-  readonly anyres?: AnyresGeometry;
-  /** Decoded size of each image in pixels, after EXIF orientation was applied. */
-  readonly images: readonly Size[];
-}
-
-/** Wall time of each stage in milliseconds; for several images, of the slowest. */
-export interface StageTimings {
-  readonly decodeMs: number;
-  readonly viewsMs: number;
-  /** For a place to be decoded in, and for the engine. */
-  readonly queueMs: number;
-  readonly engineMs: number;
-  /** From the views' tokens to the answer's; next to nothing where there is nothing to assemble. */
-  readonly assembleMs?: number;
-}
-
-/** Where an image's tokens come from: the cache, work that another request began, or its own. */
-export const answerSources = ['hit', 'joined', 'miss'] as const;
-export type AnswerSource = (typeof answerSources)[number];
 
 export interface EncodeAnswer {
   readonly tensor: TokenTensor;

@@ -7,8 +7,9 @@ import type { ResultCache } from './cache/token-cache.ts';
 import { resultKey } from './cache/token-key.ts';
 import { type FlightParts, flyOut, type LandedImage, type OwnFlight } from './fly-out.ts';
 import type { Model } from '../model/model.ts';
-import type { AnswerSource, EncodeRequest } from './request.ts';
-import { usualTerms } from '../transport/request-terms.ts';
+import type { EncodeRequest } from './request.ts';
+import type { AnswerSource } from '../telemetry/stage-timings.ts';
+import { usualTerms } from '../admission/priority.ts';
 import { noTime } from '../telemetry/stage-timings.ts';
 import type { Trace } from '../telemetry/trace.ts';
 

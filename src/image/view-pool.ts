@@ -2,7 +2,7 @@ import { Piscina } from 'piscina';
 import { abortFailure } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
-import type { Place } from '../transport/request-terms.ts';
+import type { Place } from '../admission/priority.ts';
 import { Semaphore } from '../admission/slots.ts';
 import { threadsLoaded } from '../threads/threads-loaded.ts';
 import type { DecodeOptions } from './decode.ts';

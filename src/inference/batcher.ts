@@ -5,7 +5,7 @@ import { viewsToHandOver } from './batch-policy.ts';
 import type { BatchTimes } from './batch-times.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
-import type { Place } from '../transport/request-terms.ts';
+import type { Place } from '../admission/priority.ts';
 import type { Trace } from '../telemetry/trace.ts';
 import { ViewQueue } from '../admission/priority-queue.ts';
 

@@ -1,8 +1,8 @@
 import { ServiceError } from '../errors/service-error.ts';
-import type { Model } from '../model/model.ts';
 import { anyresGeometry, fitCentred } from './anyres-geometry.ts';
 import { checkImageSize } from './image-size.ts';
 import type { AnyresGeometry, Canvas, MapLayout, Offset, Plan, Resample, Size, TileGrid } from './plan.ts';
+import type { PlanModel } from './plan-model.ts';
 
 /** `merge` gives base tokens, then the unpadded and limited map; `tiles` every view's tokens untouched. */
 export const anyresAssemblies = ['merge', 'tiles'] as const;
@@ -30,7 +30,7 @@ export const anyresDefaults: AnyresOptions = {
  * shapes keep nothing of the map: the answer is base tokens alone, and `anyres.spatial` the map's true size.
  * Throws `invalid_argument` with a sentence for the caller.
  */
-export function planAnyres(image: Size, model: Model, options: AnyresOptions): Plan {
+export function planAnyres(image: Size, model: PlanModel, options: AnyresOptions): Plan {
   checkImageSize(image);
   checkOptions(options);
   const { imageSize, grid, channels } = model;

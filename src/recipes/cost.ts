@@ -1,5 +1,3 @@
-import { dtypeBytes } from '../tokens/tensor.ts';
-import type { TokenDtype } from '../tokens/tensor.ts';
 import type { Plan } from './plan.ts';
 
 /** What carrying out a plan takes. */
@@ -10,11 +8,11 @@ export interface PlanCost {
   readonly load: number;
   /** Tokens of the answer, over all its views where it is a stack. */
   readonly tokens: number;
-  /** The answer's tokens in bytes, without a format's header. */
-  readonly bytes: number;
+  /** Numbers in the answer: tokens times channels. */
+  readonly values: number;
 }
 
-export function planCost(plan: Plan, dtype: TokenDtype): PlanCost {
+export function planCost(plan: Plan): PlanCost {
   const tokens = plan.shape.slice(0, -1).reduce((product, side) => product * side, 1);
   return {
     views: plan.canvases.reduce((sum, { views }) => sum + views.length, 0),
@@ -24,6 +22,6 @@ export function planCost(plan: Plan, dtype: TokenDtype): PlanCost {
       0,
     ),
     tokens,
-    bytes: tokens * plan.shape.at(-1)! * dtypeBytes[dtype],
+    values: tokens * plan.shape.at(-1)!,
   };
 }

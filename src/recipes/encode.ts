@@ -1,12 +1,12 @@
-import type { Model } from '../model/model.ts';
 import { checkImageSize } from './image-size.ts';
 import type { Canvas, Plan, Size } from './plan.ts';
+import type { PlanModel } from './plan-model.ts';
 
 /**
  * Encode: the image squashed to the model's square, or its middle, as the model's `resize` says; one view, its
  * tokens as they are. Throws `invalid_argument` for a size that no image has.
  */
-export function planEncode(image: Size, model: Model): Plan {
+export function planEncode(image: Size, model: PlanModel): Plan {
   checkImageSize(image);
   return {
     recipe: 'encode',
@@ -20,7 +20,7 @@ export function planEncode(image: Size, model: Model): Plan {
   };
 }
 
-function canvasOf(image: Size, { imageSize, resample, resize }: Model): Canvas {
+function canvasOf(image: Size, { imageSize, resample, resize }: PlanModel): Canvas {
   const square = { width: imageSize, height: imageSize };
   const content = resize === 'squash' ? square : shortestEdge(image, imageSize);
   // The middle, from the upper left where it is between two pixels: transformers' center_crop.

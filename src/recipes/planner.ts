@@ -1,16 +1,16 @@
-import type { Model } from '../model/model.ts';
-import type { RecipeOptions } from '../encoding/request.ts';
+import type { RecipeOptions } from './recipe-options.ts';
 import { planAnyres } from './anyres.ts';
 import { planEncode } from './encode.ts';
 import type { Plan, Size } from './plan.ts';
 import { planTeacher } from './teacher.ts';
+import type { PlanModel } from './plan-model.ts';
 
 /** The plan of whichever recipe is asked for, of the models served. Throws what the recipe's own planner throws. */
 export function planRecipe(
   image: Size,
-  model: Model,
+  model: PlanModel,
   recipe: RecipeOptions,
-  served: readonly Model[] = [model],
+  served: readonly PlanModel[] = [model],
 ): Plan {
   switch (recipe.recipe) {
     case 'encode':

@@ -1,5 +1,4 @@
 import { ServiceError } from '../errors/service-error.ts';
-import type { Model } from '../model/model.ts';
 import { checkImageSize } from './image-size.ts';
 import type {
   Canvas,
@@ -12,6 +11,7 @@ import type {
   Size,
   TeacherWindows,
 } from './plan.ts';
+import type { PlanModel } from './plan-model.ts';
 
 export interface TeacherOptions {
   /** In pixels, each 1 to 4 times the model's image size; the image size and twice that when absent. */
@@ -42,9 +42,9 @@ const maxViews = 30;
  */
 export function planTeacher(
   image: Size,
-  model: Model,
+  model: PlanModel,
   options: TeacherOptions,
-  served: readonly Model[] = [model],
+  served: readonly PlanModel[] = [model],
 ): Plan {
   checkImageSize(image);
   const { imageSize, grid: viewGrid, channels } = model;
@@ -124,7 +124,11 @@ function layOut(
 }
 
 /** The served model that sees the whole of a scale at once; none is needed for the model's own image size. */
-function wholeEncoder(scale: number, model: Model, served: readonly Model[]): CanvasEncoder | undefined {
+function wholeEncoder(
+  scale: number,
+  model: PlanModel,
+  served: readonly PlanModel[],
+): CanvasEncoder | undefined {
   if (scale === model.imageSize) return undefined;
   const found = served.find((other) => other.imageSize === scale && other.towerDigest === model.towerDigest);
   if (found !== undefined)
@@ -200,7 +204,7 @@ function checkMultiples(encoders: readonly (CanvasEncoder | undefined)[], { widt
   );
 }
 
-function checkWindows(windows: TeacherWindows, { imageSize, grid }: Model): void {
+function checkWindows(windows: TeacherWindows, { imageSize, grid }: PlanModel): void {
   if (windows !== 'half_overlap') return;
   if ([imageSize, grid.width, grid.height].every((side) => side % 2 === 0)) return;
   throw invalid(

@@ -1,7 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type Bound, bounds, type ErrorCode } from '../errors/service-error.ts';
-import type { RunBatch } from '../inference/batcher.ts';
-import type { AnswerSource, StageTimings } from '../encoding/request.ts';
+import type { AnswerSource, StageTimings } from './stage-timings.ts';
 
 export type Transport = 'http' | 'grpc';
 
@@ -21,8 +20,12 @@ export interface QueuedViews {
 export type HeldFor = 'requests' | 'cache' | 'unread';
 
 /** A batch that a model's engine has run. */
-export interface ObservedBatch extends Pick<RunBatch, 'views' | 'engineMs' | 'gapMs'> {
+export interface ObservedBatch {
   readonly model: string;
+  readonly views: number;
+  readonly engineMs: number;
+  /** Idle time of the engine before it although the batch was prepared; undefined if it was not. */
+  readonly gapMs?: number | undefined;
 }
 
 /** A model's t(b), and the largest batch that is worth running now. */

@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import type { Environment } from '../cli/settings/machine.ts';
 import type { Tracing } from './trace.ts';
 import { wantedTracing } from './otel-variables.ts';
 
@@ -8,7 +7,7 @@ import { wantedTracing } from './otel-variables.ts';
  * wantedTracing does.
  */
 export async function openTracing(
-  env: Environment,
+  env: NodeJS.ProcessEnv,
   version: string,
   logger: Logger,
 ): Promise<Tracing | undefined> {

@@ -1,4 +1,3 @@
-import type { Environment } from '../cli/settings/machine.ts';
 import { ServiceError } from '../errors/service-error.ts';
 
 const protocols = ['grpc', 'http/protobuf'] as const;
@@ -8,7 +7,7 @@ export type Protocol = (typeof protocols)[number];
  * By which protocol traces are to be sent, by the standard `OTEL_` variables; undefined where none are: unless an
  * exporter or an endpoint is named. Throws `invalid_argument` for what cannot be followed.
  */
-export function wantedTracing(env: Environment): Protocol | undefined {
+export function wantedTracing(env: NodeJS.ProcessEnv): Protocol | undefined {
   if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true') return undefined;
   const exporter = env['OTEL_TRACES_EXPORTER'];
   const endpoint = env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT'];

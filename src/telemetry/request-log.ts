@@ -1,7 +1,6 @@
 import type { ServiceError } from '../errors/service-error.ts';
 import type { Outcome, Transport } from './metrics.ts';
-import type { AnswerMetadata, EncodeAnswer } from '../encoding/request.ts';
-import { leastReady } from './stage-timings.ts';
+import { type AnswerSource, leastReady, type StageTimings } from './stage-timings.ts';
 
 /** Takes one line a request; pino's logger fits. */
 export interface RequestLogger {
@@ -10,11 +9,21 @@ export interface RequestLogger {
   error(fields: object, message: string): void;
 }
 
-/** What a line tells of an answer. */
-export type LoggedAnswer = Pick<EncodeAnswer, 'metadata' | 'timings' | 'sources'>;
+/** The part of an answer that its log line and its trace report. */
+export interface LoggedAnswer {
+  readonly metadata: {
+    readonly model: { readonly name: string };
+    readonly recipe: string;
+    /** Of each image. */
+    readonly views: number;
+    readonly images: readonly { readonly width: number; readonly height: number }[];
+  };
+  readonly timings: StageTimings;
+  readonly sources: readonly AnswerSource[];
+}
 
-/** The same without the tokens, which are not to be held until the line is written. */
-export function withoutTokens({ metadata, timings, sources }: EncodeAnswer): LoggedAnswer {
+/** Drops the tokens, so that the log line does not hold them. */
+export function withoutTokens({ metadata, timings, sources }: LoggedAnswer): LoggedAnswer {
   return { metadata, timings, sources };
 }
 
@@ -93,7 +102,7 @@ function tenths(durationMs: number): number {
   return Math.round(durationMs * 10) / 10;
 }
 
-/** Of all images; the metadata has those of each. */
-export function viewsOf({ views, images }: AnswerMetadata): number {
+/** Views of all images together. */
+export function viewsOf({ views, images }: LoggedAnswer['metadata']): number {
   return views * images.length;
 }

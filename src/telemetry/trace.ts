@@ -1,5 +1,4 @@
 import type { ServiceError } from '../errors/service-error.ts';
-import type { RunBatch } from '../inference/batcher.ts';
 
 export type Attributes = Readonly<Record<string, string | number | boolean>>;
 
@@ -60,11 +59,6 @@ export type ReadHeader = (key: 'traceparent' | 'tracestate') => string | undefin
 export interface Tracer {
   /** Undefined for a request that is not sampled. */
   begin(read: ReadHeader, startMs: number): Trace | undefined;
-}
-
-/** Takes down a batch that an engine has run, where any of its requests is traced. */
-export function traceBatch(model: string, { views, engineMs, endedAt, traces }: RunBatch): void {
-  traces[0]?.batch({ model, views, startMs: endedAt - engineMs, endMs: endedAt, traces });
 }
 
 /** Sends what was begun, too. */

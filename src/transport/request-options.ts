@@ -3,7 +3,8 @@ import { featureLayers } from '../model/model.ts';
 import { anyresAssemblies, anyresDefaults } from '../recipes/anyres.ts';
 import { channelOrders, fusions, resamples, type Size, teacherWindows } from '../recipes/plan.ts';
 import { teacherDefaults } from '../recipes/teacher.ts';
-import type { EncodeOptions, RecipeOptions } from '../encoding/request.ts';
+import type { EncodeOptions } from '../encoding/request.ts';
+import type { RecipeOptions } from '../recipes/recipe-options.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
 
 /** One option of a request, as a caller writes it: what documentation and OpenAPI are made from. */

@@ -1,26 +1,6 @@
-import { anyone, type Caller } from '../admission/caller.ts';
+import { priorities, type Priority, type RequestTerms } from '../admission/priority.ts';
+import type { Caller } from '../admission/caller.ts';
 import { ServiceError } from '../errors/service-error.ts';
-
-/** Somebody waits for an interactive request; bulk takes what interactive leaves. */
-export const priorities = ['interactive', 'bulk'] as const;
-export type Priority = (typeof priorities)[number];
-
-/** Where a request stands in a queue. */
-export interface Place {
-  readonly caller: Caller;
-  readonly priority: Priority;
-}
-
-/** How a request is served, whatever it asks for. */
-export interface RequestTerms extends Place {
-  /** Until when its caller waits, by performance.now(); the service's own limit holds as well. */
-  readonly deadlineAt?: number;
-  /** Neither answered from the cache, nor joined to another's work, nor kept. */
-  readonly noStore: boolean;
-}
-
-/** Those of a request that says nothing. */
-export const usualTerms: RequestTerms = { caller: anyone, priority: 'interactive', noStore: false };
 
 /** Headers of HTTP, and keys of gRPC metadata. */
 export const termsKeys = {

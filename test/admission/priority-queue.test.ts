@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyone } from '../../src/admission/caller.ts';
 import { bulkPatience, ViewQueue } from '../../src/admission/priority-queue.ts';
-import type { Place } from '../../src/transport/request-terms.ts';
+import type { Place } from '../../src/admission/priority.ts';
 
 const place = (priority: Place['priority']): Place => ({ caller: anyone, priority });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyone, type Caller } from '../../src/admission/caller.ts';
-import type { Place } from '../../src/transport/request-terms.ts';
+import type { Place } from '../../src/admission/priority.ts';
 import { Semaphore } from '../../src/admission/slots.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { Admission, type ViewsPermit } from '../../src/admission/view-budget.ts';
 import { anyone, type Caller } from '../../src/admission/caller.ts';
-import { type Place, priorities, usualTerms } from '../../src/transport/request-terms.ts';
+import { type Place, priorities, usualTerms } from '../../src/admission/priority.ts';
 
 const bulk: Place = { caller: anyone, priority: 'bulk' };
 const keys: readonly Caller[] = [

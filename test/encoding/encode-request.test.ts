@@ -7,7 +7,7 @@ import { encodeEach } from '../../src/encoding/image-outcomes.ts';
 import type { ImageInput } from '../../src/image/image-input.ts';
 import { anyresDefaults } from '../../src/recipes/anyres.ts';
 import type { EncodeOptions } from '../../src/encoding/request.ts';
-import { usualTerms } from '../../src/transport/request-terms.ts';
+import { usualTerms } from '../../src/admission/priority.ts';
 import { gatedEncoder, until } from '../support/gated-encoder.ts';
 
 const options: EncodeOptions = { dtype: 'float16', exif: 'apply' };

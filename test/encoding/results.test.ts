@@ -6,7 +6,7 @@ import { anyone } from '../../src/admission/caller.ts';
 import type { EncodedImage } from '../../src/encoding/encoded-image.ts';
 import type { ImageInput } from '../../src/image/image-input.ts';
 import type { EncodeRequest } from '../../src/encoding/request.ts';
-import { type RequestTerms, usualTerms } from '../../src/transport/request-terms.ts';
+import { type RequestTerms, usualTerms } from '../../src/admission/priority.ts';
 import { Gate } from '../support/gate.ts';
 import { gatedEncoder, until } from '../support/gated-encoder.ts';
 

@@ -6,7 +6,7 @@ import { Admission, type ViewsPermit } from '../../src/admission/view-budget.ts'
 import { ServiceError } from '../../src/errors/service-error.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
-import { type Place, usualTerms } from '../../src/transport/request-terms.ts';
+import { type Place, usualTerms } from '../../src/admission/priority.ts';
 import { splitTokens } from '../../src/tokens/split.ts';
 import { GatedEngine } from '../support/gated-engine.ts';
 

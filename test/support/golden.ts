@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseOptions } from '../../src/transport/request-options.ts';
-import type { RecipeOptions } from '../../src/encoding/request.ts';
+import type { RecipeOptions } from '../../src/recipes/recipe-options.ts';
 
 const fixtures = 'test/fixtures';
 

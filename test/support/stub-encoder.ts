@@ -10,11 +10,12 @@ import type {
   EncodeRequest,
   PlanAnswer,
   PlanRequest,
-  RecipeOptions,
   VisualEncoder,
 } from '../../src/encoding/request.ts';
+import type { RecipeOptions } from '../../src/recipes/recipe-options.ts';
 import { Gate } from './gate.ts';
 import { madeUp } from './answer-origin.ts';
+import { dtypeBytes } from '../../src/tokens/tensor.ts';
 
 export const stubModel: Model = {
   name: 'stub',
@@ -82,7 +83,7 @@ export class StubEncoder implements VisualEncoder {
   plan({ size: { width, height }, recipe, options: { dtype } }: PlanRequest): PlanAnswer {
     const { name, digest, trained, features, precision } = this.model;
     const plan = planOf({ width, height }, this.model, recipe);
-    const { views, tokens, bytes } = planCost(plan, dtype);
+    const { views, tokens, values } = planCost(plan);
     return {
       metadata: {
         model: { name, digest, trained },
@@ -97,7 +98,7 @@ export class StubEncoder implements VisualEncoder {
         images: [{ width, height }],
       },
       tokens,
-      sizeBytes: bytes,
+      sizeBytes: values * dtypeBytes[dtype],
     };
   }
 

@@ -8,7 +8,7 @@ import {
   type OptionRecord,
   type RequestOption,
 } from '../../src/transport/request-options.ts';
-import type { RecipeOptions } from '../../src/encoding/request.ts';
+import type { RecipeOptions } from '../../src/recipes/recipe-options.ts';
 
 type RecipeName = RecipeOptions['recipe'];
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyone } from '../../src/admission/caller.ts';
-import { readTerms, usualTerms } from '../../src/transport/request-terms.ts';
+import { readTerms } from '../../src/transport/request-terms.ts';
+import { usualTerms } from '../../src/admission/priority.ts';
 
 const terms = (headers: Readonly<Record<string, string>>, caller = anyone) =>
   readTerms(caller, 1_000, (key) => headers[key]);

@@ -1,11 +1,13 @@
 import { resolve } from 'node:path';
 import type { CompareSettings } from '../settings/compare.ts';
-import { readModel, servedName } from '../settings/readers.ts';
-import type { ModelSource } from '../settings/readers.ts';
+import { readModel } from '../settings/readers.ts';
+import { servedName } from '../../model/model-source.ts';
+import type { ModelSource } from '../../model/model-source.ts';
 import type { EncoderConfig } from '../../encoding/encoder.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { Model } from '../../model/model.ts';
-import type { RecipeOptions, VisualEncoder } from '../../encoding/request.ts';
+import type { VisualEncoder } from '../../encoding/request.ts';
+import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import { teacherDefaults } from '../../recipes/teacher.ts';
 
 /** What the command line compares. */

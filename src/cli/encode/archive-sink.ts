@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { ServiceError } from '../../errors/service-error.ts';
-import type { AnswerMetadata } from '../../encoding/request.ts';
+import type { AnswerMetadata } from '../../tokens/answer-metadata.ts';
 import { dtypeBytes, safetensorsDtypes } from '../../tokens/tensor.ts';
 import type { TokenSink } from './token-sink.ts';
 

@@ -1,6 +1,6 @@
 import { defaultModelName } from '../../model/model.ts';
 import type { Machine } from './machine.ts';
-import { type ModelSource, servedName } from './readers.ts';
+import { type ModelSource, servedName } from '../../model/model-source.ts';
 
 /** Something that values which are fine one by one must hold together. */
 export interface Rule<V> {

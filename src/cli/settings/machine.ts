@@ -2,8 +2,6 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 /** What defaults depend on. */
 export interface Machine {
   /** Cores that this process may use, at least 1. */
@@ -15,7 +13,7 @@ export interface Machine {
 }
 
 /** Looks at the machine, or at the container that it is to this process. */
-export function readMachine(env: Environment): Machine {
+export function readMachine(env: NodeJS.ProcessEnv): Machine {
   const quota = readCoreQuota();
   const xdg = env['XDG_CACHE_HOME'];
   return {

@@ -1,6 +1,6 @@
 import type { CommandSchema } from './command.ts';
 import { commands } from './commands.ts';
-import type { Environment, Machine } from './machine.ts';
+import type { Machine } from './machine.ts';
 import { readFlags } from './read-flags.ts';
 import { readSetting } from './read-setting.ts';
 import {
@@ -15,7 +15,7 @@ import {
 export interface CommandInput {
   /** What follows the command's name. */
   readonly args: readonly string[];
-  readonly env: Environment;
+  readonly env: NodeJS.ProcessEnv;
   readonly machine: Machine;
 }
 
@@ -95,7 +95,7 @@ function readGiven(setting: Setting, { source, texts }: Given): { value: unknown
   return { value: values[0], wrong };
 }
 
-function unknownVariables(env: Environment): string[] {
+function unknownVariables(env: NodeJS.ProcessEnv): string[] {
   const known = new Set<string>();
   for (const { settings } of commands) {
     for (const [name, { flagOnly }] of Object.entries(settings)) {

@@ -1,13 +1,7 @@
-import { basename, resolve } from 'node:path';
+import { type ModelSource, servedName } from '../../model/model-source.ts';
 import type { Device } from '../../inference/worker-protocol.ts';
 import { resizes, type Resize } from '../../recipes/plan.ts';
 import type { Reading } from './setting.ts';
-
-/** A model folder to serve; without a name it is served under the folder's own. */
-export interface ModelSource {
-  readonly name?: string;
-  readonly folder: string;
-}
 
 const decimal = /^\d{1,9}(?:\.\d{1,15})?(?:e-?\d{1,2})?$/;
 const modelName = /^[A-Za-z0-9._-]{1,64}$/;
@@ -34,11 +28,6 @@ export function readModel(text: string): Reading<ModelSource> {
   }
   if (folder === '') return { ok: false, problem: `has no folder after "${name}="` };
   return { ok: true, value: { name, folder } };
-}
-
-/** The name that a model is served under. */
-export function servedName({ name, folder }: ModelSource): string {
-  return name ?? basename(resolve(folder));
 }
 
 /** A port, 0 for any that is free. */

@@ -1,5 +1,6 @@
 import type { Model } from '../../model/model.ts';
-import type { EncodeOptions, RecipeOptions } from '../request.ts';
+import type { EncodeOptions } from '../request.ts';
+import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 
 /** Part of every key: count it up when the same image, model and options come to give other tokens. */
 const pipelineVersion = 1;

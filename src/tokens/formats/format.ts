@@ -1,5 +1,5 @@
 import { ServiceError } from '../../errors/service-error.ts';
-import type { AnswerMetadata } from '../../encoding/request.ts';
+import type { AnswerMetadata } from '../answer-metadata.ts';
 import { jsonFile } from './json.ts';
 import { npyFile, npyHolds } from './npy.ts';
 import { rawFile } from './raw.ts';

@@ -1,9 +1,16 @@
 import type { ErrorCode, ServiceError } from '../../errors/service-error.ts';
-import type { EncodeAnswer } from '../../encoding/request.ts';
+import type { AnswerMetadata } from '../answer-metadata.ts';
+import type { TokenTensor } from '../tensor.ts';
 
-/** What became of one image of several that are answered each for itself; `index` is its place in the request. */
-export type ImageOutcome =
-  | { readonly kind: 'encoded'; readonly index: number; readonly answer: EncodeAnswer }
+/** The tokens of one image, and what they are. */
+export interface ImageTokens {
+  readonly tensor: TokenTensor;
+  readonly metadata: AnswerMetadata;
+}
+
+/** What became of one image of several that are answered each by itself; `index` is its place in the request. */
+export type ImageOutcome<Answer extends ImageTokens = ImageTokens> =
+  | { readonly kind: 'encoded'; readonly index: number; readonly answer: Answer }
   | { readonly kind: 'failed'; readonly index: number; readonly error: ServiceError };
 
 /** A failed image's failure, as answers of several images have it. */

@@ -1,4 +1,4 @@
-import type { AnswerMetadata } from '../../encoding/request.ts';
+import type { AnswerMetadata } from '../answer-metadata.ts';
 import { imageFailure, type ImageOutcome } from './image-outcome.ts';
 import { metadataJson } from './metadata.ts';
 import type { TokenTensor } from '../tensor.ts';

@@ -1,4 +1,4 @@
-import type { AnswerMetadata } from '../../encoding/request.ts';
+import type { AnswerMetadata } from '../answer-metadata.ts';
 import type { AnyresGeometry, Size, TeacherMakeup } from '../../recipes/plan.ts';
 
 /** The most bytes of {@link metadataHeader}: servers and proxies commonly refuse headers of 4 to 8 KB in all. */

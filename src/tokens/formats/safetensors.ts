@@ -1,4 +1,4 @@
-import type { AnswerMetadata } from '../../encoding/request.ts';
+import type { AnswerMetadata } from '../answer-metadata.ts';
 import { type ImageFailure, imageFailure, type ImageOutcome } from './image-outcome.ts';
 import { asciiJson, metadataJson } from './metadata.ts';
 import { safetensorsDtypes, type TokenTensor } from '../tensor.ts';

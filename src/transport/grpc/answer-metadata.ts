@@ -1,5 +1,5 @@
 import type { TeacherMakeup } from '../../recipes/plan.ts';
-import type { AnswerMetadata } from '../../encoding/request.ts';
+import type { AnswerMetadata } from '../../tokens/answer-metadata.ts';
 import {
   dtypeNumbers,
   featureNumbers,

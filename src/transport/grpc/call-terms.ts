@@ -1,6 +1,7 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { Caller } from '../../admission/caller.ts';
-import { readTerms, type RequestTerms } from '../request-terms.ts';
+import { readTerms } from '../request-terms.ts';
+import { type RequestTerms } from '../../admission/priority.ts';
 
 /** What is used of a grpc-js call. */
 export interface DescribedCall {

@@ -9,7 +9,9 @@ import type {
   TeacherWindows,
   TileGrid,
 } from '../../recipes/plan.ts';
-import type { AnswerSource, EncodeOptions, RecipeOptions, StageTimings } from '../../encoding/request.ts';
+import type { EncodeOptions } from '../../encoding/request.ts';
+import type { AnswerSource, StageTimings } from '../../telemetry/stage-timings.ts';
+import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import type { TokenDtype } from '../../tokens/tensor.ts';
 
 // The messages of proto/siglip_hd/v1/encoder.proto as @grpc/proto-loader gives and takes them with the options of

@@ -1,5 +1,6 @@
 import { parseOptions } from '../request-options.ts';
-import type { EncodeOptions, RecipeOptions } from '../../encoding/request.ts';
+import type { EncodeOptions } from '../../encoding/request.ts';
+import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import {
   type AnyResOptionsMessage,
   assemblyNumbers,

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { ServiceError } from '../../errors/service-error.ts';
 import { digestOf } from '../../image/image-input.ts';
 import { parseOptions } from '../request-options.ts';
-import type { RecipeOptions } from '../../encoding/request.ts';
+import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
 import { requireDtype, tokenFormats } from '../../tokens/formats/format.ts';
 import { chooseFormat } from './answer-format.ts';

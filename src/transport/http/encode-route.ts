@@ -5,7 +5,8 @@ import type { AdmitBytes } from '../../admission/byte-budget.ts';
 import type { Caller } from '../../admission/caller.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { parseOptions } from '../request-options.ts';
-import type { EncodeRequest, RecipeOptions, VisualEncoder } from '../../encoding/request.ts';
+import type { EncodeAnswer, EncodeRequest, VisualEncoder } from '../../encoding/request.ts';
+import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
 import { requireDtype, type TokenFormat } from '../../tokens/formats/format.ts';
 import type { ImageOutcome } from '../../tokens/formats/image-outcome.ts';
@@ -148,7 +149,7 @@ function encodeLines(
 }
 
 async function* lines(
-  outcomes: readonly Promise<ImageOutcome>[],
+  outcomes: readonly Promise<ImageOutcome<EncodeAnswer>>[],
   exchange: Exchange,
 ): AsyncGenerator<Uint8Array, void, void> {
   for await (const outcome of asTheyCome(outcomes)) {

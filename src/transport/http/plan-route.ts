@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import { ServiceError } from '../../errors/service-error.ts';
 import { parseOptions } from '../request-options.ts';
-import type { RecipeOptions, VisualEncoder } from '../../encoding/request.ts';
+import type { VisualEncoder } from '../../encoding/request.ts';
+import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import { metadataJson } from '../../tokens/formats/metadata.ts';
 import type { Exchange } from './answer-writer.ts';
 import { singleValues } from './query.ts';

@@ -1,4 +1,4 @@
-import type { RecipeOptions } from '../../encoding/request.ts';
+import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 
 /** The endpoints that answer tokens, and how each makes them. */
 export const encodeEndpoints = {

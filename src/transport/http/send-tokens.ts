@@ -1,5 +1,6 @@
 import type { Metrics } from '../../telemetry/metrics.ts';
-import type { AnswerSource, EncodeAnswer, StageTimings } from '../../encoding/request.ts';
+import type { EncodeAnswer } from '../../encoding/request.ts';
+import type { AnswerSource, StageTimings } from '../../telemetry/stage-timings.ts';
 import { carriesMetadata, type TokenFormat, tokenFile } from '../../tokens/formats/format.ts';
 import { metadataHeader } from '../../tokens/formats/metadata.ts';
 import type { TokenFile } from '../../tokens/formats/token-file.ts';

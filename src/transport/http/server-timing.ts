@@ -1,4 +1,4 @@
-import type { StageTimings } from '../../encoding/request.ts';
+import type { StageTimings } from '../../telemetry/stage-timings.ts';
 
 /** The Server-Timing header. */
 export function serverTiming(timings: StageTimings & { readonly writeMs: number }): string {

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import { readTerms, type RequestTerms } from '../request-terms.ts';
+import { readTerms } from '../request-terms.ts';
+import { type RequestTerms } from '../../admission/priority.ts';
 import type { Exchange } from './answer-writer.ts';
 
 /** How a request asks to be served; its time runs from when its headers were read. */

@@ -5,24 +5,24 @@ import { commands } from '../../../src/cli/settings/commands.ts';
 import { encodeCommand } from '../../../src/cli/settings/encode.ts';
 import { importCommand } from '../../../src/cli/settings/import.ts';
 import { serveCommand } from '../../../src/cli/settings/serve.ts';
-import type { Environment, Machine } from '../../../src/cli/settings/machine.ts';
+import type { Machine } from '../../../src/cli/settings/machine.ts';
 import { parseCommand } from '../../../src/cli/settings/parse.ts';
 import { readSetting } from '../../../src/cli/settings/read-setting.ts';
 import { variableName } from '../../../src/cli/settings/setting.ts';
 
 const machine: Machine = { cores: 8, poolThreads: 12, cacheHome: '/home/ada/.cache' };
 
-function serve(args: readonly string[], env: Environment = {}, on: Machine = machine) {
+function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}, on: Machine = machine) {
   return parseCommand(serveCommand, { args, env, machine: on });
 }
 
-function served(args: readonly string[], env: Environment = {}, on: Machine = machine) {
+function served(args: readonly string[], env: NodeJS.ProcessEnv = {}, on: Machine = machine) {
   const parsed = serve(args, env, on);
   assert.equal(parsed.kind, 'run', JSON.stringify(parsed));
   return parsed.settings;
 }
 
-function problems(args: readonly string[], env: Environment = {}, on: Machine = machine) {
+function problems(args: readonly string[], env: NodeJS.ProcessEnv = {}, on: Machine = machine) {
   const parsed = serve(args, env, on);
   assert.equal(parsed.kind, 'refused');
   return parsed.problems;

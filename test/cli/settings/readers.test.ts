@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readDevice, readHost, readModel, servedName } from '../../../src/cli/settings/readers.ts';
+import { readDevice, readHost, readModel } from '../../../src/cli/settings/readers.ts';
+import { servedName } from '../../../src/model/model-source.ts';
 
 test('reads devices', () => {
   assert.deepEqual(readDevice('cuda'), { ok: true, value: { kind: 'cuda', deviceId: 0 } });

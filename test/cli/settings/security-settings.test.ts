@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { commandHelp } from '../../../src/cli/settings/help.ts';
-import type { Environment } from '../../../src/cli/settings/machine.ts';
 import { parseCommand } from '../../../src/cli/settings/parse.ts';
 import { serveCommand } from '../../../src/cli/settings/serve.ts';
 
 const secret = 'ada-0123456789abcdef';
 const machine = { cores: 8, poolThreads: 12, cacheHome: '/c' };
 
-function serve(args: readonly string[], env: Environment = {}) {
+function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   return parseCommand(serveCommand, { args, env, machine });
 }
 
-function problems(args: readonly string[], env: Environment = {}): readonly string[] {
+function problems(args: readonly string[], env: NodeJS.ProcessEnv = {}): readonly string[] {
   const parsed = serve(args, env);
   assert.equal(parsed.kind, 'refused');
   return parsed.problems;

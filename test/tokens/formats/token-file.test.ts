@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ServiceError } from '../../../src/errors/service-error.ts';
-import type { AnswerMetadata } from '../../../src/encoding/request.ts';
+import type { AnswerMetadata } from '../../../src/tokens/answer-metadata.ts';
 import { tokenFile } from '../../../src/tokens/formats/format.ts';
 import type { ImageOutcome } from '../../../src/tokens/formats/image-outcome.ts';
 import { jsonLine } from '../../../src/tokens/formats/json.ts';
@@ -11,7 +11,6 @@ import { safetensorsImagesFile } from '../../../src/tokens/formats/safetensors.t
 import type { TokenFile } from '../../../src/tokens/formats/token-file.ts';
 import { dtypeBytes, type TokenDtype, type TokenTensor } from '../../../src/tokens/tensor.ts';
 import { readNpy, readSafetensors, readSafetensorsImages } from '../read-token-file.ts';
-import { madeUp } from '../../support/answer-origin.ts';
 
 const metadata: AnswerMetadata = {
   model: { name: 'hd', digest: `sha256:${'0f'.repeat(32)}`, trained: true },
@@ -58,8 +57,7 @@ const tensors = fc
 function outcomeOf(index: number, tensor: TokenTensor): ImageOutcome {
   const error = new ServiceError('invalid_argument', '模 is no image.');
   if (index === 1) return { kind: 'failed', index, error };
-  const timings = { decodeMs: 0, viewsMs: 0, queueMs: 0, engineMs: 0 };
-  return { kind: 'encoded', index, answer: { tensor, metadata, timings, ...madeUp } };
+  return { kind: 'encoded', index, answer: { tensor, metadata } };
 }
 
 test('writes every tensor so that its reader gets the same shape, dtype and bytes', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from '../../../src/errors/service-error.ts';
-import { usualTerms } from '../../../src/transport/request-terms.ts';
+import { usualTerms } from '../../../src/admission/priority.ts';
 import { startStubServer, stubPlan } from './stub-server.ts';
 
 const { url, encoder } = await startStubServer();

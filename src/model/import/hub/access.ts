@@ -13,15 +13,13 @@ export interface HubAccess {
   readonly cacheFolder: string;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 const publicHub = 'https://huggingface.co';
 
 /**
  * Reads HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE, as Python's huggingface_hub does; `invalid_argument`, without the
  * value, for one that cannot be. `cacheFolder` follows HF_HUB_CACHE and HF_HOME of the process when absent.
  */
-export function readHubAccess(env: Environment, cacheFolder: string = getHFHubCachePath()): HubAccess {
+export function readHubAccess(env: NodeJS.ProcessEnv, cacheFolder: string = getHFHubCachePath()): HubAccess {
   return {
     endpoint: readEndpoint(env['HF_ENDPOINT']?.trim() || publicHub),
     token: readToken(env['HF_TOKEN']?.trim() || undefined),

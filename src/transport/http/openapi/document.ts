@@ -1,4 +1,5 @@
-import { answerSources, type RecipeOptions } from '../../../encoding/request.ts';
+import { answerSources } from '../../../telemetry/stage-timings.ts';
+import { type RecipeOptions } from '../../../recipes/recipe-options.ts';
 import { tokenFormats } from '../../../tokens/formats/format.ts';
 import { type AnswerFormat, answerFormats, formatTypes } from '../answer-format.ts';
 import { cachedParameters, encodeParameters, planParameters, requestIdParameter } from './parameters.ts';

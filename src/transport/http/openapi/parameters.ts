@@ -1,8 +1,9 @@
 import { digestPattern } from '../../../image/image-input.ts';
-import type { RecipeOptions } from '../../../encoding/request.ts';
+import type { RecipeOptions } from '../../../recipes/recipe-options.ts';
 import { type RequestOption, requestOptions } from '../../request-options.ts';
 import { requestIdKey } from '../../request-id.ts';
-import { priorities, termsKeys } from '../../request-terms.ts';
+import { termsKeys } from '../../request-terms.ts';
+import { priorities } from '../../../admission/priority.ts';
 import { tokenFormats } from '../../../tokens/formats/format.ts';
 import { type AnswerFormat, answerFormats } from '../answer-format.ts';
 import { type Json, recipes } from './schemas.ts';

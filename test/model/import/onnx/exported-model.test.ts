@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Admission, type ViewsPermit } from '../../../../src/admission/view-budget.ts';
-import { usualTerms } from '../../../../src/transport/request-terms.ts';
+import { usualTerms } from '../../../../src/admission/priority.ts';
 import { serveModel } from '../../../../src/inference/served-model.ts';
 import { importModel } from '../../../../src/model/import/import-model.ts';
 import { temporaryFolder } from '../fixtures.ts';
