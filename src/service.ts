@@ -81,6 +81,10 @@ async function startInside(
       if (open === undefined) return Promise.reject(starting());
       return open.encode(request);
     },
+    encodeEach: (request) => {
+      if (open === undefined) throw starting();
+      return open.encodeEach(request);
+    },
     plan: (request) => {
       if (open === undefined) throw starting();
       return open.plan(request);

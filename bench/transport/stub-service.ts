@@ -2,6 +2,7 @@
 // With the argument `stub-pixels` decoding and the view pool are stubs as well; with `cache` tokens are kept; with
 // `small-answers` they have 16 channels; with `no-metrics` nothing is counted. It traces as the environment asks
 // for it.
+import { encodeEach } from '../../src/encoding/image-outcomes.ts';
 import { Admission } from '../../src/admission/view-budget.ts';
 import { withDeadline } from '../../src/encoding/deadline.ts';
 import { ByteRoom } from '../../src/admission/byte-budget.ts';
@@ -107,6 +108,7 @@ const encoder: VisualEncoder = {
     if (answer.sources.includes('miss')) metrics.observeStages(answer.timings);
     return answer;
   },
+  encodeEach: (request) => encodeEach(encoder, request),
   plan: (request) => planAnswer(parts, request),
   validate: (asked) => validate(parts, asked),
   models: () => [model],

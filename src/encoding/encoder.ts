@@ -5,6 +5,8 @@ import type { Caller } from '../admission/caller.ts';
 import { Flights } from './single-flight.ts';
 import { RedisCache } from './cache/redis-cache.ts';
 import { ResultCache } from './cache/token-cache.ts';
+import { encodeEach } from './image-outcomes.ts';
+import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
 import { withDeadline } from './deadline.ts';
 import { allOf, ServiceError } from '../errors/service-error.ts';
 import type { ModelSource } from '../model/model-source.ts';
@@ -18,7 +20,14 @@ import { ensureDefaultModel } from '../model/import/default-model.ts';
 import { loadModelFolder } from '../model/load-folder.ts';
 import type { Model } from '../model/model.ts';
 import { encodeImages, type PipelineParts, planAnswer, validate } from './encode-request.ts';
-import type { EncodeAnswer, EncodeRequest, PlanAnswer, PlanRequest, VisualEncoder } from './request.ts';
+import type {
+  EachRequest,
+  EncodeAnswer,
+  EncodeRequest,
+  PlanAnswer,
+  PlanRequest,
+  VisualEncoder,
+} from './request.ts';
 import { TokenPool } from '../tokens/token-pool.ts';
 import { traceBatch } from '../inference/trace-batch.ts';
 
@@ -199,6 +208,10 @@ export class Encoder implements VisualEncoder {
     metrics.watchHeld('cache', () => parts.cache.heldBytes);
     metrics.watchHeld('unread', () => parts.answers.heldBytes);
     return new Encoder(parts, metrics, config.requestTimeoutMs, down);
+  }
+
+  encodeEach(request: EachRequest): readonly Promise<ImageOutcome<EncodeAnswer>>[] {
+    return encodeEach(this, request);
   }
 
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {

@@ -1,14 +1,12 @@
 import { AnswerSum } from './answer-sum.ts';
 import { ServiceError } from '../errors/service-error.ts';
-import type { ImageInput } from '../image/image-input.ts';
-import type { EncodeAnswer, EncodeRequest, VisualEncoder } from './request.ts';
+import type { EachRequest, EncodeAnswer, VisualEncoder } from './request.ts';
 import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
 
 /** Encodes each image by itself, all at once: one that fails stops no other. No outcome rejects. */
 export function encodeEach(
-  encoder: VisualEncoder,
-  images: readonly ImageInput[],
-  asked: Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'trace' | 'signal'>,
+  encoder: Pick<VisualEncoder, 'encode'>,
+  { images, ...asked }: EachRequest,
 ): Promise<ImageOutcome<EncodeAnswer>>[] {
   const sum = new AnswerSum();
   return images.map(async (image, index): Promise<ImageOutcome<EncodeAnswer>> => {

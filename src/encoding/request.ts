@@ -5,6 +5,7 @@ import type { AnswerSum } from './answer-sum.ts';
 import type { ImageDigest, ImageInput } from '../image/image-input.ts';
 import type { FeatureLayer, Model } from '../model/model.ts';
 import type { RequestTerms } from '../admission/priority.ts';
+import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
 import type { TokenDtype, TokenTensor } from '../tokens/tensor.ts';
 import type { Size } from '../recipes/plan.ts';
 import type { Trace } from '../telemetry/trace.ts';
@@ -37,6 +38,9 @@ export interface EncodeRequest {
   /** Fires when the client leaves, the deadline passes or the service ends. */
   readonly signal: AbortSignal;
 }
+
+/** A request whose images are answered each by itself. */
+export type EachRequest = Omit<EncodeRequest, 'stacked' | 'answer'>;
 
 export interface EncodeAnswer {
   readonly tensor: TokenTensor;
@@ -71,6 +75,12 @@ export interface PlanAnswer {
 /** What both transports serve: the one use case under them. Every rejection is a ServiceError. */
 export interface VisualEncoder {
   encode(request: EncodeRequest): Promise<EncodeAnswer>;
+  /**
+   * Encodes each image by itself, all at once: one that fails stops no other. The outcomes are in the images' order,
+   * and none rejects; the answers together are at most as large as one answer may be. Each answer is released by
+   * itself.
+   */
+  encodeEach(request: EachRequest): readonly Promise<ImageOutcome<EncodeAnswer>>[];
   /**
    * From sizes and options alone: no image, no permit. Throws what the encode call would be refused with at any time.
    */

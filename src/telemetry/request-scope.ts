@@ -1,55 +1,120 @@
-import type { ErrorCode } from '../errors/service-error.ts';
-import { type EndedRequest, viewsOf } from './request-log.ts';
-import { leastReady } from './stage-timings.ts';
-import { type Attributes, callersTraceId, type ReadHeader, type Trace, type Tracer } from './trace.ts';
+import { anyone, type Caller } from '../admission/caller.ts';
+import { requestAbort } from '../errors/abort.ts';
+import type { ServiceError } from '../errors/service-error.ts';
+import type { Metrics, Outcome, Transport } from './metrics.ts';
+import {
+  type EndedRequest,
+  isProbe,
+  type LoggedAnswer,
+  logRequest,
+  type RequestLogger,
+} from './request-log.ts';
+import { beginTrace, endTrace, isFault, type WireCall } from './request-trace.ts';
+import type { ReadHeader, Trace, Tracer } from './trace.ts';
 
-/** What is known of a request's trace from its start. */
-export interface BegunTrace {
+/** Where requests are reported when they end. */
+export interface RequestReports {
+  readonly logger: RequestLogger;
+  readonly metrics: Pick<Metrics, 'observeRequest'>;
+  /** Absent where nothing is traced. */
+  readonly tracer?: Tracer | undefined;
+}
+
+/** What a request says of itself before anything is read of its body. */
+export interface BegunRequest {
+  readonly requestId: string;
+  /** The client's address; undefined when it had gone before its request was read. */
+  readonly peer: string | undefined;
+  readonly readHeader: ReadHeader;
+  /** A streamed request's own id. */
+  readonly streamedId?: string;
+}
+
+/**
+ * One request of either transport, from its first byte to the end of its answer: who asks, until when anybody waits,
+ * what is held for it, and how it ended. `end()` logs, counts and traces it, and frees what it held, once.
+ */
+export class RequestScope {
+  readonly requestId: string;
+  readonly peer: string | undefined;
+  readonly streamedId: string | undefined;
+  /** By performance.now(). */
+  readonly startedMs = performance.now();
+  /** Undefined where the request is not traced. */
   readonly trace: Trace | undefined;
-  /** Its caller's where it is not traced here. */
-  readonly traceId: string | undefined;
-}
+  /** The name that logs and metrics give it, alike on both transports. */
+  endpoint = 'unmatched';
+  /** Known once its key has been checked. */
+  caller: Caller = anyone;
+  /** What it was answered with. */
+  answer: LoggedAnswer | undefined;
+  /** Why it failed, or why a part of it did. */
+  failure: ServiceError | undefined;
+  readonly #transport: Transport;
+  readonly #reports: RequestReports;
+  readonly #traceId: string | undefined;
+  readonly #abort = requestAbort();
+  readonly #onEnd: (() => void)[] = [];
+  #isEnded = false;
 
-export function beginTrace(tracer: Tracer | undefined, read: ReadHeader, startMs: number): BegunTrace {
-  const trace = tracer?.begin(read, startMs);
-  return { trace, traceId: trace?.id ?? callersTraceId(read) };
-}
+  constructor(transport: Transport, request: BegunRequest, reports: RequestReports) {
+    const { trace, traceId } = beginTrace(reports.tracer, request.readHeader, this.startedMs);
+    this.#transport = transport;
+    this.#reports = reports;
+    this.#traceId = traceId;
+    this.trace = trace;
+    this.requestId = request.requestId;
+    this.peer = request.peer;
+    this.streamedId = request.streamedId;
+  }
 
-/** How its protocol names a request, and what it says of it. */
-export interface WireCall {
-  readonly name: string;
-  readonly attributes: Attributes;
-}
+  /** Fires when nobody waits for the answer any more, with a ServiceError as its reason. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
 
-/** What OpenTelemetry counts as a server's errors. */
-const faults: ReadonlySet<ErrorCode> = new Set(['internal', 'unavailable', 'deadline_exceeded']);
+  /** Ends the work for this request. */
+  abort(reason: ServiceError): void {
+    this.#abort.abort(reason);
+  }
 
-/** Ends the trace of a request that has ended. */
-export function endTrace(trace: Trace, request: EndedRequest, { name, attributes }: WireCall): void {
-  const { requestId, caller, peer, streamedId, code, answer, failure } = request;
-  trace.end({
-    name,
-    endMs: performance.now(),
-    attributes: {
-      ...attributes,
-      'siglip_hd.request_id': requestId,
-      ...(peer === undefined ? {} : { 'client.address': peer }),
-      ...(caller === undefined ? {} : { 'siglip_hd.caller': caller }),
-      ...(streamedId === undefined ? {} : { 'siglip_hd.streamed_id': streamedId }),
-      ...(code === 'ok' ? {} : { 'error.type': code }),
-      ...(answer === undefined ? {} : answerAttributes(answer)),
-    },
-    fault: failure !== undefined && faults.has(failure.code) ? failure : undefined,
-  });
-}
+  /** Has `release` called when the request ends; at once where it has ended. */
+  hold(release: () => void): void {
+    if (this.#isEnded) release();
+    else this.#onEnd.push(release);
+  }
 
-function answerAttributes({ metadata, sources }: NonNullable<EndedRequest['answer']>): Attributes {
-  const { model, recipe, images } = metadata;
-  return {
-    'siglip_hd.model': model.name,
-    'siglip_hd.recipe': recipe,
-    'siglip_hd.views': viewsOf(metadata),
-    'siglip_hd.image_sizes': images.map(({ width, height }) => `${width}x${height}`).join(' '),
-    'siglip_hd.source': leastReady(sources),
-  };
+  /** Notes why a part of the answer failed; the service's own failures are kept before the caller's. */
+  note(failure: ServiceError): void {
+    if (this.failure === undefined || (isFault(failure) && !isFault(this.failure))) this.failure = failure;
+  }
+
+  /** Reports the request and frees what it held; later calls do nothing. */
+  end(code: Outcome, wireCall: WireCall): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    for (const release of this.#onEnd) release();
+    const { logger, metrics } = this.#reports;
+    const { endpoint, requestId, peer, streamedId, answer, failure } = this;
+    const caller = this.caller.name;
+    const durationMs = performance.now() - this.startedMs;
+    const ended: EndedRequest = {
+      transport: this.#transport,
+      endpoint,
+      requestId,
+      traceId: this.#traceId,
+      caller,
+      peer,
+      ...(streamedId === undefined ? {} : { streamedId }),
+      code,
+      durationMs,
+      answer,
+      failure,
+    };
+    logRequest(logger, ended);
+    // Probes come every few seconds from machines, and would hide what callers get.
+    if (isProbe(endpoint)) return;
+    metrics.observeRequest({ transport: this.#transport, endpoint, code, durationMs, caller });
+    if (this.trace !== undefined) endTrace(this.trace, ended, wireCall);
+  }
 }

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { requestAbort } from '../../src/errors/abort.ts';
 import { withDeadline } from '../../src/encoding/deadline.ts';
 import type { ServiceError } from '../../src/errors/service-error.ts';
-import { encodeEach } from '../../src/encoding/image-outcomes.ts';
 import type { ImageInput } from '../../src/image/image-input.ts';
 import { anyresDefaults } from '../../src/recipes/anyres.ts';
 import type { EncodeOptions } from '../../src/encoding/request.ts';
@@ -132,7 +131,7 @@ test('images that are encoded each by itself for one answer share its limit', as
   engine.openGate();
   const outcomes = async (levels: readonly number[]) => {
     const images = levels.map(grey);
-    const all = await Promise.all(encodeEach(encoder, images, { recipe, options, signal: never }));
+    const all = await Promise.all(encoder.encodeEach({ images, recipe, options, signal: never }));
     return all.map((one) => (one.kind === 'encoded' ? 'ok' : `${one.error.code} ${one.error.message}`));
   };
   const refused = 'too_large The answer would have 12 bytes; at most 10 are answered.';

@@ -1,3 +1,4 @@
+import { encodeEach } from '../../src/encoding/image-outcomes.ts';
 import { Admission } from '../../src/admission/view-budget.ts';
 import { ByteRoom } from '../../src/admission/byte-budget.ts';
 import type { Caller } from '../../src/admission/caller.ts';
@@ -108,6 +109,7 @@ export function gatedEncoder({
   };
   const encoder: VisualEncoder = {
     encode: (request) => encodeImages(parts, request, request.terms?.deadlineAt),
+    encodeEach: (request) => encodeEach(encoder, request),
     plan: (request) => planAnswer(parts, request),
     validate: (asked) => validate(parts, asked),
     models: () => [gatedModel, largerModel],

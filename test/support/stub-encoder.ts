@@ -5,7 +5,9 @@ import { planCost } from '../../src/recipes/cost.ts';
 import { planEncode } from '../../src/recipes/encode.ts';
 import type { Plan, Size } from '../../src/recipes/plan.ts';
 import { planTeacher } from '../../src/recipes/teacher.ts';
+import { encodeEach } from '../../src/encoding/image-outcomes.ts';
 import type {
+  EachRequest,
   EncodeAnswer,
   EncodeRequest,
   PlanAnswer,
@@ -61,6 +63,10 @@ export class StubEncoder implements VisualEncoder {
 
   constructor(model: Partial<Model> = {}) {
     this.model = { ...stubModel, ...model };
+  }
+
+  encodeEach(request: EachRequest) {
+    return encodeEach(this, request);
   }
 
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {

@@ -6,7 +6,7 @@ import {
   logRequest,
   type RequestLogger,
 } from '../../telemetry/request-log.ts';
-import { beginTrace, type BegunTrace, endTrace, type WireCall } from '../../telemetry/request-scope.ts';
+import { beginTrace, type BegunTrace, endTrace, type WireCall } from '../../telemetry/request-trace.ts';
 import type { Trace, Tracer } from '../../telemetry/trace.ts';
 import { grpcStatus } from './status.ts';
 

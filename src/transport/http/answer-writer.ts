@@ -9,7 +9,7 @@ import { ReadingLimit } from '../slow-reader.ts';
 import { type Problem, problem, problemKinds, serviceError } from './problem.ts';
 import type { LoggedAnswer } from '../../telemetry/request-log.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';
-import { beginTrace } from '../../telemetry/request-scope.ts';
+import { beginTrace } from '../../telemetry/request-trace.ts';
 import type { ReadHeader, Trace, Tracer } from '../../telemetry/trace.ts';
 import type { Endpoint } from './routes.ts';
 

@@ -14,7 +14,7 @@ import { jsonLine } from '../../tokens/formats/json.ts';
 import { safetensorsImagesFile } from '../../tokens/formats/safetensors.ts';
 import { chooseFormat, formatTypes } from './answer-format.ts';
 import type { Exchange } from './answer-writer.ts';
-import { asTheyCome, encodeEach } from '../../encoding/image-outcomes.ts';
+import { asTheyCome } from '../../encoding/image-outcomes.ts';
 import { slowest } from '../../telemetry/stage-timings.ts';
 import { sendFile, sendTokens } from './send-tokens.ts';
 import { termsOf } from './terms.ts';
@@ -117,7 +117,7 @@ async function encodeFile(
   asked: Asked,
 ): Promise<Send> {
   const { signal } = exchange;
-  const outcomes = await Promise.all(encodeEach(encoder, images, { ...asked, signal })).finally(release);
+  const outcomes = await Promise.all(encoder.encodeEach({ images, ...asked, signal })).finally(release);
   const answers = outcomes.flatMap((outcome) => (outcome.kind === 'encoded' ? [outcome.answer] : []));
   for (const { release: done } of answers) exchange.hold(done);
   exchange.answer = answers[0] && withoutTokens(answers[0]);
@@ -139,7 +139,7 @@ function encodeLines(
   { images, release }: ReceivedImages,
   asked: Asked,
 ): Send {
-  const outcomes = encodeEach(encoder, images, { ...asked, signal: exchange.signal });
+  const outcomes = encoder.encodeEach({ images, ...asked, signal: exchange.signal });
   void Promise.all(outcomes).then((all) => {
     release();
     for (const outcome of all) if (outcome.kind === 'encoded') exchange.hold(outcome.answer.release);

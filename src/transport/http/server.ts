@@ -11,7 +11,7 @@ import type { VisualEncoder } from '../../encoding/request.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import { type Authenticate, letAnyoneIn } from '../security/authenticate.ts';
 import type { TlsIdentity } from '../security/tls-identity.ts';
-import { endTrace, type WireCall } from '../../telemetry/request-scope.ts';
+import { endTrace, type WireCall } from '../../telemetry/request-trace.ts';
 import type { Tracer } from '../../telemetry/trace.ts';
 import { createApp, type EndpointHandler } from './app.ts';
 import { clientErrorAnswer, clientErrorCode } from './client-error.ts';

@@ -9,7 +9,9 @@ import {
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import type { Model } from '../../../src/model/model.ts';
 import type { AnyresGeometry } from '../../../src/recipes/plan.ts';
+import { encodeEach } from '../../../src/encoding/image-outcomes.ts';
 import type {
+  EachRequest,
   EncodeAnswer,
   EncodeRequest,
   PlanAnswer,
@@ -95,6 +97,10 @@ export class StubEncoder implements VisualEncoder {
   answer: (request: EncodeRequest) => EncodeAnswer | Promise<EncodeAnswer> = stubTokens;
   isReady = true;
   served: readonly Model[] = [stubModel];
+
+  encodeEach(request: EachRequest) {
+    return encodeEach(this, request);
+  }
 
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {
     this.requests.push(request);

@@ -1,0 +1,151 @@
+import { anyone, type Caller } from './caller.ts';
+import { beyond, dividing, moreBeyond, type Parts } from './shares.ts';
+import { abortFailure } from '../errors/abort.ts';
+import type { ServiceError } from '../errors/service-error.ts';
+
+/** A part of a budget that one request holds. */
+export interface Reservation {
+  /** What it holds now. */
+  readonly amount: number;
+  /** Holds `amount` in all where it holds less. Throws as `reserve` does, and then holds what it held. */
+  grow(amount: number): void;
+  /** Holds `amount` in all where it holds more: the rest is free again. */
+  settle(amount: number): void;
+  /** Holds nothing any more, and never again. More than one call does no harm. */
+  release(): void;
+}
+
+export interface BudgetOptions {
+  /** The most that is held at one time, in bytes or views. */
+  readonly limit: number;
+  /** The largest single reservation: it fits when nothing else is held, however many callers share the budget. */
+  readonly largest?: number;
+  /** Each has a share that no other caller can take. The list itself never changes; a new one replaces it. */
+  readonly callers?: (() => readonly Caller[]) | undefined;
+  /** Makes the error for a reservation that does not fit now. */
+  readonly full: () => ServiceError;
+}
+
+interface Waiter {
+  readonly amount: number;
+  readonly caller: Caller;
+  readonly enter: (reservation: Reservation) => void;
+}
+
+const noCallers = (): readonly Caller[] => [];
+
+/**
+ * Bounds what all requests hold at one time, in bytes or in views. With several callers half of it is divided among
+ * them by their weights; the other half is for whoever comes first.
+ */
+export class Budget {
+  readonly #full: () => ServiceError;
+  readonly #parts: () => Parts;
+  readonly #byCaller = new Map<string | undefined, number>();
+  /** Those that wait, by caller, in the order in which they came. */
+  readonly #waiting = new Map<string | undefined, Set<Waiter>>();
+  #held = 0;
+
+  constructor({ limit, largest = 0, callers = noCallers, full }: BudgetOptions) {
+    this.#full = full;
+    this.#parts = dividing(limit, callers, largest);
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  /** The most that one caller can hold while nobody else holds anything. */
+  mostOf({ name }: Caller): number {
+    const parts = this.#parts();
+    return parts.of(name) + parts.common;
+  }
+
+  /** Whether `amount` more fits now. */
+  fits(amount: number, { name }: Caller = anyone): boolean {
+    const parts = this.#parts();
+    const own = this.#byCaller.get(name) ?? 0;
+    return beyond(this.#byCaller, parts) + moreBeyond(own, amount, parts.of(name)) <= parts.common;
+  }
+
+  /** Reserves at once. Throws the budget's error where `amount` does not fit now. */
+  reserve(amount: number, caller: Caller = anyone): Reservation {
+    if (!this.fits(amount, caller)) throw this.#full();
+    return this.#take(amount, caller);
+  }
+
+  /**
+   * Reserves as soon as `amount` fits, a caller's requests in the order in which they came. Rejects with the signal's
+   * ServiceError when it fires first.
+   */
+  async reserveInTurn(amount: number, caller: Caller, signal: AbortSignal): Promise<Reservation> {
+    if (signal.aborted) throw abortFailure(signal);
+    const line = this.#waiting.get(caller.name) ?? new Set<Waiter>();
+    if (line.size === 0 && this.fits(amount, caller)) return this.#take(amount, caller);
+    this.#waiting.set(caller.name, line);
+    return await new Promise<Reservation>((resolve, reject) => {
+      const leave = (): void => {
+        line.delete(waiter);
+        reject(abortFailure(signal));
+        this.#admitWaiting();
+      };
+      const waiter: Waiter = {
+        amount,
+        caller,
+        enter: (reservation) => {
+          signal.removeEventListener('abort', leave);
+          resolve(reservation);
+        },
+      };
+      line.add(waiter);
+      signal.addEventListener('abort', leave, { once: true });
+    });
+  }
+
+  #take(amount: number, caller: Caller): Reservation {
+    this.#add(caller.name, amount);
+    let held = amount;
+    let isReleased = false;
+    const settle = (to: number): void => {
+      if (to >= held) return;
+      const change = to - held;
+      held = to;
+      this.#add(caller.name, change);
+      this.#admitWaiting();
+    };
+    return {
+      get amount() {
+        return held;
+      },
+      grow: (to) => {
+        if (isReleased || to <= held) return;
+        if (!this.fits(to - held, caller)) throw this.#full();
+        this.#add(caller.name, to - held);
+        held = to;
+      },
+      settle,
+      release: () => {
+        isReleased = true;
+        settle(0);
+      },
+    };
+  }
+
+  #add(name: string | undefined, change: number): void {
+    this.#held += change;
+    const own = (this.#byCaller.get(name) ?? 0) + change;
+    if (own === 0) this.#byCaller.delete(name);
+    else this.#byCaller.set(name, own);
+  }
+
+  #admitWaiting(): void {
+    for (const [name, line] of this.#waiting) {
+      for (const waiter of line) {
+        if (!this.fits(waiter.amount, waiter.caller)) break;
+        line.delete(waiter);
+        waiter.enter(this.#take(waiter.amount, waiter.caller));
+      }
+      if (line.size === 0) this.#waiting.delete(name);
+    }
+  }
+}

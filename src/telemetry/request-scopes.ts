@@ -1,0 +1,35 @@
+import type { Transport } from './metrics.ts';
+import { type BegunRequest, type RequestReports, RequestScope } from './request-scope.ts';
+
+/** The requests of one transport that have begun and not ended. */
+export class RequestScopes {
+  readonly #transport: Transport;
+  readonly #reports: RequestReports;
+  readonly #open = new Set<RequestScope>();
+  readonly #onIdle: (() => void)[] = [];
+
+  constructor(transport: Transport, reports: RequestReports) {
+    this.#transport = transport;
+    this.#reports = reports;
+  }
+
+  /** How many have not ended. */
+  get underWay(): number {
+    return this.#open.size;
+  }
+
+  begin(request: BegunRequest): RequestScope {
+    const scope = new RequestScope(this.#transport, request, this.#reports);
+    this.#open.add(scope);
+    scope.hold(() => {
+      this.#open.delete(scope);
+      if (this.#open.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    });
+    return scope;
+  }
+
+  /** Resolves when none is under way. */
+  async idle(): Promise<void> {
+    if (this.#open.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+}

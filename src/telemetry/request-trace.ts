@@ -1,0 +1,59 @@
+import type { ErrorCode, ServiceError } from '../errors/service-error.ts';
+import { type EndedRequest, viewsOf } from './request-log.ts';
+import { leastReady } from './stage-timings.ts';
+import { type Attributes, callersTraceId, type ReadHeader, type Trace, type Tracer } from './trace.ts';
+
+/** What is known of a request's trace from its start. */
+export interface BegunTrace {
+  readonly trace: Trace | undefined;
+  /** Its caller's where it is not traced here. */
+  readonly traceId: string | undefined;
+}
+
+export function beginTrace(tracer: Tracer | undefined, read: ReadHeader, startMs: number): BegunTrace {
+  const trace = tracer?.begin(read, startMs);
+  return { trace, traceId: trace?.id ?? callersTraceId(read) };
+}
+
+/** How its protocol names a request, and what it says of it. */
+export interface WireCall {
+  readonly name: string;
+  readonly attributes: Attributes;
+}
+
+const faults: ReadonlySet<ErrorCode> = new Set(['internal', 'unavailable', 'deadline_exceeded']);
+
+/** Whether a failure is the service's own, which OpenTelemetry counts as a server's error. */
+export function isFault({ code }: ServiceError): boolean {
+  return faults.has(code);
+}
+
+/** Ends the trace of a request that has ended. */
+export function endTrace(trace: Trace, request: EndedRequest, { name, attributes }: WireCall): void {
+  const { requestId, caller, peer, streamedId, code, answer, failure } = request;
+  trace.end({
+    name,
+    endMs: performance.now(),
+    attributes: {
+      ...attributes,
+      'siglip_hd.request_id': requestId,
+      ...(peer === undefined ? {} : { 'client.address': peer }),
+      ...(caller === undefined ? {} : { 'siglip_hd.caller': caller }),
+      ...(streamedId === undefined ? {} : { 'siglip_hd.streamed_id': streamedId }),
+      ...(code === 'ok' ? {} : { 'error.type': code }),
+      ...(answer === undefined ? {} : answerAttributes(answer)),
+    },
+    fault: failure !== undefined && isFault(failure) ? failure : undefined,
+  });
+}
+
+function answerAttributes({ metadata, sources }: NonNullable<EndedRequest['answer']>): Attributes {
+  const { model, recipe, images } = metadata;
+  return {
+    'siglip_hd.model': model.name,
+    'siglip_hd.recipe': recipe,
+    'siglip_hd.views': viewsOf(metadata),
+    'siglip_hd.image_sizes': images.map(({ width, height }) => `${width}x${height}`).join(' '),
+    'siglip_hd.source': leastReady(sources),
+  };
+}

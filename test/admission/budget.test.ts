@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Budget, type Reservation } from '../../src/admission/budget.ts';
+import { anyone, type Caller } from '../../src/admission/caller.ts';
+import { ServiceError } from '../../src/errors/service-error.ts';
+
+const full = () => new ServiceError('overloaded', 'There is no room.', { retryAfterMs: 70 });
+const callerNamed = (name: string): Caller => ({ name, weight: 1, bulkOnly: false });
+const never = new AbortController().signal;
+
+test('reserves while there is room, and refuses at once with a time to come back', () => {
+  const budget = new Budget({ limit: 100, full });
+  const first = budget.reserve(60);
+  budget.reserve(40);
+  assert.throws(() => budget.reserve(1), { code: 'overloaded', retryAfterMs: 70 });
+  first.release();
+  budget.reserve(60);
+});
+
+test('a reservation released twice frees its room once', () => {
+  const budget = new Budget({ limit: 100, full });
+  const first = budget.reserve(70);
+  budget.reserve(30);
+  first.release();
+  first.release();
+  budget.reserve(70);
+  assert.throws(() => budget.reserve(1), { code: 'overloaded' });
+});
+
+test('a reservation grows while there is room, and keeps what it has where there is none', () => {
+  const budget = new Budget({ limit: 100, full });
+  const first = budget.reserve(10);
+  first.grow(60);
+  first.grow(20);
+  assert.equal(first.amount, 60);
+  assert.throws(() => first.grow(101), { code: 'overloaded' });
+  assert.equal(first.amount, 60);
+  budget.reserve(40);
+});
+
+test('a reservation that settles frees the rest, and never grows by it', () => {
+  const budget = new Budget({ limit: 100, full });
+  const first = budget.reserve(100);
+  first.settle(30);
+  budget.reserve(70);
+  first.settle(50);
+  assert.equal(first.amount, 30);
+});
+
+test('a released reservation takes no room any more', () => {
+  const budget = new Budget({ limit: 100, full });
+  const first = budget.reserve(10);
+  first.release();
+  first.grow(90);
+  budget.reserve(100);
+});
+
+test('one caller cannot take the share of another', () => {
+  const [greedy, modest] = ['greedy', 'modest'].map(callerNamed) as [Caller, Caller];
+  const budget = new Budget({ limit: 100, full, callers: () => [greedy, modest] });
+  const held = Array.from({ length: 7 }, () => budget.reserve(10, greedy));
+  budget.reserve(5, greedy);
+  assert.throws(
+    () => budget.reserve(1, greedy),
+    { code: 'overloaded' },
+    'its own quarter and the common half',
+  );
+  budget.reserve(25, modest);
+  assert.throws(() => budget.reserve(1, modest), { code: 'overloaded' });
+  for (const each of held) each.release();
+  budget.reserve(50, modest);
+});
+
+test('the largest reservation fits when nothing else is held, however many callers share the budget', () => {
+  const callers = ['a', 'b', 'c'].map(callerNamed);
+  const budget = new Budget({ limit: 100, largest: 90, full, callers: () => callers });
+  budget.reserve(90, callers[0]).release();
+  const second = budget.reserve(90, callers[1]);
+  assert.throws(() => budget.reserve(90, callers[0]), { code: 'overloaded' });
+  second.release();
+  budget.reserve(90, callers[2]);
+});
+
+test('who waits gets room in turn, as soon as there is enough', async () => {
+  const budget = new Budget({ limit: 100, full });
+  const first = budget.reserve(80);
+  const entered: string[] = [];
+  const wait = async (name: string, amount: number): Promise<Reservation> => {
+    const reservation = await budget.reserveInTurn(amount, anyone, never);
+    entered.push(name);
+    return reservation;
+  };
+  const large = wait('large', 90);
+  const small = wait('small', 10);
+  first.settle(20);
+  await Promise.resolve();
+  assert.deepEqual(entered, [], 'the small one does not pass the large one');
+  first.release();
+  await Promise.all([large, small]);
+  assert.deepEqual(entered, ['large', 'small']);
+});
+
+test('a caller that waits for room keeps no other caller waiting', async () => {
+  const [greedy, modest] = ['greedy', 'modest'].map(callerNamed) as [Caller, Caller];
+  const budget = new Budget({ limit: 100, full, callers: () => [greedy, modest] });
+  budget.reserve(75, greedy);
+  const held = budget.reserve(25, modest);
+  const leave = new AbortController();
+  const stuck = budget.reserveInTurn(10, greedy, leave.signal);
+  const served = budget.reserveInTurn(10, modest, never);
+  held.release();
+  assert.equal((await served).amount, 10);
+  leave.abort(new ServiceError('cancelled', 'The client went away.'));
+  await assert.rejects(stuck, { code: 'cancelled' });
+});
+
+test('who leaves the line lets those behind it in', async () => {
+  const budget = new Budget({ limit: 100, full });
+  budget.reserve(50);
+  const leave = new AbortController();
+  const large = budget.reserveInTurn(60, anyone, leave.signal);
+  const small = budget.reserveInTurn(50, anyone, never);
+  leave.abort(new ServiceError('deadline_exceeded', 'Too late.'));
+  await assert.rejects(large, { code: 'deadline_exceeded' });
+  assert.equal((await small).amount, 50);
+});
+
+test('never holds more than its limit, and gives back all that it held, in any order of events', () => {
+  const callers = ['a', 'b'].map(callerNamed);
+  const step = fc.record({
+    kind: fc.constantFrom('reserve', 'grow', 'settle', 'release'),
+    amount: fc.integer({ min: 0, max: 120 }),
+    caller: fc.constantFrom(...callers),
+    at: fc.nat({ max: 9 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const budget = new Budget({ limit: 100, full, callers: () => callers });
+      const held: Reservation[] = [];
+      for (const { kind, amount, caller, at } of steps) {
+        const one = held[at % Math.max(1, held.length)];
+        try {
+          if (kind === 'reserve') held.push(budget.reserve(amount, caller));
+          else if (kind === 'grow') one?.grow(amount);
+          else if (kind === 'settle') one?.settle(amount);
+          else one?.release();
+        } catch (thrown) {
+          assert.ok(thrown instanceof ServiceError && thrown.code === 'overloaded');
+        }
+        assert.ok(budget.held <= 100);
+        assert.equal(
+          budget.held,
+          held.reduce((sum, each) => sum + each.amount, 0),
+        );
+      }
+      for (const each of held) each.release();
+      assert.equal(budget.held, 0);
+    }),
+  );
+});
