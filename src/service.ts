@@ -1,30 +1,30 @@
 import type { Logger } from 'pino';
-import { type AdmitBytes, ByteRoom } from './admission/byte-budget.ts';
-import { Encoder, type EncoderConfig } from './encoding/encoder.ts';
+import type { AdmitBytes } from './admission/byte-budget.ts';
+import { Budget } from './admission/budget.ts';
+import { Encoder } from './encoding/encoder.ts';
+import type { EncoderConfig } from './encoding/encoder-config.ts';
 import { ServiceError } from './errors/service-error.ts';
-import type { EngineEnd } from './inference/supervised-engine.ts';
-import { defaultGrpcLimits } from './transport/grpc/limits.ts';
-import { startGrpcServer } from './transport/grpc/server.ts';
-import { metricsEndpoints, otherEndpoints } from './transport/http/routes.ts';
-import { type HttpServer, startHttpServer } from './transport/http/server.ts';
 import { isNpy, readNpyRasters } from './image/npy-raster.ts';
+import type { EngineEnd } from './inference/supervised-engine.ts';
 import { Metrics } from './telemetry/metrics.ts';
-import type { Model } from './model/model.ts';
-import type { VisualEncoder } from './encoding/request.ts';
 import type { Tracing } from './telemetry/trace.ts';
+import { defaultGrpcLimits } from './transport/grpc/limits.ts';
+import { type GrpcServer, startGrpcServer } from './transport/grpc/server.ts';
+import { metricsEndpoints, otherEndpoints } from './transport/http/routes.ts';
+import { type HttpServer, type HttpServerOptions, startHttpServer } from './transport/http/server.ts';
 import { Perimeter, type PerimeterConfig } from './transport/security/access.ts';
 
 export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
   readonly host: string;
   readonly httpPort: number;
   readonly grpcPort: number;
-  /** Of metrics; they are on HTTP's when absent. */
+  /** Of metrics alone; without it they are on HTTP's port. */
   readonly metricsPort?: number | undefined;
   readonly maxBodyBytes: number;
   /** Of all HTTP bodies and gRPC messages held at one time. */
   readonly maxInflightBytes: number;
   readonly maxImages: number;
-  /** Without it nothing is traced. Closed with the service. */
+  /** Absent where nothing is traced. Closed with the service. */
   readonly tracing?: Tracing | undefined;
 }
 
@@ -43,135 +43,41 @@ export interface Service {
   close(): Promise<void>;
 }
 
+interface Closable {
+  close(): void | Promise<void>;
+}
+
 /**
  * Builds the parts and starts them: the transports first, so that probes are answered while the models load, then
- * the engines. `onDown` is called when an engine is of no more use, nor is the process then.
+ * the engines. Parts close in the order in which they are listed: the transports before the engines that they ask.
  */
 export async function startService(
   config: ServiceConfig,
   logger: Logger,
   onDown: (end: EngineEnd) => void,
 ): Promise<Service> {
-  const perimeter = await Perimeter.open(config, logger);
-  try {
-    const service = await startInside(perimeter, config, logger, onDown);
-    return {
-      ...service,
-      async close() {
-        await service.close();
-        perimeter.close();
-      },
-    };
-  } catch (error) {
-    perimeter.close();
-    throw error;
-  }
-}
-
-async function startInside(
-  { authenticate, callers, tls }: Perimeter,
-  config: ServiceConfig,
-  logger: Logger,
-  onDown: (end: EngineEnd) => void,
-): Promise<Service> {
-  const metrics = new Metrics();
-  let open: Encoder | undefined;
-  const encoder: VisualEncoder = {
-    encode: (request) => {
-      if (open === undefined) return Promise.reject(starting());
-      return open.encode(request);
-    },
-    encodeEach: (request) => {
-      if (open === undefined) throw starting();
-      return open.encodeEach(request);
-    },
-    plan: (request) => {
-      if (open === undefined) throw starting();
-      return open.plan(request);
-    },
-    validate: (asked) => {
-      if (open === undefined) throw starting();
-      open.validate(asked);
-    },
-    models: () => open?.models() ?? [],
-    ready: () => open?.ready() ?? false,
-  };
-  metrics.watchReady(() => encoder.ready());
-  const { host, httpPort, grpcPort, metricsPort, maxBodyBytes, maxImages } = config;
-  const limits = { maxBodyBytes, maxImages };
-  const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, config) : undefined);
-  const full = (): ServiceError => {
-    const bound = 'request_bytes';
-    metrics.observeRefusal(bound);
-    return new ServiceError(
-      'overloaded',
-      'The service holds as many request bytes as it may; try again later.',
-      // It is there when others have sent theirs, which the queue says nothing of.
-      { retryAfterMs: Math.max(1000, open?.retryAfterMs() ?? 0), bound },
-    );
-  };
-  const requests = new ByteRoom({
-    maxBytes: config.maxInflightBytes,
-    largestBytes: maxBodyBytes + messageBytes,
-    callers,
-    full,
-  });
-  metrics.watchHeld('requests', () => requests.heldBytes);
-  const admit: AdmitBytes = (sizeBytes, caller) => requests.admit(sizeBytes, caller);
-  const tracer = config.tracing;
-  const opened: { close(): Promise<void> }[] = tracer === undefined ? [] : [tracer];
-  /** What was opened last is closed first: the engines outlive those who ask them. */
+  const opened: Closable[] = config.tracing === undefined ? [] : [config.tracing];
   const close = async (): Promise<void> => {
-    for (const each of opened.splice(0).toReversed()) await each.close();
+    for (const part of opened.splice(0)) await part.close();
   };
   try {
-    const http = await startHttpServer({
-      encoder,
-      metrics,
-      logger,
-      host,
-      port: httpPort,
-      ...(metricsPort === undefined ? {} : { endpoints: otherEndpoints }),
-      readPixels,
-      admitBody: admit,
-      authenticate,
-      tls,
-      tracer,
-      limits,
-    });
-    metrics.watchInflight('http', () => http.underWay);
-    opened.push(http);
-    const grpc = await startGrpcServer({
-      encoder,
-      logger,
-      observe: (request) => metrics.observeRequest(request),
-      host,
-      port: grpcPort,
-      authenticate,
-      admitMessage: admit,
-      tls,
-      tracer,
-      limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes + messageBytes },
-    });
-    metrics.watchInflight('grpc', () => grpc.underWay);
-    opened.push(grpc);
-    let scraped: HttpServer | undefined;
-    if (metricsPort !== undefined) {
-      const options = { encoder, metrics, logger, host, readPixels, endpoints: metricsEndpoints };
-      scraped = await startHttpServer({ ...options, port: metricsPort, portFlag: '--metrics-port' });
-      opened.push(scraped);
-    }
-    const running = await Encoder.open({ ...config, callers }, metrics, logger, onDown);
-    opened.unshift(running);
-    open = running;
-    sayTeacher(config, running.models(), logger);
+    const access = await Perimeter.open(config, logger);
+    opened.unshift(access);
+    const metrics = new Metrics();
+    const encoder = new Encoder({ ...config, callers: access.callers }, metrics, logger, onDown);
+    opened.unshift(encoder);
+    metrics.watchReady(() => encoder.ready());
+    const transports = await startTransports(config, access, encoder, metrics, logger, opened);
+    await encoder.open();
+    reportTeacher(config, encoder, logger);
+    const { http, grpc, scraped } = transports;
     return {
       httpPort: http.port,
       grpcPort: grpc.port,
       metricsPort: scraped?.port,
-      setNotReady: () => running.drain(),
+      setNotReady: () => encoder.drain(),
       async drain() {
-        running.drain();
+        encoder.drain();
         await Promise.all([http.drain(), grpc.drain()]);
       },
       close,
@@ -182,13 +88,95 @@ async function startInside(
   }
 }
 
-function sayTeacher({ teacher }: ServiceConfig, models: readonly Model[], logger: Logger): void {
-  if (teacher !== undefined) return;
-  logger.info({ model: models[0]?.name }, 'no --teacher is set: TeacherEncode uses the default model');
+interface Transports {
+  readonly http: HttpServer;
+  readonly grpc: GrpcServer;
+  /** The port of metrics alone. */
+  readonly scraped: HttpServer | undefined;
 }
 
-function starting(): ServiceError {
-  return new ServiceError('unavailable', 'The service is starting: its models are being loaded.', {
-    retryAfterMs: 1000,
+/** Listens on every port, over one budget of request bytes. What has been opened is put first in `opened`. */
+async function startTransports(
+  config: ServiceConfig,
+  { authenticate, callers, tls }: Perimeter,
+  encoder: Encoder,
+  metrics: Metrics,
+  logger: Logger,
+  opened: Closable[],
+): Promise<Transports> {
+  const { host, httpPort, grpcPort, metricsPort, maxBodyBytes, maxImages, tracing: tracer } = config;
+  const budget = requestBudget(config, callers, encoder, metrics);
+  const admit: AdmitBytes = (sizeBytes, caller) => {
+    const reservation = budget.reserve(sizeBytes, caller);
+    return () => reservation.release();
+  };
+  const readPixels: HttpServerOptions['readPixels'] = (bytes) =>
+    isNpy(bytes) ? readNpyRasters(bytes, config) : undefined;
+  const shared = { encoder, metrics, logger, host, readPixels };
+  const http = await startHttpServer({
+    ...shared,
+    port: httpPort,
+    ...(metricsPort === undefined ? {} : { endpoints: otherEndpoints }),
+    admitBody: admit,
+    authenticate,
+    tls,
+    tracer,
+    limits: { maxBodyBytes, maxImages },
   });
+  opened.unshift(http);
+  metrics.watchInflight('http', () => http.underWay);
+  const grpc = await startGrpcServer({
+    encoder,
+    logger,
+    observe: (request) => metrics.observeRequest(request),
+    host,
+    port: grpcPort,
+    authenticate,
+    admitMessage: admit,
+    tls,
+    tracer,
+    limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes + messageBytes },
+  });
+  opened.unshift(grpc);
+  metrics.watchInflight('grpc', () => grpc.underWay);
+  if (metricsPort === undefined) return { http, grpc, scraped: undefined };
+  const scraped = await startHttpServer({
+    ...shared,
+    endpoints: metricsEndpoints,
+    port: metricsPort,
+    portFlag: '--metrics-port',
+  });
+  opened.unshift(scraped);
+  return { http, grpc, scraped };
+}
+
+/** Bounds what requests hold until their images are encoded. */
+function requestBudget(
+  { maxInflightBytes, maxBodyBytes }: ServiceConfig,
+  callers: Perimeter['callers'],
+  encoder: Encoder,
+  metrics: Metrics,
+): Budget {
+  const full = (): ServiceError => {
+    const bound = 'request_bytes';
+    metrics.observeRefusal(bound);
+    // Room comes when other clients have sent their bodies, of which the queue of views knows nothing.
+    const retryAfterMs = Math.max(1000, encoder.retryAfterMs() ?? 0);
+    return new ServiceError(
+      'overloaded',
+      'The service holds as many request bytes as it may (--max-inflight-bytes); try again later.',
+      { retryAfterMs, bound },
+    );
+  };
+  const budget = new Budget({ limit: maxInflightBytes, largest: maxBodyBytes + messageBytes, callers, full });
+  metrics.watchHeld('requests', () => budget.held);
+  return budget;
+}
+
+function reportTeacher({ teacher }: ServiceConfig, encoder: Encoder, logger: Logger): void {
+  if (teacher !== undefined) return;
+  logger.info(
+    { model: encoder.models()[0]?.name },
+    'no --teacher is set: TeacherEncode uses the default model',
+  );
 }

@@ -1,11 +1,12 @@
-import { Admission } from '../../src/admission/view-budget.ts';
-import { ByteRoom } from '../../src/admission/byte-budget.ts';
-import { Flights } from '../../src/encoding/single-flight.ts';
-import { ResultCache } from '../../src/encoding/cache/token-cache.ts';
+import { ViewBudget } from '../../src/admission/view-budget.ts';
+import { Budget } from '../../src/admission/budget.ts';
+import { SingleFlight } from '../../src/encoding/single-flight.ts';
+import { TokenCache } from '../../src/encoding/cache/token-cache.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
-import { encodeImages, type PipelineParts } from '../../src/encoding/encode-request.ts';
+import { encodeImages } from '../../src/encoding/encode-request.ts';
+import type { EncodingParts } from '../../src/encoding/encoding-parts.ts';
 import type { Size } from '../../src/recipes/plan.ts';
 import type { RecipeOptions } from '../../src/recipes/recipe-options.ts';
 import { usualTerms } from '../../src/admission/priority.ts';
@@ -46,14 +47,14 @@ export async function runMix(
     split: async (tokens, views) => splitTokens(tokens, views),
     now: clock.now,
   });
-  const parts: PipelineParts = {
+  const parts: EncodingParts = {
     served: [{ model: benchModel, batcher }],
-    admission: new Admission({ maxViews: 4096, workMs: () => 1000 }),
-    cache: new ResultCache(0),
+    viewBudget: new ViewBudget({ maxViews: 4096, workMs: () => 1000 }),
+    cache: new TokenCache(0),
     shareCache: false,
-    flights: new Flights(),
-    answers: new ByteRoom({
-      maxBytes: Number.POSITIVE_INFINITY,
+    flights: new SingleFlight(),
+    answerBudget: new Budget({
+      limit: Number.POSITIVE_INFINITY,
       full: () => new ServiceError('overloaded', 'unread'),
     }),
     maxAnswerBytes: Number.POSITIVE_INFINITY,

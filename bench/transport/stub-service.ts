@@ -2,12 +2,11 @@
 // With the argument `stub-pixels` decoding and the view pool are stubs as well; with `cache` tokens are kept; with
 // `small-answers` they have 16 channels; with `no-metrics` nothing is counted. It traces as the environment asks
 // for it.
-import { encodeEach } from '../../src/encoding/image-outcomes.ts';
-import { Admission } from '../../src/admission/view-budget.ts';
-import { withDeadline } from '../../src/encoding/deadline.ts';
-import { ByteRoom } from '../../src/admission/byte-budget.ts';
-import { Flights } from '../../src/encoding/single-flight.ts';
-import { ResultCache } from '../../src/encoding/cache/token-cache.ts';
+import { ViewBudget } from '../../src/admission/view-budget.ts';
+import { startDeadline } from '../../src/encoding/deadline.ts';
+import { Budget } from '../../src/admission/budget.ts';
+import { SingleFlight } from '../../src/encoding/single-flight.ts';
+import { TokenCache } from '../../src/encoding/cache/token-cache.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
 import { sizeLimit, sizeReader } from '../../src/image/read-size.ts';
 import { discard } from '../../src/threads/discard.ts';
@@ -23,7 +22,9 @@ import { SharedPixels } from '../../src/inference/shared-pixels.ts';
 import { collectGarbageRarely } from '../../src/threads/garbage.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
-import { encodeImages, type PipelineParts, planAnswer, validate } from '../../src/encoding/encode-request.ts';
+import { encodeEach, encodeImages } from '../../src/encoding/encode-request.ts';
+import type { EncodingParts } from '../../src/encoding/encoding-parts.ts';
+import { planAnswer, validateRequest } from '../../src/encoding/plan-request.ts';
 import type { VisualEncoder } from '../../src/encoding/request.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
 import { openTracing } from '../../src/telemetry/open-tracing.ts';
@@ -76,14 +77,14 @@ const batcher = new Batcher({
 });
 const view = new Uint8Array(model.imageSize ** 2 * 3);
 const requireSize = sizeLimit(1e8);
-const parts: PipelineParts = {
+const parts: EncodingParts = {
   served: [{ model, batcher }],
-  admission: new Admission({ maxViews: 512, workMs: () => 1000 }),
-  cache: new ResultCache(process.argv.includes('cache') ? 2 ** 28 : 0),
+  viewBudget: new ViewBudget({ maxViews: 512, workMs: () => 1000 }),
+  cache: new TokenCache(process.argv.includes('cache') ? 2 ** 28 : 0),
   shareCache: false,
-  flights: new Flights(),
-  answers: new ByteRoom({
-    maxBytes: Number.POSITIVE_INFINITY,
+  flights: new SingleFlight(),
+  answerBudget: new Budget({
+    limit: Number.POSITIVE_INFINITY,
     full: () => new ServiceError('overloaded', 'unread'),
   }),
   maxAnswerBytes: 1e9,
@@ -101,16 +102,15 @@ const parts: PipelineParts = {
 
 const encoder: VisualEncoder = {
   encode: async (request) => {
-    const answer = await withDeadline(request.signal, 60_000, (signal) =>
-      encodeImages(parts, { ...request, signal }),
-    );
+    const { signal, end } = startDeadline(request.signal, 60_000);
+    const answer = await encodeImages(parts, { ...request, signal }).finally(end);
     for (const source of answer.sources) metrics.observeSource(source);
     if (answer.sources.includes('miss')) metrics.observeStages(answer.timings);
     return answer;
   },
-  encodeEach: (request) => encodeEach(encoder, request),
+  encodeEach: (request) => encodeEach(parts, request),
   plan: (request) => planAnswer(parts, request),
-  validate: (asked) => validate(parts, asked),
+  validate: (request) => validateRequest(parts, request),
   models: () => [model],
   ready: () => true,
 };

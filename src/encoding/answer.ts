@@ -1,14 +1,21 @@
+import type { Reservation } from '../admission/budget.ts';
 import type { Model } from '../model/model.ts';
 import { planCost } from '../recipes/cost.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
+import { slowest } from '../telemetry/stage-timings.ts';
 import type { AnswerMetadata } from '../tokens/answer-metadata.ts';
-import type { TokenDtype } from '../tokens/tensor.ts';
+import { dtypeBytes, type TokenDtype } from '../tokens/tensor.ts';
+import type { AnsweredImage } from './encoded-image.ts';
+import type { Planned, SizedImage } from './image-request.ts';
+import type { EncodeAnswer } from './request.ts';
+import type { ResolvedRequest } from './resolve-request.ts';
 
-/** What is known of an answer before any view is encoded. `sizes` are the images', in pixels. */
+/** What is known of an answer before any view is encoded. */
 export interface AnswerOutline {
   readonly model: Model;
   readonly plan: Plan;
   readonly dtype: TokenDtype;
+  /** Of the images, in pixels. */
   readonly sizes: readonly Size[];
   /** Whether the number of images is the shape's first dimension. */
   readonly stacked: boolean;
@@ -28,5 +35,30 @@ export function answerMetadata({ model, plan, dtype, sizes, stacked }: AnswerOut
     images: sizes,
     ...(plan.teacher === undefined ? {} : { teacher: plan.teacher }),
     ...(plan.anyres === undefined ? {} : { anyres: plan.anyres }),
+  };
+}
+
+/** The bytes of one image's tokens, without a format's header. */
+export function answerBytes(plan: Plan, dtype: TokenDtype): number {
+  return planCost(plan).values * dtypeBytes[dtype];
+}
+
+/** The answer of images that are answered together, in their order. It holds `reservation` until it is released. */
+export function answerOf(
+  { model, options: { dtype } }: ResolvedRequest,
+  images: readonly Planned<SizedImage>[],
+  answered: readonly AnsweredImage[],
+  stacked: boolean,
+  reservation: Reservation,
+): EncodeAnswer {
+  const sizes = images.map(({ size }) => size);
+  const metadata = answerMetadata({ model, plan: images[0]!.plan, dtype, sizes, stacked });
+  return {
+    tensor: { shape: metadata.shape, dtype, parts: answered.flatMap(({ parts }) => parts) },
+    metadata,
+    timings: slowest(answered.map(({ timings }) => timings)),
+    keys: images.flatMap(({ key }) => key ?? []),
+    sources: answered.map(({ source }) => source),
+    release: () => reservation.release(),
   };
 }

@@ -1,16 +1,19 @@
 import { requestAbort } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
 
+/** A signal that ends with its request. */
+export interface Deadline {
+  readonly signal: AbortSignal;
+  /** To be called when the work has ended. */
+  readonly end: () => void;
+}
+
 /**
- * Runs `work` with a signal that fires when `signal` does or when `limitMs` have passed, with `deadline_exceeded`
- * as its reason. The timer ends with the work.
+ * A signal that fires when `signal` does, or when `limitMs` have passed, with `deadline_exceeded` as its reason. It holds
+ * a timer until its `end()`.
  */
-export async function withDeadline<T>(
-  signal: AbortSignal,
-  limitMs: number,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  // Not AbortSignal.any: its weak references cost more than the rest of an answer's bookkeeping.
+export function startDeadline(signal: AbortSignal, limitMs: number): Deadline {
+  // AbortSignal.any holds weak references, which cost more than the rest of a request's bookkeeping.
   const either = requestAbort();
   const follow = () => either.abort(signal.reason);
   if (signal.aborted) follow();
@@ -18,10 +21,11 @@ export async function withDeadline<T>(
   const timer = setTimeout(() => {
     either.abort(new ServiceError('deadline_exceeded', `The request was not finished within ${limitMs} ms.`));
   }, limitMs);
-  try {
-    return await work(either.signal);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', follow);
-  }
+  return {
+    signal: either.signal,
+    end: () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', follow);
+    },
+  };
 }

@@ -1,52 +1,23 @@
-import { together } from './all-or-none.ts';
 import type { ViewsPermit } from '../admission/view-budget.ts';
-import type { EncodedImage } from './encoded-image.ts';
-import type { ImageInput } from '../image/image-input.ts';
-import type { ViewPool } from '../image/view-pool.ts';
 import type { ViewTokens, WantedTokens } from '../inference/batcher.ts';
-import type { ServedModel } from '../inference/served-model.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
-import { selectModel } from '../model/select-model.ts';
-import type { Plan, Size } from '../recipes/plan.ts';
-import type { EncodeOptions } from './request.ts';
-import type { StageTimings } from '../telemetry/stage-timings.ts';
-import type { TokenDtype } from '../tokens/tensor.ts';
-import type { TokenPool } from '../tokens/token-pool.ts';
+import type { Plan } from '../recipes/plan.ts';
 import type { Trace } from '../telemetry/trace.ts';
+import type { TokenDtype } from '../tokens/tensor.ts';
+import type { EncodedImage } from './encoded-image.ts';
+import type { EncodingParts } from './encoding-parts.ts';
+import type { NewImage, Planned } from './image-request.ts';
+import type { ResolvedRequest } from './resolve-request.ts';
+import { runAll } from './run-all.ts';
 
-/** The parts that an image passes through, from its bytes to its tokens. */
-export interface EncodingParts {
-  /** The default first. */
-  readonly served: readonly Pick<ServedModel, 'model' | 'batcher'>[];
-  readonly viewPool: ViewPool;
-  readonly tokenPool: Pick<TokenPool, 'assemble' | 'bfloat16'>;
-  readonly now: () => number;
-}
-
-/** An image of known size, and what to make of it. */
-export interface PlannedImage {
-  readonly image: ImageInput;
-  readonly size: Size;
-  readonly plan: Plan;
-  /** Time to read the header: part of decoding. */
-  readonly headerMs: number;
-  readonly trace: Trace | undefined;
-}
-
-/** Tokens and what they took. */
-export interface TimedImage extends EncodedImage {
-  readonly timings: StageTimings;
-}
-
-/** Decodes an image, cuts its views, has `model` encode them, and puts their tokens together. */
+/** Decodes an image, cuts its views, has the model encode them, and puts their tokens together. */
 export async function encodeImage(
   parts: EncodingParts,
-  model: string,
+  { batcher, options: { dtype, exif } }: ResolvedRequest,
+  { image, size, plan, headerMs, trace }: Planned<NewImage>,
   permit: ViewsPermit,
-  { image, size, plan, headerMs, trace }: PlannedImage,
-  { dtype, exif }: EncodeOptions,
   signal: AbortSignal,
-): Promise<TimedImage> {
+): Promise<EncodedImage> {
   const { now } = parts;
   const request = { image, exif, size, plan, place: permit };
   const asked = now();
@@ -56,7 +27,7 @@ export async function encodeImage(
   trace?.stage('decode', joined - cutMs - decodeMs, joined - cutMs);
   trace?.stage('views', joined - cutMs, joined);
   const wanted = { dtype: graphDtype(plan, dtype), trace };
-  const encoded = await encodeViews(parts, model, permit, plan, views, wanted, signal);
+  const encoded = await encodeViews(parts, batcher, permit, plan, views, wanted, signal);
   if (trace !== undefined) traceBatches(trace, joined, encoded);
   const assembling = now();
   const tokens = await assemble(
@@ -83,24 +54,24 @@ export async function encodeImage(
 /** The views' tokens in the plan's order; each canvas's views join the batches of the model that encodes it. */
 async function encodeViews(
   { served }: EncodingParts,
-  model: string,
+  batcher: ResolvedRequest['batcher'],
   permit: ViewsPermit,
   { canvases }: Plan,
   views: readonly Uint8Array<ArrayBuffer>[],
   wanted: WantedTokens,
   signal: AbortSignal,
 ): Promise<ViewTokens[]> {
-  const batcherOf = (name: string) => selectModel(served, { model: name }).batcher;
   if (canvases.every(({ encoder }) => encoder === undefined)) {
-    return await batcherOf(model).encode(permit, views, wanted, signal);
+    return await batcher.encode(permit, views, wanted, signal);
   }
   let from = 0;
   const parts = canvases.map(({ encoder, views: { length } }) => {
     const own = views.slice(from, (from += length));
-    return { own, batcher: batcherOf(encoder?.model ?? model) };
+    const other = served.find(({ model }) => model.name === encoder?.model);
+    return { own, batcher: other?.batcher ?? batcher };
   });
-  const encoded = await together(parts, signal, ({ own, batcher }, all) =>
-    batcher.encode(permit, own, wanted, all),
+  const encoded = await runAll(parts, signal, (part, all) =>
+    part.batcher.encode(permit, part.own, wanted, all),
   );
   return encoded.flat();
 }

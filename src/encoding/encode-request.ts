@@ -1,118 +1,183 @@
+import type { Reservation } from '../admission/budget.ts';
+import type { ViewsPermit } from '../admission/view-budget.ts';
 import { abortFailure, failureOf } from '../errors/abort.ts';
-import { allOrNone } from './all-or-none.ts';
-import { AnswerRoom } from '../admission/answer-room.ts';
-import { AnswerSum, refuseLargeAnswer } from './answer-sum.ts';
-import { answerMetadata } from './answer.ts';
-import type { ByteRoom } from '../admission/byte-budget.ts';
 import { ServiceError } from '../errors/service-error.ts';
-import type { RequireSize } from '../image/read-size.ts';
-import { selectModel } from '../model/select-model.ts';
-import { planCost } from '../recipes/cost.ts';
-import type { Size } from '../recipes/plan.ts';
 import { planRecipe } from '../recipes/planner.ts';
-import type { EncodeAnswer, EncodeOptions, EncodeRequest, PlanAnswer, PlanRequest } from './request.ts';
-import type { RecipeOptions } from '../recipes/recipe-options.ts';
-import { usualTerms } from '../admission/priority.ts';
-import { type ResultParts, resultsOf } from './results.ts';
-import { slowest } from '../telemetry/stage-timings.ts';
-import { dtypeBytes } from '../tokens/tensor.ts';
+import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
+import { admitViews } from './admit-views.ts';
+import { answerBytes, answerOf } from './answer.ts';
+import { encodeImage } from './encode-image.ts';
+import type { AnsweredImage, EncodedImage } from './encoded-image.ts';
+import type { EncodingParts } from './encoding-parts.ts';
+import {
+  forImage,
+  type ImageRequest,
+  keyImages,
+  type NewImage,
+  type Planned,
+  type SizedImage,
+} from './image-request.ts';
+import { joinFlight } from './join-flight.ts';
+import { keptTokens, lookUp } from './look-up.ts';
+import type { EachRequest, EncodeAnswer, EncodeRequest } from './request.ts';
+import { flightKey, type ResolvedRequest, resolveRequest } from './resolve-request.ts';
+import { runAll } from './run-all.ts';
+import type { Flight } from './single-flight.ts';
 
-/** The parts that a request passes through. */
-export interface PipelineParts extends ResultParts {
-  /** The served model that teaches where a request names none; the default when absent. */
-  readonly teacher?: string;
-  /** For answers from when they are planned until their callers have them. */
-  readonly answers: ByteRoom;
-  /** What `readSize` refuses, of sizes that are only planned. */
-  readonly requireSize: RequireSize;
-}
+/** Waits for one image's tokens. To be called at once: work that nobody waits for is abandoned. */
+type Wait = (signal: AbortSignal) => Promise<AnsweredImage>;
 
 /**
- * A request's way, from images to tokens, for a caller that waits until `deadlineAt` by `parts.now()`. Every
- * rejection is a ServiceError. The answer holds room until its `release()`.
+ * Encodes a request's images into one answer, for a caller that waits until `deadlineAt` by `parts.now()`. A failure of
+ * one image fails the request and names the image. Every rejection is a ServiceError. The answer holds its bytes until
+ * its `release()`.
  */
 export async function encodeImages(
-  parts: PipelineParts,
+  parts: EncodingParts,
   request: EncodeRequest,
-  deadlineAt = Number.POSITIVE_INFINITY,
+  deadlineAt?: number,
 ): Promise<EncodeAnswer> {
-  const { images, recipe, options, stacked, signal, answer = new AnswerSum() } = request;
-  const { model } = modelOf(parts, recipe, options);
+  const { images, stacked, trace, signal } = request;
+  const resolved = resolveRequest(parts, request, deadlineAt);
   refuseUnstackable(request);
-  const room = new AnswerRoom(parts.answers, (request.terms ?? usualTerms).caller);
+  const keyed = await keyImages(parts, resolved, images, trace);
+  return await encodeTogether(parts, resolved, keyed, stacked, signal);
+}
+
+/** Encodes each image by itself: one that fails stops no other. No outcome rejects. */
+export function encodeEach(
+  parts: EncodingParts,
+  request: EachRequest,
+  deadlineAt?: number,
+): readonly Promise<ImageOutcome<EncodeAnswer>>[] {
+  const { images, trace, signal } = request;
+  const start = async () => {
+    const resolved = resolveRequest(parts, request, deadlineAt);
+    return { resolved, keyed: await keyImages(parts, resolved, images, trace) };
+  };
+  const started = start();
+  return images.map(async (_, index): Promise<ImageOutcome<EncodeAnswer>> => {
+    try {
+      const { resolved, keyed } = await started;
+      const image = { ...keyed[index]!, name: undefined };
+      return {
+        kind: 'encoded',
+        index,
+        answer: await encodeTogether(parts, resolved, [image], false, signal),
+      };
+    } catch (thrown) {
+      return { kind: 'failed', index, error: failureOf(thrown, signal) };
+    }
+  });
+}
+
+/** The way of the images of one answer, from their keys to their tokens. */
+async function encodeTogether(
+  parts: EncodingParts,
+  resolved: ResolvedRequest,
+  images: readonly ImageRequest[],
+  stacked: boolean,
+  signal: AbortSignal,
+): Promise<EncodeAnswer> {
+  const sized = await runAll(images, signal, (image, all) =>
+    forImage(image, signal, () => lookUp(parts, resolved, image, all)),
+  );
+  const planned = await runAll(sized, signal, (image) =>
+    forImage(image, signal, () => planImage(parts, resolved, image)),
+  );
+  if (signal.aborted) throw abortFailure(signal);
+  // From here to the start nothing else runs, so that nobody joins work that is then refused.
+  const reservation = reserveAnswer(parts, resolved, planned);
   try {
-    const waits = await resultsOf(
-      parts,
-      model,
-      { ...request, answer, room, isPart: request.answer !== undefined },
-      deadlineAt,
+    const waits = admitAndStart(parts, resolved, planned);
+    const answered = await runAll(planned, signal, (image, all, index) =>
+      forImage(image, signal, () => waits[index]!(all)),
     );
-    const results = await allOrNone(waits, signal, async (wait, all) => await wait(all));
     if (signal.aborted) throw abortFailure(signal);
-    const sizes = results.map(({ size }) => size);
-    const { plan } = planOf(parts, sizes[0]!, recipe, options);
-    const imageBytes = results.map((result) => sumBytes(result.parts));
-    answer.add(
-      images.map((image, index) => [image, imageBytes[index]!]),
-      parts.maxAnswerBytes,
-    );
-    room.fill(imageBytes.reduce((sum, bytes) => sum + bytes, 0));
-    const metadata = answerMetadata({ model, plan, dtype: options.dtype, sizes, stacked });
-    return {
-      tensor: {
-        shape: metadata.shape,
-        dtype: options.dtype,
-        parts: results.flatMap((result) => result.parts),
-      },
-      metadata,
-      timings: slowest(results.map(({ timings }) => timings)),
-      keys: results.flatMap(({ key }) => key ?? []),
-      sources: results.map(({ source }) => source),
-      release: () => room.release(),
-    };
+    return answerOf(resolved, planned, answered, stacked, reservation);
   } catch (thrown) {
-    room.release();
-    throw failureOf(thrown, signal);
+    reservation.release();
+    throw thrown;
   }
 }
 
-/**
- * What the same request would be answered with, for an image of that size. Throws what it would be refused with
- * however little there is to do.
- */
-export function planAnswer(parts: PipelineParts, request: PlanRequest): PlanAnswer {
-  const { size, recipe, options, terms = usualTerms } = request;
-  parts.requireSize(size);
-  const { model, plan } = planOf(parts, size, recipe, options);
-  const { tokens, values, load } = planCost(plan);
-  const bytes = values * dtypeBytes[options.dtype];
-  refuseLargeAnswer(bytes, parts.maxAnswerBytes);
-  parts.admission.requireRoomFor(load, terms);
-  const outline = { model, plan, dtype: options.dtype, sizes: [size], stacked: false };
-  return { metadata: answerMetadata(outline), tokens, sizeBytes: bytes };
+function planImage(
+  { served }: EncodingParts,
+  { model, recipe }: ResolvedRequest,
+  image: SizedImage,
+): Planned<SizedImage> {
+  const models = served.map((one) => one.model);
+  return { ...image, plan: planRecipe(image.size, model, recipe, models) };
 }
 
-/** Throws what is wrong with what is asked, whatever the image. */
-export function validate(
-  parts: PipelineParts,
-  { recipe, options }: Pick<EncodeRequest, 'recipe' | 'options'>,
-): void {
-  planOf(parts, { width: 1, height: 1 }, recipe, options);
+/** Holds the answer's bytes from its plan on: nothing is encoded that finds no room. */
+function reserveAnswer(
+  { answerBudget }: EncodingParts,
+  { options, terms, limitAnswer }: ResolvedRequest,
+  images: readonly Planned<SizedImage>[],
+): Reservation {
+  const sizeBytes = images.reduce((sum, { plan }) => sum + answerBytes(plan, options.dtype), 0);
+  limitAnswer(sizeBytes);
+  return answerBudget.reserve(sizeBytes, terms.caller);
 }
 
-function planOf(parts: PipelineParts, size: Size, recipe: RecipeOptions, options: EncodeOptions) {
-  const { model } = modelOf(parts, recipe, options);
-  const models = parts.served.map((one) => one.model);
-  return { model, plan: planRecipe(size, model, recipe, models) };
+/** Admits what nobody encodes yet, all or nothing, and starts it. Gives the wait for each image's tokens. */
+function admitAndStart(
+  parts: EncodingParts,
+  resolved: ResolvedRequest,
+  images: readonly Planned<SizedImage>[],
+): readonly Wait[] {
+  const { flights } = parts;
+  // What landed since the look-up is in the cache; a picture that is in the request twice starts once.
+  const kept = images.map(({ tokens, key }) => tokens ?? keptTokens(parts, key));
+  const isFirst = (key: string | undefined, index: number): boolean =>
+    key === undefined || images.findIndex((other) => other.key === key) === index;
+  const missing = images.filter(
+    (image, index): image is Planned<NewImage> =>
+      kept[index] === undefined &&
+      image.tokens === undefined &&
+      flights.find(flightKey(resolved, image.key)) === undefined &&
+      isFirst(image.key, index),
+  );
+  const permits = admitViews(
+    parts,
+    resolved,
+    missing.map(({ plan }) => plan),
+  );
+  const started = new Map<Planned<SizedImage>, Flight<EncodedImage>>();
+  for (const [index, image] of missing.entries()) {
+    const work = (signal: AbortSignal) => encodeAndKeep(parts, resolved, image, permits[index]!, signal);
+    started.set(image, flights.start(flightKey(resolved, image.key), work));
+  }
+  return images.map((image, index): Wait => {
+    const tokens = kept[index];
+    if (tokens !== undefined) return async () => tokens;
+    const own = started.get(image);
+    if (own !== undefined) return async (signal) => ({ ...(await own.join(signal)), source: 'miss' });
+    const underWay = flights.find(flightKey(resolved, image.key))!;
+    return (signal) => joinFlight(parts, underWay, image.trace, signal);
+  });
 }
 
-function sumBytes(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
-}
-
-function modelOf({ served, teacher }: PipelineParts, { recipe }: RecipeOptions, options: EncodeOptions) {
-  const isTeacher = recipe === 'teacher' && options.model === undefined && teacher !== undefined;
-  return selectModel(served, isTeacher ? { ...options, model: teacher } : options);
+/** Encodes an image for whoever waits for it, and keeps its tokens. */
+async function encodeAndKeep(
+  parts: EncodingParts,
+  resolved: ResolvedRequest,
+  image: Planned<NewImage>,
+  permit: ViewsPermit,
+  signal: AbortSignal,
+): Promise<EncodedImage> {
+  try {
+    const encoded = await encodeImage(parts, resolved, image, permit, signal);
+    if (image.key !== undefined) {
+      const tokens = { size: encoded.size, parts: encoded.parts };
+      parts.cache.set(image.key, tokens);
+      parts.remoteCache?.set(image.key, tokens);
+    }
+    return encoded;
+  } finally {
+    permit.release();
+  }
 }
 
 function refuseUnstackable({ images, recipe: { recipe } }: EncodeRequest): void {

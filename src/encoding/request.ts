@@ -1,7 +1,6 @@
 import type { AnswerSource, StageTimings } from '../telemetry/stage-timings.ts';
 import type { AnswerMetadata } from '../tokens/answer-metadata.ts';
 import type { RecipeOptions } from '../recipes/recipe-options.ts';
-import type { AnswerSum } from './answer-sum.ts';
 import type { ImageDigest, ImageInput } from '../image/image-input.ts';
 import type { FeatureLayer, Model } from '../model/model.ts';
 import type { RequestTerms } from '../admission/priority.ts';
@@ -31,8 +30,6 @@ export interface EncodeRequest {
   readonly options: EncodeOptions;
   /** How it is served; {@link usualTerms} when absent. */
   readonly terms?: RequestTerms;
-  /** The answer that this is a part of, where its images are encoded each by itself. */
-  readonly answer?: AnswerSum;
   /** Takes down its stages; absent where it is not traced. */
   readonly trace?: Trace | undefined;
   /** Fires when the client leaves, the deadline passes or the service ends. */
@@ -40,7 +37,7 @@ export interface EncodeRequest {
 }
 
 /** A request whose images are answered each by itself. */
-export type EachRequest = Omit<EncodeRequest, 'stacked' | 'answer'>;
+export type EachRequest = Omit<EncodeRequest, 'stacked'>;
 
 export interface EncodeAnswer {
   readonly tensor: TokenTensor;

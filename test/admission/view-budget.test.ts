@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { Admission, type ViewsPermit } from '../../src/admission/view-budget.ts';
+import { ViewBudget, type ViewsPermit } from '../../src/admission/view-budget.ts';
 import { anyone, type Caller } from '../../src/admission/caller.ts';
 import { type Place, priorities, usualTerms } from '../../src/admission/priority.ts';
 
@@ -13,7 +13,7 @@ const keys: readonly Caller[] = [
 const [greedy, modest] = keys.map((caller): Place => ({ caller, priority: 'interactive' })) as [Place, Place];
 
 function admissionOf(maxViews: number, callers: readonly Caller[] = []) {
-  const admission = new Admission({ maxViews, callers: () => callers, workMs: (views) => views * 100 });
+  const admission = new ViewBudget({ maxViews, callers: () => callers, workMs: (views) => views * 100 });
   const admit = (views: number, place: Place = usualTerms) => admission.admit([views], 'model', place)[0]!;
   return { admission, admit };
 }
@@ -32,12 +32,12 @@ test('a permit given back twice counts once', () => {
   admit(2);
   first.release();
   first.release();
-  assert.equal(admission.admittedViews, 2);
+  assert.equal(admission.admitted, 2);
 });
 
 test('what can never fit is too large, not overloaded', () => {
   const { admit } = admissionOf(4);
-  assert.throws(() => admit(5), { code: 'too_large', message: /at most 4\./ });
+  assert.throws(() => admit(5), { code: 'too_large', message: /the limit is 4 \(--max-queued-views\)\./ });
   assert.throws(() => admit(4, bulk), {
     code: 'too_large',
     message: /of the 4 that this service takes, bulk may have at most 3\./,
@@ -48,11 +48,11 @@ test('takes all pieces or none, and gives each a permit of its own', () => {
   const { admission } = admissionOf(4);
   const [one, two] = admission.admit([1, 2], 'model', usualTerms) as [ViewsPermit, ViewsPermit];
   assert.throws(() => admission.admit([1, 1], 'model', usualTerms), { code: 'overloaded' });
-  assert.equal(admission.admittedViews, 3);
+  assert.equal(admission.admitted, 3);
   one.release();
-  assert.equal(admission.admittedViews, 2);
+  assert.equal(admission.admitted, 2);
   two.release();
-  assert.equal(admission.admittedViews, 0);
+  assert.equal(admission.admitted, 0);
 });
 
 test('bulk leaves a quarter of the room to interactive requests', () => {
@@ -79,14 +79,14 @@ test('what the engine has taken up comes before nobody', () => {
   permit.begin();
   permit.begin();
   assert.equal(admission.ahead('model', 1, usualTerms), 1);
-  assert.equal(admission.admittedViews, 5);
+  assert.equal(admission.admitted, 5);
   permit.begin();
   permit.begin();
   assert.equal(admission.ahead('model', 1, bulk), 2);
   permit.release();
   permit.release();
   assert.equal(admission.ahead('model', 1, bulk), 2);
-  assert.equal(admission.admittedViews, 2);
+  assert.equal(admission.admitted, 2);
 });
 
 test('of another caller comes before a request what its turns bring, not all that it has', () => {
@@ -139,7 +139,7 @@ describe('several callers', () => {
 
   test('have their parts by the list of the moment', () => {
     let callers: readonly Caller[] = keys;
-    const admission = new Admission({ maxViews: 80, callers: () => callers, workMs: (views) => views });
+    const admission = new ViewBudget({ maxViews: 80, callers: () => callers, workMs: (views) => views });
     const admit = () => admission.admit([80], 'model', { ...usualTerms, caller: keys[0]! });
     assert.throws(admit, { code: 'too_large' });
     callers = [keys[0]!];
@@ -169,10 +169,10 @@ describe('several callers', () => {
             assert.equal((error as { code: string }).code, 'overloaded');
             assert.ok(!fitsPart, 'a caller that is within its part is refused');
           }
-          assert.ok(admission.admittedViews <= 40);
+          assert.ok(admission.admitted <= 40);
         }
         for (const { permit } of held) permit.release();
-        assert.equal(admission.admittedViews, 0);
+        assert.equal(admission.admitted, 0);
       }),
     );
   });

@@ -1,31 +1,37 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { mock, test } from 'node:test';
-import { withDeadline } from '../../src/encoding/deadline.ts';
+import { startDeadline } from '../../src/encoding/deadline.ts';
 
-const untilAborted = (signal: AbortSignal) =>
-  new Promise<never>((_, reject) =>
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
-  );
-
-test('fires with deadline_exceeded when the time is over', async (t) => {
+test('fires with deadline_exceeded when the time is over', (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
-  const late = withDeadline(new AbortController().signal, 500, untilAborted);
-  mock.timers.tick(500);
-  await assert.rejects(late, { code: 'deadline_exceeded', message: /500 ms/ });
+  const { signal } = startDeadline(new AbortController().signal, 500);
+  mock.timers.tick(499);
+  assert.equal(signal.aborted, false);
+  mock.timers.tick(1);
+  assert.equal(signal.reason.code, 'deadline_exceeded');
+  assert.match(signal.reason.message, /500 ms/);
 });
 
-test("fires with the caller's reason when the caller leaves, also before the start", async () => {
+test("fires with the caller's reason when the caller leaves, also before the start", () => {
   const caller = new AbortController();
-  const left = withDeadline(caller.signal, 60_000, untilAborted);
+  const { signal, end } = startDeadline(caller.signal, 60_000);
   caller.abort(new Error('gone'));
-  await assert.rejects(left, /gone/);
-  await withDeadline(caller.signal, 60_000, async (signal) => assert.equal(signal.aborted, true));
+  assert.match(signal.reason.message, /gone/);
+  end();
+  const late = startDeadline(caller.signal, 60_000);
+  assert.equal(late.signal.aborted, true);
+  late.end();
 });
 
-test('leaves no listener on the caller’s signal', async () => {
-  const { signal } = new AbortController();
-  assert.equal(await withDeadline(signal, 60_000, async () => 'done'), 'done');
-  assert.equal(getEventListeners(signal, 'abort').length, 0);
+test('leaves neither a listener nor a timer behind', (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const caller = new AbortController();
+  const { signal, end } = startDeadline(caller.signal, 500);
+  end();
+  mock.timers.tick(500);
+  assert.equal(signal.aborted, false);
+  assert.equal(getEventListeners(caller.signal, 'abort').length, 0);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Admission, type ViewsPermit } from '../../src/admission/view-budget.ts';
+import { ViewBudget, type ViewsPermit } from '../../src/admission/view-budget.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
@@ -15,7 +15,7 @@ const never = new AbortController().signal;
 
 function setUp(largest: number) {
   const engine = new GatedEngine();
-  const admission = new Admission({ maxViews: 1000, workMs: () => 0 });
+  const admission = new ViewBudget({ maxViews: 1000, workMs: () => 0 });
   let timeMs = 0;
   const batcher = new Batcher({
     engine,
@@ -169,7 +169,7 @@ test('a batch that fails is tried once more view by view: the one that brings it
   await failed;
   await turn();
   assert.equal(engine.batches.length, 3, 'nobody waits for the other view of that request');
-  assert.equal(admission.admittedViews, 0);
+  assert.equal(admission.admitted, 0);
 });
 
 test('what fails twice is not tried again, and the batches behind it run', async () => {
@@ -324,7 +324,7 @@ test('whatever the order of arrivals, departures and ends, every promise settles
         while (await end('finish'));
         await Promise.all(settled);
         assert.equal(batcher.queued, 0);
-        assert.equal(admission.admittedViews, 0);
+        assert.equal(admission.admitted, 0);
         for (const { views } of engine.batches) assert.ok(views.length >= 1 && views.length <= largest);
       },
     ),

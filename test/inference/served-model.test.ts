@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Admission, type ViewsPermit } from '../../src/admission/view-budget.ts';
+import { ViewBudget, type ViewsPermit } from '../../src/admission/view-budget.ts';
 import { usualTerms } from '../../src/admission/priority.ts';
 import { type ServeModelOptions, serveModel } from '../../src/inference/served-model.ts';
 import { importModel } from '../../src/model/import/import-model.ts';
@@ -43,7 +43,7 @@ test('refuses an int8 model on a GPU before anything is loaded', async () => {
 test('gives a view of an int8 model the same tokens whatever is asked for beside it', async () => {
   const served = await serveModel(int8, options);
   const view = (value: number) => new Uint8Array(512 * 512 * 3).map((_, i) => (i * value) >> 4);
-  const admission = new Admission({ maxViews: 3, workMs: () => 0 });
+  const admission = new ViewBudget({ maxViews: 3, workMs: () => 0 });
   const { signal } = new AbortController();
   const encode = async (views: Uint8Array<ArrayBuffer>[]) => {
     const [permit] = admission.admit([views.length], 'model', usualTerms) as [ViewsPermit];

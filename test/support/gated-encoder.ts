@@ -1,18 +1,19 @@
-import { encodeEach } from '../../src/encoding/image-outcomes.ts';
-import { Admission } from '../../src/admission/view-budget.ts';
-import { ByteRoom } from '../../src/admission/byte-budget.ts';
+import { ViewBudget } from '../../src/admission/view-budget.ts';
+import { Budget } from '../../src/admission/budget.ts';
 import type { Caller } from '../../src/admission/caller.ts';
-import { Flights } from '../../src/encoding/single-flight.ts';
-import { ResultCache } from '../../src/encoding/cache/token-cache.ts';
+import { SingleFlight } from '../../src/encoding/single-flight.ts';
+import { TokenCache } from '../../src/encoding/cache/token-cache.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
-import type { SecondLevel } from '../../src/encoding/cache/remote-cache.ts';
-import type { LandedImage } from '../../src/encoding/fly-out.ts';
+import type { RemoteCache } from '../../src/encoding/cache/remote-cache.ts';
+import type { EncodedImage } from '../../src/encoding/encoded-image.ts';
 import { sizeLimit, sizeReader } from '../../src/image/read-size.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Model } from '../../src/model/model.ts';
-import { encodeImages, type PipelineParts, planAnswer, validate } from '../../src/encoding/encode-request.ts';
+import { encodeEach, encodeImages } from '../../src/encoding/encode-request.ts';
+import type { EncodingParts } from '../../src/encoding/encoding-parts.ts';
+import { planAnswer, validateRequest } from '../../src/encoding/plan-request.ts';
 import type { VisualEncoder } from '../../src/encoding/request.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
 import { GatedEngine } from './gated-engine.ts';
@@ -50,7 +51,7 @@ interface GatedOptions {
   readonly cacheBytes?: number;
   readonly maxUnreadBytes?: number;
   readonly maxAnswerBytes?: number;
-  readonly secondLevel?: SecondLevel;
+  readonly remoteCache?: RemoteCache;
   readonly shareCache?: boolean;
   readonly callers?: () => readonly Caller[];
 }
@@ -62,7 +63,7 @@ export function gatedEncoder({
   cacheBytes = 0,
   maxUnreadBytes = 2 ** 30,
   maxAnswerBytes = 1_000_000,
-  secondLevel,
+  remoteCache,
   shareCache = false,
   callers,
 }: GatedOptions = {}) {
@@ -77,29 +78,24 @@ export function gatedEncoder({
   };
   const { engine, times, batcher } = gated();
   const larger = gated();
-  const cache = new ResultCache(cacheBytes);
-  const flights = new Flights<LandedImage>();
-  const answers = new ByteRoom({
-    maxBytes: maxUnreadBytes,
+  const cache = new TokenCache(cacheBytes);
+  const answerBudget = new Budget({
+    limit: maxUnreadBytes,
     full: () => new ServiceError('overloaded', 'unread'),
   });
-  const admission = new Admission({
-    maxViews,
-    workMs: () => 1500,
-    ...(callers === undefined ? {} : { callers }),
-  });
+  const viewBudget = new ViewBudget({ maxViews, workMs: () => 1500, callers });
   const requireSize = sizeLimit(1_000_000);
-  const parts: PipelineParts = {
+  const parts: EncodingParts = {
     served: [
       { model: gatedModel, batcher },
       { model: largerModel, batcher: larger.batcher },
     ],
-    admission,
+    viewBudget,
     cache,
-    ...(secondLevel === undefined ? {} : { secondLevel }),
+    remoteCache,
     shareCache,
-    flights,
-    answers,
+    flights: new SingleFlight<EncodedImage>(),
+    answerBudget,
     maxAnswerBytes,
     readSize: sizeReader(requireSize),
     requireSize,
@@ -109,16 +105,16 @@ export function gatedEncoder({
   };
   const encoder: VisualEncoder = {
     encode: (request) => encodeImages(parts, request, request.terms?.deadlineAt),
-    encodeEach: (request) => encodeEach(encoder, request),
+    encodeEach: (request) => encodeEach(parts, request, request.terms?.deadlineAt),
     plan: (request) => planAnswer(parts, request),
-    validate: (asked) => validate(parts, asked),
+    validate: (request) => validateRequest(parts, request),
     models: () => [gatedModel, largerModel],
     ready: () => true,
   };
   const close = async () => {
     await Promise.all([viewPool.close(), tokenPool.close()]);
   };
-  return { engine, times, batcher, larger, admission, cache, flights, answers, encoder, close };
+  return { engine, times, batcher, larger, viewBudget, cache, encoder, close };
 }
 
 /** Resolves when `holds` does, looking once a turn of the event loop; rejects after ten seconds. */

@@ -5,7 +5,7 @@ import { planCost } from '../../src/recipes/cost.ts';
 import { planEncode } from '../../src/recipes/encode.ts';
 import type { Plan, Size } from '../../src/recipes/plan.ts';
 import { planTeacher } from '../../src/recipes/teacher.ts';
-import { encodeEach } from '../../src/encoding/image-outcomes.ts';
+import { encodeEachBy } from './encode-each.ts';
 import type {
   EachRequest,
   EncodeAnswer,
@@ -66,7 +66,7 @@ export class StubEncoder implements VisualEncoder {
   }
 
   encodeEach(request: EachRequest) {
-    return encodeEach(this, request);
+    return encodeEachBy(this, request);
   }
 
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {

@@ -2,7 +2,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { CompareSettings } from '../settings/compare.ts';
-import type { EncoderConfig } from '../../encoding/encoder.ts';
+import type { EncoderConfig } from '../../encoding/encoder-config.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { DecodeOptions } from '../../image/decode.ts';
 import type { HeatMap } from './heat-map.ts';

@@ -3,7 +3,7 @@ import type { CompareSettings } from '../settings/compare.ts';
 import { readModel } from '../settings/readers.ts';
 import { servedName } from '../../model/model-source.ts';
 import type { ModelSource } from '../../model/model-source.ts';
-import type { EncoderConfig } from '../../encoding/encoder.ts';
+import type { EncoderConfig } from '../../encoding/encoder-config.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { Model } from '../../model/model.ts';
 import type { VisualEncoder } from '../../encoding/request.ts';

@@ -2,8 +2,8 @@ import type { ImageDigest, ImageInput } from '../../image/image-input.ts';
 import { sha256 } from './sha256.ts';
 
 /**
- * What an image is known by, `sha256:` and 64 hex digits: of a file over its bytes as they came; of pixels over their
- * size and themselves, which no file can have.
+ * Identifies an image: `sha256:` and 64 hex digits over a file's bytes as they came, or `pixels:`, the size and the same
+ * over raw pixels.
  */
 export async function imageDigest(image: ImageInput | ImageDigest): Promise<string> {
   if (image.kind === 'digest') return image.digest;

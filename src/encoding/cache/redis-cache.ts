@@ -1,36 +1,38 @@
 import { createHash } from 'node:crypto';
 import { createClient, RESP_TYPES } from '@redis/client';
 import type { Logger } from 'pino';
-import type { EncodedImage } from '../encoded-image.ts';
-import type { SecondLevel } from './remote-cache.ts';
+import type { ImageTokens } from '../encoded-image.ts';
+import type { RemoteCache } from './remote-cache.ts';
 import { readStoredImage, storedImage } from './stored-image.ts';
 
 export interface RedisCacheOptions {
   /** redis[s]://[[username][:password]@]host[:port][/database] */
   readonly url: string;
-  /** How long a request waits for an answer. */
+  /** How long a request waits for Redis. */
   readonly timeoutMs: number;
-  /** After which a value is forgotten. */
+  /** How long Redis keeps a value. */
   readonly keepMs: number;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** Values that are larger are not kept here: to copy and to hash them would cost more than they save. */
+/** Larger values are not kept: copying and hashing them would cost more than they save. */
 const largestBytes = 2 ** 25;
 
-/** Of values on their way to Redis at one time; more are not kept. */
+/** Most bytes on their way to Redis at one time; beyond them nothing is kept. */
 const mostWriteBytes = 2 ** 26;
 
-/** For so long nothing is asked after Redis was slow or gone. */
+/** How long Redis is left alone after it was slow or gone. */
 const pauseMs = 1000;
 
 /**
- * Tokens in Redis, for several services at once. It is asked while it answers: one lookup that fails or takes too
- * long has all go by without it for a second.
+ * Tokens in Redis, which several services share. One look-up that fails or takes too long makes all of them misses for
+ * a second.
  */
-export class RedisCache implements SecondLevel {
+export class RedisCache implements RemoteCache {
   readonly #client;
   readonly #options: RedisCacheOptions;
+  /** Look-ups under way, by key: a thousand requests for one image cost one. */
+  readonly #lookUps = new Map<string, Promise<ImageTokens | undefined>>();
   #writeBytes = 0;
   #pausedUntil = 0;
 
@@ -43,28 +45,30 @@ export class RedisCache implements SecondLevel {
       disableOfflineQueue: true,
       socket: { connectTimeout: Math.max(1000, timeoutMs), reconnectStrategy: () => pauseMs },
     }).withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
-    let isTold = false;
+    let isReported = false;
     this.#client.on('error', (error: Error) => {
-      if (!isTold) logger.warn({ err: error }, 'redis is not there: the service goes on without it');
-      isTold = true;
+      if (!isReported) logger.warn({ err: error }, 'redis is unreachable; the service continues without it');
+      isReported = true;
     });
     this.#client.on('ready', () => {
-      isTold = false;
-      logger.info('redis is there');
+      isReported = false;
+      logger.info('redis is connected');
     });
-    // It goes on trying by itself.
+    // The client reconnects by itself.
     this.#client.connect().catch(() => undefined);
   }
 
-  async get(key: string): Promise<EncodedImage | undefined> {
-    if (!this.#isAsked()) return undefined;
-    const bytes = await this.#inTime(this.#client.get(keyOf(key)));
-    return bytes === undefined || bytes === null ? undefined : await readStoredImage(bytes);
+  async get(key: string): Promise<ImageTokens | undefined> {
+    const underWay = this.#lookUps.get(key);
+    if (underWay !== undefined) return await underWay;
+    const lookUp = this.#lookUp(key).finally(() => this.#lookUps.delete(key));
+    this.#lookUps.set(key, lookUp);
+    return await lookUp;
   }
 
-  set(key: string, image: EncodedImage): void {
+  set(key: string, image: ImageTokens): void {
     const bytes = image.parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    if (!this.#isAsked() || bytes > largestBytes || this.#writeBytes + bytes > mostWriteBytes) return;
+    if (!this.#isUsable() || bytes > largestBytes || this.#writeBytes + bytes > mostWriteBytes) return;
     this.#writeBytes += bytes;
     void this.#write(key, image).finally(() => {
       this.#writeBytes -= bytes;
@@ -75,17 +79,23 @@ export class RedisCache implements SecondLevel {
     this.#client.destroy();
   }
 
-  async #write(key: string, image: EncodedImage): Promise<void> {
+  async #lookUp(key: string): Promise<ImageTokens | undefined> {
+    if (!this.#isUsable()) return undefined;
+    const bytes = await this.#inTime(this.#client.get(keyOf(key)));
+    return bytes === undefined || bytes === null ? undefined : await readStoredImage(bytes);
+  }
+
+  async #write(key: string, image: ImageTokens): Promise<void> {
     try {
       const expiration = { type: 'PX', value: this.#options.keepMs } as const;
       await this.#client.set(keyOf(key), await storedImage(image), { expiration });
     } catch {
-      // Its loss is a miss for the next one that asks; the connection's error is logged.
+      // A lost value is a miss for the next request; the connection's error is logged above.
       this.#pause();
     }
   }
 
-  #isAsked(): boolean {
+  #isUsable(): boolean {
     return this.#client.isReady && performance.now() >= this.#pausedUntil;
   }
 
@@ -93,7 +103,7 @@ export class RedisCache implements SecondLevel {
     this.#pausedUntil = performance.now() + pauseMs;
   }
 
-  /** What is answered in time; undefined, and a pause, when not. */
+  /** The answer if it comes in time; otherwise undefined, and a pause. */
   async #inTime<T>(answer: Promise<T>): Promise<T | undefined> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>((resolve) => {
@@ -114,7 +124,7 @@ export class RedisCache implements SecondLevel {
   }
 }
 
-/** Short, and without the words of a caller's options. */
+/** A short key that reveals nothing of the request. */
 function keyOf(key: string): string {
   return `siglip-hd:${createHash('sha256').update(key).digest('base64url')}`;
 }

@@ -1,10 +1,10 @@
-import type { EncodedImage } from '../encoded-image.ts';
+import type { ImageTokens } from '../encoded-image.ts';
 
-/** Tokens that several services share. Whatever goes wrong there is a miss, never an error. */
-export interface SecondLevel {
-  /** Undefined where it has none, does not answer in time, or gives what is damaged. */
-  get(key: string): Promise<EncodedImage | undefined>;
-  /** Keeps it, in time or not at all; nobody waits. */
-  set(key: string, image: EncodedImage): void;
+/** A cache that several services share. Whatever goes wrong there is a miss, never an error. */
+export interface RemoteCache {
+  /** Undefined where it has no tokens, does not answer in time, or has damaged ones. */
+  get(key: string): Promise<ImageTokens | undefined>;
+  /** Keeps the tokens if it can; nobody waits for that. */
+  set(key: string, image: ImageTokens): void;
   close(): Promise<void>;
 }

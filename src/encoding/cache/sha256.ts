@@ -1,6 +1,6 @@
 import { createHash, subtle } from 'node:crypto';
 
-/** What is larger is hashed on libuv's threads, which takes a copy: SHA-256 runs at 1 to 2 GB a second. */
+/** Larger inputs are hashed on libuv's threads, which copies them: SHA-256 runs at 1 to 2 GB a second. */
 const inlineBytes = 2 ** 20;
 
 /** SHA-256, as 64 hex digits. */

@@ -1,7 +1,7 @@
-import type { EncodedImage } from '../encoded-image.ts';
+import type { ImageTokens } from '../encoded-image.ts';
 import { sha256 } from './sha256.ts';
 
-/** Begins every value; the number counts up with the form. */
+/** Starts every value; its number increases with every change of the format. */
 const magic = Buffer.from('siglip-hd tokens 1\n');
 const digestBytes = 64;
 const sizeBytes = 8;
@@ -11,7 +11,7 @@ const headBytes = magic.byteLength + digestBytes + sizeBytes;
  * An image's tokens as one value: magic, SHA-256 in hex of what follows, width and height (uint32, little-endian),
  * values.
  */
-export async function storedImage({ size, parts }: EncodedImage): Promise<Buffer> {
+export async function storedImage({ size, parts }: ImageTokens): Promise<Buffer> {
   const bytes = Buffer.concat([Buffer.alloc(headBytes), ...parts]);
   bytes.writeUInt32LE(size.width, headBytes - 8);
   bytes.writeUInt32LE(size.height, headBytes - 4);
@@ -20,14 +20,14 @@ export async function storedImage({ size, parts }: EncodedImage): Promise<Buffer
   return bytes;
 }
 
-/** The image of a value; undefined for bytes that are none, or are damaged. */
-export async function readStoredImage(bytes: Buffer): Promise<EncodedImage | undefined> {
+/** Reads a value. Undefined for bytes of another format, and for damaged ones. */
+export async function readStoredImage(bytes: Buffer): Promise<ImageTokens | undefined> {
   if (bytes.byteLength <= headBytes || !bytes.subarray(0, magic.byteLength).equals(magic)) return undefined;
   const digest = bytes.toString('latin1', magic.byteLength, magic.byteLength + digestBytes);
   if (digest !== (await sha256(bytes.subarray(headBytes - sizeBytes)))) return undefined;
   return {
     size: { width: bytes.readUInt32LE(headBytes - 8), height: bytes.readUInt32LE(headBytes - 4) },
-    // A copy of its own: the reader of a protocol hands out pieces of larger buffers.
+    // A copy: the client's reader hands out pieces of larger buffers.
     parts: [Uint8Array.from(bytes.subarray(headBytes))],
   };
 }

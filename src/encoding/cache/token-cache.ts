@@ -1,16 +1,14 @@
 import { LRUCache } from 'lru-cache';
-import type { EncodedImage } from '../encoded-image.ts';
+import type { ImageTokens } from '../encoded-image.ts';
 
-/** What an entry takes beside its tokens: its key, and the cache's own. */
+/** An entry's size beside its tokens: its key and the cache's bookkeeping. */
 const entryBytes = 1024;
 
-/**
- * Tokens of images that were encoded, the least recently used of them dropped when they take more than `maxBytes`.
- */
-export class ResultCache {
-  readonly #entries: LRUCache<string, EncodedImage> | undefined;
+/** Tokens of encoded images. Drops the least recently used when they take more than `maxBytes`. */
+export class TokenCache {
+  readonly #entries: LRUCache<string, ImageTokens> | undefined;
 
-  /** With 0 bytes nothing is kept. */
+  /** Keeps nothing with 0 bytes. */
   constructor(maxBytes: number) {
     if (maxBytes === 0) return;
     this.#entries = new LRUCache({
@@ -19,7 +17,7 @@ export class ResultCache {
     });
   }
 
-  get heldBytes(): number {
+  get sizeBytes(): number {
     return this.#entries?.calculatedSize ?? 0;
   }
 
@@ -27,12 +25,12 @@ export class ResultCache {
     return this.#entries?.size ?? 0;
   }
 
-  get(key: string): EncodedImage | undefined {
+  get(key: string): ImageTokens | undefined {
     return this.#entries?.get(key);
   }
 
-  /** Keeps it; the buffers are shared with whoever has them, so nobody writes to them. */
-  set(key: string, image: EncodedImage): void {
+  /** Keeps the tokens. Their buffers are shared with the answers, so nobody writes to them. */
+  set(key: string, image: ImageTokens): void {
     this.#entries?.set(key, image);
   }
 }

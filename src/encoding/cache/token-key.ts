@@ -2,26 +2,24 @@ import type { Model } from '../../model/model.ts';
 import type { EncodeOptions } from '../request.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 
-/** Part of every key: count it up when the same image, model and options come to give other tokens. */
+/** Part of every key: increase it when the same image, model and options come to give other tokens. */
 const pipelineVersion = 1;
 
-/** All that the tokens of an image depend on, and who may see them. */
-export interface ResultKeyParts {
+/** Everything that the tokens of an image depend on, and who may see them. */
+export interface TokenKeyParts {
   /** See imageDigest. */
   readonly image: string;
   readonly model: Model;
-  /** All served models: with windows=whole several of one tower take part. */
+  /** All served models: windows=whole uses several of one tower. */
   readonly models: readonly Model[];
   readonly recipe: RecipeOptions;
   readonly options: EncodeOptions;
-  /** Of the caller whose entries these are; absent where all share them. */
+  /** The caller that the entry belongs to; undefined where all callers share entries. */
   readonly owner: string | undefined;
 }
 
-/**
- * The key of an image's tokens in the cache: equal for requests that are answered alike, whatever the options' order.
- */
-export function resultKey({ image, model, models, recipe, options, owner }: ResultKeyParts): string {
+/** The key of an image's tokens in the cache: equal for requests with equal answers, whatever their options' order. */
+export function tokenKey({ image, model, models, recipe, options, owner }: TokenKeyParts): string {
   const { dtype, exif } = options;
   const tower = models.filter(({ towerDigest }) => towerDigest === model.towerDigest);
   const whole = recipe.recipe === 'teacher' && recipe.windows === 'whole';

@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { namingImage } from '../../encoding/all-or-none.ts';
 import { ArrivingRoom } from '../../admission/arriving-room.ts';
 import type { AdmitBytes } from '../../admission/byte-budget.ts';
 import type { Caller } from '../../admission/caller.ts';
@@ -14,7 +13,7 @@ import { jsonLine } from '../../tokens/formats/json.ts';
 import { safetensorsImagesFile } from '../../tokens/formats/safetensors.ts';
 import { chooseFormat, formatTypes } from './answer-format.ts';
 import type { Exchange } from './answer-writer.ts';
-import { asTheyCome } from '../../encoding/image-outcomes.ts';
+import { inCompletionOrder } from '../../encoding/outcome-order.ts';
 import { slowest } from '../../telemetry/stage-timings.ts';
 import { sendFile, sendTokens } from './send-tokens.ts';
 import { termsOf } from './terms.ts';
@@ -123,7 +122,8 @@ async function encodeFile(
   exchange.answer = answers[0] && withoutTokens(answers[0]);
   for (const outcome of outcomes) {
     if (outcome.kind === 'encoded') continue;
-    if (answers.length === 0) throw namingImage(outcome.index, outcome.error);
+    if (answers.length === 0)
+      throw outcome.error.saying(`images[${outcome.index}]: ${outcome.error.message}`);
     exchange.note(outcome.error);
   }
   const timings = slowest(answers.map((answer) => answer.timings));
@@ -152,7 +152,7 @@ async function* lines(
   outcomes: readonly Promise<ImageOutcome<EncodeAnswer>>[],
   exchange: Exchange,
 ): AsyncGenerator<Uint8Array, void, void> {
-  for await (const outcome of asTheyCome(outcomes)) {
+  for await (const outcome of inCompletionOrder(outcomes)) {
     if (outcome.kind === 'failed') exchange.note(outcome.error);
     else exchange.answer ??= withoutTokens(outcome.answer);
     yield* jsonLine(outcome);

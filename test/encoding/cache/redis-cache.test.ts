@@ -89,10 +89,24 @@ describe('a cache in redis', { skip: hasRedis ? false : 'there is no redis-serve
     await hasty.close();
   });
 
+  test('many requests for one key cost Redis one look-up', async () => {
+    const client = await createClient({ url: redis.url }).connect();
+    const gets = async (): Promise<number> => {
+      const stats = await client.info('commandstats');
+      return Number(/cmdstat_get:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+    };
+    const before = await gets();
+    await Promise.all(Array.from({ length: 50 }, () => cache.get('asked at once')));
+    assert.equal((await gets()) - before, 1);
+    await cache.get('asked at once');
+    assert.equal((await gets()) - before, 2);
+    client.destroy();
+  });
+
   test('a second service is answered by what a first one encoded, and encodes when redis is gone', async (t) => {
     const [first, second] = [
-      gatedEncoder({ cacheBytes: 2 ** 20, secondLevel: cache }),
-      gatedEncoder({ cacheBytes: 2 ** 20, secondLevel: cache }),
+      gatedEncoder({ cacheBytes: 2 ** 20, remoteCache: cache }),
+      gatedEncoder({ cacheBytes: 2 ** 20, remoteCache: cache }),
     ];
     t.after(async () => {
       await Promise.all([first.close(), second.close()]);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ResultCache } from '../../../src/encoding/cache/token-cache.ts';
+import { TokenCache } from '../../../src/encoding/cache/token-cache.ts';
 
 const size = { width: 1, height: 1 };
 const tokens = (bytes: number) => ({ size, parts: [new Uint8Array(bytes / 2), new Uint8Array(bytes / 2)] });
 
 test('keeps what was asked for last, within its bytes, an entry counting a little more than its tokens', () => {
-  const cache = new ResultCache(10_000);
+  const cache = new TokenCache(10_000);
   for (const key of ['a', 'b', 'c']) cache.set(key, tokens(2_000));
-  assert.equal(cache.heldBytes, 9_072);
+  assert.equal(cache.sizeBytes, 9_072);
   cache.get('a');
   cache.set('d', tokens(2_000));
   assert.equal(cache.get('b'), undefined);
@@ -16,11 +16,11 @@ test('keeps what was asked for last, within its bytes, an entry counting a littl
     ['a', 'c', 'd'].map((key) => cache.get(key)?.parts.length),
     [2, 2, 2],
   );
-  assert.ok(cache.heldBytes <= 10_000);
+  assert.ok(cache.sizeBytes <= 10_000);
 });
 
 test('does not keep what is larger than all of it', () => {
-  const cache = new ResultCache(2_000);
+  const cache = new TokenCache(2_000);
   cache.set('a', tokens(100));
   cache.set('b', tokens(4_000));
   assert.equal(cache.get('b'), undefined);
@@ -28,8 +28,8 @@ test('does not keep what is larger than all of it', () => {
 });
 
 test('keeps nothing in no bytes', () => {
-  const cache = new ResultCache(0);
+  const cache = new TokenCache(0);
   cache.set('a', tokens(2));
   assert.equal(cache.get('a'), undefined);
-  assert.equal(cache.heldBytes, 0);
+  assert.equal(cache.sizeBytes, 0);
 });

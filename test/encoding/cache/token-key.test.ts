@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { resultKey, type ResultKeyParts } from '../../../src/encoding/cache/token-key.ts';
+import { tokenKey, type TokenKeyParts } from '../../../src/encoding/cache/token-key.ts';
 import { anyresDefaults } from '../../../src/recipes/anyres.ts';
 import { teacherDefaults } from '../../../src/recipes/teacher.ts';
 import { gatedModel, largerModel } from '../../support/gated-encoder.ts';
 
-const plain: ResultKeyParts = {
+const plain: TokenKeyParts = {
   image: `sha256:${'1'.repeat(64)}`,
   model: gatedModel,
   models: [gatedModel],
@@ -16,7 +16,7 @@ const plain: ResultKeyParts = {
 
 test('differs with everything that the tokens depend on, and with whose they are', () => {
   const teacher = { recipe: 'teacher', ...teacherDefaults } as const;
-  const others: readonly Partial<ResultKeyParts>[] = [
+  const others: readonly Partial<TokenKeyParts>[] = [
     {},
     { image: `sha256:${'2'.repeat(64)}` },
     { model: { ...gatedModel, digest: 'sha256:other' } },
@@ -32,14 +32,14 @@ test('differs with everything that the tokens depend on, and with whose they are
     { owner: 'a' },
     { owner: 'b' },
   ];
-  const keys = others.map((other) => resultKey({ ...plain, ...other }));
+  const keys = others.map((other) => tokenKey({ ...plain, ...other }));
   assert.equal(new Set(keys).size, others.length);
 });
 
 test('is the same however the options are ordered and whatever the model is called', () => {
   const { fusion, windows } = teacherDefaults;
-  const one = resultKey({ ...plain, recipe: { recipe: 'teacher', fusion, windows, scales: [8] } });
-  const other = resultKey({
+  const one = tokenKey({ ...plain, recipe: { recipe: 'teacher', fusion, windows, scales: [8] } });
+  const other = tokenKey({
     ...plain,
     model: { ...gatedModel, name: 'another' },
     models: [gatedModel, largerModel],

@@ -9,7 +9,7 @@ import {
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import type { Model } from '../../../src/model/model.ts';
 import type { AnyresGeometry } from '../../../src/recipes/plan.ts';
-import { encodeEach } from '../../../src/encoding/image-outcomes.ts';
+import { encodeEachBy } from '../../support/encode-each.ts';
 import type {
   EachRequest,
   EncodeAnswer,
@@ -99,7 +99,7 @@ export class StubEncoder implements VisualEncoder {
   served: readonly Model[] = [stubModel];
 
   encodeEach(request: EachRequest) {
-    return encodeEach(this, request);
+    return encodeEachBy(this, request);
   }
 
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {

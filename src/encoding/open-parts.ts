@@ -1,0 +1,152 @@
+import type { Logger } from 'pino';
+import { Budget } from '../admission/budget.ts';
+import { ViewBudget } from '../admission/view-budget.ts';
+import { allOf, ServiceError } from '../errors/service-error.ts';
+import { sizeLimit, sizeReader } from '../image/read-size.ts';
+import { createViewPool } from '../image/view-pool.ts';
+import { type ServedModel, serveModel } from '../inference/served-model.ts';
+import type { EngineEnd } from '../inference/supervised-engine.ts';
+import { traceBatch } from '../inference/trace-batch.ts';
+import { ensureDefaultModel } from '../model/import/default-model.ts';
+import { loadModelFolder } from '../model/load-folder.ts';
+import type { Model } from '../model/model.ts';
+import { TokenPool } from '../tokens/token-pool.ts';
+import { RedisCache } from './cache/redis-cache.ts';
+import { TokenCache } from './cache/token-cache.ts';
+import type { EncoderConfig } from './encoder-config.ts';
+import type { EncoderObserver } from './encoder-observer.ts';
+import type { EncodedImage } from './encoded-image.ts';
+import type { EncodingParts } from './encoding-parts.ts';
+import { SingleFlight } from './single-flight.ts';
+
+/** The parts of an open encoder, which closes them. */
+export interface OpenParts extends EncodingParts {
+  readonly served: readonly ServedModel[];
+  readonly tokenPool: TokenPool;
+  /** Whether an engine has ended for good. */
+  readonly isDown: () => boolean;
+}
+
+/**
+ * Loads the models, starts and warms their engines. Rejects with `invalid_argument` for a folder that is not a model
+ * folder, and `failed_precondition` for a device that cannot be used.
+ */
+export async function openParts(
+  config: EncoderConfig,
+  observer: EncoderObserver,
+  logger: Logger,
+  onDown: (end: EngineEnd) => void,
+): Promise<OpenParts> {
+  const models = await loadModels(config);
+  const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');
+  const tokenPool = new TokenPool(2, { onThreadError });
+  const viewPool = createViewPool({
+    threads: config.viewThreads,
+    images: config.decodeConcurrency,
+    maxPixels: config.maxPixels,
+    rasterBytes: config.maxRasterBytes,
+    onThreadError,
+  });
+  let isDown = false;
+  const onEngineDown = (end: EngineEnd): void => {
+    isDown = true;
+    onDown(end);
+  };
+  const served: ServedModel[] = [];
+  try {
+    for (const model of models) {
+      served.push(await startModel(model, config, tokenPool, observer, logger, onEngineDown));
+    }
+  } catch (error) {
+    await Promise.all([viewPool.close(), tokenPool.close(), ...served.map((one) => one.close())]);
+    throw error;
+  }
+  const { redisUrl: url, redisTimeoutMs: timeoutMs = 50, redisKeepMs: keepMs = 86_400_000 } = config;
+  const remoteCache = url === undefined ? undefined : new RedisCache({ url, timeoutMs, keepMs, logger });
+  const pools = { viewPool, tokenPool, remoteCache };
+  const parts: OpenParts = { ...limitsOf(config, served), served, ...pools, isDown: () => isDown };
+  watch(observer, parts);
+  return parts;
+}
+
+/** The models of all folders. What is wrong with any of them is reported at once. */
+async function loadModels({ models, cacheDir }: EncoderConfig): Promise<Model[]> {
+  if (models.length === 0) return [await ensureDefaultModel(cacheDir)];
+  return await allOf(models.map(({ name, folder }) => loadModelFolder(folder, name)));
+}
+
+/** Starts a model's engine and measures its batches. */
+async function startModel(
+  model: Model,
+  config: EncoderConfig,
+  tokenPool: TokenPool,
+  observer: EncoderObserver,
+  logger: Logger,
+  onDown: (end: EngineEnd) => void,
+): Promise<ServedModel> {
+  const { name, digest, features, precision, trained } = model;
+  logger.info({ model: name, digest, features, precision, trained }, 'loading the model');
+  if (!trained) {
+    logger.warn({ model: name }, 'this model has random weights: it shows the interface, not vision');
+  }
+  const served = await serveModel(model, {
+    ...config,
+    split: (tokens, views) => tokenPool.split(tokens, views),
+    observe: (batch) => {
+      observer.observeBatch?.({ model: name, ...batch });
+      traceBatch(name, batch);
+    },
+    onReplace: (error) => {
+      observer.observeRestart?.(name);
+      logger.error({ model: name, err: error.cause }, 'the engine ended by itself; starting another');
+    },
+    onDown: (end, error) => {
+      logger.fatal({ model: name, err: error.cause }, `the engine is ${end === 'stuck' ? 'stuck' : 'down'}`);
+      onDown(end);
+    },
+  });
+  const { times, batcher } = served;
+  observer.watchBatches?.(name, () => ({ times: times.entries(), largest: batcher.largest }));
+  const measured = times.entries().map(([views, batchMs]) => `${views}: ${batchMs.toFixed(1)} ms`);
+  logger.info({ model: name, batch: batcher.largest, times: measured.join(', ') }, 'the model is warm');
+  return served;
+}
+
+/** The caches, budgets and limits that the configuration asks for. */
+function limitsOf(config: EncoderConfig, served: readonly ServedModel[]) {
+  const { callers, maxAnswerBytes } = config;
+  const requireSize = sizeLimit(config.maxPixels);
+  return {
+    teacher: config.teacher,
+    cache: new TokenCache(config.cacheBytes),
+    shareCache: config.shareCache,
+    flights: new SingleFlight<EncodedImage>(),
+    viewBudget: new ViewBudget({
+      maxViews: config.maxQueuedViews,
+      callers,
+      workMs: (views) => Math.max(...served.map(({ batcher }) => batcher.workMs(views))),
+    }),
+    answerBudget: new Budget({
+      limit: config.maxUnreadBytes,
+      largest: maxAnswerBytes,
+      callers,
+      full: () =>
+        new ServiceError('overloaded', 'Too many answers are waiting to be read; try again later.', {
+          bound: 'unread_bytes',
+        }),
+    }),
+    maxAnswerBytes,
+    readSize: sizeReader(requireSize),
+    requireSize,
+    now: () => performance.now(),
+  };
+}
+
+function watch(observer: EncoderObserver, { viewBudget, served, cache, answerBudget }: OpenParts): void {
+  observer.watchQueue?.(() => ({
+    admitted: viewBudget.admitted,
+    queued: served.reduce((views, { batcher }) => views + batcher.queued, 0),
+  }));
+  observer.watchHeld?.('cache', () => cache.sizeBytes);
+  observer.watchHeld?.('unread', () => answerBudget.held);
+}

@@ -1,0 +1,36 @@
+import { planCost } from '../recipes/cost.ts';
+import { planRecipe } from '../recipes/planner.ts';
+import { answerBytes, answerMetadata } from './answer.ts';
+import type { EncodingParts } from './encoding-parts.ts';
+import type { EncodeRequest, PlanAnswer, PlanRequest } from './request.ts';
+import { resolveRequest } from './resolve-request.ts';
+
+/**
+ * What the same request would be answered with for an image of that size. Throws what the encode call would be refused
+ * with however little there is to do.
+ */
+export function planAnswer(parts: EncodingParts, request: PlanRequest): PlanAnswer {
+  const { size } = request;
+  parts.requireSize(size);
+  const { model, recipe, options, terms, limitAnswer } = resolveRequest(parts, request);
+  const plan = planRecipe(size, model, recipe, modelsOf(parts));
+  const { tokens, load } = planCost(plan);
+  const sizeBytes = answerBytes(plan, options.dtype);
+  limitAnswer(sizeBytes);
+  parts.viewBudget.requireRoomFor(load, terms);
+  const metadata = answerMetadata({ model, plan, dtype: options.dtype, sizes: [size], stacked: false });
+  return { metadata, tokens, sizeBytes };
+}
+
+/** Throws what is wrong with a request whatever its image. */
+export function validateRequest(
+  parts: EncodingParts,
+  request: Pick<EncodeRequest, 'recipe' | 'options'>,
+): void {
+  const { model, recipe } = resolveRequest(parts, request);
+  planRecipe({ width: 1, height: 1 }, model, recipe, modelsOf(parts));
+}
+
+function modelsOf({ served }: EncodingParts) {
+  return served.map(({ model }) => model);
+}

@@ -1,0 +1,54 @@
+import { type RequestTerms, usualTerms } from '../admission/priority.ts';
+import { ServiceError } from '../errors/service-error.ts';
+import type { Model } from '../model/model.ts';
+import { selectModel } from '../model/select-model.ts';
+import type { RecipeOptions } from '../recipes/recipe-options.ts';
+import type { EncodingModel, EncodingParts } from './encoding-parts.ts';
+import type { EncodeOptions, EncodeRequest } from './request.ts';
+
+/** What all images of a request share, once its model is selected. */
+export interface ResolvedRequest {
+  readonly model: Model;
+  readonly batcher: EncodingModel['batcher'];
+  readonly recipe: RecipeOptions;
+  readonly options: EncodeOptions;
+  readonly terms: RequestTerms;
+  /** Until when its caller waits, by `parts.now()`. */
+  readonly deadlineAt: number;
+  /** Counts bytes of the answer. Throws `too_large` when they come to more than one answer may have. */
+  readonly limitAnswer: (sizeBytes: number) => void;
+}
+
+/**
+ * Selects the model that a request means. Throws `not_found` for a model that is not served, and
+ * `failed_precondition` for one that is not what the request expects.
+ */
+export function resolveRequest(
+  parts: EncodingParts,
+  { recipe, options, terms = usualTerms }: Pick<EncodeRequest, 'recipe' | 'options' | 'terms'>,
+  deadlineAt = Number.POSITIVE_INFINITY,
+): ResolvedRequest {
+  const { served, teacher, maxAnswerBytes } = parts;
+  const isTeacher = recipe.recipe === 'teacher' && options.model === undefined && teacher !== undefined;
+  const { model, batcher } = selectModel(served, isTeacher ? { ...options, model: teacher } : options);
+  return { model, batcher, recipe, options, terms, deadlineAt, limitAnswer: answerLimit(maxAnswerBytes) };
+}
+
+function answerLimit(maxBytes: number): (sizeBytes: number) => void {
+  let sum = 0;
+  return (sizeBytes) => {
+    sum += sizeBytes;
+    if (sum <= maxBytes) return;
+    const [size, limit] = [sum, maxBytes].map((value) => value.toLocaleString('en-US'));
+    sum -= sizeBytes;
+    throw new ServiceError(
+      'too_large',
+      `The answer would have ${size} bytes; the limit is ${limit} (--max-answer-bytes).`,
+    );
+  };
+}
+
+/** What a request's work under way is found by. An interactive request does not wait for bulk's turn. */
+export function flightKey({ terms }: ResolvedRequest, key: string | undefined): string | undefined {
+  return key === undefined ? undefined : `${terms.priority} ${key}`;
+}
