@@ -79,11 +79,10 @@ async function encodeTogether(
   stacked: boolean,
   signal: AbortSignal,
 ): Promise<EncodeAnswer> {
-  const sized = await runAll(images, signal, (image, all) =>
-    forImage(image, signal, () => lookUp(parts, resolved, image, all)),
-  );
-  const planned = await runAll(sized, signal, (image) =>
-    forImage(image, signal, () => planImage(parts, resolved, image)),
+  const planned = await runAll(images, signal, (image, all) =>
+    forImage(image, signal, async () =>
+      planImage(parts, resolved, await lookUp(parts, resolved, image, all)),
+    ),
   );
   if (signal.aborted) throw abortFailure(signal);
   // From here to the start nothing else runs, so that nobody joins work that is then refused.
