@@ -15,11 +15,11 @@ const clients = 4;
  * What is stubbed where a bare server does no more than the service. The bar holds for this case and for the other.
  */
 const transportsAlone = 'engine, decode, views';
-const rounds = 9;
+const rounds = 7;
 /** The engine is asked once; the bare server takes the SHA-256 of the body. */
 const cacheHit = 'nothing: a cache hit';
-/** Until the optimising compiler has been at all of it, as in a service that has run for a minute. */
-const settling = { kind: 'requests', requests: 3000 } as const;
+/** Enough for the optimising compiler to have seen all of it, as in a service that has run for a while. */
+const settling = { kind: 'requests', requests: 1000 } as const;
 const reconnecting = { kind: 'requests', requests: 30 } as const;
 const counted = { kind: 'requests', requests: 300 } as const;
 
@@ -73,8 +73,8 @@ export const transportCpu: Section = {
             const cpuMs = ((await mainThreadCpuMs(pair[side].pid)) - beforeMs) / answers;
             if (round > 0) sides[side][index]!.push(cpuMs);
           }
+          progress(roundLine(round, cases[index]!, sides.service[index]!.at(-1), sides.bare[index]!.at(-1)));
         }
-        progress(`round ${round} of ${rounds}`);
       }
       const rows = cases.map(({ name, transport }, index) => {
         const [ours, bareMs] = [sides.service[index]!, sides.bare[index]!];
@@ -119,6 +119,17 @@ export const transportCpu: Section = {
     }
   },
 };
+
+function roundLine(
+  round: number,
+  { transport, name }: Case,
+  serviceMs: number | undefined,
+  bareMs: number | undefined,
+): string {
+  const which = `${transport}, stubbed: ${name}`;
+  if (serviceMs === undefined || bareMs === undefined) return `warmed up ${which}`;
+  return `round ${round} of ${rounds}, ${which}: ${serviceMs.toFixed(3)} ms, bare ${bareMs.toFixed(3)} ms`;
+}
 
 async function targetOf(server: ListeningChild, transport: 'http' | 'grpc', cached?: true): Promise<Target> {
   const picture = cached === undefined ? 'tall.webp' : 'rocket.jpg';
