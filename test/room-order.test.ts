@@ -9,6 +9,7 @@ const src = fileURLToPath(new URL('../../src/', import.meta.url));
 /** The rooms of docs/architecture.md, ground first: each imports from itself and from those before it. */
 const rooms = [
   'errors',
+  'network',
   'threads',
   'admission',
   'recipes',
