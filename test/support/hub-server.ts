@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -36,7 +37,14 @@ export interface HubFaults {
   linkedSize?: number;
 }
 
-const lfs = /\.safetensors$/;
+export interface HubOptions {
+  /** With them the hub and the CDN speak TLS, as localhost. */
+  readonly tls?: { readonly key: Buffer; readonly cert: Buffer };
+  /** The only token that is let in. */
+  readonly token?: string;
+}
+
+const lfs = /\.(safetensors|bin)$/;
 
 /**
  * A hub and its CDN, on two ports of this machine, with one repository made of a folder of files. It speaks the
@@ -52,22 +60,31 @@ export class HubServer {
   readonly #files: Map<string, Buffer>;
   readonly #servers: readonly Server[];
   readonly #repository: string;
+  readonly #options: HubOptions;
 
-  private constructor(repository: string, files: Map<string, Buffer>) {
+  private constructor(repository: string, files: Map<string, Buffer>, options: HubOptions) {
     this.#repository = repository;
     this.#files = files;
+    this.#options = options;
+    const serve = (answer: (request: IncomingMessage, response: ServerResponse) => void): Server =>
+      options.tls === undefined ? createServer(answer) : createTlsServer(options.tls, answer);
     this.#servers = [
-      createServer((request, response) => this.#hub(this.#seen(request, 'hub'), response)),
-      createServer((request, response) => void this.#cdn(this.#seen(request, 'cdn'), response)),
+      serve((request, response) => this.#hub(this.#seen(request, 'hub'), response)),
+      serve((request, response) => void this.#cdn(this.#seen(request, 'cdn'), response)),
     ];
   }
 
   /** Serves the files of a folder, with more beside that nobody should want, until the test ends. */
-  static async open(t: TestContext, repository: string, folder: string): Promise<HubServer> {
+  static async open(
+    t: TestContext,
+    repository: string,
+    folder: string,
+    options: HubOptions = {},
+  ): Promise<HubServer> {
     const files = new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
     files.set('README.md', Buffer.from('# A model'));
     files.set('pytorch_model.bin', Buffer.alloc(1000));
-    const server = new HubServer(repository, files);
+    const server = new HubServer(repository, files, options);
     for (const each of server.#servers) await new Promise<void>((done) => each.listen(0, '127.0.0.1', done));
     t.after(() => server.close());
     return server;
@@ -102,7 +119,8 @@ export class HubServer {
   }
 
   #address(index: number): string {
-    return `http://127.0.0.1:${(this.#servers[index]!.address() as AddressInfo).port}`;
+    const { port } = this.#servers[index]!.address() as AddressInfo;
+    return this.#options.tls === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`;
   }
 
   #seen(request: IncomingMessage, host: 'hub' | 'cdn'): SeenRequest {
@@ -112,8 +130,12 @@ export class HubServer {
     return seen;
   }
 
-  #hub({ method, path }: SeenRequest, response: ServerResponse): void {
+  #hub({ method, path, authorization }: SeenRequest, response: ServerResponse): void {
     const { refuse } = this.faults;
+    const { token } = this.#options;
+    if (token !== undefined && authorization !== `Bearer ${token}`) {
+      return refuseWith(response, 'GatedRepo', authorization === undefined ? 401 : 403);
+    }
     if (refuse !== undefined && path.includes(refuse.path) && refuse.times !== 0) {
       if (refuse.times !== undefined) refuse.times -= 1;
       response.writeHead(refuse.status, refuse.code === undefined ? {} : { 'x-error-code': refuse.code });

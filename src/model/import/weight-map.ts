@@ -5,17 +5,17 @@ export const singleFile = 'model.safetensors';
 export const indexFile = 'model.safetensors.index.json';
 
 /**
- * Which file has a tensor, by the tensor's name, from a model.safetensors.index.json. An index comes with the
- * download:
- * one that reaches out of its folder is refused. `missing` is the message when there is none.
+ * Which file has a tensor, by the tensor's name, from an index of shards such as model.safetensors.index.json. An
+ * index comes with the download: one that reaches out of its folder is refused. `missing` is the message when there
+ * is none.
  */
 export async function readWeightMap(path: string, missing: string): Promise<ReadonlyMap<string, string>> {
-  const map = (await JsonObject.read(path, missing, indexFile)).object('weight_map');
+  const map = (await JsonObject.read(path, missing)).object('weight_map');
   const files = new Map<string, string>();
   for (const tensor of map.keys()) {
     const file = map.string(tensor);
-    if (file !== basename(file) || /[\\:\0]/.test(file) || !file.endsWith('.safetensors')) {
-      throw map.fault(tensor, 'the name of a .safetensors file');
+    if (file !== basename(file) || /[\\:\0]/.test(file) || !/\.(safetensors|bin)$/.test(file)) {
+      throw map.fault(tensor, 'the name of a .safetensors or .bin file');
     }
     files.set(tensor, file);
   }

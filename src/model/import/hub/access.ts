@@ -1,30 +1,45 @@
-import { getHFHubCachePath } from '@huggingface/hub';
+import { readFileSync } from 'node:fs';
 import { ServiceError } from '../../../errors/service-error.ts';
+import { systemReason } from '../../../errors/system-reason.ts';
+import { findProxy, type Proxy } from '../../../network/proxy.ts';
+import { isTrue } from './flag.ts';
+import { findCacheFolder, findTokenFile } from './places.ts';
+import { type HubToken, readToken } from './token.ts';
 
-/** How the hub is reached, and where what comes of it is kept. */
+/** How to reach the hub, and where to keep what it gives. */
 export interface HubAccess {
-  /** Address that repositories are below, without a slash at its end. */
+  /** Address above all repositories, without a slash at its end. */
   readonly endpoint: string;
-  /** Goes to the endpoint's host and to no other. Never part of a message. */
-  readonly token: string | undefined;
-  /** Whether nothing may be asked for. */
-  readonly offline: boolean;
-  /** Folder of models--OWNER--NAME, the one of Python's huggingface_hub. */
+  readonly token: HubToken | undefined;
+  /** What to do for a repository that needs a token, where there is none. */
+  readonly tokenHint: string;
+  /** The variable that forbids every request; undefined where they are allowed. */
+  readonly offline: string | undefined;
+  /** Folder of models--OWNER--NAME, shared with Python's huggingface_hub. */
   readonly cacheFolder: string;
+  /** The proxy to an address. Throws as findProxy does. */
+  readonly proxyOf: (url: URL) => Proxy | undefined;
+  /** PEM of the authorities to trust; undefined for Node's own. */
+  readonly certificates: readonly string[] | undefined;
 }
 
 const publicHub = 'https://huggingface.co';
+const certificateVariables = ['SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'];
 
 /**
- * Reads HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE, as Python's huggingface_hub does; `invalid_argument`, without the
- * value, for one that cannot be. `cacheFolder` follows HF_HUB_CACHE and HF_HOME of the process when absent.
+ * Reads the variables of Python's huggingface_hub and of its HTTP client: endpoint, token, places, proxies and
+ * certificates. `invalid_argument`, without the value, for one that is of no use.
  */
-export function readHubAccess(env: NodeJS.ProcessEnv, cacheFolder: string = getHFHubCachePath()): HubAccess {
+export function readHubAccess(env: NodeJS.ProcessEnv): HubAccess {
+  const withheld = isTrue(env['HF_HUB_DISABLE_IMPLICIT_TOKEN']);
   return {
     endpoint: readEndpoint(env['HF_ENDPOINT']?.trim() || publicHub),
-    token: readToken(env['HF_TOKEN']?.trim() || undefined),
-    offline: /^(1|on|yes|true)$/i.test(env['HF_HUB_OFFLINE'] ?? ''),
-    cacheFolder,
+    token: readToken(env, findTokenFile(env)),
+    tokenHint: withheld ? 'unset HF_HUB_DISABLE_IMPLICIT_TOKEN' : 'set HF_TOKEN or run "hf auth login"',
+    offline: ['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE'].find((name) => isTrue(env[name])),
+    cacheFolder: findCacheFolder(env),
+    proxyOf: (url) => findProxy(url, env),
+    certificates: readCertificates(env),
   };
 }
 
@@ -39,8 +54,18 @@ function readEndpoint(text: string): string {
   return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
 }
 
-/** What cannot stand in a header is refused here: fetch would quote it. */
-function readToken(text: string | undefined): string | undefined {
-  if (text === undefined || /^[\x21-\x7e]+$/.test(text)) return text;
-  throw new ServiceError('invalid_argument', 'HF_TOKEN holds a character that no token has.');
+/** As in Python the file takes the place of the usual authorities; Node's own addition to those stays one. */
+function readCertificates(env: NodeJS.ProcessEnv): readonly string[] | undefined {
+  const bundle = certificateVariables.find((name) => env[name]);
+  if (bundle === undefined) return undefined;
+  return [bundle, 'NODE_EXTRA_CA_CERTS'].flatMap((name) => {
+    const file = env[name];
+    if (!file) return [];
+    try {
+      return [readFileSync(file, 'utf8')];
+    } catch (error) {
+      const message = `${name} names ${file}, which cannot be read: ${systemReason(error)}.`;
+      throw new ServiceError('invalid_argument', message, { cause: error });
+    }
+  });
 }

@@ -1,4 +1,3 @@
-import { getRepoFolderName } from '@huggingface/hub';
 import { mkdir, readFile, rename, rm, stat, statfs, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { randomBytes } from 'node:crypto';
@@ -7,24 +6,26 @@ import type { RepositoryName } from './repository-name.ts';
 
 /**
  * A repository's folder in the hub's cache, laid out as Python's huggingface_hub does: `blobs/ETAG`, `refs/REVISION`
- * with a commit in it, and `snapshots/COMMIT/FILE`, a link to a blob. Whatever appears, appears whole.
+ * with a commit in it, `snapshots/COMMIT/FILE`, a link to a blob, and `.no_exist/COMMIT/FILE`, an empty file, for one
+ * that the commit lacks. Every file appears complete.
  */
 export class RepositoryCache {
   readonly #folder: string;
 
   constructor(cacheFolder: string, repository: RepositoryName) {
-    this.#folder = join(cacheFolder, getRepoFolderName({ type: 'model', name: repository }));
+    this.#folder = join(cacheFolder, `models--${repository.replace('/', '--')}`);
   }
 
   get blobs(): string {
     return join(this.#folder, 'blobs');
   }
 
+  /** Folder of a commit's files. */
   snapshot(commit: string): string {
     return join(this.#folder, 'snapshots', commit);
   }
 
-  /** The commit that a branch or tag was when it was last asked for. */
+  /** The commit that a branch or tag was when the hub was last asked. */
   async readRef(revision: string): Promise<string | undefined> {
     const text = await readFile(join(this.#folder, 'refs', revision), 'utf8').catch(() => '');
     return /^[0-9a-f]{40}$/.test(text.trim()) ? text.trim() : undefined;
@@ -36,16 +37,24 @@ export class RepositoryCache {
     await replace(path, (temporary) => writeFile(temporary, commit));
   }
 
-  /** Whether a commit's file is there, whole. */
+  /** Whether a commit's file is there. */
   async has(commit: string, name: string): Promise<boolean> {
     return (await sizeOf(join(this.snapshot(commit), name))) !== undefined;
+  }
+
+  async isKnownMissing(commit: string, name: string): Promise<boolean> {
+    return (await sizeOf(this.#missing(commit, name))) !== undefined;
+  }
+
+  async markMissing(commit: string, name: string): Promise<void> {
+    await replace(this.#missing(commit, name), (temporary) => writeFile(temporary, ''));
   }
 
   async hasBlob({ etag, sizeBytes }: RemoteFile): Promise<boolean> {
     return (await sizeOf(join(this.blobs, etag))) === sizeBytes;
   }
 
-  /** Makes a blob appear as a commit's file. Where there are no links it moves there, as Python has it. */
+  /** Makes a blob a commit's file. Where the file system has no links the blob itself moves, as in Python. */
   async link(commit: string, { name, etag }: RemoteFile): Promise<void> {
     const path = join(this.snapshot(commit), name);
     const blob = join(this.blobs, etag);
@@ -57,11 +66,15 @@ export class RepositoryCache {
     }
   }
 
-  /** Makes the folder of blobs, and gives what is free on its disk; undefined where the file system does not say. */
+  /** Free space for blobs, whose folder it makes; undefined where the file system does not say. */
   async freeBytes(): Promise<number | undefined> {
     await mkdir(this.blobs, { recursive: true });
     const { blocks, bavail, bsize } = await statfs(this.blobs);
     return blocks === 0 ? undefined : bavail * bsize;
+  }
+
+  #missing(commit: string, name: string): string {
+    return join(this.#folder, '.no_exist', commit, name);
   }
 }
 

@@ -1,9 +1,12 @@
-import { modelInfo } from '@huggingface/hub';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
+import { JsonObject } from '../../json-object.ts';
 import type { HubAccess } from './access.ts';
 import { refusal } from './refusal.ts';
 import type { RepositoryName } from './repository-name.ts';
+import { type RequestOptions, Requests } from './requests.ts';
 
 /** A commit of a repository and the names of its files. */
 export interface Revision {
@@ -12,96 +15,97 @@ export interface Revision {
   readonly files: readonly string[];
 }
 
-/** A file before it is downloaded. */
+/** A file before its download. */
 export interface RemoteFile {
   readonly name: string;
   readonly sizeBytes: number;
-  /** Names the blob in the cache; of an LFS file its SHA-256. Fit for a file's name. */
+  /** Names the blob in the cache, and is fit for a file's name. The SHA-256 of an LFS file. */
   readonly etag: string;
 }
 
 const mostRedirects = 10;
 
 /**
- * Asks the hub about one repository. Each question is asked once. `unavailable` is for what may pass (no connection,
- * status 429 or 5xx), `invalid_argument` for what stays; both are one sentence, and none has the token.
+ * Asks the hub about one revision of a repository, each question once. Rejects with one sentence that leaves out the
+ * token: `unavailable` for what may pass (no connection, status 429 or 5xx), `invalid_argument` for what stays.
  */
 export class HubClient {
   readonly #repository: RepositoryName;
   readonly #revision: string;
   readonly #access: HubAccess;
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: AbortSignal;
+  readonly #requests: Requests;
 
-  constructor(repository: RepositoryName, revision: string, access: HubAccess, signal?: AbortSignal) {
+  constructor(repository: RepositoryName, revision: string, access: HubAccess, signal: AbortSignal) {
     this.#repository = repository;
     this.#revision = revision;
     this.#access = access;
     this.#signal = signal;
+    this.#requests = new Requests(access);
   }
 
-  /** What the revision is at the moment. */
+  /** The commit that the revision is at the moment. */
   async revision(): Promise<Revision> {
-    const ask = async (input: string | URL | Request) =>
-      this.#follow(new URL(input instanceof Request ? input.url : input), {}, () => true);
-    let answer: { readonly sha: string; readonly filePaths: readonly string[] };
-    try {
-      answer = await modelInfo({
-        name: this.#repository,
-        revision: this.#revision,
-        hubUrl: this.#access.endpoint,
-        additionalFields: ['sha', 'filePaths'],
-        fetch: ask,
-      });
-    } catch (error) {
-      if (error instanceof ServiceError) throw error;
-      throw this.#strange('an answer that is no description of a model', error);
-    }
-    if (!/^[0-9a-f]{40}$/.test(answer.sha)) throw this.#strange('a commit that is not 40 hex digits');
-    return { commit: answer.sha, files: answer.filePaths };
+    const path = `api/models/${this.#repository}/revision/${encodeURIComponent(this.#revision)}`;
+    const url = new URL(`${this.#access.endpoint}/${path}?expand=sha&expand=siblings`);
+    const response = await this.#follow(url, { method: 'GET' }, () => true);
+    const body = await text(response).catch((error: unknown) => {
+      const message = `${url.host} stopped before the end of its answer: ${systemReason(error)}.`;
+      throw new ServiceError('unavailable', message, { cause: error });
+    });
+    return this.#readRevision(body);
   }
 
-  /**
-   * Size and etag of a file. They are in the hub's own answer, so a redirect to where the bytes lie is not followed.
-   */
+  /** Size and etag of a file. The hub's own answer has them, so a redirect to the bytes is not followed. */
   async describe(commit: string, name: string): Promise<RemoteFile> {
-    const isAnswer = ({ headers }: Response, next: URL, from: URL) =>
-      !headers.has('x-linked-etag') && next.origin === from.origin;
-    const { headers } = await this.#follow(this.#fileUrl(commit, name), { method: 'HEAD' }, isAnswer);
-    const etag = (headers.get('x-linked-etag') ?? headers.get('etag') ?? '').replace(
-      /^(?:W\/)?"(.*)"$/,
-      '$1',
-    );
+    const isSame = (headers: IncomingHttpHeaders, next: URL, from: URL) =>
+      headers['x-linked-etag'] === undefined && next.origin === from.origin;
+    const response = await this.#follow(this.#fileUrl(commit, name), { method: 'HEAD' }, isSame);
+    const { headers } = response.resume();
+    const etag = (first(headers['x-linked-etag']) ?? headers.etag ?? '').replace(/^(?:W\/)?"(.*)"$/, '$1');
     if (!/^\w[\w.-]{0,127}$/.test(etag)) throw this.#strange(`no usable etag for ${name}`);
-    const sizeBytes = Number.parseInt(
-      headers.get('x-linked-size') ?? headers.get('content-length') ?? '',
-      10,
-    );
+    const sizeBytes = Number.parseInt(first(headers['x-linked-size']) ?? headers['content-length'] ?? '', 10);
     if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw this.#strange(`no size for ${name}`);
     return { name, etag, sizeBytes };
   }
 
   /**
    * A file's bytes from `offsetBytes` on, or from 0 where the server cannot start elsewhere; the answer says which.
-   * `signal` ends it.
    */
   async open(
     commit: string,
     name: string,
     offsetBytes: number,
-    signal: AbortSignal,
-  ): Promise<{ readonly offsetBytes: number; readonly body: ReadableStream<Uint8Array> }> {
-    const range: Record<string, string> = offsetBytes === 0 ? {} : { range: `bytes=${offsetBytes}-` };
-    const { status, headers, body } = await this.#follow(
-      this.#fileUrl(commit, name),
-      { headers: range, signal },
-      () => true,
-    );
-    if (body === null) throw this.#strange(`no bytes for ${name}`);
-    if (status !== 206) return { offsetBytes: 0, body };
-    const start = /^bytes (\d+)-/.exec(headers.get('content-range') ?? '')?.[1];
+  ): Promise<{ readonly offsetBytes: number; readonly body: IncomingMessage }> {
+    const headers: Record<string, string> = offsetBytes === 0 ? {} : { range: `bytes=${offsetBytes}-` };
+    const body = await this.#follow(this.#fileUrl(commit, name), { method: 'GET', headers }, () => true);
+    if (body.statusCode !== 206) return { offsetBytes: 0, body };
+    const start = /^bytes (\d+)-/.exec(body.headers['content-range'] ?? '')?.[1];
     if (Number(start) === offsetBytes) return { offsetBytes, body };
-    await body.cancel();
+    body.destroy();
     throw this.#strange(`another part of ${name} than was asked for`);
+  }
+
+  /** Ends the connections that are kept for more requests. */
+  close(): void {
+    this.#requests.close();
+  }
+
+  #readRevision(body: string): Revision {
+    const where = `${new URL(this.#access.endpoint).host}: ${this.#repository}`;
+    let value: unknown;
+    try {
+      value = JSON.parse(body);
+    } catch (error) {
+      throw this.#strange('an answer that is no description of a model', error);
+    }
+    const model = JsonObject.from(value, where);
+    const commit = model.string('sha');
+    if (!/^[0-9a-f]{40}$/.test(commit)) throw this.#strange('a commit that is not 40 hex digits');
+    const siblings: unknown = model.get('siblings');
+    if (!Array.isArray(siblings)) throw model.fault('siblings', 'a list of files');
+    const files = siblings.map((file) => JsonObject.from(file, `${where}: siblings`).string('rfilename'));
+    return { commit, files };
   }
 
   #fileUrl(commit: string, name: string): URL {
@@ -110,62 +114,56 @@ export class HubClient {
     );
   }
 
-  /** Asks, and follows redirects that are `wanted`. The token goes to the endpoint's own host only. */
+  /** Asks, and follows the redirects that `isWanted` takes. The token goes to the endpoint's own host only. */
   async #follow(
     start: URL,
-    { headers = {}, signal = this.#signal, method = 'GET' }: FollowOptions,
-    wanted: (response: Response, next: URL, from: URL) => boolean,
-  ): Promise<Response> {
-    const { endpoint, token } = this.#access;
+    { method, headers = {} }: Pick<RequestOptions, 'method'> & Partial<RequestOptions>,
+    isWanted: (headers: IncomingHttpHeaders, next: URL, from: URL) => boolean,
+  ): Promise<IncomingMessage> {
     let url = start;
     for (let redirects = 0; redirects <= mostRedirects; redirects += 1) {
-      const own = url.origin === new URL(endpoint).origin && token !== undefined;
-      const response = await this.#ask(url, {
+      const response = await this.#requests.send(url, {
         method,
-        redirect: 'manual',
-        // A compressed answer has another length.
-        headers: {
-          ...headers,
-          'accept-encoding': 'identity',
-          ...(own ? { authorization: `Bearer ${token}` } : {}),
-        },
-        ...(signal === undefined ? {} : { signal }),
+        headers: { ...headers, ...this.#ownHeaders(url) },
+        signal: this.#signal,
       });
-      const location = response.status >= 300 && response.status < 400 && response.headers.get('location');
-      if (typeof location !== 'string') {
-        if (response.ok) return response;
-        await response.body?.cancel();
-        throw refusal(response, {
-          host: url.host,
-          repository: this.#repository,
-          revision: this.#revision,
-          ...this.#access,
-        });
-      }
-      const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
-      const isSafe = next?.protocol === 'https:' || (next?.protocol === 'http:' && url.protocol === 'http:');
-      if (next === undefined || !isSafe) throw this.#strange('a redirect that is not over https');
-      await response.body?.cancel();
-      if (!wanted(response, next, url)) return response;
+      const { statusCode: status = 0, headers: answered } = response;
+      const isRedirect = status >= 300 && status < 400 && answered.location !== undefined;
+      if (status >= 200 && status < 300) return response;
+      if (method === 'HEAD') response.resume();
+      else response.destroy();
+      if (!isRedirect) throw this.#refusal(url, status, answered);
+      const next = this.#redirected(url, answered.location ?? '');
+      if (!isWanted(answered, next, url)) return response;
       url = next;
     }
     throw this.#strange(`more than ${mostRedirects} redirects`);
   }
 
-  async #ask(url: URL, init: RequestInit): Promise<Response> {
-    try {
-      return await fetch(url, init);
-    } catch (error) {
-      throw this.lost(url.host, error);
-    }
+  #ownHeaders(url: URL): Record<string, string> {
+    const { endpoint, token } = this.#access;
+    const isHub = url.origin === new URL(endpoint).origin;
+    return {
+      // A compressed answer has another length.
+      'accept-encoding': 'identity',
+      ...(isHub && token !== undefined ? { authorization: `Bearer ${token.value}` } : {}),
+    };
   }
 
-  /** The failure of a connection as a ServiceError. */
-  lost(host: string, error: unknown): ServiceError {
-    if (this.#signal?.aborted) return new ServiceError('cancelled', 'The import was cancelled.');
-    const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    return new ServiceError('unavailable', `${host} cannot be reached: ${systemReason(reason)}.`, {
-      cause: error,
+  #redirected(url: URL, location: string): URL {
+    const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
+    const isSafe = next?.protocol === 'https:' || (next?.protocol === 'http:' && url.protocol === 'http:');
+    if (next === undefined || !isSafe) throw this.#strange('a redirect that is not over https');
+    return next;
+  }
+
+  #refusal(url: URL, status: number, headers: IncomingHttpHeaders): ServiceError {
+    return refusal(status, first(headers['x-error-code']), {
+      host: url.host,
+      proxy: this.#access.proxyOf(url),
+      repository: this.#repository,
+      revision: this.#revision,
+      ...this.#access,
     });
   }
 
@@ -175,8 +173,6 @@ export class HubClient {
   }
 }
 
-interface FollowOptions {
-  readonly method?: 'GET' | 'HEAD';
-  readonly headers?: Record<string, string>;
-  readonly signal?: AbortSignal | undefined;
+function first(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header : header?.[0];
 }

@@ -9,19 +9,16 @@ export interface DownloadOptions {
   readonly client: HubClient;
   readonly cache: RepositoryCache;
   readonly commit: string;
-  /** Called with the bytes of the file that are there. */
+  /** Called with the bytes of the file that have arrived. */
   readonly onProgress: (doneBytes: number) => void;
   readonly wait: Wait;
   readonly signal: AbortSignal;
 }
 
-/** How long a connection may give nothing before it counts as dropped. */
-const stallMs = 60_000;
-
 /**
- * Brings a file's blob into the cache, from where an earlier download stopped, over as many connections as it takes.
- * Its size is checked, and its SHA-256 where the etag is one; what is wrong is thrown away, and refused with
- * `invalid_argument`. After `unavailable`, a full disk or an abort what has arrived is kept for the next time.
+ * Downloads a file into the cache's blobs, from where an earlier download stopped, over as many connections as it
+ * takes. Checks its size, and its SHA-256 where the etag is one; a damaged file is deleted and refused with
+ * `invalid_argument`. After `unavailable`, a full disk or an abort the next download continues from what has arrived.
  */
 export async function downloadBlob(file: RemoteFile, options: DownloadOptions): Promise<void> {
   const { cache, signal } = options;
@@ -31,7 +28,7 @@ export async function downloadBlob(file: RemoteFile, options: DownloadOptions): 
     const keptBytes = part.sizeBytes;
     await fillWithRetries(part, file, options);
     if (fault(part, file) !== undefined && keptBytes > 0) {
-      // What was kept may be what is wrong.
+      // The damage may be in the part of an earlier download.
       await part.clear();
       await fillWithRetries(part, file, options);
     }
@@ -48,7 +45,7 @@ export async function downloadBlob(file: RemoteFile, options: DownloadOptions): 
   }
 }
 
-/** Fills the part over as many connections as it takes; what arrives starts the waits between them anew. */
+/** Fills the part over as many connections as it takes. Progress resets the waits between them. */
 async function fillWithRetries(part: PartialBlob, file: RemoteFile, options: DownloadOptions): Promise<void> {
   let seenBytes = part.sizeBytes;
   const progressed = () => {
@@ -60,42 +57,33 @@ async function fillWithRetries(part: PartialBlob, file: RemoteFile, options: Dow
   await retried(() => fill(part, file, options), options.wait, options.signal, progressed);
 }
 
-/** One connection's worth; `unavailable` when it ends before the file does. */
+/** Reads one connection; `unavailable` when it ends before the file does. */
 async function fill(
   part: PartialBlob,
   { name, sizeBytes }: RemoteFile,
   options: DownloadOptions,
 ): Promise<void> {
-  const { client, commit, onProgress, signal } = options;
-  const stalled = new AbortController();
-  const stall = setTimeout(() => stalled.abort(new Error('nothing arrives')), stallMs);
-  try {
-    const either = AbortSignal.any([signal, stalled.signal]);
-    const { offsetBytes, body } = await client.open(commit, name, part.sizeBytes, either);
-    if (offsetBytes !== part.sizeBytes) await part.clear();
-    onProgress(part.sizeBytes);
-    const reader = body.getReader();
-    for (;;) {
-      const chunk = await reader.read().catch((error: unknown) => dropped(name, error, options));
-      if (chunk.done) break;
-      stall.refresh();
-      await part.append(chunk.value);
-      onProgress(Math.min(part.sizeBytes, sizeBytes));
-      if (part.sizeBytes > sizeBytes) {
-        await reader.cancel();
-        return;
-      }
+  const { client, commit, onProgress } = options;
+  const { offsetBytes, body } = await client.open(commit, name, part.sizeBytes);
+  if (offsetBytes !== part.sizeBytes) await part.clear();
+  onProgress(part.sizeBytes);
+  const chunks: AsyncIterator<Buffer> = body[Symbol.asyncIterator]();
+  for (;;) {
+    const chunk = await chunks.next().catch((error: unknown) => dropped(name, error, options));
+    if (chunk.done === true) break;
+    await part.append(chunk.value);
+    onProgress(Math.min(part.sizeBytes, sizeBytes));
+    if (part.sizeBytes > sizeBytes) {
+      body.destroy();
+      return;
     }
-  } finally {
-    clearTimeout(stall);
   }
   if (part.sizeBytes < sizeBytes) dropped(name, new Error('the connection ended'), options);
 }
 
 function dropped(name: string, error: unknown, { signal }: DownloadOptions): never {
   if (signal.aborted) throw new ServiceError('cancelled', 'The import was cancelled.', { cause: error });
-  const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const message = `${name} stopped arriving: ${systemReason(reason)}; what has arrived is kept for the next try.`;
+  const message = `${name} stopped arriving: ${systemReason(error)}; the next import continues from there.`;
   throw new ServiceError('unavailable', message, { cause: error });
 }
 

@@ -1,12 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ServiceError } from '../../../errors/service-error.ts';
-import { indexFile, singleFile } from '../weight-map.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
 import { RepositoryCache } from './cache.ts';
 import { HubClient } from './client.ts';
 import { fetchFiles, type FilesOptions } from './fetch-files.ts';
 import { findRevision, type RevisionOptions } from './find-revision.ts';
-import { configurationFiles, visionShards } from './needed-files.ts';
+import { configFile, presentOf, processorFiles, shardsOf, weightFiles } from './needed-files.ts';
 import type { RepositoryName } from './repository-name.ts';
 import type { Wait } from './retry.ts';
 
@@ -20,20 +19,20 @@ export interface HubCheckpoint {
 
 /** `revision` is a branch, tag or commit; see readRevision of src/cli/settings/readers.ts for what it may hold. */
 export interface FetchOptions extends Omit<RevisionOptions, 'wait' | 'signal'> {
-  /** Looks at the folder when it has the configuration and not yet the weights; what it throws ends the fetch. */
+  /** Called with the folder when it has the configuration and not yet the weights; what it throws ends the fetch. */
   readonly onConfiguration?: (folder: string) => Promise<unknown>;
-  /** Called with the bytes of weights that are there and that are to be; not when nothing is downloaded. */
+  /** Called with the bytes of weights that are there and the total; not when nothing is downloaded. */
   readonly onProgress?: FilesOptions['onProgress'];
   readonly signal?: AbortSignal;
-  /** The clock's when absent. */
+  /** Waits between tries; by the clock when absent. */
   readonly wait?: Wait;
 }
 
 /**
- * Brings what an import needs of a repository into the hub's cache: the configuration, and model.safetensors or the
- * shards that hold the vision tower. What is there is not asked for again; without the hub, a cache that has all
- * of it is enough. Every rejection is a ServiceError with one sentence: `invalid_argument`, or `cancelled` when
- * the signal fired.
+ * Downloads what an import needs of a repository into the hub's cache: the configuration, and the weights or the
+ * shards of them that hold the vision tower. Files that are there are not downloaded again; without the hub, a cache
+ * that has all of them is enough. Rejects with a ServiceError of one sentence: `invalid_argument`, or `cancelled`
+ * when the signal fired.
  */
 export async function fetchCheckpoint(
   repository: RepositoryName,
@@ -48,22 +47,26 @@ export async function fetchCheckpoint(
     const folder = cache.snapshot(commit);
     const isThere = async (name: string) => files?.includes(name) ?? cache.has(commit, name);
     const download = { cache, client, commit, wait, signal };
-    for (const name of configurationFiles) {
-      if (!(await isThere(name))) throw lacks(repository, name);
+    if (!(await isThere(configFile))) throw lacks(repository, configFile);
+    const processors = await presentOf(processorFiles, isThere);
+    if (processors.length === 0) throw lacks(repository, processorFiles.join(' and no '));
+    await fetchFiles([configFile, ...processors], download);
+    for (const name of processorFiles) {
+      if (files !== undefined && !files.includes(name)) await cache.markMissing(commit, name);
     }
-    await fetchFiles(configurationFiles, download);
     await onConfiguration?.(folder);
-    let weights: readonly string[] = [singleFile];
-    if (!(await isThere(singleFile))) {
-      if (!(await isThere(indexFile))) throw lacks(repository, `${singleFile}, nor its shards with an index`);
-      await fetchFiles([indexFile], download);
-      weights = await visionShards(folder);
-    }
-    await fetchFiles(weights, { ...download, onProgress });
+    const [weights] = await presentOf(weightFiles, isThere);
+    if (weights === undefined)
+      throw lacks(repository, 'model.safetensors, no pytorch_model.bin and no shards of them');
+    const isIndex = weights.endsWith('.index.json');
+    if (isIndex) await fetchFiles([weights], download);
+    await fetchFiles(isIndex ? await shardsOf(folder, weights) : [weights], { ...download, onProgress });
     await cache.writeRef(revision, commit);
     return { folder, commit };
   } catch (error) {
     throw atEdge(error, access.cacheFolder, signal);
+  } finally {
+    client.close();
   }
 }
 
@@ -75,7 +78,7 @@ function lacks(repository: RepositoryName, what: string): ServiceError {
   return new ServiceError('invalid_argument', `${repository} has no ${what}, so it cannot be imported.`);
 }
 
-/** To who asked for it, a hub that cannot be reached is a SOURCE that cannot be used; a refusing disk likewise. */
+/** To the command's user, a hub that cannot be reached is a SOURCE that cannot be used; a refusing disk likewise. */
 function atEdge(error: unknown, cacheFolder: string, signal: AbortSignal): ServiceError {
   if (signal.aborted) return new ServiceError('cancelled', 'The import was cancelled.', { cause: error });
   if (error instanceof ServiceError) {

@@ -9,13 +9,13 @@ export interface FilesOptions {
   readonly cache: RepositoryCache;
   readonly client: HubClient;
   readonly commit: string;
-  /** Called with the bytes that are there and that are to be; not when nothing is downloaded. */
+  /** Called with the bytes that have arrived and their total; not when nothing is downloaded. */
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
   readonly wait: Wait;
   readonly signal: AbortSignal;
 }
 
-/** Brings a commit's files into the cache, but for those that are there. Rejects as downloadBlob does. */
+/** Downloads those of a commit's files that the cache lacks. Rejects as downloadBlob does. */
 export async function fetchFiles(names: readonly string[], options: FilesOptions): Promise<void> {
   const { cache, client, commit, onProgress, wait, signal } = options;
   const wanted: RemoteFile[] = [];
@@ -27,7 +27,7 @@ export async function fetchFiles(names: readonly string[], options: FilesOptions
   }
   if (wanted.length === 0) return;
   const totalBytes = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  await requireRoom(cache, wanted);
+  await requireSpace(cache, wanted);
   let doneBytes = 0;
   for (const file of wanted) {
     const startBytes = doneBytes;
@@ -38,16 +38,16 @@ export async function fetchFiles(names: readonly string[], options: FilesOptions
   }
 }
 
-/** Minutes of downloading are not to end in a full disk. What an earlier try left is gone on with. */
-async function requireRoom(cache: RepositoryCache, wanted: readonly RemoteFile[]): Promise<void> {
+/** Refuses before minutes of downloading end in a full disk. Parts of earlier downloads count as arrived. */
+async function requireSpace(cache: RepositoryCache, wanted: readonly RemoteFile[]): Promise<void> {
   const freeBytes = await cache.freeBytes();
   if (freeBytes === undefined) return;
-  const toCome = wanted.map(
+  const missing = wanted.map(
     async (file) => file.sizeBytes - (await leftBytes(cache.blobs, file.etag, Date.now())),
   );
-  const neededBytes = (await Promise.all(toCome)).reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
+  const neededBytes = (await Promise.all(missing)).reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
   if (neededBytes <= freeBytes) return;
   const [needed, free] = [neededBytes, freeBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));
-  const message = `${cache.blobs} has ${free} MiB free and the download needs ${needed} MiB; HF_HUB_CACHE names another folder.`;
+  const message = `${cache.blobs} has ${free} MiB free and the download needs ${needed} MiB; set HF_HUB_CACHE to a folder on another disk.`;
   throw new ServiceError('invalid_argument', message);
 }

@@ -2,30 +2,29 @@ import { ServiceError } from '../../../errors/service-error.ts';
 import type { HubAccess } from './access.ts';
 import type { RepositoryCache } from './cache.ts';
 import type { HubClient } from './client.ts';
-import { isComplete } from './needed-files.ts';
+import { isComplete, isSettled } from './needed-files.ts';
 import type { RepositoryName } from './repository-name.ts';
 import { retried, type Wait } from './retry.ts';
 
-/** The commit to use. */
 export interface FoundRevision {
   readonly commit: string;
-  /** The repository's files; undefined when the cache has all that is needed and the hub did not say. */
+  /** The repository's files; undefined where the hub was not asked, and the cache has all that is needed. */
   readonly files: readonly string[] | undefined;
 }
 
 export interface RevisionOptions {
   readonly revision: string;
   readonly access: HubAccess;
-  /** Called with a sentence when the cache answers because the hub does not. */
+  /** Called with a sentence when the cache stands in for a hub that does not answer. */
   readonly onCached?: ((sentence: string) => void) | undefined;
   readonly wait: Wait;
   readonly signal: AbortSignal;
 }
 
 /**
- * The commit that a revision is: what the hub says, or, when it cannot be asked, what it was when it was last asked,
- * provided that the cache has all of that. A commit that the cache has all of needs no asking. Rejects with
- * `invalid_argument` or `unavailable`.
+ * Resolves a revision to its commit: by asking the hub, or, where the hub cannot be asked, to what it was when it was
+ * last asked, provided that the cache is complete for that. A commit that is complete in the cache needs no asking.
+ * Rejects with `invalid_argument` or `unavailable`.
  */
 export async function findRevision(
   repository: RepositoryName,
@@ -36,26 +35,29 @@ export async function findRevision(
   const isCommit = /^[0-9a-f]{40}$/.test(revision);
   const known = isCommit ? revision : await cache.readRef(revision);
   const cached = known !== undefined && (await isComplete(cache, known)) ? known : undefined;
-  if (cached !== undefined && isCommit) return { commit: cached, files: undefined };
-  if (!access.offline) {
+  if (cached !== undefined && isCommit && (await isSettled(cache, cached))) {
+    return { commit: cached, files: undefined };
+  }
+  if (access.offline === undefined) {
     try {
       const ask = () => client.revision();
-      // Where the cache has it nobody needs to wait for the hub.
+      // With a complete cache a second try is not worth the wait.
       return await (cached === undefined ? retried(ask, wait, signal) : ask());
     } catch (error) {
-      const mayPass = error instanceof ServiceError && error.code === 'unavailable';
-      if (!mayPass || cached === undefined) throw error;
+      if (!(error instanceof ServiceError) || cached === undefined) throw error;
+      // A commit stays what it is, whatever the hub says of the repository today.
+      if (error.code !== 'unavailable' && !isCommit) throw error;
       onCached?.(`${error.message} ${cachedSentence(repository, revision, cached)}`);
       return { commit: cached, files: undefined };
     }
   }
   if (cached !== undefined) {
-    onCached?.(`HF_HUB_OFFLINE is set. ${cachedSentence(repository, revision, cached)}`);
+    onCached?.(`${access.offline} is set. ${cachedSentence(repository, revision, cached)}`);
     return { commit: cached, files: undefined };
   }
   throw new ServiceError(
     'invalid_argument',
-    `${repository} at ${revision} is neither a folder here nor whole in ${access.cacheFolder}, and HF_HUB_OFFLINE is set.`,
+    `${repository} at ${revision} is neither a folder here nor complete in ${access.cacheFolder}, and ${access.offline} is set.`,
   );
 }
 

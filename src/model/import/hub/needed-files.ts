@@ -2,23 +2,53 @@ import { join } from 'node:path';
 import { indexFile, readWeightMap, singleFile } from '../weight-map.ts';
 import type { RepositoryCache } from './cache.ts';
 
-/** What an import reads before any weights. */
-export const configurationFiles = ['config.json', 'preprocessor_config.json'] as const;
+export const configFile = 'config.json';
 
-/** The shards with tensors of the vision tower, as the folder's index says; all where no name starts as its do. */
-export async function visionShards(folder: string): Promise<readonly string[]> {
-  const map = [...(await readWeightMap(join(folder, indexFile), `${indexFile} is missing.`))];
-  const vision = map.filter(([tensor]) => tensor.startsWith('vision_model.'));
+/** Either is enough for an import; of two the import decides. */
+export const processorFiles = ['processor_config.json', 'preprocessor_config.json'] as const;
+
+/** The first that a repository has is taken, as transformers does. An index names the shards of weights. */
+export const weightFiles = [
+  singleFile,
+  indexFile,
+  'pytorch_model.bin',
+  'pytorch_model.bin.index.json',
+] as const;
+
+/** The files of `names` that are there, by `has`, in their order. */
+export async function presentOf<const Name extends string>(
+  names: readonly Name[],
+  has: (name: string) => Promise<boolean>,
+): Promise<Name[]> {
+  const present: Name[] = [];
+  for (const name of names) if (await has(name)) present.push(name);
+  return present;
+}
+
+/** What to fetch after the first of `weightFiles`: the shards that hold the vision tower, as the index in `folder` says. */
+export async function shardsOf(folder: string, weights: string): Promise<readonly string[]> {
+  if (!weights.endsWith('.index.json')) return [];
+  const map = [...(await readWeightMap(join(folder, weights), `${weights} is missing.`))];
+  const towers = map.flatMap(
+    ([tensor]) => /^(.*)embeddings\.patch_embedding\.weight$/.exec(tensor)?.[1] ?? [],
+  );
+  const vision = map.filter(([tensor]) => towers.some((tower) => tensor.startsWith(tower)));
   return [...new Set((vision.length > 0 ? vision : map).map(([, file]) => file))];
 }
 
 /** Whether the cache has all that an import needs of a commit. */
 export async function isComplete(cache: RepositoryCache, commit: string): Promise<boolean> {
-  const hasAll = async (names: readonly string[]) => {
-    for (const name of names) if (!(await cache.has(commit, name))) return false;
-    return true;
-  };
-  if (!(await hasAll(configurationFiles))) return false;
-  if (await cache.has(commit, singleFile)) return true;
-  return (await cache.has(commit, indexFile)) && hasAll(await visionShards(cache.snapshot(commit)));
+  const has = (name: string) => cache.has(commit, name);
+  if (!(await has(configFile)) || (await presentOf(processorFiles, has)).length === 0) return false;
+  const [weights] = await presentOf(weightFiles, has);
+  if (weights === undefined) return false;
+  const shards = await shardsOf(cache.snapshot(commit), weights);
+  return (await presentOf(shards, has)).length === shards.length;
+}
+
+/** Whether the cache knows of each file that decides over the pixels whether the commit has it. */
+export async function isSettled(cache: RepositoryCache, commit: string): Promise<boolean> {
+  const isKnown = async (name: string) =>
+    (await cache.has(commit, name)) || (await cache.isKnownMissing(commit, name));
+  return (await presentOf(processorFiles, isKnown)).length === processorFiles.length;
 }

@@ -4,15 +4,15 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 
 const chunkBytes = 1 << 20;
-/** A download that goes on writes far more often. */
+/** A download that is alive writes far more often. */
 const abandonedAfterMs = 10 * 60_000;
 const host = hostname().replace(/\W/g, '_');
 let claims = 0;
 
 /**
  * The part of a blob that has arrived, in `ETAG.OWNER.incomplete` beside the blobs. It belongs to one download at a
- * time: what another left is taken over by renaming it, which only one can. Python's `ETAG.incomplete` is left alone,
- * as its lock cannot be seen from here.
+ * time, which takes over the part of an earlier one by renaming it: only one can. Python's `ETAG.incomplete` is not
+ * touched, as its lock is invisible here.
  */
 export class PartialBlob {
   readonly #blobs: string;
@@ -30,7 +30,7 @@ export class PartialBlob {
     this.#hash = createHash('sha256');
   }
 
-  /** Takes over the longest part that nobody works on, or starts a new one. To be finished or released. */
+  /** Takes over the longest abandoned part, or starts a new one. Call finish() or release() in the end. */
   static async claim(blobs: string, etag: string, nowMs: number): Promise<PartialBlob> {
     claims += 1;
     const path = join(blobs, `${etag}.${host}-${process.pid}-${claims}.incomplete`);
@@ -62,12 +62,12 @@ export class PartialBlob {
     this.#sizeBytes = 0;
   }
 
-  /** SHA-256 of what is there, as 64 hex digits. */
+  /** SHA-256 of the part, as 64 hex digits. */
   digest(): string {
     return this.#hash.copy().digest('hex');
   }
 
-  /** Makes it the blob, on the disk before it has the name. */
+  /** Makes the part the blob. Its bytes are on the disk before it has the name. */
   async finish(nowMs: number): Promise<void> {
     await this.#file.sync();
     await this.#file.close();
@@ -76,7 +76,7 @@ export class PartialBlob {
       await rm(left.path, { force: true });
   }
 
-  /** Leaves it to the next who wants the blob. */
+  /** Leaves the part to the next download of the blob. */
   async release(): Promise<void> {
     await this.#file.close();
     if (this.#sizeBytes === 0) await rm(this.#path, { force: true });
@@ -94,7 +94,7 @@ export class PartialBlob {
   }
 }
 
-/** How much of a blob an earlier download has left, to be gone on with. */
+/** How many bytes of a blob an earlier download has left to continue from. */
 export async function leftBytes(blobs: string, etag: string, nowMs: number): Promise<number> {
   const [longest] = await findAbandoned(blobs, etag, nowMs);
   return longest?.sizeBytes ?? 0;
@@ -105,7 +105,7 @@ interface Left {
   readonly sizeBytes: number;
 }
 
-/** Parts of a blob that nobody works on, the longest first. */
+/** Parts of a blob that no download works on, the longest first. */
 async function findAbandoned(blobs: string, etag: string, nowMs: number): Promise<Left[]> {
   const found: Left[] = [];
   for (const name of await readdir(blobs)) {
@@ -119,7 +119,7 @@ async function findAbandoned(blobs: string, etag: string, nowMs: number): Promis
   return found.sort((a, b) => b.sizeBytes - a.sizeBytes);
 }
 
-/** Whether a part was released, or its process on this machine is no more. */
+/** Whether a part was released, or its process on this machine has ended. */
 function isGone(owner: string): boolean {
   if (owner === 'free') return true;
   const [, where, pid] = /^(\w+)-(\d+)-\d+$/.exec(owner) ?? [];

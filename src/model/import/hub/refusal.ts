@@ -1,41 +1,44 @@
 import { ServiceError } from '../../../errors/service-error.ts';
+import { describeProxy, type Proxy } from '../../../network/proxy.ts';
+import type { HubAccess } from './access.ts';
 import type { RepositoryName } from './repository-name.ts';
 
-export interface Asked {
-  /** Who refused. */
+export interface Refused extends Pick<HubAccess, 'token' | 'tokenHint'> {
+  /** The server that refused. */
   readonly host: string;
+  readonly proxy: Proxy | undefined;
   readonly repository: RepositoryName;
   readonly revision: string;
-  readonly token: string | undefined;
 }
 
 /**
- * What a status that is no success means, in one sentence. The hub answers 401 for a repository that is missing as
- * for one that is private, and says the rest in X-Error-Code.
+ * One sentence for a status that is no success. The hub answers 401 for a repository that is missing as for one that
+ * is private; the code of X-Error-Code tells some of them apart.
  */
-export function refusal(
-  { status, headers }: Response,
-  { host, repository, revision, token }: Asked,
-): ServiceError {
-  const errorCode = headers.get('x-error-code');
+export function refusal(status: number, errorCode: string | undefined, refused: Refused): ServiceError {
+  const { host, proxy, repository, revision, token, tokenHint } = refused;
   if (status === 429 || status >= 500) {
-    return new ServiceError('unavailable', `${host} answers with status ${status}.`);
+    const way = proxy === undefined ? '' : ` through ${describeProxy(proxy)}`;
+    return new ServiceError('unavailable', `${host} answers${way} with status ${status}.`);
   }
   const wrong = (sentence: string) => new ServiceError('invalid_argument', sentence);
   if (errorCode === 'GatedRepo' || status === 403) {
-    const what = token === undefined ? 'needs HF_TOKEN' : 'is not open to HF_TOKEN';
-    return wrong(
-      `${repository} ${what}: ask for access on its page at ${host}, and give a token of that account.`,
-    );
+    const rest =
+      token === undefined ? `, then ${tokenHint}` : ` for the account of the token in ${token.source}`;
+    return wrong(`${repository} is gated: ask for access on its page at ${host}${rest}.`);
   }
   if (errorCode === 'RevisionNotFound') return wrong(`${repository} has no revision ${revision} on ${host}.`);
   if (errorCode === 'EntryNotFound') return wrong(`${repository} lacks a file that it lists (${host}).`);
   if (status === 401 && token !== undefined && errorCode !== 'RepoNotFound') {
-    return wrong(`${host} does not accept HF_TOKEN for ${repository}.`);
+    const hint = '"hf auth login" keeps a new one';
+    return wrong(`${host} does not accept the token in ${token.source} for ${repository}; ${hint}.`);
   }
   if (status === 401 || status === 404) {
-    const hint = token === undefined ? 'or only for a token, in HF_TOKEN' : 'or not for this HF_TOKEN';
-    return wrong(`${repository} is neither a folder here nor a model on ${host}, ${hint}.`);
+    const hint =
+      token === undefined
+        ? `if it is private, ${tokenHint}`
+        : `or the token in ${token.source} does not open it`;
+    return wrong(`${repository} is neither a folder here nor a model on ${host}; ${hint}.`);
   }
   return wrong(`${host} answers ${repository} with status ${status}.`);
 }

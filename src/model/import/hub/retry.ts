@@ -3,12 +3,12 @@ import { ServiceError } from '../../../errors/service-error.ts';
 /** Waits before another try; rejects when the signal fires. */
 export type Wait = (waitMs: number, signal: AbortSignal) => Promise<unknown>;
 
-/** Waits between tries; after the last one it is given up. */
+/** Waits between tries; the last is followed by the last try. */
 const waitsMs = [1000, 2000, 4000, 8000, 16_000];
 
 /**
- * Tries again what failed with `unavailable`, five times at most, with longer and longer waits. The waits start anew
- * after a try for which `progressed` gives true.
+ * Retries an attempt that fails with `unavailable`, five times at most, with longer and longer waits. A try for which
+ * `progressed` gives true resets the count.
  */
 export async function retried<T>(
   attempt: () => Promise<T>,

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,15 +17,15 @@ import { RepositoryCache } from '../../../../src/model/import/hub/cache.ts';
 import { readHubAccess } from '../../../../src/model/import/hub/access.ts';
 import { fetchCheckpoint, type FetchOptions } from '../../../../src/model/import/hub/fetch-checkpoint.ts';
 import { importModel } from '../../../../src/model/import/import-model.ts';
-import { HubServer } from '../../../support/hub-server.ts';
+import { type HubOptions, HubServer } from '../../../support/hub-server.ts';
 
 const repository = 'google/siglip-tiny';
 const token = 'hf_secretsecret';
 const weights = 'model.safetensors';
 
 /** A hub with a fixture's files, an empty cache, and fetches that wait no time between tries. */
-async function setUp(t: TestContext, fixture = 'siglip-tiny') {
-  const hub = await HubServer.open(t, repository, join('test/fixtures', fixture));
+async function setUp(t: TestContext, fixture = 'siglip-tiny', served: HubOptions = {}) {
+  const hub = await HubServer.open(t, repository, join('test/fixtures', fixture), served);
   const cacheFolder = await mkdtemp(join(tmpdir(), 'siglip-hd-hub-'));
   t.after(() => rm(cacheFolder, { recursive: true }));
   // It is asked for after it was closed, too.
@@ -27,7 +35,7 @@ async function setUp(t: TestContext, fixture = 'siglip-tiny') {
   const fetch = (env: Record<string, string> = {}, options: Partial<FetchOptions> = {}) =>
     fetchCheckpoint(repository, {
       revision: 'main',
-      access: readHubAccess({ HF_ENDPOINT: endpoint, HF_TOKEN: token, ...env }, cacheFolder),
+      access: readHubAccess({ HF_ENDPOINT: endpoint, HF_TOKEN: token, HF_HUB_CACHE: cacheFolder, ...env }),
       onCached: (sentence) => said.push(sentence),
       wait: async (waitMs) => waits.push(waitMs),
       ...options,
@@ -78,6 +86,100 @@ describe('a checkpoint on the hub', () => {
     assert.ok(hub.asked().every((line) => !line.includes('00003')));
   });
 
+  test('costs no shard without a part of the tower, whatever prefix its tensors have', async (t) => {
+    const { hub, fetch } = await setUp(t, 'siglip-tiny-sharded');
+    const name = 'model.safetensors.index.json';
+    const index = JSON.parse(hub.file(name).toString()) as { weight_map: Record<string, string> };
+    const prefixed = Object.entries(index.weight_map).map(([tensor, file]) => [
+      `model.vision_tower.${tensor}`,
+      file,
+    ]);
+    index.weight_map = {
+      ...Object.fromEntries(prefixed),
+      'lm_head.weight': 'model-00003-of-00003.safetensors',
+    };
+    hub.setFile(name, Buffer.from(JSON.stringify(index)));
+    hub.setFile('model-00003-of-00003.safetensors', Buffer.alloc(10));
+    await fetch();
+    assert.ok(hub.asked().every((line) => !line.includes('00003')));
+  });
+
+  test('comes with processor_config.json, beside preprocessor_config.json or without it', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    const processor = Buffer.from('{"image_processor":{}}');
+    hub.setFile('processor_config.json', processor);
+    const both = await fetch();
+    assert.deepEqual(readFileSync(join(both.folder, 'processor_config.json')), processor);
+    assert.ok(readdirSync(both.folder).includes('preprocessor_config.json'));
+    hub.commit = 'c'.repeat(40);
+    hub.setFile('preprocessor_config.json', undefined);
+    const alone = await fetch();
+    assert.deepEqual(readdirSync(alone.folder), ['config.json', weights, 'processor_config.json']);
+    assert.equal((await fetch({ HF_HUB_OFFLINE: '1' })).folder, alone.folder);
+  });
+
+  test('that another program has cached without processor_config.json is completed before it is used', async (t) => {
+    const { hub, cacheFolder, fetch } = await setUp(t);
+    hub.setFile('processor_config.json', Buffer.from('{"image_processor":{}}'));
+    const { folder, commit } = await fetch();
+    rmSync(join(folder, 'processor_config.json'));
+    hub.asked();
+    await fetch({}, { revision: commit });
+    assert.ok(readdirSync(folder).includes('processor_config.json'));
+    assert.deepEqual(hub.asked(), [`GET hub ${commit}`, 'HEAD hub processor_config.json']);
+    // As transformers notes it where it has looked for the file.
+    const missing = join(cacheFolder, 'models--google--siglip-tiny', '.no_exist', commit);
+    rmSync(join(folder, 'processor_config.json'));
+    mkdirSync(missing, { recursive: true });
+    writeFileSync(join(missing, 'processor_config.json'), '');
+    await fetch({}, { revision: commit });
+    assert.deepEqual(hub.asked(), []);
+  });
+
+  test('that is complete in the cache is used by its commit, although the hub has closed the repository', async (t) => {
+    const { hub, cacheFolder, fetch, said } = await setUp(t);
+    const { folder, commit } = await fetch();
+    rmSync(join(cacheFolder, 'models--google--siglip-tiny', '.no_exist'), { recursive: true });
+    hub.faults.refuse = { path: '/api/', status: 401, code: 'GatedRepo' };
+    assert.equal((await fetch({}, { revision: commit })).folder, folder);
+    assert.match(said[0]!, /is gated.* Using google\/siglip-tiny from the cache/);
+    await assert.rejects(fetch(), { message: /is gated/ });
+  });
+
+  test('has its weights from pytorch_model.bin where it has no safetensors', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    hub.setFile(weights, undefined);
+    const { folder, commit } = await fetch();
+    assert.deepEqual(readFileSync(join(folder, 'pytorch_model.bin')), hub.file('pytorch_model.bin'));
+    assert.equal(commit, hub.commit);
+    hub.asked();
+    assert.equal((await fetch({ HF_HUB_OFFLINE: '1' })).folder, folder);
+    assert.deepEqual(hub.asked(), []);
+  });
+
+  test('has its weights from the shards of pytorch_model.bin where there is nothing else', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    hub.setFile(weights, undefined);
+    hub.setFile('pytorch_model.bin', undefined);
+    const weight_map = {
+      'vision_model.embeddings.patch_embedding.weight': 'pytorch_model-00001-of-00002.bin',
+      'text_model.head.weight': 'pytorch_model-00002-of-00002.bin',
+    };
+    hub.setFile('pytorch_model.bin.index.json', Buffer.from(JSON.stringify({ weight_map })));
+    hub.setFile('pytorch_model-00001-of-00002.bin', Buffer.alloc(10));
+    hub.setFile('pytorch_model-00002-of-00002.bin', Buffer.alloc(10));
+    const { folder } = await fetch();
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.startsWith('pytorch_model')),
+      ['pytorch_model-00001-of-00002.bin', 'pytorch_model.bin.index.json'],
+    );
+    hub.setFile('pytorch_model.bin.index.json', undefined);
+    hub.commit = 'c'.repeat(40);
+    await assert.rejects(fetch(), {
+      message: /has no model\.safetensors, no pytorch_model\.bin and no shards of them/,
+    });
+  });
+
   test('is asked for once: then only what the revision is', async (t) => {
     const { hub, fetch } = await setUp(t);
     await fetch();
@@ -109,7 +211,7 @@ describe('a checkpoint on the hub', () => {
     hub.faults.drops = [5000, ...Array.from({ length: 20 }, () => 0)];
     await assert.rejects(fetch(), {
       code: 'invalid_argument',
-      message: /^model\.safetensors stopped arriving: .* what has arrived is kept for the next try\.$/,
+      message: /^model\.safetensors stopped arriving: .*; the next import continues from there\.$/,
     });
     hub.faults.drops = [];
     hub.requests.length = 0;
@@ -202,7 +304,7 @@ describe('without the hub', () => {
     const { hub, fetch } = await setUp(t);
     await assert.rejects(fetch({ HF_HUB_OFFLINE: '1' }), {
       code: 'invalid_argument',
-      message: /neither a folder here nor whole in .*, and HF_HUB_OFFLINE is set\.$/,
+      message: /neither a folder here nor complete in .*, and HF_HUB_OFFLINE is set\.$/,
     });
     assert.deepEqual(hub.asked(), []);
     await hub.close();
@@ -217,8 +319,16 @@ describe('the hub refuses with one sentence, without the token', () => {
       { path: '/api/', status: 401, code: 'RepoNotFound' },
       /neither a folder here nor a model/,
     ],
-    ['a gated repository', { path: '/api/', status: 403, code: 'GatedRepo' }, /is not open to HF_TOKEN/],
-    ['a token that is not accepted', { path: '/api/', status: 401 }, /does not accept HF_TOKEN/],
+    [
+      'a gated repository',
+      { path: '/api/', status: 403, code: 'GatedRepo' },
+      /is gated: ask for access on its page at 127\.0\.0\.1:\d+ for the account of the token in HF_TOKEN\.$/,
+    ],
+    [
+      'a token that is not accepted',
+      { path: '/api/', status: 401 },
+      /does not accept the token in HF_TOKEN for google\/siglip-tiny; "hf auth login" keeps a new one\.$/,
+    ],
     [
       'a revision that is not there',
       { path: '/api/', status: 404, code: 'RevisionNotFound' },
@@ -241,11 +351,28 @@ describe('the hub refuses with one sentence, without the token', () => {
   test('a repository that lacks what an import needs', async (t) => {
     const { hub, fetch } = await setUp(t);
     hub.setFile('preprocessor_config.json', undefined);
-    await assert.rejects(fetch(), { message: /has no preprocessor_config\.json, so it cannot be imported/ });
+    await assert.rejects(fetch(), {
+      message: /has no processor_config\.json and no preprocessor_config\.json, so it cannot be imported/,
+    });
   });
 });
 
 describe('the token', () => {
+  test('of hf auth login opens a gated repository, and without one the way to it is said', async (t) => {
+    const { cacheFolder, fetch } = await setUp(t, 'siglip-tiny', { token: 'hf_login' });
+    const home = { HF_TOKEN: '', HF_HOME: join(cacheFolder, 'home') };
+    await assert.rejects(fetch(home), {
+      code: 'invalid_argument',
+      message: /is gated: ask for access on its page at \S+, then set HF_TOKEN or run "hf auth login"\.$/,
+    });
+    mkdirSync(home.HF_HOME);
+    writeFileSync(join(home.HF_HOME, 'token'), 'hf_login\n');
+    await fetch(home);
+    await assert.rejects(fetch({ ...home, HF_HUB_DISABLE_IMPLICIT_TOKEN: '1' }), {
+      message: /then unset HF_HUB_DISABLE_IMPLICIT_TOKEN\.$/,
+    });
+  });
+
   test('goes to the hub and not where it redirects to', async (t) => {
     const { hub, fetch } = await setUp(t);
     await fetch();
