@@ -1,18 +1,28 @@
 import type { Logger } from 'pino';
+import { ServiceError } from '../errors/service-error.ts';
+import { readTracingVariables } from './otel-variables.ts';
 import type { Tracing } from './trace.ts';
-import { wantedTracing } from './otel-variables.ts';
 
 /**
- * Traces as the environment asks for them. Where it does not, nothing of OpenTelemetry is loaded. Throws as
- * wantedTracing does.
+ * Opens traces where the environment asks for them, and warns of what it says that cannot be followed. Nothing of
+ * OpenTelemetry is loaded otherwise.
  */
 export async function openTracing(
   env: NodeJS.ProcessEnv,
   version: string,
   logger: Logger,
 ): Promise<Tracing | undefined> {
-  const protocol = wantedTracing(env);
+  const { protocol, warnings } = readTracingVariables(env);
+  for (const warning of warnings) logger.warn(warning);
   if (protocol === undefined) return undefined;
-  const { openOtlpTracing } = await import('./otlp-tracing.ts');
-  return await openOtlpTracing(protocol, version, logger);
+  const { openExporter } = await import('./otlp-exporter.ts');
+  const { logDiagnostics, openOtlpTracing } = await import('./otlp-tracing.ts');
+  logDiagnostics(logger);
+  try {
+    return openOtlpTracing(await openExporter(protocol, env), version, logger);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    logger.warn(`traces are off: ${error.message}`);
+    return undefined;
+  }
 }

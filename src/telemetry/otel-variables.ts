@@ -1,62 +1,116 @@
-import { ServiceError } from '../errors/service-error.ts';
-
 const protocols = ['grpc', 'http/protobuf'] as const;
-export type Protocol = (typeof protocols)[number];
+export type OtlpProtocol = (typeof protocols)[number];
+
+/** What the standard `OTEL_` variables say of traces. */
+export interface TracingVariables {
+  /** How to send traces; undefined where they are off. */
+  readonly protocol: OtlpProtocol | undefined;
+  /** A sentence for each value that is ignored. */
+  readonly warnings: readonly string[];
+}
 
 /**
- * By which protocol traces are to be sent, by the standard `OTEL_` variables; undefined where none are: unless an
- * exporter or an endpoint is named. Throws `invalid_argument` for what cannot be followed.
+ * Reads the standard `OTEL_` variables: traces are on where they name an exporter or an endpoint. A value that is not
+ * recognised counts as not set, as OpenTelemetry's specification asks: it is removed from `env`, since OpenTelemetry's
+ * libraries read the same variables, and is told in `warnings`. Recognised names are put in lower case there.
  */
-export function wantedTracing(env: NodeJS.ProcessEnv): Protocol | undefined {
-  if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true') return undefined;
-  const exporter = env['OTEL_TRACES_EXPORTER'];
-  const endpoint = env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT'];
-  if (exporter === 'none' || (!exporter && !endpoint)) return undefined;
-  if (exporter && exporter !== 'otlp') throw refusal('OTEL_TRACES_EXPORTER', exporter, ['otlp', 'none']);
-  const variable = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL']
-    ? 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'
-    : 'OTEL_EXPORTER_OTLP_PROTOCOL';
-  const protocol = env[variable] || 'http/protobuf';
-  const known = protocols.find((one) => one === protocol);
-  if (known === undefined) throw refusal(variable, protocol, protocols);
-  for (const [name, isGood, what] of checks) {
-    const value = env[name];
-    if (value && !isGood(value)) {
-      throw new ServiceError('invalid_argument', `${name} is ${JSON.stringify(value)}; it must be ${what}.`);
-    }
-  }
-  return known;
+export function readTracingVariables(env: NodeJS.ProcessEnv): TracingVariables {
+  const warnings: string[] = [];
+  const read = ({ name, normalise, expected }: Variable): string | undefined => {
+    const value = env[name]?.trim();
+    if (!value) return undefined;
+    const recognised = normalise(value);
+    if (recognised === undefined) {
+      // An address may hold a password.
+      warnings.push(`${name}=${value.replace(/^.*@/, '...@')} is ignored: it must be ${expected}`);
+      delete env[name];
+    } else env[name] = recognised;
+    return recognised;
+  };
+  if (read({ name: 'OTEL_SDK_DISABLED', ...oneOf(['true', 'false']) }) === 'true') return off(warnings);
+  const exporter = readExporter(env, warnings);
+  if (exporter === 'none') return off(warnings);
+  const isNamed = (name: string) => Boolean(env[name]?.trim());
+  if (exporter === undefined && !endpointVariables.some(isNamed)) return off(warnings);
+  const named = protocolVariables.map((name) => read({ name, ...oneOf(protocols) }));
+  const protocol = protocols.find((one) => one === (named[0] ?? named[1])) ?? 'http/protobuf';
+  // gRPC takes whatever is a target to it.
+  if (protocol === 'http/protobuf') for (const name of endpointVariables) read({ name, ...address });
+  for (const variable of variables) read(variable);
+  if (env['OTEL_TRACES_SAMPLER']?.endsWith('traceidratio'))
+    read({ name: 'OTEL_TRACES_SAMPLER_ARG', ...share });
+  const isOn = exporter !== undefined || endpointVariables.some(isNamed);
+  return isOn ? { protocol, warnings } : off(warnings);
 }
 
-const isAddress = (text: string): boolean => /^https?:\/\//i.test(text) && URL.canParse(text);
-const isCompression = (text: string): boolean => ['gzip', 'none'].includes(text);
-const isCount = (text: string): boolean => /^[0-9]{1,9}$/.test(text) && Number(text) > 0;
-const isSampler = (text: string): boolean => samplers.includes(text);
-const isShare = (text: string): boolean => text.trim() !== '' && Number(text) >= 0 && Number(text) <= 1;
-const address = 'an address such as http://collector:4318';
-const compression = 'one of gzip, none';
-const count = 'a whole number above 0';
-const samplers = ['always_on', 'always_off', 'traceidratio'].flatMap((each) => [each, `parentbased_${each}`]);
+/** The endpoint of traces as it is written; undefined where the protocol's default holds. */
+export function tracesEndpoint(env: NodeJS.ProcessEnv): string | undefined {
+  return endpointVariables.map((name) => env[name]?.trim()).find(Boolean);
+}
 
-/** What OpenTelemetry's own libraries would pass over, or complain of at the first trace. */
-const checks: readonly (readonly [name: string, isGood: (value: string) => boolean, what: string])[] = [
-  ['OTEL_TRACES_SAMPLER', isSampler, `one of ${samplers.join(', ')}`],
-  ['OTEL_TRACES_SAMPLER_ARG', isShare, 'a share from 0 to 1'],
-  ['OTEL_EXPORTER_OTLP_ENDPOINT', isAddress, address],
-  ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', isAddress, address],
-  ['OTEL_EXPORTER_OTLP_COMPRESSION', isCompression, compression],
-  ['OTEL_EXPORTER_OTLP_TRACES_COMPRESSION', isCompression, compression],
-  ['OTEL_EXPORTER_OTLP_TIMEOUT', isCount, count],
-  ['OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', isCount, count],
-  ['OTEL_BSP_MAX_QUEUE_SIZE', isCount, count],
-  ['OTEL_BSP_MAX_EXPORT_BATCH_SIZE', isCount, count],
-  ['OTEL_BSP_SCHEDULE_DELAY', isCount, count],
-  ['OTEL_BSP_EXPORT_TIMEOUT', isCount, count],
+function off(warnings: readonly string[]): TracingVariables {
+  return { protocol: undefined, warnings };
+}
+
+/** A list of names, of which OTLP is the only one that is served. */
+function readExporter(env: NodeJS.ProcessEnv, warnings: string[]): 'otlp' | 'none' | undefined {
+  const name = 'OTEL_TRACES_EXPORTER';
+  const value = env[name]?.trim();
+  if (!value) return undefined;
+  const exporters = value.split(',').map((one) => one.trim().toLowerCase());
+  const unknown = exporters.filter((one) => one !== 'otlp' && one !== 'none');
+  if (unknown.length > 0)
+    warnings.push(`${name}=${value}: ${unknown.join(', ')} is ignored; it must be otlp or none`);
+  return (['otlp', 'none'] as const).find((one) => exporters.includes(one));
+}
+
+interface Kind {
+  /** The value as OpenTelemetry's libraries know it; undefined where it is not recognised. */
+  readonly normalise: (value: string) => string | undefined;
+  readonly expected: string;
+}
+
+interface Variable extends Kind {
+  readonly name: string;
+}
+
+function oneOf(names: readonly string[]): Kind {
+  const normalise = (value: string) => names.find((name) => name === value.toLowerCase());
+  return { normalise, expected: names.length === 2 ? names.join(' or ') : `one of ${names.join(', ')}` };
+}
+
+function matching(expected: string, isGood: (value: string) => boolean): Kind {
+  return { normalise: (value) => (isGood(value) ? value : undefined), expected };
+}
+
+const address = matching(
+  'an address such as http://collector:4318',
+  (value) => /^https?:\/\//i.test(value) && URL.canParse(value),
+);
+const count = matching('a whole number above 0', (value) => /^[0-9]{1,9}$/.test(value) && Number(value) > 0);
+const share = matching('a number from 0 to 1', (value) => Number(value) >= 0 && Number(value) <= 1);
+const samplers = ['always_on', 'always_off', 'traceidratio'].flatMap((name) => [name, `parentbased_${name}`]);
+
+/** The signal's own variable comes before the general one. */
+const endpointVariables = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'] as const;
+const protocolVariables = ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'] as const;
+
+/** Those whose bad values OpenTelemetry's libraries would take, or complain of at the first trace only. */
+const variables: readonly Variable[] = [
+  { name: 'OTEL_TRACES_SAMPLER', ...oneOf(samplers) },
+  { name: 'OTEL_EXPORTER_OTLP_COMPRESSION', ...oneOf(['gzip', 'none']) },
+  { name: 'OTEL_EXPORTER_OTLP_TRACES_COMPRESSION', ...oneOf(['gzip', 'none']) },
+  ...[
+    'OTEL_EXPORTER_OTLP_TIMEOUT',
+    'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT',
+    'OTEL_BSP_MAX_QUEUE_SIZE',
+    'OTEL_BSP_MAX_EXPORT_BATCH_SIZE',
+    'OTEL_BSP_SCHEDULE_DELAY',
+    'OTEL_BSP_EXPORT_TIMEOUT',
+    'OTEL_ATTRIBUTE_COUNT_LIMIT',
+    'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT',
+    'OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT',
+    'OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT',
+    'OTEL_SPAN_LINK_COUNT_LIMIT',
+  ].map((name) => ({ name, ...count })),
 ];
-
-function refusal(variable: string, value: string, known: readonly string[]): ServiceError {
-  return new ServiceError(
-    'invalid_argument',
-    `${variable} is ${JSON.stringify(value)}; it must be one of ${known.join(', ')}.`,
-  );
-}

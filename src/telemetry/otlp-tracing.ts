@@ -19,19 +19,17 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import type { Logger } from 'pino';
 import type { Attributes, ReadHeader, Stage, Trace, TracedBatch, TracedEnd, Tracing } from './trace.ts';
-import type { Protocol } from './otel-variables.ts';
 
-/** What a collector that is gone may hold up the end of the process. */
+/** How long a collector that does not answer may delay the end of the process. */
 const closeMs = 1500;
 
 /**
- * Traces by OpenTelemetry, sent over OTLP. Where to, how many and under which name is read from the standard `OTEL_`
- * variables by its own libraries. Nothing is registered globally: spans are given their parents.
+ * Traces by OpenTelemetry, which `spanExporter` sends. OpenTelemetry's own libraries read the sampler, the resource
+ * and the batches from the standard `OTEL_` variables. Nothing is registered globally: spans are given their parents.
  */
-export async function openOtlpTracing(protocol: Protocol, version: string, logger: Logger): Promise<Tracing> {
-  diag.setLogger(diagnosticsTo(logger), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+export function openOtlpTracing(spanExporter: SpanExporter, version: string, logger: Logger): Tracing {
   const own = resourceFromAttributes({ 'service.name': 'siglip-hd', 'service.version': version });
-  const exporter = new CountingExporter(await exporterOf(protocol));
+  const exporter = new CountingExporter(spanExporter);
   const provider = new BasicTracerProvider({
     resource: own.merge(detectResources({ detectors: [envDetector] })),
     spanProcessors: [new BatchSpanProcessor(exporter)],
@@ -57,7 +55,7 @@ export async function openOtlpTracing(protocol: Protocol, version: string, logge
       const late = new Promise<boolean>((resolve) => {
         timer = setTimeout(resolve, closeMs, true);
       });
-      // Why it could not be sent is in the diagnostics.
+      // The diagnostics say why.
       const ended = provider.shutdown().then(
         () => false,
         () => true,
@@ -65,12 +63,12 @@ export async function openOtlpTracing(protocol: Protocol, version: string, logge
       const isCut = await Promise.race([ended, late]);
       clearTimeout(timer);
       if (isCut || exporter.unsent > 0)
-        logger.warn('the last traces are lost: the collector did not take them');
+        logger.warn('the last traces are lost: the collector did not accept them in time');
     },
   };
 }
 
-/** Counts the spans that its exporter does not bring to the collector. */
+/** Counts the spans that do not reach the collector. */
 class CountingExporter implements SpanExporter {
   readonly #exporter: SpanExporter;
   #counts = false;
@@ -80,7 +78,7 @@ class CountingExporter implements SpanExporter {
     this.#exporter = exporter;
   }
 
-  /** Of the spans given to it since `count()`. */
+  /** Of the spans exported since count(). */
   get unsent(): number {
     return this.#unsent;
   }
@@ -113,25 +111,11 @@ const headers = {
     key === 'traceparent' || key === 'tracestate' ? read(key) : undefined,
 };
 
-/** Only the exporter that is asked for is loaded. */
-async function exporterOf(protocol: Protocol): Promise<SpanExporter> {
-  switch (protocol) {
-    case 'grpc': {
-      const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-grpc');
-      return new OTLPTraceExporter();
-    }
-    case 'http/protobuf': {
-      const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto');
-      return new OTLPTraceExporter();
-    }
-  }
-}
-
 class RequestTrace implements Trace {
   readonly #tracer: SpanTracer;
   readonly #span: Span;
   readonly #context: Context;
-  /** What performance.now() lacks to the time since 1970, in milliseconds. */
+  /** Added to performance.now() it gives milliseconds since 1970. */
   readonly #epochMs: number;
   readonly #imageAttributes: Attributes;
 
@@ -184,14 +168,19 @@ class RequestTrace implements Trace {
   }
 }
 
-/** A collector that is gone is told of once a minute, and not at each attempt. */
+/** How often to warn of a collector that does not answer; every attempt would fill the log. */
 const quietMs = 60_000;
 
+/** Sends OpenTelemetry's own diagnostics to the log. */
+export function logDiagnostics(logger: Logger): void {
+  diag.setLogger(diagnosticsTo(logger), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+}
+
 function diagnosticsTo(logger: Logger) {
-  let saidAt = Number.NEGATIVE_INFINITY;
+  let warnedAt = Number.NEGATIVE_INFINITY;
   const warn = (message: string, ...details: unknown[]): void => {
-    const level = performance.now() - saidAt < quietMs ? 'debug' : 'warn';
-    if (level === 'warn') saidAt = performance.now();
+    const level = performance.now() - warnedAt < quietMs ? 'debug' : 'warn';
+    if (level === 'warn') warnedAt = performance.now();
     logger[level]({ detail: [message, ...details].map(String).join(' ') }, 'traces');
   };
   const drop = (): void => undefined;

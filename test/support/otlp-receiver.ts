@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener, type Server as HttpServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
@@ -55,22 +56,38 @@ if (traceService === undefined || !('Export' in traceService))
   throw new Error('the fixture has no TraceService');
 const exportCall = traceService['Export'] as { requestDeserialize(bytes: Buffer): object };
 
+export interface OtlpTls {
+  readonly key: Buffer;
+  readonly cert: Buffer;
+  /** With it a client must have a certificate that this authority has signed. */
+  readonly ca?: Buffer;
+  readonly requestCert?: boolean;
+}
+
 /** What a collector does of OTLP for traces: over HTTP with protobuf, and over gRPC. */
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
-  readonly #http = createServer((request, response) => {
-    void buffer(request).then((body) => {
-      const isTraces = request.method === 'POST' && request.url === '/v1/traces';
-      if (isTraces) this.#take(exportCall.requestDeserialize(body) as ExportRequest);
-      response.writeHead(isTraces ? 200 : 404, { 'content-type': 'application/x-protobuf' }).end();
-    });
-  });
+  readonly #http: HttpServer;
+  readonly #isSecure: boolean;
   readonly #grpc = new Server();
   #grpcPort = 0;
   #onSpans: () => void = () => undefined;
 
-  static async start(): Promise<OtlpReceiver> {
-    const receiver = new OtlpReceiver();
+  private constructor(tls: OtlpTls | undefined) {
+    const answer: RequestListener = (request, response) => {
+      void buffer(request).then((body) => {
+        const isTraces = request.method === 'POST' && request.url === '/v1/traces';
+        if (isTraces) this.#take(exportCall.requestDeserialize(body) as ExportRequest);
+        response.writeHead(isTraces ? 200 : 404, { 'content-type': 'application/x-protobuf' }).end();
+      });
+    };
+    this.#isSecure = tls !== undefined;
+    this.#http = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
+  }
+
+  /** With `tls` HTTP is over TLS, as localhost. */
+  static async start(tls?: OtlpTls): Promise<OtlpReceiver> {
+    const receiver = new OtlpReceiver(tls);
     receiver.#http.listen(0, '127.0.0.1');
     await once(receiver.#http, 'listening');
     receiver.#grpc.addService(traceService as Parameters<Server['addService']>[0], {
@@ -89,7 +106,9 @@ export class OtlpReceiver {
 
   /** What OTEL_EXPORTER_OTLP_ENDPOINT is to be. */
   endpoint(protocol: 'grpc' | 'http/protobuf'): string {
-    return `http://127.0.0.1:${protocol === 'grpc' ? this.#grpcPort : (this.#http.address() as AddressInfo).port}`;
+    if (protocol === 'grpc') return `http://127.0.0.1:${this.#grpcPort}`;
+    const { port } = this.#http.address() as AddressInfo;
+    return this.#isSecure ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
   }
 
   /** Resolves when spans have come of which this holds. */
