@@ -19,7 +19,7 @@ const parts: Parts = {
     return {
       async startService(settings, logger, onDown) {
         const tracing = await openTracing(env, parts.version, logger);
-        return await startService({ ...settings, tracing }, logger, onDown);
+        return await startService({ ...settings, version: parts.version, tracing }, logger, onDown);
       },
       kill,
       wait: (waitMs, signal) => wait(waitMs, undefined, { signal }),

@@ -24,6 +24,8 @@ export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
   /** Of all HTTP bodies and gRPC messages held at one time. */
   readonly maxInflightBytes: number;
   readonly maxImages: number;
+  /** The package's, for metrics. */
+  readonly version?: string | undefined;
   /** Absent where nothing is traced. Closed with the service. */
   readonly tracing?: Tracing | undefined;
 }
@@ -63,10 +65,11 @@ export async function startService(
   try {
     const access = await Perimeter.open(config, logger);
     opened.unshift(access);
-    const metrics = new Metrics();
+    const metrics = new Metrics(config.version);
     const encoder = new Encoder({ ...config, callers: access.callers }, metrics, logger, onDown);
     opened.unshift(encoder);
     metrics.watchReady(() => encoder.ready());
+    metrics.watchModels(() => encoder.models());
     const transports = await startTransports(config, access, encoder, metrics, logger, opened);
     await encoder.open();
     reportTeacher(config, encoder, logger);

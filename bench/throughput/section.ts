@@ -114,7 +114,7 @@ export const throughput: Section = {
 /** What the service itself measured since it was last asked. */
 async function eventLoopP99Ms(url: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
-  const seconds = /^siglip_hd_nodejs_eventloop_lag_p99_seconds ([\d.e+-]+)$/m.exec(text)?.[1];
+  const seconds = /^nodejs_eventloop_lag_p99_seconds ([\d.e+-]+)$/m.exec(text)?.[1];
   if (seconds === undefined) throw new Error('/metrics has no event loop delay');
   return Number(seconds) * 1000;
 }

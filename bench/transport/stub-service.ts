@@ -105,7 +105,7 @@ const encoder: VisualEncoder = {
     const { signal, end } = startDeadline(request.signal, 60_000);
     const answer = await encodeImages(parts, { ...request, signal }).finally(end);
     for (const source of answer.sources) metrics.observeSource(source);
-    if (answer.sources.includes('miss')) metrics.observeStages(answer.timings);
+    if (answer.sources.includes('miss')) metrics.observeStages(answer.timings, answer.metadata.model.name);
     return answer;
   },
   encodeEach: (request) => encodeEach(parts, request),

@@ -141,9 +141,9 @@ export class Encoder implements VisualEncoder {
     return { deadlineAt, ...startDeadline(signal, Math.max(0, Math.round(deadlineAt - now))) };
   }
 
-  #reportAnswer({ sources, timings }: EncodeAnswer): void {
+  #reportAnswer({ sources, timings, metadata }: EncodeAnswer): void {
     for (const source of sources) this.#observer.observeSource?.(source);
-    if (sources.includes('miss')) this.#observer.observeStages?.(timings);
+    if (sources.includes('miss')) this.#observer.observeStages?.(timings, metadata.model.name);
   }
 
   #reportFailure({ bound }: ServiceError): void {

@@ -45,6 +45,7 @@ export function describeModel(manifest: Manifest, folder: string, name = basenam
     resample,
     resize,
     towerDigest,
+    ...(manifest.provenance.revision === undefined ? {} : { revision: manifest.provenance.revision }),
   };
 }
 

@@ -43,7 +43,7 @@ export interface Int8Provenance {
 }
 
 /** model.json without its digest, which follows from the rest. docs/model-folder.md tells of each field. */
-export interface Manifest extends Omit<Model, 'name' | 'folder' | 'digest'> {
+export interface Manifest extends Omit<Model, 'name' | 'folder' | 'digest' | 'revision'> {
   readonly formatVersion: typeof formatVersion;
   readonly normalisation: Normalisation;
   readonly files: Readonly<Record<typeof graphFile | typeof weightsFile, FileDigest>>;

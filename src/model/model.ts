@@ -43,4 +43,6 @@ export interface Model {
    * normalisation, feature layer and precision, whatever their image sizes.
    */
   readonly towerDigest: string;
+  /** Commit of the repository on the hub that it was imported from, 40 hex digits. */
+  readonly revision?: string | undefined;
 }

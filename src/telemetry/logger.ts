@@ -6,15 +6,16 @@ export interface LoggerOptions {
   readonly logFormat: 'auto' | 'json' | 'pretty';
 }
 
-/** Where a log goes. */
+/** The open file that a log is written to. */
 export interface LogTarget {
   readonly fd: number;
   readonly isTTY?: boolean;
 }
 
 /**
- * A log that writes lines as they come: none is lost when the process ends. JSON has `level` as a word and `time` in
- * ISO 8601; `pretty` is for people, in colour on a terminal.
+ * A log that writes each entry at once, in one line: none is lost when the process ends. JSON has `level` as a word
+ * and `time` in ISO 8601; `pretty` is for people, in colour on a terminal. An error's stack takes lines of its own
+ * there.
  */
 export function createLogger({ logLevel, logFormat }: LoggerOptions, target: LogTarget): Logger {
   const terminal = target.isTTY === true;
@@ -24,6 +25,7 @@ export function createLogger({ logLevel, logFormat }: LoggerOptions, target: Log
       sync: true,
       colorize: terminal,
       translateTime: 'SYS:HH:MM:ss.l',
+      singleLine: true,
     });
     return pino({ level: logLevel, base: null }, stream);
   }

@@ -95,22 +95,22 @@ const samplers = ['always_on', 'always_off', 'traceidratio'].flatMap((name) => [
 const endpointVariables = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'] as const;
 const protocolVariables = ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'] as const;
 
+const compression = oneOf(['gzip', 'none']);
+
 /** Those whose bad values OpenTelemetry's libraries would take, or complain of at the first trace only. */
 const variables: readonly Variable[] = [
   { name: 'OTEL_TRACES_SAMPLER', ...oneOf(samplers) },
-  { name: 'OTEL_EXPORTER_OTLP_COMPRESSION', ...oneOf(['gzip', 'none']) },
-  { name: 'OTEL_EXPORTER_OTLP_TRACES_COMPRESSION', ...oneOf(['gzip', 'none']) },
-  ...[
-    'OTEL_EXPORTER_OTLP_TIMEOUT',
-    'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT',
-    'OTEL_BSP_MAX_QUEUE_SIZE',
-    'OTEL_BSP_MAX_EXPORT_BATCH_SIZE',
-    'OTEL_BSP_SCHEDULE_DELAY',
-    'OTEL_BSP_EXPORT_TIMEOUT',
-    'OTEL_ATTRIBUTE_COUNT_LIMIT',
-    'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT',
-    'OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT',
-    'OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT',
-    'OTEL_SPAN_LINK_COUNT_LIMIT',
-  ].map((name) => ({ name, ...count })),
+  { name: 'OTEL_EXPORTER_OTLP_COMPRESSION', ...compression },
+  { name: 'OTEL_EXPORTER_OTLP_TRACES_COMPRESSION', ...compression },
+  { name: 'OTEL_EXPORTER_OTLP_TIMEOUT', ...count },
+  { name: 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', ...count },
+  { name: 'OTEL_BSP_MAX_QUEUE_SIZE', ...count },
+  { name: 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', ...count },
+  { name: 'OTEL_BSP_SCHEDULE_DELAY', ...count },
+  { name: 'OTEL_BSP_EXPORT_TIMEOUT', ...count },
+  { name: 'OTEL_ATTRIBUTE_COUNT_LIMIT', ...count },
+  { name: 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT', ...count },
+  { name: 'OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT', ...count },
+  { name: 'OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT', ...count },
+  { name: 'OTEL_SPAN_LINK_COUNT_LIMIT', ...count },
 ];

@@ -9,8 +9,10 @@ export async function exposedMetrics(): Promise<
     metrics.observeRequest({ transport, endpoint: 'encode', code: 'ok', durationMs: 1, caller: 'ada' });
     metrics.watchInflight(transport, () => 0);
   }
-  metrics.observeStages({ decodeMs: 1, viewsMs: 1, queueMs: 1, engineMs: 1, assembleMs: 1 });
-  metrics.observeWrite(1);
+  metrics.observeStages({ decodeMs: 1, viewsMs: 1, queueMs: 1, engineMs: 1, assembleMs: 1 }, 'hd');
+  metrics.observeWrite(1, 'hd');
+  const model = { name: 'hd', digest: 'sha256:0', features: 'pre_norm', precision: 'fp16' };
+  metrics.watchModels(() => [model]);
   metrics.observeBatch({ views: 1, engineMs: 1, gapMs: 1, model: 'hd' });
   metrics.observeRestart('hd');
   for (const bound of ['views', 'request_bytes', 'unread_bytes', 'deadline'] as const) {

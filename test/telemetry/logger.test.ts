@@ -12,7 +12,7 @@ function logged(context: TestContext, options: LoggerOptions, isTTY: boolean): s
   const fd = openSync(file, 'w');
   const logger = createLogger(options, { fd, isTTY });
   logger.debug('unseen');
-  logger.warn({ http: 'http://0.0.0.0:8080' }, 'ready');
+  logger.warn({ http: 'http://0.0.0.0:8080', ms: { decode: 1 } }, 'ready');
   const text = readFileSync(file, 'utf8');
   closeSync(fd);
   return text;
@@ -22,15 +22,19 @@ test('writes JSON with level and time in words where no terminal is', (context) 
   const line = logged(context, { logLevel: 'info', logFormat: 'auto' }, false);
   const { time, ...rest } = JSON.parse(line) as { time: string };
   assert.equal(new Date(time).toISOString(), time);
-  assert.deepEqual(rest, { level: 'warn', http: 'http://0.0.0.0:8080', msg: 'ready' });
+  assert.deepEqual(rest, { level: 'warn', http: 'http://0.0.0.0:8080', ms: { decode: 1 }, msg: 'ready' });
 });
 
-test('writes for people on a terminal, or anywhere when asked to', (context) => {
+test('writes one line an entry for people, on a terminal, or anywhere when asked to', (context) => {
   const onTerminal = logged(context, { logLevel: 'info', logFormat: 'auto' }, true);
   assert.match(onTerminal, /WARN.*ready/);
+  assert.equal(onTerminal.trimEnd().split('\n').length, 1);
   assert.ok(onTerminal.includes('\u001b['), 'in colour');
   const elsewhere = logged(context, { logLevel: 'info', logFormat: 'pretty' }, false);
-  assert.match(elsewhere, /^\[\d\d:\d\d:\d\d\.\d{3}\] WARN: ready\n/);
+  assert.match(
+    elsewhere,
+    /^\[\d\d:\d\d:\d\d\.\d{3}\] WARN: ready \{"http":"http:\/\/0\.0\.0\.0:8080","ms":\{"decode":1\}\}\n$/,
+  );
   assert.ok(!elsewhere.includes('\u001b['), 'without colour');
 });
 

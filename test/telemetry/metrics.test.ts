@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 
 test('exposes what it was told, in seconds and under the prefix', async () => {
-  const metrics = new Metrics();
+  const metrics = new Metrics('1.2.3');
   metrics.observeRequest({ transport: 'grpc', endpoint: 'encode', code: 'ok', durationMs: 250 });
   metrics.observeRequest({ transport: 'grpc', endpoint: 'encode', code: 'overloaded', durationMs: 1 });
-  metrics.observeStages({ decodeMs: 1, viewsMs: 2, queueMs: 3, engineMs: 4000, assembleMs: 5 });
-  metrics.observeWrite(0.1);
+  metrics.observeStages({ decodeMs: 1, viewsMs: 2, queueMs: 3, engineMs: 4000, assembleMs: 5 }, 'hd');
+  metrics.observeWrite(0.1, 'hd');
   metrics.observeBatch({ views: 8, engineMs: 500, model: 'hd' });
   metrics.observeBatch({ views: 4, engineMs: 250, model: 'hd' });
   metrics.watchQueue(() => ({ admitted: 12, queued: 10 }));
@@ -28,9 +28,9 @@ test('exposes what it was told, in seconds and under the prefix', async () => {
     'siglip_hd_requests_total{transport="grpc",endpoint="encode",code="ok"} 1',
     'siglip_hd_requests_total{transport="grpc",endpoint="encode",code="overloaded"} 1',
     'siglip_hd_request_duration_seconds_sum{transport="grpc",endpoint="encode"} 0.251',
-    'siglip_hd_stage_duration_seconds_sum{stage="engine"} 4',
-    'siglip_hd_stage_duration_seconds_sum{stage="assemble"} 0.005',
-    'siglip_hd_stage_duration_seconds_count{stage="write"} 1',
+    'siglip_hd_stage_duration_seconds_sum{stage="engine",model="hd"} 4',
+    'siglip_hd_stage_duration_seconds_sum{stage="assemble",model="hd"} 0.005',
+    'siglip_hd_stage_duration_seconds_count{stage="write",model="hd"} 1',
     'siglip_hd_batch_views_sum{model="hd"} 16',
     'siglip_hd_batch_views_count{model="hd"} 3',
     'siglip_hd_engine_gap_seconds_sum{model="hd"} 0.0002',
@@ -47,7 +47,39 @@ test('exposes what it was told, in seconds and under the prefix', async () => {
     assert.ok(text.split('\n').includes(line), line);
   }
   assert.doesNotMatch(text, /batch_seconds\{model="hd",views="8"\}/, 'a size that is forgotten is not told');
-  assert.match(text, /^siglip_hd_nodejs_eventloop_lag_p99_seconds /m);
+});
+
+test('what the process and Node measure has the names that dashboards for every Node service ask for', async () => {
+  const { text } = await new Metrics().expose();
+  for (const name of [
+    'nodejs_eventloop_lag_p99_seconds',
+    'process_resident_memory_bytes',
+    'process_cpu_seconds_total',
+  ]) {
+    assert.match(text, new RegExp(`^${name}[ {]`, 'm'));
+  }
+  assert.doesNotMatch(text, /siglip_hd_(nodejs|process)_/);
+});
+
+test('says which version runs, and which models it serves', async () => {
+  const metrics = new Metrics('1.2.3');
+  const lines = async () =>
+    (await metrics.expose()).text.split('\n').filter((line) => /^siglip_hd_\w+_info\{/.test(line));
+  assert.deepEqual(await lines(), [
+    `siglip_hd_build_info{version="1.2.3",node="${process.versions.node}"} 1`,
+  ]);
+  const hd = { name: 'hd', digest: 'sha256:12', features: 'pre_norm', precision: 'fp16', revision: 'abc' };
+  let models = [hd];
+  metrics.watchModels(() => models);
+  const info =
+    'siglip_hd_model_info{model="hd",digest="sha256:12",features="pre_norm",precision="fp16",revision="abc"} 1';
+  assert.equal((await lines())[1], info);
+  models = [{ ...hd, digest: 'sha256:34' }];
+  assert.deepEqual(
+    (await lines()).slice(1),
+    [info.replace('12', '34')],
+    'a model that is served no more is not told',
+  );
 });
 
 test('keeps two services in one process apart', async () => {

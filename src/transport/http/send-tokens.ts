@@ -41,7 +41,7 @@ export async function sendFile(
   const writeStartMs = performance.now();
   const { contentType, contentLength, body } = makeFile();
   const writeMs = performance.now() - writeStartMs;
-  metrics.observeWrite(writeMs);
+  metrics.observeWrite(writeMs, exchange.answer?.metadata.model.name ?? '');
   exchange.trace?.stage('write', writeStartMs, writeStartMs + writeMs);
   const headers = {
     'content-type': contentType,

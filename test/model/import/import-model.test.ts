@@ -510,7 +510,7 @@ describe('import refuses', () => {
       'model.safetensors.index.json',
       (path) =>
         writeFile(path, '{"weight_map":{"embeddings.patch_embedding.weight":"../model.safetensors"}}'),
-      /weight_map: embeddings\.patch_embedding\.weight must be the name of a \.safetensors file/,
+      /weight_map: embeddings\.patch_embedding\.weight must be the name of a \.safetensors or \.bin file/,
     ],
   ];
   for (const [what, file, change, message] of fileCases) {
