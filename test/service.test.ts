@@ -47,6 +47,29 @@ test('a body that finds no room is refused before it is read, and room comes bac
   assert.equal((await encode()).status, 200);
 });
 
+test('metrics say which version runs, which models it serves and which of them took the time', async (t) => {
+  const scratch = scratchFolder();
+  t.after(() => scratch.remove());
+  const folder = await importFixture(scratch.path, 'siglip-tiny');
+  const config = serviceConfig({ models: [{ name: 'tiny', folder }], version: '1.2.3' });
+  const service = await startService(config, pino({ level: 'silent' }), () => {});
+  t.after(() => service.close());
+  const url = `http://127.0.0.1:${service.httpPort}`;
+  await (await fetch(`${url}/v1/encode`, { method: 'POST', body: imageBytes('rocket.jpg') })).arrayBuffer();
+  const { models } = (await (await fetch(`${url}/v1/models`)).json()) as { models: { digest: string }[] };
+  const text = await (await fetch(`${url}/metrics`)).text();
+  assert.ok(text.includes(`siglip_hd_build_info{version="1.2.3",node="${process.versions.node}"} 1\n`));
+  const of = `model="tiny",digest="${models[0]!.digest}",features="last_hidden_state",precision="fp32",revision=""`;
+  assert.ok(text.includes(`siglip_hd_model_info{${of}} 1\n`));
+  for (const stage of ['decode', 'views', 'queue', 'engine', 'assemble', 'write']) {
+    assert.match(
+      text,
+      new RegExp(`_stage_duration_seconds_count\\{stage="${stage}",model="tiny"\\} 1\\n`),
+      stage,
+    );
+  }
+});
+
 test('metrics have a port of their own where they are given one, and nothing else has', async (t) => {
   const scratch = scratchFolder();
   t.after(() => scratch.remove());

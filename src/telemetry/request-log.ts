@@ -2,14 +2,14 @@ import type { ServiceError } from '../errors/service-error.ts';
 import type { Outcome, Transport } from './metrics.ts';
 import { type AnswerSource, leastReady, type StageTimings } from './stage-timings.ts';
 
-/** Takes one line a request; pino's logger fits. */
+/** The part of pino's logger that request lines need. */
 export interface RequestLogger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 
-/** The part of an answer that its log line and its trace report. */
+/** What the log line and the trace report of an answer. */
 export interface LoggedAnswer {
   readonly metadata: {
     readonly model: { readonly name: string };
@@ -22,15 +22,15 @@ export interface LoggedAnswer {
   readonly sources: readonly AnswerSource[];
 }
 
-/** Drops the tokens, so that the log line does not hold them. */
+/** The answer without its tokens, which would otherwise stay in memory until the line is written. */
 export function withoutTokens({ metadata, timings, sources }: LoggedAnswer): LoggedAnswer {
   return { metadata, timings, sources };
 }
 
-/** One request that has ended. */
+/** A request that has ended. */
 export interface EndedRequest {
   readonly transport: Transport;
-  /** Named alike on both transports; `unmatched` where there is none. */
+  /** The same name on both transports; `unmatched` for an unknown route. */
   readonly endpoint: string;
   readonly requestId: string;
   /** Of W3C Trace Context. */
@@ -43,13 +43,13 @@ export interface EndedRequest {
   readonly streamedId?: string;
   readonly code: Outcome;
   readonly durationMs: number;
-  /** What it was answered with; of several images that were encoded each by itself, the first that there was. */
+  /** The answer; for images that are answered each by itself, the first of them. */
   readonly answer?: LoggedAnswer | undefined;
-  /** Why it failed; with the code `ok`, why one of its images did. */
+  /** Why the request failed; with the code `ok`, why one of its images did. */
   readonly failure: ServiceError | undefined;
 }
 
-/** What is asked every few seconds by machines. */
+/** Endpoints that machines poll. */
 const probes: ReadonlySet<string> = new Set(['healthz', 'readyz', 'metrics']);
 
 export function isProbe(endpoint: string): boolean {
@@ -57,8 +57,8 @@ export function isProbe(endpoint: string): boolean {
 }
 
 /**
- * Logs a request in one line, alike for both transports: failures of the service as errors, with what caused them;
- * probes at debug level; everything else, refusals included, at info.
+ * Logs a request in one line: the service's own failures as errors with their cause, probes at debug level, everything
+ * else, refusals included, at info.
  */
 export function logRequest(logger: RequestLogger, request: EndedRequest): void {
   const { transport, endpoint, requestId, traceId, caller, peer, streamedId, code } = request;

@@ -2,7 +2,7 @@ import type { ServiceError } from '../errors/service-error.ts';
 
 export type Attributes = Readonly<Record<string, string | number | boolean>>;
 
-/** What a request spends its time on, in the order in which it comes to it. */
+/** The stages of a request, in their order. */
 export const stages = [
   'receive',
   'shared cache',
@@ -18,37 +18,37 @@ export const stages = [
 ] as const;
 export type Stage = (typeof stages)[number];
 
-/** A batch of the engine that has ended. */
+/** A batch that the engine has run. */
 export interface TracedBatch {
   readonly model: string;
   readonly views: number;
   readonly startMs: number;
   readonly endMs: number;
-  /** Those whose views are in it, of the requests that are traced. */
+  /** Of the traced requests that have views in it. */
   readonly traces: readonly Trace[];
 }
 
 /** How a request ended. */
 export interface TracedEnd {
-  /** What it was a call of, as its protocol says it. */
+  /** The call by its protocol's own name. */
   readonly name: string;
   readonly attributes: Attributes;
   readonly endMs: number;
-  /** What it failed for by the service's own fault. */
+  /** The failure, where it is the service's own fault. */
   readonly fault?: ServiceError | undefined;
 }
 
-/** One request's trace; of one that is not sampled there is none. Times are milliseconds by performance.now(). */
+/** The trace of one sampled request. Times are milliseconds by performance.now(). */
 export interface Trace {
   /** 32 hexadecimal digits. */
   readonly id: string;
-  /** The same for the stages of one of the request's several images. */
+  /** This trace for the stages of one image of several. */
   ofImage(index: number): Trace;
-  /** Takes down a stage that has ended. */
+  /** Records a stage that has ended. */
   stage(stage: Stage, startMs: number, endMs: number, attributes?: Attributes): void;
-  /** Takes down a batch as a part of this trace, linked to all of its requests. */
+  /** Records a batch as a part of this trace, linked to all of its requests. */
   batch(batch: TracedBatch): void;
-  /** What is never ended is never sent. */
+  /** Ends the trace: until then nothing of it is sent. */
   end(end: TracedEnd): void;
 }
 
@@ -61,15 +61,15 @@ export interface Tracer {
   begin(read: ReadHeader, startMs: number): Trace | undefined;
 }
 
-/** Sends what was begun, too. */
+/** A tracer that sends its traces. */
 export interface Tracing extends Tracer {
   close(): Promise<void>;
 }
 
-/** Version, trace, parent and flags; versions after 00 may say more. */
+/** Version, trace, parent and flags; later versions than 00 may add to them. */
 const traceparentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(|-.*)$/;
 
-/** The trace that a request is part of for its caller, by W3C Trace Context, whether or not it is traced here. */
+/** The id of the caller's trace by W3C Trace Context, whether or not the request is traced here. */
 export function callersTraceId(read: ReadHeader): string | undefined {
   const [, version, id, parent, more] = traceparentPattern.exec(read('traceparent') ?? '') ?? [];
   const isValid = version !== 'ff' && (version !== '00' || more === '') && !isZero(id) && !isZero(parent);

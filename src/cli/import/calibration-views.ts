@@ -12,7 +12,8 @@ import { systemReason } from '../../errors/system-reason.ts';
 const seed = 512;
 
 /**
- * Image files as a model sees them in Encode, or the two synthetic pictures when there are none. Blocks to resize.
+ * The views that Encode makes of image files, or of two synthetic pictures when there are none. Resizing blocks the
+ * thread.
  */
 export async function calibrationViews(
   files: readonly string[],
@@ -33,7 +34,7 @@ export async function calibrationViews(
   return views;
 }
 
-/** What the views are of, for model.json. */
+/** What the views show, for model.json. */
 export function calibrationPictures(files: readonly string[]): string {
   if (files.length === 0) return `synthetic, seed ${seed}`;
   return files.length === 1 ? '1 file' : `${files.length} files`;

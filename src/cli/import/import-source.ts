@@ -4,14 +4,15 @@ import { ServiceError } from '../../errors/service-error.ts';
 import { manifestFile } from '../../model/manifest.ts';
 import { isRepositoryName, type RepositoryName } from '../../model/import/hub/repository-name.ts';
 
-/** Where a checkpoint to import lies. */
+/** A checkpoint on this machine. */
 export interface ImportSource {
+  /** Its folder or file. */
   readonly source: string;
-  /** Of one from the hub. */
+  /** Where it came from; undefined for one that was here already. */
   readonly origin?: { readonly source: RepositoryName; readonly revision: string };
 }
 
-/** fetchCheckpoint of model/import/hub, with the hub's access put together and the model folder's place looked at first. */
+/** fetchCheckpoint of model/import/hub, with the hub's access composed and `out` checked before the download. */
 export type FetchCheckpoint = (
   repository: RepositoryName,
   options: {
@@ -25,9 +26,9 @@ export type FetchCheckpoint = (
 ) => Promise<{ readonly folder: string; readonly commit: string }>;
 
 /**
- * The folder or file `source`, or, where there is none and it can be a repository's name, what `fetch` gives for
- * that. Rejects with `invalid_argument` for what can be neither, and for a revision of a folder; else as `fetch`
- * does.
+ * Finds the folder or file `source`, or, where there is none, fetches the repository of that name. Rejects with
+ * `invalid_argument` for a source that can be neither, for one that is no checkpoint, and for a revision of a folder;
+ * else as `fetch` does.
  */
 export async function findSource(
   source: string,
@@ -48,7 +49,7 @@ export async function findSource(
   return { source: folder, origin: { source, revision: commit } };
 }
 
-/** What is taken for a checkpoint, and is part of one or made of one. */
+/** Refuses what people give instead of a checkpoint's folder: a file of it, or a model folder. */
 async function refuseNoCheckpoint(source: string): Promise<void> {
   if (/\.(safetensors|bin|pt|pth|json)$/.test(source)) {
     const message = `${source} is one file of a checkpoint; give the folder that it lies in.`;
@@ -60,7 +61,7 @@ async function refuseNoCheckpoint(source: string): Promise<void> {
   }
 }
 
-/** A path that cannot be looked at is there: the import says why it cannot. */
+/** A path that exists, or that the import will say why it cannot read. */
 async function isThere(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,

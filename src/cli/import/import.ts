@@ -6,12 +6,12 @@ import { type FetchCheckpoint, findSource, type ImportSource } from './import-so
 import { openProgress, type Progress } from '../progress.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
 
-/** importModel of src/model/import/import-model.ts with the calibration of int8 put together, as this command calls it. */
+/** importModel of src/model/import/import-model.ts, with int8's calibration already composed. */
 export type ImportModel = (
   options: ImportSettings & {
     readonly source: string;
     readonly origin: ImportSource['origin'] | undefined;
-    /** Told what an int8 import keeps in fp32. */
+    /** Called with what an int8 import keeps in fp32. */
     readonly onChosen: (chosen: Int8Provenance) => void;
     readonly signal: AbortSignal;
     readonly onProgress: (doneBytes: number, totalBytes: number) => void;
@@ -21,7 +21,7 @@ export type ImportModel = (
 export interface ImportParts {
   readonly importModel: ImportModel;
   readonly fetchCheckpoint: FetchCheckpoint;
-  /** The most memory that the process has held so far. */
+  /** Peak memory of the process so far. */
   readonly peakRssBytes: () => number;
 }
 
@@ -30,8 +30,8 @@ const mebibyte = 2 ** 20;
 const barFormat = '[{bar}] {percentage}% of {total} MiB, {eta_formatted} left';
 
 /**
- * Imports a checkpoint, downloading it first where it is on the hub, and says on stdout what came of it. Rejects
- * as findSource and importModel do.
+ * Imports a checkpoint, downloads it first where it is on the hub, and sums up on stdout. Rejects as findSource and
+ * importModel do.
  */
 export async function importCheckpoint(
   source: string,
@@ -44,6 +44,7 @@ export async function importCheckpoint(
   const download = openProgress(terminal.stderr, `downloading ${barFormat}`);
   const progress = openProgress(terminal.stderr, `importing ${barFormat}`);
   let chosen: Int8Provenance | undefined;
+  let origin: ImportSource['origin'];
   try {
     const model = await interruptible(terminal, async (signal) => {
       const found = await findSource(source, revision, (repository, wanted) =>
@@ -57,10 +58,11 @@ export async function importCheckpoint(
         }),
       );
       download.close();
+      origin = found.origin;
       return importModel({
         ...settings,
         source: found.source,
-        origin: found.origin,
+        origin,
         onChosen: (one) => {
           chosen = one;
         },
@@ -71,7 +73,8 @@ export async function importCheckpoint(
     progress.close();
     const seconds = ((terminal.now() - startMs) / 1000).toFixed(1);
     const peakMib = Math.round(peakRssBytes() / mebibyte);
-    terminal.stdout.write(`${out}: ${describe(model)}; ${seconds} s, peak RSS ${peakMib} MiB\n`);
+    const from = origin === undefined ? '' : ` from ${origin.source} at ${origin.revision};`;
+    terminal.stdout.write(`${out}: ${describe(model)};${from} ${seconds} s, peak RSS ${peakMib} MiB\n`);
     if (chosen !== undefined) terminal.stdout.write(`${describeChoice(chosen)}\n`);
     return 0;
   } finally {
@@ -91,7 +94,7 @@ function describe({ imageSize, grid, channels, layers, features, precision, dige
   );
 }
 
-/** What int8 was measured at, and which matrices stay in fp32. */
+/** The cosine that int8 reaches, and the matrices that stay in fp32. */
 function describeChoice({ cosine, minCosine, pictures, float32 }: Int8Provenance): string {
   const measured = `int8: mean cosine with fp32 ${cosine.toFixed(5)} (at least ${minCosine}; ${pictures}); `;
   if (float32.length === 0) return `${measured}every matrix of the layers is int8`;

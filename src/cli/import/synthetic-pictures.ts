@@ -5,8 +5,8 @@ const shapes = 60;
 const octaves = 7;
 
 /**
- * Two pictures made up from a seed, always the same: one like a landscape (noise whose power falls with its
- * frequency, in colour) and one like a page (dark bars, boxes and discs on paper). 512 x 512.
+ * Two pictures of 512 x 512 from a seed, the same each time: one like a landscape (coloured noise whose power falls
+ * with its frequency) and one like a page (dark bars, boxes and discs on paper).
  */
 export function syntheticPictures(seed: number): readonly Raster[] {
   const random = uniform(seed);

@@ -69,6 +69,20 @@ test('hands the settings on and sums up in one line with the peak of memory', as
   assert.equal(stderr.text, '');
 });
 
+test('names the repository and the commit that it downloaded', async () => {
+  const { terminal, stdout } = fakeTerminal();
+  const commit = 'c'.repeat(40);
+  await importCheckpoint('google/siglip-tiny', settings, terminal, {
+    ...parts(async ({ source, origin }) => {
+      assert.equal(source, '/cache/snapshot');
+      assert.deepEqual(origin, { source: 'google/siglip-tiny', revision: commit });
+      return model;
+    }),
+    fetchCheckpoint: async () => ({ folder: '/cache/snapshot', commit }),
+  });
+  assert.ok(stdout.text.includes(`${model.digest}; from google/siglip-tiny at ${commit}; `));
+});
+
 test('says what int8 was measured at and which matrices stay in fp32', async () => {
   for (const [float32, said] of [
     [[], 'every matrix of the layers is int8'],
