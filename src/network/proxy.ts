@@ -34,7 +34,8 @@ export function describeProxy({ url, variable }: Proxy): string {
 /** What a proxy's refusal means: `unavailable` where it may pass, else `invalid_argument`. */
 export function proxyRefusal(proxy: Proxy, target: string, status: number): ServiceError {
   const who = describeProxy(proxy);
-  if (status === 407) {
+  // tinyproxy answers wrong credentials with 401.
+  if (status === 407 || status === 401) {
     const wants =
       proxy.url.username === '' ? 'asks for credentials' : 'does not accept the credentials given';
     const message = `${capital(who)} ${wants}: set ${proxy.variable} to http://USER:PASSWORD@HOST:PORT.`;

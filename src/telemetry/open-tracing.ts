@@ -4,7 +4,7 @@ import { readTracingVariables } from './otel-variables.ts';
 import type { Tracing } from './trace.ts';
 
 /**
- * Opens traces where the environment asks for them, and warns of what it says that cannot be followed. Nothing of
+ * Opens traces where the environment asks for them, and warns of values that it ignores. Nothing of
  * OpenTelemetry is loaded otherwise.
  */
 export async function openTracing(

@@ -12,7 +12,7 @@ export interface TracingVariables {
 /**
  * Reads the standard `OTEL_` variables: traces are on where they name an exporter or an endpoint. A value that is not
  * recognised counts as not set, as OpenTelemetry's specification asks: it is removed from `env`, since OpenTelemetry's
- * libraries read the same variables, and is told in `warnings`. Recognised names are put in lower case there.
+ * libraries read the same variables, and `warnings` names it. Recognised names are written back in lower case.
  */
 export function readTracingVariables(env: NodeJS.ProcessEnv): TracingVariables {
   const warnings: string[] = [];

@@ -39,8 +39,8 @@ function readTls(env: NodeJS.ProcessEnv): SecureContextOptions {
 }
 
 /**
- * grpc-js takes its proxy from variables in lower case alone, by simpler rules, and passes over one that it cannot
- * use. So it is told the outcome, in the variables that it looks at first.
+ * grpc-js reads its proxy from lower-case variables alone, by simpler rules, and goes past a proxy that it cannot
+ * use. Its own variables, which it looks at first, therefore get the outcome.
  */
 function setGrpcProxy(env: NodeJS.ProcessEnv): void {
   const endpoint = tracesEndpoint(env) ?? 'http://localhost:4317';

@@ -79,7 +79,8 @@ test('gRPC has variables of its own, and else looks at both schemes', () => {
 test('messages name the proxy and its variable, and no credentials', () => {
   const proxy = findProxy(new URL('http://hub.test'), { http_proxy: 'http://user:secret@proxy.test:3128' })!;
   assert.equal(describeProxy(proxy), 'the proxy http://proxy.test:3128 (http_proxy)');
-  const refusals = [407, 403, 503].map((status) => proxyRefusal(proxy, 'hub.test', status));
+  const refusals = [407, 401, 403, 503].map((status) => proxyRefusal(proxy, 'hub.test', status));
+  assert.equal(refusals.splice(1, 1)[0]?.message, refusals[0]?.message);
   assert.deepEqual(
     refusals.map(({ code, message }) => [code, message]),
     [

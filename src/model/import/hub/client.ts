@@ -160,7 +160,7 @@ export class HubClient {
   #refusal(url: URL, status: number, headers: IncomingHttpHeaders): ServiceError {
     return refusal(status, first(headers['x-error-code']), {
       host: url.host,
-      proxy: this.#access.proxyOf(url),
+      proxy: url.protocol === 'http:' ? this.#access.proxyOf(url) : undefined,
       repository: this.#repository,
       revision: this.#revision,
       ...this.#access,

@@ -18,18 +18,18 @@ export interface FilesOptions {
 /** Downloads those of a commit's files that the cache lacks. Rejects as downloadBlob does. */
 export async function fetchFiles(names: readonly string[], options: FilesOptions): Promise<void> {
   const { cache, client, commit, onProgress, wait, signal } = options;
-  const wanted: RemoteFile[] = [];
+  const remote: RemoteFile[] = [];
   for (const name of names) {
     if (await cache.has(commit, name)) continue;
     const file = await retried(() => client.describe(commit, name), wait, signal);
     if (await cache.hasBlob(file)) await cache.link(commit, file);
-    else wanted.push(file);
+    else remote.push(file);
   }
-  if (wanted.length === 0) return;
-  const totalBytes = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  await requireSpace(cache, wanted);
+  if (remote.length === 0) return;
+  const totalBytes = remote.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  await requireSpace(cache, remote);
   let doneBytes = 0;
-  for (const file of wanted) {
+  for (const file of remote) {
     const startBytes = doneBytes;
     const onBytes = (bytes: number) => onProgress?.(startBytes + bytes, totalBytes);
     await downloadBlob(file, { cache, client, commit, wait, signal, onProgress: onBytes });
@@ -39,10 +39,10 @@ export async function fetchFiles(names: readonly string[], options: FilesOptions
 }
 
 /** Refuses before minutes of downloading end in a full disk. Parts of earlier downloads count as arrived. */
-async function requireSpace(cache: RepositoryCache, wanted: readonly RemoteFile[]): Promise<void> {
+async function requireSpace(cache: RepositoryCache, remote: readonly RemoteFile[]): Promise<void> {
   const freeBytes = await cache.freeBytes();
   if (freeBytes === undefined) return;
-  const missing = wanted.map(
+  const missing = remote.map(
     async (file) => file.sizeBytes - (await leftBytes(cache.blobs, file.etag, Date.now())),
   );
   const neededBytes = (await Promise.all(missing)).reduce((sum, bytes) => sum + Math.max(0, bytes), 0);

@@ -6,6 +6,7 @@ import type { RepositoryName } from './repository-name.ts';
 export interface Refused extends Pick<HubAccess, 'token' | 'tokenHint'> {
   /** The server that refused. */
   readonly host: string;
+  /** Of a request in the clear, which the proxy itself may have answered. */
   readonly proxy: Proxy | undefined;
   readonly repository: RepositoryName;
   readonly revision: string;
@@ -17,10 +18,12 @@ export interface Refused extends Pick<HubAccess, 'token' | 'tokenHint'> {
  */
 export function refusal(status: number, errorCode: string | undefined, refused: Refused): ServiceError {
   const { host, proxy, repository, revision, token, tokenHint } = refused;
-  if (status === 429 || status >= 500) {
-    const way = proxy === undefined ? '' : ` through ${describeProxy(proxy)}`;
-    return new ServiceError('unavailable', `${host} answers${way} with status ${status}.`);
+  const code = status === 429 || status >= 500 ? 'unavailable' : 'invalid_argument';
+  if (proxy !== undefined && errorCode === undefined) {
+    const message = `${repository} is answered with status ${status} by ${host} or by ${describeProxy(proxy)}.`;
+    return new ServiceError(code, message);
   }
+  if (code === 'unavailable') return new ServiceError(code, `${host} answers with status ${status}.`);
   const wrong = (sentence: string) => new ServiceError('invalid_argument', sentence);
   if (errorCode === 'GatedRepo' || status === 403) {
     const rest =
