@@ -69,7 +69,8 @@ async function traced(protocol: 'grpc' | 'http/protobuf', env: Record<string, st
     client,
     url: `http://127.0.0.1:${service.httpPort}`,
     untilLine: async (is: (line: Line) => boolean) => {
-      while (!lines.some(is)) await once(written, 'line');
+      const signal = AbortSignal.timeout(20_000);
+      while (!lines.some(is)) await once(written, 'line', { signal });
     },
     close: async () => {
       client.close();

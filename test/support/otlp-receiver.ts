@@ -104,18 +104,22 @@ export class OtlpReceiver {
     return receiver;
   }
 
-  /** What OTEL_EXPORTER_OTLP_ENDPOINT is to be. */
+  /** The value of OTEL_EXPORTER_OTLP_ENDPOINT. */
   endpoint(protocol: 'grpc' | 'http/protobuf'): string {
     if (protocol === 'grpc') return `http://127.0.0.1:${this.#grpcPort}`;
     const { port } = this.#http.address() as AddressInfo;
     return this.#isSecure ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
   }
 
-  /** Resolves when spans have come of which this holds. */
+  /** Resolves when `isEnough` holds for the spans received; rejects after 20 s. */
   async until(isEnough: (spans: readonly ReceivedSpan[]) => boolean): Promise<void> {
+    const limit = AbortSignal.timeout(20_000);
     while (!isEnough(this.spans)) {
-      await new Promise<void>((resolve) => {
+      await new Promise<void>((resolve, reject) => {
         this.#onSpans = resolve;
+        limit.addEventListener('abort', () => reject(new Error('the spans have not come within 20 s')), {
+          once: true,
+        });
       });
     }
   }

@@ -64,14 +64,14 @@ describe('a checkpoint on the hub', () => {
     assert.deepEqual(provenance, { ...origin, storedDtype: 'F32' });
   });
 
-  test('costs no file that an import does not need', async (t) => {
+  test('comes without files that an import does not need', async (t) => {
     const { hub, fetch } = await setUp(t);
     await fetch();
     const files = new Set(hub.asked().map((line) => line.split(' ')[2]));
     assert.deepEqual(files, new Set(['main', 'config.json', 'preprocessor_config.json', weights]));
   });
 
-  test('costs no shard without a part of the vision tower', async (t) => {
+  test('comes without shards that hold nothing of the vision tower', async (t) => {
     const { hub, fetch } = await setUp(t, 'siglip-tiny-sharded');
     const name = 'model.safetensors.index.json';
     const index = JSON.parse(hub.file(name).toString()) as { weight_map: Record<string, string> };
@@ -86,7 +86,7 @@ describe('a checkpoint on the hub', () => {
     assert.ok(hub.asked().every((line) => !line.includes('00003')));
   });
 
-  test('costs no shard without a part of the tower, whatever prefix its tensors have', async (t) => {
+  test('comes without such shards whatever prefix its tensors have', async (t) => {
     const { hub, fetch } = await setUp(t, 'siglip-tiny-sharded');
     const name = 'model.safetensors.index.json';
     const index = JSON.parse(hub.file(name).toString()) as { weight_map: Record<string, string> };
@@ -180,7 +180,7 @@ describe('a checkpoint on the hub', () => {
     });
   });
 
-  test('is asked for once: then only what the revision is', async (t) => {
+  test('is downloaded once; later imports ask for the commit alone', async (t) => {
     const { hub, fetch } = await setUp(t);
     await fetch();
     hub.asked();
@@ -190,7 +190,7 @@ describe('a checkpoint on the hub', () => {
     assert.deepEqual(hub.asked(), []);
   });
 
-  test('goes on where a dropped connection ended, over as many as it takes', async (t) => {
+  test('is resumed after dropped connections, however many', async (t) => {
     const { hub, fetch, waits } = await setUp(t);
     const size = hub.file(weights).length;
     hub.faults.drops = [1000, 0, 20_000];
@@ -206,7 +206,7 @@ describe('a checkpoint on the hub', () => {
     assert.equal(seen.at(-1), size);
   });
 
-  test('goes on where an import that was given up left it', async (t) => {
+  test('is resumed where an earlier import stopped', async (t) => {
     const { hub, fetch } = await setUp(t);
     hub.faults.drops = [5000, ...Array.from({ length: 20 }, () => 0)];
     await assert.rejects(fetch(), {
@@ -220,7 +220,7 @@ describe('a checkpoint on the hub', () => {
     assert.equal(hub.requests.find(({ host }) => host === 'cdn')?.range, 'bytes=5000-');
   });
 
-  test('needs room for what has not arrived yet, and for no more', async (t) => {
+  test('needs disk space for its missing bytes alone', async (t) => {
     const { hub, fetch } = await setUp(t);
     hub.faults.drops = [5000, ...Array.from({ length: 20 }, () => 0)];
     await assert.rejects(fetch());
@@ -232,7 +232,7 @@ describe('a checkpoint on the hub', () => {
     await fetch();
   });
 
-  test('is asked for again when the hub does not say what the revision is', async (t) => {
+  test('is asked for again when the hub does not resolve its revision', async (t) => {
     const { hub, fetch, waits } = await setUp(t);
     hub.faults.refuse = { path: '/api/', status: 503, times: 2 };
     await fetch();
@@ -242,7 +242,7 @@ describe('a checkpoint on the hub', () => {
     assert.equal(waits.length, 2, 'where the cache has it, it is not waited for');
   });
 
-  test('starts anew with a server that cannot go on', async (t) => {
+  test('starts over with a server that ignores ranges', async (t) => {
     const { hub, fetch } = await setUp(t);
     hub.faults.drops = [5000];
     hub.faults.ignoresRange = true;
@@ -250,7 +250,7 @@ describe('a checkpoint on the hub', () => {
     assert.deepEqual(readFileSync(join(folder, weights)), hub.file(weights));
   });
 
-  test('is refused when it arrives damaged, and leaves nothing that a later import takes', async (t) => {
+  test('is refused when it is damaged, and leaves nothing for a later import to take', async (t) => {
     const { hub, fetch, blobs } = await setUp(t);
     hub.faults.damage = (bytes) => {
       const damaged = Buffer.from(bytes);
@@ -266,7 +266,7 @@ describe('a checkpoint on the hub', () => {
     await fetch();
   });
 
-  test('is not made of two revisions when it moves on, and main follows', async (t) => {
+  test('follows main to a new commit, with no file of the old one', async (t) => {
     const { hub, fetch } = await setUp(t);
     const before = await fetch();
     hub.commit = 'c'.repeat(40);
@@ -276,7 +276,7 @@ describe('a checkpoint on the hub', () => {
     assert.equal(readdirSync(before.folder).length, 3);
   });
 
-  test('downloaded by two imports at once is whole for both', async (t) => {
+  test('is complete for two imports at once', async (t) => {
     const { hub, fetch } = await setUp(t);
     hub.faults.drops = [3000, 9000];
     const both = await Promise.all([fetch(), fetch()]);
@@ -287,7 +287,7 @@ describe('a checkpoint on the hub', () => {
 });
 
 describe('without the hub', () => {
-  test('a filled cache is enough, and it is said', async (t) => {
+  test('a complete cache is enough, and a sentence says that it is used', async (t) => {
     const { hub, fetch, said } = await setUp(t);
     const { folder } = await fetch();
     await hub.close();
@@ -300,7 +300,7 @@ describe('without the hub', () => {
     assert.match(said[1]!, /^HF_HUB_OFFLINE is set\. Using google\/siglip-tiny from the cache/);
   });
 
-  test('an empty cache is said to be the reason', async (t) => {
+  test('an empty cache is named as the reason', async (t) => {
     const { hub, fetch } = await setUp(t);
     await assert.rejects(fetch({ HF_HUB_OFFLINE: '1' }), {
       code: 'invalid_argument',
@@ -382,7 +382,7 @@ describe('the token', () => {
     assert.ok(hub.requests.some(({ host }) => host === 'cdn'));
   });
 
-  test('is not followed over anything but http', async (t) => {
+  test('does not follow a redirect out of http', async (t) => {
     const { hub, fetch, cacheFolder } = await setUp(t);
     writeFileSync(join(cacheFolder, 'secret'), 'x');
     hub.faults.redirect = `file://${join(cacheFolder, 'secret')}`;
