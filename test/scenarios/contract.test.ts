@@ -282,7 +282,7 @@ const recipeCases: readonly ContractCase[] = [
     { max_tiles: '0' },
     { maxTiles: 0 },
     'too_large',
-    /400,000 are answered/,
+    /the limit is 400,000/,
   ),
   anyres(
     'a grid of 4 x 1',
