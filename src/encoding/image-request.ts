@@ -1,5 +1,5 @@
 import { failureOf } from '../errors/abort.ts';
-import type { ImageDigest, ImageInput } from '../image/image-input.ts';
+import type { ImageDigest, ImageInput } from '../image/raster.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
 import type { Trace } from '../telemetry/trace.ts';
 import { imageDigest } from './cache/image-digest.ts';

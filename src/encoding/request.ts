@@ -1,7 +1,7 @@
 import type { AnswerSource, StageTimings } from '../telemetry/stage-timings.ts';
 import type { AnswerMetadata } from '../tokens/answer-metadata.ts';
 import type { RecipeOptions } from '../recipes/recipe-options.ts';
-import type { ImageDigest, ImageInput } from '../image/image-input.ts';
+import type { ImageDigest, ImageInput } from '../image/raster.ts';
 import type { FeatureLayer, Model } from '../model/model.ts';
 import type { RequestTerms } from '../admission/priority.ts';
 import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';

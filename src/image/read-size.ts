@@ -1,8 +1,7 @@
 import { ServiceError } from '../errors/service-error.ts';
 import type { Size } from '../recipes/plan.ts';
 import { type DecodeOptions, probe, tooManyPixels } from './decode.ts';
-import type { ImageInput } from './image-input.ts';
-import type { Raster } from './raster.ts';
+import type { ImageInput, Raster } from './raster.ts';
 
 /** An image's size, in pixels. */
 export type ReadSize = (image: ImageInput, exif: DecodeOptions['exif']) => Promise<Size>;

@@ -7,7 +7,7 @@ import { Semaphore } from '../admission/slots.ts';
 import { threadsLoaded } from '../threads/threads-loaded.ts';
 import type { DecodeOptions } from './decode.ts';
 import { giveAway } from '../threads/give-away.ts';
-import type { ImageInput } from './image-input.ts';
+import type { ImageInput } from './raster.ts';
 import type { CutViews, ViewResult, ViewTask } from './view-worker.ts';
 
 export interface ViewPoolOptions {

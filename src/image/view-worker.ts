@@ -3,8 +3,7 @@ import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { type ErrorCode, ServiceError } from '../errors/service-error.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
 import { decode, type DecodeOptions } from './decode.ts';
-import type { ImageInput } from './image-input.ts';
-import type { Raster } from './raster.ts';
+import type { ImageInput, Raster } from './raster.ts';
 import { cutViews } from './cut-views.ts';
 
 /** What the pool sends. */

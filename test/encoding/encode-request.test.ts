@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { requestAbort } from '../../src/errors/abort.ts';
 import { startDeadline } from '../../src/encoding/deadline.ts';
 import type { ServiceError } from '../../src/errors/service-error.ts';
-import type { ImageInput } from '../../src/image/image-input.ts';
+import type { ImageInput } from '../../src/image/raster.ts';
 import { anyresDefaults } from '../../src/recipes/anyres.ts';
 import type { EncodeOptions } from '../../src/encoding/request.ts';
 import { usualTerms } from '../../src/admission/priority.ts';

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import sharp from 'sharp';
 import { anyone } from '../../src/admission/caller.ts';
 import type { ImageTokens } from '../../src/encoding/encoded-image.ts';
-import type { ImageInput } from '../../src/image/image-input.ts';
+import type { ImageInput } from '../../src/image/raster.ts';
 import type { EncodeRequest } from '../../src/encoding/request.ts';
 import { type RequestTerms, usualTerms } from '../../src/admission/priority.ts';
 import { Gate } from '../support/gate.ts';

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ServiceError } from '../../errors/service-error.ts';
 import { decode } from '../../image/decode.ts';
-import { usualMaxPixels } from '../../image/image-limits.ts';
-import type { Raster } from '../../image/raster.ts';
+import { type Raster, usualMaxPixels } from '../../image/raster.ts';
 import { syntheticPictures } from './synthetic-pictures.ts';
 import { cutViews } from '../../image/cut-views.ts';
 import type { Model } from '../../model/model.ts';

@@ -1,4 +1,4 @@
-import { usualMaxPixels } from '../../image/image-limits.ts';
+import { usualMaxPixels } from '../../image/raster.ts';
 import { join } from 'node:path';
 import type { Settings } from './setting.ts';
 import { readDevice, readModel, readPath } from './readers.ts';

@@ -1,4 +1,4 @@
-import type { ImageDigest, ImageInput } from '../../image/image-input.ts';
+import type { ImageDigest, ImageInput } from '../../image/raster.ts';
 import { sha256 } from './sha256.ts';
 
 /**

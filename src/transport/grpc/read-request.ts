@@ -1,6 +1,5 @@
 import { ServiceError } from '../../errors/service-error.ts';
-import { digestOf, type ImageDigest, type ImageInput } from '../../image/image-input.ts';
-import type { Raster } from '../../image/raster.ts';
+import { digestOf, type ImageDigest, type ImageInput, type Raster } from '../../image/raster.ts';
 import type { EncodeRequest } from '../../encoding/request.ts';
 import type {
   AnyResEncodeRequestMessage,

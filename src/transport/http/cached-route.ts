@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { ServiceError } from '../../errors/service-error.ts';
-import { digestOf } from '../../image/image-input.ts';
+import { digestOf } from '../../image/raster.ts';
 import { parseOptions } from '../request-options.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';

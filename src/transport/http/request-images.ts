@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../../errors/service-error.ts';
-import type { ImageInput } from '../../image/image-input.ts';
-import type { Raster } from '../../image/raster.ts';
+import type { ImageInput, Raster } from '../../image/raster.ts';
 import { jsonImages } from './json-images.ts';
 import { multipartImages } from './multipart-images.ts';
 import { type BodyArrival, readBody } from './read-body.ts';

@@ -1,4 +1,4 @@
-import { digestPattern } from '../../../image/image-input.ts';
+import { digestPattern } from '../../../image/raster.ts';
 import type { RecipeOptions } from '../../../recipes/recipe-options.ts';
 import { type RequestOption, requestOptions } from '../../request-options.ts';
 import { requestIdKey } from '../../request-id.ts';
