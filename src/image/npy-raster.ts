@@ -1,5 +1,5 @@
 import { ServiceError } from '../errors/service-error.ts';
-import { tooManyPixels } from './decode.ts';
+import { tooManyPixels } from './refusals.ts';
 import type { Raster } from './raster.ts';
 
 export interface NpyLimits {

@@ -1,10 +1,11 @@
 import { ServiceError } from '../errors/service-error.ts';
 import type { Size } from '../recipes/plan.ts';
-import { type DecodeOptions, probe, tooManyPixels } from './decode.ts';
 import type { ImageInput, Raster } from './raster.ts';
+import { decodedSize, type ExifUse, readHeader } from './read-header.ts';
+import { tooManyPixels } from './refusals.ts';
 
-/** An image's size, in pixels. */
-export type ReadSize = (image: ImageInput, exif: DecodeOptions['exif']) => Promise<Size>;
+/** Gives an image's size in pixels. */
+export type ReadSize = (image: ImageInput, exif: ExifUse) => Promise<Size>;
 
 /** Throws `too_large` for a size that is not decoded. */
 export type RequireSize = (size: Size) => void;
@@ -17,18 +18,19 @@ export function sizeLimit(maxPixels: number): RequireSize {
   };
 }
 
-/** Reads sizes from headers alone. The reader rejects as `probe` does, and as `requireSize` throws. */
+/** Reads sizes from headers alone. The reader rejects as `readHeader` does, and as `requireSize` throws. */
 export function sizeReader(requireSize: RequireSize): ReadSize {
   return async (image, exif) => {
-    const size = image.kind === 'raster' ? sizeOf(image.raster) : (await probe(image.bytes, exif)).size;
+    const size =
+      image.kind === 'raster' ? sizeOf(image.raster) : decodedSize(await readHeader(image.bytes), exif);
     requireSize(size);
     return size;
   };
 }
 
 /**
- * Longest side of an image, in pixels: JPEG's own bound. Resampling weighs every pixel of a side, so a thin image of
- * few pixels could otherwise take seconds.
+ * Longest side of an image, in pixels: JPEG's own limit. Resampling weighs every pixel of a side, so without it a thin
+ * image of few pixels could take seconds.
  */
 const maxSide = 65_535;
 
