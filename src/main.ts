@@ -73,7 +73,7 @@ const parts: Parts = {
   },
   async compare() {
     const { Encoder } = await import('./encoding/encoder.ts');
-    const { heatMapFile } = await import('./cli/compare/heat-map-file.ts');
+    const { heatMapFile } = await import('./cli/compare/heat-map.ts');
     return {
       heatMapFile,
       async createEncoder(config, logger, observeBatch) {

@@ -37,7 +37,7 @@ export interface CompareParts {
     logger: Logger,
     onBatch: (batch: { readonly views: number; readonly engineMs: number }) => void,
   ) => Promise<{ readonly encoder: ComparingEncoder; close(): Promise<void> }>;
-  /** heatMapFile of src/cli/compare/heat-map-file.ts. */
+  /** heatMapFile of src/cli/compare/heat-map.ts. */
   readonly heatMapFile: (bytes: Uint8Array, options: DecodeOptions, map: HeatMap) => Promise<Uint8Array>;
   readonly logger: Logger;
 }

@@ -1,7 +1,9 @@
-import type { Canvas, Size } from '../../recipes/plan.ts';
-import { type Colour, colourOf } from './colour-scale.ts';
+import { decode, type DecodeOptions } from '../../image/decode.ts';
 import type { Raster } from '../../image/raster.ts';
 import { resample } from '../../image/resample.ts';
+import { sharp } from '../../image/sharp.ts';
+import type { Canvas, Size } from '../../recipes/plan.ts';
+import { type Colour, colourOf } from './colour-scale.ts';
 
 /** One number for each token of a view, and where the view and its tokens lie in the image. */
 export interface HeatMap {
@@ -15,6 +17,23 @@ export interface HeatMap {
   readonly viewSize: number;
   /** Side of what a token is made from, in pixels of the view. */
   readonly patchSize: number;
+}
+
+/**
+ * Draws the heat map of an image file as a PNG file, which names its scale in EXIF's ImageDescription. Rejects as
+ * `decode` does.
+ */
+export async function heatMapFile(
+  bytes: Uint8Array,
+  options: DecodeOptions,
+  map: HeatMap,
+): Promise<Uint8Array> {
+  const { width, height, data } = drawHeatMap(await decode(bytes, options), map);
+  const description = `1 - cosine of each token, from 0 to ${map.scaleMax}`;
+  return await sharp(data, { raw: { width, height, channels: 3 } })
+    .withExif({ IFD0: { ImageDescription: description } })
+    .png()
+    .toBuffer();
 }
 
 /** The longer side of what is drawn, in pixels, without the scale below it. */
