@@ -5,10 +5,11 @@ import type { Rows } from './resample.ts';
 import type { SampleRange } from './resample-weights.ts';
 
 /**
- * Makes the plan's views from a raster: uint8 RGB, `viewSize * viewSize * 3` bytes each (a canvas with an encoder
- * of its own has views of that one's size) and each a buffer of its own, in the canvases' order and in a canvas's
- * order of views. What no content covers is black. A canvas is never made: resized rows go straight to the views
- * that show them, and rows and columns that none shows are not resized. Synchronous, and not for the main thread.
+ * Makes the plan's views from a raster, canvas by canvas. A view is uint8 RGB of `viewSize * viewSize * 3` bytes in a
+ * buffer of its own; `viewSize` is the canvas's encoder's, if it has one. Pixels that no content covers are black.
+ *
+ * No canvas is built: resized rows go straight into the views that show them, and only those rows and columns are
+ * resized. Synchronous, and not for the main thread.
  */
 export function cutViews(
   raster: Raster,
@@ -16,12 +17,12 @@ export function cutViews(
   viewSize: number,
 ): Uint8Array<ArrayBuffer>[] {
   if (raster.data.byteLength !== raster.width * raster.height * 3) {
-    throw new RangeError('the raster has another number of bytes than its size asks for');
+    throw new RangeError('the number of bytes of the raster does not match its size');
   }
   return canvases.flatMap((canvas) => cutCanvas(raster, canvas, canvas.encoder?.viewSize ?? viewSize));
 }
 
-/** The part of the content that a view shows, and where in the view it goes; all in pixels. */
+/** The part of the content that a view shows, and its place in the view, in pixels. */
 interface Window {
   readonly view: Uint8Array<ArrayBuffer>;
   readonly columns: SampleRange;
@@ -56,7 +57,7 @@ function windowOf(canvas: Canvas, offset: Offset, viewSize: number): Window {
   };
 }
 
-/** Where content, canvas and view overlap along one side, on the canvas. */
+/** Where content, canvas and view overlap along one axis, in the canvas's coordinates. */
 function overlap(
   paste: number,
   content: number,
@@ -67,7 +68,7 @@ function overlap(
   return { from: Math.max(paste, view, 0), to: Math.min(paste + content, view + viewSize, canvas) };
 }
 
-/** The least range that covers all. */
+/** The smallest range that covers all. */
 function span(ranges: readonly SampleRange[]): SampleRange {
   return {
     from: Math.min(...ranges.map(({ from }) => from)),

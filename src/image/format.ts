@@ -1,8 +1,8 @@
-/** Formats that are decoded. */
+/** The formats that are decoded. */
 export const imageFormats = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const;
 export type ImageFormat = (typeof imageFormats)[number];
 
-/** The formats' names as a caller reads them. */
+/** The formats' names in messages to callers. */
 export const formatNames = {
   jpeg: 'JPEG',
   png: 'PNG',
@@ -12,7 +12,7 @@ export const formatNames = {
   avif: 'AVIF',
 } as const satisfies Record<ImageFormat, string>;
 
-/** What bytes look like: a format that is decoded, one that is known by name and is not, or nothing known. */
+/** What bytes look like: a format that is decoded, one that is only known by name, or neither. */
 export type Recognised =
   | { readonly kind: 'accepted'; readonly format: ImageFormat }
   | { readonly kind: 'refused'; readonly name: string }
@@ -47,13 +47,13 @@ const refusedSignatures: readonly (readonly [signature: string, name: string])[]
   ['SIMPLE  =', 'FITS'],
 ];
 
-/** Brands of an ISO media file (its `ftyp` box) that name HEIC, and those that name AVIF. */
+/** Brands of HEIC and of AVIF in the `ftyp` box of an ISO media file. */
 const heicBrands = new Set(['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'hevm', 'hevs']);
 const avifBrands = new Set(['avif', 'avis']);
 
 const headBytes = 4096;
 
-/** Tells a format by the bytes alone; whether the rest of them holds is for the decoder to say. */
+/** Recognises a format by the first bytes alone. The decoder checks the rest. */
 export function recognise(bytes: Uint8Array): Recognised {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, headBytes)).toString(
     'latin1',

@@ -1,6 +1,6 @@
 import { type WasmKernel, wasmKernel } from '../threads/wasm-kernel.ts';
 
-/** Exports of kernels/resample.ts; see there for what the buffers must have. Addresses and strides are in bytes. */
+/** Exports of kernels/resample.ts, which says what the buffers must hold. Addresses and strides are in bytes. */
 export interface ResampleKernel extends WasmKernel {
   horizontal(
     source: number,

@@ -11,22 +11,22 @@ export interface NpyLimits {
 
 export interface NpyPixels {
   readonly rasters: readonly Raster[];
-  /** True for [n, height, width, 3], so that even n = 1 is answered with [1, tokens, channels]. */
+  /** True for [n, height, width, 3], even if n is 1: the answer then has a first axis of n too. */
   readonly stacked: boolean;
 }
 
 const magic = '\x93NUMPY';
-/** numpy's own bound on what it reads of a header without being told to trust the file. */
+/** The longest header that numpy reads from a file it is not told to trust. */
 const maxHeaderBytes = 10_000;
 
-/** Whether the bytes begin as a .npy file does. */
+/** Whether the bytes start with the .npy signature. */
 export function isNpy(bytes: Uint8Array): boolean {
   return latin1(bytes, 0, magic.length) === magic;
 }
 
 /**
  * Reads pixels from a .npy file (format 1, 2 or 3) of uint8 in C order, [height, width, 3] or
- * [n, height, width, 3]. The rasters are parts of `bytes`. Throws `invalid_argument` for anything else and
+ * [n, height, width, 3]. The rasters share the buffer of `bytes`. Throws `invalid_argument` for anything else and
  * `too_large` past a limit.
  */
 export function readNpyRasters(bytes: Uint8Array, limits: NpyLimits): NpyPixels {
@@ -60,7 +60,7 @@ export function readNpyRasters(bytes: Uint8Array, limits: NpyLimits): NpyPixels 
   const rasterBytes = width * height * 3;
   const foundBytes = bytes.byteLength - dataStart;
   if (foundBytes !== rasterBytes * count) {
-    throw invalid(`it has ${foundBytes} bytes of pixels where its shape asks for ${rasterBytes * count}`);
+    throw invalid(`it has ${foundBytes} bytes of pixels, and its shape needs ${rasterBytes * count}`);
   }
   const rasters = Array.from({ length: count }, (_, i) => {
     const data = new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart + i * rasterBytes, rasterBytes);
@@ -70,7 +70,7 @@ export function readNpyRasters(bytes: Uint8Array, limits: NpyLimits): NpyPixels 
 }
 
 function readHeader(bytes: Uint8Array): { header: string; dataStart: number } {
-  if (!isNpy(bytes)) throw invalid('it does not begin as one');
+  if (!isNpy(bytes)) throw invalid('it does not start with the .npy signature');
   if (bytes.byteLength < 12) throw invalid('it is truncated');
   const version = bytes[6]!;
   if (version < 1 || version > 3) throw invalid(`its format version is ${version} and must be 1, 2 or 3`);
@@ -83,14 +83,14 @@ function readHeader(bytes: Uint8Array): { header: string; dataStart: number } {
   return { header: latin1(bytes, headerStart, dataStart), dataStart };
 }
 
-/** Reads the Python dictionary that a header is; its three keys may come in any order, and no other may come. */
+/** Parses the Python dictionary that makes up a header: three keys, in any order. */
 function parseHeader(header: string): { descr: string; fortran: boolean; shape: number[] } {
   const body = /^\s*\{(.*)\}\s*$/s.exec(header)?.[1];
   const descr = body && /'descr'\s*:\s*'([^']*)'/.exec(body);
   const order = body && /'fortran_order'\s*:\s*(True|False)/.exec(body);
   const shape = body && /'shape'\s*:\s*\(([\d\s,]*)\)/.exec(body);
   if (!body || !order || !shape) throw invalid('its header cannot be read');
-  if (!descr) throw invalid('its dtype is not a plain one and must be uint8');
+  if (!descr) throw invalid('its dtype is structured and must be uint8');
   const sizes = (shape[1]!.match(/\d+/g) ?? []).map(Number);
   return { descr: descr[1]!, fortran: order[1] === 'True', shape: sizes };
 }
@@ -99,7 +99,7 @@ function latin1(bytes: Uint8Array, start: number, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', start, end);
 }
 
-/** The caller's own text, fit for a sentence. */
+/** The caller's text, made safe for a sentence. */
 function printable(text: string): string {
   return text.replaceAll(/[^ -~]/g, '?').slice(0, 60);
 }

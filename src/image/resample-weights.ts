@@ -6,15 +6,15 @@ export interface SampleRange {
   readonly to: number;
 }
 
-/** Which input samples make each output sample of one axis, and how much each counts. */
+/** For one axis: the input samples that make up each output sample, and their weights. */
 export interface Weights {
-  /** Number of input samples that the widest output sample takes. */
+  /** Most input samples of any output sample. */
   readonly taps: number;
-  /** First input sample of every output sample; never descends. */
+  /** First input sample of each output sample; never decreases. */
   readonly first: Int32Array;
-  /** How many input samples every output sample takes, 1 to `taps`. */
+  /** Number of input samples of each output sample, 1 to `taps`. */
   readonly count: Int32Array;
-  /** `taps` weights an output sample, 22 fractional bits; 0 beyond its count. */
+  /** `taps` weights for each output sample, with 22 fractional bits; 0 beyond its count. */
   readonly values: Int32Array;
 }
 
@@ -39,9 +39,9 @@ const filters = {
 } as const satisfies Record<Resample, unknown>;
 
 /**
- * Pillow's weights for an axis of `input` samples resized to `output`: precompute_coeffs and normalize_coeffs_8bpc
- * of libImaging/Resample.c, in double and in its order of summation, so that every weight is the same integer.
- * Only those of a range of the output are made, in its order.
+ * Pillow's weights for resizing an axis of `input` samples to `output`: precompute_coeffs and normalize_coeffs_8bpc
+ * of libImaging/Resample.c, in doubles and in its order of summation, so that every weight is the same integer.
+ * Makes only those for a range of the output.
  */
 export function resampleWeights(
   input: number,
@@ -87,12 +87,12 @@ function repacked(values: Int32Array, from: number, to: number): Int32Array {
   return packed;
 }
 
-/** Bytes that {@link splitWeights} writes. */
+/** Number of bytes that {@link splitWeights} writes. */
 export function splitWeightBytes(weights: Weights): number {
   return weights.first.length * ((weights.taps + 1) >> 1) * 8;
 }
 
-/** Writes the weights at the start of `target` as the kernel reads them: int16 hi0, hi1, lo0, lo1 a pair of taps. */
+/** Writes the weights to the start of `target` as the kernel reads them: int16 hi0, hi1, lo0, lo1 per pair of taps. */
 export function splitWeights(weights: Weights, target: Int16Array): void {
   const { taps, values } = weights;
   let at = 0;

@@ -6,7 +6,7 @@ import { resampleWeights, splitWeightBytes, splitWeights } from './resample-weig
 import type { SampleRange, Weights } from './resample-weights.ts';
 
 /**
- * Consecutive rows of a part of the resized picture, packed RGB; `data` is only lent for the duration of the call.
+ * Consecutive rows of a part of the resized picture, packed RGB. `data` is valid only during the call.
  */
 export interface Rows {
   readonly first: number;
@@ -22,14 +22,14 @@ export interface Part {
 
 const stripBytes = 128 * 1024;
 const bandBytes = 256 * 1024;
-/** What the kernel may read or write past the end of a buffer. */
+/** How far the kernel may read or write past the end of a buffer. */
 const slackBytes = 64;
 
 /**
- * Resizes the raster exactly as Pillow's Image.resize (12.3) does with its BILINEAR or BICUBIC, to the last bit:
- * the horizontal pass first, rounded to uint8, then the vertical one, and a pass whose size does not change left
- * out; the vertical one first where an image over 100 times as high as wide loses height. The result is a raster
- * of its own. Synchronous, and not for the main thread.
+ * Resizes the raster as Pillow's Image.resize (12.3) does with BILINEAR or BICUBIC, to the last bit: a horizontal pass,
+ * rounded to uint8, then a vertical one. A pass that would not change the size is skipped. The vertical pass comes first
+ * if an image over 100 times as high as wide loses height. The result has its own buffer. Synchronous, and not for the
+ * main thread.
  */
 export function resample(raster: Raster, size: Size, filter: Resample): Raster {
   const rowBytes = size.width * 3;
@@ -42,9 +42,9 @@ export function resample(raster: Raster, size: Size, filter: Resample): Raster {
 }
 
 /**
- * As {@link resample}, but makes only a part of the picture and hands it over band after band in ascending order, so
- * that the caller can copy it where it belongs. Work and memory are those of the part, however large the whole
- * picture would be: only the rows that it needs are touched, and only strips of them are in the kernel's memory.
+ * As {@link resample}, but makes only a part of the picture and hands it to `take` in bands, from top to bottom. Work
+ * and memory depend on the part alone, however large the whole picture would be: the kernel reads only the rows that
+ * the part needs, and holds only strips of them.
  */
 export function resamplePart(
   raster: Raster,
@@ -79,14 +79,14 @@ export function resamplePart(
   });
 }
 
-/** Where things lie in the kernel's memory, and how many rows its buffers hold. */
+/** The layout of the kernel's memory, and how many rows each buffer holds. */
 interface Layout {
   readonly offsetsAddress: number;
   readonly acrossAddress: number;
   readonly downAddress: number;
   readonly stripAddress: number;
   readonly stripRows: number;
-  /** Rows after the horizontal pass, which the vertical one reads. */
+  /** Rows between the horizontal pass and the vertical one. */
   readonly middleAddress: number;
   readonly middleRows: number;
   readonly bandAddress: number;
@@ -117,7 +117,7 @@ function layOut(
     offsetsAddress: place(outputWidth * 4),
     acrossAddress: place(across === undefined ? 0 : splitWeightBytes(across)),
     downAddress: place(down === undefined ? 0 : splitWeightBytes(down)),
-    // At the right edge a pixel has fewer taps than the widest, and the kernel reads on with weight 0.
+    // At the right edge a pixel has fewer taps, and the kernel reads beyond the row with weight 0.
     stripAddress: place(across === undefined ? 0 : stripRows * inputWidth * 3 + across.taps * 3),
     stripRows,
     middleAddress: place(down === undefined ? 0 : (middleRows + 4) * rowBytes),
@@ -203,7 +203,7 @@ class Passes {
     }
   }
 
-  /** Puts the raster's rows at `target`, in the output's width. */
+  /** Writes the raster's rows, resized to the output's width, to `target`. */
   #widen(from: number, to: number, target: number): void {
     const { stripAddress, stripRows, offsetsAddress, acrossAddress } = this.#layout;
     const { data, width } = this.#raster;
@@ -229,7 +229,7 @@ class Passes {
     }
   }
 
-  /** As #widen where the width stays. */
+  /** As #widen, for an unchanged width. */
   #copy(from: number, to: number, target: number): void {
     const { data, width } = this.#raster;
     const rowBytes = this.#rowBytes;

@@ -11,21 +11,21 @@ import type { ImageInput } from './raster.ts';
 import type { CutViews, ViewResult, ViewTask } from './view-worker.ts';
 
 export interface ViewPoolOptions {
-  /** Threads that resize, 1 or more. They decode through libuv's threads, which the process shares. */
+  /** Threads that resize, 1 or more. They decode on libuv's threads, which the process shares. */
   readonly threads: number;
-  /** Images held as pixels at one time, over all threads, 1 or more. */
+  /** Most images held as pixels at one time, over all threads; 1 or more. */
   readonly images: number;
   readonly maxPixels: number;
-  /** Of all images that are held as pixels at one time; any when absent. A larger one is held alone. */
+  /** Most bytes of pixels held at one time; no limit if absent. A larger image is held alone. */
   readonly rasterBytes?: number;
-  /** Told of a thread that died while it had nothing to do; it is replaced. */
+  /** Called when a thread dies while idle. The thread is replaced. */
   readonly onThreadError?: (error: unknown) => void;
   /** Another worker than view-worker.ts, for tests. */
   readonly worker?: URL;
 }
 
 export interface MadeViews extends CutViews {
-  /** For a place among the images that are held as pixels. */
+  /** Time spent waiting for other images' pixels to be released. */
   readonly waitMs: number;
 }
 
@@ -33,23 +33,24 @@ export interface MadeViews extends CutViews {
 export interface ViewRequest {
   readonly image: ImageInput;
   readonly exif: DecodeOptions['exif'];
-  /** The image's size, which the plan is for. */
+  /** The image's size, for which the plan was made. */
   readonly size: Size;
   readonly plan: Pick<Plan, 'canvases' | 'viewSize'>;
-  /** Where it stands among those that wait; {@link usualTerms} when absent. */
+  /** Its place in the queue; that of {@link usualTerms} if absent. */
   readonly place?: Place;
 }
 
 export interface ViewPool {
   /**
-   * Decodes the image and makes the plan's views (see cutViews) on a thread; takes the image over. Calls beyond the
-   * number of images wait, as views wait for the engine; `signal` takes a waiting one out, and rejects a running
-   * one at once, while its thread ends the step it is at. Rejects as `decode` does, with `invalid_argument` for an
-   * image of another size, with the signal's ServiceError or `cancelled`, with `internal` when the thread failed,
-   * and with `unavailable` when the pool closes.
+   * Decodes the image and makes the plan's views (see cutViews) on a thread; takes ownership of the image. Calls beyond
+   * the number of images wait, in the order in which views wait for the engine. `signal` removes a waiting call, and
+   * rejects a running one at once while its thread finishes the current step.
+   *
+   * Rejects as `decode` does, with `invalid_argument` if the image is of another size, with the signal's ServiceError or
+   * `cancelled`, with `internal` if the thread failed, and with `unavailable` once the pool closes.
    */
   make(request: ViewRequest, signal: AbortSignal): Promise<MadeViews>;
-  /** Refuses what waits, lets what runs finish, and ends the threads. */
+  /** Refuses waiting calls, lets running ones finish, and ends the threads. */
   close(): Promise<void>;
 }
 
@@ -70,7 +71,7 @@ class PiscinaViewPool implements ViewPool {
       filename: (worker ?? new URL('./view-worker.js', import.meta.url)).href,
       minThreads: threads,
       maxThreads: threads,
-      // While libuv decodes one image, its thread cuts another.
+      // While libuv decodes one image, the thread cuts another.
       concurrentTasksPerWorker: Math.ceil(images / threads),
     });
     this.#loaded = threadsLoaded(this.#pool);
@@ -79,7 +80,7 @@ class PiscinaViewPool implements ViewPool {
 
   async make(request: ViewRequest, signal: AbortSignal): Promise<MadeViews> {
     const dropped = new Uint8Array(new SharedArrayBuffer(1));
-    // The slot is held until the thread is done with it, also when the caller has gone.
+    // The slot stays taken until the thread is done, even if the caller has left.
     const startMs = performance.now();
     const { width, height } = request.size;
     const work = this.#slots.run(
@@ -106,7 +107,7 @@ class PiscinaViewPool implements ViewPool {
   }
 
   async close(): Promise<void> {
-    // Piscina's own close ends threads that still run when another has ended.
+    // Piscina's own close would end threads that are still running once another has ended.
     await this.#slots.close(new ServiceError('unavailable', 'The service is shutting down.'));
     await this.#loaded;
     await this.#pool.close();
@@ -128,7 +129,7 @@ class PiscinaViewPool implements ViewPool {
       plan: { canvases: plan.canvases, viewSize: plan.viewSize },
       dropped,
     };
-    // Piscina is not given the signal: it would end a running thread for it, which costs more than the work.
+    // Piscina does not get the signal: it would end the running thread, which costs more than the work.
     const result = (await this.#pool.run(task, { transferList: [bytes.buffer] })) as ViewResult;
     if (result.kind === 'made') return { ...result.made, waitMs };
     throw new ServiceError(result.code, result.message, { cause: result.cause });

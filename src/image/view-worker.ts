@@ -6,24 +6,24 @@ import { decode, type DecodeOptions } from './decode.ts';
 import type { ImageInput, Raster } from './raster.ts';
 import { cutViews } from './cut-views.ts';
 
-/** What the pool sends. */
+/** What the pool sends to a thread. */
 export interface ViewTask {
   readonly image: ImageInput;
   readonly decoding: DecodeOptions;
-  /** What the plan was made for. */
+  /** The size for which the plan was made. */
   readonly size: Size;
   readonly plan: Pick<Plan, 'canvases' | 'viewSize'>;
-  /** Shared with the sender, who sets it to 1 when nobody wants the views any more. */
+  /** Shared with the sender, which sets it to 1 once the views are no longer wanted. */
   readonly dropped: Uint8Array<SharedArrayBuffer>;
 }
 
-/** What comes back. An error loses its class on the way between threads. */
+/** What comes back. Errors are sent as values because they lose their class between threads. */
 export type ViewResult =
   | { readonly kind: 'made'; readonly made: CutViews }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly cause: unknown };
 
 export interface CutViews {
-  /** `viewSize * viewSize * 3` bytes each, in the plan's order, each a buffer of its own. */
+  /** `viewSize * viewSize * 3` bytes each, in the plan's order, each in its own buffer. */
   readonly views: readonly Uint8Array<ArrayBuffer>[];
   readonly decodeMs: number;
   readonly cutMs: number;
@@ -44,7 +44,10 @@ async function decodeAndCut({ image, decoding, size, plan, dropped }: ViewTask):
   const startMs = performance.now();
   const raster = await rasterOf(image, decoding, dropped);
   if (raster.width !== size.width || raster.height !== size.height) {
-    throw new ServiceError('invalid_argument', 'The image is not of the size that its header says.');
+    throw new ServiceError(
+      'invalid_argument',
+      'The size of the decoded image differs from the one in its header.',
+    );
   }
   requireWanted(dropped);
   const decodedMs = performance.now();
@@ -62,5 +65,6 @@ async function rasterOf(
 }
 
 function requireWanted(dropped: ViewTask['dropped']): void {
-  if (Atomics.load(dropped, 0) === 1) throw new ServiceError('cancelled', 'Nobody waits for these views.');
+  if (Atomics.load(dropped, 0) === 1)
+    throw new ServiceError('cancelled', 'The request was cancelled before its views were made.');
 }

@@ -112,7 +112,7 @@ describe('the view pool', () => {
     const pool = poolOf(t);
     await assert.rejects(pool.make(file(rocket(), { width: 641, height: 427 }), never), {
       code: 'invalid_argument',
-      message: 'The image is not of the size that its header says.',
+      message: 'The size of the decoded image differs from the one in its header.',
     });
   });
 
@@ -214,7 +214,7 @@ describe('the view pool', () => {
     assert.deepEqual(result, {
       kind: 'failed',
       code: 'cancelled',
-      message: 'Nobody waits for these views.',
+      message: 'The request was cancelled before its views were made.',
       cause: undefined,
     });
   });
