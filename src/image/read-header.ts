@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors/service-error.ts';
 import type { Size } from '../recipes/plan.ts';
 import { type ImageFormat, recognise } from './format.ts';
-import { avifOrientation, hasBoundlessSide, withStillBrand } from './headers/avif.ts';
+import { avifOrientation, hasBoundlessSide, asStillPicture } from './headers/avif.ts';
 import { FileFault } from './headers/file-fault.ts';
 import type { FileHeader } from './headers/file-header.ts';
 import { type GifFrame, readGifFrame } from './headers/gif.ts';
@@ -55,9 +55,9 @@ export async function readHeader(bytes: Uint8Array): Promise<ImageHeader> {
   }
 }
 
-/** The file as libvips reads it, which refuses some that Pillow accepts; a copy of those. */
+/** The file, or a changed copy if libvips would refuse it or read it differently from Pillow. */
 export function libvipsInput(file: Buffer, format: ImageFormat): Buffer {
-  if (format === 'avif') return withStillBrand(file);
+  if (format === 'avif') return asStillPicture(file);
   return format === 'tiff' ? withValidOrientation(file) : file;
 }
 

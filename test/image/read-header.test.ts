@@ -51,7 +51,7 @@ function textChunk(name: string, text: Buffer): Buffer {
 }
 
 // Sizes are read on the main thread. Without bounds these files hold it for a second or more; with them it is a
-// millisecond, of which a busy machine makes some more.
+// millisecond, which other work on the machine can draw out: the best of three tries counts.
 const hostile = {
   'JPEG segments': Buffer.concat([Buffer.from([0xff, 0xd8]), repeated([0xff, 0xe4, 0, 2], 4_000_000)]),
   'JPEG fill bytes': Buffer.concat([Buffer.from([0xff, 0xd8]), Buffer.alloc(16_000_000, 0xff)]),
@@ -143,11 +143,14 @@ describe('readHeader', () => {
 
   for (const [name, bytes] of Object.entries(hostile)) {
     test(`holds its thread only for a moment over endless ${name}`, async () => {
-      const startMs = performance.now();
-      const header = readHeader(bytes);
-      const heldMs = performance.now() - startMs;
-      await header.catch(() => undefined);
-      assert.ok(heldMs < 100, `${heldMs} ms`);
+      const heldMs: number[] = [];
+      for (let tries = 0; tries < 3; tries++) {
+        const startMs = performance.now();
+        const header = readHeader(bytes);
+        heldMs.push(performance.now() - startMs);
+        await header.catch(() => undefined);
+      }
+      assert.ok(Math.min(...heldMs) < 100, `${heldMs.join(', ')} ms`);
     });
   }
 });

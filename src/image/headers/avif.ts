@@ -11,15 +11,20 @@ export function avifOrientation(file: Buffer, { exif, xmp }: OrientationNotes): 
 }
 
 /**
- * The same file with the brand of a still image first. libvips knows image sequences by no other brand, although it
- * decodes their first frame.
+ * The same file, changed so that libvips decodes it as Pillow does. The brand of a still image comes first: libvips does
+ * not know the others of AVIF, although it decodes the first frame of a sequence. No clean aperture (ISO/IEC 14496-12,
+ * 12.1.4) crops the picture, as Pillow ignores it.
  */
-export function withStillBrand(file: Buffer): Buffer {
-  if (file.toString('latin1', 8, 12) === 'avif') return file;
+export function asStillPicture(file: Buffer): Buffer {
+  const apertures = boxes(file, 'clap').filter((at) => file.readUInt32BE(at - 4) === apertureBytes);
+  if (file.toString('latin1', 8, 12) === 'avif' && apertures.length === 0) return file;
   const copy = Buffer.from(file);
   copy.write('avif', 8, 'latin1');
+  for (const at of apertures) copy.write('free', at, 'latin1');
   return copy;
 }
+
+const apertureBytes = 40;
 
 /**
  * Whether an AVIF claims a side ('ispe' of ISO/IEC 23008-12, 6.5.3) longer than libvips allows. libvips would complain
