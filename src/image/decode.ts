@@ -2,6 +2,7 @@ import type { Sharp } from 'sharp';
 import { ServiceError } from '../errors/service-error.ts';
 import { formatNames } from './format.ts';
 import { decodeGif } from './gif.ts';
+import { FileFault } from './headers/file-fault.ts';
 import type { Orientation } from './headers/orientation.ts';
 import type { Raster } from './raster.ts';
 import { decodedSize, type ExifUse, type ImageHeader, libvipsInput, readHeader } from './read-header.ts';
@@ -20,8 +21,8 @@ export interface DecodeOptions {
  * this thread: it cannot be transferred. `bytes` must not change meanwhile.
  *
  * Rejects as {@link readHeader} does, with `invalid_argument` also for a truncated or damaged file, and with
- * `too_large`, from the header alone, for more than `maxPixels`. Runs on libuv's threads, for GIF and CMYK on this one
- * too, and cannot be interrupted.
+ * `too_large`, from the header alone, for more than `maxPixels`. Runs on libuv's threads; GIF and CMYK keep this thread
+ * busy too. Cannot be interrupted.
  */
 export async function decode(bytes: Uint8Array, { exif, maxPixels }: DecodeOptions): Promise<Raster> {
   const header = await readHeader(bytes);
@@ -31,10 +32,10 @@ export async function decode(bytes: Uint8Array, { exif, maxPixels }: DecodeOptio
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
     if (gifFrame !== undefined) return decodeGif(file, gifFrame);
-    return await decodeByLibvips(file, header, exif === 'apply' ? header.orientation : 1, maxPixels);
   } catch (error) {
-    throw error instanceof ServiceError ? error : undecodable(format, error);
+    throw error instanceof FileFault ? undecodable(format, error) : error;
   }
+  return await decodeByLibvips(file, header, exif === 'apply' ? header.orientation : 1, maxPixels);
 }
 
 async function decodeByLibvips(
@@ -55,7 +56,10 @@ async function decodeByLibvips(
   // Not toUint8Array: in sharp 0.35.5 it leaks what it copies from.
   const { data, info } = await turned(coloured, orientation)
     .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true });
+    .toBuffer({ resolveWithObject: true })
+    .catch((error: unknown) => {
+      throw undecodable(format, error);
+    });
   if (info.channels !== (isCmyk ? 4 : 3)) {
     throw ServiceError.from(
       new Error(`decoding gave ${info.channels} channels for a ${formatNames[format]}`),

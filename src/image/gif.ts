@@ -46,7 +46,7 @@ const interlacedPasses = [
 const maxCodeBits = 12;
 const tableSize = 2 ** maxCodeBits;
 
-/** A colour index a pixel, in the file's order. Follows Pillow's GifDecode.c, also in what it tolerates. */
+/** One colour index per pixel, in the file's order. Follows Pillow's GifDecode.c, also in what it tolerates. */
 function readLzw(file: Buffer, { size, indexBits, dataStart }: GifFrame): Uint8Array {
   if (indexBits > maxCodeBits) throw new FileFault('its pixels are damaged');
   const indices = new Uint8Array(size.width * size.height);
@@ -70,7 +70,7 @@ function readLzw(file: Buffer, { size, indexBits, dataStart }: GifFrame): Uint8A
     }
     if (code === clear + 1) throw new FileFault('it is truncated');
     if (code > (last === -1 ? clear : next)) throw new FileFault('its pixels are damaged');
-    // The one code that may be used before it is known: the last string, and its first index again.
+    // The one code that may come before it is defined: the last string, then its first index again.
     const isNext = last !== -1 && code === next;
     let rest = isNext ? last : code;
     let at = written + (rest < clear ? 1 : lengths[rest]!) - 1;
@@ -91,7 +91,7 @@ function readLzw(file: Buffer, { size, indexBits, dataStart }: GifFrame): Uint8A
   return indices;
 }
 
-/** Reads codes from sub-blocks, lowest bit first. An empty sub-block is passed over, as Pillow does. */
+/** Reads codes from sub-blocks, lowest bit first. Skips empty sub-blocks, as Pillow does. */
 class BitReader {
   readonly #file: Buffer;
   #at: number;

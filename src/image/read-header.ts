@@ -39,10 +39,7 @@ export async function readHeader(bytes: Uint8Array): Promise<ImageHeader> {
   const format = acceptedFormat(bytes);
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
-    if (format === 'gif') {
-      const gifFrame = readGifFrame(file);
-      return { format, size: gifFrame.canvas, orientation: 1, isCmyk: false, gifFrame };
-    }
+    if (format === 'gif') return readGifHeader(file);
     if (format === 'avif') return await readAvifHeader(file);
     const { size, ...notes } = await readers[format](file);
     const orientation = orientationOf(notes);
@@ -51,7 +48,7 @@ export async function readHeader(bytes: Uint8Array): Promise<ImageHeader> {
     const isCmyk = space === 'cmyk' && channels === 4 && depth === 'uchar';
     return { format, size: { width, height }, orientation, isCmyk };
   } catch (error) {
-    throw undecodable(format, error);
+    throw error instanceof FileFault ? undecodable(format, error) : error;
   }
 }
 
@@ -73,6 +70,11 @@ const readers = {
   tiff: readTiffHeader,
 } as const satisfies Partial<Record<ImageFormat, (file: Buffer) => FileHeader | Promise<FileHeader>>>;
 
+function readGifHeader(file: Buffer): ImageHeader {
+  const gifFrame = readGifFrame(file);
+  return { format: 'gif', size: gifFrame.canvas, orientation: 1, isCmyk: false, gifFrame };
+}
+
 async function readAvifHeader(file: Buffer): Promise<ImageHeader> {
   if (hasBoundlessSide(file)) throw new FileFault('it claims a side of more than 10,000,000 pixels');
   const { width, height, exif, xmp } = await askLibvips(file, 'avif');
@@ -81,7 +83,11 @@ async function readAvifHeader(file: Buffer): Promise<ImageHeader> {
 }
 
 async function askLibvips(file: Buffer, format: ImageFormat) {
-  return await sharp(libvipsInput(file, format), { limitInputPixels: false, failOn: 'error' }).metadata();
+  try {
+    return await sharp(libvipsInput(file, format), { limitInputPixels: false, failOn: 'error' }).metadata();
+  } catch (error) {
+    throw undecodable(format, error);
+  }
 }
 
 function acceptedFormat(bytes: Uint8Array): ImageFormat {

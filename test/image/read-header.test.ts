@@ -69,6 +69,10 @@ const hostile = {
     Buffer.from('MM\0+\0\x08\0\0\0\0\0\0\0\0\0\x10\xff\xff\xff\xff\xff\xff\xff\xff', 'latin1'),
     Buffer.alloc(16_000_000, 1),
   ]),
+  'EXIF prefixes': Buffer.concat([
+    Buffer.from('RIFF\xff\xff\xff\0WEBPVP8X\x0a\0\0\0\x08\0\0\0\0\0\0\0\0\0EXIF\0\x09\x3d\0', 'latin1'),
+    Buffer.from('Exif\0\0'.repeat(660_000)),
+  ]),
   'XMP that comes close': Buffer.concat([
     Buffer.from('RIFF\xff\xff\xff\0WEBPVP8X\x0a\0\0\0\x04\0\0\0\0\0\0\0\0\0XMP \0\x09\x3d\0', 'latin1'),
     Buffer.from('tiff:Orientation'.repeat(250_000)),

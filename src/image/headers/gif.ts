@@ -3,7 +3,7 @@ import { FileFault } from './file-fault.ts';
 
 /** Where the first picture of a GIF lies on its canvas, and how its pixels are written. */
 export interface GifFrame {
-  /** The screen, grown to hold the picture where it is too small. */
+  /** The screen, enlarged if the picture reaches beyond it. */
   readonly canvas: Size;
   readonly left: number;
   readonly top: number;
@@ -11,10 +11,11 @@ export interface GifFrame {
   readonly isInterlaced: boolean;
   /** RGB of 256 indices. */
   readonly palette: Uint8Array;
-  /** Index of what the picture does not cover. */
+  /** Colour index of the pixels that the picture does not cover. */
   readonly fillIndex: number;
-  /** Bits of a colour index, which the LZW codes begin with; then come the sub-blocks, from `dataStart`. */
+  /** LZW's minimum code size. */
   readonly indexBits: number;
+  /** Offset of the first sub-block of pixels. */
   readonly dataStart: number;
 }
 
@@ -40,7 +41,7 @@ export function readGifFrame(file: Buffer): GifFrame {
     top,
     size: { width, height },
     isInterlaced: (flags & 0x40) !== 0,
-    // Pillow passes over a local palette of greys in order, even where the global one is not grey.
+    // Pillow ignores a local palette that maps each index to its grey, even if the global one does not.
     palette: local.colours ?? global.colours ?? greys,
     fillIndex: transparentIndex ?? 0,
     indexBits: file[local.end]!,
@@ -56,7 +57,7 @@ const [graphicControl, comment] = [0xf9, 0xfe];
 const maxBlocks = 2 ** 15;
 const greys = Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
 
-/** Passes over extensions to the first picture's descriptor. */
+/** Skips extensions up to the descriptor of the first picture. */
 function skipToPicture(file: Buffer, start: number): { at: number; transparentIndex: number | undefined } {
   let at = start;
   let transparentIndex: number | undefined;
@@ -84,7 +85,7 @@ function skipToPicture(file: Buffer, start: number): { at: number; transparentIn
   throw new FileFault('it has no picture');
 }
 
-/** The colours are undefined where there is no palette, or one whose colours are the indices as greys. */
+/** Has no colours if there is no palette, or if it maps each index to the grey of that level. */
 function readPalette(file: Buffer, start: number, flags: number): { colours?: Uint8Array; end: number } {
   if ((flags & 0x80) === 0) return { end: start };
   const end = start + 3 * 2 ** ((flags & 7) + 1);

@@ -51,7 +51,7 @@ interface Segment {
   readonly follows: boolean;
 }
 
-/** Passes over bytes between segments, and over markers without a length, as Pillow does. */
+/** Skips bytes between segments and markers without a length, as Pillow does. */
 function* segmentsOf(file: Buffer): Generator<Segment> {
   let end = 2;
   let at = end;
@@ -61,7 +61,7 @@ function* segmentsOf(file: Buffer): Generator<Segment> {
     const marker = file[at + 1]!;
     if (marker === 0xff) {
       at += 1;
-    } else if (isPassedOver(marker)) {
+    } else if (hasNoLength(marker)) {
       at += 2;
     } else {
       const next = at + 2 + Math.max(file.readUInt16BE(at + 2), 2);
@@ -73,8 +73,8 @@ function* segmentsOf(file: Buffer): Generator<Segment> {
   }
 }
 
-/** A zero byte that only fills, and the markers JPG, RST0 to RST7, SOI, EOI and JPG0 to JPG13. */
-function isPassedOver(marker: number): boolean {
+/** A stuffed zero, and the markers JPG, RST0 to RST7, SOI, EOI and JPG0 to JPG13. */
+function hasNoLength(marker: number): boolean {
   return (
     marker === 0 ||
     marker === 0xc8 ||

@@ -6,8 +6,8 @@ import { TiffDirectory } from './tiff-directory.ts';
 export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 /**
- * The orientation that Pillow's ImageOps.exif_transpose (12.3) applies. XMP counts only if EXIF has no orientation, not
- * even an invalid one; an invalid one, and EXIF that cannot be read, leave the picture as stored.
+ * The orientation that Pillow's ImageOps.exif_transpose (12.3) applies. XMP counts only if EXIF has no orientation at
+ * all. With an invalid one, or with EXIF that cannot be read, the picture stays as stored.
  */
 export function orientationOf({ exif, xmp }: OrientationNotes): Orientation {
   const noted = exif === undefined ? 'none' : exifOrientation(exif);
@@ -26,14 +26,21 @@ const exifPrefix = Buffer.from('Exif\0\0', 'latin1');
 /** 'none' if the block has no orientation; 1 if it has an invalid one, or cannot be read. */
 export function exifOrientation(exif: Uint8Array): Orientation | 'none' {
   let bytes = Buffer.from(exif.buffer, exif.byteOffset, exif.byteLength);
-  while (bytes.subarray(0, exifPrefix.length).equals(exifPrefix)) bytes = bytes.subarray(exifPrefix.length);
+  for (let prefixes = 0; prefixes < maxExifPrefixes && startsWithPrefix(bytes); prefixes++) {
+    bytes = bytes.subarray(exifPrefix.length);
+  }
   if (bytes.length === 0) return 'none';
   const directory = TiffDirectory.read(bytes, [orientationTag]);
   if (directory === undefined) return 1;
   return directory.has(orientationTag) ? valid(directory.number(orientationTag)) : 'none';
 }
 
-/** Bounds the search, so that no file keeps the calling thread busy. */
+function startsWithPrefix(bytes: Buffer): boolean {
+  return bytes.subarray(0, exifPrefix.length).equals(exifPrefix);
+}
+
+// Bounds, so that no file keeps the calling thread busy.
+const maxExifPrefixes = 16;
 const maxXmpBytes = 2 ** 20;
 const maxXmpTries = 64;
 
