@@ -26,6 +26,8 @@ export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
   readonly maxImages: number;
   /** The package's, for metrics. */
   readonly version?: string | undefined;
+  /** Origins whose pages may use the HTTP API, or `*` for any page; none when absent. */
+  readonly corsOrigins?: readonly string[] | undefined;
   /** Absent where nothing is traced. Closed with the service. */
   readonly tracing?: Tracing | undefined;
 }
@@ -107,7 +109,8 @@ async function startTransports(
   logger: Logger,
   opened: Closable[],
 ): Promise<Transports> {
-  const { host, httpPort, grpcPort, metricsPort, maxBodyBytes, maxImages, tracing: tracer } = config;
+  const { host, httpPort, grpcPort, metricsPort, corsOrigins, tracing: tracer } = config;
+  const { maxBodyBytes, maxImages } = config;
   const budget = requestBudget(config, callers, encoder, metrics);
   const admit: AdmitBytes = (sizeBytes, caller) => {
     const reservation = budget.reserve(sizeBytes, caller);
@@ -120,10 +123,11 @@ async function startTransports(
     ...shared,
     port: httpPort,
     ...(metricsPort === undefined ? {} : { endpoints: otherEndpoints }),
-    admitBody: admit,
+    budget,
     authenticate,
     tls,
     tracer,
+    corsOrigins,
     limits: { maxBodyBytes, maxImages },
   });
   opened.unshift(http);

@@ -83,7 +83,7 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
       service.metricsPort === undefined
         ? {}
         : { metrics: `http://${address(settings.host, service.metricsPort)}/metrics` };
-    logger.info({ http: `${scheme}://${http}`, grpc, ...metrics }, 'ready');
+    logger.info({ http: `${scheme}://${http}`, docs: `${scheme}://${http}/docs`, grpc, ...metrics }, 'ready');
     const why = await ended;
     if (why.kind === 'down') logger.error('stopping: the engine is of no more use');
     else {

@@ -33,7 +33,7 @@ export function selectModel<T extends Named>(served: readonly T[], wish: ModelWi
   if (wish.expectFeatures !== undefined && wish.expectFeatures !== features) {
     throw new ServiceError(
       'failed_precondition',
-      `The model "${name}" gives ${features}, not the expected ${wish.expectFeatures}.`,
+      `The model "${name}" gives ${features}, not the expected ${wish.expectFeatures}; import it with --features ${wish.expectFeatures}.`,
     );
   }
   return chosen;

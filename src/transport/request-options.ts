@@ -1,3 +1,4 @@
+import { didYouMean } from '../errors/did-you-mean.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import { featureLayers } from '../model/model.ts';
 import { anyresAssemblies, anyresDefaults } from '../recipes/anyres.ts';
@@ -149,7 +150,7 @@ export function parseOptions(
   transportOptions: readonly string[] = [],
 ): { readonly recipe: RecipeOptions; readonly options: EncodeOptions } {
   const table: readonly RequestOption[] = requestOptions[name];
-  refuseUnknownNames(record, [...transportOptions, ...table.map((known) => known.name)]);
+  refuseUnknownNames(name, record, [...transportOptions, ...table.map((known) => known.name)]);
   for (const option of table) checkValue(option, record[option.name]);
   const { model, expect_digest: expectDigest } = record;
   const expectFeatures = oneOf(featureLayers, record['expect_features']);
@@ -194,14 +195,27 @@ function recipeOf(recipe: RecipeOptions['recipe'], record: OptionRecord): Recipe
   }
 }
 
-function refuseUnknownNames(record: OptionRecord, names: readonly string[]): void {
+function refuseUnknownNames(
+  recipe: RecipeOptions['recipe'],
+  record: OptionRecord,
+  names: readonly string[],
+): void {
   for (const [name, value] of Object.entries(record)) {
     if (value === undefined || names.includes(name)) continue;
-    throw new ServiceError(
-      'invalid_argument',
-      `Unknown option ${quoted(name)}; the options are ${names.join(', ')}.`,
-    );
+    const owner = recipes.find((other) => requestOptions[other].some((option) => option.name === name));
+    const message =
+      owner === undefined
+        ? `Unknown option ${quoted(name)}.${didYouMean(name, names)}`
+        : `${quoted(name)} is an option of ${routeOf(owner)}, not of ${routeOf(recipe)}.`;
+    throw new ServiceError('invalid_argument', `${message} The options are ${names.join(', ')}.`);
   }
+}
+
+const recipes = Object.keys(requestOptions) as RecipeOptions['recipe'][];
+
+/** The name by which callers know a recipe. */
+function routeOf(recipe: RecipeOptions['recipe']): string {
+  return recipe === 'encode' ? '/v1/encode' : `/v1/${recipe}-encode`;
 }
 
 function checkValue({ name, values, pattern, wanted }: RequestOption, value: string | undefined): void {

@@ -98,7 +98,7 @@ for (const [query, says] of [
   ['', /POST the image itself/],
   ['image=sha256:12', /64 lower-case hexadecimal digits/],
   [`image=${digest.toUpperCase()}`, /sha256:/],
-  [`image=${digest}&colour=red`, /Unknown option "colour"; the options are format, image/],
+  [`image=${digest}&colour=red`, /Unknown option "colour"\. The options are format, image/],
 ] as const) {
   test(`refuses GET with "${query.slice(0, 40)}"`, async () => {
     const answer = await get(query);

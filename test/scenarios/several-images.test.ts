@@ -4,9 +4,10 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Budget } from '../../src/admission/budget.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../src/encoding/request.ts';
+import { until } from '../support/gated-encoder.ts';
 import { readSafetensorsImages } from '../tokens/read-token-file.ts';
 import { gate, startStubServer, stubTokens } from '../transport/http/stub-server.ts';
 
@@ -186,7 +187,9 @@ function postUnread(port: number, query: string, texts: readonly string[]): Sock
 }
 
 test('waits for an image longer than a client may leave its answer unread', async () => {
-  const { server, url, encoder } = await startStubServer({ limits: { writeIdleMs: 50 } });
+  const { server, url, encoder } = await startStubServer({
+    limits: { readGraceMs: 300, readBytesPerSecond: 2 ** 30 },
+  });
   const dropped = gate();
   encoder.answer = (request) => {
     if (request.options.dtype === 'float16') {
@@ -210,15 +213,9 @@ test('waits for an image longer than a client may leave its answer unread', asyn
 });
 
 test('stops the images that are left when the client of its lines leaves', async () => {
-  let held = 0;
-  const { server, url, encoder, metrics } = await startStubServer({
-    admitBody: (sizeBytes) => {
-      held += sizeBytes;
-      return () => {
-        held -= sizeBytes;
-      };
-    },
-  });
+  const budget = new Budget({ limit: 100, full: () => new ServiceError('overloaded', 'No room.') });
+  const limits = { maxBodyBytes: 100 };
+  const { server, url, encoder, metrics } = await startStubServer({ budget, limits });
   const signals: AbortSignal[] = [];
   encoder.answer = (request) => {
     signals.push(request.signal);
@@ -229,20 +226,24 @@ test('stops the images that are left when the client of its lines leaves', async
   };
   const response = await postForLines(url, ['a', 'b', 'c']);
   await once(response, 'data');
-  assert.ok(held > 0);
+  const full = await fetch(`${url}/encode`, { method: 'POST', body: 'x'.repeat(98) });
+  assert.equal(full.status, 429, 'the images are held while one of them is encoded');
   response.destroy();
-  await server.drain();
-  await nextTurn();
+  await until(() => server.underWay === 0);
   assert.deepEqual(
     signals.map(({ aborted }) => aborted),
     [true, true, true],
   );
-  assert.equal(held, 0);
+  encoder.answer = stubTokens;
+  const again = await fetch(`${url}/encode`, { method: 'POST', body: 'x'.repeat(100) });
+  assert.equal(again.status, 200);
   assert.match((await metrics.expose()).text, /endpoint="encode",code="cancelled"\} 1\n/);
 });
 
 test('makes no more of its lines than the client reads, and drops one that reads none', async () => {
-  const { server, encoder } = await startStubServer({ limits: { writeIdleMs: 100 } });
+  const { server, encoder } = await startStubServer({
+    limits: { readGraceMs: 100, readBytesPerSecond: 2 ** 30 },
+  });
   const begun = gate();
   let slices = 0;
   encoder.answer = (request) => {
@@ -266,6 +267,7 @@ test('makes no more of its lines than the client reads, and drops one that reads
   const socket = postUnread(server.port, 'format=jsonl', ['a', 'b']);
   await begun.opened;
   await server.drain();
-  assert.ok(slices < 64, `${slices} parts were made`);
+  // Each line's length is asked for once.
+  assert.ok(slices < 2 * 64, `${slices} parts were made`);
   socket.destroy();
 });

@@ -103,9 +103,23 @@ test('names an unknown option and lists those of the recipe', () => {
     assert.match(message, /"dtpye"/);
     for (const { name } of requestOptions[recipe]) assert.ok(message.includes(name));
   }
-  assert.match(refusal('encode', { scales: '512' }).message, /"scales"/);
-  assert.match(refusal('teacher', { max_grid: '2x2' }).message, /"max_grid"/);
-  assert.match(refusal('anyres', { fusion: 'average' }).message, /"fusion"/);
+});
+
+test('says of an option that another recipe has whose it is', () => {
+  for (const [recipe, name, owner] of [
+    ['encode', 'grid', '/v1/teacher-encode, not of /v1/encode'],
+    ['teacher', 'max_grid', '/v1/anyres-encode, not of /v1/teacher-encode'],
+    ['anyres', 'fusion', '/v1/teacher-encode, not of /v1/anyres-encode'],
+  ] as const) {
+    const { message } = refusal(recipe, { [name]: '1x1' });
+    assert.ok(message.startsWith(`"${name}" is an option of ${owner}.`), message);
+  }
+});
+
+test('suggests the option whose name is nearly the one that was given', () => {
+  assert.match(refusal('encode', { dtpye: 'float32' }).message, /Did you mean "dtype"\?/);
+  assert.match(refusal('teacher', { expect_feature: 'pre_norm' }).message, /"expect_features"\?/);
+  assert.doesNotMatch(refusal('encode', { colour: 'red' }).message, /Did you mean/);
 });
 
 test('names an unknown value and lists the known ones', () => {
@@ -182,6 +196,6 @@ test("an unknown option is answered with those that are known, the transport's o
   assert.throws(() => parseOptions('encode', { size: '9' }, ['format']), {
     code: 'invalid_argument',
     message:
-      'Unknown option "size"; the options are format, model, expect_digest, expect_features, dtype, exif.',
+      'Unknown option "size". The options are format, model, expect_digest, expect_features, dtype, exif.',
   });
 });

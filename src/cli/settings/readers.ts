@@ -57,6 +57,18 @@ export function readRedisUrl(text: string): Reading<string> {
   return { ok: false, problem: 'must be like redis://HOST:6379, or rediss:// for TLS' };
 }
 
+/** Origins of web pages (RFC 6454) with commas between them, or `*`. */
+export function readOrigins(text: string): Reading<readonly string[]> {
+  const origins = text.split(',').map((origin) => origin.trim());
+  const wrong = origins.find((origin) => origin !== '*' && !isOrigin(origin));
+  if (wrong === undefined) return { ok: true, value: origins };
+  return { ok: false, problem: `must be origins like https://app.example, or *, not "${wrong}"` };
+}
+
+function isOrigin(text: string): boolean {
+  return /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
+
 /** A cosine to reach: above 0, at most 1, in decimals. */
 export function readCosine(text: string): Reading<number> {
   const value = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN;

@@ -1,7 +1,7 @@
 import { serveRules } from './contradictions.ts';
 import { engineSettings, logSettings } from './engine-settings.ts';
 import { securityRules, securitySettings } from './security-settings.ts';
-import { readHost, readModelName, readPort, readRedisUrl } from './readers.ts';
+import { readHost, readModelName, readOrigins, readPort, readRedisUrl } from './readers.ts';
 import { command } from './command.ts';
 import type { SettingValues } from './setting.ts';
 
@@ -45,6 +45,14 @@ export const serveCommand = command({
       description:
         'Port of /metrics (with /healthz and /readyz) in plain HTTP, which the port of HTTP then has not; 0 takes a free one. ' +
         'Without it /metrics is on the port of HTTP.',
+    },
+    'cors-origins': {
+      type: 'optional',
+      placeholder: 'ORIGINS',
+      read: readOrigins,
+      description:
+        'Web pages that may use the HTTP API from a browser: origins with commas between them, as in ' +
+        'https://app.example,http://localhost:3000, or * for any page. None when absent.',
     },
     ...engineSettings,
     teacher: {

@@ -1,136 +1,136 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import cors from '@fastify/cors';
 import multipart from '@fastify/multipart';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { didYouMean } from '../../errors/did-you-mean.ts';
 import { ServiceError } from '../../errors/service-error.ts';
-import type { Authenticate, Credentials } from '../security/authenticate.ts';
-import type { Exchange } from './answer-writer.ts';
-import { createListener, type ListenerTls } from './listener.ts';
-import { problem } from './problem.ts';
+import { requestIdKey, requestIdOf } from '../request-id.ts';
+import { type Authenticate, letAnyoneIn } from '../security/authenticate.ts';
+import { addDocs } from './docs-page.ts';
+import type { HttpLimits } from './limits.ts';
+import { isArriving, lingering } from './linger.ts';
+import { createListener, type ListenerOptions } from './listener.ts';
+import type { OpenRequests } from './open-requests.ts';
+import { HttpRefusal, problem, serviceError } from './problem.ts';
+import { readInTime } from './read-in-time.ts';
+import { credentialsOf } from './request-head.ts';
 import { allowedMethods, type Endpoint, openEndpoints, type Route } from './routes.ts';
 
-/** Answers one endpoint through the exchange; what it throws becomes a problem. */
-export type EndpointHandler = (
-  request: FastifyRequest,
-  reply: FastifyReply,
-  exchange: Exchange,
-) => void | Promise<void>;
+/** Answers one endpoint. What it throws is answered as a problem. */
+export type EndpointHandler = (request: FastifyRequest, reply: FastifyReply) => unknown;
 
-export interface AppSettings {
+export interface AppSettings extends ListenerOptions {
   readonly routes: readonly Route[];
   readonly handlers: Readonly<Record<Endpoint, EndpointHandler>>;
-  /** Asked before anything else of a request is looked at, but for the open endpoints. */
-  readonly authenticate: Authenticate;
-  /** Called first for each request; gives the exchange that answers it. */
-  readonly open: (request: IncomingMessage, response: ServerResponse) => Exchange;
-  /** For bytes that are no request, and requests that do not arrive in time. */
-  readonly onClientError: (error: NodeJS.ErrnoException, socket: Socket) => void;
-  readonly timeouts: { readonly headersMs: number; readonly requestMs: number; readonly keepAliveMs: number };
-  readonly maxHeaderBytes: number;
-  /** Without it connections are in the clear. */
-  readonly tls?: ListenerTls | undefined;
+  readonly requests: OpenRequests;
+  /** Asked before the body of a request is read, except for the open endpoints. Admits anyone when absent. */
+  readonly authenticate?: Authenticate | undefined;
+  /** Origins whose pages may read answers; `*` stands for any. None when empty. */
+  readonly corsOrigins?: readonly string[] | undefined;
+  /** Called when the application closes. */
+  readonly onClose: () => Promise<void>;
 }
 
-/**
- * The fastify application, ready but not listening: it routes, and every answer is written by an exchange.
- * `server` is its node server, for listen and close.
- */
+/** Headers of answers that a page of another origin may read. */
+const exposedHeaders = [
+  requestIdKey,
+  'etag',
+  'retry-after',
+  'retry-after-ms',
+  'server-timing',
+  'tokens-cache',
+  'tokens-meta',
+];
+
+/** The fastify application, ready but not listening. */
 export async function createApp(settings: AppSettings): Promise<FastifyInstance> {
-  const exchanges = new WeakMap<IncomingMessage, Exchange>();
-  const fail = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
-    reply.hijack();
-    exchanges.get(request.raw)?.fail(thrown);
-  };
+  const { requests, limits, corsOrigins = [] } = settings;
   const app = fastify({
     logger: false,
-    serverFactory: (handler) =>
-      listener(settings, (request, response) => {
-        const exchange = settings.open(request, response);
-        exchanges.set(request, exchange);
-        if (request.httpVersion === '1.1' && request.headers.host === undefined) {
-          exchange.fail(new ServiceError('invalid_argument', 'An HTTP/1.1 request needs a Host header.'));
-          return;
-        }
-        forgetBadContentType(request);
-        handler(request, response);
-      }),
-    clientErrorHandler: settings.onClientError,
-    frameworkErrors: fail,
+    genReqId: (request) => requestIdOf(request.headers[requestIdKey]),
+    serverFactory: (handle) => createListener(settings, handle),
+    clientErrorHandler: (error, socket) => requests.onClientError(error, socket),
+    frameworkErrors: (error, request, reply) => {
+      requests.begin(request, reply);
+      answerError(error, request, reply);
+    },
   });
-  app.setErrorHandler(fail);
-  app.setNotFoundHandler((request, reply) => {
-    reply.hijack();
-    const exchange = exchanges.get(request.raw);
-    if (exchange !== undefined) answerNoRoute(settings.routes, request, exchange);
+  app.decorateRequest('outcome', 'ok');
+  app.addHook('onRequest', async (request, reply) => {
+    requests.begin(request, reply);
+    ignoreBadContentType(request);
+  });
+  if (corsOrigins.length > 0) {
+    await app.register(cors, {
+      origin: [...corsOrigins],
+      exposedHeaders,
+      maxAge: 600,
+      strictPreflight: false,
+    });
+  }
+  app.addHook('onRequest', async (request) => authenticate(settings, request));
+  app.addHook('onSend', async (request, reply, payload) => finishAnswer(limits, request, reply, payload));
+  app.addHook('onClose', settings.onClose);
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler((request) => {
+    throw noRoute(settings.routes, request);
   });
   app.removeAllContentTypeParsers();
   await app.register(multipart);
-  // Left unread: the handler reads it after everything else has been checked.
+  // Leaves the body unread: a handler reads it once everything else has been checked.
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   for (const { method, path, endpoint } of settings.routes) {
-    app.route({
-      method,
-      url: path,
-      handler: async (request, reply) => {
-        reply.hijack();
-        const exchange = exchanges.get(request.raw);
-        if (exchange === undefined) return;
-        exchange.endpoint = endpoint;
-        try {
-          if (!openEndpoints.has(endpoint)) exchange.caller = settings.authenticate(credentialsOf(request));
-          await settings.handlers[endpoint](request, reply, exchange);
-        } catch (thrown) {
-          exchange.fail(thrown);
-        }
-      },
-    });
+    app.route({ method, url: path, config: { endpoint }, handler: settings.handlers[endpoint] });
   }
+  if (settings.routes.some(({ endpoint }) => endpoint === 'docs')) addDocs(app);
   await app.ready();
   return app;
 }
 
-function listener(
-  settings: AppSettings,
-  handle: (request: IncomingMessage, response: ServerResponse) => void,
-): Server {
-  const { timeouts, tls } = settings;
-  const options = {
-    headersTimeout: Math.min(timeouts.headersMs, timeouts.requestMs),
-    requestTimeout: timeouts.requestMs,
-    keepAliveTimeout: timeouts.keepAliveMs,
-    connectionsCheckingInterval: Math.max(50, Math.min(5000, timeouts.headersMs / 4, timeouts.requestMs / 4)),
-    maxHeaderSize: settings.maxHeaderBytes,
-    // createApp refuses its absence, with the service's own words.
-    requireHostHeader: false,
-  };
-  return createListener(options, handle, tls);
+function authenticate({ authenticate: check = letAnyoneIn }: AppSettings, request: FastifyRequest): void {
+  const { endpoint } = request.routeOptions.config;
+  if (endpoint === undefined || openEndpoints.has(endpoint)) return;
+  request.scope.caller = check(credentialsOf(request));
 }
 
-/** Node joins what comes twice, which is then no key. */
-function credentialsOf({ headers: { authorization, 'x-api-key': key } }: FastifyRequest): Credentials {
-  return { authorization, 'x-api-key': key?.toString() };
+/** Fastify refuses a content type that is not a media type. Here the bytes decide, so such a header is ignored. */
+function ignoreBadContentType(request: FastifyRequest): void {
+  if (request.mediaType === undefined || request.mediaType === '') delete request.raw.headers['content-type'];
 }
 
-/** Fastify refuses what is not a media type; here the bytes decide, so such a header says nothing. */
-function forgetBadContentType(request: IncomingMessage): void {
-  const type = request.headers['content-type'];
-  if (type !== undefined && !/^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/.test(type)) {
-    delete request.headers['content-type'];
-  }
+/** Answers whatever was thrown as a problem. */
+function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const failure = serviceError(thrown);
+  const { code, status, headers, body } = problem(failure, request.id);
+  request.scope.failure = failure;
+  request.outcome = code;
+  reply.code(status).headers(headers).send(body);
 }
 
-function answerNoRoute(routes: readonly Route[], request: FastifyRequest, exchange: Exchange): void {
+/** Bounds how long a client may take to read an answer, and lets one that is still sending come to read it. */
+function finishAnswer(
+  limits: HttpLimits,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+): unknown {
+  if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload;
+  const sizeBytes = Buffer.byteLength(payload);
+  readInTime(reply.raw, sizeBytes, limits);
+  if (!isArriving(request.raw)) return payload;
+  reply.header('connection', 'close').header('content-length', sizeBytes);
+  return lingering(payload, request.raw, limits.lingerMs);
+}
+
+function noRoute(routes: readonly Route[], request: FastifyRequest): ServiceError {
   const path = request.url.split('?', 1)[0] ?? '';
   const allow = allowedMethods(routes, path);
-  if (allow === undefined) {
-    exchange.fail(
-      new ServiceError('not_found', `There is no ${path.slice(0, 128)}; /docs says what there is.`),
-    );
-    return;
+  if (allow !== undefined) {
+    const message = `${path} takes ${allow}, not ${request.method}.`;
+    return new HttpRefusal('method_not_allowed', message, { allow });
   }
-  const refusal = {
-    code: 'method_not_allowed',
-    message: `${path} takes ${allow}, not ${request.method}.`,
-  } as const;
-  exchange.sendProblem(problem(refusal, exchange.requestId), { allow });
+  const paths = routes.map((route) => route.path);
+  return new ServiceError(
+    'not_found',
+    `There is no ${path.slice(0, 128)}; /docs lists what there is.${didYouMean(path, paths)}`,
+  );
 }

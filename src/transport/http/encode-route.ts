@@ -1,167 +1,175 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ArrivingRoom } from '../../admission/arriving-room.ts';
-import type { AdmitBytes } from '../../admission/byte-budget.ts';
-import type { Caller } from '../../admission/caller.ts';
-import type { Metrics } from '../../telemetry/metrics.ts';
-import { parseOptions } from '../request-options.ts';
+import type { Budget } from '../../admission/budget.ts';
+import { inCompletionOrder } from '../../encoding/outcome-order.ts';
 import type { EncodeAnswer, EncodeRequest, VisualEncoder } from '../../encoding/request.ts';
+import { ServiceError } from '../../errors/service-error.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
+import type { RequestScope } from '../../telemetry/request-scope.ts';
+import { slowest } from '../../telemetry/stage-timings.ts';
 import { requireDtype, type TokenFormat } from '../../tokens/formats/format.ts';
 import type { ImageOutcome } from '../../tokens/formats/image-outcome.ts';
 import { jsonLine } from '../../tokens/formats/json.ts';
 import { safetensorsImagesFile } from '../../tokens/formats/safetensors.ts';
+import { totalBytes } from '../../tokens/formats/token-file.ts';
+import { parseOptions } from '../request-options.ts';
 import { chooseFormat, formatTypes } from './answer-format.ts';
-import type { Exchange } from './answer-writer.ts';
-import { inCompletionOrder } from '../../encoding/outcome-order.ts';
-import { slowest } from '../../telemetry/stage-timings.ts';
+import { type AnswerLine, AnswerWriter } from './answer-writer.ts';
+import type { HttpLimits } from './limits.ts';
+import { declaredBytes } from './read-body.ts';
+import { singleValues, termsOf } from './request-head.ts';
+import { type BodyReaders, type RequestImages, requestImages } from './request-images.ts';
 import { sendFile, sendTokens } from './send-tokens.ts';
-import { termsOf } from './terms.ts';
-import { singleValues } from './query.ts';
-import { type BodyLimits, type ReadPixels, type RequestImages, requestImages } from './request-images.ts';
 
-export interface EncodeRouteSettings {
+export interface EncodeRouteSettings extends BodyReaders {
   readonly encoder: VisualEncoder;
   readonly metrics: Metrics;
-  readonly readPixels: ReadPixels;
-  readonly admitBody: AdmitBytes;
-  readonly limits: BodyLimits;
+  /** Bounds the bytes of all bodies. Absent where nothing bounds them. */
+  readonly budget?: Budget | undefined;
+  readonly limits: HttpLimits;
 }
 
-/** What a request's query asks for. */
-type Asked = Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'trace'>;
+/** What the head of a request asks for. */
+type Asked = Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'trace' | 'signal'>;
 
 interface ReceivedImages extends RequestImages {
-  /** Frees the body's room; to be called when the images have been encoded, not when a slow client has read. */
+  /** Frees what the images hold of the budget; called when they are encoded, not when a slow client has read. */
   readonly release: () => void;
 }
 
-/** Answers one encode of any recipe. What can be refused before the body is read is refused then. */
+/** Sends an answer. Holds nothing of the images, however slowly it is read. */
+type Send = () => Promise<void>;
+
+/** Answers an encode of any recipe. What can be refused before the body is read is refused then. */
 export async function answerEncode(
   request: FastifyRequest,
   reply: FastifyReply,
-  exchange: Exchange,
   settings: EncodeRouteSettings,
   recipe: RecipeOptions['recipe'],
 ): Promise<void> {
   const { format: wanted, ...query } = singleValues(request.query);
-  const { trace } = exchange;
-  const asked = { ...parseOptions(recipe, query, ['format']), terms: termsOf(request, exchange), trace };
+  const { trace, signal } = request.scope;
+  const asked = { ...parseOptions(recipe, query, ['format']), terms: termsOf(request), trace, signal };
   const format = chooseFormat(wanted, request.headers.accept);
   if (format !== 'jsonl') requireDtype(format, asked.options.dtype);
-  // So that it is not told of one image after the other.
-  if (format === 'jsonl' || format === 'safetensors') settings.encoder.validate(asked);
-  const send = await encodeBody(request, reply, exchange, settings, asked, format);
+  settings.encoder.validate(asked);
+  const send = await encodeBody(request, reply, settings, asked, format);
   await send();
 }
 
-/** Sends an answer. Holds nothing of what it is the answer to, however slowly it is read. */
-type Send = () => Promise<void>;
-
-/** Has the images of the body encoded, and lets go of them; where they are sent as they come, begins to. */
+/** Has the images of the body encoded and lets go of them. Line by line they are sent while they are encoded. */
 async function encodeBody(
   request: FastifyRequest,
   reply: FastifyReply,
-  exchange: Exchange,
   settings: EncodeRouteSettings,
   asked: Asked,
   format: TokenFormat | 'jsonl',
 ): Promise<Send> {
-  const askedAt = performance.now();
-  const received = await receive(request, reply, settings, exchange.caller);
-  exchange.trace?.stage('receive', askedAt, performance.now());
-  if (format === 'jsonl') return encodeLines(exchange, settings, received, asked);
-  if (format === 'safetensors' && received.stacked) {
-    return await encodeFile(exchange, settings, received, asked);
-  }
-  return await encodeTensor(exchange, settings, received, asked, format);
+  const receivedMs = performance.now();
+  const received = await receive(request, reply, settings);
+  asked.trace?.stage('receive', receivedMs, performance.now());
+  if (format === 'jsonl') return encodeLines(reply, settings, received, asked);
+  if (format === 'safetensors' && received.stacked) return await encodeFile(reply, settings, received, asked);
+  return await encodeTensor(reply, settings, received, asked, format);
 }
 
+/** Charges the body its declared length, or the most that it may have, and then what the images have in truth. */
 async function receive(
   request: FastifyRequest,
   reply: FastifyReply,
-  { admitBody, limits, readPixels }: EncodeRouteSettings,
-  caller: Caller,
+  settings: EncodeRouteSettings,
 ): Promise<ReceivedImages> {
-  const admit = (sizeBytes: number) => admitBody(sizeBytes, caller);
-  const room = new ArrivingRoom(admit, declaredBytes(request, limits));
-  const onArrive = (sizeBytes: number): void => room.add(sizeBytes);
+  const { maxBodyBytes } = settings.limits;
+  const bodyBytes = Math.min(declaredBytes(request) ?? maxBodyBytes, maxBodyBytes);
+  const reservation = settings.budget?.reserve(bodyBytes, request.scope.caller);
+  const release = (): void => reservation?.release();
   try {
-    const images = await requestImages(request, reply, limits, onArrive, readPixels);
-    return { ...images, release: () => room.release() };
+    const images = await requestImages(request, reply, settings);
+    reservation?.settle(images.sizeBytes);
+    return { ...images, release };
   } catch (thrown) {
-    room.release();
+    release();
     throw thrown;
   }
 }
 
 /** One tensor, of one image or of several stacked. */
 async function encodeTensor(
-  exchange: Exchange,
-  { encoder, metrics }: EncodeRouteSettings,
-  { images, stacked, release }: ReceivedImages,
+  reply: FastifyReply,
+  { encoder, metrics, limits }: EncodeRouteSettings,
+  { images, stacked, hint, release }: ReceivedImages,
   asked: Asked,
   format: TokenFormat,
 ): Promise<Send> {
-  const { signal } = exchange;
-  const answer = await encoder.encode({ images, stacked, ...asked, signal }).finally(release);
-  return async () => await sendTokens(exchange, metrics, format, answer);
+  let answer: EncodeAnswer;
+  try {
+    answer = await encoder.encode({ images, stacked, ...asked });
+  } catch (thrown) {
+    throw withHint(thrown, hint);
+  } finally {
+    release();
+  }
+  return () => sendTokens(reply, { metrics, limits, format }, answer);
 }
 
-/** One safetensors file of several images. Where none could be encoded the first one's failure is the request's. */
+/** One safetensors file of several images. If none can be encoded, the first failure is the request's. */
 async function encodeFile(
-  exchange: Exchange,
-  { encoder, metrics }: EncodeRouteSettings,
+  reply: FastifyReply,
+  { encoder, metrics, limits }: EncodeRouteSettings,
   { images, release }: ReceivedImages,
   asked: Asked,
 ): Promise<Send> {
-  const { signal } = exchange;
-  const outcomes = await Promise.all(encoder.encodeEach({ images, ...asked, signal })).finally(release);
+  const outcomes = await Promise.all(encoder.encodeEach({ images, ...asked })).finally(release);
+  const { scope } = reply.request;
   const answers = outcomes.flatMap((outcome) => (outcome.kind === 'encoded' ? [outcome.answer] : []));
-  for (const { release: done } of answers) exchange.hold(done);
-  exchange.answer = answers[0] && withoutTokens(answers[0]);
+  for (const answer of answers) scope.hold(answer.release);
+  scope.answer = answers[0] && withoutTokens(answers[0]);
   for (const outcome of outcomes) {
     if (outcome.kind === 'encoded') continue;
-    if (answers.length === 0)
-      throw outcome.error.saying(`images[${outcome.index}]: ${outcome.error.message}`);
-    exchange.note(outcome.error);
+    const { index, error } = outcome;
+    if (answers.length === 0) throw error.saying(`images[${index}]: ${error.message}`);
+    scope.note(error);
   }
   const timings = slowest(answers.map((answer) => answer.timings));
   const sources = answers.flatMap((answer) => answer.sources);
-  return async () =>
-    await sendFile(exchange, metrics, () => safetensorsImagesFile(outcomes), { timings, sources });
+  return () =>
+    sendFile(reply, { metrics, limits }, () => safetensorsImagesFile(outcomes), { timings, sources });
 }
 
-/** A line for each image, as they come. */
+/** A line for each image, in the order in which they finish. */
 function encodeLines(
-  exchange: Exchange,
-  { encoder }: EncodeRouteSettings,
+  reply: FastifyReply,
+  { encoder, limits }: EncodeRouteSettings,
   { images, release }: ReceivedImages,
   asked: Asked,
 ): Send {
-  const outcomes = encoder.encodeEach({ images, ...asked, signal: exchange.signal });
+  const { scope } = reply.request;
+  const outcomes = encoder.encodeEach({ images, ...asked });
   void Promise.all(outcomes).then((all) => {
     release();
-    for (const outcome of all) if (outcome.kind === 'encoded') exchange.hold(outcome.answer.release);
+    for (const outcome of all) if (outcome.kind === 'encoded') scope.hold(outcome.answer.release);
   });
-  return async () =>
-    await exchange.stream(200, { 'content-type': formatTypes.jsonl[0] }, lines(outcomes, exchange));
+  return () => new AnswerWriter(reply, limits).sendLines(formatTypes.jsonl[0], lines(outcomes, scope));
 }
 
 async function* lines(
   outcomes: readonly Promise<ImageOutcome<EncodeAnswer>>[],
-  exchange: Exchange,
-): AsyncGenerator<Uint8Array, void, void> {
+  scope: RequestScope,
+): AsyncGenerator<AnswerLine, void, void> {
   for await (const outcome of inCompletionOrder(outcomes)) {
-    if (outcome.kind === 'failed') exchange.note(outcome.error);
-    else exchange.answer ??= withoutTokens(outcome.answer);
-    yield* jsonLine(outcome);
+    if (outcome.kind === 'failed') scope.note(outcome.error);
+    else scope.answer ??= withoutTokens(outcome.answer);
+    const tokenBytes = outcome.kind === 'encoded' ? totalBytes(outcome.answer.tensor.parts) : 0;
+    yield { slices: jsonLine(outcome), sizeBytes: (tokenBytes * 4) / 3 };
     if (outcome.kind === 'encoded') outcome.answer.release();
   }
 }
 
-/** What the client says it sends, or the most that it may send when it does not say. */
-function declaredBytes(request: FastifyRequest, limits: BodyLimits): number {
-  const declared = request.headers['content-length'];
-  return declared === undefined ? limits.maxBodyBytes : Math.min(Number(declared), limits.maxBodyBytes);
+/** Adds a hint to the refusal of an image that cannot be decoded. */
+function withHint(thrown: unknown, hint: string): ServiceError {
+  const failure = ServiceError.from(thrown);
+  return hint !== '' && failure.code === 'invalid_argument'
+    ? failure.saying(failure.message + hint)
+    : failure;
 }

@@ -1,39 +1,54 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { TlsIdentity } from '../security/tls-identity.ts';
+import type { HttpLimits } from './limits.ts';
 
-export interface ListenerTls {
-  readonly identity: TlsIdentity;
-  /** How long a handshake may take. */
-  readonly handshakeMs: number;
-  /** For what became no connection. */
+export interface ListenerOptions {
+  readonly limits: HttpLimits;
+  /** Absent where connections are in the clear. */
+  readonly tls?: TlsIdentity | undefined;
+  /** Called for a connection whose TLS handshake failed. */
   readonly onHandshakeFailed: (error: Error) => void;
 }
 
-/** Node's server of HTTP/1.1, in the clear or over TLS. */
-export function createListener(options: ServerOptions, handle: RequestListener, tls?: ListenerTls): Server {
-  const server = tls === undefined ? createServer(options) : tlsListener(options, tls);
+/** Node's HTTP/1.1 server, in the clear or over TLS. */
+export function createListener(options: ListenerOptions, handle: RequestListener): Server {
+  const server =
+    options.tls === undefined ? createServer(timeouts(options)) : tlsServer(options, options.tls);
+  server.maxConnections = options.limits.maxConnections;
   server.on('request', handle);
-  // The body is asked for when it is wanted, so that a refusal costs the client no upload.
+  // The body is asked for only once it is wanted, so that a refusal costs the client no upload.
   server.on('checkContinue', handle);
-  // Nothing but 100-continue is defined, and what is not understood may be ignored (RFC 9110, 10.1.1).
+  // An unknown expectation may be ignored (RFC 9110, 10.1.1).
   server.on('checkExpectation', handle);
+  // Every pipelined request listens for the close of its connection.
+  server.on('connection', (socket) => socket.setMaxListeners(0));
   return server;
 }
 
-function tlsListener(options: ServerOptions, { identity, handshakeMs, onHandshakeFailed }: ListenerTls) {
+function timeouts({ limits }: ListenerOptions): ServerOptions {
+  return {
+    headersTimeout: Math.min(limits.headersMs, limits.requestMs),
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: Math.max(50, Math.min(5000, limits.headersMs / 4, limits.requestMs / 4)),
+    maxHeaderSize: limits.maxHeaderBytes,
+  };
+}
+
+function tlsServer(options: ListenerOptions, identity: TlsIdentity): Server {
   const server = createTlsServer({
-    ...options,
+    ...timeouts(options),
     ...identity.context,
     requestCert: identity.requiresClientCertificate,
     rejectUnauthorized: true,
-    handshakeTimeout: handshakeMs,
+    handshakeTimeout: options.limits.handshakeMs,
   });
   identity.onRenewed((context) => server.setSecureContext(context));
-  // Node would tell it as a client's error in HTTP, which would be answered, in the clear.
+  // Node's own listener reports a failed handshake as a client error, which would be answered in the clear.
   server.removeAllListeners('tlsClientError');
   server.on('tlsClientError', (error, socket) => {
-    onHandshakeFailed(error);
+    options.onHandshakeFailed(error);
     socket.destroy();
   });
   return server;

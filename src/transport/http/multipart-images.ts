@@ -1,30 +1,32 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../../errors/service-error.ts';
-import { type BodyArrival, limitBody } from './read-body.ts';
+import { tooManyImages } from './json-images.ts';
+import { receiveBody } from './read-body.ts';
+import type { BodyLimits } from './request-images.ts';
 
 /**
- * The `image` parts of a multipart/form-data body, in order. Throws invalid_argument for another part or a body
- * that is broken, too_large over `maxImages` or `maxBytes`, and cancelled when the client leaves before the end.
+ * The `image` parts of a multipart/form-data body, in order. Rejects with invalid_argument for any other part or a
+ * broken body, and with too_large over a limit.
  */
 export async function multipartImages(
   request: FastifyRequest,
-  continueBody: () => void,
-  limits: BodyArrival & { readonly maxImages: number },
+  reply: FastifyReply,
+  limits: BodyLimits,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   return await new Promise((resolve, reject) => {
-    limitBody(request.raw, continueBody, limits, reject);
+    receiveBody(request, reply, limits.maxBodyBytes, reject);
     collectParts(request, limits).then(resolve, reject);
   });
 }
 
 async function collectParts(
   request: FastifyRequest,
-  limits: { readonly maxBytes: number; readonly maxImages: number },
+  { maxBodyBytes, maxImages }: BodyLimits,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   const images: Uint8Array<ArrayBuffer>[] = [];
   try {
     const parts = request.parts({
-      limits: { fileSize: limits.maxBytes, parts: limits.maxImages + 1, headerPairs: 32, fieldNameSize: 100 },
+      limits: { fileSize: maxBodyBytes, parts: maxImages + 1, headerPairs: 32, fieldNameSize: 100 },
       isPartAFile: () => true,
     });
     for await (const part of parts) {
@@ -32,32 +34,25 @@ async function collectParts(
         const name = JSON.stringify((part.fieldname ?? '').slice(0, 64));
         throw new ServiceError(
           'invalid_argument',
-          `A form has image parts alone, not ${name}; options are query parameters.`,
+          `The parts of a form are named image, not ${name}; options are query parameters.`,
         );
       }
-      if (images.length === limits.maxImages) {
-        throw new ServiceError('too_large', `A request has ${limits.maxImages} images at most.`);
-      }
+      if (images.length === maxImages) throw tooManyImages(maxImages);
       const { buffer, byteOffset, byteLength } = await part.toBuffer();
       images.push(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
     }
   } catch (thrown) {
-    throw multipartError(request, thrown);
+    throw multipartError(thrown);
   }
   if (images.length === 0) throw new ServiceError('invalid_argument', 'The form has no image part.');
   return images;
 }
 
-function multipartError(request: FastifyRequest, thrown: unknown): ServiceError {
+function multipartError(thrown: unknown): ServiceError {
   if (thrown instanceof ServiceError) return thrown;
   const cause = thrown instanceof Error ? thrown : new Error(String(thrown));
-  if (request.raw.destroyed && !request.raw.complete) {
-    return new ServiceError('cancelled', 'The client went away.', { cause });
+  if ('statusCode' in cause && cause.statusCode === 413) {
+    return new ServiceError('too_large', 'The form has too many parts or too large a part.', { cause });
   }
-  const over = 'statusCode' in cause && cause.statusCode === 413;
-  return new ServiceError(
-    over ? 'too_large' : 'invalid_argument',
-    over ? 'A part of the form is over the limit.' : `The form is broken: ${cause.message}.`,
-    { cause },
-  );
+  return new ServiceError('invalid_argument', `The form is broken: ${cause.message}.`, { cause });
 }

@@ -1,10 +1,10 @@
 import { type ErrorCode, ServiceError } from '../../errors/service-error.ts';
 import type { Outcome } from '../../telemetry/metrics.ts';
 
-/** A failure's code, or a refusal that only HTTP knows. */
+/** The code of a failure, or of a refusal that only HTTP has. */
 export type ProblemCode = Exclude<Outcome, 'ok'>;
 
-/** Every problem's HTTP status and title, total over {@link ProblemCode}. */
+/** HTTP status and title of every problem. */
 export const problemKinds = {
   invalid_argument: { status: 400, title: 'The request is not valid' },
   unauthenticated: { status: 401, title: 'The API key is missing or wrong' },
@@ -23,64 +23,69 @@ export const problemKinds = {
   headers_too_large: { status: 431, title: 'The headers are over the limit' },
 } as const satisfies Record<ProblemCode, { status: number; title: string }>;
 
+/** A refusal whose code only HTTP has. */
+export class HttpRefusal extends ServiceError {
+  readonly problemCode: Exclude<ProblemCode, ErrorCode>;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    problemCode: Exclude<ProblemCode, ErrorCode>,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super('invalid_argument', message);
+    this.problemCode = problemCode;
+    this.headers = headers;
+  }
+}
+
 /** An answer of application/problem+json (RFC 9457). */
 export interface Problem {
   readonly code: ProblemCode;
   readonly status: number;
-  readonly headers: Record<string, string>;
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
 }
 
-/**
- * The answer to a failure. `overloaded` and `unavailable` carry Retry-After in whole seconds, and the exact
- * wait in retry-after-ms.
- */
-export function problem(
-  failure: {
-    readonly code: ProblemCode;
-    readonly message: string;
-    readonly retryAfterMs?: number | undefined;
-  },
-  requestId: string,
-): Problem {
-  const { status, title } = problemKinds[failure.code];
-  const body = Buffer.from(
-    JSON.stringify({
-      type: `urn:siglip-hd:problem:${failure.code}`,
-      title,
-      status,
-      detail: failure.message,
-      code: failure.code,
-      request_id: requestId,
-    }),
-  );
+/** Answers a failure. Retry-After gives the wait in whole seconds, retry-after-ms exactly. */
+export function problem(failure: ServiceError, requestId: string): Problem {
+  const code = failure instanceof HttpRefusal ? failure.problemCode : failure.code;
+  const { status, title } = problemKinds[code];
+  const fields = {
+    type: `urn:siglip-hd:problem:${code}`,
+    title,
+    status,
+    detail: failure.message,
+    code,
+    request_id: requestId,
+  };
+  const body = Buffer.from(JSON.stringify(fields));
   const headers: Record<string, string> = {
     'content-type': 'application/problem+json',
     'content-length': String(body.byteLength),
+    ...(failure instanceof HttpRefusal ? failure.headers : {}),
   };
-  // Every 401 has to say how to come in (RFC 9110, 11.6.1).
-  if (failure.code === 'unauthenticated') headers['www-authenticate'] = 'Bearer';
+  // Every 401 must name a scheme to authenticate with (RFC 9110, 11.6.1).
+  if (code === 'unauthenticated') headers['www-authenticate'] = 'Bearer';
   if (failure.retryAfterMs !== undefined) {
     const waitMs = Math.max(1, Math.ceil(failure.retryAfterMs));
     headers['retry-after'] = String(Math.ceil(waitMs / 1000));
     headers['retry-after-ms'] = String(waitMs);
   }
-  return { code: failure.code, status, headers, body };
+  return { code, status, headers, body };
 }
 
-/** A framework's error as one of the service's own: its 4xx are the caller's, the rest is internal. */
+/** Anything thrown as a ServiceError. Of the framework's errors its 4xx are the caller's fault; the rest is internal. */
 export function serviceError(thrown: unknown): ServiceError {
   if (thrown instanceof ServiceError || !(thrown instanceof Error)) return ServiceError.from(thrown);
   if ('code' in thrown && thrown.code === 'FST_ERR_BAD_URL') {
-    return new ServiceError('invalid_argument', 'The path is not percent-encoded as URLs are.', {
+    return new ServiceError('invalid_argument', 'The path is not percent-encoded correctly.', {
       cause: thrown,
     });
   }
   const status = 'statusCode' in thrown ? thrown.statusCode : undefined;
-  const code = typeof status === 'number' && status < 500 ? callersFault(status) : undefined;
-  return code === undefined
-    ? ServiceError.from(thrown)
-    : new ServiceError(code, thrown.message, { cause: thrown });
+  if (typeof status !== 'number' || status >= 500) return ServiceError.from(thrown);
+  return new ServiceError(callersFault(status), thrown.message, { cause: thrown });
 }
 
 function callersFault(status: number): ErrorCode {

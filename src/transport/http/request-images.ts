@@ -1,98 +1,104 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { ImageInput, Raster } from '../../image/raster.ts';
-import { jsonImages } from './json-images.ts';
+import { strippedHint, textInPlaceOfImage } from './body-hints.ts';
+import { tooManyImages } from './json-images.ts';
+import type { JsonPool } from './json-pool.ts';
+import type { HttpLimits } from './limits.ts';
 import { multipartImages } from './multipart-images.ts';
-import { type BodyArrival, readBody } from './read-body.ts';
+import { readBody } from './read-body.ts';
 
-export interface BodyLimits {
-  readonly maxBodyBytes: number;
-  readonly maxImages: number;
-}
+export type BodyLimits = Pick<HttpLimits, 'maxBodyBytes' | 'maxImages'>;
 
 /**
- * The pixels in a .npy file, `stacked` when its array is a list of pictures; undefined for bytes that are not .npy.
+ * The pixels in a .npy file, `stacked` when its array is a list of images; undefined for bytes that are no .npy file.
  * Throws ServiceError for a .npy file that holds something else.
  */
 export type ReadPixels = (
   bytes: Uint8Array<ArrayBuffer>,
 ) => { readonly rasters: readonly Raster[]; readonly stacked: boolean } | undefined;
 
+export interface BodyReaders {
+  readonly limits: BodyLimits;
+  readonly jsonPool: JsonPool;
+  readonly readPixels: ReadPixels;
+}
+
 export interface RequestImages {
   readonly images: readonly ImageInput[];
   /** True when the caller sent a list, even of one. */
   readonly stacked: boolean;
+  /** Bytes of all images together. */
+  readonly sizeBytes: number;
+  /** What to add to the refusal of an image that cannot be decoded. */
+  readonly hint: string;
+}
+
+/** The images as they came in their envelope. */
+interface Envelope {
+  readonly files: readonly Uint8Array<ArrayBuffer>[];
+  readonly stacked: boolean;
+  readonly hint: string;
+  /** How curl is told to send a file in this envelope, up to the @. */
+  readonly curl: string;
 }
 
 /**
- * The images of a request. Its content type says whether they come in a form or in JSON; any other body is the
- * image itself, whatever it is called. What an image is, its bytes decide: .npy pixels, or a file for the decoder.
+ * Reads the images of a request. The content type tells a form or JSON; any other body is the image itself, whatever its
+ * type. The image's own bytes tell .npy pixels from a file for the decoder.
  */
 export async function requestImages(
   request: FastifyRequest,
   reply: FastifyReply,
-  limits: BodyLimits,
-  onArrive: BodyArrival['onArrive'],
-  readPixels: ReadPixels,
+  readers: BodyReaders,
 ): Promise<RequestImages> {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new ServiceError(
       'unsupported_media',
-      'Bodies with a content-encoding are not taken; send the bytes as they are.',
+      'Compressed bodies are not accepted; send the bytes as they are, without a content-encoding.',
     );
   }
-  const { blobs, stacked } = await readBlobs(request, reply, limits, onArrive);
-  const inputs = blobs.map((bytes) => imageInputs(bytes, readPixels));
+  const { files, stacked, hint, curl } = await readEnvelope(request, reply, readers);
+  const inputs = files.map((bytes) => imagesOf(bytes, curl, readers.readPixels));
+  const images = inputs.flatMap((input) => input.images);
+  if (images.length > readers.limits.maxImages) throw tooManyImages(readers.limits.maxImages);
   return {
-    images: limitImages(
-      inputs.flatMap((input) => input.images),
-      limits,
-    ),
+    images,
     stacked: stacked || inputs.some((input) => input.stacked),
+    sizeBytes: files.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    hint,
   };
 }
 
-async function readBlobs(
+async function readEnvelope(
   request: FastifyRequest,
   reply: FastifyReply,
-  limits: BodyLimits,
-  onArrive: BodyArrival['onArrive'],
-): Promise<{ blobs: readonly Uint8Array<ArrayBuffer>[]; stacked: boolean }> {
-  const continueBody = (): void => reply.raw.writeContinue();
+  { limits, jsonPool }: BodyReaders,
+): Promise<Envelope> {
   if (request.isMultipart()) {
-    const blobs = await multipartImages(request, continueBody, {
-      maxBytes: limits.maxBodyBytes,
-      onArrive,
-      maxImages: limits.maxImages,
-    });
-    return { blobs, stacked: blobs.length > 1 };
+    const files = await multipartImages(request, reply, limits);
+    return { files, stacked: files.length > 1, hint: '', curl: '-F image=' };
   }
-  const body = await readBody(request.raw, continueBody, { maxBytes: limits.maxBodyBytes, onArrive });
+  const body = await readBody(request, reply, limits.maxBodyBytes);
   if (body.byteLength === 0) throw new ServiceError('invalid_argument', 'The body is empty; send an image.');
-  if (!isJson(request.headers['content-type'])) return { blobs: [body], stacked: false };
-  const { images, stacked } = await jsonImages(body, limits.maxImages);
-  return { blobs: images, stacked };
+  const contentType = request.headers['content-type'];
+  if (request.mediaType === 'application/json') {
+    const { images, stacked } = await jsonPool.read(body, limits.maxImages);
+    return { files: images, stacked, hint: '', curl: '--data-binary ' };
+  }
+  return { files: [body], stacked: false, hint: strippedHint(body, contentType), curl: '--data-binary ' };
 }
 
-function imageInputs(bytes: Uint8Array<ArrayBuffer>, readPixels: ReadPixels): RequestImages {
+function imagesOf(
+  bytes: Uint8Array<ArrayBuffer>,
+  curl: string,
+  readPixels: ReadPixels,
+): Pick<RequestImages, 'images' | 'stacked'> {
   if (bytes.byteLength === 0) throw new ServiceError('invalid_argument', 'An image of the request is empty.');
+  const mistake = textInPlaceOfImage(bytes, curl);
+  if (mistake !== undefined) throw new ServiceError('invalid_argument', mistake);
   const pixels = readPixels(bytes);
   if (pixels === undefined) return { images: [{ kind: 'file', bytes }], stacked: false };
-  return {
-    images: pixels.rasters.map((raster) => ({ kind: 'raster', raster })),
-    stacked: pixels.stacked,
-  };
-}
-
-function limitImages(images: readonly ImageInput[], limits: BodyLimits): readonly ImageInput[] {
-  if (images.length <= limits.maxImages) return images;
-  throw new ServiceError(
-    'too_large',
-    `The request has ${images.length} images; ${limits.maxImages} are the most.`,
-  );
-}
-
-function isJson(contentType: string | undefined): boolean {
-  return contentType !== undefined && /^\s*application\/json\s*(;|$)/i.test(contentType);
+  return { images: pixels.rasters.map((raster) => ({ kind: 'raster', raster })), stacked: pixels.stacked };
 }

@@ -8,7 +8,7 @@ export const encodeEndpoints = {
 } as const satisfies Record<string, RecipeOptions['recipe']>;
 export type EncodeEndpoint = keyof typeof encodeEndpoints;
 
-/** What the service does over HTTP; also the `endpoint` label of its metrics. */
+/** What the service answers over HTTP; also the `endpoint` label of its metrics. */
 export type Endpoint =
   | EncodeEndpoint
   | 'plan'
@@ -19,7 +19,7 @@ export type Endpoint =
   | 'openapi'
   | 'docs';
 
-/** Those that need no API key: what probes and scrapers ask, and what describes the API. */
+/** The endpoints that need no API key: those of probes and scrapers, and the description of the API. */
 export const openEndpoints: ReadonlySet<Endpoint> = new Set([
   'healthz',
   'readyz',
@@ -32,11 +32,11 @@ export interface Route {
   readonly endpoint: Endpoint;
   readonly method: 'GET' | 'POST';
   readonly path: string;
-  /** The path that this one is another name of. */
+  /** The path that this one is another name for. */
   readonly aliasOf?: string;
 }
 
-/** Every route there is. Registration, 405 with Allow and /openapi.json are all made from this table. */
+/** Every route of the API. Registration, 405 with Allow and /openapi.json all follow from this table. */
 export const routes: readonly Route[] = [
   { endpoint: 'encode', method: 'GET', path: '/v1/encode' },
   { endpoint: 'encode', method: 'GET', path: '/encode', aliasOf: '/v1/encode' },
@@ -59,10 +59,10 @@ export const routes: readonly Route[] = [
   { endpoint: 'docs', method: 'GET', path: '/docs' },
 ];
 
-/** What a port of its own for metrics has: what scrapers ask, and probes. */
+/** The endpoints of a separate port for metrics. */
 export const metricsEndpoints: ReadonlySet<Endpoint> = new Set(['metrics', 'healthz', 'readyz']);
 
-/** All that HTTP's port has where metrics have another. */
+/** The endpoints of the HTTP port where metrics have a separate one. */
 export const otherEndpoints: ReadonlySet<Endpoint> = new Set(
   routes.map(({ endpoint }) => endpoint).filter((endpoint) => endpoint !== 'metrics'),
 );
@@ -72,7 +72,7 @@ export function routesOf(endpoints: ReadonlySet<Endpoint>): readonly Route[] {
   return routes.filter(({ endpoint }) => endpoints.has(endpoint));
 }
 
-/** The methods of a path as an Allow header has them, or undefined when no route has the path. */
+/** The methods of a path as an Allow header lists them; undefined if no route has the path. */
 export function allowedMethods(served: readonly Route[], path: string): string | undefined {
   const methods = served.filter((route) => route.path === path).map((route) => route.method);
   if (methods.length === 0) return undefined;

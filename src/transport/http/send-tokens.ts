@@ -1,55 +1,74 @@
-import type { Metrics } from '../../telemetry/metrics.ts';
+import type { FastifyReply } from 'fastify';
 import type { EncodeAnswer } from '../../encoding/request.ts';
-import type { AnswerSource, StageTimings } from '../../telemetry/stage-timings.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { withoutTokens } from '../../telemetry/request-log.ts';
+import { type AnswerSource, leastReady, type StageTimings } from '../../telemetry/stage-timings.ts';
 import { carriesMetadata, type TokenFormat, tokenFile } from '../../tokens/formats/format.ts';
 import { metadataHeader } from '../../tokens/formats/metadata.ts';
 import type { TokenFile } from '../../tokens/formats/token-file.ts';
-import { withoutTokens } from '../../telemetry/request-log.ts';
-import type { Exchange } from './answer-writer.ts';
-import { leastReady } from '../../telemetry/stage-timings.ts';
-import { serverTiming } from './server-timing.ts';
+import { AnswerWriter } from './answer-writer.ts';
+import type { HttpLimits } from './limits.ts';
 
-/** What an answer's headers say of how it came about. */
+export interface SendSettings {
+  readonly metrics: Metrics;
+  readonly limits: HttpLimits;
+}
+
+/** How an answer came about, for its headers. */
 interface Making {
   readonly timings: StageTimings;
   readonly sources: readonly AnswerSource[];
 }
 
-/** Sends one tensor in a format, with its metadata in a header where the format has no room for it. */
+/** Sends one tensor in a format, with its metadata in a header where the format has no place for it. */
 export async function sendTokens(
-  exchange: Exchange,
-  metrics: Metrics,
-  format: TokenFormat,
+  reply: FastifyReply,
+  { format, ...settings }: SendSettings & { readonly format: TokenFormat },
   answer: EncodeAnswer,
   more: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  exchange.hold(answer.release);
-  exchange.answer = withoutTokens(answer);
+  const { scope } = reply.request;
+  scope.hold(answer.release);
+  scope.answer = withoutTokens(answer);
   const { tensor, metadata } = answer;
   const headers = carriesMetadata(format) ? more : { 'tokens-meta': metadataHeader(metadata), ...more };
-  await sendFile(exchange, metrics, () => tokenFile(format, tensor, metadata), answer, headers);
+  await sendFile(reply, settings, () => tokenFile(format, tensor, metadata), answer, headers);
 }
 
 /** Sends a file of tokens. */
 export async function sendFile(
-  exchange: Exchange,
-  metrics: Metrics,
+  reply: FastifyReply,
+  { metrics, limits }: SendSettings,
   makeFile: () => TokenFile,
   { timings, sources }: Making,
   more: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const writeStartMs = performance.now();
-  const { contentType, contentLength, body } = makeFile();
-  const writeMs = performance.now() - writeStartMs;
-  metrics.observeWrite(writeMs, exchange.answer?.metadata.model.name ?? '');
-  exchange.trace?.stage('write', writeStartMs, writeStartMs + writeMs);
-  const headers = {
-    'content-type': contentType,
-    'content-length': contentLength,
-    'server-timing': serverTiming({ ...timings, writeMs }),
+  const { scope } = reply.request;
+  const startMs = performance.now();
+  const file = makeFile();
+  const endMs = performance.now();
+  metrics.observeWrite(endMs - startMs, scope.answer?.metadata.model.name ?? '');
+  scope.trace?.stage('write', startMs, endMs);
+  await new AnswerWriter(reply, limits).sendFile(file, {
+    'server-timing': serverTiming(timings, endMs - startMs),
     'tokens-cache': leastReady(sources),
     ...more,
-  };
-  if (body.kind === 'buffers') exchange.send(200, headers, body.buffers);
-  else await exchange.stream(200, headers, body.slices);
+  });
+}
+
+function serverTiming(
+  { decodeMs, viewsMs, queueMs, engineMs, assembleMs }: StageTimings,
+  writeMs: number,
+): string {
+  const stages = Object.entries({
+    decode: decodeMs,
+    views: viewsMs,
+    queue: queueMs,
+    engine: engineMs,
+    assemble: assembleMs,
+    write: writeMs,
+  });
+  return stages
+    .flatMap(([stage, ms]) => (ms === undefined ? [] : [`${stage};dur=${ms.toFixed(2)}`]))
+    .join(', ');
 }

@@ -1,49 +1,56 @@
-import { ServiceError } from '../../errors/service-error.ts';
-import type { Metrics } from '../../telemetry/metrics.ts';
-import type { Model } from '../../model/model.ts';
+import { readFileSync } from 'node:fs';
 import type { VisualEncoder } from '../../encoding/request.ts';
+import { ServiceError } from '../../errors/service-error.ts';
+import type { Model } from '../../model/model.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
 import type { EndpointHandler } from './app.ts';
-import { docsPage, docsPolicy } from './docs-page.ts';
+import { answerDocs } from './docs-page.ts';
 import { openApi } from './openapi/document.ts';
 import { answerPlan } from './plan-route.ts';
 import type { EncodeEndpoint, Endpoint } from './routes.ts';
+import { sendJson } from './send-json.ts';
 
-/** Handlers of everything that answers no tokens. `draining` makes /readyz say no whatever the encoder says. */
+/** Handlers of everything that answers no tokens. While `isDraining`, /readyz says no whatever the encoder says. */
 export function systemHandlers(settings: {
   readonly encoder: VisualEncoder;
   readonly metrics: Metrics;
-  readonly draining: () => boolean;
+  readonly isDraining: () => boolean;
 }): Record<Exclude<Endpoint, EncodeEndpoint>, EndpointHandler> {
-  const { encoder, metrics, draining } = settings;
-  const description = JSON.stringify(openApi());
+  const { encoder, metrics, isDraining } = settings;
+  const description = JSON.stringify(openApi(readVersion()));
   return {
-    healthz: (_request, _reply, exchange) => exchange.sendJson({ status: 'ok' }),
-    readyz: (_request, _reply, exchange) => {
-      if (draining()) throw new ServiceError('unavailable', 'The service is stopping.');
-      if (!encoder.ready())
+    healthz: (_request, reply) => sendJson(reply, '{"status":"ok"}'),
+    readyz: (_request, reply) => {
+      if (isDraining()) throw new ServiceError('unavailable', 'The service is stopping.');
+      if (!encoder.ready()) {
         throw new ServiceError(
           'unavailable',
-          'The service is not ready: its models are being loaded, it is about to stop, or an engine is down.',
+          'The service is not ready: its models are loading, it is about to stop, or an engine is down.',
         );
-      exchange.sendJson({ status: 'ready' });
+      }
+      sendJson(reply, '{"status":"ready"}');
     },
-    plan: (request, _reply, exchange) => answerPlan(request, exchange, encoder),
-    models: (_request, _reply, exchange) =>
-      exchange.sendJson({ models: encoder.models().map((model, index) => modelFields(model, index === 0)) }),
-    metrics: async (_request, _reply, exchange) => {
+    plan: (request, reply) => answerPlan(request, reply, encoder),
+    models: (_request, reply) => {
+      const models = encoder.models().map((model, index) => modelFields(model, index === 0));
+      sendJson(reply, JSON.stringify({ models }));
+    },
+    metrics: async (_request, reply) => {
       const { contentType, text } = await metrics.expose();
-      exchange.sendText(contentType, text);
+      return reply.type(contentType).send(text);
     },
-    openapi: (_request, _reply, exchange) => exchange.sendText('application/json', description),
-    docs: (_request, _reply, exchange) =>
-      exchange.sendText('text/html; charset=utf-8', docsPage, {
-        'content-security-policy': docsPolicy,
-        'referrer-policy': 'no-referrer',
-      }),
+    openapi: (_request, reply) => sendJson(reply, description),
+    docs: answerDocs,
   };
 }
 
-/** A model as callers see it: not where it lies. */
+/** package.json is beside src in a clone and beside build in both. */
+function readVersion(): string {
+  const file = new URL('../../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+/** A model as callers see it: without the place where it lies. */
 function modelFields(model: Model, isDefault: boolean): Record<string, unknown> {
   return {
     name: model.name,

@@ -23,7 +23,6 @@ const cases: [string | undefined, string][] = [
   ['application/json;q=0.5, application/octet-stream;q=0.6', 'raw'],
   ['application/x-npy;q=0, */*', 'raw'],
   ['application/x-npy;q=0, application/octet-stream;q=0, */*;q=0.1', 'safetensors'],
-  ['application/json;q=2, application/octet-stream;q=0.1', 'raw'],
 ];
 
 for (const [accept, format] of cases) {

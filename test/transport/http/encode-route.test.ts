@@ -4,13 +4,13 @@ import type { TokenFormat } from '../../../src/tokens/formats/format.ts';
 import { type TokenDtype, tokenDtypes } from '../../../src/tokens/tensor.ts';
 import { readNpy, readSafetensors } from '../../tokens/read-token-file.ts';
 import { requestOptions } from '../../../src/transport/request-options.ts';
-import { startStubServer, stubTokens } from './stub-server.ts';
+import { openStubApp, stubTokens } from './stub-server.ts';
 
-const { url, encoder } = await startStubServer();
+const { ask, encoder } = await openStubApp();
 const image = Buffer.from('\xff\xd8 not really a JPEG', 'latin1');
 
 function post(path: string, init: RequestInit = {}): Promise<Response> {
-  return fetch(`${url}${path}`, { method: 'POST', body: image, ...init });
+  return ask(`${path}`, { method: 'POST', body: image, ...init });
 }
 
 function tokensOf(dtype: TokenDtype, stacked = false, count = 1): { shape: readonly number[]; data: Buffer } {

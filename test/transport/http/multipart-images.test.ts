@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { startStubServer } from './stub-server.ts';
+import { openStubApp } from './stub-server.ts';
 
-const { url, encoder } = await startStubServer({ limits: { requestMs: 2000, maxImages: 3 } });
+const { ask, encoder } = await openStubApp({ limits: { maxImages: 3 } });
 
 async function post(body: Buffer, type: string): Promise<{ status: number; code: string | undefined }> {
-  const answer = await fetch(`${url}/encode?format=json`, {
+  const answer = await ask(`/encode?format=json`, {
     method: 'POST',
     body,
     headers: { 'content-type': type },

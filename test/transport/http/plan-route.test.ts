@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import { usualTerms } from '../../../src/admission/priority.ts';
-import { startStubServer, stubPlan } from './stub-server.ts';
+import { openStubApp, stubPlan } from './stub-server.ts';
 
-const { url, encoder } = await startStubServer();
+const { ask, encoder } = await openStubApp();
 
 async function plan(query: string): Promise<{ status: number; body: Record<string, unknown> }> {
-  const answer = await fetch(`${url}/v1/plan?${query}`);
+  const answer = await ask(`/v1/plan?${query}`);
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
 }
 
@@ -32,7 +32,7 @@ test('answers metadata, tokens and bytes from a size and options alone', async (
 test("answers each recipe's plan with the metadata of the encode call", async () => {
   for (const recipe of ['encode', 'teacher', 'anyres'] as const) {
     const path = recipe === 'encode' ? 'encode' : `${recipe}-encode`;
-    const encoded = await fetch(`${url}/v1/${path}?dtype=float32`, { method: 'POST', body: 'image' });
+    const encoded = await ask(`/v1/${path}?dtype=float32`, { method: 'POST', body: 'image' });
     const { body } = await plan(`recipe=${recipe}&width=640&height=480&dtype=float32`);
     assert.deepEqual(body['metadata'], JSON.parse(encoded.headers.get('tokens-meta') ?? ''));
     assert.equal(body['size_bytes'], (await encoded.arrayBuffer()).byteLength - 128);

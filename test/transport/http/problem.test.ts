@@ -3,9 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { type ErrorCode, errorCodes, ServiceError } from '../../../src/errors/service-error.ts';
 import { problemKinds } from '../../../src/transport/http/problem.ts';
-import { rawExchange, startStubServer } from './stub-server.ts';
+import type { Metrics } from '../../../src/telemetry/metrics.ts';
+import { openStubApp, rawExchange, startStubServer } from './stub-server.ts';
 
-const { url, encoder, server, metrics } = await startStubServer({ limits: { maxHeaderBytes: 8192 } });
+const { ask, encoder } = await openStubApp();
+const { server, metrics } = await startStubServer({ limits: { maxHeaderBytes: 8192 } });
 
 const statuses: Record<ErrorCode, number> = {
   invalid_argument: 400,
@@ -42,7 +44,7 @@ async function readProblem(answer: Response): Promise<ProblemBody> {
 }
 
 function encode(init: RequestInit = {}): Promise<Response> {
-  return fetch(`${url}/v1/encode`, { method: 'POST', body: 'image', ...init });
+  return ask(`/v1/encode`, { method: 'POST', body: 'image', ...init });
 }
 
 for (const code of errorCodes) {
@@ -80,7 +82,7 @@ test('answers a failure that is no ServiceError as internal, without its text', 
 test('answers 404 for a path that there is not, with any method and body', async () => {
   for (const method of ['GET', 'POST', 'PUT', 'DELETE']) {
     const body = method === 'GET' ? {} : { body: '{', headers: { 'content-type': 'application/json' } };
-    const problem = await readProblem(await fetch(`${url}/v2/encode?x=1`, { method, ...body }));
+    const problem = await readProblem(await ask(`/v2/encode?x=1`, { method, ...body }));
     assert.deepEqual([problem.status, problem.code], [404, 'not_found']);
     assert.match(problem.detail, /\/v2\/encode;/);
   }
@@ -93,7 +95,7 @@ test('answers 405 with Allow for a path with another method', async () => {
     ['POST', '/healthz', 'GET, HEAD'],
     ['OPTIONS', '/v1/models', 'GET, HEAD'],
   ] as const) {
-    const answer = await fetch(`${url}${path}`, { method });
+    const answer = await ask(`${path}`, { method });
     assert.equal(answer.headers.get('allow'), allow);
     const problem = await readProblem(answer);
     assert.deepEqual([problem.status, problem.code], [405, 'method_not_allowed']);
@@ -101,7 +103,7 @@ test('answers 405 with Allow for a path with another method', async () => {
 });
 
 test('answers 400 for a path that cannot be decoded and for bytes that are not HTTP', async () => {
-  assert.equal((await readProblem(await fetch(`${url}/%zz`))).code, 'invalid_argument');
+  assert.equal((await readProblem(await ask(`/%zz`))).code, 'invalid_argument');
   const text = await rawExchange(server.port, 'this is not HTTP\r\n\r\n');
   assert.match(text, /^HTTP\/1\.1 400 Bad Request\r\ncontent-type: application\/problem\+json\r\n/);
   assert.match(text, /"code":"invalid_argument"/);
@@ -115,7 +117,7 @@ test('answers 431 for headers over the limit', async () => {
 });
 
 test('answers 408 when headers or a body do not arrive in time', async () => {
-  const slow = await startStubServer({ limits: { headersMs: 100, requestMs: 200 } });
+  const slow = await startStubServer({ limits: { headersMs: 100, requestMs: 200, lingerMs: 50 } });
   for (const start of [
     'GET /healthz HTTP/1.1\r\nHost:',
     'POST /encode HTTP/1.1\r\nHost: a\r\nx-request-id: slow\r\nContent-Length: 9\r\n\r\nabc',
@@ -131,11 +133,11 @@ test('answers 408 when headers or a body do not arrive in time', async () => {
 });
 
 test('gives back a sane x-request-id and makes one otherwise', async () => {
-  const ask = async (id: string): Promise<string | null> =>
-    (await fetch(`${url}/healthz`, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
-  assert.equal(await ask('job-7/image_3'), 'job-7/image_3');
+  const idFor = async (id: string): Promise<string | null> =>
+    (await ask('/healthz', { headers: { 'x-request-id': id } })).headers.get('x-request-id');
+  assert.equal(await idFor('job-7/image_3'), 'job-7/image_3');
   for (const id of ['a'.repeat(129), 'two words', 'caf\xe9']) {
-    assert.match((await ask(id)) ?? '', /^[0-9a-f]{8}-[0-9a-f-]{27}$/);
+    assert.match((await idFor(id)) ?? '', /^[0-9a-f]{8}-[0-9a-f-]{27}$/);
   }
 });
 
@@ -145,7 +147,7 @@ test('lets no header be smuggled in by x-request-id, the path or an option', asy
     'GET /a%0d%0ax-evil:1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nx-request-id: a\x01b\r\n\r\n',
   );
   assert.doesNotMatch(text, /^x-evil/im);
-  const answer = await fetch(`${url}/encode?model=%0d%0ax-evil:1&format=%0d%0ax-evil:1`, {
+  const answer = await ask(`/encode?model=%0d%0ax-evil:1&format=%0d%0ax-evil:1`, {
     method: 'POST',
     body: 'x',
   });
@@ -154,10 +156,19 @@ test('lets no header be smuggled in by x-request-id, the path or an option', asy
 });
 
 test('counts requests by how they ended', async () => {
-  const { text } = await metrics.expose();
-  assert.match(text, /siglip_hd_requests_total\{transport="http",endpoint="encode",code="too_large"\} 1\n/);
+  const answered = await openStubApp();
+  const broken = { metrics };
+  answered.encoder.answer = () => {
+    throw new ServiceError('too_large', 'Too large.');
+  };
+  await answered.ask('/v1/encode', { method: 'POST', body: 'image' });
+  const counted = async ({ metrics: each }: { metrics: Metrics }) => (await each.expose()).text;
   assert.match(
-    text,
+    await counted(answered),
+    /siglip_hd_requests_total\{transport="http",endpoint="encode",code="too_large"\} 1\n/,
+  );
+  assert.match(
+    await counted(broken),
     /siglip_hd_requests_total\{transport="http",endpoint="unmatched",code="headers_too_large"\} 1\n/,
   );
 });

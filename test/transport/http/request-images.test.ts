@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ReadPixels } from '../../../src/transport/http/request-images.ts';
-import { rawExchange, startStubServer } from './stub-server.ts';
+import { openStubApp, rawExchange, startStubServer } from './stub-server.ts';
 
 /** Stands for the reader of .npy: two pictures of one pixel each. */
 const readPixels: ReadPixels = (bytes) => {
@@ -9,14 +9,13 @@ const readPixels: ReadPixels = (bytes) => {
   const raster = { width: 1, height: 1, data: new Uint8Array([1, 2, 3]) };
   return { rasters: [raster, raster], stacked: true };
 };
-const { url, encoder, server } = await startStubServer({
-  readPixels,
-  limits: { maxBodyBytes: 200_000, maxImages: 3 },
-});
+const limits = { maxBodyBytes: 200_000, maxImages: 3, lingerMs: 50 };
+const { ask, encoder } = await openStubApp({ readPixels, limits });
+const overSockets = await startStubServer({ readPixels, limits });
 const image = Buffer.from([0xff, 0xd8, 0, 1, 2, 0x0d, 0x0a, 0x22, 0x7b, 0xff]);
 
 async function post(body: RequestInit['body'], headers: Record<string, string> = {}): Promise<Response> {
-  return await fetch(`${url}/encode`, { method: 'POST', headers, ...(body == null ? {} : { body }) });
+  return await ask(`/encode`, { method: 'POST', headers, ...(body == null ? {} : { body }) });
 }
 
 async function refusal(answer: Response): Promise<string> {
@@ -24,8 +23,8 @@ async function refusal(answer: Response): Promise<string> {
   return `${answer.status} ${code}: ${detail}`;
 }
 
-function received(): { files: Buffer[]; stacked: boolean } {
-  const request = encoder.requests.at(-1);
+function received(asked = encoder): { files: Buffer[]; stacked: boolean } {
+  const request = asked.requests.at(-1);
   assert.ok(request);
   const files = request.images.map((input) => Buffer.from(input.kind === 'file' ? input.bytes : []));
   return { files, stacked: request.stacked };
@@ -52,15 +51,10 @@ test('takes a body without a content type, and one that is chunked', async () =>
     `${head}Content-Length: 10\r\n\r\n${image.toString('latin1')}`,
     `${head}Transfer-Encoding: chunked\r\n\r\n4\r\n${image.toString('latin1', 0, 4)}\r\n6\r\n${image.toString('latin1', 4)}\r\n0\r\n\r\n`,
   ]) {
-    encoder.requests.length = 0;
-    assert.match(await rawExchange(server.port, Buffer.from(text, 'latin1')), /^HTTP\/1\.1 200/);
-    assert.deepEqual(received(), { files: [image], stacked: false });
+    overSockets.encoder.requests.length = 0;
+    assert.match(await rawExchange(overSockets.server.port, Buffer.from(text, 'latin1')), /^HTTP\/1\.1 200/);
+    assert.deepEqual(received(overSockets.encoder), { files: [image], stacked: false });
   }
-});
-
-test('asks for the body of a client that waits to be asked', async () => {
-  const text = `POST /encode HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab`;
-  assert.match(await rawExchange(server.port, text), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200/);
 });
 
 test('takes .npy pixels by their magic, in every envelope', async () => {
@@ -148,23 +142,31 @@ test('refuses JSON that is broken, or not base64, with a sentence', async () => 
   const cases: [string, RegExp][] = [
     ['', /body is empty/],
     ['[]', /not an object/],
-    ['{}', /neither image nor images/],
-    ['{"image":5}', /image is not a string/],
+    ['{}', /has no image/],
+    ['null', /not an object/],
+    ['{"image":5}', /image must be a string/],
     ['{"image":""}', /image is empty/],
-    ['{"image":"YQ"', /does not end/],
-    ['{"image":"YQ', /string does not end/],
-    ['{"image":"YQ=="} x', /Something follows/],
-    ['{"image":"Y*=="}', /image is not valid base64/],
-    ['{"image":"YQ=Q"}', /image is not valid base64/],
-    ['{"image":"Y"}', /image is not valid base64/],
-    ['{"image":"YQ="}', /image is not valid base64/],
-    ['{"image":"data:image/png;base64,YQ=="}', /data URL/],
+    ['{"image":"YQ"', /not valid JSON/],
+    ['{"image":"YQ', /not valid JSON: Unterminated string/],
+    ['{"image":"YQ=="} x', /not valid JSON: Unexpected/],
+    ['{"image":"Y*=="}', /image is not valid base64: "\*" is in it/],
+    ['{"image":"YQ=Q"}', /image is not valid base64: "=" is in it/],
+    ['{"image":"Y"}', /image is not valid base64: a part is missing/],
+    ['{"image":"YQ="}', /image is not valid base64: a part is missing/],
+    ['{"image":"a\\ud800b="}', /"\\ud800" is in it/],
+    ['{"image":"iVBORw0 KGgo"}', /a "\+" becomes a space/],
+    ['{"image":"YWJj\nYWJj"}', /line break.*base64 -w0/],
+    ['{"image":"data:image/svg+xml,<svg/>"}', /data: URL without ";base64,"/],
     ['{"image":"https://example.com/a.png"}', /is a URL, and none is fetched/],
+    ['{"image":"photos/a.JPG"}', /name of a file/],
     ['{"images":[]}', /images is empty/],
     ['{"images":["YQ==", "?"]}', /images\[1\] is not valid base64/],
-    ['{"images":"YQ=="}', /images is not a list/],
-    ['{"image":"YQ==","dtype":"float32"}', /"dtype" is one too many/],
-    ['{"picture":"YQ=="}', /"picture"; options are query parameters/],
+    ['{"images":"YQ=="}', /images must be a list/],
+    ['{"image":"YQ==","dtype":"float32"}', /"dtype" does not belong.*query parameters/],
+    ['{"image":"YQ==","images":["YQ=="]}', /"images" does not belong/],
+    ['{"image":"YQ==","image":"YQ=="}', /image is given twice/],
+    ['{"picture":"YQ=="}', /"picture" does not belong.*query parameters/],
+    ['{"__proto__":{"image":"YQ=="}}', /"__proto__" does not belong/],
   ];
   for (const [body, sentence] of cases) {
     const text = await refusal(await post(body, { 'content-type': 'application/json' }));
@@ -195,12 +197,15 @@ test('refuses a body over the limit in every envelope, at its declared length or
     await post(form),
     await post(json, { 'content-type': 'application/json' }),
   ]) {
-    assert.match(await refusal(answer), /^413 too_large: The body is over the limit of 195.3 KiB/);
+    assert.match(
+      await refusal(answer),
+      /^413 too_large: The body is over the limit of 195.3 KiB \(--max-body-bytes\)/,
+    );
   }
   const chunk = `186a0\r\n${'x'.repeat(100_000)}\r\n`;
   for (const type of ['image/png', 'application/json', 'multipart/form-data; boundary=x']) {
     const head = `POST /encode HTTP/1.1\r\nHost: a\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`;
-    const text = await rawExchange(server.port, `${head}${chunk.repeat(3)}0\r\n\r\n`);
+    const text = await rawExchange(overSockets.server.port, `${head}${chunk.repeat(3)}0\r\n\r\n`);
     assert.match(text, /^HTTP\/1\.1 413 /);
     assert.match(text, /connection: close/i);
     assert.match(text, /"code":"too_large"/);

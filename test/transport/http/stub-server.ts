@@ -1,7 +1,10 @@
 import { connect } from 'node:net';
 import { after } from 'node:test';
 import { pino } from 'pino';
+import type { FastifyInstance } from 'fastify';
 import {
+  createHttpApp,
+  type HttpAppOptions,
   startHttpServer,
   type HttpServer,
   type HttpServerOptions,
@@ -148,6 +151,40 @@ export async function startStubServer(options: Partial<HttpServerOptions> = {}):
   metrics.watchInflight('http', () => server.underWay);
   after(() => server.close());
   return { server, encoder, metrics, url: `http://127.0.0.1:${server.port}` };
+}
+
+export interface StubApp {
+  readonly app: FastifyInstance;
+  readonly encoder: StubEncoder;
+  readonly metrics: Metrics;
+  /** `fetch` of a path, without a socket. */
+  readonly ask: (path: string, init?: RequestInit) => Promise<Response>;
+}
+
+/** What answers requests, over a stub encoder and without a port. */
+export async function openStubApp(options: Partial<HttpAppOptions> = {}): Promise<StubApp> {
+  const encoder = new StubEncoder();
+  const metrics = new Metrics();
+  const logger = pino({ level: 'silent' });
+  const parts = { encoder, metrics, logger, readPixels: () => undefined, ...options };
+  const { app, requests } = await createHttpApp(parts);
+  metrics.watchInflight('http', () => requests.underWay);
+  after(() => app.close());
+  const ask = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const request = new Request(`http://stub${path}`, init);
+    const answer = await app.inject({
+      method: request.method as 'GET',
+      url: path,
+      headers: Object.fromEntries(request.headers),
+      payload: Buffer.from(await request.arrayBuffer()),
+    });
+    const body = answer.rawPayload.byteLength === 0 ? null : new Uint8Array(answer.rawPayload);
+    return new Response(body, {
+      status: answer.statusCode,
+      headers: answer.headers as Record<string, string>,
+    });
+  };
+  return { app, encoder, metrics, ask };
 }
 
 /** Sends the text on a fresh connection, and gives everything that came back until the connection closed. */

@@ -1,87 +1,72 @@
+import type { RecipeOptions } from '../../../recipes/recipe-options.ts';
 import { answerSources } from '../../../telemetry/stage-timings.ts';
-import { type RecipeOptions } from '../../../recipes/recipe-options.ts';
 import { tokenFormats } from '../../../tokens/formats/format.ts';
 import { type AnswerFormat, answerFormats, formatTypes } from '../answer-format.ts';
-import { cachedParameters, encodeParameters, planParameters, requestIdParameter } from './parameters.ts';
-import { type Json, object, schemas } from './schemas.ts';
 import { type ProblemCode, problemKinds } from '../problem.ts';
 import { encodeEndpoints, type Endpoint, openEndpoints, type Route, routes } from '../routes.ts';
+import { exampleProblem, examples } from './examples.ts';
+import { cachedParameters, encodeParameters, planParameters, requestIdParameter } from './parameters.ts';
+import { type Json, object, schemas } from './schemas.ts';
 
-function operationOf(endpoint: Endpoint, method: Route['method']): Json & { operationId: string } {
-  const recipe = Object.entries(encodeEndpoints).find(([name]) => name === endpoint)?.[1];
-  if (method === 'GET' && recipe !== undefined) return cachedOperation(endpoint, recipe);
-  const operation = operations[endpoint];
-  const parameters = [...((operation['parameters'] as Json[] | undefined) ?? []), requestIdParameter];
-  return { operationId: endpoint, ...operation, parameters };
-}
+const tags = [
+  { name: 'tokens', description: 'Visual tokens of images, and what they would be.' },
+  { name: 'models', description: 'What is served.' },
+  { name: 'service', description: 'Probes, metrics and this description. They need no API key.' },
+  { name: 'aliases', description: 'The same routes without /v1.' },
+] as const;
+type Tag = (typeof tags)[number]['name'];
 
-/** Of GET: what POST of the same path answered before. */
-function cachedOperation(
-  endpoint: Endpoint,
-  recipe: RecipeOptions['recipe'],
-): Json & { operationId: string } {
-  return {
-    operationId: `${endpoint}_cached`,
-    summary: 'The tokens of an image that was encoded before',
-    description: 'Answers from the cache, by the digest of the file, or not_found.',
-    parameters: cachedParameters(recipe),
-    responses: {
-      ...tokensResponse(tokenFormats),
-      304: { description: 'If-None-Match names these tokens.', headers: requestIdHeader() },
-      ...problems(
-        'invalid_argument',
-        'not_found',
-        'not_acceptable',
-        'failed_precondition',
-        'too_large',
-        'overloaded',
-        'internal',
-        'unavailable',
-        'deadline_exceeded',
-      ),
-    },
-  };
-}
+type Operation = Json & { readonly operationId: string; readonly tags: readonly Tag[] };
 
 /** The description of the API (OpenAPI 3.1), made from the tables of routes, problems and formats. */
-export function openApi(): Json {
-  const paths: Record<string, Record<string, unknown>> = {};
-  for (const { endpoint, method, path, aliasOf } of routes) {
-    const described = operationOf(endpoint, method);
-    const operation = openEndpoints.has(endpoint) ? described : { ...described, ...asksForKey(described) };
-    const alias = {
-      ...operation,
-      operationId: `${operation.operationId}_alias`,
-      summary: `Alias of ${aliasOf}`,
-    };
-    paths[path] = { ...paths[path], [method.toLowerCase()]: aliasOf === undefined ? operation : alias };
+export function openApi(version: string): Json {
+  const paths: Record<string, Record<string, Operation>> = {};
+  for (const route of routes) {
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operationOf(route) };
   }
   return {
     openapi: '3.1.0',
     info: {
       title: 'siglip-hd',
-      version: '1.0.0',
+      version,
       description: 'Visual tokens of SigLIP 2 and SigLIP-HD encoders for multimodal language models.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: '/' }],
+    // Relative to this document, so that it holds below a path prefix.
+    servers: [{ url: './' }],
+    tags,
     paths,
     components: { schemas, headers, responses: problemResponses(), securitySchemes },
   };
 }
 
+function operationOf({ endpoint, method, aliasOf }: Route): Operation {
+  const recipe = Object.entries(encodeEndpoints).find(([name]) => name === endpoint)?.[1];
+  const isCached = method === 'GET' && recipe !== undefined;
+  const described = isCached ? cachedOperation(recipe) : operations[endpoint];
+  const operation = {
+    operationId: isCached ? `${endpoint}_cached` : endpoint,
+    ...described,
+    parameters: [...((described['parameters'] as Json[] | undefined) ?? []), requestIdParameter],
+    ...(openEndpoints.has(endpoint) ? {} : askingForKey(described)),
+  };
+  if (aliasOf === undefined) return operation;
+  const operationId = `${operation.operationId}_alias`;
+  return { ...operation, operationId, tags: ['aliases'], summary: `Alias of ${aliasOf}` };
+}
+
 const securitySchemes = {
-  bearer: { type: 'http', scheme: 'bearer', description: 'An API key, where the service has keys.' },
+  bearer: { type: 'http', scheme: 'bearer', description: 'An API key, if the service has keys.' },
   api_key: {
     type: 'apiKey',
     in: 'header',
     name: 'x-api-key',
-    description: 'The same in a header of its own.',
+    description: 'The same key in a header of its own.',
   },
 };
 
-/** What an operation that takes a key has beside the rest; a service without keys asks for none. */
-function asksForKey({ responses }: Json): Json {
+/** What an operation that takes a key adds. A service without keys asks for none. */
+function askingForKey({ responses }: Described): Json {
   return {
     security: [{ bearer: [] }, { api_key: [] }, {}],
     responses: { ...(responses as Json), ...problems('unauthenticated') },
@@ -90,7 +75,7 @@ function asksForKey({ responses }: Json): Json {
 
 const headers = {
   'x-request-id': {
-    description: "The caller's own when it sent one of 1 to 128 visible ASCII characters, otherwise made.",
+    description: "The caller's own id if it sent 1 to 128 visible ASCII characters, otherwise a new one.",
     schema: { type: 'string' },
   },
   'tokens-meta': {
@@ -103,7 +88,7 @@ const headers = {
     schema: { enum: answerSources },
   },
   'server-timing': {
-    description: 'Milliseconds of decode, views, queue, engine, assemble (where there is any) and write.',
+    description: 'Milliseconds of decode, views, queue, engine, assemble (if there is any) and write.',
     schema: { type: 'string' },
   },
 };
@@ -116,29 +101,41 @@ const bodies =
 
 const binary = { type: 'string', format: 'binary' };
 
-const operations: Record<Endpoint, Json> = {
-  encode: encodeOperation(
-    'encode',
-    'Encode one or more images into visual tokens',
-    'One view of each image.',
-  ),
+/** What any encode may answer. */
+const encodeProblems = [
+  'invalid_argument',
+  'not_found',
+  'not_acceptable',
+  'failed_precondition',
+  'too_large',
+  'overloaded',
+  'internal',
+  'unavailable',
+  'deadline_exceeded',
+] as const satisfies readonly ProblemCode[];
+
+type Described = Json & { readonly tags: readonly Tag[] };
+
+const operations: Record<Endpoint, Described> = {
+  encode: encodeOperation('encode', 'Encode images into visual tokens', 'One view of each image.'),
   teacher_encode: encodeOperation(
     'teacher',
-    'Encode one or more images as the multi-scale fused teacher does',
+    'Encode images as the multi-scale fused teacher does',
     'Views of several scales of each image, their tokens fused to one grid.',
   ),
   anyres_encode: encodeOperation(
     'anyres',
-    'Encode one or more images in tiles of their native resolution',
+    'Encode images in tiles of their native resolution',
     'A base view, then the unpadded map of up to 3 x 3 tiles, as LLaVA lays them. Lengths differ between images: ' +
       'ask for several as safetensors or jsonl.',
   ),
   plan: {
+    tags: ['tokens'],
     summary: 'What an encode would answer for an image of a size',
-    description: 'From the size and the options alone: its metadata, number of tokens and bytes.',
+    description: 'Its metadata, number of tokens and bytes, from the size and the options alone.',
     parameters: planParameters(),
     responses: {
-      ...ok('application/json', { $ref: '#/components/schemas/Plan' }),
+      ...ok('application/json', { $ref: '#/components/schemas/Plan' }, examples.Plan),
       ...problems(
         'invalid_argument',
         'not_found',
@@ -150,36 +147,47 @@ const operations: Record<Endpoint, Json> = {
     },
   },
   models: {
+    tags: ['models'],
     summary: 'The served models, the default first',
     responses: ok(
       'application/json',
       object({ models: { type: 'array', items: { $ref: '#/components/schemas/Model' } } }),
+      examples.Models,
     ),
   },
   healthz: {
+    tags: ['service'],
     summary: 'Whether the process answers',
-    responses: ok('application/json', object({ status: { const: 'ok' } })),
+    responses: ok('application/json', object({ status: { const: 'ok' } }), { status: 'ok' }),
   },
   readyz: {
+    tags: ['service'],
     summary: 'Whether requests are accepted: warmed up, and not stopping',
     responses: {
-      ...ok('application/json', object({ status: { const: 'ready' } })),
+      ...ok('application/json', object({ status: { const: 'ready' } }), { status: 'ready' }),
       ...problems('unavailable'),
     },
   },
   metrics: {
+    tags: ['service'],
     summary: "Metrics in Prometheus' text format",
-    responses: ok('text/plain', { type: 'string' }),
+    responses: ok('text/plain', { type: 'string' }, 'siglip_hd_ready 1\n'),
   },
-  openapi: { summary: 'This description', responses: ok('application/json', { type: 'object' }) },
+  openapi: {
+    tags: ['service'],
+    summary: 'This description',
+    responses: ok('application/json', { type: 'object' }),
+  },
   docs: {
+    tags: ['service'],
     summary: 'A page to read this description and try it',
     responses: ok('text/html', { type: 'string' }),
   },
 };
 
-function encodeOperation(recipe: RecipeOptions['recipe'], summary: string, what: string): Json {
+function encodeOperation(recipe: RecipeOptions['recipe'], summary: string, what: string): Described {
   return {
+    tags: ['tokens'],
     summary,
     description: `${what} ${bodies}`,
     parameters: encodeParameters(recipe),
@@ -188,27 +196,28 @@ function encodeOperation(recipe: RecipeOptions['recipe'], summary: string, what:
       content: {
         'application/octet-stream': { schema: binary },
         'image/*': { schema: binary },
-        'multipart/form-data': {
-          schema: object({ image: { type: 'array', minItems: 1, items: binary } }),
-        },
-        'application/json': { schema: { $ref: '#/components/schemas/Images' } },
+        'multipart/form-data': { schema: object({ image: { type: 'array', minItems: 1, items: binary } }) },
+        'application/json': { schema: { $ref: '#/components/schemas/Images' }, example: examples.Images },
       },
     },
     responses: {
       ...tokensResponse(answerFormats),
-      ...problems(
-        'invalid_argument',
-        'not_found',
-        'not_acceptable',
-        'request_timeout',
-        'failed_precondition',
-        'too_large',
-        'unsupported_media',
-        'overloaded',
-        'internal',
-        'unavailable',
-        'deadline_exceeded',
-      ),
+      ...problems(...encodeProblems, 'request_timeout', 'unsupported_media'),
+    },
+  };
+}
+
+/** GET: what POST of the same path answered before. */
+function cachedOperation(recipe: RecipeOptions['recipe']): Described {
+  return {
+    tags: ['tokens'],
+    summary: 'The tokens of an image that was encoded before',
+    description: 'Answers from the cache by the digest of the file, or not_found.',
+    parameters: cachedParameters(recipe),
+    responses: {
+      ...tokensResponse(tokenFormats),
+      304: { description: 'If-None-Match names these tokens.', headers: requestIdHeader() },
+      ...problems(...encodeProblems),
     },
   };
 }
@@ -223,20 +232,20 @@ function tokensResponse(formats: readonly AnswerFormat[]): Json {
         'tokens-cache': { $ref: '#/components/headers/tokens-cache' },
         'server-timing': { $ref: '#/components/headers/server-timing' },
       },
-      content: Object.fromEntries(
-        formats.map((format) => [formatTypes[format][0], { schema: answerSchema(format) }]),
-      ),
+      content: Object.fromEntries(formats.map((format) => [formatTypes[format][0], answerContent(format)])),
     },
   };
 }
 
-function answerSchema(format: AnswerFormat): Json {
-  if (format === 'json') return { $ref: '#/components/schemas/Tokens' };
-  return format === 'jsonl' ? { $ref: '#/components/schemas/Line' } : binary;
+function answerContent(format: AnswerFormat): Json {
+  if (format === 'json') return { schema: { $ref: '#/components/schemas/Tokens' }, example: examples.Tokens };
+  if (format === 'jsonl') return { schema: { $ref: '#/components/schemas/Line' }, example: examples.Line };
+  return { schema: binary };
 }
 
-function ok(contentType: string, schema: Json): Json {
-  return { 200: { description: 'OK', headers: requestIdHeader(), content: { [contentType]: { schema } } } };
+function ok(contentType: string, schema: Json, example?: Json | string): Json {
+  const content = { [contentType]: { schema, ...(example === undefined ? {} : { example }) } };
+  return { 200: { description: 'OK', headers: requestIdHeader(), content } };
 }
 
 function requestIdHeader(): Json {
@@ -250,14 +259,16 @@ function problems(...codes: readonly ProblemCode[]): Json {
 }
 
 function problemResponses(): Json {
+  const codes = Object.keys(problemKinds) as ProblemCode[];
   return Object.fromEntries(
-    Object.entries(problemKinds).map(([code, { title }]) => [
-      code,
-      {
-        description: title,
-        headers: requestIdHeader(),
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-      },
-    ]),
+    codes.map((code) => {
+      const example = exampleProblem(code);
+      const media = { schema: { $ref: '#/components/schemas/Problem' }, example };
+      const description = problemKinds[code].title;
+      return [
+        code,
+        { description, headers: requestIdHeader(), content: { 'application/problem+json': media } },
+      ];
+    }),
   );
 }

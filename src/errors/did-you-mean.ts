@@ -1,0 +1,43 @@
+/**
+ * ` Did you mean "x"?` with a leading space, to follow a sentence that refuses `given`, where one of the `known`
+ * names is close enough to be a typing mistake; empty otherwise. Case, and `_` for `-`, do not count.
+ */
+export function didYouMean(given: string, known: readonly string[]): string {
+  const wanted = normalised(given);
+  let nearest: string | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const name of known) {
+    const distance = editDistance(wanted, normalised(name));
+    if (distance < least && distance * 3 < Math.max(given.length, name.length)) {
+      nearest = name;
+      least = distance;
+    }
+  }
+  return nearest === undefined ? '' : ` Did you mean "${nearest}"?`;
+}
+
+/** Longer input is no slip of the fingers, and the distance costs length times length. */
+const longestName = 64;
+
+function normalised(name: string): string {
+  return name.slice(0, longestName).toLowerCase().replaceAll('_', '-');
+}
+
+/** Insertions, deletions, substitutions and swaps of neighbours between two texts. */
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let least = Math.min(last[j]! + 1, row[j - 1]! + 1, substitution);
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (isSwap) least = Math.min(least, beforeLast[j - 2]! + 1);
+      row.push(least);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length]!;
+}

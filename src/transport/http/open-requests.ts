@@ -1,0 +1,172 @@
+import { type Socket, isIPv6 } from 'node:net';
+import { STATUS_CODES } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ServiceError } from '../../errors/service-error.ts';
+import type { Outcome } from '../../telemetry/metrics.ts';
+import type { RequestReports, RequestScope } from '../../telemetry/request-scope.ts';
+import { RequestScopes } from '../../telemetry/request-scopes.ts';
+import type { WireCall } from '../../telemetry/request-trace.ts';
+import { requestIdKey, requestIdOf } from '../request-id.ts';
+import type { HttpLimits } from './limits.ts';
+import { isArriving } from './linger.ts';
+import { HttpRefusal, problem } from './problem.ts';
+import { type Endpoint, routes } from './routes.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    scope: RequestScope;
+    /** How the request ended, or will unless something goes wrong. */
+    outcome: Outcome;
+  }
+  interface FastifyContextConfig {
+    /** Absent for a route that is not part of the API. */
+    endpoint?: Endpoint;
+  }
+}
+
+interface OpenRequest {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** The requests of one server, each from its headers until its response has closed. */
+export class OpenRequests {
+  readonly #scopes: RequestScopes;
+  readonly #reports: RequestReports;
+  readonly #limits: HttpLimits;
+  readonly #open = new Set<OpenRequest>();
+  /** The latest request of each connection. */
+  readonly #latest = new WeakMap<Socket, OpenRequest>();
+  #isDraining = false;
+
+  constructor(reports: RequestReports, limits: HttpLimits) {
+    this.#reports = reports;
+    this.#limits = limits;
+    this.#scopes = new RequestScopes('http', reports);
+  }
+
+  get underWay(): number {
+    return this.#scopes.underWay;
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** Resolves when no request is under way. */
+  idle(): Promise<void> {
+    return this.#scopes.idle();
+  }
+
+  begin(request: FastifyRequest, reply: FastifyReply): void {
+    const { headers, socket } = request.raw;
+    const response = reply.raw;
+    const scope = this.#scopes.begin({
+      requestId: request.id,
+      peer: peerOf(socket),
+      readHeader: (key) => headers[key]?.toString(),
+    });
+    scope.endpoint = request.routeOptions.config.endpoint ?? 'unmatched';
+    request.scope = scope;
+    reply.header(requestIdKey, request.id).header('x-content-type-options', 'nosniff');
+    const opened = { request, reply };
+    this.#open.add(opened);
+    this.#latest.set(socket, opened);
+    if (this.#isDraining) reply.header('connection', 'close');
+    let isFinished = false;
+    response.once('finish', () => {
+      isFinished = true;
+    });
+    const end = (): void => {
+      socket.off('close', end);
+      response.off('close', end);
+      this.#open.delete(opened);
+      if (!isFinished) {
+        if (request.outcome === 'ok') request.outcome = 'cancelled';
+        scope.abort(new ServiceError('cancelled', 'The client went away.'));
+      }
+      scope.end(request.outcome, wireCall(opened));
+    };
+    response.once('close', end);
+    // The response to a pipelined request does not close when the connection ends before its turn.
+    socket.once('close', end);
+  }
+
+  /**
+   * Has every answer from now on close its connection. Requests that have not arrived in full are refused: they may
+   * never arrive.
+   */
+  drain(reason: ServiceError): void {
+    this.#isDraining = true;
+    for (const { request, reply } of this.#open) {
+      if (reply.raw.headersSent) continue;
+      reply.header('connection', 'close');
+      if (isArriving(request.raw)) request.scope.abort(reason);
+    }
+  }
+
+  /** Ends the work for all requests. */
+  abort(reason: ServiceError): void {
+    for (const { request } of this.#open) request.scope.abort(reason);
+  }
+
+  /** Handles bytes that Node cannot parse as HTTP, and requests that do not arrive in time. */
+  onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+    const latest = this.#latest.get(socket);
+    const open = latest !== undefined && this.#open.has(latest) ? latest : undefined;
+    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+    else if (open === undefined) this.#refuseUnread(this.#refusalOf(error), socket);
+    else if (!isArriving(open.request.raw)) open.request.scope.hold(() => socket.destroySoon());
+    else if (open.reply.raw.headersSent || error.code === 'HPE_INVALID_EOF_STATE') socket.destroy();
+    else open.request.scope.abort(this.#refusalOf(error));
+  }
+
+  /** Refuses what never became a request. */
+  #refuseUnread(refusal: ServiceError, socket: Socket): void {
+    const requestId = requestIdOf(undefined);
+    const { code, status, headers, body } = problem(refusal, requestId);
+    this.#reports.metrics.observeRequest({ transport: 'http', endpoint: 'unmatched', code, durationMs: 0 });
+    const lines = Object.entries({ ...headers, [requestIdKey]: requestId, connection: 'close' })
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('');
+    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body.toString()}`, () =>
+      socket.destroySoon(),
+    );
+  }
+
+  #refusalOf({ code }: NodeJS.ErrnoException): ServiceError {
+    const { maxHeaderBytes, headersMs, requestMs } = this.#limits;
+    if (code === 'HPE_HEADER_OVERFLOW') {
+      const limit = maxHeaderBytes.toLocaleString('en-US');
+      const message = `The request line and headers are over the limit of ${limit} bytes.`;
+      return new HttpRefusal('headers_too_large', message);
+    }
+    if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+      const message = `The request took too long: its headers may take ${headersMs / 1000} s, the whole ${requestMs / 1000} s.`;
+      return new HttpRefusal('request_timeout', message);
+    }
+    return new ServiceError('invalid_argument', 'This is not a valid HTTP/1.1 request.');
+  }
+}
+
+/** The client's address as gRPC writes it. */
+function peerOf({ remoteAddress, remotePort }: Socket): string | undefined {
+  if (remoteAddress === undefined) return undefined;
+  return `${isIPv6(remoteAddress) ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
+}
+
+/** Describes a request by OpenTelemetry's conventions for HTTP. */
+function wireCall({ request, reply }: OpenRequest): WireCall {
+  const { method } = request;
+  const { endpoint } = request.scope;
+  // Aliases share the name of the route that they stand for.
+  const route = routes.find((one) => one.endpoint === endpoint && one.aliasOf === undefined)?.path;
+  return {
+    name: route === undefined ? method : `${method} ${route}`,
+    attributes: {
+      'http.request.method': method,
+      'http.response.status_code': reply.raw.statusCode,
+      ...(route === undefined ? {} : { 'http.route': route }),
+    },
+  };
+}
