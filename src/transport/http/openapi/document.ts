@@ -22,7 +22,8 @@ type Operation = Json & { readonly operationId: string; readonly tags: readonly 
 export function openApi(version: string): Json {
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of routes) {
-    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operationOf(route) };
+    // The later one first: POST before the GET of the same path.
+    paths[route.path] = { [route.method.toLowerCase()]: operationOf(route), ...paths[route.path] };
   }
   return {
     openapi: '3.1.0',

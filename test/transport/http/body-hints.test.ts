@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ServiceError } from '../../../src/errors/service-error.ts';
+import { imageBytes } from '../../support/golden.ts';
+import { openStubApp, stubTokens } from './stub-server.ts';
+
+const { ask, encoder } = await openStubApp();
+/** What curl -d calls its body, whatever is in it. */
+const urlencoded = { 'content-type': 'application/x-www-form-urlencoded' };
+
+async function refusal(body: RequestInit['body'], headers: Record<string, string> = {}): Promise<string> {
+  const answer = await ask('/v1/encode', { method: 'POST', headers, ...(body == null ? {} : { body }) });
+  const { code, detail } = (await answer.json()) as { code: string; detail: string };
+  assert.deepEqual([answer.status, code], [400, 'invalid_argument'], detail);
+  return detail;
+}
+
+test('tells whoever sends the name of a file to write an @ before it', async () => {
+  for (const name of ['photo.jpg', './my photo.PNG', '/data/photo', '~/a.webp', 'größer.jpeg\n'])
+    assert.ok((await refusal(name, urlencoded)).endsWith(`write --data-binary @${name.trim()}.`), name);
+  const form = new FormData();
+  form.append('image', 'photo.jpg');
+  assert.match(await refusal(form), /^The image is the text "photo.jpg"\. .* write -F image=@photo\.jpg\.$/);
+});
+
+test('tells whoever sends a URL that none is fetched', async () => {
+  assert.match(await refusal('https://example.com/a.png', urlencoded), /is a URL, and none is fetched/);
+});
+
+test('tells whoever sends a file with curl -d that it drops line breaks, where the file is damaged', async () => {
+  encoder.answer = () => {
+    throw new ServiceError('invalid_argument', 'The JPEG cannot be decoded.');
+  };
+  const file = imageBytes('rocket.jpg');
+  const stripped = Buffer.from(file.filter((byte) => byte !== 0x0a && byte !== 0x0d));
+  const hint =
+    /^The JPEG cannot be decoded\. curl -d drops the line breaks of a file: use --data-binary @FILE\.$/;
+  assert.match(await refusal(stripped, urlencoded), hint);
+  assert.doesNotMatch(await refusal(file, urlencoded), /curl/);
+  assert.doesNotMatch(await refusal(stripped, { 'content-type': 'image/jpeg' }), /curl/);
+  encoder.answer = stubTokens;
+});
+
+test('tells whoever sends an image under a JSON content type what it is', async () => {
+  const json = { 'content-type': 'application/json' };
+  assert.match(
+    await refusal(imageBytes('rocket.jpg'), json),
+    /is an image file\. Send it with a content type such as/,
+  );
+});
+
+test('leaves other short texts to the decoder', async () => {
+  for (const text of ['hello, world', '<svg/>', 'jpg', 'a\u0000.jpg']) {
+    encoder.requests.length = 0;
+    await ask('/v1/encode', { method: 'POST', headers: urlencoded, body: text });
+    assert.equal(encoder.requests.length, 1, text);
+  }
+});
+
+test('names the flag of every limit that a body can be over', async () => {
+  const small = await openStubApp({ limits: { maxBodyBytes: 10_000, maxImages: 2 } });
+  const tooLarge = async (body: string, type = 'image/png') => {
+    const answer = await small.ask('/v1/encode', { method: 'POST', headers: { 'content-type': type }, body });
+    assert.equal(answer.status, 413);
+    return ((await answer.json()) as { detail: string }).detail;
+  };
+  assert.match(await tooLarge('x'.repeat(10_001)), /--max-body-bytes/);
+  assert.match(await tooLarge('{"images":["YQ==","YQ==","YQ=="]}', 'application/json'), /--max-images/);
+});
+
+test('suggests the route whose name is nearly the one that was asked for', async () => {
+  for (const [path, near] of [
+    ['/v1/encod', '/v1/encode'],
+    ['/v1/teacher_encode', '/v1/teacher-encode'],
+    ['/v1/model', '/v1/models'],
+    ['/openapi.jsn', '/openapi.json'],
+  ]) {
+    const { detail } = (await (await ask(path!)).json()) as { detail: string };
+    assert.ok(detail.endsWith(`Did you mean "${near}"?`), detail);
+  }
+});
