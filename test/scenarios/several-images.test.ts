@@ -188,7 +188,7 @@ function postUnread(port: number, query: string, texts: readonly string[]): Sock
 
 test('waits for an image longer than a client may leave its answer unread', async () => {
   const { server, url, encoder } = await startStubServer({
-    limits: { readGraceMs: 300, readBytesPerSecond: 2 ** 30 },
+    limits: { readGraceMs: 1000, readBytesPerSecond: 2 ** 30 },
   });
   const dropped = gate();
   encoder.answer = (request) => {

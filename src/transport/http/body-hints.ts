@@ -5,7 +5,7 @@ export function namesFile(text: string): boolean {
   const isImage = /\.(?:jpe?g|png|webp|gif|tiff?|avif|heic|bmp|npy)\s*$/i.test(text);
   return (
     text.length <= longestText &&
-    !/[\0-\x1f\x7f\ufffd]/.test(text.trim()) &&
+    !/[\p{C}\ufffd]/u.test(text.trim()) &&
     (isImage || /^(?:~|\.{1,2})?\//.test(text))
   );
 }

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../../errors/service-error.ts';
 import { tooManyImages } from './json-images.ts';
+import type { HttpLimits } from './limits.ts';
 import { receiveBody } from './read-body.ts';
-import type { BodyLimits } from './request-images.ts';
 
 /**
  * The `image` parts of a multipart/form-data body, in order. Rejects with invalid_argument for any other part or a
@@ -11,7 +11,7 @@ import type { BodyLimits } from './request-images.ts';
 export async function multipartImages(
   request: FastifyRequest,
   reply: FastifyReply,
-  limits: BodyLimits,
+  limits: HttpLimits,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   return await new Promise((resolve, reject) => {
     receiveBody(request, reply, limits.maxBodyBytes, reject);
@@ -21,7 +21,7 @@ export async function multipartImages(
 
 async function collectParts(
   request: FastifyRequest,
-  { maxBodyBytes, maxImages }: BodyLimits,
+  { maxBodyBytes, maxImages }: HttpLimits,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   const images: Uint8Array<ArrayBuffer>[] = [];
   try {

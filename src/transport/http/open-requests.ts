@@ -35,7 +35,7 @@ export class OpenRequests {
   readonly #reports: RequestReports;
   readonly #limits: HttpLimits;
   readonly #open = new Set<OpenRequest>();
-  /** The latest request of each connection. */
+  /** The latest request of each connection, if it is open. */
   readonly #latest = new WeakMap<Socket, OpenRequest>();
   #isDraining = false;
 
@@ -81,6 +81,7 @@ export class OpenRequests {
       socket.off('close', end);
       response.off('close', end);
       this.#open.delete(opened);
+      if (this.#latest.get(socket) === opened) this.#latest.delete(socket);
       if (!isFinished) {
         if (request.outcome === 'ok') request.outcome = 'cancelled';
         scope.abort(new ServiceError('cancelled', 'The client went away.'));
@@ -112,8 +113,7 @@ export class OpenRequests {
 
   /** Handles bytes that Node cannot parse as HTTP, and requests that do not arrive in time. */
   onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-    const latest = this.#latest.get(socket);
-    const open = latest !== undefined && this.#open.has(latest) ? latest : undefined;
+    const open = this.#latest.get(socket);
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
     else if (open === undefined) this.#refuseUnread(this.#refusalOf(error), socket);
     else if (!isArriving(open.request.raw)) open.request.scope.hold(() => socket.destroySoon());

@@ -8,8 +8,6 @@ import type { HttpLimits } from './limits.ts';
 import { multipartImages } from './multipart-images.ts';
 import { readBody } from './read-body.ts';
 
-export type BodyLimits = Pick<HttpLimits, 'maxBodyBytes' | 'maxImages'>;
-
 /**
  * The pixels in a .npy file, `stacked` when its array is a list of images; undefined for bytes that are no .npy file.
  * Throws ServiceError for a .npy file that holds something else.
@@ -19,7 +17,7 @@ export type ReadPixels = (
 ) => { readonly rasters: readonly Raster[]; readonly stacked: boolean } | undefined;
 
 export interface BodyReaders {
-  readonly limits: BodyLimits;
+  readonly limits: HttpLimits;
   readonly jsonPool: JsonPool;
   readonly readPixels: ReadPixels;
 }

@@ -10,7 +10,7 @@ const { ask, encoder } = await openStubApp();
 const image = Buffer.from('\xff\xd8 not really a JPEG', 'latin1');
 
 function post(path: string, init: RequestInit = {}): Promise<Response> {
-  return ask(`${path}`, { method: 'POST', body: image, ...init });
+  return ask(path, { method: 'POST', body: image, ...init });
 }
 
 function tokensOf(dtype: TokenDtype, stacked = false, count = 1): { shape: readonly number[]; data: Buffer } {

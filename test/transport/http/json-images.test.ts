@@ -37,7 +37,7 @@ test('reads base64 with any of its characters escaped in any way that JSON has',
   const escaped = fc
     .array(fc.integer({ min: 0, max: 3 }), { minLength: base64.length, maxLength: base64.length })
     .map((ways) =>
-      [...base64].map((character, index) => {
+      base64.split('').map((character, index) => {
         const code = character.charCodeAt(0).toString(16).padStart(4, '0');
         if (ways[index] === 1) return `\\u${code}`;
         if (ways[index] === 2) return `\\u${code.toUpperCase()}`;

@@ -6,7 +6,7 @@ import { openStubApp } from './stub-server.ts';
 const { ask, encoder } = await openStubApp({ limits: { maxImages: 3 } });
 
 async function post(body: Buffer, type: string): Promise<{ status: number; code: string | undefined }> {
-  const answer = await ask(`/encode?format=json`, {
+  const answer = await ask('/encode?format=json', {
     method: 'POST',
     body,
     headers: { 'content-type': type },

@@ -44,7 +44,7 @@ async function readProblem(answer: Response): Promise<ProblemBody> {
 }
 
 function encode(init: RequestInit = {}): Promise<Response> {
-  return ask(`/v1/encode`, { method: 'POST', body: 'image', ...init });
+  return ask('/v1/encode', { method: 'POST', body: 'image', ...init });
 }
 
 for (const code of errorCodes) {
@@ -82,7 +82,7 @@ test('answers a failure that is no ServiceError as internal, without its text', 
 test('answers 404 for a path that there is not, with any method and body', async () => {
   for (const method of ['GET', 'POST', 'PUT', 'DELETE']) {
     const body = method === 'GET' ? {} : { body: '{', headers: { 'content-type': 'application/json' } };
-    const problem = await readProblem(await ask(`/v2/encode?x=1`, { method, ...body }));
+    const problem = await readProblem(await ask('/v2/encode?x=1', { method, ...body }));
     assert.deepEqual([problem.status, problem.code], [404, 'not_found']);
     assert.match(problem.detail, /\/v2\/encode;/);
   }
@@ -95,7 +95,7 @@ test('answers 405 with Allow for a path with another method', async () => {
     ['POST', '/healthz', 'GET, HEAD'],
     ['OPTIONS', '/v1/models', 'GET, HEAD'],
   ] as const) {
-    const answer = await ask(`${path}`, { method });
+    const answer = await ask(path, { method });
     assert.equal(answer.headers.get('allow'), allow);
     const problem = await readProblem(answer);
     assert.deepEqual([problem.status, problem.code], [405, 'method_not_allowed']);
@@ -103,7 +103,7 @@ test('answers 405 with Allow for a path with another method', async () => {
 });
 
 test('answers 400 for a path that cannot be decoded and for bytes that are not HTTP', async () => {
-  assert.equal((await readProblem(await ask(`/%zz`))).code, 'invalid_argument');
+  assert.equal((await readProblem(await ask('/%zz'))).code, 'invalid_argument');
   const text = await rawExchange(server.port, 'this is not HTTP\r\n\r\n');
   assert.match(text, /^HTTP\/1\.1 400 Bad Request\r\ncontent-type: application\/problem\+json\r\n/);
   assert.match(text, /"code":"invalid_argument"/);
@@ -147,7 +147,7 @@ test('lets no header be smuggled in by x-request-id, the path or an option', asy
     'GET /a%0d%0ax-evil:1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nx-request-id: a\x01b\r\n\r\n',
   );
   assert.doesNotMatch(text, /^x-evil/im);
-  const answer = await ask(`/encode?model=%0d%0ax-evil:1&format=%0d%0ax-evil:1`, {
+  const answer = await ask('/encode?model=%0d%0ax-evil:1&format=%0d%0ax-evil:1', {
     method: 'POST',
     body: 'x',
   });

@@ -15,7 +15,7 @@ const overSockets = await startStubServer({ readPixels, limits });
 const image = Buffer.from([0xff, 0xd8, 0, 1, 2, 0x0d, 0x0a, 0x22, 0x7b, 0xff]);
 
 async function post(body: RequestInit['body'], headers: Record<string, string> = {}): Promise<Response> {
-  return await ask(`/encode`, { method: 'POST', headers, ...(body == null ? {} : { body }) });
+  return await ask('/encode', { method: 'POST', headers, ...(body == null ? {} : { body }) });
 }
 
 async function refusal(answer: Response): Promise<string> {

@@ -297,9 +297,9 @@ test('a form that is refused while it arrives keeps nobody out', async () => {
   const budget = new Budget({ limit: largest, full: () => new ServiceError('overloaded', 'No room.') });
   const { url } = await startStubServer({ budget });
   const form = (name: string) => {
-    const form = new FormData();
-    form.append(name, new Blob([new Uint8Array(8 * 2 ** 20)]), 'a.jpg');
-    return form;
+    const made = new FormData();
+    made.append(name, new Blob([new Uint8Array(8 * 2 ** 20)]), 'a.jpg');
+    return made;
   };
   for (const [name, expected] of [
     ['wrong', 400],
