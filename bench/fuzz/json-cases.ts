@@ -26,6 +26,7 @@ function text(corpus: Corpus, random: Random): string {
   return pick(random, [
     () => JSON.stringify({ image }),
     () => JSON.stringify({ image: oddBase64(image, random) }),
+    () => escaped(JSON.stringify({ image }), random),
     () => JSON.stringify({ images: several(below(random, 20), () => image.slice(0, 4000)) }),
     () => JSON.stringify({ images: [image, oddBase64(image, random), anyValue(random)] }),
     () => JSON.stringify({ image: anyText(random), [anyText(random)]: below(random, 9) }),
@@ -49,6 +50,16 @@ function text(corpus: Corpus, random: Random): string {
   ])();
 }
 
+/** The same JSON with some of its characters escaped, in strings and, which is wrong, around them. */
+function escaped(json: string, random: Random): string {
+  const share = pick(random, [0.01, 0.5, 1]);
+  return json.replace(pick(random, [/[+/=]/g, /[A-Za-z0-9+/=]/g, /./g]), (character) => {
+    if (random() > share) return character;
+    const code = character.charCodeAt(0).toString(16).padStart(4, '0');
+    return pick(random, [`\\u${code}`, `\\u${code.toUpperCase()}`, `\\${character}`]);
+  });
+}
+
 function oddBase64(image: string, random: Random): string {
   const at = below(random, image.length);
   return pick(random, [
@@ -58,6 +69,8 @@ function oddBase64(image: string, random: Random): string {
     () => image.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', ''),
     () => `${image.slice(0, at)}\n${image.slice(at)}`,
     () => `data:image/png;base64,${image}`,
+    () => `DATA:${anyText(random)};Base64,${encodeURIComponent(image)}`,
+    () => image.replace(/.{76}/g, (line) => `${line}\r\n`),
     () => `${image.slice(0, at)}${anyText(random)}${image.slice(at)}`,
     () => '='.repeat(below(random, 99)),
     () => 'A',

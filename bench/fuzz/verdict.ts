@@ -5,7 +5,7 @@ import type { FuzzCase } from './case.ts';
  * HTTP's statuses that anything odd may be answered with; grpc-js's UNIMPLEMENTED and RESOURCE_EXHAUSTED are its own.
  */
 const httpStatuses: ReadonlySet<number> = new Set([
-  200, 204, 304, 400, 404, 405, 406, 408, 412, 413, 415, 431,
+  200, 204, 302, 304, 400, 404, 405, 406, 408, 412, 413, 415, 431,
 ]);
 const grpcStatuses: ReadonlySet<number> = new Set([0, 3, 5, 8, 9, 12]);
 

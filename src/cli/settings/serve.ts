@@ -84,8 +84,8 @@ export const serveCommand = command({
       max: 2 ** 40,
       default: '512MiB',
       description:
-        'Most bytes of HTTP bodies and gRPC messages at one time, until their images are encoded. A body that does not fit is ' +
-        'refused before it is read, and one of unknown length must find room for the largest; what has found it counts as it comes.',
+        'Most bytes of HTTP bodies and gRPC messages at one time, until their images are encoded. A body counts with its declared ' +
+        'length, or as the largest if it declares none, and is refused before it is read if it does not fit.',
     },
     'max-images': {
       type: 'integer',

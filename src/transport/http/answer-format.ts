@@ -22,7 +22,7 @@ export const formatTypes = {
 export function chooseFormat(format: string | undefined, accept: string | undefined): AnswerFormat {
   if (format !== undefined) return namedFormat(format);
   // A header that names no media type at all says nothing.
-  if (accept === undefined || !accept.includes('/')) return answerFormats[0];
+  if (accept === undefined || accept === '*/*' || !accept.includes('/')) return answerFormats[0];
   // A wildcard means a format's first type; its other types count where they are named.
   const offered = answerFormats.flatMap((name): readonly string[] =>
     formatTypes[name].filter((type, index) => index === 0 || accept.toLowerCase().includes(type)),

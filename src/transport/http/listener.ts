@@ -21,8 +21,6 @@ export function createListener(options: ListenerOptions, handle: RequestListener
   server.on('checkContinue', handle);
   // An unknown expectation may be ignored (RFC 9110, 10.1.1).
   server.on('checkExpectation', handle);
-  // Every pipelined request listens for the close of its connection.
-  server.on('connection', (socket) => socket.setMaxListeners(0));
   return server;
 }
 

@@ -90,7 +90,7 @@ export class OpenRequests {
     };
     response.once('close', end);
     // The response to a pipelined request does not close when the connection ends before its turn.
-    socket.once('close', end);
+    socket.setMaxListeners(0).once('close', end);
   }
 
   /**
