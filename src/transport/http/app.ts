@@ -24,7 +24,7 @@ export interface AppSettings extends ListenerOptions {
   readonly requests: OpenRequests;
   /** Asked before the body of a request is read, except for the open endpoints. Admits anyone when absent. */
   readonly authenticate?: Authenticate | undefined;
-  /** Origins whose pages may read answers; `*` stands for any. None when empty. */
+  /** Origins whose pages may use the API; `*` stands for any. None when absent. */
   readonly corsOrigins?: readonly string[] | undefined;
   /** Called when the application closes. */
   readonly onClose: () => Promise<void>;
@@ -88,7 +88,7 @@ export async function createApp(settings: AppSettings): Promise<FastifyInstance>
 
 function authenticate({ authenticate: check = letAnyoneIn }: AppSettings, request: FastifyRequest): void {
   const { endpoint } = request.routeOptions.config;
-  if (endpoint === undefined || openEndpoints.has(endpoint)) return;
+  if (request.is404 || (endpoint !== undefined && openEndpoints.has(endpoint))) return;
   request.scope.caller = check(credentialsOf(request));
 }
 

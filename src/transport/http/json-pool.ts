@@ -10,7 +10,13 @@ const idleMs = 30_000;
 
 /** Reads the images of JSON bodies: large ones on a thread, which starts with the first of them and ends when idle. */
 export class JsonPool {
+  readonly #onThreadError: (error: unknown) => void;
   #pool: Piscina | undefined;
+
+  /** `onThreadError` is told of a thread that died while it was idle. It is replaced. */
+  constructor(onThreadError: (error: unknown) => void) {
+    this.#onThreadError = onThreadError;
+  }
 
   /** Takes the body over. Rejects as {@link jsonImages} throws. */
   async read(body: Uint8Array<ArrayBuffer>, maxImages: number): Promise<JsonImages> {
@@ -36,8 +42,7 @@ export class JsonPool {
     if (this.#pool !== undefined) return this.#pool;
     const filename = new URL('./json-worker.js', import.meta.url).href;
     const pool = new Piscina({ filename, minThreads: 0, maxThreads: 1, idleTimeout: idleMs });
-    // A thread that dies while idle is replaced; without a listener its error would end the process.
-    pool.on('error', () => undefined);
+    pool.on('error', this.#onThreadError);
     this.#pool = pool;
     return pool;
   }

@@ -37,7 +37,7 @@ export interface HttpAppOptions {
   readonly authenticate?: Authenticate;
   /** Connections are in the clear when absent. */
   readonly tls?: TlsIdentity | undefined;
-  /** Origins whose pages may read answers, or `*` for any; none when absent. */
+  /** Origins whose pages may use the API, or `*` for any; none when absent. */
   readonly corsOrigins?: readonly string[] | undefined;
   readonly limits?: Partial<HttpLimits>;
 }
@@ -107,7 +107,7 @@ export async function createHttpApp(
   const { encoder, metrics, logger, readPixels, budget, tracer } = options;
   const limits = { ...defaultHttpLimits, ...options.limits };
   const requests = new OpenRequests({ logger, metrics, tracer }, limits);
-  const jsonPool = new JsonPool();
+  const jsonPool = new JsonPool((error) => logger.error({ err: error }, 'the JSON thread died'));
   const settings = { encoder, metrics, limits, budget, jsonPool, readPixels };
   const encode =
     (recipe: RecipeOptions['recipe']): EndpointHandler =>

@@ -129,7 +129,7 @@ test('takes nothing that JSON.parse does not, and nothing of another shape', () 
   assert.ok(taken > 0);
 });
 
-const pool = new JsonPool();
+const pool = new JsonPool((error) => assert.fail(String(error)));
 after(() => pool.close());
 
 test('reads large bodies on a thread, and refuses them from there with the same sentences', async () => {
