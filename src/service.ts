@@ -24,7 +24,7 @@ export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
   /** Of all HTTP bodies and gRPC messages held at one time. */
   readonly maxInflightBytes: number;
   readonly maxImages: number;
-  /** The package's, for metrics. */
+  /** The package's, for metrics and the description of the API. */
   readonly version?: string | undefined;
   /** Origins whose pages may use the HTTP API, or `*` for any page; none when absent. */
   readonly corsOrigins?: readonly string[] | undefined;
@@ -110,7 +110,7 @@ async function startTransports(
   opened: Closable[],
 ): Promise<Transports> {
   const { host, httpPort, grpcPort, metricsPort, corsOrigins, tracing: tracer } = config;
-  const { maxBodyBytes, maxImages } = config;
+  const { maxBodyBytes, maxImages, version } = config;
   const budget = requestBudget(config, callers, encoder, metrics);
   const admit: AdmitBytes = (sizeBytes, caller) => {
     const reservation = budget.reserve(sizeBytes, caller);
@@ -128,6 +128,7 @@ async function startTransports(
     tls,
     tracer,
     corsOrigins,
+    version,
     limits: { maxBodyBytes, maxImages },
   });
   opened.unshift(http);

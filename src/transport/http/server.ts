@@ -40,6 +40,8 @@ export interface HttpAppOptions {
   /** Origins whose pages may use the API, or `*` for any; none when absent. */
   readonly corsOrigins?: readonly string[] | undefined;
   readonly limits?: Partial<HttpLimits>;
+  /** The package's, for the description of the API. */
+  readonly version?: string | undefined;
 }
 
 export interface HttpServerOptions extends HttpAppOptions {
@@ -104,7 +106,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 export async function createHttpApp(
   options: HttpAppOptions,
 ): Promise<{ readonly app: FastifyInstance; readonly requests: OpenRequests }> {
-  const { encoder, metrics, logger, readPixels, budget, tracer } = options;
+  const { encoder, metrics, logger, readPixels, budget, tracer, version = 'unknown' } = options;
   const limits = { ...defaultHttpLimits, ...options.limits };
   const requests = new OpenRequests({ logger, metrics, tracer }, limits);
   const jsonPool = new JsonPool((error) => logger.error({ err: error }, 'the JSON thread died'));
@@ -121,7 +123,7 @@ export async function createHttpApp(
     limits,
     routes: options.endpoints === undefined ? routes : routesOf(options.endpoints),
     handlers: {
-      ...systemHandlers({ encoder, metrics, isDraining: () => requests.isDraining }),
+      ...systemHandlers({ encoder, metrics, isDraining: () => requests.isDraining, version }),
       encode: encode(encodeEndpoints.encode),
       teacher_encode: encode(encodeEndpoints.teacher_encode),
       anyres_encode: encode(encodeEndpoints.anyres_encode),

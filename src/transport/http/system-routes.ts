@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { VisualEncoder } from '../../encoding/request.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { Model } from '../../model/model.ts';
@@ -15,9 +14,11 @@ export function systemHandlers(settings: {
   readonly encoder: VisualEncoder;
   readonly metrics: Metrics;
   readonly isDraining: () => boolean;
+  /** The package's. */
+  readonly version: string;
 }): Record<Exclude<Endpoint, EncodeEndpoint>, EndpointHandler> {
-  const { encoder, metrics, isDraining } = settings;
-  const description = JSON.stringify(openApi(readVersion()));
+  const { encoder, metrics, isDraining, version } = settings;
+  const description = JSON.stringify(openApi(version));
   return {
     healthz: (_request, reply) => sendJson(reply, '{"status":"ok"}'),
     readyz: (_request, reply) => {
@@ -42,12 +43,6 @@ export function systemHandlers(settings: {
     openapi: (_request, reply) => sendJson(reply, description),
     docs: answerDocs,
   };
-}
-
-/** package.json is beside src in a clone and beside build in both. */
-function readVersion(): string {
-  const file = new URL('../../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 /** A model as callers see it: without the place where it lies. */

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { openApi } from '../../../../src/transport/http/openapi/document.ts';
 import { problemKinds } from '../../../../src/transport/http/problem.ts';
@@ -125,14 +124,9 @@ test('lists for a plan what it needs, and the options of all recipes once each',
 });
 
 test('serves the description, health, models and metrics', async () => {
-  const { app, encoder } = await openStubApp();
+  const { app, encoder } = await openStubApp({ version: '1.2.3' });
   const get = async (url: string) => await app.inject({ url });
-  const served = (await get('/openapi.json')).json();
-  assert.deepEqual(Object.keys(served), Object.keys(description));
-  const { version } = JSON.parse(
-    await readFile(new URL('../../../../../package.json', import.meta.url), 'utf8'),
-  );
-  assert.equal(served.info.version, version);
+  assert.deepEqual((await get('/openapi.json')).json(), description);
   assert.deepEqual((await get('/healthz')).json(), { status: 'ok' });
   assert.equal((await app.inject({ url: '/healthz', method: 'HEAD' })).statusCode, 200);
   assert.deepEqual((await get('/readyz')).json(), { status: 'ready' });
