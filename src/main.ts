@@ -2,13 +2,17 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import { bench } from './cli/bench.ts';
 import { dispatch, type Parts } from './cli/dispatch.ts';
-import type { StopSignal } from './cli/stop-signals.ts';
 import { defaultMinCosine } from './cli/settings/import.ts';
 import { readMachine } from './cli/settings/machine.ts';
-import { collectGarbageRarely } from './threads/garbage.ts';
+import type { StopSignal } from './cli/terminal.ts';
 import type { Model } from './model/model.ts';
+import { requireAddressSpace } from './threads/address-space.ts';
+
+/** Threads of the token pool (src/encoding/encoder.ts). */
+const tokenThreads = 2;
 
 const { env } = process;
 const parts: Parts = {
@@ -18,6 +22,7 @@ const parts: Parts = {
     const { openTracing } = await import('./telemetry/open-tracing.ts');
     return {
       async startService(settings, logger, onDown) {
+        requireAddressSpace(settings.viewThreads + tokenThreads);
         const tracing = await openTracing(env, parts.version, logger);
         return await startService({ ...settings, version: parts.version, tracing }, logger, onDown);
       },
@@ -31,6 +36,7 @@ const parts: Parts = {
     return {
       async importModel({ minCosine, calibrates, onChosen, ...options }) {
         if (options.precision !== 'int8') return importModel(options);
+        requireAddressSpace(1);
         const { graphRunner } = await import('./inference/onnx-session.ts');
         const calibration = {
           minCosine: minCosine ?? defaultMinCosine,
@@ -46,7 +52,7 @@ const parts: Parts = {
         const { fetchCheckpoint } = await import('./model/import/hub/fetch-checkpoint.ts');
         const { readGeometry } = await import('./model/import/checkpoint-config.ts');
         const { requireFree } = await import('./model/import/publish-folder.ts');
-        // What would be refused after the download is refused before it.
+        // Refuses before the download what would be refused after it.
         await requireFree(resolve(out), force);
         const access = readHubAccess(env);
         return fetchCheckpoint(repository, { ...options, access, onConfiguration: readGeometry });
@@ -56,13 +62,13 @@ const parts: Parts = {
   },
   async encode() {
     const { Encoder } = await import('./encoding/encoder.ts');
-    const { Metrics } = await import('./telemetry/metrics.ts');
     const { metadataJson } = await import('./tokens/formats/metadata.ts');
     const { tokenFile } = await import('./tokens/formats/format.ts');
     return {
       metadataJson,
       async createEncoder(settings, logger) {
-        const encoder = await Encoder.open(settings, new Metrics(), logger, () => {});
+        requireAddressSpace(settings.viewThreads + tokenThreads);
+        const encoder = await Encoder.open(settings, {}, logger, () => {});
         return { encoder, close: () => encoder.close() };
       },
       fileOf(format, { tensor, metadata }) {
@@ -77,17 +83,8 @@ const parts: Parts = {
     return {
       heatMapFile,
       async createEncoder(config, logger, observeBatch) {
-        const metrics = {
-          observeBatch,
-          observeRestart() {},
-          observeStages() {},
-          observeSource() {},
-          watchQueue() {},
-          watchHeld() {},
-          watchBatches() {},
-          observeRefusal() {},
-        };
-        const encoder = await Encoder.open(config, metrics, logger, () => {});
+        requireAddressSpace(config.viewThreads + tokenThreads);
+        const encoder = await Encoder.open(config, { observeBatch }, logger, () => {});
         return { encoder, close: () => encoder.close() };
       },
     };
@@ -95,25 +92,25 @@ const parts: Parts = {
   bench: (args) => bench(args, new URL('../bench/main.js', import.meta.url)),
 };
 
-/** package.json is beside src in a clone and beside build in both. */
+/** Reads package.json, which is beside src in a clone and beside build in both. */
 function readVersion(): string {
   const file = new URL('../../package.json', import.meta.url);
   const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
   return version;
 }
 
-/** Ends although a thread is in a native call that does not come back. */
+/** Ends the process even if a thread is in a native call that does not return. */
 function kill(): void {
   process.kill(process.pid, 'SIGKILL');
-  // Process 1 of a container cannot be killed from inside it, but can fault.
+  // Process 1 of a container cannot be killed from inside it, but it can abort.
   process.abort();
 }
 
-/** Dies of the signal, as if nobody listened: process.exit would wait for a native call that runs in a worker. */
+/** Dies of the signal. process.exit would wait for a native call that runs in a worker. */
 function exitAtOnce(signal: StopSignal): void {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
-  // Process 1 of a container ignores a signal that it does not listen for.
+  // Process 1 of a container ignores a signal without a listener.
   process.exit(128 + constants.signals[signal]);
 }
 
@@ -124,7 +121,8 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-collectGarbageRarely();
+// Lets garbage grow to five times the live heap before V8 collects it (docs/decisions/0004-garbage.md).
+setFlagsFromString('--heap-growing-percent=400');
 const { stdout, stderr } = process;
 const args = process.argv.slice(2);
 const terminal = { stdout, stderr, signals: process, now: () => performance.now(), exitAtOnce };

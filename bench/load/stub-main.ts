@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { dispatch, type Parts } from '../../src/cli/dispatch.ts';
 import { readMachine } from '../../src/cli/settings/machine.ts';
-import { collectGarbageRarely } from '../../src/threads/garbage.ts';
+import { setFlagsFromString } from 'node:v8';
 import { startService } from '../../src/service.ts';
 
 const engineScript = new URL('./stub-engine.js', import.meta.url);
@@ -22,7 +22,8 @@ const parts: Parts = {
   bench: isNone,
 };
 
-collectGarbageRarely();
+// As src/main.ts does.
+setFlagsFromString('--heap-growing-percent=400');
 const { env, stdout, stderr } = process;
 const terminal = {
   stdout,

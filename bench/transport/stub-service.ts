@@ -19,7 +19,7 @@ import { defaultGrpcLimits } from '../../src/transport/grpc/limits.ts';
 import { startGrpcServer } from '../../src/transport/grpc/server.ts';
 import { startHttpServer } from '../../src/transport/http/server.ts';
 import { SharedPixels } from '../../src/inference/shared-pixels.ts';
-import { collectGarbageRarely } from '../../src/threads/garbage.ts';
+import { setFlagsFromString } from 'node:v8';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 import { encodeEach, encodeImages } from '../../src/encoding/encode-request.ts';
@@ -58,7 +58,8 @@ const engine: Engine = {
   close: () => Promise.resolve(),
 };
 
-collectGarbageRarely();
+// As src/main.ts does.
+setFlagsFromString('--heap-growing-percent=400');
 const metrics = process.argv.includes('no-metrics') ? new NoMetrics() : new Metrics();
 const logger = createLogger({ logLevel: 'info', logFormat: 'json' }, process.stdout);
 const tracing = await openTracing(process.env, 'bench', logger);

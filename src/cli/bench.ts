@@ -1,12 +1,12 @@
 import { ServiceError } from '../errors/service-error.ts';
 import type { ExitCode } from './exit-code.ts';
 
-/** bench/main.ts, which a production package leaves out. */
+/** bench/main.ts, which is not in a production package. */
 interface BenchModule {
   readonly main: (args: readonly string[]) => Promise<ExitCode>;
 }
 
-/** Hands the arguments to the benchmark. Rejects with `failed_precondition` where it was not built. */
+/** Runs the benchmark. Rejects with `failed_precondition` if it was not built. */
 export async function bench(args: readonly string[], moduleUrl: URL): Promise<ExitCode> {
   const { main } = await load(moduleUrl);
   return await main(args);
@@ -25,7 +25,7 @@ async function load(moduleUrl: URL): Promise<BenchModule> {
   }
 }
 
-/** Whether it is the benchmark itself that is missing, and not something that it imports. */
+/** Whether the benchmark itself is missing, rather than a module that it imports. */
 function isMissing(error: unknown, moduleUrl: URL): boolean {
   return (
     error instanceof Error &&

@@ -1,22 +1,22 @@
-import type { CommandOutline, CommandSchema } from './settings/command.ts';
-import { benchOutline, commands } from './settings/commands.ts';
-import { compareCommand } from './settings/compare.ts';
-import { encodeCommand } from './settings/encode.ts';
-import { importCommand } from './settings/import.ts';
-import { serveCommand } from './settings/serve.ts';
-import { commandHelp, programHelp } from './settings/help.ts';
-import type { Machine } from './settings/machine.ts';
-import { parseCommand } from './settings/parse.ts';
-import type { Settings, SettingValues } from './settings/setting.ts';
+import { didYouMean } from '../errors/did-you-mean.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { compareModels, type CompareParts } from './compare/compare.ts';
 import { type EncodeParts, encodeFiles } from './encode/encode.ts';
 import { describeFailure, type ExitCode } from './exit-code.ts';
 import { type ImportParts, importCheckpoint } from './import/import.ts';
 import { type ServeParts, serve } from './serve.ts';
+import type { CommandSchema } from './settings/command.ts';
+import { compareCommand } from './settings/compare.ts';
+import { encodeCommand } from './settings/encode.ts';
+import { benchOutline, commandHelp, programHelp } from './settings/help.ts';
+import { importCommand } from './settings/import.ts';
+import type { Machine } from './settings/machine.ts';
+import { commands, parseCommand } from './settings/parse.ts';
+import { serveCommand } from './settings/serve.ts';
+import type { Settings, SettingValues } from './settings/setting.ts';
 import type { Terminal } from './terminal.ts';
 
-/** What the commands are made of. They are loaded when a command needs them, so that --help is quick. */
+/** The implementations of the commands, each loaded only when its command runs, so that --help is quick. */
 export interface Parts {
   readonly version: string;
   serve(): Promise<Pick<ServeParts, 'startService' | 'wait' | 'kill'>>;
@@ -27,13 +27,13 @@ export interface Parts {
 }
 
 export interface Invocation {
-  /** What follows the program's name. */
+  /** The arguments after the program's name. */
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly machine: Machine;
 }
 
-/** Runs the command that the arguments name. What goes wrong is said on stderr, a line each; never rejects. */
+/** Runs the command that the arguments name. Reports failures on stderr, a line each; never rejects. */
 export async function dispatch(invocation: Invocation, terminal: Terminal, parts: Parts): Promise<ExitCode> {
   const [name, ...args] = invocation.args;
   try {
@@ -65,13 +65,13 @@ export async function dispatch(invocation: Invocation, terminal: Terminal, parts
         return 0;
       case '--help':
       case '-h':
-        terminal.stdout.write(programHelp([...commands, benchOutline]));
+        terminal.stdout.write(programHelp());
         return 0;
       case undefined:
-        terminal.stderr.write(programHelp([...commands, benchOutline]));
+        terminal.stderr.write(programHelp());
         return 2;
       default:
-        return refuse(terminal, [`"${name}" is not a command; siglip-hd --help lists them.`]);
+        return refuse(terminal, [unknownCommand(name)]);
     }
   } catch (error) {
     const { exitCode, text } = describeFailure(error);
@@ -89,7 +89,7 @@ async function run<T extends Settings>(
   const parsed = parseCommand(schema, { args: args.slice(1), env, machine });
   switch (parsed.kind) {
     case 'help':
-      terminal.stdout.write(commandHelp(schema satisfies CommandOutline));
+      terminal.stdout.write(commandHelp(schema));
       return 0;
     case 'refused':
       return refuse(terminal, parsed.problems);
@@ -97,6 +97,11 @@ async function run<T extends Settings>(
       break;
   }
   return await command(parsed.settings, parsed.operands);
+}
+
+function unknownCommand(name: string): string {
+  const known = [...commands, benchOutline].map((command) => command.name);
+  return `siglip-hd has no command "${name}"; siglip-hd --help lists its commands.${didYouMean(name, known)}`;
 }
 
 function refuse(terminal: Terminal, problems: readonly string[]): ExitCode {

@@ -1,9 +1,9 @@
 import { ServiceError } from '../errors/service-error.ts';
 
-/** 0 done, 1 failed, 2 wrong usage or bad input. */
+/** 0 success, 1 failure, 2 wrong usage or bad input. */
 export type ExitCode = 0 | 1 | 2;
 
-/** What a command's failure means to the shell, and the line that says it; a stack only where nobody foresaw it. */
+/** The exit status of a failed command and the line to report. Only an unforeseen failure shows its stack. */
 export function describeFailure(thrown: unknown): { readonly exitCode: ExitCode; readonly text: string } {
   if (thrown instanceof ServiceError) return { exitCode: exitCodeOf(thrown), text: thrown.message };
   if (isSystemError(thrown)) return { exitCode: 1, text: `${thrown.message}.` };
@@ -30,7 +30,7 @@ function exitCodeOf({ code }: ServiceError): ExitCode {
   return 1;
 }
 
-/** The operating system's refusals say in one line what is wrong: a folder that is read-only, a full disk. */
+/** Errors of the operating system describe themselves in one line: a read-only folder, a full disk. */
 function isSystemError(thrown: unknown): thrown is Error {
   return thrown instanceof Error && 'syscall' in thrown;
 }

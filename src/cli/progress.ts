@@ -1,18 +1,18 @@
 import { SingleBar } from 'cli-progress';
 
-/** How far something is. */
+/** Shows the progress of a task. */
 export interface Progress {
   update(done: number, total: number): void;
-  /** Leaves the terminal as it was. */
+  /** Removes the bar. */
   close(): void;
 }
 
-/** Where people look. */
+/** A stream that may be a terminal. */
 export interface ProgressTarget extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
 }
 
-/** A progress bar on a terminal, nothing elsewhere. `format` is cli-progress's. */
+/** A progress bar if the target is a terminal, else nothing. `format` is cli-progress's. */
 export function openProgress(target: ProgressTarget, format: string): Progress {
   if (target.isTTY !== true) return { update() {}, close() {} };
   const bar = new SingleBar({

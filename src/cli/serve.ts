@@ -1,116 +1,85 @@
 import { isIPv6 } from 'node:net';
 import type { Logger } from 'pino';
-import type { ServeSettings } from './settings/serve.ts';
 import type { EngineEnd } from '../inference/supervised-engine.ts';
 import type { Service } from '../service.ts';
 import type { ExitCode } from './exit-code.ts';
-import { type LogSignalSource, onLogSignal } from './log-signal.ts';
-import { onStopSignal, type SignalSource, type StopSignal } from './stop-signals.ts';
+import type { ServeSettings } from './settings/serve.ts';
+import { onLogSignal, onStopSignal, type SignalSource, type StopSignal } from './terminal.ts';
 
 export interface ServeParts {
-  /** Resolves when the service answers. `onDown` is called when an engine is of no more use. */
+  /** Resolves when the service is ready. `onDown` is called when an engine has failed for good. */
   readonly startService: (
     settings: ServeSettings,
     logger: Logger,
     onDown: (end: EngineEnd) => void,
   ) => Promise<Service>;
-  readonly signals: SignalSource & LogSignalSource;
-  /** Ends the process whatever its threads are at. */
+  readonly signals: SignalSource;
+  /** Kills the process, even if a thread is in a native call. */
   readonly kill: () => void;
-  /** Ends the process now. */
+  /** Ends the process at once. */
   readonly exitAtOnce: (signal: StopSignal) => void;
-  /** Resolves after a time, or rejects when the signal fires. */
+  /** Resolves after a time, or rejects when the signal aborts. */
   readonly wait: (waitMs: number, signal: AbortSignal) => Promise<void>;
   readonly now: () => number;
 }
 
-/** How long callers may take to read that the engine is stuck. */
+/** Time for callers to read that the engine is stuck. */
 const stuckGraceMs = 2000;
 
-/** How long what is left may take to close once nothing is in flight: a native call is let come to its end. */
+/** Least time to close after the drain: a native call may still have to finish. */
 const closeGraceMs = 2000;
 
-/** Why a service ends. */
-type End =
-  | { readonly kind: 'signal'; readonly signal: StopSignal }
-  | { readonly kind: 'down'; readonly end: EngineEnd };
+/** Why a service stops: a signal, or an engine that failed for good. */
+type End = StopSignal | 'engine down';
+
+/** A run of the service, from start to exit. */
+interface Run {
+  readonly settings: ServeSettings;
+  readonly logger: Logger;
+  readonly parts: ServeParts;
+  /** Resolves with the first reason to stop. */
+  readonly ended: Promise<End>;
+  /** Aborts when an engine has failed for good. */
+  readonly engineDown: AbortSignal;
+  /** How the last engine that failed for good did. */
+  readonly down: { end?: EngineEnd };
+}
 
 /**
- * Serves until SIGTERM, SIGINT or SIGHUP, then drains (after SIGTERM it is not ready but accepts for
- * `drainDelayMs`, so that load balancers come to know): 0 when everything in flight was answered within
- * `drainGraceMs`, 1 when not or when an engine is of no more use. An engine that is in a native call to the very
- * end is killed with the process, which would wait for it for ever. Signals count from the start, before a model
- * is loaded. Rejects when the service does not start.
+ * Serves until SIGTERM, SIGINT or SIGHUP, then drains. After SIGTERM it still accepts requests for `drainDelayMs`, while
+ * it already reports not ready. Signals count from the start, before a model is loaded. Resolves with 0 if every
+ * request in flight was answered within `drainGraceMs`, with 1 if not or if an engine failed for good. Kills the
+ * process if an engine is stuck in a native call, for which an orderly exit would wait forever. Rejects if the service
+ * does not start.
  */
 export async function serve(settings: ServeSettings, logger: Logger, parts: ServeParts): Promise<ExitCode> {
-  const { signals, exitAtOnce: stopAtOnce, now } = parts;
+  const engineDown = new AbortController();
+  const down: Run['down'] = {};
   let end: (end: End) => void = () => {};
   const ended = new Promise<End>((resolve) => {
     end = resolve;
   });
-  const down: { end?: EngineEnd } = {};
-  const nobodyServes = new AbortController();
-  const stopListening = onStopSignal(signals, {
-    now,
-    stop: (signal) => end({ kind: 'signal', signal }),
-    stopAtOnce,
+  const stopListening = onStopSignal(parts.signals, {
+    now: parts.now,
+    stop: end,
+    stopAtOnce: parts.exitAtOnce,
   });
-  const stopSwitching = onLogSignal(signals, logger);
+  const stopSwitching = onLogSignal(parts.signals, logger);
+  const run: Run = { settings, logger, parts, ended, engineDown: engineDown.signal, down };
   try {
     const starting = parts.startService(settings, logger, (reason) => {
       down.end = reason;
-      nobodyServes.abort();
-      end({ kind: 'down', end: reason });
+      engineDown.abort();
+      end('engine down');
     });
     const first = await Promise.race([starting.then(() => undefined), ended]);
-    if (first?.kind === 'signal') {
-      logger.info({ signal: first.signal }, 'stopping once the models are loaded');
-      // Node aborts when a process ends inside an engine's native call: the start is let come to its end.
-      const stopped = starting.then(
-        (started) => started.close(),
-        () => undefined,
-      );
-      if ((await inTime(stopped, settings.drainGraceMs, parts)) && !isStuck(down)) return 0;
-      logger.fatal('ending: the service does not come to the end of its start');
-      parts.kill();
-      return 1;
-    }
+    if (first !== undefined && first !== 'engine down') return await stopStarting(run, starting, first);
     const service = await starting;
-    const http = address(settings.host, service.httpPort);
-    const grpc = address(settings.host, service.grpcPort);
-    const scheme = settings.tlsCert === undefined ? 'http' : 'https';
-    const metrics =
-      service.metricsPort === undefined
-        ? {}
-        : { metrics: `http://${address(settings.host, service.metricsPort)}/metrics` };
-    logger.info({ http: `${scheme}://${http}`, docs: `${scheme}://${http}/docs`, grpc, ...metrics }, 'ready');
-    const why = await ended;
-    if (why.kind === 'down') logger.error('stopping: the engine is of no more use');
-    else {
-      service.setNotReady();
-      if (why.signal === 'SIGTERM' && settings.drainDelayMs > 0) {
-        logger.info({ drainDelayMs: settings.drainDelayMs }, 'not ready any more; still accepting');
-        // Cut short when there is nothing to accept requests for.
-        await parts.wait(settings.drainDelayMs, nobodyServes.signal).catch(() => undefined);
-      }
-      logger.info({ signal: why.signal }, 'draining: what is in flight is finished, nothing new is taken');
-    }
-    const graceMs = isStuck(down) ? Math.min(settings.drainGraceMs, stuckGraceMs) : settings.drainGraceMs;
-    const drainingMs = now();
-    const drained = await inTime(service.drain(), graceMs, parts);
-    if (!drained) logger.warn({ drainGraceMs: settings.drainGraceMs }, 'requests were in flight to the end');
-    const leftMs = Math.max(closeGraceMs, graceMs - (now() - drainingMs));
-    if (isStuck(down) || !(await inTime(service.close(), leftMs, parts)) || isStuck(down)) {
-      // Neither can its thread be ended, nor the process in an orderly way, which waits for the thread.
-      logger.fatal('ending: the engine is stuck in a native call');
-      parts.kill();
-      return 1;
-    }
-    logger.info('stopped');
-    return drained && down.end === undefined ? 0 : 1;
+    logger.info(addresses(settings, service), 'ready');
+    return await stop(run, service, await ended);
   } catch (error) {
-    if (isStuck(down)) {
-      logger.fatal({ err: error }, 'ending: the engine got stuck while the service started');
+    if (isStuck(run)) {
+      logger.fatal({ err: error }, 'killing the process: the engine got stuck while the service started');
       parts.kill();
     }
     throw error;
@@ -120,11 +89,54 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
   }
 }
 
-function isStuck({ end }: { readonly end?: EngineEnd }): boolean {
-  return end === 'stuck';
+/** Waits for the start and closes: Node aborts if a process exits while an engine is in a native call. */
+async function stopStarting(run: Run, starting: Promise<Service>, signal: StopSignal): Promise<ExitCode> {
+  const { settings, logger, parts } = run;
+  logger.info({ signal }, 'stopping once the models are loaded');
+  const stopped = starting.then(
+    (service) => service.close(),
+    () => undefined,
+  );
+  if ((await inTime(stopped, settings.drainGraceMs, parts)) && !isStuck(run)) return 0;
+  logger.fatal('killing the process: the service did not finish starting');
+  parts.kill();
+  return 1;
 }
 
-/** Whether the work ends in time. */
+async function stop(run: Run, service: Service, end: End): Promise<ExitCode> {
+  const { settings, logger, parts, engineDown } = run;
+  if (end === 'engine down') logger.error('stopping: an engine has failed for good');
+  else await announceStop(run, service, end);
+  const graceMs = isStuck(run) ? Math.min(settings.drainGraceMs, stuckGraceMs) : settings.drainGraceMs;
+  const drainingMs = parts.now();
+  const drained = await inTime(service.drain(), graceMs, parts);
+  if (!drained) logger.warn({ drainGraceMs: graceMs }, 'requests were still in flight after the drain');
+  const leftMs = Math.max(closeGraceMs, graceMs - (parts.now() - drainingMs));
+  if (isStuck(run) || !(await inTime(service.close(), leftMs, parts)) || isStuck(run)) {
+    logger.fatal('killing the process: the engine is stuck in a native call');
+    parts.kill();
+    return 1;
+  }
+  logger.info('stopped');
+  return drained && !engineDown.aborted ? 0 : 1;
+}
+
+async function announceStop(run: Run, service: Service, signal: StopSignal): Promise<void> {
+  const { settings, logger, parts, engineDown } = run;
+  service.setNotReady();
+  if (signal === 'SIGTERM' && settings.drainDelayMs > 0) {
+    logger.info({ drainDelayMs: settings.drainDelayMs }, 'not ready; still accepting requests');
+    // Ends early if an engine fails meanwhile: nothing could answer.
+    await parts.wait(settings.drainDelayMs, engineDown).catch(() => undefined);
+  }
+  logger.info({ signal }, 'draining: finishing requests in flight, refusing new ones');
+}
+
+function isStuck({ down }: Run): boolean {
+  return down.end === 'stuck';
+}
+
+/** Whether the work finishes in time. */
 async function inTime(work: Promise<void>, limitMs: number, { wait }: ServeParts): Promise<boolean> {
   const done = new AbortController();
   const ended = work.then(() => true);
@@ -139,6 +151,18 @@ async function inTime(work: Promise<void>, limitMs: number, { wait }: ServeParts
   }
 }
 
-function address(host: string, port: number): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+function addresses(
+  { host, tlsCert }: ServeSettings,
+  { httpPort, grpcPort, metricsPort }: Service,
+): Readonly<Record<string, string>> {
+  const scheme = tlsCert === undefined ? 'http' : 'https';
+  const at = (port: number, name = host): string => (isIPv6(name) ? `[${name}]:${port}` : `${name}:${port}`);
+  // A person opens the page: a browser has no use for the address that stands for all.
+  const browsed = host === '::' || host === '0.0.0.0' ? 'localhost' : host;
+  return {
+    http: `${scheme}://${at(httpPort)}`,
+    grpc: at(grpcPort),
+    ...(metricsPort === undefined ? {} : { metrics: `http://${at(metricsPort)}/metrics` }),
+    docs: `${scheme}://${at(httpPort, browsed)}/docs`,
+  };
 }

@@ -7,8 +7,9 @@ export function didYouMean(given: string, known: readonly string[]): string {
   let nearest: string | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const name of known) {
-    const distance = editDistance(wanted, normalised(name));
-    if (distance < least && distance * 3 < Math.max(given.length, name.length)) {
+    const candidate = normalised(name);
+    const distance = editDistance(wanted, candidate);
+    if (distance < least && distance * 3 < Math.max(wanted.length, candidate.length)) {
       nearest = name;
       least = distance;
     }
@@ -16,7 +17,7 @@ export function didYouMean(given: string, known: readonly string[]): string {
   return nearest === undefined ? '' : ` Did you mean "${nearest}"?`;
 }
 
-/** Longer input is no slip of the fingers, and the distance costs length times length. */
+/** The cost of a distance grows with the product of the lengths; no name is longer. */
 const longestName = 64;
 
 function normalised(name: string): string {

@@ -5,7 +5,7 @@ import { dispatch, type Parts } from '../../src/cli/dispatch.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
 import { fakeTerminal } from './fake-terminal.ts';
 
-const machine = { cores: 2, poolThreads: 4, cacheHome: '/c' };
+const machine = { cores: 2, poolThreads: 4, cacheHome: '/c', hasIpv6: true };
 
 const noParts: Parts = {
   version: '1.2.3',
@@ -48,12 +48,10 @@ test('exits with 2 and help on stderr when no command is named', async () => {
   assert.match(stderr, /^Usage:/);
 });
 
-test('exits with 2 for a command that does not exist', async () => {
+test('exits with 2 for a command that does not exist, and suggests the one that was meant', async () => {
   const { exitCode, stderr } = await run(['sevre']);
-  assert.deepEqual(
-    [exitCode, stderr],
-    [2, 'siglip-hd: "sevre" is not a command; siglip-hd --help lists them.\n'],
-  );
+  const sentence = 'siglip-hd has no command "sevre"; siglip-hd --help lists its commands.';
+  assert.deepEqual([exitCode, stderr], [2, `siglip-hd: ${sentence} Did you mean "serve"?\n`]);
 });
 
 test('exits with 2 and a line for each problem, and starts nothing', async () => {

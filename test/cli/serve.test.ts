@@ -11,7 +11,7 @@ import type { Service } from '../../src/service.ts';
 const parsed = parseCommand(serveCommand, {
   args: ['--host', '::', '--drain-grace-ms', '700', '--drain-delay-ms', '300'],
   env: {},
-  machine: { cores: 2, poolThreads: 4, cacheHome: '/c' },
+  machine: { cores: 2, poolThreads: 4, cacheHome: '/c', hasIpv6: true },
 });
 assert.equal(parsed.kind, 'run');
 const { settings } = parsed;
@@ -111,11 +111,19 @@ test('says https where it speaks TLS', async () => {
   await exit;
 });
 
-test('says where it listens in one line when it is ready', async () => {
+test('says in one line where it listens and where its page is when it is ready', async () => {
   const { ready, lines, drained, send, exit } = start();
   await ready.opened;
-  const [{ http, grpc, msg } = {}] = lines;
-  assert.deepEqual({ http, grpc, msg }, { http: 'http://[::]:8080', grpc: '[::]:50051', msg: 'ready' });
+  const [{ http, grpc, docs, msg } = {}] = lines;
+  assert.deepEqual(
+    { http, grpc, docs, msg },
+    {
+      http: 'http://[::]:8080',
+      grpc: '[::]:50051',
+      docs: 'http://localhost:8080/docs',
+      msg: 'ready',
+    },
+  );
   assert.equal(lines.length, 1);
   drained.open();
   send('SIGTERM');

@@ -62,7 +62,7 @@ async function refusal(...args: string[]): Promise<string> {
   );
 }
 
-const machine = { cores: 4, poolThreads: 8, cacheHome: '/c' };
+const machine = { cores: 4, poolThreads: 8, cacheHome: '/c', hasIpv6: true };
 
 /** What the service makes of the settings that a container gives it; secrets are made up. */
 function parsed(container: Container) {

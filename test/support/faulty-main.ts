@@ -11,7 +11,7 @@ const ports = ['--host=127.0.0.1', '--http-port=0', '--grpc-port=0'];
 const parsed = parseCommand(serveCommand, {
   args: [...ports, '--log-format=json', ...process.argv.slice(2)],
   env: {},
-  machine: { cores: 2, poolThreads: 4, cacheHome: '/tmp' },
+  machine: { cores: 2, poolThreads: 4, cacheHome: '/tmp', hasIpv6: true },
 });
 if (parsed.kind !== 'run') throw new Error(JSON.stringify(parsed));
 const exitCode = await serve(parsed.settings, createLogger(parsed.settings, process.stdout), {

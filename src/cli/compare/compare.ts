@@ -23,9 +23,9 @@ import {
 import { type Comparands, readComparands, readSides, servedModels, type Side } from './compared-models.ts';
 import { EngineTimes } from './engine-times.ts';
 import { describeFailure, type ExitCode } from '../exit-code.ts';
-import { outputNames } from '../output-names.ts';
+import { outputNames } from '../input-files.ts';
 import { openProgress } from '../progress.ts';
-import { readInput } from '../read-input.ts';
+import { readInput } from '../input-files.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
 
 type ComparingEncoder = Pick<VisualEncoder, 'encode' | 'plan' | 'models'>;

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { EncodeSettings } from '../settings/encode.ts';
-import { isArchive, tokenFormat } from '../settings/contradictions.ts';
+import { isArchive, tokenFormat } from '../settings/encode.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { EncodeAnswer, VisualEncoder } from '../../encoding/request.ts';
 import type { AnswerMetadata } from '../../tokens/answer-metadata.ts';
@@ -8,7 +8,7 @@ import { openArchiveSink } from './archive-sink.ts';
 import { describeFailure, type ExitCode } from '../exit-code.ts';
 import { openFolderSink } from './folder-sink.ts';
 import { openProgress } from '../progress.ts';
-import { readInput } from '../read-input.ts';
+import { readInput } from '../input-files.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
 import type { TokenSink } from './token-sink.ts';
 

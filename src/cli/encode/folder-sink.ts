@@ -2,7 +2,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { makeFolder } from '../../model/import/make-folder.ts';
 import type { EncodeAnswer } from '../../encoding/request.ts';
-import { outputNames } from '../output-names.ts';
+import { outputNames } from '../input-files.ts';
 import type { TokenSink } from './token-sink.ts';
 
 /** The buffers of a file of tokens, in order. */

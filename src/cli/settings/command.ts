@@ -1,7 +1,7 @@
-import type { Rule } from './contradictions.ts';
+import type { Machine } from './machine.ts';
 import type { Settings, SettingValues } from './setting.ts';
 
-/** What a command is given. --help and docs/configuration.md are made from it. */
+/** What a command takes. Its --help and its part of docs/configuration.md are generated from this. */
 export interface CommandOutline {
   readonly name: string;
   readonly usage: string;
@@ -11,14 +11,21 @@ export interface CommandOutline {
   readonly settings: Settings;
 }
 
-/** The same with the types of its settings. */
+/** A condition on several values that are each valid alone. */
+export interface Rule<V> {
+  /** The values it reads. It is skipped if one of them is absent or invalid in itself. */
+  readonly of: readonly (keyof V)[];
+  /** A sentence for each violation. */
+  problems(values: V, machine: Machine): readonly string[];
+}
+
+/** An outline that keeps the types of its settings. */
 export interface CommandSchema<T extends Settings> extends CommandOutline {
   readonly settings: T;
-  /** What its values must hold together. */
   readonly rules: readonly Rule<SettingValues<T>>[];
 }
 
-/** A schema, with the types of its settings kept. */
+/** The schema itself, with its settings' types inferred. */
 export function command<const T extends Settings>(schema: CommandSchema<T>): CommandSchema<T> {
   return schema;
 }

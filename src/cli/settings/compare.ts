@@ -1,17 +1,46 @@
+import type { ModelSource } from '../../model/model-source.ts';
 import { teacherDefaults } from '../../recipes/teacher.ts';
-import { compareRules } from './contradictions.ts';
+import { command, type Rule } from './command.ts';
 import { engineSettings, quietLogSettings } from './engine-settings.ts';
 import { readDistance, readModel, readNumbers, readPath } from './readers.ts';
-import { command } from './command.ts';
 import type { SettingValues } from './setting.ts';
 
-/** Says how far two models' tokens are apart. */
+interface CompareValues {
+  readonly out?: string | undefined;
+  readonly heatMax?: number | undefined;
+  readonly teacherOf?: ModelSource | undefined;
+  readonly scales?: readonly number[] | undefined;
+  readonly weights?: readonly number[] | undefined;
+  readonly windows: string;
+}
+
+const compareRules: readonly Rule<CompareValues>[] = [
+  {
+    of: ['windows'],
+    problems({ teacherOf, scales, weights, windows }) {
+      if (teacherOf !== undefined) return [];
+      const given = [
+        ...(scales === undefined ? [] : ['--scales']),
+        ...(weights === undefined ? [] : ['--weights']),
+        ...(windows === teacherDefaults.windows ? [] : ['--windows']),
+      ];
+      return given.map((flag) => `${flag} is an option of a teacher; it needs --teacher-of.`);
+    },
+  },
+  {
+    of: ['heatMax'],
+    problems: ({ out }) => (out === undefined ? ['--heat-max is for heat maps; it needs --out.'] : []),
+  },
+];
+
+/** Measures how far apart the tokens of two models are. */
 export const compareCommand = command({
   name: 'compare',
   usage: 'compare MODEL_A (MODEL_B | --teacher-of MODEL_B) IMAGE... [OPTION]...',
   summary:
-    'Encodes image files with two model folders and says how far their tokens are apart: the cosine of each pair of ' +
-    'tokens, their difference, and the speed of each model. An image that fails is named, and the others are still done.',
+    'Encodes image files with two model folders and reports how far apart their tokens are: the cosine and the ' +
+    'difference of each pair of tokens, and the speed of each model. An image that fails is reported; the others are ' +
+    'still compared.',
   operands: {
     placeholder: 'MODEL_A, a MODEL_B or --teacher-of, and an IMAGE',
     min: 2,
@@ -24,9 +53,9 @@ export const compareCommand = command({
       read: readModel,
       flagOnly: true,
       description:
-        "Compares MODEL_A's Encode with the TeacherEncode of this model, which then does not stand before the images. " +
-        "With SigLIP-HD against the frozen SigLIP 2 it is the distance that the paper's training makes small. The " +
-        "teacher's tokens are brought to MODEL_A's grid.",
+        "Compares MODEL_A's Encode with the TeacherEncode of this model, which then does not precede the images. For " +
+        'SigLIP-HD and the frozen SigLIP 2 this is the distance that the paper trains to be small. The ' +
+        "teacher's tokens are resized to MODEL_A's grid.",
     },
     scales: {
       type: 'optional',
@@ -34,19 +63,19 @@ export const compareCommand = command({
       read: readNumbers,
       flagOnly: true,
       description:
-        "Squares that the teacher's image is resized to; the model's image size and twice that when absent, as in the " +
-        'paper.',
+        "Sides of the squares to which the teacher resizes an image. By default the model's image size and twice " +
+        'that, as in the paper.',
     },
     weights: {
       type: 'optional',
       placeholder: 'N,...',
       read: readNumbers,
       flagOnly: true,
-      description: "Weight of each scale in the teacher's average; equal when absent, as in the paper.",
+      description: "Weight of each scale in the teacher's average. Equal by default, as in the paper.",
     },
     windows: {
       type: 'choice',
-      // The whole of a scale takes a third model.
+      // `whole` would need a third model.
       choices: ['tiles', 'half_overlap'],
       default: teacherDefaults.windows,
       flagOnly: true,
@@ -58,8 +87,8 @@ export const compareCommand = command({
       read: readPath,
       flagOnly: true,
       description:
-        'Folder for a heat map of each image, IMAGE.heat-map.png: 1 - cosine of each token laid over the image. All have ' +
-        'one scale. None are drawn when absent.',
+        'Folder for a heat map of each image, IMAGE.heat-map.png: 1 - cosine of each token, drawn over the image, on ' +
+        'one scale for all images. Without it none are drawn.',
     },
     'heat-max': {
       type: 'optional',
@@ -67,8 +96,8 @@ export const compareCommand = command({
       read: readDistance,
       flagOnly: true,
       description:
-        "The distance that has the end of the heat maps' scale, to set runs side by side. When absent, what one token in " +
-        'a hundred passes, rounded up to 1, 2 or 5 times a power of ten.',
+        "Distance at the end of the heat maps' scale; set it to compare runs. By default the distance that one token " +
+        'in a hundred exceeds, rounded up to 1, 2 or 5 times a power of ten.',
     },
     json: {
       type: 'boolean',
@@ -80,7 +109,7 @@ export const compareCommand = command({
       choices: ['apply', 'ignore'],
       default: 'apply',
       flagOnly: true,
-      description: 'Whether to turn images as their EXIF orientation says.',
+      description: 'Whether to rotate and flip images by their EXIF orientation.',
     },
     device: engineSettings.device,
     threads: engineSettings.threads,

@@ -1,17 +1,46 @@
 import { tokenDtypes } from '../../tokens/tensor.ts';
-import { encodeRules } from './contradictions.ts';
-import { engineSettings, quietLogSettings } from './engine-settings.ts';
+import { command, type Rule } from './command.ts';
+import { engineRules, engineSettings, quietLogSettings } from './engine-settings.ts';
 import { readPath } from './readers.ts';
-import { command } from './command.ts';
 import type { SettingValues } from './setting.ts';
 
-/** Encodes files without a service. */
+interface OutputValues {
+  readonly out: string;
+  readonly format: 'auto' | 'npy' | 'safetensors';
+  readonly dtype: string;
+}
+
+const outputRules: readonly Rule<OutputValues>[] = [
+  {
+    of: ['out'],
+    problems: ({ out }) =>
+      /\.np[yz]$/.test(out)
+        ? [`--out ${out} is named like a file; give a folder, or an archive that ends in .safetensors.`]
+        : [],
+  },
+  {
+    of: ['out', 'format'],
+    problems: ({ out, format }) =>
+      format === 'npy' && isArchive(out)
+        ? [`--out ${out} is a safetensors archive; --format npy needs a folder.`]
+        : [],
+  },
+  {
+    of: ['out', 'format', 'dtype'],
+    problems: (values) =>
+      values.dtype === 'bfloat16' && tokenFormat(values) === 'npy'
+        ? ['--dtype bfloat16 needs --format safetensors: npy has no bfloat16.']
+        : [],
+  },
+];
+
+/** Encodes image files in this process, without a service. */
 export const encodeCommand = command({
   name: 'encode',
   usage: 'encode FILE... --out PATH [OPTION]...',
   summary:
-    'Encodes image files with the first model: a file of tokens for each in the folder PATH, or all of them in one ' +
-    'archive when PATH ends in .safetensors. A file that fails is named, and the others are still done.',
+    'Encodes image files with the first model. Writes a file of tokens for each image to the folder PATH, or one ' +
+    'archive if PATH ends in .safetensors. A file that fails is reported; the others are still encoded.',
   operands: { placeholder: 'FILE', min: 1, max: Number.POSITIVE_INFINITY },
   settings: {
     out: {
@@ -19,15 +48,14 @@ export const encodeCommand = command({
       placeholder: 'PATH',
       read: readPath,
       flagOnly: true,
-      description:
-        'Folder for the files of tokens, or archive with a tensor for each file, named by its path.',
+      description: 'Folder for token files, or an archive with one tensor per image, named by its path.',
     },
     format: {
       type: 'choice',
       choices: ['auto', 'npy', 'safetensors'],
       default: 'auto',
       flagOnly: true,
-      description: 'Format of the files; auto is safetensors for an archive and npy for a folder.',
+      description: 'Format of the token files; auto is safetensors for an archive and npy for a folder.',
     },
     dtype: {
       type: 'choice',
@@ -41,12 +69,23 @@ export const encodeCommand = command({
       choices: ['apply', 'ignore'],
       default: 'apply',
       flagOnly: true,
-      description: 'Whether to turn images as their EXIF orientation says.',
+      description: 'Whether to rotate and flip images by their EXIF orientation.',
     },
     ...engineSettings,
     ...quietLogSettings,
   },
-  rules: encodeRules,
+  rules: [...engineRules, ...outputRules],
 });
 
 export type EncodeSettings = SettingValues<typeof encodeCommand.settings>;
+
+/** Whether a path to write to is one archive rather than a folder. */
+export function isArchive(out: string): boolean {
+  return out.endsWith('.safetensors');
+}
+
+/** The format to write; resolves `auto`. */
+export function tokenFormat({ out, format }: Pick<OutputValues, 'out' | 'format'>): 'npy' | 'safetensors' {
+  if (format !== 'auto') return format;
+  return isArchive(out) ? 'safetensors' : 'npy';
+}

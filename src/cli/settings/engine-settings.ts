@@ -1,25 +1,28 @@
-import { usualMaxPixels } from '../../image/raster.ts';
 import { join } from 'node:path';
-import type { Settings } from './setting.ts';
+import { usualMaxPixels } from '../../image/raster.ts';
+import { type ModelSource, servedName } from '../../model/model-source.ts';
+import type { Rule } from './command.ts';
 import { readDevice, readModel, readPath } from './readers.ts';
+import type { Settings } from './setting.ts';
 
-/** What it takes to run models: shared by every command that encodes. */
+/** Settings that run models: shared by every command that encodes. */
 export const engineSettings = {
   model: {
     type: 'repeated',
     placeholder: '[NAME=]FOLDER',
     read: readModel,
     description:
-      'A model folder made by import, served under NAME or the name of the folder (1 to 64 of A-Z a-z 0-9 . _ -). ' +
-      'Repeat it for several (in the variable, put commas between them); the first is the default. With none, the ' +
-      'embedded default model is used, which is untrained: it shows the interface, not vision.',
+      'Model folder made by import, served under NAME or the name of the folder (1 to 64 of A-Z a-z 0-9 . _ -). ' +
+      'Repeat the flag for several models, or separate them by commas in the variable; the first is the default. ' +
+      'Without any, the embedded default model is served. It is untrained: it shows the interface, not vision.',
   },
   device: {
     type: 'text',
     placeholder: 'cpu|cuda|cuda:N',
     read: readDevice,
     default: 'cpu',
-    description: 'Where models run; cuda:N is the Nth GPU that the process can see, counted from 0.',
+    description:
+      'Device that runs the models; cuda:N is the Nth GPU that the process can see, counted from 0.',
   },
   threads: {
     type: 'integer',
@@ -27,22 +30,22 @@ export const engineSettings = {
     max: 1024,
     default: { text: 'cores - 1, at least 1', of: ({ cores }) => String(Math.max(1, cores - 1)) },
     description:
-      'Threads of one model on a CPU. The default leaves a core for sockets, decoding and resizing; cores are ' +
-      "those of the container's CPU limit where it has one.",
+      'Threads of one model on a CPU. The default leaves a core for sockets, decoding and resizing. Cores are those ' +
+      "of the container's CPU limit, if it has one.",
   },
   'max-batch': {
     type: 'integer',
     min: 0,
     max: 256,
     default: '0',
-    description: 'Largest batch of a model, in views; 0 has it follow from the times measured.',
+    description: 'Largest batch of a model, in views; 0 chooses it from measured batch times.',
   },
   'warm-up-ms': {
     type: 'milliseconds',
     min: 0,
     max: 10_000,
     default: '10000',
-    description: 'Longest time spent at start on measuring the batches of a model.',
+    description: 'Longest time to spend at start on measuring batch times of a model.',
   },
   'engine-timeout-ms': {
     type: 'milliseconds',
@@ -50,8 +53,8 @@ export const engineSettings = {
     max: 3_600_000,
     default: '60000',
     description:
-      'Longest a batch may take, or ten times what was measured for it where that is longer; then the engine counts as ' +
-      'stuck, which nothing inside the process cures.',
+      'Longest time a batch may take, or ten times its measured time if that is longer. After that the engine counts ' +
+      'as stuck and the process ends, because nothing inside the process can recover it.',
   },
   'view-threads': {
     type: 'integer',
@@ -69,7 +72,7 @@ export const engineSettings = {
       of: ({ cores, poolThreads }) => String(Math.min(cores, poolThreads)),
     },
     description:
-      'Images held as pixels at one time, decoding included. Decoding runs on UV_THREADPOOL_SIZE threads.',
+      'Images held as pixels at one time, including those being decoded. Decoding runs on UV_THREADPOOL_SIZE threads.',
   },
   'max-pixels': {
     type: 'integer',
@@ -77,7 +80,7 @@ export const engineSettings = {
     max: 1_000_000_000,
     default: String(usualMaxPixels),
     description:
-      'Largest image, in pixels, before it is decoded. The default is where Pillow starts to warn of a ' +
+      'Largest image, in pixels, checked before it is decoded. The default is where Pillow starts to warn of a ' +
       'decompression bomb: 256 MiB as RGB.',
   },
   'max-raster-bytes': {
@@ -86,24 +89,53 @@ export const engineSettings = {
     max: 2 ** 40,
     default: '1GiB',
     description:
-      'Most bytes of images held as pixels at one time, three a pixel; others wait for their turn, and a larger image is ' +
-      'held alone.',
+      'Most bytes of images held as pixels at one time, 3 per pixel. Other images wait for their turn; an image ' +
+      'larger than this is held alone.',
   },
   'cache-dir': {
-    type: 'text',
+    type: 'optional',
     placeholder: 'FOLDER',
     read: readPath,
     default: {
       text: '$XDG_CACHE_HOME/siglip-hd, or ~/.cache/siglip-hd',
-      of: ({ cacheHome }) => join(cacheHome, 'siglip-hd'),
+      of: ({ cacheHome }) => (cacheHome === undefined ? undefined : join(cacheHome, 'siglip-hd')),
     },
-    description: 'Where the embedded default model is made and kept.',
+    description: 'Folder in which the embedded default model is made and kept. With --model it is not used.',
   },
 } as const satisfies Settings;
 
+interface EngineValues {
+  readonly models: readonly ModelSource[];
+  readonly decodeConcurrency: number;
+}
+
+/** Rules of the engine settings. */
+export const engineRules: readonly Rule<EngineValues>[] = [
+  {
+    of: ['models'],
+    problems({ models }) {
+      const names = models.map(servedName);
+      const repeated = new Set(names.filter((name, index) => names.indexOf(name) !== index));
+      return [...repeated].map(
+        (name) => `--model names more than one model "${name}"; use NAME=FOLDER to tell them apart.`,
+      );
+    },
+  },
+  {
+    of: ['decodeConcurrency'],
+    problems: ({ decodeConcurrency }, { poolThreads }) =>
+      decodeConcurrency <= poolThreads
+        ? []
+        : [
+            `--decode-concurrency ${decodeConcurrency} needs the environment variable UV_THREADPOOL_SIZE to be ` +
+              `${decodeConcurrency} or more; it is ${poolThreads}.`,
+          ],
+  },
+];
+
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 
-/** How much is logged, and how it is written. */
+/** The level and the format of the log. */
 export const logSettings = {
   'log-level': {
     type: 'choice',
@@ -115,11 +147,11 @@ export const logSettings = {
     type: 'choice',
     choices: ['auto', 'json', 'pretty'],
     default: 'auto',
-    description: 'JSON is one object a line; auto is pretty on a terminal and JSON elsewhere.',
+    description: 'json writes one object per line; auto is pretty on a terminal and json elsewhere.',
   },
 } as const satisfies Settings;
 
-/** The same for commands whose output is what they are run for. */
+/** The same for commands that print results, which a log at level info would bury. */
 export const quietLogSettings = {
   ...logSettings,
   'log-level': { ...logSettings['log-level'], default: 'warn' },

@@ -1,30 +1,40 @@
 import type { CommandOutline } from './command.ts';
+import { commands } from './parse.ts';
 import { valueRange } from './read-setting.ts';
 import { isRequired, type Setting, variableName } from './setting.ts';
 
 const width = 100;
 
-/** What `siglip-hd COMMAND --help` prints. */
+/** The benchmark, which parses its own arguments. */
+export const benchOutline = {
+  name: 'bench',
+  summary: 'Measures the service. Only in a clone: npm run bench.',
+};
+
+/** The output of `siglip-hd COMMAND --help`. */
 export function commandHelp({ usage, summary, settings }: CommandOutline): string {
   const blocks = Object.entries(settings).map(([name, setting]) => flagHelp(name, setting));
   const intro = [`Usage: siglip-hd ${usage}`, '', ...wrap(summary, 0), '', 'Options:'];
-  const outro = ['  -h, --help', ...wrap('Prints this.', 6), ''];
+  const outro = ['  -h, --help', ...wrap('Prints this help.', 6), ''];
   return [...intro, ...blocks.flat(), ...outro].join('\n');
 }
 
-/** What `siglip-hd --help` prints. */
-export function programHelp(
-  commands: readonly { readonly name: string; readonly summary: string }[],
-): string {
+/** The output of `siglip-hd --help`. */
+export function programHelp(): string {
   const lines = ['Usage: siglip-hd COMMAND [OPTION]...', '', 'Commands:'];
-  for (const { name, summary } of commands) lines.push(`  ${name}`, ...wrap(summary, 6));
-  lines.push('', 'siglip-hd COMMAND --help says more of each; siglip-hd --version prints the version.');
-  lines.push('Exit status: 0 done, 1 failed, 2 wrong usage or bad input; at a second signal, which ends it,');
-  lines.push('128 and the number of the signal: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP.', '');
+  for (const { name, summary } of [...commands, benchOutline]) lines.push(`  ${name}`, ...wrap(summary, 6));
+  lines.push('', 'siglip-hd COMMAND --help describes a command; siglip-hd --version prints the version.');
+  lines.push(
+    'Exit status: 0 success; 1 failure; 2 wrong usage or bad input. A second signal ends the command at',
+  );
+  lines.push(
+    'once, with 128 plus the number of the signal: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP.',
+    '',
+  );
   return lines.join('\n');
 }
 
-/** `--threads N` and the like. */
+/** The flag with its placeholder, as in `--threads N`. */
 export function flagSyntax(name: string, setting: Setting): string {
   switch (setting.type) {
     case 'integer':
@@ -45,7 +55,7 @@ export function flagSyntax(name: string, setting: Setting): string {
   return `--${name} ${setting.placeholder}`;
 }
 
-/** The default as documented, or undefined: the setting is then required, off, or empty. */
+/** The documented default; undefined for a setting that is then required, off, or empty. */
 export function defaultText(setting: Setting): string | undefined {
   return typeof setting.default === 'object' ? setting.default.text : setting.default;
 }

@@ -1,22 +1,56 @@
 import { featureLayers, precisions } from '../../model/model.ts';
-import { importRules } from './contradictions.ts';
+import { command, type Rule } from './command.ts';
 import { readCosine, readImageSize, readPath, readResize, readRevision } from './readers.ts';
-import { command } from './command.ts';
 import type { SettingValues } from './setting.ts';
 
-/** What int8 must reach where the command line does not say. */
+/** The mean cosine that int8 must reach by default. */
 export const defaultMinCosine = 0.99;
 
-/** Makes a model folder of a checkpoint. */
+/** Most calibration pictures: all are in memory, some 15 MB each at So400m's size. */
+const mostPictures = 64;
+
+interface Int8Values {
+  readonly precision: string;
+  readonly minCosine?: number | undefined;
+  readonly calibrates: readonly string[];
+}
+
+const int8Rules: readonly Rule<Int8Values>[] = [
+  {
+    of: ['precision', 'calibrates'],
+    problems: ({ precision, calibrates }) =>
+      precision === 'int8' || calibrates.length === 0
+        ? []
+        : [`--calibrate is for --precision int8; nothing is measured for ${precision}.`],
+  },
+  {
+    of: ['precision'],
+    problems: ({ precision, minCosine }) =>
+      precision === 'int8' || minCosine === undefined
+        ? []
+        : [`--min-cosine is for --precision int8; nothing is measured for ${precision}.`],
+  },
+  {
+    of: ['calibrates'],
+    problems: ({ calibrates: { length } }) =>
+      length <= mostPictures
+        ? []
+        : [
+            `--calibrate is given ${length} times; it takes ${mostPictures} at most, as all are held in memory.`,
+          ],
+  },
+];
+
+/** Makes a model folder from a checkpoint. */
 export const importCommand = command({
   name: 'import',
   usage: 'import SOURCE --out FOLDER [OPTION]...',
   summary:
-    'Makes a model folder of SOURCE, a checkpoint folder from Hugging Face: config.json, ' +
-    'preprocessor_config.json, and model.safetensors or its shards; or of an ONNX export of the vision model, a ' +
-    '.onnx file with the two JSON files beside it or in the folder above. Where there is no file or folder SOURCE, it is a ' +
-    "repository on the hub, OWNER/NAME, whose files are downloaded into the hub's cache; HF_TOKEN, HF_ENDPOINT, HF_HOME, " +
-    'HF_HUB_CACHE and HF_HUB_OFFLINE are honoured.',
+    'Makes a model folder from SOURCE, a Hugging Face checkpoint folder with config.json, ' +
+    'preprocessor_config.json, and model.safetensors or its shards; or from an ONNX export of the vision model, a ' +
+    '.onnx file with the two JSON files beside it or in the folder above. A SOURCE that is no file or folder here is ' +
+    "a repository on the hub, OWNER/NAME. Its files are downloaded into the hub's cache; HF_TOKEN, HF_ENDPOINT, " +
+    'HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE are honoured.',
   operands: { placeholder: 'SOURCE', min: 1, max: 1 },
   settings: {
     out: {
@@ -32,7 +66,7 @@ export const importCommand = command({
       read: readRevision,
       flagOnly: true,
       description:
-        'Branch, tag or commit of a repository on the hub; main when absent. model.json keeps the commit.',
+        'Branch, tag or commit of a repository on the hub; main by default. model.json records the commit.',
     },
     precision: {
       type: 'choice',
@@ -40,8 +74,8 @@ export const importCommand = command({
       default: 'fp32',
       flagOnly: true,
       description:
-        'Precision of weights and arithmetic: fp16 for a GPU (it brings nothing on a CPU); int8 for a CPU with ' +
-        'AVX-512 VNNI or AVX-VNNI, and for no GPU.',
+        'Precision of weights and arithmetic: fp16 for GPUs (it gains nothing on a CPU); int8 for CPUs with AVX-512 ' +
+        'VNNI or AVX-VNNI, and not for GPUs.',
     },
     'min-cosine': {
       type: 'optional',
@@ -49,8 +83,8 @@ export const importCommand = command({
       read: readCosine,
       flagOnly: true,
       description:
-        'Mean cosine between the tokens of int8 and of fp32 that the import must reach, above 0 and at most 1: matrices stay in fp32, ' +
-        `the worst first, until it does. ${defaultMinCosine} when absent.`,
+        'Mean cosine between int8 and fp32 tokens that the import must reach, above 0 and at most 1. Matrices stay in ' +
+        `fp32, the worst first, until it does. ${defaultMinCosine} by default.`,
     },
     calibrate: {
       type: 'repeated',
@@ -58,15 +92,15 @@ export const importCommand = command({
       read: readPath,
       flagOnly: true,
       description:
-        'Image that int8 is measured on; repeat it for several, 64 at most. Two made-up pictures when absent: photographs of your ' +
-        'own tell more.',
+        'Image on which int8 is measured; repeat the flag for several, 64 at most. By default two synthetic pictures ' +
+        'are used; photographs of your own measure better.',
     },
     features: {
       type: 'choice',
       choices: featureLayers,
       default: 'last_hidden_state',
       flagOnly: true,
-      description: 'Hidden state that the tokens are; penultimate is what LLaVA-NeXT uses.',
+      description: 'Hidden state that becomes the tokens; LLaVA-NeXT uses penultimate.',
     },
     'image-size': {
       type: 'optional',
@@ -74,9 +108,9 @@ export const importCommand = command({
       read: readImageSize,
       flagOnly: true,
       description:
-        "Side of a view; the model's positions are interpolated to it, as transformers does. 518 makes CLIP L/14-336 the " +
-        "student of the paper's CLIP-HD, 1024 makes SigLIP 2 the model of TeacherEncode's windows=whole. The " +
-        "checkpoint's own when absent.",
+        'Side of a view. The position embeddings are interpolated to it, as transformers does. 518 makes CLIP ' +
+        "L/14-336 the student of the paper's CLIP-HD; 1024 makes SigLIP 2 the second model that TeacherEncode's " +
+        "windows=whole needs. The checkpoint's own size by default.",
     },
     resize: {
       type: 'optional',
@@ -84,16 +118,16 @@ export const importCommand = command({
       read: readResize,
       flagOnly: true,
       description:
-        'How Encode makes an image square: both sides resized, or the shorter one resized and the middle of the longer ' +
-        "one kept. What the checkpoint's preprocessor_config.json says when absent.",
+        'How Encode makes an image square: squash resizes both sides; crop resizes the shorter side and keeps the ' +
+        "middle of the longer one. By default as the checkpoint's preprocessor_config.json says.",
     },
     force: {
       type: 'boolean',
       flagOnly: true,
-      description: 'Replaces a model folder that is there already.',
+      description: 'Replaces an existing model folder.',
     },
   },
-  rules: importRules,
+  rules: int8Rules,
 });
 
 export type ImportSettings = SettingValues<typeof importCommand.settings>;

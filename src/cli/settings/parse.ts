@@ -1,8 +1,12 @@
-import type { CommandSchema } from './command.ts';
-import { commands } from './commands.ts';
+import { parseArgs } from 'node:util';
+import { didYouMean } from '../../errors/did-you-mean.ts';
+import type { CommandOutline, CommandSchema } from './command.ts';
+import { compareCommand } from './compare.ts';
+import { encodeCommand } from './encode.ts';
+import { importCommand } from './import.ts';
 import type { Machine } from './machine.ts';
-import { readFlags } from './read-flags.ts';
 import { readSetting } from './read-setting.ts';
+import { serveCommand } from './serve.ts';
 import {
   propertyName,
   type Setting,
@@ -12,8 +16,16 @@ import {
   variablePrefix,
 } from './setting.ts';
 
+/** Every command that has settings. */
+export const commands: readonly CommandOutline[] = [
+  serveCommand,
+  importCommand,
+  encodeCommand,
+  compareCommand,
+];
+
 export interface CommandInput {
-  /** What follows the command's name. */
+  /** The arguments after the command's name. */
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly machine: Machine;
@@ -22,12 +34,12 @@ export interface CommandInput {
 export type ParsedCommand<T extends Settings> =
   | { readonly kind: 'run'; readonly settings: SettingValues<T>; readonly operands: readonly string[] }
   | { readonly kind: 'help' }
-  /** Everything that is wrong, a sentence each. */
+  /** Every problem, a sentence each. */
   | { readonly kind: 'refused'; readonly problems: readonly string[] };
 
 /**
- * A command's settings from its flags, else the environment, else the defaults; frozen. Nothing is read beyond
- * `input`, and a value in `settings` has been checked wherever it came from.
+ * Reads a command's settings: from flags, else from the environment, else from the defaults. The settings are frozen
+ * and every value in them is valid. Reads nothing but `input`.
  */
 export function parseCommand<T extends Settings>(
   schema: CommandSchema<T>,
@@ -52,10 +64,78 @@ export function parseCommand<T extends Settings>(
   return { kind: 'run', settings, operands: Object.freeze(operands) };
 }
 
-/** A setting's texts and what to call it when one of them is wrong. */
+/** A command line, split. Values are still text. */
+interface Flags {
+  readonly flags: ReadonlyMap<string, readonly string[]>;
+  readonly operands: readonly string[];
+  readonly help: boolean;
+  /** Unknown flags, missing values, and too few or too many operands. */
+  readonly problems: readonly string[];
+}
+
+/** Reads `--flag VALUE`, `--flag=VALUE`, operands and `--`. A flag without its value has no texts. */
+function readFlags(schema: CommandOutline, args: readonly string[]): Flags {
+  const { name: command, operands: expected, settings } = schema;
+  const flags = new Map<string, string[]>();
+  const operands: string[] = [];
+  // Operands that cannot be the value of an unknown flag before them.
+  const certainOperands: string[] = [];
+  const problems: string[] = [];
+  let afterUnknown = false;
+  let help = false;
+  for (const token of tokenize(settings, args)) {
+    if (token.kind === 'positional') {
+      operands.push(token.value);
+      if (!afterUnknown) certainOperands.push(token.value);
+    }
+    afterUnknown = false;
+    if (token.kind !== 'option') continue;
+    const { name, rawName, value, inlineValue } = token;
+    const setting = Object.hasOwn(settings, name) ? settings[name] : undefined;
+    if (name === 'help') {
+      help = true;
+    } else if (setting === undefined) {
+      afterUnknown = inlineValue !== true;
+      problems.push(unknownFlag(schema, rawName));
+    } else if (setting.variableOnly === true) {
+      problems.push(
+        `There is no flag ${rawName}, because other users of the machine can see a command line; set ${variableName(name)}.`,
+      );
+    } else {
+      const texts = flags.get(name) ?? [];
+      flags.set(name, texts);
+      if (setting.type === 'boolean') texts.push(value ?? 'true');
+      // A negative number is a value; anything else that starts with a dash is the next flag.
+      else if (value !== undefined && (inlineValue || !/^-(?!\d)/.test(value))) texts.push(value);
+      else problems.push(`The flag ${rawName} needs a value.`);
+    }
+  }
+  if (operands.length < expected.min) problems.push(`${command} needs a ${expected.placeholder}.`);
+  for (const extra of certainOperands.slice(expected.max)) {
+    problems.push(`${command} does not take the argument "${extra}".`);
+  }
+  return { flags, operands, help, problems };
+}
+
+function tokenize(settings: Settings, args: readonly string[]) {
+  const options: Record<string, { type: 'boolean' | 'string'; short?: string }> = {
+    help: { type: 'boolean', short: 'h' },
+  };
+  for (const [name, { type }] of Object.entries(settings)) {
+    options[name] = { type: type === 'boolean' ? 'boolean' : 'string' };
+  }
+  return parseArgs({ args: [...args], options, strict: false, tokens: true }).tokens;
+}
+
+function unknownFlag({ name: command, settings }: CommandOutline, flag: string): string {
+  const known = Object.keys(settings).map((name) => `--${name}`);
+  return `${command} has no flag ${flag}; siglip-hd ${command} --help lists its flags.${didYouMean(flag, known)}`;
+}
+
+/** A setting's texts, and the name to report if one of them is wrong. */
 interface Given {
   readonly source: string;
-  /** Undefined when it is nowhere given. */
+  /** Undefined for a required setting that is missing. */
   readonly texts: readonly string[] | undefined;
 }
 
@@ -69,18 +149,18 @@ function findGiven(
   if (flag !== undefined) return { source, texts: flag };
   const variable = variableName(name);
   const text = setting.flagOnly === true ? undefined : env[variable];
-  // Empty is unset: templates of containers often write a variable with nothing in it.
+  // An empty variable is unset: container templates often write one.
   if (text !== undefined && text !== '') {
     return { source: variable, texts: setting.type === 'repeated' ? text.split(',') : [text] };
   }
+  const standard = typeof setting.default === 'object' ? setting.default.of(machine) : setting.default;
+  if (standard !== undefined) return { source: `The default of ${source}`, texts: [standard] };
   if (setting.type === 'repeated' || setting.type === 'optional') return { source, texts: [] };
   if (setting.type === 'boolean') return { source, texts: ['false'] };
-  if (setting.default === undefined) return { source, texts: undefined };
-  const standard = typeof setting.default === 'string' ? setting.default : setting.default.of(machine);
-  return { source: `The default of ${source}`, texts: [standard] };
+  return { source, texts: undefined };
 }
 
-/** The value, undefined where there is none to go on with; and a sentence for each text that is wrong. */
+/** The value, undefined if there is none or it is wrong; and a sentence for each text that is wrong. */
 function readGiven(setting: Setting, { source, texts }: Given): { value: unknown; wrong: string[] } {
   if (texts === undefined) return { value: undefined, wrong: [`${source} is missing.`] };
   const values: unknown[] = [];
@@ -96,15 +176,13 @@ function readGiven(setting: Setting, { source, texts }: Given): { value: unknown
 }
 
 function unknownVariables(env: NodeJS.ProcessEnv): string[] {
-  const known = new Set<string>();
-  for (const { settings } of commands) {
-    for (const [name, { flagOnly }] of Object.entries(settings)) {
-      if (flagOnly !== true) known.add(variableName(name));
-    }
-  }
+  const settings = commands.flatMap((command) => Object.entries<Setting>(command.settings));
+  const known = new Set(
+    settings.filter(([, { flagOnly }]) => flagOnly !== true).map(([name]) => variableName(name)),
+  );
   return Object.keys(env)
     .filter((name) => name.startsWith(variablePrefix) && !known.has(name))
-    .map((name) => `The environment variable ${name} is not one of siglip-hd's.`);
+    .map((name) => `siglip-hd has no environment variable ${name}.${didYouMean(name, [...known])}`);
 }
 
 function deepFreeze(value: unknown): unknown {

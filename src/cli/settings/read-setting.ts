@@ -2,7 +2,7 @@ import type { Reading, Setting } from './setting.ts';
 
 const byteUnits = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
 
-/** A setting's text, from whichever source, as its value; of a repeated setting, as one of its values. */
+/** Reads a setting's text as its value, or as one of the values of a repeated setting. */
 export function readSetting(setting: Setting, text: string): Reading<unknown> {
   switch (setting.type) {
     case 'integer':
@@ -24,7 +24,7 @@ export function readSetting(setting: Setting, text: string): Reading<unknown> {
   return text === '' ? { ok: false, problem: 'must not be empty' } : setting.read(text);
 }
 
-/** What values a setting takes, shortly; empty when its description says it. */
+/** The values that a setting takes, in brief; empty if its description tells. */
 export function valueRange(setting: Setting): string {
   switch (setting.type) {
     case 'integer':

@@ -14,7 +14,7 @@ export function readDevice(text: string): Reading<Device> {
   return { ok: true, value: { kind: 'cuda', deviceId: Number(match[1] ?? 0) } };
 }
 
-/** `FOLDER` or `NAME=FOLDER`. What stands before the first = is a name only if it holds no slash. */
+/** `FOLDER` or `NAME=FOLDER`. The part before the first = is a name only if it has no slash. */
 export function readModel(text: string): Reading<ModelSource> {
   const equals = text.indexOf('=');
   if (equals === -1 || text.slice(0, equals).includes('/')) {
@@ -24,13 +24,13 @@ export function readModel(text: string): Reading<ModelSource> {
   const name = text.slice(0, equals);
   const folder = text.slice(equals + 1);
   if (!modelName.test(name)) {
-    return { ok: false, problem: `has the name "${name}"; a name is 1 to 64 of A-Z a-z 0-9 . _ -` };
+    return { ok: false, problem: `has the name "${name}"; a name must be 1 to 64 of A-Z a-z 0-9 . _ -` };
   }
   if (folder === '') return { ok: false, problem: `has no folder after "${name}="` };
   return { ok: true, value: { name, folder } };
 }
 
-/** A port, 0 for any that is free. */
+/** A port; 0 picks a free one. */
 export function readPort(text: string): Reading<number> {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port <= 65_535) return { ok: true, value: port };
@@ -40,16 +40,16 @@ export function readPort(text: string): Reading<number> {
 /** The name of a served model. */
 export function readModelName(text: string): Reading<string> {
   if (modelName.test(text)) return { ok: true, value: text };
-  return { ok: false, problem: `has the name "${text}"; a name is 1 to 64 of A-Z a-z 0-9 . _ -` };
+  return { ok: false, problem: `has the name "${text}"; a name must be 1 to 64 of A-Z a-z 0-9 . _ -` };
 }
 
-/** An address or a host name. */
+/** An IP address or a host name. */
 export function readHost(text: string): Reading<string> {
   if (/^[A-Za-z0-9.:_-]+$/.test(text)) return { ok: true, value: text };
   return { ok: false, problem: `must be an address or a host name, not "${text}"` };
 }
 
-/** A URL of Redis, which may hold a password: what is wrong with it is told without it. */
+/** A URL of Redis. It may contain a password, so the problem does not quote it. */
 export function readRedisUrl(text: string): Reading<string> {
   const isUrl =
     URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol) && new URL(text).hostname !== '';
@@ -57,7 +57,7 @@ export function readRedisUrl(text: string): Reading<string> {
   return { ok: false, problem: 'must be like redis://HOST:6379, or rediss:// for TLS' };
 }
 
-/** Origins of web pages (RFC 6454) with commas between them, or `*`. */
+/** Comma-separated origins of web pages (RFC 6454), or `*`. */
 export function readOrigins(text: string): Reading<readonly string[]> {
   const origins = text.split(',').map((origin) => origin.trim());
   const wrong = origins.find((origin) => origin !== '*' && !isOrigin(origin));
@@ -69,7 +69,7 @@ function isOrigin(text: string): boolean {
   return /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
-/** A cosine to reach: above 0, at most 1, in decimals. */
+/** A cosine to reach: a decimal number above 0 and at most 1. */
 export function readCosine(text: string): Reading<number> {
   const value = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN;
   if (value > 0 && value <= 1) return { ok: true, value };
@@ -89,26 +89,26 @@ export function readResize(text: string): Reading<Resize> {
   return { ok: false, problem: `must be ${resizes.join(' or ')}, not "${text}"` };
 }
 
-/** A branch, tag or commit of a repository on the hub: a name that git allows, and that cannot leave a folder. */
+/** A branch, tag or commit of a repository on the hub: a name that git allows and that cannot escape a folder. */
 export function readRevision(text: string): Reading<string> {
   const isName = /^[\w.+@=/-]{1,255}$/.test(text) && text.split('/').every((part) => /^[^.-]/.test(part));
   if (isName && !text.includes('..')) return { ok: true, value: text };
   return { ok: false, problem: `must be a branch, a tag or a commit, not "${text}"` };
 }
 
-/** A path, as it was given. */
+/** A path, unchanged. */
 export function readPath(text: string): Reading<string> {
   return { ok: true, value: text };
 }
 
-/** Numbers with commas between them, as in 512,1024; what they must be beyond that the teacher's plan says. */
+/** Comma-separated numbers, as in 512,1024. The teacher's plan checks their values. */
 export function readNumbers(text: string): Reading<readonly number[]> {
   const numbers = text.split(',');
   if (numbers.every((number) => decimal.test(number))) return { ok: true, value: numbers.map(Number) };
-  return { ok: false, problem: `must be numbers with commas between them, not "${text}"` };
+  return { ok: false, problem: `must be comma-separated numbers, not "${text}"` };
 }
 
-/** A distance of cosines: above 0, at most 2. */
+/** A cosine distance: above 0 and at most 2. */
 export function readDistance(text: string): Reading<number> {
   const value = decimal.test(text) ? Number(text) : 0;
   if (value > 0 && value <= 2) return { ok: true, value };

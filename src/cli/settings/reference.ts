@@ -1,32 +1,33 @@
-import { benchOutline, commands } from './commands.ts';
-import { serveCommand } from './serve.ts';
-import { defaultText, flagSyntax } from './help.ts';
+import { benchOutline, defaultText, flagSyntax } from './help.ts';
+import { commands } from './parse.ts';
 import { valueRange } from './read-setting.ts';
+import { serveCommand } from './serve.ts';
 import { isRequired, type Setting, variableName, variablePrefix } from './setting.ts';
 
 const intro = `<!-- Made by \`npm run docs\` from src/cli/settings. -->
 
 # Configuration
 
-A flag wins over its environment variable, which wins over the default. Every value is checked before anything starts:
-unknown flags, unknown variables that start with \`${variablePrefix}\`, values out of range and values that contradict each
-other are all listed at once, and the exit status is 2. An empty variable counts as unset. Bytes may be written with
-KiB, MiB or GiB.
+A flag overrides its environment variable, which overrides the default. An empty variable counts as unset. Bytes may be
+written with KiB, MiB or GiB.
 
-The prefix has no underscore inside on purpose: beside a Service named \`siglip-hd\`, Kubernetes sets variables that start
-with \`SIGLIP_HD_\` in every pod (\`SIGLIP_HD_PORT=tcp://...\`). Beside one named \`sigliphd\`, set
-\`enableServiceLinks: false\`.
+Every value is checked before anything starts. Unknown flags, unknown variables with the prefix \`${variablePrefix}\`, values
+out of range and values that contradict each other are all listed at once, and the exit status is 2.
 
-Images are decoded on libuv's threads, whose number only the environment can set, before the program starts:
-\`UV_THREADPOOL_SIZE\`. The \`siglip-hd\` command sets it to cores + 4 where it is not set.
+The prefix has no underscore inside on purpose. In a namespace with a Service named \`siglip-hd\`, Kubernetes sets
+variables that start with \`SIGLIP_HD_\` in every pod (\`SIGLIP_HD_PORT=tcp://...\`). If your Service is named
+\`sigliphd\`, set \`enableServiceLinks: false\` in the pods.
 
-[Security](security.md) says how API keys and certificates are written, and what needs them.`;
+Images are decoded on libuv's threads. Only the environment variable \`UV_THREADPOOL_SIZE\` can set their number, before
+the program starts; \`siglip-hd\` sets it to cores + 4 if it is unset.
+
+[Security](security.md) describes API keys and certificates.`;
 
 /** docs/configuration.md. */
 export function configurationReference(): string {
   const sections = commands.map(({ name, usage, summary, settings }) => {
     const entries = Object.entries(settings);
-    // A setting that serve has too is described there.
+    // Settings that serve has too are described once, there.
     const shared = name === serveCommand.name ? [] : entries.filter(([key, each]) => isServes(key, each));
     const own = entries.filter((entry) => !shared.includes(entry));
     const also = shared.map(([key]) => `\`--${key}\``).join(', ');
@@ -34,7 +35,7 @@ export function configurationReference(): string {
       `## siglip-hd ${name}\n\n    siglip-hd ${usage}\n\n${summary}\n`,
       '| flag | variable | values | default | |\n| --- | --- | --- | --- | --- |',
       ...own.map(([key, setting]) => row(key, setting)),
-      ...(also === '' ? [] : [`\nAlso, as for serve: ${also}.`]),
+      ...(also === '' ? [] : [`\nSame as for serve: ${also}.`]),
     ].join('\n');
   });
   const bench = `## siglip-hd ${benchOutline.name}\n\n${benchOutline.summary}`;

@@ -1,17 +1,17 @@
 import { type ApiKey, readKeyList } from '../../transport/security/api-key.ts';
-import type { Rule } from './contradictions.ts';
-import { type Reading, type Settings, variableName } from './setting.ts';
+import type { Rule } from './command.ts';
 import { readPath } from './readers.ts';
+import { type Reading, type Settings, variableName } from './setting.ts';
 
-/** Who may call the service, and by what TLS. */
+/** API keys and TLS. */
 export const securitySettings = {
   'api-keys-file': {
     type: 'optional',
     placeholder: 'FILE',
     read: readPath,
     description:
-      'File of API keys, NAME KEY [bulk] [weight=N] a line; callers then need one. It is read again when it changes. ' +
-      'docs/security.md says more.',
+      'File of API keys, one NAME KEY [bulk] [weight=N] per line. Every caller then needs a key. The file is read ' +
+      'again when it changes; see docs/security.md.',
   },
   'api-keys': {
     type: 'optional',
@@ -19,30 +19,30 @@ export const securitySettings = {
     variableOnly: true,
     read: readKeys,
     description:
-      'API keys in place of a file: NAME:KEY[:bulk][:weight=N] with commas between. It is no flag, as others may see a ' +
-      'command line.',
+      'API keys without a file: a comma-separated list of NAME:KEY[:bulk][:weight=N]. There is no flag for it, ' +
+      'because other users of the machine can see a command line.',
   },
   'tls-cert': {
     type: 'optional',
     placeholder: 'FILE',
     read: readPath,
     description:
-      'Certificate in PEM, followed by those between it and its root: HTTP and gRPC then speak TLS alone. Certificates ' +
+      'PEM file with the certificate, followed by its intermediates. HTTP and gRPC then speak only TLS. Certificates ' +
       'and keys are read again when they change.',
   },
   'tls-key': {
     type: 'optional',
     placeholder: 'FILE',
     read: readPath,
-    description: "The certificate's private key, in PEM, without a passphrase.",
+    description: "PEM file with the certificate's private key, without a passphrase.",
   },
   'tls-client-ca': {
     type: 'optional',
     placeholder: 'FILE',
     read: readPath,
     description:
-      'Certificates in PEM of those who sign clients: every client, probes included, must then show a certificate that one ' +
-      'of them has signed.',
+      'PEM file with the authorities that sign client certificates. Every client, probes included, must then present ' +
+      'a certificate signed by one of them.',
   },
 } as const satisfies Settings;
 
@@ -54,29 +54,29 @@ interface SecurityValues {
   readonly tlsClientCa?: string | undefined;
 }
 
-/** What they must hold together. */
+/** Rules of the security settings. */
 export const securityRules: readonly Rule<SecurityValues>[] = [
   {
     of: ['apiKeys', 'apiKeysFile'],
-    problems: () => [`${variableName('api-keys')} and --api-keys-file both give keys; one of them must do.`],
+    problems: () => [`${variableName('api-keys')} and --api-keys-file are both set; use one of them.`],
   },
   {
     of: ['tlsCert'],
-    problems: ({ tlsKey }) => (tlsKey === undefined ? ['--tls-cert needs its --tls-key.'] : []),
+    problems: ({ tlsKey }) => (tlsKey === undefined ? ['--tls-cert needs --tls-key.'] : []),
   },
   {
     of: ['tlsKey'],
-    problems: ({ tlsCert }) => (tlsCert === undefined ? ['--tls-key needs its --tls-cert.'] : []),
+    problems: ({ tlsCert }) => (tlsCert === undefined ? ['--tls-key needs --tls-cert.'] : []),
   },
   {
     of: ['tlsClientCa'],
     problems: ({ tlsCert }) =>
-      tlsCert === undefined ? ['--tls-client-ca is for TLS; it needs --tls-cert and --tls-key.'] : [],
+      tlsCert === undefined ? ['--tls-client-ca needs --tls-cert and --tls-key.'] : [],
   },
 ];
 
 function readKeys(text: string): Reading<readonly ApiKey[]> {
   const reading = readKeyList(text);
   if (reading.ok) return { ok: true, value: reading.keys };
-  return { ok: false, problem: `is no good: ${reading.problems.join('; ')}` };
+  return { ok: false, problem: `is invalid: ${reading.problems.join('; ')}` };
 }

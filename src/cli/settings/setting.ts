@@ -1,23 +1,25 @@
 import type { Machine } from './machine.ts';
 
-/** What reading a setting's text gives. A problem is the rest of a sentence that starts with the setting's name. */
+/** The result of reading a setting's text. A problem completes a sentence that starts with the setting's name. */
 export type Reading<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problem: string };
 
-/** A default that depends on the machine; `text` says how. */
+/** A default that depends on the machine. */
 export interface DerivedDefault {
+  /** How it depends, for --help. */
   readonly text: string;
-  of(machine: Machine): string;
+  /** Only an `optional` setting's may be undefined: such a machine has no default. */
+  of(machine: Machine): string | undefined;
 }
 
 interface SettingBase {
   readonly description: string;
-  /** Written as a user would write it, and read as such. See {@link isRequired} for one without. */
+  /** In the form a user would give it; it is read the same way. See {@link isRequired} for a setting without. */
   readonly default?: string | DerivedDefault;
-  /** True for what makes no sense as an environment variable. */
+  /** True for a setting that makes no sense as an environment variable. */
   readonly flagOnly?: true;
-  /** True for a secret: others may see a command line. */
+  /** True for a secret: other users of the machine can see a command line. */
   readonly variableOnly?: true;
 }
 
@@ -33,26 +35,26 @@ interface ChoiceSetting extends SettingBase {
   readonly choices: readonly string[];
 }
 
-/** False unless given. */
+/** False by default. */
 interface BooleanSetting extends SettingBase {
   readonly type: 'boolean';
 }
 
 interface TextSetting extends SettingBase {
   readonly type: 'text';
-  /** What stands for the value in --help. */
+  /** Stands for the value in --help. */
   readonly placeholder: string;
   read(text: string): Reading<unknown>;
 }
 
-/** Undefined unless given. */
+/** Undefined by default, unless it has one of its own. */
 interface OptionalTextSetting extends SettingBase {
   readonly type: 'optional';
   readonly placeholder: string;
   read(text: string): Reading<unknown>;
 }
 
-/** A flag that may be given several times; its variable takes a list with commas. Empty unless given. */
+/** A flag that may be given several times; its variable is a comma-separated list. Empty by default. */
 interface RepeatedSetting extends SettingBase {
   readonly type: 'repeated';
   readonly placeholder: string;
@@ -67,7 +69,7 @@ export type Setting =
   | OptionalTextSetting
   | RepeatedSetting;
 
-/** Settings by the name of their flag, in the order they are documented. */
+/** Settings by flag name, in documentation order. */
 export type Settings = Readonly<Record<string, Setting>>;
 
 type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
@@ -88,19 +90,19 @@ type SettingValue<S extends Setting> = S extends { type: 'repeated' }
           ? boolean
           : number;
 
-/** The values of a table: `http-port` becomes `httpPort`, the repeatable `model` becomes `models`. */
+/** The values of these settings: `http-port` becomes `httpPort`, the repeatable `model` becomes `models`. */
 export type SettingValues<T extends Settings> = {
   readonly [Name in keyof T & string as T[Name] extends { type: 'repeated' }
     ? `${CamelCase<Name>}s`
     : CamelCase<Name>]: SettingValue<T[Name]>;
 };
 
-/** Whether a setting without a default must be given. */
+/** Whether the user must give this setting. */
 export function isRequired({ type, default: standard }: Setting): boolean {
   return standard === undefined && type !== 'boolean' && type !== 'repeated' && type !== 'optional';
 }
 
-/** The property under which a setting's value is found. */
+/** The property that holds a setting's value. */
 export function propertyName(name: string, setting: Setting): string {
   const camel = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
   return setting.type === 'repeated' ? `${camel}s` : camel;
@@ -112,7 +114,7 @@ export function variableName(name: string): string {
 }
 
 /**
- * Starts every environment variable. Not SIGLIP_HD_: Kubernetes sets variables of that prefix in every pod beside
- * a Service named siglip-hd.
+ * Prefix of every environment variable. SIGLIP_HD_ would clash: Kubernetes sets variables with that prefix in every
+ * pod of a namespace that has a Service named siglip-hd.
  */
 export const variablePrefix = 'SIGLIPHD_';

@@ -61,7 +61,7 @@ const realParts: CompareParts = {
 };
 
 async function compare(args: readonly string[], parts: CompareParts = realParts, faked = fakeTerminal()) {
-  const machine = { cores: 2, poolThreads: 4, cacheHome: '/c' };
+  const machine = { cores: 2, poolThreads: 4, cacheHome: '/c', hasIpv6: true };
   const parsed = parseCommand(compareCommand, { args, env: {}, machine });
   assert.equal(parsed.kind, 'run', JSON.stringify(parsed));
   const exitCode = await compareModels(parsed.operands, parsed.settings, faked.terminal, parts);
@@ -375,14 +375,14 @@ test('stops at SIGINT and closes the encoder', async (context) => {
 
 test("refuses a teacher's flags without a teacher, and a scale without heat maps", () => {
   const problems = (args: readonly string[]) => {
-    const machine = { cores: 2, poolThreads: 4, cacheHome: '/c' };
+    const machine = { cores: 2, poolThreads: 4, cacheHome: '/c', hasIpv6: true };
     const parsed = parseCommand(compareCommand, { args: ['a', 'b', 'c', ...args], env: {}, machine });
     return parsed.kind === 'refused' ? parsed.problems : [];
   };
   assert.deepEqual(problems(['--scales', '512', '--weights', '1', '--windows', 'half_overlap']), [
-    "--scales is a teacher's; it needs --teacher-of.",
-    "--weights is a teacher's; it needs --teacher-of.",
-    "--windows is a teacher's; it needs --teacher-of.",
+    '--scales is an option of a teacher; it needs --teacher-of.',
+    '--weights is an option of a teacher; it needs --teacher-of.',
+    '--windows is an option of a teacher; it needs --teacher-of.',
   ]);
   assert.deepEqual(problems(['--heat-max', '0.1']), ['--heat-max is for heat maps; it needs --out.']);
   assert.deepEqual(problems(['--teacher-of', 'm', '--scales', '512,1024', '--weights', '1,0.5']), []);

@@ -12,7 +12,7 @@ import type { EncodeAnswer, EncodeRequest } from '../../../src/encoding/request.
 import { fakeTerminal } from '../fake-terminal.ts';
 import { madeUp } from '../../support/answer-origin.ts';
 
-const machine = { cores: 2, poolThreads: 4, cacheHome: '/c' };
+const machine = { cores: 2, poolThreads: 4, cacheHome: '/c', hasIpv6: true };
 
 interface ArchiveHeader {
   readonly __metadata__: never;

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { commands } from '../../../src/cli/settings/commands.ts';
 import { encodeCommand } from '../../../src/cli/settings/encode.ts';
 import { importCommand } from '../../../src/cli/settings/import.ts';
 import { serveCommand } from '../../../src/cli/settings/serve.ts';
 import type { Machine } from '../../../src/cli/settings/machine.ts';
-import { parseCommand } from '../../../src/cli/settings/parse.ts';
+import { commands, parseCommand } from '../../../src/cli/settings/parse.ts';
 import { readSetting } from '../../../src/cli/settings/read-setting.ts';
 import { variableName } from '../../../src/cli/settings/setting.ts';
 
-const machine: Machine = { cores: 8, poolThreads: 12, cacheHome: '/home/ada/.cache' };
+const machine: Machine = { cores: 8, poolThreads: 12, cacheHome: '/home/ada/.cache', hasIpv6: true };
 
 function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}, on: Machine = machine) {
   return parseCommand(serveCommand, { args, env, machine: on });
@@ -30,7 +29,7 @@ function problems(args: readonly string[], env: NodeJS.ProcessEnv = {}, on: Mach
 
 test('takes defaults, some of them from the machine', () => {
   const settings = served([]);
-  assert.equal(settings.host, '0.0.0.0');
+  assert.equal(settings.host, '::');
   assert.equal(settings.httpPort, 8080);
   assert.equal(settings.grpcPort, 50_051);
   assert.equal(settings.threads, 7);
@@ -40,6 +39,18 @@ test('takes defaults, some of them from the machine', () => {
   assert.equal(settings.cacheDir, '/home/ada/.cache/siglip-hd');
   assert.deepEqual(settings.models, []);
   assert.deepEqual(settings.device, { kind: 'cpu' });
+});
+
+test('listens on every address: on both families where the machine has IPv6, else on IPv4', () => {
+  assert.equal(served([], {}, { ...machine, hasIpv6: true }).host, '::');
+  assert.equal(served([], {}, { ...machine, hasIpv6: false }).host, '0.0.0.0');
+  assert.equal(served(['--host', '127.0.0.1']).host, '127.0.0.1');
+});
+
+test('needs no home: a user without one has no cache folder unless it is given', () => {
+  const homeless = { ...machine, cacheHome: undefined };
+  assert.equal(served([], {}, homeless).cacheDir, undefined);
+  assert.equal(served(['--cache-dir', '/c'], {}, homeless).cacheDir, '/c');
 });
 
 test('leaves an engine one thread on a machine of one core', () => {
@@ -58,7 +69,7 @@ test('has every default of every command in its own range, whatever the machine'
             if (setting.default === undefined) continue;
             const on = { ...machine, cores, poolThreads };
             const text = typeof setting.default === 'string' ? setting.default : setting.default.of(on);
-            assert.ok(readSetting(setting, text).ok, `--${name} ${text}`);
+            assert.ok(readSetting(setting, text ?? '').ok, `--${name} ${text}`);
           }
         }
         served([], {}, { ...machine, cores, poolThreads });
@@ -133,11 +144,11 @@ test('lists every problem at once, a sentence each', () => {
   ];
   const env = { SIGLIPHD_GRPC_PORT: 'abc', SIGLIPHD_COLOUR: 'red', SIGLIPHD_WARM_UP_MS: '10001' };
   assert.deepEqual(problems(args, env), [
-    "The flag --colour is not one of serve's; siglip-hd serve --help lists them.",
+    'serve has no flag --colour; siglip-hd serve --help lists its flags.',
     'The flag --threads needs a value.',
-    'The argument "loud" is one too many for serve.',
-    'The argument "extra" is one too many for serve.',
-    "The environment variable SIGLIPHD_COLOUR is not one of siglip-hd's.",
+    'serve does not take the argument "loud".',
+    'serve does not take the argument "extra".',
+    'siglip-hd has no environment variable SIGLIPHD_COLOUR.',
     '--http-port must be 0 to 65,535, not "70000".',
     'SIGLIPHD_GRPC_PORT must be 0 to 65,535, not "abc".',
     '--device must be cpu, cuda or cuda:N, not "tpu".',
@@ -245,14 +256,22 @@ test('says that an operand and a required flag are missing', () => {
 test('says once that a flag does not exist, and nothing of its value', () => {
   const parsed = serve(['--dtype', 'float16']);
   assert.deepEqual(parsed.kind === 'refused' && parsed.problems, [
-    "The flag --dtype is not one of serve's; siglip-hd serve --help lists them.",
+    'serve has no flag --dtype; siglip-hd serve --help lists its flags.',
+  ]);
+});
+
+test('suggests the flag or variable that was probably meant', () => {
+  assert.deepEqual(problems(['--max-queue-views', '8', '--grpc_port=1'], { SIGLIPHD_HTPT_PORT: '1' }), [
+    'serve has no flag --max-queue-views; siglip-hd serve --help lists its flags. Did you mean "--max-queued-views"?',
+    'serve has no flag --grpc_port; siglip-hd serve --help lists its flags. Did you mean "--grpc-port"?',
+    'siglip-hd has no environment variable SIGLIPHD_HTPT_PORT. Did you mean "SIGLIPHD_HTTP_PORT"?',
   ]);
 });
 
 test('refuses an --out of encode that is named like a file of tokens', () => {
   const parsed = parseCommand(encodeCommand, { args: ['a.jpg', '--out', 'e5.npy'], env: {}, machine });
   assert.deepEqual(parsed.kind === 'refused' && parsed.problems, [
-    '--out e5.npy is named like a file; it is a folder, or an archive that ends in .safetensors.',
+    '--out e5.npy is named like a file; give a folder, or an archive that ends in .safetensors.',
   ]);
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { commands } from '../../../src/cli/settings/commands.ts';
+import { commands } from '../../../src/cli/settings/parse.ts';
 import { commandHelp } from '../../../src/cli/settings/help.ts';
 import { configurationReference } from '../../../src/cli/settings/reference.ts';
 import { type Setting, variableName } from '../../../src/cli/settings/setting.ts';

@@ -5,7 +5,7 @@ import { parseCommand } from '../../../src/cli/settings/parse.ts';
 import { serveCommand } from '../../../src/cli/settings/serve.ts';
 
 const secret = 'ada-0123456789abcdef';
-const machine = { cores: 8, poolThreads: 12, cacheHome: '/c' };
+const machine = { cores: 8, poolThreads: 12, cacheHome: '/c', hasIpv6: true };
 
 function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   return parseCommand(serveCommand, { args, env, machine });
@@ -40,26 +40,24 @@ test('reads keys from the environment, and keeps their digests alone', () => {
 test('refuses what contradicts itself, all at once, a sentence each', () => {
   assert.deepEqual(
     problems(['--tls-cert', 'c', '--api-keys-file', 'k'], { SIGLIPHD_API_KEYS: `a:${secret}` }),
-    [
-      'SIGLIPHD_API_KEYS and --api-keys-file both give keys; one of them must do.',
-      '--tls-cert needs its --tls-key.',
-    ],
+    ['SIGLIPHD_API_KEYS and --api-keys-file are both set; use one of them.', '--tls-cert needs --tls-key.'],
   );
   assert.deepEqual(problems(['--tls-key', 'k', '--tls-client-ca', 'a']), [
-    '--tls-key needs its --tls-cert.',
-    '--tls-client-ca is for TLS; it needs --tls-cert and --tls-key.',
+    '--tls-key needs --tls-cert.',
+    '--tls-client-ca needs --tls-cert and --tls-key.',
   ]);
 });
 
 test('says what is wrong with keys without quoting them', () => {
   assert.deepEqual(problems([], { SIGLIPHD_API_KEYS: `a:${secret},a:short,${secret}` }), [
-    'SIGLIPHD_API_KEYS is no good: entry 2 has a key of 5 characters, fewer than 16; entry 2 has the name of entry 1; ' +
+    'SIGLIPHD_API_KEYS is invalid: entry 2 has a key of 5 characters, fewer than 16; entry 2 has the name of entry 1; ' +
       'entry 3 has no key.',
   ]);
 });
 
 test('takes no keys from the command line, where others may see them', () => {
-  const sentence = '--api-keys is no flag, as others may see a command line; set SIGLIPHD_API_KEYS.';
+  const sentence =
+    'There is no flag --api-keys, because other users of the machine can see a command line; set SIGLIPHD_API_KEYS.';
   assert.deepEqual(problems(['--api-keys', `a:${secret}`]), [sentence]);
   assert.deepEqual(problems([`--api-keys=a:${secret}`]), [sentence]);
   assert.doesNotMatch(commandHelp(serveCommand), /--api-keys /);

@@ -1,8 +1,19 @@
+import { readFile } from 'node:fs/promises';
 import { ServiceError } from '../errors/service-error.ts';
+import { systemReason } from '../errors/system-reason.ts';
+
+/** Reads a file named on the command line. Rejects with `invalid_argument` and the system's reason. */
+export async function readInput(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new ServiceError('invalid_argument', `${systemReason(error)}.`, { cause: error });
+  }
+}
 
 /**
- * What each input file's output is called, by `nameOf`. Throws `invalid_argument` when two would become one;
- * `advice` ends that sentence.
+ * The output name of each input file, by `nameOf`. Throws `invalid_argument` if two files get the same name; `advice`
+ * ends that sentence.
  */
 export function outputNames(
   files: readonly string[],

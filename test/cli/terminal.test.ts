@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
-import { onStopSignal, type StopSignal, stopSignals } from '../../src/cli/stop-signals.ts';
+import { pino } from 'pino';
+import {
+  logSignal,
+  onLogSignal,
+  onStopSignal,
+  type StopSignal,
+  stopSignals,
+} from '../../src/cli/terminal.ts';
 
 function listen() {
   const signals = new EventEmitter();
@@ -45,4 +52,22 @@ test('leaves no listener behind', () => {
   const { signals, stopListening } = listen();
   stopListening();
   assert.deepEqual(signals.eventNames(), []);
+});
+
+test('switches the log to debug at run time, and back', () => {
+  const lines: string[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+  const signals = new EventEmitter();
+  const stopSwitching = onLogSignal(signals, logger);
+  logger.debug('not logged');
+  signals.emit(logSignal);
+  logger.debug('logged');
+  signals.emit(logSignal);
+  logger.debug('not logged');
+  assert.deepEqual(
+    lines.map((line) => (JSON.parse(line) as { msg: string }).msg),
+    ['log level switched', 'logged', 'log level switched'],
+  );
+  stopSwitching();
+  assert.equal(signals.listenerCount(logSignal), 0);
 });
