@@ -1,16 +1,18 @@
-// For a container's HEALTHCHECK: ends with 0 when /healthz answers, on the port and by the scheme that the environment gives.
+// For a container's HEALTHCHECK: exits with 0 if /healthz answers at the address, port and scheme that the environment gives.
 const { env } = process;
 const isTls = (env.SIGLIPHD_TLS_CERT ?? '') !== '';
 const { get } = require(isTls ? 'node:https' : 'node:http');
+const isEverywhere = ['', '0.0.0.0', '::'].includes(env.SIGLIPHD_HOST ?? '');
 const options = {
-  host: '127.0.0.1',
+  // A service on every address is on this one, whatever the family: `::` takes IPv4 as well.
+  host: isEverywhere ? '127.0.0.1' : env.SIGLIPHD_HOST,
   port: env.SIGLIPHD_HTTP_PORT || 8080,
   path: '/healthz',
   timeout: 4000,
-  // It asks itself.
+  // The certificate names the service, not this address.
   rejectUnauthorized: false,
 };
 get(options, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1))
   .on('timeout', () => process.exit(1))
-  // Where clients need certificates there is none to show; that it asks for one says that it lives.
+  // This check has no client certificate; a service that asks for one is alive.
   .on('error', ({ code }) => process.exit(/CERTIFICATE_REQUIRED/.test(code) ? 0 : 1));

@@ -9,9 +9,13 @@ const { availableParallelism, constants } = require('node:os');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 
-// Process 1 of a container ignores a signal that nobody listens for, and it takes a while until a command does.
+const { env, ppid: firstParent } = process;
+let isStopping = false;
+
+// Process 1 of a container ignores a signal without a listener, and a command takes a while until it listens.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
   process.on(signal, () => {
+    isStopping = true;
     if (process.listenerCount(signal) > 1) return;
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
@@ -19,11 +23,25 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
   });
 }
 
-// A thread for each core to decode on, and a few for files and names.
-process.env.UV_THREADPOOL_SIZE ||= String(Math.min(availableParallelism() + 4, 1024));
+// npm and npx run a command in a shell and forward SIGTERM to that shell alone. It dies, and the command would live on with
+// its ports; a new parent is the only sign. npm waits for a script that is nothing but this command in the foreground, so
+// there a new parent means stop. Elsewhere it may not: nohup, setsid and scripts that start a service outlive their parents.
+const foreground = /^(\w+=\S* )*(node )?\S*siglip-hd(\.cjs)?['"]?( ([^&|;]|>&)*)?$/;
+const npmWaits = foreground.test(env.npm_lifecycle_script ?? '');
+if (npmWaits) {
+  const watch = setInterval(() => {
+    if (process.ppid === firstParent) return;
+    clearInterval(watch);
+    if (!isStopping) process.kill(process.pid, 'SIGTERM');
+  }, 250);
+  watch.unref();
+}
 
-// From 1.29 on ONNX Runtime tells its makers of every session, the model's file name too, unless it is told not to.
-process.env.ORT_DISABLE_TELEMETRY ||= '1';
+// A thread for each core to decode on, and a few for files and names.
+env.UV_THREADPOOL_SIZE ||= String(Math.min(availableParallelism() + 4, 1024));
+
+// Since 1.29 ONNX Runtime reports every session to its makers, with the model's file name, unless told not to.
+env.ORT_DISABLE_TELEMETRY ||= '1';
 
 const main = path.join(__dirname, '../build/src/main.js');
 const build = path.join(__dirname, '../scripts/build.js');

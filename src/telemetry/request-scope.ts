@@ -64,7 +64,7 @@ export class RequestScope {
     this.#traceId = traceId;
     this.trace = trace;
     this.requestId = request.requestId;
-    this.peer = request.peer;
+    this.peer = plainPeer(request.peer);
     this.streamedId = request.streamedId;
   }
 
@@ -117,4 +117,9 @@ export class RequestScope {
     metrics.observeRequest({ transport: this.#transport, endpoint, code, durationMs, caller });
     if (this.trace !== undefined) endTrace(this.trace, ended, wireCall);
   }
+}
+
+/** The peer as its own network writes it: a socket of both families reports IPv4 clients as `::ffff:10.0.0.1`. */
+function plainPeer(peer: string | undefined): string | undefined {
+  return peer?.replace(/^\[?::ffff:(\d+\.\d+\.\d+\.\d+)\]?/i, '$1');
 }

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { ServiceError } from '../errors/service-error.ts';
+
+/** The part of WebAssembly used here: TypeScript declares it only together with the browser's DOM. */
+declare const WebAssembly: { readonly Memory: new (options: { readonly initial: number }) => object };
+
+const gibibyte = 2 ** 30;
+/** Addresses of a thread without WebAssembly, mostly V8's code range. */
+const threadBytes = 0.6 * gibibyte;
+/** With guard regions a memory of any size takes this much or more, and V8 accepts no less. */
+const guardedBytes = 8 * gibibyte;
+
+/**
+ * Refuses a limit of the address space (`ulimit -v`) in which `threads` threads with a WebAssembly memory each do not
+ * fit: with `failed_precondition`. V8 reserves 8 to 10 GiB of addresses for each memory, and a thread that cannot have
+ * one would fail every image. Only Linux enforces such a limit.
+ */
+export function requireAddressSpace(threads: number): void {
+  const limitBytes = addressLimit();
+  if (limitBytes === undefined) return;
+  const usedBytes = addressesInUse();
+  const memoryBytes = guardBytes(usedBytes);
+  // The engine has a thread too, without a memory.
+  const plainBytes = usedBytes + (threads + 1) * threadBytes;
+  const neededBytes = plainBytes + threads * memoryBytes;
+  if (neededBytes <= limitBytes) return;
+  const advice =
+    memoryBytes === 0
+      ? 'Raise the limit.'
+      : `Raise the limit, or set NODE_OPTIONS=--disable-wasm-trap-handler, which needs only ${gibibytes(plainBytes)}.`;
+  throw new ServiceError(
+    'failed_precondition',
+    `The address space is limited to ${gibibytes(limitBytes)} (ulimit -v), and ${threads + 1} threads need ` +
+      `${gibibytes(neededBytes)} beside the models. ${advice}`,
+  );
+}
+
+function addressLimit(): number | undefined {
+  const limit = procNumber('/proc/self/limits', /^Max address space\s+(\d+)/m);
+  return Number.isNaN(limit) ? undefined : limit;
+}
+
+function addressesInUse(): number {
+  return procNumber('/proc/self/status', /^VmSize:\s+(\d+)/m) * 1024;
+}
+
+/** Addresses that the guard regions of one memory take; 0 where V8 makes none. */
+function guardBytes(usedBytes: number): number {
+  try {
+    void new WebAssembly.Memory({ initial: 1 });
+  } catch {
+    return guardedBytes;
+  }
+  const takenBytes = addressesInUse() - usedBytes;
+  return takenBytes < guardedBytes ? 0 : takenBytes;
+}
+
+/** NaN if there is no such file or no number in it. */
+function procNumber(file: string, pattern: RegExp): number {
+  try {
+    return Number(pattern.exec(readFileSync(file, 'utf8'))?.[1]);
+  } catch {
+    return Number.NaN;
+  }
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / gibibyte).toFixed(1)} GiB`;
+}
