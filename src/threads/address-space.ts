@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { ServiceError } from '../errors/service-error.ts';
 
 /** The part of WebAssembly used here: TypeScript declares it only together with the browser's DOM. */
-declare const WebAssembly: { readonly Memory: new (options: { readonly initial: number }) => object };
+declare const WebAssembly: {
+  readonly Memory: new (options: { readonly initial: number; readonly maximum: number }) => object;
+};
 
 const gibibyte = 2 ** 30;
 /** Addresses of a thread without WebAssembly, mostly V8's code range. */
@@ -22,7 +24,8 @@ export function requireAddressSpace(threads: number): void {
   const memoryBytes = guardBytes(usedBytes);
   // The engine has a thread too, without a memory.
   const plainBytes = usedBytes + (threads + 1) * threadBytes;
-  const neededBytes = plainBytes + threads * memoryBytes;
+  // The probe's own memory is not collected yet.
+  const neededBytes = plainBytes + (threads + 1) * memoryBytes;
   if (neededBytes <= limitBytes) return;
   const advice =
     memoryBytes === 0
@@ -44,10 +47,10 @@ function addressesInUse(): number {
   return procNumber('/proc/self/status', /^VmSize:\s+(\d+)/m) * 1024;
 }
 
-/** Addresses that the guard regions of one memory take; 0 where V8 makes none. */
+/** Addresses that the guard regions of one memory take; 0 if V8 makes none, as Node 24 has it under a low limit. */
 function guardBytes(usedBytes: number): number {
   try {
-    void new WebAssembly.Memory({ initial: 1 });
+    void new WebAssembly.Memory({ initial: 1, maximum: 1 });
   } catch {
     return guardedBytes;
   }

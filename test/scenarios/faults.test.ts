@@ -118,7 +118,10 @@ for (const hang of ['hang', 'hangInNative'] as const) {
     for (const { code } of await Promise.all(asked)) assert.ok(code === 'unavailable' || code === 'ok', code);
     assert.deepEqual(await exited, [null, 'SIGKILL']);
     const fatal = lines.filter(({ level }) => level === 'fatal').map(({ msg }) => msg);
-    assert.deepEqual(fatal, ['the engine is stuck', 'ending: the engine is stuck in a native call']);
+    assert.deepEqual(fatal, [
+      'the engine is stuck',
+      'killing the process: the engine is stuck in a native call',
+    ]);
     const reason = lines.find(({ msg }) => msg === 'the engine is stuck')?.err?.message;
     assert.match(String(reason), /has not come back from the engine for 300 ms/);
   });
@@ -129,7 +132,7 @@ test('an engine that never comes back from its first batch ends the process', as
   assert.deepEqual(await exited, [null, 'SIGKILL']);
   assert.deepEqual(
     lines.filter(({ level }) => level === 'fatal').map(({ msg }) => msg),
-    ['the engine is stuck', 'ending: the engine got stuck while the service started'],
+    ['the engine is stuck', 'killing the process: the engine got stuck while the service started'],
   );
 });
 

@@ -1,15 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
 import { makeFolder, unmakeable } from './make-folder.ts';
 import { manifestFile } from '../manifest.ts';
 
+/** Starts the name of a folder inside the target in which it is prepared. */
+const stagingPrefix = '.import-';
+
 /**
- * Makes the folder `out` all at once: `fill` writes into a temporary folder beside it, which is then renamed. Gives
- * what `fill` gives. When anything fails nothing of it is left and `out` is as it was. An `out` that is there
- * already, other than an empty folder, is refused with `invalid_argument`, before `fill`; with `force` a model
- * folder is replaced, and with `own`, for a folder of the service's own, whatever is there.
+ * Makes the folder `out` at once: `fill` writes into a temporary folder beside it, which is then renamed. An `out` that
+ * nothing can be renamed over, such as the mount point of a volume, is filled in place, model.json last: until then it is
+ * no model folder. Returns what `fill` returns. If anything fails, `out` is as it was and nothing is left behind. An `out`
+ * that exists and is not empty is refused with `invalid_argument` before `fill`; with `force` a model folder is replaced,
+ * and with `own`, for a folder that is the service's own, anything is.
  */
 export async function publishFolder<Result>(
   out: string,
@@ -19,14 +23,18 @@ export async function publishFolder<Result>(
   const target = resolve(out);
   if (!own) await requireFree(target, force);
   const suffix = `${process.pid}-${randomBytes(4).toString('hex')}`;
-  const temporary = `${target}.tmp-${suffix}`;
+  const beside = `${target}.tmp-${suffix}`;
   const firstMade = await makeFolder(dirname(target));
+  const inPlace = !own && !(await isReplaceable(target, beside));
+  const temporary = inPlace ? join(target, `${stagingPrefix}${suffix}`) : beside;
   try {
     await mkdir(temporary).catch((error: unknown) => {
       throw unmakeable(target, error);
     });
     const result = await fill(temporary);
-    await (force || own ? replace(temporary, target, `${target}.old-${suffix}`) : rename(temporary, target));
+    if (inPlace) await moveInto(target, temporary, force);
+    else if (force || own) await replace(temporary, target, `${target}.old-${suffix}`);
+    else await rename(temporary, target);
     return result;
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
@@ -34,6 +42,39 @@ export async function publishFolder<Result>(
     if (isTaken(error)) throw taken(target);
     throw error;
   }
+}
+
+/**
+ * Whether a folder can be renamed over `target`, by trying it with an empty one, `probe`. It cannot if `target` is a
+ * mount point, or if its parent is read-only.
+ */
+async function isReplaceable(target: string, probe: string): Promise<boolean> {
+  if (!(await exists(target))) return true;
+  try {
+    await mkdir(probe);
+    await rename(probe, target);
+    return true;
+  } catch (error) {
+    await rm(probe, { recursive: true, force: true });
+    // It is full, and the system looks for a mount first.
+    return isTaken(error);
+  }
+}
+
+/** Moves the files of `temporary` into the folder around it. Without its model.json it is no model folder meanwhile. */
+async function moveInto(target: string, temporary: string, force: boolean): Promise<void> {
+  await requireFree(target, force);
+  await rm(join(target, manifestFile), { force: true });
+  const files = (await readdir(temporary)).filter((name) => name !== manifestFile);
+  for (const name of [...files, manifestFile]) await rename(join(temporary, name), join(target, name));
+  await rmdir(temporary);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Removes `folder` and its parents up to `first`, as long as they are empty. */
@@ -47,7 +88,7 @@ async function removeEmpty(folder: string, first: string): Promise<void> {
   }
 }
 
-/** Refuses a target that {@link publishFolder} would refuse, for who has work to do before. */
+/** Refuses a target that {@link publishFolder} would refuse, before the work is done. */
 export async function requireFree(target: string, force: boolean): Promise<void> {
   const entries = await readdir(target).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return [];
@@ -55,7 +96,8 @@ export async function requireFree(target: string, force: boolean): Promise<void>
       throw new ServiceError('invalid_argument', `${target} is a file, or lies below one.`);
     throw error;
   });
-  if (entries.length === 0) return;
+  // A new ext4 volume has lost+found; an import that was killed may have left its temporary folder.
+  if (entries.every((name) => name === 'lost+found' || name.startsWith(stagingPrefix))) return;
   if (!force) throw taken(target);
   if (!entries.includes(manifestFile)) {
     throw new ServiceError('invalid_argument', `${target} is not a model folder, so it is not replaced.`);
