@@ -15,7 +15,7 @@ function scopesOf() {
     logger: { debug: at('debug'), info: at('info'), error: at('error') },
     metrics: { observeRequest: (request) => observed.push(request) },
   });
-  const begin = () => scopes.begin({ requestId: 'id-1', peer: '[::1]:9', readHeader: () => undefined });
+  const begin = (peer = '[::1]:9') => scopes.begin({ requestId: 'id-1', peer, readHeader: () => undefined });
   return { scopes, begin, lines, observed };
 }
 
@@ -38,6 +38,17 @@ test('a request is logged, counted and freed once, however often it ends', () =>
     { transport: 'http', endpoint: 'encode', code: 'ok', caller: 'team' },
   );
   assert.deepEqual([lines[0]!.fields['request_id'], lines[0]!.fields['peer']], ['id-1', '[::1]:9']);
+});
+
+test('reports an IPv4 client by its own address, also from a socket of both families', () => {
+  const { begin, lines } = scopesOf();
+  for (const peer of ['[::ffff:10.0.0.1]:9', '::ffff:10.0.0.1:9', '10.0.0.1:9', '[fd00::1]:9']) {
+    begin(peer).end('ok', wireCall);
+  }
+  assert.deepEqual(
+    lines.map(({ fields }) => fields['peer']),
+    ['10.0.0.1:9', '10.0.0.1:9', '10.0.0.1:9', '[fd00::1]:9'],
+  );
 });
 
 test('what is held for a request that has ended is freed at once', () => {
