@@ -11,9 +11,6 @@ import type { StopSignal } from './cli/terminal.ts';
 import type { Model } from './model/model.ts';
 import { requireAddressSpace } from './threads/address-space.ts';
 
-/** Threads of the token pool (src/encoding/encoder.ts). */
-const tokenThreads = 2;
-
 const { env } = process;
 const parts: Parts = {
   version: readVersion(),
@@ -22,7 +19,6 @@ const parts: Parts = {
     const { openTracing } = await import('./telemetry/open-tracing.ts');
     return {
       async startService(settings, logger, onDown) {
-        requireAddressSpace(settings.viewThreads + tokenThreads);
         const tracing = await openTracing(env, parts.version, logger);
         return await startService({ ...settings, version: parts.version, tracing }, logger, onDown);
       },
@@ -69,7 +65,6 @@ const parts: Parts = {
     return {
       metadataJson,
       async createEncoder(settings, logger) {
-        requireAddressSpace(settings.viewThreads + tokenThreads);
         const encoder = await Encoder.open(settings, {}, logger, () => {});
         return { encoder, close: () => encoder.close() };
       },
@@ -85,7 +80,6 @@ const parts: Parts = {
     return {
       heatMapFile,
       async createEncoder(config, logger, observeBatch) {
-        requireAddressSpace(config.viewThreads + tokenThreads);
         const encoder = await Encoder.open(config, { observeBatch }, logger, () => {});
         return { encoder, close: () => encoder.close() };
       },

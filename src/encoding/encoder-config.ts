@@ -6,7 +6,8 @@ import type { ModelSource } from '../model/model-source.ts';
 export interface EncoderConfig {
   /** The first is the default; with none, the embedded default is served. */
   readonly models: readonly ModelSource[];
-  readonly cacheDir: string;
+  /** Holds the embedded default; not needed where models are given. */
+  readonly cacheDir?: string | undefined;
   readonly device: Device;
   readonly threads: number;
   /** The batch to use; 0 has it follow from the measured times. */

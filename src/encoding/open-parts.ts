@@ -10,6 +10,7 @@ import { traceBatch } from '../inference/trace-batch.ts';
 import { ensureDefaultModel } from '../model/import/default-model.ts';
 import { loadModelFolder } from '../model/load-folder.ts';
 import type { Model } from '../model/model.ts';
+import { requireAddressSpace } from '../threads/address-space.ts';
 import { TokenPool } from '../tokens/token-pool.ts';
 import { RedisCache } from './cache/redis-cache.ts';
 import { TokenCache } from './cache/token-cache.ts';
@@ -18,6 +19,8 @@ import type { EncoderObserver } from './encoder-observer.ts';
 import type { EncodedImage } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
 import { SingleFlight } from './single-flight.ts';
+
+const tokenThreads = 2;
 
 /** The parts of an open encoder, which closes them. */
 export interface OpenParts extends EncodingParts {
@@ -29,7 +32,7 @@ export interface OpenParts extends EncodingParts {
 
 /**
  * Loads the models, starts and warms their engines. Rejects with `invalid_argument` for a folder that is not a model
- * folder, and `failed_precondition` for a device that cannot be used.
+ * folder, and `failed_precondition` for a device that cannot be used or an address space that is too small.
  */
 export async function openParts(
   config: EncoderConfig,
@@ -37,9 +40,10 @@ export async function openParts(
   logger: Logger,
   onDown: (end: EngineEnd) => void,
 ): Promise<OpenParts> {
+  requireAddressSpace(config.viewThreads + tokenThreads);
   const models = await loadModels(config);
   const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');
-  const tokenPool = new TokenPool(2, { onThreadError });
+  const tokenPool = new TokenPool(tokenThreads, { onThreadError });
   const viewPool = createViewPool({
     threads: config.viewThreads,
     images: config.decodeConcurrency,
@@ -71,8 +75,12 @@ export async function openParts(
 
 /** The models of all folders. What is wrong with any of them is reported at once. */
 async function loadModels({ models, cacheDir }: EncoderConfig): Promise<Model[]> {
-  if (models.length === 0) return [await ensureDefaultModel(cacheDir)];
-  return await allOf(models.map(({ name, folder }) => loadModelFolder(folder, name)));
+  if (models.length > 0) return await allOf(models.map(({ name, folder }) => loadModelFolder(folder, name)));
+  if (cacheDir !== undefined) return [await ensureDefaultModel(cacheDir)];
+  throw new ServiceError(
+    'failed_precondition',
+    'There is no home directory to keep the embedded default model in: set --cache-dir, or give a model folder with --model.',
+  );
 }
 
 /** Starts a model's engine and measures its batches. */

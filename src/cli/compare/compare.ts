@@ -100,8 +100,6 @@ function encoderConfig({ comparands, settings }: Run): EncoderConfig {
   const { device, threads, maxPixels } = settings;
   return {
     models: servedModels(comparands),
-    // Only the embedded default needs one.
-    cacheDir: '',
     device,
     threads,
     maxBatch: 1,
