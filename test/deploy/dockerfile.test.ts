@@ -1,20 +1,19 @@
-// The image, as far as it can be made without Docker: its own build steps in a clean folder, and the service from
-// what they leave.
+// The image, as far as it can be made without Docker: its own build steps in a clean folder, and the service run from
+// the result.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { imageBytes } from '../support/golden.ts';
-import { carryOut, readStages, type Stage } from '../support/dockerfile.ts';
+import { buildFolder, carryOut, readStages, type Stage } from '../support/dockerfile.ts';
 import { externalTest, runProgram } from '../support/external.ts';
 
 const stages = readStages('Dockerfile');
 const stage = (name: string): Stage => stages.find((one) => one.name === name)!;
-const root = mkdtempSync(join(tmpdir(), 'siglip-hd-image-'));
+const root = buildFolder();
 const image = join(root, 'app');
 
 before(async () => {
@@ -22,7 +21,6 @@ before(async () => {
   await carryOut(stage('build'), join(root, 'build'));
   await carryOut(stage('cpu'), image, join(root, 'build'));
 });
-after(() => rmSync(root, { recursive: true, force: true }));
 
 /** Bytes of all files below a folder. */
 function sizeOf(path: string): number {

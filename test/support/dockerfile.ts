@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { runProgram } from './external.ts';
 
 export interface Instruction {
   readonly name: string;
@@ -29,19 +30,50 @@ export function readStages(path: string): readonly Stage[] {
   return stages;
 }
 
+/** A folder to build in. However the process ends, what runs in it is killed and the folder is removed. */
+export function buildFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'siglip-hd-image-'));
+  process.once('exit', () => {
+    for (const group of running) process.kill(-group, 'SIGKILL');
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+  // The test runner sends it at its time limit, and a process without a listener has no exit event.
+  process.once('SIGTERM', () => process.exit(143));
+  return folder;
+}
+
+/** Process groups of the RUN lines under way. */
+const running = new Set<number>();
+
 /**
- * Carries a stage out in a folder that stands for its WORKDIR, as the image's builder would: files of the
- * repository, not what lies beside them, and its own RUN lines. Rejects with what a line that fails says.
+ * Carries out a stage of the image in a folder that stands for its WORKDIR: copies files of the repository that git
+ * knows, and runs its RUN lines. Rejects with the output of a line that fails.
  */
 export async function carryOut(stage: Stage, folder: string, built?: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   for (const { name, text } of stage.instructions) {
     if (name === 'COPY') copy(text, folder, built);
-    // What the base image is given has no part in the service's folder.
+    // Packages of the base image are not in the service's folder.
     if (name !== 'RUN' || text.startsWith('apt-get')) continue;
-    const { exitCode, stdout, stderr } = await runProgram('sh', ['-ec', `cd '${folder}' && ${text}`]);
-    if (exitCode !== 0) throw new Error(`RUN ${text}: ${stdout}${stderr}`);
+    await runLine(folder, text);
   }
+}
+
+async function runLine(folder: string, line: string): Promise<void> {
+  const child = spawn('sh', ['-ec', line], {
+    cwd: folder,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const group = child.pid!;
+  running.add(group);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  }
+  const [exitCode] = (await once(child, 'close')) as [number | null];
+  running.delete(group);
+  if (exitCode !== 0) throw new Error(`RUN ${line}: ${output}`);
 }
 
 function copy(text: string, folder: string, built: string | undefined): void {
