@@ -119,3 +119,135 @@ httpGet:
 {{- define "siglip-hd.series" -}}
 namespace={{ .Release.Namespace | quote }},job={{ default (include "siglip-hd.fullname" .) .Values.serviceMonitor.job | quote }}
 {{- end }}
+
+{{/* Whether a Job fills the claim: not empty where a model of the claim says what to import. */}}
+{{- define "siglip-hd.fills" -}}
+{{- if eq .Values.models.from "pvc" }}
+{{- range .Values.models.serve }}{{ if .import }}true{{ end }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* A container that imports one model into /models, unless its folder is there: a folder with model.json is complete. */}}
+{{- define "siglip-hd.import" -}}
+{{- $import := .root.Values.models.import }}
+{{- $folder := printf "/models/%s" (default .model.name .model.folder) }}
+- name: {{ printf "import-%d-%s" .index (.model.name | lower | replace "." "-" | replace "_" "-") | trunc 63 | trimSuffix "-" | quote }}
+  image: {{ include "siglip-hd.image" .root | quote }}
+  imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+  command:
+    - sh
+    - -ec
+    - test -f "$0/model.json" || exec node bin/siglip-hd.cjs "$@"
+    - {{ $folder }}
+  args:
+    - import
+    - {{ .model.import.source | quote }}
+    - --out
+    - {{ $folder }}
+    {{- range $flag, $value := omit .model.import "source" }}
+    - --{{ $flag }}
+    - {{ toString $value | quote }}
+    {{- end }}
+  env:
+    - name: HF_HOME
+      value: {{ .hub }}
+    {{- with $import.tokenSecret }}
+    - name: HF_TOKEN
+      valueFrom:
+        secretKeyRef:
+          name: {{ . | quote }}
+          key: {{ $import.tokenKey | quote }}
+    {{- end }}
+    {{- with $import.extraEnv }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  resources:
+    {{- toYaml $import.resources | nindent 4 }}
+  securityContext:
+    {{- toYaml .root.Values.securityContext | nindent 4 }}
+  volumeMounts:
+    - name: models
+      mountPath: /models
+      {{- if and (eq .root.Values.models.from "pvc") .root.Values.models.pvc.subPath }}
+      subPath: {{ .root.Values.models.pvc.subPath | quote }}
+      {{- end }}
+    {{- if eq .root.Values.models.from "pvc" }}
+    - name: hub
+      mountPath: {{ .hub }}
+    {{- end }}
+    - name: tmp
+      mountPath: /tmp
+{{- end }}
+
+{{/* A container that waits until the Job has filled the claim. */}}
+{{- define "siglip-hd.awaitModels" -}}
+- name: await-models
+  image: {{ include "siglip-hd.image" . | quote }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  command:
+    - sh
+    - -ec
+    - for folder; do until test -f "$folder/model.json"; do echo "waiting for $folder"; sleep 5; done; done
+    - sh
+  args:
+    {{- range .Values.models.serve }}
+    - {{ printf "/models/%s" (default .name .folder) }}
+    {{- end }}
+  resources: {requests: {cpu: 10m, memory: 16Mi}, limits: {memory: 64Mi}}
+  securityContext:
+    {{- toYaml .Values.securityContext | nindent 4 }}
+  volumeMounts:
+    - name: models
+      mountPath: /models
+      readOnly: true
+      {{- with .Values.models.pvc.subPath }}
+      subPath: {{ . | quote }}
+      {{- end }}
+{{- end }}
+
+{{/* The spec of the Job's pod. The Job is named by its hash: what a Job runs cannot be changed. */}}
+{{- define "siglip-hd.importPod" -}}
+restartPolicy: OnFailure
+serviceAccountName: {{ include "siglip-hd.serviceAccount" . | quote }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+initContainers:
+  {{- range $index, $_ := .Values.models.serve }}
+  {{- if .import }}
+  {{- include "siglip-hd.import" (dict "root" $ "index" $index "model" . "hub" "/hub") | trim | nindent 2 }}
+  {{- end }}
+  {{- end }}
+containers:
+  # The imports run one after the other, and a pod needs one container more.
+  - name: done
+    image: {{ include "siglip-hd.image" . | quote }}
+    imagePullPolicy: {{ .Values.image.pullPolicy }}
+    args: [--version]
+    resources: {requests: {cpu: 10m, memory: 64Mi}, limits: {memory: 256Mi}}
+    securityContext:
+      {{- toYaml .Values.securityContext | nindent 6 }}
+volumes:
+  - name: models
+    persistentVolumeClaim:
+      claimName: {{ .Values.models.pvc.claimName | quote }}
+  - name: hub
+    emptyDir:
+      sizeLimit: {{ .Values.models.import.size }}
+  - name: tmp
+    emptyDir:
+      sizeLimit: {{ .Values.tmpSize }}
+{{- end }}
