@@ -251,7 +251,7 @@ externalTest('the notes say where the service is and what it lacks', missingHelm
   assert.match(plain, /http:\/\/tokens-siglip-hd\.vision\.svc:8080\/v1\/encode/);
   assert.match(plain, /helm test -n vision tokens/);
   assert.match(plain, /untrained/);
-  assert.match(plain, /no API key/);
+  assert.match(plain, /requires no API key/);
   const all = await notes(...argsOf('everything'));
   assert.match(all, /https:\/\/tokens\.vision\.svc:8080/);
   assert.doesNotMatch(all, /untrained|no API key/);
