@@ -6,6 +6,7 @@ import type { EncoderConfig } from './encoding/encoder-config.ts';
 import { ServiceError } from './errors/service-error.ts';
 import { isNpy, readNpyRasters } from './image/npy-raster.ts';
 import type { EngineEnd } from './inference/supervised-engine.ts';
+import type { Model } from './model/model.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import type { Tracing } from './telemetry/trace.ts';
 import { defaultGrpcLimits } from './transport/grpc/limits.ts';
@@ -181,10 +182,21 @@ function requestBudget(
   return budget;
 }
 
+/** Logs which model TeacherEncode uses, and warns if its answers do not have the shape of the default model's. */
 function reportTeacher({ teacher }: ServiceConfig, encoder: Encoder, logger: Logger): void {
-  if (teacher !== undefined) return;
-  logger.info(
-    { model: encoder.models()[0]?.name },
-    'no --teacher is set: TeacherEncode uses the default model',
+  const models = encoder.models();
+  const [student] = models;
+  if (student === undefined) return;
+  if (teacher === undefined) {
+    logger.info({ model: student.name }, 'no --teacher is set: TeacherEncode uses the default model');
+    return;
+  }
+  const shapeOf = ({ grid, channels }: Model) =>
+    `${grid.width} x ${grid.height} tokens of ${channels} channels`;
+  const [shape, wanted] = [models.find(({ name }) => name === teacher) ?? student, student].map(shapeOf);
+  if (shape === wanted) return;
+  logger.warn(
+    { teacher, model: student.name },
+    `the teacher gives ${shape}, the default model ${wanted}: its tokens do not fit a student of that shape`,
   );
 }
