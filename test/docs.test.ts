@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+
+const pages = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'])
+  .toString()
+  .trim()
+  .split('\n')
+  .filter((page) => existsSync(page));
+
+/** The anchor that GitHub gives a heading. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
+}
+
+test('every link between pages of the documentation leads to a file, and to a heading in it', () => {
+  const broken: string[] = [];
+  for (const page of pages) {
+    const text = readFileSync(page, 'utf8').replaceAll(/^```[^]*?^```$/gm, '');
+    for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      const [file = '', anchor] = target.split('#');
+      const path = file === '' ? page : join(dirname(page), file);
+      const isThere = existsSync(path);
+      const headings =
+        isThere && statSync(path).isFile()
+          ? [...readFileSync(path, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+              anchorOf(heading),
+            )
+          : [];
+      if (!isThere || (anchor !== undefined && !headings.includes(anchor))) broken.push(`${page}: ${target}`);
+    }
+  }
+  assert.deepEqual(broken, []);
+});
+
+test('no line to copy runs a package that anybody could register', () => {
+  const lines = pages.flatMap((page) =>
+    readFileSync(page, 'utf8')
+      .split('\n')
+      .filter((line) => /^(?: {3,}|\|.*`)(?:\$ )?npx (?!--no-install )/.test(line))
+      .map((line) => `${page}: ${line}`),
+  );
+  assert.deepEqual(lines, []);
+});
+
+test('docs/README.md leads to every page of docs', () => {
+  const index = readFileSync('docs/README.md', 'utf8');
+  const missing = pages
+    .filter(
+      (page) => /^docs\/[^/]+\.md$/.test(page) && page !== 'docs/README.md' && !page.endsWith('.head.md'),
+    )
+    .filter((page) => !index.includes(`](${page.slice('docs/'.length)})`));
+  assert.deepEqual(missing, []);
+});
