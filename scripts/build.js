@@ -1,5 +1,5 @@
 // Compiles src, test and bench with tsc, and the AssemblyScript kernels with asc, into build/.
-// A kernel is compiled again only when its source is newer than its output.
+// Recompiles a kernel only if its source is newer than its output.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';

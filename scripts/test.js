@@ -1,5 +1,5 @@
 // Runs every compiled *.test.js below build/test with node's own runner.
-// Arguments: parts of file names to run only those, e.g. `npm test -- batcher`.
+// Arguments: parts of file names, to run only those, e.g. `npm test -- batcher`.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';

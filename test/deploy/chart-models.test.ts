@@ -84,8 +84,8 @@ externalTest(
     const [{ args }] = podOf(objects, 'Job').initContainers as [Container];
     assert.deepEqual(args, ['import', 'a/b', '--out', '/models/hd']);
     assert.deepEqual(
-      podOf(objects).initContainers!.map(({ name, args: folders }) => [name, ...folders]),
-      [['await-models', '/models/hd', '/models/mine']],
+      podOf(objects).initContainers!.map(({ name, args: folders }) => ({ name, folders })),
+      [{ name: 'await-models', folders: ['/models/hd', '/models/mine'] }],
     );
     const claimed = await render('--set', 'models.from=pvc,models.pvc.claimName=m,models.serve[0].name=hd');
     assert.ok(claimed.every(({ kind }) => kind !== 'Job'));

@@ -52,9 +52,9 @@ export function podOf(objects: readonly KubernetesObject[], kind = 'Deployment')
 
 /** Every pod that the chart makes. */
 export function podsOf(objects: readonly KubernetesObject[]): PodSpec[] {
-  return objects.flatMap(({ kind, spec }) => {
-    if (kind === 'Pod') return [spec as PodSpec];
-    return kind === 'Deployment' || kind === 'Job' ? [podOf(objects, kind)] : [];
+  return objects.flatMap((object): PodSpec[] => {
+    if (object.kind === 'Pod') return [object['spec'] as PodSpec];
+    return ['Deployment', 'Job'].includes(object.kind) ? [podOf([object], object.kind)] : [];
   });
 }
 

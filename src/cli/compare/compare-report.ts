@@ -3,24 +3,24 @@ import type { ComparisonSummary } from './compare-tokens.ts';
 import type { Side } from './compared-models.ts';
 import type { EngineTimes } from './engine-times.ts';
 
-/** What is said of an image. */
+/** The report of one image. */
 export interface ComparedImage {
   readonly file: string;
   /** Decoded, in pixels. */
   readonly size: Size;
   readonly summary: ComparisonSummary;
-  /** Path of its heat map, where one was drawn. */
+  /** Path of its heat map, if one was drawn. */
   readonly heatMap?: string;
 }
 
-/** A whole comparison. */
+/** The report of a whole run. */
 export interface ComparisonReport {
   readonly sides: readonly [Side, Side];
   readonly images: readonly ComparedImage[];
   /** All tokens of all images; absent when every image failed. */
   readonly all?: ComparisonSummary;
   readonly times: EngineTimes;
-  /** The end of the heat maps' scale, where there are some. */
+  /** The end of the heat maps' scale, if any were drawn. */
   readonly scaleMax?: number;
   readonly failures: readonly { readonly file: string; readonly problem: string }[];
 }
@@ -28,7 +28,7 @@ export interface ComparisonReport {
 const titles = ['mean cos', '1st pct.', 'min cos', 'mean |A-B|', 'max |A-B|'] as const;
 const columnWidth = 10;
 
-/** Who is compared, and the titles of the columns. */
+/** The two sides, and the titles of the columns. */
 export function headLines(sides: readonly [Side, Side]): string {
   const columns = titles.map((title) => title.padStart(columnWidth)).join('  ');
   return `${sides.map(sideLine).join('\n')}\n\n${columns}  image\n`;
@@ -42,13 +42,13 @@ export function allLine(all: ComparisonSummary, images: number): string {
   return `${cells(all)}  all: ${grouped(images)} image${images === 1 ? '' : 's'}, ${grouped(all.tokens)} tokens\n`;
 }
 
-/** How long each side's engine took; empty for what was not measured. */
+/** The speed of each side that was measured. */
 export function speedLines(sides: readonly [Side, Side], times: EngineTimes): string {
   const lines = sides.flatMap(({ label, views }) => {
     const speed = times.speed(label);
     if (speed === undefined) return [];
-    const image = views === 1 ? '' : `, ${fixed(speed.msPerImage)} ms an image of ${views} views`;
-    return [`${label}  ${fixed(speed.msPerView)} ms a view${image} (median)\n`];
+    const image = views === 1 ? '' : `, ${fixed(speed.msPerImage)} ms per image of ${views} views`;
+    return [`${label}  ${fixed(speed.msPerView)} ms per view${image} (median)\n`];
   });
   return `\n${lines.join('')}`;
 }
@@ -57,7 +57,7 @@ export function heatMapLine(folder: string, scaleMax: number): string {
   return `\nHeat maps in ${folder}: 1 - cosine, from 0 (black) to ${scaleMax} or more (pale yellow).\n`;
 }
 
-/** One object, for machines: numbers unrounded, times in milliseconds. */
+/** One JSON object with unrounded numbers and times in milliseconds. */
 export function reportJson({ sides, images, all, times, scaleMax, failures }: ComparisonReport): string {
   const sideJson = (side: Side) => {
     const { name, model, recipe, views } = side;
@@ -86,7 +86,7 @@ export function reportJson({ sides, images, all, times, scaleMax, failures }: Co
   return `${JSON.stringify(report, undefined, 2)}\n`;
 }
 
-/** The next of 1, 2, 5, 10, 20, ... that a distance does not pass, times a power of ten; 0.000001 at least. */
+/** The distance rounded up to 1, 2 or 5 times a power of ten; at least 0.000001. */
 export function roundedScale(distance: number): number {
   const least = Math.max(distance, 1e-6);
   const exponent = Math.floor(Math.log10(least));
@@ -113,7 +113,7 @@ function cells({ cosine, meanL1, largestDifference }: ComparisonSummary): string
   return [...cosines, ...differences].map((cell) => cell.padStart(columnWidth)).join('  ');
 }
 
-/** Rounded down, so that only 1 reads as 1. */
+/** Rounds down, so that only 1 reads as 1. */
 function cosineText(cosine: number): string {
   return (Math.floor(cosine * 1e7) / 1e7).toFixed(7);
 }

@@ -2,7 +2,7 @@ import { ServiceError } from '../../errors/service-error.ts';
 import { cosineOf } from '../../model/import/cosine.ts';
 import type { TokenTensor } from '../../tokens/tensor.ts';
 
-/** How far apart two sets of tokens are, token by token. */
+/** The differences of two sets of tokens, token by token. */
 export interface TokenComparison {
   /** Cosine of each pair of tokens, from -1 to 1. */
   readonly cosines: Float64Array<ArrayBuffer>;
@@ -12,7 +12,7 @@ export interface TokenComparison {
   readonly largestDifference: number;
 }
 
-/** The figures that a comparison, or several as one, come to. */
+/** The figures of one comparison, or of several taken as one. */
 export interface ComparisonSummary {
   readonly tokens: number;
   readonly cosine: { readonly mean: number; readonly percentile1: number; readonly minimum: number };
@@ -22,8 +22,8 @@ export interface ComparisonSummary {
 
 /**
  * Compares tokens of `channels` values each, row-major, pair by pair; sums are float64. The cosine of two zero tokens
- * is 1, they are the same; of a zero token and another it is 0. Throws `internal` for a value that is not finite, and
- * RangeError for sets of different lengths or without whole tokens.
+ * is 1, of a zero token and another 0. Throws `internal` for a value that is not finite, and RangeError for sets of
+ * different lengths or of broken tokens.
  */
 export function compareTokens(a: Float32Array, b: Float32Array, channels: number): TokenComparison {
   const tokens = a.length / channels;
@@ -57,7 +57,7 @@ export function compareTokens(a: Float32Array, b: Float32Array, channels: number
   return { cosines, meanL1: l1 / a.length, largestDifference };
 }
 
-/** The figures of comparisons of the same channels taken as one, each token counting the same. At least one. */
+/** The figures of at least one comparison of the same channels, with the same weight for each token. */
 export function summarise(comparisons: readonly TokenComparison[]): ComparisonSummary {
   const tokens = comparisons.reduce((sum, { cosines }) => sum + cosines.length, 0);
   const sorted = new Float64Array(tokens);
@@ -81,7 +81,7 @@ export function summarise(comparisons: readonly TokenComparison[]): ComparisonSu
   };
 }
 
-/** Of ascending values, linear between the two that are nearest in rank: numpy.percentile's default. At least one. */
+/** The quantile of at least one ascending value, linear between neighbours: numpy.percentile's default. */
 export function quantile(sorted: Float64Array, share: number): number {
   const rank = (sorted.length - 1) * share;
   const below = Math.floor(rank);

@@ -31,7 +31,7 @@ import { interruptible, type Terminal } from '../terminal.ts';
 type ComparingEncoder = Pick<VisualEncoder, 'encode' | 'plan' | 'models'>;
 
 export interface CompareParts {
-  /** The pipeline without the transports, in this process; `onBatch` is told of each run of an engine. */
+  /** Opens the pipeline in this process, without transports; `onBatch` is called for each run of an engine. */
   readonly createEncoder: (
     config: EncoderConfig,
     logger: Logger,
@@ -42,15 +42,15 @@ export interface CompareParts {
   readonly logger: Logger;
 }
 
-/** The longest that a timer holds: nobody waits behind these requests. */
+/** The longest time of a timer: no other caller waits behind these requests. */
 const noTimeoutMs = 2 ** 31 - 1;
 
-/** An image whose tokens were compared. */
+/** An image with its comparison. */
 interface Compared extends ComparedImage {
   readonly comparison: TokenComparison;
 }
 
-/** A run of the command: what is compared, by what, and what went wrong with images so far. */
+/** One run of the command, with the images that have failed so far. */
 interface Run {
   readonly comparands: Comparands;
   readonly settings: CompareSettings;
@@ -61,9 +61,9 @@ interface Run {
 }
 
 /**
- * Encodes images with two models and says on stdout how far their tokens are apart and how long each engine took;
- * draws a heat map for each where `settings.out` is given. An image that fails is named on stderr and the others
- * are still done: the result is then 1. Rejects when nothing can be compared or written, or it is interrupted.
+ * Encodes images with two models and reports on stdout how far apart their tokens are and how long each engine took.
+ * Draws a heat map of each image if `settings.out` is set. Resolves with 1 if an image failed; it is reported on stderr
+ * and the others are still compared. Rejects if nothing can be compared or written, or on interruption.
  */
 export async function compareModels(
   operands: readonly string[],
@@ -95,7 +95,7 @@ export async function compareModels(
   });
 }
 
-/** One image at a time, and one view at a time: neither models nor views compete for cores while they are timed. */
+/** One view at a time, so that nothing competes for cores while an engine is timed. */
 function encoderConfig({ comparands, settings }: Run): EncoderConfig {
   const { device, threads, maxPixels } = settings;
   return {
@@ -129,7 +129,7 @@ async function compareAll(
   const say = (text: string) => settings.json || terminal.stdout.write(text);
   say(headLines(sides));
   warnOfLayers(sides, terminal);
-  // Lines on stdout show how far it is.
+  // Without --json the lines on stdout show the progress.
   const progress = settings.json
     ? openProgress(terminal.stderr, 'comparing [{bar}] {value} of {total}, {eta_formatted} left')
     : undefined;
@@ -183,7 +183,7 @@ async function compareImage(
   return { file, size: a.size, comparison, summary: summarise([comparison]) };
 }
 
-/** What is said at the end, heat maps first: all have one scale, so that they can be set side by side. */
+/** Draws the heat maps, all on one scale so that they compare, then reports the totals. */
 async function report(
   run: Run,
   sides: readonly [Side, Side],
@@ -245,7 +245,7 @@ async function writeHeatMap(
   }
 }
 
-/** Whether `work` on the file was done; its failure is noted. Rejects only when the run is interrupted. */
+/** Whether `work` on the file succeeded; records its failure. Rejects only if the run is interrupted. */
 async function attempt({ signal, failures }: Run, file: string, work: () => Promise<void>): Promise<boolean> {
   signal.throwIfAborted();
   try {
@@ -258,7 +258,7 @@ async function attempt({ signal, failures }: Run, file: string, work: () => Prom
   }
 }
 
-/** Where each file's heat map goes; none without a folder. Throws `invalid_argument` when two would become one. */
+/** The path of each file's heat map; empty without a folder. Throws `invalid_argument` if two files share one. */
 function heatMapTargets(files: readonly string[], folder: string | undefined): ReadonlyMap<string, string> {
   if (folder === undefined) return new Map();
   const nameOf = (file: string) => join(folder, `${basename(file)}.heat-map.png`);

@@ -10,7 +10,7 @@ import type { VisualEncoder } from '../../encoding/request.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import { teacherDefaults } from '../../recipes/teacher.ts';
 
-/** What the command line compares. */
+/** The operands of the command line. */
 export interface Comparands {
   readonly a: ModelSource;
   readonly b: ModelSource;
@@ -20,15 +20,15 @@ export interface Comparands {
 /** One side of the comparison. */
 export interface Side {
   readonly label: 'A' | 'B';
-  /** The name on the command line: given, or the folder's. */
+  /** The name on the command line, or the folder's. */
   readonly name: string;
   readonly model: Model;
   readonly recipe: RecipeOptions;
-  /** Views that the model encodes for each image. */
+  /** Views that the model encodes per image. */
   readonly views: number;
 }
 
-/** The operands apart: with --teacher-of the second model is not among them. Throws `invalid_argument`. */
+/** Splits the operands; with --teacher-of the second model is not among them. Throws `invalid_argument`. */
 export function readComparands(operands: readonly string[], teacherOf: ModelSource | undefined): Comparands {
   const [first = '', ...rest] = operands;
   const a = readOperand('MODEL_A', first);
@@ -47,15 +47,15 @@ function readOperand(placeholder: string, text: string): ModelSource {
   throw new ServiceError('invalid_argument', `${placeholder} ${reading.problem}.`);
 }
 
-/** The models as the encoder serves them, under the names A and B; a folder that is both is served once, as A. */
+/** The models under the names A and B; if both are one folder it is served once, as A. */
 export function servedModels({ a, b }: Comparands): EncoderConfig['models'] {
   const served = [{ name: 'A', folder: a.folder }];
   return resolve(a.folder) === resolve(b.folder) ? served : [...served, { name: 'B', folder: b.folder }];
 }
 
 /**
- * Both sides, from the encoder that serves them. Throws `invalid_argument` when their tokens cannot be set side by
- * side, and as the teacher's plan does.
+ * Both sides, from the encoder that serves them. Throws `invalid_argument` if their tokens cannot be compared, and as
+ * the teacher's plan does.
  */
 export function readSides(
   { a, b }: Comparands,
@@ -72,13 +72,13 @@ export function readSides(
   };
   const first = sideOf('A', a, modelA, { recipe: 'encode' });
   const second = sideOf('B', b, modelB, recipeOfB(settings, modelA));
-  // A teacher squashes whatever its model does in Encode.
+  // A teacher squashes, whatever its model does in Encode.
   const resizeOfB = settings.teacherOf === undefined ? modelB.resize : 'squash';
   if (modelA.resize !== resizeOfB) {
     const [crops, squashes] = modelA.resize === 'crop' ? ['A', 'B'] : ['B', 'A'];
     throw new ServiceError(
       'invalid_argument',
-      `${crops} crops images to their middle and ${squashes} squashes them whole, so their tokens are not of the same ` +
+      `${crops} crops images to their middle and ${squashes} squashes the whole image, so their tokens show different ` +
         `places; import the model of ${crops} with --resize squash.`,
     );
   }
@@ -88,11 +88,11 @@ export function readSides(
   if (texts[0] !== texts[1]) {
     const advice =
       settings.teacherOf === undefined && modelA.channels === modelB.channels
-        ? ' (--teacher-of fits the grid of a teacher to that of A)'
+        ? ' (--teacher-of resizes the grid of a teacher to that of A)'
         : '';
     throw new ServiceError(
       'invalid_argument',
-      `A gives ${texts[0]} and B ${texts[1]}; tokens are compared pair by pair, so both must give the same${advice}.`,
+      `A gives ${texts[0]} and B ${texts[1]}; both must give the same, as tokens are compared pair by pair${advice}.`,
     );
   }
   return [first.side, second.side];

@@ -1,6 +1,6 @@
 import { quantile } from './compare-tokens.ts';
 
-/** What an engine's runs came to, in milliseconds. */
+/** The speed of an engine, in milliseconds. */
 export interface EngineSpeed {
   /** Median over all views. */
   readonly msPerView: number;
@@ -13,17 +13,17 @@ interface Measured {
   readonly perImage: number[];
 }
 
-/** Times of the engines of two sides, which encode in turn. */
+/** Engine times of two sides, which take turns. */
 export class EngineTimes {
   readonly #sides = new Map<string, Measured>();
   #current: { views: number; engineMs: number }[] = [];
 
-  /** A run of the engine that works now. */
+  /** Adds a run of the engine of the side that is encoding. */
   add({ views, engineMs }: { readonly views: number; readonly engineMs: number }): void {
     this.#current.push({ views, engineMs });
   }
 
-  /** The result of `encode`, an image of that side; the runs meanwhile are the side's, if it succeeds. */
+  /** Runs `encode` for an image of a side, and counts the engine runs meanwhile as that side's if it succeeds. */
   async watch<T>(side: string, encode: () => Promise<T>): Promise<T> {
     this.#current = [];
     const result = await encode();

@@ -5,9 +5,9 @@ import { dtypeBytes, safetensorsDtypes } from '../../tokens/tensor.ts';
 import type { TokenSink } from './token-sink.ts';
 
 const lengthBytes = 8;
-/** Most header bytes of a tensor besides its name. */
+/** Most header bytes of a tensor, without its name. */
 const entryBytes = 256;
-/** Most header bytes of what all tensors share. */
+/** Most header bytes that all tensors share. */
 const sharedBytes = 4096;
 
 interface Entry {
@@ -17,29 +17,29 @@ interface Entry {
 }
 
 /**
- * One safetensors file with a tensor for each file, named by its path as given. Tensors are written as they come, so
- * memory does not grow with them: the header, which comes first, is given room enough and written last. The first
- * answer's metadata, less its images, is in `__metadata__.tokens_meta`. Throws `invalid_argument` when a file is
- * given twice.
+ * Writes one safetensors file with a tensor for each file, named by its path as given. Tensors are written as they
+ * come, so that memory does not grow with them: the header, which precedes them, has space reserved and is written
+ * last. `__metadata__.tokens_meta` has the metadata of the first answer, without its images. Throws `invalid_argument`
+ * if a file is given twice.
  */
 export async function openArchiveSink(
   path: string,
   files: readonly string[],
   metadataJson: (metadata: AnswerMetadata) => string,
 ): Promise<TokenSink> {
-  refuseTwins(files);
+  refuseDuplicates(files);
   const headerBytes = roomForHeader(files);
   const temporary = `${path}.${process.pid}.part`;
   const handle = await open(temporary, 'w');
   const entries = new Map<string, Entry>();
   let tokensMeta = '';
   let dataBytes = 0;
-  // Data must have no holes, so one failed write spoils the archive.
+  // The data must have no holes, so one failed write spoils the archive.
   let broken: { readonly error: unknown } | undefined;
   return {
     async put(file, { tensor, metadata }) {
       const { shape, dtype, parts } = tensor;
-      // The place is taken before the first await, so that calls may overlap.
+      // Claims its range before the first await, because calls may overlap.
       const start = dataBytes;
       const end = start + shape.reduce((product, side) => product * side, dtypeBytes[dtype]);
       dataBytes = end;
@@ -73,11 +73,14 @@ export async function openArchiveSink(
   };
 }
 
-function refuseTwins(files: readonly string[]): void {
+function refuseDuplicates(files: readonly string[]): void {
   const seen = new Set<string>();
   for (const file of files) {
     if (seen.has(file)) {
-      throw new ServiceError('invalid_argument', `${file} is given twice; an archive names tensors by file.`);
+      throw new ServiceError(
+        'invalid_argument',
+        `${file} is given twice; an archive names its tensors by file.`,
+      );
     }
     if (file === '__metadata__') {
       throw new ServiceError('invalid_argument', 'An archive cannot have a tensor named __metadata__.');
@@ -86,7 +89,7 @@ function refuseTwins(files: readonly string[]): void {
   }
 }
 
-/** Data then starts at a multiple of 64 bytes. */
+/** Bytes to reserve for the header, so that the data starts at a multiple of 64 bytes. */
 function roomForHeader(files: readonly string[]): number {
   let bytes = sharedBytes;
   for (const file of files) bytes += Buffer.byteLength(JSON.stringify(file)) + entryBytes;

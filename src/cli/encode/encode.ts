@@ -12,7 +12,7 @@ import { readInput } from '../input-files.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
 import type { TokenSink } from './token-sink.ts';
 
-/** What the pipeline is opened with: the settings, and what a command without callers has no setting for. */
+/** The configuration of the pipeline: the settings, and limits for which this command has no setting. */
 export interface EncoderSettings extends EncodeSettings {
   readonly maxQueuedViews: number;
   readonly maxAnswerBytes: number;
@@ -23,26 +23,26 @@ export interface EncoderSettings extends EncodeSettings {
 }
 
 export interface EncodeParts {
-  /** The pipeline without the transports, in this process. */
+  /** Opens the pipeline in this process, without transports. */
   readonly createEncoder: (
     settings: EncoderSettings,
     logger: Logger,
   ) => Promise<{ readonly encoder: Pick<VisualEncoder, 'encode'>; close(): Promise<void> }>;
-  /** The buffers of a file of tokens, in order. */
+  /** The buffers of a token file, in order. */
   readonly fileOf: (format: 'npy' | 'safetensors', answer: EncodeAnswer) => Iterable<Uint8Array>;
   readonly metadataJson: (metadata: AnswerMetadata) => string;
   readonly logger: Logger;
 }
 
-/** Files under way at one time: two of the largest batches that are learned. */
+/** Files encoded at one time: twice the largest batch that is learned. */
 const filesAtOnce = 64;
 const recipe = { recipe: 'encode' } as const;
-/** The longest that a timer holds: nobody waits behind these requests. */
+/** The longest time of a timer: no other caller waits behind these requests. */
 const noTimeoutMs = 2 ** 31 - 1;
 
 /**
- * Encodes files, writes their tokens, and says on stdout how it went. A file that fails is named on stderr and the
- * others are still done: the result is then 1. Rejects when nothing can be encoded or written, or it is interrupted.
+ * Encodes files, writes their tokens, and reports the count on stdout. Resolves with 1 if a file failed; it is reported on
+ * stderr and the others are still encoded. Rejects if nothing can be encoded or written, or on interruption.
  */
 export async function encodeFiles(
   files: readonly string[],
@@ -95,7 +95,7 @@ async function openSink(
   return await openFolderSink(settings.out, `.${format}`, files, (answer) => fileOf(format, answer));
 }
 
-/** How many files were encoded and written. */
+/** Encodes and writes the files; resolves with how many succeeded. */
 async function encodeAll(
   files: readonly string[],
   encoder: Pick<VisualEncoder, 'encode'>,

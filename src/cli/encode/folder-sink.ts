@@ -5,12 +5,12 @@ import type { EncodeAnswer } from '../../encoding/request.ts';
 import { outputNames } from '../input-files.ts';
 import type { TokenSink } from './token-sink.ts';
 
-/** The buffers of a file of tokens, in order. */
+/** The buffers of a token file, in order. */
 export type WriteTokens = (answer: EncodeAnswer) => Iterable<Uint8Array>;
 
 /**
- * A file of tokens for each file, in `folder`, which is made, parents too: photo.jpg becomes photo.npy. Each is
- * whole from the moment it is there. Throws `invalid_argument` when two files would become one.
+ * Writes a token file for each file into `folder`, which it makes with its parents: photo.jpg becomes photo.npy. Each
+ * appears complete. Throws `invalid_argument` if two files get the same name.
  */
 export async function openFolderSink(
   folder: string,

@@ -1,11 +1,11 @@
 import type { EncodeAnswer } from '../../encoding/request.ts';
 
-/** Where encode writes. What it has not finished leaves nothing behind. */
+/** Writes the tokens of files. Unfinished output leaves nothing behind. */
 export interface TokenSink {
   /** Rejects with the operating system's error. Calls for different files may overlap. */
   put(file: string, answer: EncodeAnswer): Promise<void>;
-  /** Makes what was put visible, where that is not so already. */
+  /** Publishes what was put, unless it is public already. */
   finish(): Promise<void>;
-  /** Gives up what is not finished. */
+  /** Discards what is not published. */
   abandon(): Promise<void>;
 }

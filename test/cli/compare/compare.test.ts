@@ -125,7 +125,7 @@ function stubMetadata(tokens: number): Omit<EncodeAnswer['metadata'], 'images'> 
   };
 }
 
-/** An engine that takes 10 ms a view with A and 30 with B, or what `engineMs` says. */
+/** An engine that takes 10 ms per view with A and 30 with B, or what `engineMs` says. */
 function stubParts(encode = stubAnswer, engineMs = (model?: string): number => (model === 'A' ? 10 : 30)) {
   const seen: { heatMaps: number[]; served: string[]; closed: number } = {
     heatMaps: [],
@@ -270,7 +270,7 @@ test('prints a line for each image, one for all, and the median speed of each', 
     ),
     ' 0.5000000   0.0000000   0.0000000         0.5           1  all: 3 images, 6 tokens',
   ]);
-  assert.deepEqual(lines.slice(8), ['', 'A  10.0 ms a view (median)', 'B  31.0 ms a view (median)', '']);
+  assert.deepEqual(lines.slice(8), ['', 'A  10.0 ms per view (median)', 'B  31.0 ms per view (median)', '']);
   assert.deepEqual([seen.served, seen.closed], [['A=m1', 'B=m2'], 1]);
 });
 
@@ -392,11 +392,11 @@ test("refuses a teacher's flags without a teacher, and a scale without heat maps
   assert.deepEqual(problems(['--out', 'o', '--heat-max', '1e-4']), []);
 });
 
-test('refuses to compare a crop with a squash, whose tokens are not of the same places', async () => {
+test('refuses to compare a crop with a squash, whose tokens show different places', async () => {
   const image = join(images, 'rocket.jpg');
   await assert.rejects(compareJson([models.clip, '--teacher-of', models.clip, image]), {
     code: 'invalid_argument',
     message:
-      /^A crops images to their middle and B squashes them whole.* import the model of A with --resize squash\.$/,
+      /^A crops images to their middle and B squashes the whole image.* import the model of A with --resize squash\.$/,
   });
 });
