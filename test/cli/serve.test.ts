@@ -102,7 +102,7 @@ function start(
   };
 }
 
-test('says https where it speaks TLS', async () => {
+test('logs https addresses when it speaks TLS', async () => {
   const { ready, lines, drained, send, exit } = start({ tlsCert: 'c' });
   await ready.opened;
   assert.equal(lines[0]?.['http'], 'https://[::]:8080');
@@ -111,7 +111,7 @@ test('says https where it speaks TLS', async () => {
   await exit;
 });
 
-test('says in one line where it listens and where its page is when it is ready', async () => {
+test('logs in one line where it listens, and its page, when it is ready', async () => {
   const { ready, lines, drained, send, exit } = start();
   await ready.opened;
   const [{ http, grpc, docs, msg } = {}] = lines;
@@ -130,7 +130,7 @@ test('says in one line where it listens and where its page is when it is ready',
   await exit;
 });
 
-test('finishes what is in flight after SIGTERM, then exits with 0', async () => {
+test('answers the requests in flight after SIGTERM, then exits with 0', async () => {
   const { ready, calls, drained, send, exit, signals } = start();
   await ready.opened;
   send('SIGTERM');
@@ -146,15 +146,11 @@ test('closes with requests in flight when the grace is over, and exits with 1', 
   send('SIGINT');
   grace.open();
   assert.equal(await exit, 1);
-  assert.deepEqual(
-    calls,
-    ['not ready', 'drain', 'wait 700', 'close', 'wait 2000'],
-    'there is no delay after SIGINT',
-  );
+  assert.deepEqual(calls, ['not ready', 'drain', 'wait 700', 'close', 'wait 2000'], 'SIGINT has no delay');
   assert.ok(lines.some(({ level, drainGraceMs }) => level === 40 && drainGraceMs === 700));
 });
 
-test('accepts for a while after SIGTERM, not ready any more, before it drains', async () => {
+test('reports not ready after SIGTERM, but accepts requests for a while before it drains', async () => {
   const { ready, calls, delay, drained, send, exit } = start({ holdsDelay: true });
   await ready.opened;
   send('SIGTERM');
@@ -175,7 +171,7 @@ test('exits at once at the second signal', async () => {
   await exit;
 });
 
-test('when it is stopped while a model loads it closes what has started, then exits with 0', async () => {
+test('closes what has started if it is stopped while a model loads, then exits with 0', async () => {
   const loaded = gate();
   let closed = 0;
   const close = async () => {
@@ -197,7 +193,7 @@ test('when it is stopped while a model loads it closes what has started, then ex
   assert.equal(closed, 1);
 });
 
-test('rejects with what kept the service from starting', async () => {
+test('rejects with the reason why the service did not start', async () => {
   const error = new ServiceError('failed_precondition', 'No CUDA here.');
   const { exit } = start({ startService: () => Promise.reject(error) });
   await assert.rejects(exit, error);
@@ -212,7 +208,7 @@ test('drains and exits with 1 when an engine ends by itself', async () => {
   assert.deepEqual(calls, ['drain', 'wait 700', 'close', 'wait 2000']);
 });
 
-test('tells callers for a moment that the engine is stuck, and then ends although its thread does not', async () => {
+test('lets callers read that the engine is stuck, then kills the process, whose thread does not end', async () => {
   const { ready, calls, drained, lines, goDown, exit } = start();
   await ready.opened;
   drained.open();
@@ -222,7 +218,7 @@ test('tells callers for a moment that the engine is stuck, and then ends althoug
   assert.equal(lines.at(-1)?.['level'], 60);
 });
 
-test('ends although an engine is in a native call when all else has closed', async () => {
+test('kills the process if an engine is still in a native call after the drain', async () => {
   const { ready, calls, drained, closeGrace, lines, send, exit } = start({ holdsClose: true });
   await ready.opened;
   send('SIGINT');
@@ -233,7 +229,7 @@ test('ends although an engine is in a native call when all else has closed', asy
   assert.equal(lines.at(-1)?.['level'], 60);
 });
 
-test('an engine that gets stuck after SIGTERM cuts the delay short, and the process still ends', async () => {
+test('cuts the delay short if an engine gets stuck after SIGTERM', async () => {
   const { ready, calls, drained, goDown, send, exit } = start({ holdsDelay: true });
   await ready.opened;
   send('SIGTERM');
@@ -244,7 +240,7 @@ test('an engine that gets stuck after SIGTERM cuts the delay short, and the proc
   assert.deepEqual(calls, ['not ready', 'wait 300', 'drain', 'wait 700', 'kill']);
 });
 
-test('a start that never ends does not keep the process after a signal', async () => {
+test('ends after a signal even if the start never finishes', async () => {
   const { calls, grace, send, exit } = start({ startService: () => new Promise(() => {}) });
   send('SIGTERM');
   grace.open();
@@ -252,7 +248,7 @@ test('a start that never ends does not keep the process after a signal', async (
   assert.deepEqual(calls, ['wait 700', 'kill']);
 });
 
-test('an engine that gets stuck while the service starts does not keep the process', async () => {
+test('kills the process if an engine gets stuck while the service starts', async () => {
   const error = new ServiceError('unavailable', 'The engine is down.');
   const { calls, goDown, exit } = start({
     startService: async () => {

@@ -189,7 +189,8 @@ for (const { title, setUp, hosts } of networks) {
     const script = [
       setUp,
       `${process.execPath} ${command} ${serving.join(' ')} --metrics-port=9464 & service=$!`,
-      `${process.execPath} build/test/support/listening.js ${addresses.join(' ')} && ${process.execPath} bin/health.cjs`,
+      `${process.execPath} build/test/support/listening.js ${addresses.join(' ')} && ${process.execPath} bin/health.cjs &&`,
+      `  SIGLIPHD_HOST=${hosts[0]!.replaceAll(/[[\]]/g, '')} ${process.execPath} bin/health.cjs`,
       'asked=$?; kill -INT $service; wait $service && exit $asked',
     ].join('\n');
     const { exitCode, stdout, stderr } = await runUnshared(networkFlags, script);

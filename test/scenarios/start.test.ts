@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-/** The first log line with this message, and where it went wrong when there is none. */
+/** The first log line with this message. Fails with all lines if there is none. */
 async function logLine(
   child: ChildProcess,
   lines: string[],
@@ -24,7 +24,7 @@ async function logLine(
   return assert.fail(`no "${message}" in:\n${lines.join('\n')}`);
 }
 
-test('npm start serves; at SIGTERM it finishes what is in flight and ends with 0', async (context) => {
+test('npm start serves; after SIGTERM it answers the requests in flight and exits with 0', async (context) => {
   const cache = await mkdtemp(join(tmpdir(), 'start-test-'));
   context.after(() => rm(cache, { recursive: true }));
   const ports = ['--http-port', '0', '--grpc-port', '0'];
@@ -32,7 +32,7 @@ test('npm start serves; at SIGTERM it finishes what is in flight and ends with 0
   const child = spawn('npm', ['start', '--', ...ports, ...rest], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
-    // A group of its own, so that nothing outlives a test that fails.
+    // In a process group of its own, so that a failing test can kill all of it.
     detached: true,
   });
   const exited = once(child, 'exit');
@@ -51,13 +51,14 @@ test('npm start serves; at SIGTERM it finishes what is in flight and ends with 0
     });
     return { status: response.status, sizeBytes: (await response.arrayBuffer()).byteLength };
   });
-  for (let inFlight = 0; inFlight < 12; ) {
+  for (let inFlight = 0, asked = 0; inFlight < 12; asked++) {
+    assert.ok(asked < 10_000, 'the requests never were in flight');
     const metrics = await (await fetch(`${String(http)}/metrics`)).text();
     inFlight = Number(/inflight_requests{transport="http"} (\d+)/.exec(metrics)?.[1]) - 1;
     const done = Number(
       /requests_total{transport="http",endpoint="teacher_encode",code="ok"} (\d+)/.exec(metrics)?.[1] ?? 0,
     );
-    assert.ok(done < 12, 'all were answered before SIGTERM: nothing was tested');
+    assert.ok(done < 12, 'all were answered before SIGTERM, so nothing was tested');
     inFlight += done;
   }
   child.kill('SIGTERM');

@@ -1,9 +1,9 @@
 // Asks a service at addresses from inside its network. Arguments: http://HOST:PORT for HTTP, HOST:PORT for gRPC.
-// Exits with 0 when all of them have answered, with 1 if one has not after 30 seconds.
+// Exits with 0 when all of them have answered, with 1 if one has not after two minutes.
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client, credentials } from '@grpc/grpc-js';
 
-const untilMs = Date.now() + 30_000;
+const untilMs = Date.now() + 120_000;
 
 async function ask(address: string): Promise<void> {
   if (!address.startsWith('http')) {
