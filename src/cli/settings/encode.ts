@@ -2,13 +2,40 @@ import { tokenDtypes } from '../../tokens/tensor.ts';
 import { command, type Rule } from './command.ts';
 import { engineRules, engineSettings, quietLogSettings } from './engine-settings.ts';
 import { readPath } from './readers.ts';
-import type { SettingValues } from './setting.ts';
+import type { Settings, SettingValues } from './setting.ts';
 
-interface OutputValues {
-  readonly out: string;
-  readonly format: 'auto' | 'npy' | 'safetensors';
-  readonly dtype: string;
-}
+const outputSettings = {
+  out: {
+    type: 'text',
+    placeholder: 'PATH',
+    read: readPath,
+    flagOnly: true,
+    description: 'Folder for token files, or an archive with one tensor per image, named by its path.',
+  },
+  format: {
+    type: 'choice',
+    choices: ['auto', 'npy', 'safetensors'],
+    default: 'auto',
+    flagOnly: true,
+    description: 'Format of the token files; auto is safetensors for an archive and npy for a folder.',
+  },
+  dtype: {
+    type: 'choice',
+    choices: tokenDtypes,
+    default: 'float16',
+    flagOnly: true,
+    description: 'Type of the values; npy has no bfloat16.',
+  },
+  exif: {
+    type: 'choice',
+    choices: ['apply', 'ignore'],
+    default: 'apply',
+    flagOnly: true,
+    description: 'Whether to rotate and flip images by their EXIF orientation.',
+  },
+} as const satisfies Settings;
+
+type OutputValues = SettingValues<typeof outputSettings>;
 
 const outputRules: readonly Rule<OutputValues>[] = [
   {
@@ -43,34 +70,7 @@ export const encodeCommand = command({
     'archive if PATH ends in .safetensors. A file that fails is reported; the others are still encoded.',
   operands: { placeholder: 'FILE', min: 1, max: Number.POSITIVE_INFINITY },
   settings: {
-    out: {
-      type: 'text',
-      placeholder: 'PATH',
-      read: readPath,
-      flagOnly: true,
-      description: 'Folder for token files, or an archive with one tensor per image, named by its path.',
-    },
-    format: {
-      type: 'choice',
-      choices: ['auto', 'npy', 'safetensors'],
-      default: 'auto',
-      flagOnly: true,
-      description: 'Format of the token files; auto is safetensors for an archive and npy for a folder.',
-    },
-    dtype: {
-      type: 'choice',
-      choices: tokenDtypes,
-      default: 'float16',
-      flagOnly: true,
-      description: 'Type of the values; npy has no bfloat16.',
-    },
-    exif: {
-      type: 'choice',
-      choices: ['apply', 'ignore'],
-      default: 'apply',
-      flagOnly: true,
-      description: 'Whether to rotate and flip images by their EXIF orientation.',
-    },
+    ...outputSettings,
     ...engineSettings,
     ...quietLogSettings,
   },

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { usualMaxPixels } from '../../image/raster.ts';
-import { type ModelSource, servedName } from '../../model/model-source.ts';
+import { servedName } from '../../model/model-source.ts';
 import type { Rule } from './command.ts';
 import { readDevice, readModel, readPath } from './readers.ts';
-import type { Settings } from './setting.ts';
+import type { Settings, SettingValues } from './setting.ts';
 
 /** Settings that run models: shared by every command that encodes. */
 export const engineSettings = {
@@ -104,13 +104,8 @@ export const engineSettings = {
   },
 } as const satisfies Settings;
 
-interface EngineValues {
-  readonly models: readonly ModelSource[];
-  readonly decodeConcurrency: number;
-}
-
 /** Rules of the engine settings. */
-export const engineRules: readonly Rule<EngineValues>[] = [
+export const engineRules: readonly Rule<SettingValues<typeof engineSettings>>[] = [
   {
     of: ['models'],
     problems({ models }) {

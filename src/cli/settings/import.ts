@@ -1,7 +1,7 @@
 import { featureLayers, precisions } from '../../model/model.ts';
 import { command, type Rule } from './command.ts';
 import { readCosine, readImageSize, readPath, readResize, readRevision } from './readers.ts';
-import type { SettingValues } from './setting.ts';
+import type { Settings, SettingValues } from './setting.ts';
 
 /** The mean cosine that int8 must reach by default. */
 export const defaultMinCosine = 0.99;
@@ -9,13 +9,85 @@ export const defaultMinCosine = 0.99;
 /** Most calibration pictures: all are in memory, some 15 MB each at So400m's size. */
 const mostPictures = 64;
 
-interface Int8Values {
-  readonly precision: string;
-  readonly minCosine?: number | undefined;
-  readonly calibrates: readonly string[];
-}
+const importSettings = {
+  out: {
+    type: 'text',
+    placeholder: 'FOLDER',
+    read: readPath,
+    flagOnly: true,
+    description: 'Model folder to make.',
+  },
+  revision: {
+    type: 'optional',
+    placeholder: 'NAME',
+    read: readRevision,
+    flagOnly: true,
+    description:
+      'Branch, tag or commit of a repository on the hub; main by default. model.json records the commit.',
+  },
+  precision: {
+    type: 'choice',
+    choices: precisions,
+    default: 'fp32',
+    flagOnly: true,
+    description:
+      'Precision of weights and arithmetic: fp16 for GPUs (it gains nothing on a CPU); int8 for CPUs with AVX-512 ' +
+      'VNNI or AVX-VNNI, and not for GPUs.',
+  },
+  'min-cosine': {
+    type: 'optional',
+    placeholder: 'NUMBER',
+    read: readCosine,
+    flagOnly: true,
+    description:
+      'Mean cosine between int8 and fp32 tokens that the import must reach, above 0 and at most 1. Matrices stay in ' +
+      `fp32, the worst first, until it does. ${defaultMinCosine} by default.`,
+  },
+  calibrate: {
+    type: 'repeated',
+    placeholder: 'FILE',
+    read: readPath,
+    flagOnly: true,
+    description:
+      'Image on which int8 is measured; repeat the flag for several, 64 at most. By default two synthetic pictures ' +
+      'are used; photographs of your own measure better.',
+  },
+  features: {
+    type: 'choice',
+    choices: featureLayers,
+    default: 'last_hidden_state',
+    flagOnly: true,
+    description: 'Hidden state that becomes the tokens; LLaVA-NeXT uses penultimate.',
+  },
+  'image-size': {
+    type: 'optional',
+    placeholder: 'PIXELS',
+    read: readImageSize,
+    flagOnly: true,
+    description:
+      'Side of a view. The position embeddings are interpolated to it, as transformers does. 518 makes CLIP ' +
+      "L/14-336 the student of the paper's CLIP-HD; 1024 makes SigLIP 2 the second model that TeacherEncode's " +
+      "windows=whole needs. The checkpoint's own size by default.",
+  },
+  resize: {
+    type: 'optional',
+    placeholder: 'squash|crop',
+    read: readResize,
+    flagOnly: true,
+    description:
+      'How Encode makes an image square: squash resizes both sides; crop resizes the shorter side and keeps the ' +
+      "middle of the longer one. By default as the checkpoint's preprocessor_config.json says.",
+  },
+  force: {
+    type: 'boolean',
+    flagOnly: true,
+    description: 'Replaces an existing model folder.',
+  },
+} as const satisfies Settings;
 
-const int8Rules: readonly Rule<Int8Values>[] = [
+export type ImportSettings = SettingValues<typeof importSettings>;
+
+const int8Rules: readonly Rule<ImportSettings>[] = [
   {
     of: ['precision', 'calibrates'],
     problems: ({ precision, calibrates }) =>
@@ -52,82 +124,6 @@ export const importCommand = command({
     "a repository on the hub, OWNER/NAME. Its files are downloaded into the hub's cache; HF_TOKEN, HF_ENDPOINT, " +
     'HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE are honoured.',
   operands: { placeholder: 'SOURCE', min: 1, max: 1 },
-  settings: {
-    out: {
-      type: 'text',
-      placeholder: 'FOLDER',
-      read: readPath,
-      flagOnly: true,
-      description: 'Model folder to make.',
-    },
-    revision: {
-      type: 'optional',
-      placeholder: 'NAME',
-      read: readRevision,
-      flagOnly: true,
-      description:
-        'Branch, tag or commit of a repository on the hub; main by default. model.json records the commit.',
-    },
-    precision: {
-      type: 'choice',
-      choices: precisions,
-      default: 'fp32',
-      flagOnly: true,
-      description:
-        'Precision of weights and arithmetic: fp16 for GPUs (it gains nothing on a CPU); int8 for CPUs with AVX-512 ' +
-        'VNNI or AVX-VNNI, and not for GPUs.',
-    },
-    'min-cosine': {
-      type: 'optional',
-      placeholder: 'NUMBER',
-      read: readCosine,
-      flagOnly: true,
-      description:
-        'Mean cosine between int8 and fp32 tokens that the import must reach, above 0 and at most 1. Matrices stay in ' +
-        `fp32, the worst first, until it does. ${defaultMinCosine} by default.`,
-    },
-    calibrate: {
-      type: 'repeated',
-      placeholder: 'FILE',
-      read: readPath,
-      flagOnly: true,
-      description:
-        'Image on which int8 is measured; repeat the flag for several, 64 at most. By default two synthetic pictures ' +
-        'are used; photographs of your own measure better.',
-    },
-    features: {
-      type: 'choice',
-      choices: featureLayers,
-      default: 'last_hidden_state',
-      flagOnly: true,
-      description: 'Hidden state that becomes the tokens; LLaVA-NeXT uses penultimate.',
-    },
-    'image-size': {
-      type: 'optional',
-      placeholder: 'PIXELS',
-      read: readImageSize,
-      flagOnly: true,
-      description:
-        'Side of a view. The position embeddings are interpolated to it, as transformers does. 518 makes CLIP ' +
-        "L/14-336 the student of the paper's CLIP-HD; 1024 makes SigLIP 2 the second model that TeacherEncode's " +
-        "windows=whole needs. The checkpoint's own size by default.",
-    },
-    resize: {
-      type: 'optional',
-      placeholder: 'squash|crop',
-      read: readResize,
-      flagOnly: true,
-      description:
-        'How Encode makes an image square: squash resizes both sides; crop resizes the shorter side and keeps the ' +
-        "middle of the longer one. By default as the checkpoint's preprocessor_config.json says.",
-    },
-    force: {
-      type: 'boolean',
-      flagOnly: true,
-      description: 'Replaces an existing model folder.',
-    },
-  },
+  settings: importSettings,
   rules: int8Rules,
 });
-
-export type ImportSettings = SettingValues<typeof importCommand.settings>;

@@ -1,7 +1,7 @@
 import { type ApiKey, readKeyList } from '../../transport/security/api-key.ts';
 import type { Rule } from './command.ts';
 import { readPath } from './readers.ts';
-import { type Reading, type Settings, variableName } from './setting.ts';
+import { type Reading, type Settings, type SettingValues, variableName } from './setting.ts';
 
 /** API keys and TLS. */
 export const securitySettings = {
@@ -46,16 +46,8 @@ export const securitySettings = {
   },
 } as const satisfies Settings;
 
-interface SecurityValues {
-  readonly apiKeysFile?: string | undefined;
-  readonly apiKeys?: readonly ApiKey[] | undefined;
-  readonly tlsCert?: string | undefined;
-  readonly tlsKey?: string | undefined;
-  readonly tlsClientCa?: string | undefined;
-}
-
 /** Rules of the security settings. */
-export const securityRules: readonly Rule<SecurityValues>[] = [
+export const securityRules: readonly Rule<SettingValues<typeof securitySettings>>[] = [
   {
     of: ['apiKeys', 'apiKeysFile'],
     problems: () => [`${variableName('api-keys')} and --api-keys-file are both set; use one of them.`],

@@ -1,4 +1,4 @@
-import { type ModelSource, servedName } from '../../model/model-source.ts';
+import { servedName } from '../../model/model-source.ts';
 import { defaultModelName } from '../../model/model.ts';
 import { command, type Rule } from './command.ts';
 import { engineRules, engineSettings, logSettings } from './engine-settings.ts';
@@ -48,6 +48,17 @@ const addressSettings = {
     description:
       'Web pages that may use the HTTP API from a browser: comma-separated origins, as in ' +
       'https://app.example,http://localhost:3000, or * for any page. None by default.',
+  },
+} as const satisfies Settings;
+
+const teacherSettings = {
+  teacher: {
+    type: 'optional',
+    placeholder: 'NAME',
+    read: readModelName,
+    description:
+      'Served model that TeacherEncode uses when a request names none; the first model by default. In the paper it is ' +
+      'the frozen SigLIP 2, not SigLIP-HD.',
   },
 } as const satisfies Settings;
 
@@ -170,20 +181,9 @@ const timeSettings = {
   },
 } as const satisfies Settings;
 
-interface ServeValues {
-  readonly models: readonly ModelSource[];
-  readonly teacher?: string | undefined;
-  readonly httpPort: number;
-  readonly grpcPort: number;
-  readonly metricsPort?: number | undefined;
-  readonly maxBatch: number;
-  readonly maxBodyBytes: number;
-  readonly maxInflightBytes: number;
-  readonly maxImages: number;
-  readonly maxAnswerBytes: number;
-  readonly maxUnreadBytes: number;
-  readonly maxQueuedViews: number;
-}
+type ServeValues = SettingValues<
+  typeof addressSettings & typeof engineSettings & typeof teacherSettings & typeof limitSettings
+>;
 
 const portRules: readonly Rule<ServeValues>[] = [
   {
@@ -252,14 +252,7 @@ export const serveCommand = command({
   settings: {
     ...addressSettings,
     ...engineSettings,
-    teacher: {
-      type: 'optional',
-      placeholder: 'NAME',
-      read: readModelName,
-      description:
-        'Served model that TeacherEncode uses when a request names none; the first model by default. In the paper it ' +
-        'is the frozen SigLIP 2, not SigLIP-HD.',
-    },
+    ...teacherSettings,
     ...limitSettings,
     ...cacheSettings,
     ...timeSettings,
