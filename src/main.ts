@@ -48,8 +48,6 @@ const parts: Parts = {
         const { fetchCheckpoint } = await import('./model/import/hub/fetch-checkpoint.ts');
         const { readGeometry } = await import('./model/import/checkpoint-config.ts');
         const { requireFree } = await import('./model/import/publish-folder.ts');
-        // fetch() parses HTTP in WebAssembly.
-        requireAddressSpace(1);
         // Refuses before the download what would be refused after it.
         await requireFree(resolve(out), force);
         const access = readHubAccess(env);

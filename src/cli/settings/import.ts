@@ -118,11 +118,10 @@ export const importCommand = command({
   name: 'import',
   usage: 'import SOURCE --out FOLDER [OPTION]...',
   summary:
-    'Makes a model folder from SOURCE, a Hugging Face checkpoint folder with config.json, ' +
-    'preprocessor_config.json, and model.safetensors or its shards; or from an ONNX export of the vision model, a ' +
-    '.onnx file with the two JSON files beside it or in the folder above. A SOURCE that is no file or folder here is ' +
-    "a repository on the hub, OWNER/NAME. Its files are downloaded into the hub's cache; HF_TOKEN, HF_ENDPOINT, " +
-    'HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE are honoured.',
+    'Makes a model folder from SOURCE: a Hugging Face checkpoint folder; an ONNX export of the vision model, a .onnx ' +
+    'file with its JSON files beside it or in the folder above; or, if there is no such file or folder, a repository ' +
+    "on the hub, OWNER/NAME. A repository is downloaded into the hub's cache, with the tokens, caches and proxies of " +
+    "Python's huggingface_hub. See docs/models.md and docs/hub.md.",
   operands: { placeholder: 'SOURCE', min: 1, max: 1 },
   settings: importSettings,
   rules: int8Rules,
