@@ -3,6 +3,7 @@ import { graphInput, graphOutputs } from '../model/graph-io.ts';
 import type { GraphValue, RunGraph } from '../model/import/run-parts.ts';
 import type { EncodedBatch } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
+import { hasVnni } from './vnni.ts';
 import type { WorkerStart } from './worker-protocol.ts';
 
 const readsSharedMemory = Number(process.versions.node.split('.', 1)[0]) >= 24;
@@ -75,8 +76,14 @@ function cpuOptions(threads: number): InferenceSession.SessionOptions {
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
-    // Spinning threads take the cores that decoding and the sockets need.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    extra: {
+      session: {
+        // Spinning threads take the cores that decoding and the sockets need.
+        intra_op: { allow_spinning: '0' },
+        // Exact int8 products where the fast kernels may saturate. With VNNI those are exact, and this one is slower.
+        x64quantprecision: hasVnni() ? '0' : '1',
+      },
+    },
   };
 }
 
