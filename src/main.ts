@@ -31,7 +31,9 @@ const parts: Parts = {
     const { calibrationPictures, calibrationViews } = await import('./cli/import/calibration-views.ts');
     return {
       async importModel({ minCosine, calibrates, onChosen, ...options }) {
-        if (options.precision !== 'int8') return importModel(options);
+        const { exportExaminer } = await import('./inference/examine-export.ts');
+        const examiner = exportExaminer(readMachine(env).cores);
+        if (options.precision !== 'int8') return importModel({ ...options, examiner });
         requireAddressSpace(1);
         const { graphRunner } = await import('./inference/onnx-session.ts');
         const calibration = {
@@ -41,7 +43,7 @@ const parts: Parts = {
           views: (model: Model) => calibrationViews(calibrates, model),
           run: graphRunner(readMachine(env).cores),
         };
-        return importModel({ ...options, calibration });
+        return importModel({ ...options, examiner, calibration });
       },
       async fetchCheckpoint(repository, { out, force, ...options }) {
         const { readHubAccess } = await import('./model/import/hub/access.ts');

@@ -1,5 +1,6 @@
 // The engine's thread of a stub model: it waits as long as the model's graph file says, and computes nothing.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { GraphDtype } from '../../src/model/graph-io.ts';
 import type {
@@ -12,8 +13,8 @@ import { batchMsOf, type StubGraph } from './stub-model.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('stub-engine.js is the entry of a worker thread');
-const { graphPath } = workerData as WorkerStart;
-const graph = JSON.parse(readFileSync(graphPath, 'utf8')) as StubGraph;
+const { folder, graphs } = workerData as WorkerStart;
+const graph = JSON.parse(readFileSync(join(folder, graphs[0]!), 'utf8')) as StubGraph;
 const bytesOf = { float16: 2, float32: 4 } as const satisfies Record<GraphDtype, number>;
 const nobodyWakesIt = new Int32Array(new SharedArrayBuffer(4));
 

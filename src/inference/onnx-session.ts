@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { graphInput, graphOutputs } from '../model/graph-io.ts';
+import { graphFile, graphInput, graphOutputs } from '../model/graph-io.ts';
 import type { GraphValue, RunGraph } from '../model/import/run-parts.ts';
 import type { EncodedBatch } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
@@ -8,31 +9,39 @@ import type { WorkerStart } from './worker-protocol.ts';
 
 const readsSharedMemory = Number(process.versions.node.split('.', 1)[0]) >= 24;
 
-/** A session of ONNX Runtime on one graph. Its native calls block the thread: it lives on one of its own. */
+/**
+ * A model in ONNX Runtime: one session, or one for each of a model's graphs, which run one after another. Native calls
+ * block the thread, so it lives on a thread of its own.
+ */
 export class OnnxSession {
-  readonly #session: InferenceSession;
+  readonly #sessions: readonly InferenceSession[];
   readonly #imageSize: number;
-  /** A copy of a batch's pixels, where they cannot be read where they are. */
+  /** A copy of a batch's pixels, where the shared ones cannot be read. */
   #own = new Uint8Array(0);
   /** When the last run ended. */
   #endedAt: number | undefined;
 
-  private constructor(session: InferenceSession, imageSize: number) {
-    this.#session = session;
+  private constructor(sessions: readonly InferenceSession[], imageSize: number) {
+    this.#sessions = sessions;
     this.#imageSize = imageSize;
   }
 
-  /** Rejects with ONNX Runtime's own error when the graph, its weights or the device cannot be used. */
-  static async open({ graphPath, device, threads, imageSize }: WorkerStart): Promise<OnnxSession> {
-    const session = await InferenceSession.create(graphPath, {
-      ...cpuOptions(threads),
-      executionProviders:
-        device.kind === 'cpu' ? ['cpu'] : [{ name: 'cuda', deviceId: device.deviceId }, 'cpu'],
-    });
-    return new OnnxSession(session, imageSize);
+  /** Rejects with ONNX Runtime's own error when a graph, its weights or the device cannot be used. */
+  static async open({ folder, graphs, device, threads, imageSize }: WorkerStart): Promise<OnnxSession> {
+    const sessions: InferenceSession[] = [];
+    for (const graph of graphs) {
+      // The small graphs before and after the encoder would only move memory to the device and back.
+      const onDevice = graph === graphFile && device.kind === 'cuda';
+      const session = await InferenceSession.create(join(folder, graph), {
+        ...cpuOptions(threads),
+        executionProviders: onDevice ? [{ name: 'cuda', deviceId: device.deviceId }, 'cpu'] : ['cpu'],
+      });
+      sessions.push(session);
+    }
+    return new OnnxSession(sessions, imageSize);
   }
 
-  /** Tokens of `views` views, whose pixels are one after the other. */
+  /** Tokens of `views` views, whose pixels lie one after another. */
   async run(
     pixels: Uint8Array<SharedArrayBuffer>,
     views: number,
@@ -42,24 +51,28 @@ export class OnnxSession {
     const input = new Tensor('uint8', this.#readable(pixels), [views, side, side, 3]);
     const outputs = dtypes.flatMap((dtype) => Object.values(graphOutputs[dtype]));
     const start = performance.now();
-    const results = await this.#session.run({ [graphInput]: input }, outputs);
+    let values: Record<string, Tensor> = { [graphInput]: input };
+    for (const [index, session] of this.#sessions.entries()) {
+      values = await session.run(values, this.#sessions[index + 1]?.inputNames ?? outputs);
+      for (const value of Object.values(values)) makeInput(value);
+    }
     const idleMs = this.#endedAt === undefined ? undefined : start - this.#endedAt;
     this.#endedAt = performance.now();
     const engineMs = this.#endedAt - start;
     const tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>> = {};
     const finite: Partial<Record<GraphDtype, readonly boolean[]>> = {};
     for (const dtype of dtypes) {
-      tokens[dtype] = bytesOf(results[graphOutputs[dtype].tokens]);
-      finite[dtype] = Array.from(bytesOf(results[graphOutputs[dtype].finite]), (flag) => flag !== 0);
+      tokens[dtype] = bytesOf(values[graphOutputs[dtype].tokens]);
+      finite[dtype] = Array.from(bytesOf(values[graphOutputs[dtype].finite]), (flag) => flag !== 0);
     }
     return { tokens, finite, engineMs, idleMs };
   }
 
   async close(): Promise<void> {
-    await this.#session.release();
+    for (const session of this.#sessions) await session.release();
   }
 
-  /** Before Node 24 native modules cannot read shared memory. */
+  /** Native modules cannot read shared memory before Node 24. */
   #readable(pixels: Uint8Array<SharedArrayBuffer>): Uint8Array {
     if (readsSharedMemory) return pixels;
     if (this.#own.byteLength < pixels.byteLength) this.#own = new Uint8Array(pixels.byteLength);
@@ -68,7 +81,8 @@ export class OnnxSession {
   }
 }
 
-function cpuOptions(threads: number): InferenceSession.SessionOptions {
+/** Options of a session on the CPU. */
+export function cpuOptions(threads: number): InferenceSession.SessionOptions {
   return {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
@@ -85,6 +99,18 @@ function cpuOptions(threads: number): InferenceSession.SessionOptions {
       },
     },
   };
+}
+
+/**
+ * Makes a tensor fit to be another session's input. On Node 24 a float16 tensor holds a Float16Array, which
+ * onnxruntime-node 1.30 gives and does not take; it takes the same bytes as a Uint16Array.
+ */
+export function makeInput(tensor: Tensor): Tensor {
+  if (tensor.type !== 'float16') return tensor;
+  const { buffer, byteOffset, byteLength } = bytesOf(tensor);
+  return Object.defineProperty(tensor, 'data', {
+    value: new Uint16Array(buffer, byteOffset, byteLength / Uint16Array.BYTES_PER_ELEMENT),
+  });
 }
 
 /** Runs graphs on the CPU, in the calling thread, which they block. */

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ServiceError } from '../errors/service-error.ts';
 import { graphFile } from '../model/graph-io.ts';
@@ -58,15 +57,14 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
   const { device, threads, maxBatch, warmUpMs, engineScript, split, observe } = options;
   requireDevice(model, device);
   const times = new BatchTimes();
-  const graphPath = join(model.folder, graphFile);
+  const { folder, graphs = [graphFile], imageSize } = model;
   const now = () => performance.now();
   const startedAt = now();
   /** For what nothing is measured of yet. */
   const unknownMs = 10 * options.engineTimeoutMs;
   let startMs = 0;
   const engine = await SupervisedEngine.start({
-    start: (onEnd) =>
-      WorkerEngine.start({ graphPath, device, threads, imageSize: model.imageSize }, onEnd, engineScript),
+    start: (onEnd) => WorkerEngine.start({ folder, graphs, device, threads, imageSize }, onEnd, engineScript),
     limitMs: (views) => {
       const measuredMs = times.estimateMs(views);
       return measuredMs === undefined ? unknownMs : Math.max(options.engineTimeoutMs, 10 * measuredMs);
@@ -74,7 +72,7 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
     firstLimitMs: unknownMs,
     // Its first start tells how long one takes.
     replaceLimitMs: () => options.engineTimeoutMs + 10 * startMs,
-    probe: () => blackView(model.imageSize),
+    probe: () => blackView(imageSize),
     onReplace: options.onReplace,
     onDown: options.onDown,
     wait,
@@ -83,7 +81,6 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
   const widest = maxBatch === 0 ? largestLearned : maxBatch;
   let largest = oneByOne.has(model.precision) ? 1 : widest;
   const onGpu = device.kind === 'cuda';
-  const { imageSize } = model;
   try {
     if (onGpu) {
       const runs = await widestThatRuns(engine, largest, imageSize);

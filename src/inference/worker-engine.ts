@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { stripVTControlCharacters } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { discard } from '../threads/discard.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
+import { runtimeReason } from './runtime-reason.ts';
 import { SharedPixels } from './shared-pixels.ts';
 import type { RunRequest, WorkerReply, WorkerRequest, WorkerStart } from './worker-protocol.ts';
 
@@ -15,7 +15,7 @@ interface Pending {
   readonly reject: (error: ServiceError) => void;
 }
 
-/** The engine: ONNX Runtime on a thread of its own. */
+/** An engine that runs ONNX Runtime on a thread of its own. */
 export class WorkerEngine implements Engine {
   readonly #worker: Worker;
   readonly #viewBytes: number;
@@ -47,17 +47,16 @@ export class WorkerEngine implements Engine {
   }
 
   /**
-   * Starts the thread and loads the graph. Rejects with `failed_precondition` and a sentence that says what is
-   * missing when the graph or the device cannot be used. `onDown` is called once if the thread ends by itself. Tests
-   * run another `script`.
+   * Starts the thread and loads the model. Rejects with `failed_precondition` when the model or the device cannot be
+   * used; the message says what is missing. Calls `onDown` once if the thread ends by itself. Tests run another
+   * `script`.
    */
   static async start(
     start: WorkerStart,
     onDown: (error: ServiceError) => void,
     script = new URL('./worker.js', import.meta.url),
   ): Promise<WorkerEngine> {
-    // As bin/siglip-hd.cjs has it, for who starts engines without it; the environment of a thread is not the
-    // process's.
+    // bin/siglip-hd.cjs sets it too. A thread gets a copy of the environment, so it must be set before the start.
     process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
     const worker = new Worker(script, { workerData: start, name: 'engine' });
     const first = await firstReply(worker);
@@ -75,7 +74,7 @@ export class WorkerEngine implements Engine {
         reject(this.#down);
         return;
       }
-      // A buffer that was given away already has no bytes, and its message would be lost without a word.
+      // A view whose buffer was transferred has no bytes, and would spoil the batch.
       const wrong = views.find(({ byteLength }) => byteLength !== this.#viewBytes);
       if (wrong !== undefined) {
         reject(
@@ -84,7 +83,7 @@ export class WorkerEngine implements Engine {
         return;
       }
       const id = this.#nextId++;
-      // A copy goes: a thread that dies would take the pixels with it, and they are needed to try again.
+      // The thread gets a copy: should it die, the pixels are needed to try again.
       const pixels = this.#pixels.lay(views);
       const request: RunRequest = { kind: 'run', id, pixels, views: views.length, dtypes };
       this.#worker.postMessage(request);
@@ -93,8 +92,9 @@ export class WorkerEngine implements Engine {
   }
 
   /**
-   * Rejects what is pending with `unavailable` and resolves when the thread has ended, after the native call under
-   * way. The thread is not terminated: node aborts the process when a native call returns into a terminated thread.
+   * Rejects what is pending with `unavailable`, and resolves when the thread has ended, which is after the current
+   * native call. The thread is not terminated: Node aborts the process when a native call returns into a terminated
+   * thread.
    */
   async close(): Promise<void> {
     this.#closing = true;
@@ -127,7 +127,7 @@ export class WorkerEngine implements Engine {
   }
 }
 
-/** The thread's word on its start; its end before that is a failed start. */
+/** The thread's first message. A thread that ends without one has failed to start. */
 async function firstReply(worker: Worker): Promise<WorkerReply> {
   const settled = new AbortController();
   const { signal } = settled;
@@ -149,13 +149,11 @@ async function firstReply(worker: Worker): Promise<WorkerReply> {
   }
 }
 
-/** One line of sentences: ONNX Runtime's reasons are coloured, have several lines, and no full stop. */
-export function startFailure({ device, graphPath }: WorkerStart, reason: string): string {
-  const [firstLine = ''] = stripVTControlCharacters(reason).trim().split('\n');
-  const why = firstLine.trim().replace(/[.:]*$/, '.');
-  if (device.kind === 'cpu') return `The model ${graphPath} could not be loaded: ${why}`;
+export function startFailure({ device, folder }: WorkerStart, reason: string): string {
+  const why = runtimeReason(reason);
+  if (device.kind === 'cpu') return `The model ${folder} could not be loaded: ${why}.`;
   return (
-    `The device cuda:${device.deviceId} could not be used: ${why} ` +
+    `The device cuda:${device.deviceId} could not be used: ${why}. ` +
     `It needs an NVIDIA driver, CUDA 12, cuDNN 9 and onnxruntime-node's CUDA libraries, which ` +
     `\`npm rebuild onnxruntime-node --ignore-scripts=false\` fetches. Use --device cpu to run without a GPU.`
   );

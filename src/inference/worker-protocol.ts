@@ -1,14 +1,16 @@
 import type { GraphDtype } from '../model/graph-io.ts';
 
-/** Where a session runs. `deviceId` counts the CUDA devices that the process can see. */
+/** Where a model runs. `deviceId` counts the CUDA devices that the process can see. */
 export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly deviceId: number };
 
 /** What the engine's thread is started with. */
 export interface WorkerStart {
-  /** Path of the ONNX graph; its external data lies beside it. */
-  readonly graphPath: string;
+  /** The model folder. */
+  readonly folder: string;
+  /** Its graphs, in the order they run. `encoder.onnx` runs on `device`, the others on the CPU. */
+  readonly graphs: readonly string[];
   readonly device: Device;
-  /** Threads of one operator, on a CPU. */
+  /** Threads that one operator may use on a CPU. */
   readonly threads: number;
   readonly imageSize: number;
 }
@@ -17,16 +19,16 @@ export interface WorkerStart {
 export interface RunRequest {
   readonly kind: 'run';
   readonly id: number;
-  /** Of so many views, one after the other. The memory is the sender's again with the reply. */
+  /** Pixels of all views, one view after another. With the reply the memory is the sender's again. */
   readonly pixels: Uint8Array<SharedArrayBuffer>;
   readonly views: number;
   readonly dtypes: readonly GraphDtype[];
 }
 
-/** Main thread to engine thread. After `close` the thread ends by itself, once its native call is over. */
+/** Main thread to engine thread. After `close` the thread ends by itself, when its native call returns. */
 export type WorkerRequest = RunRequest | { readonly kind: 'close' };
 
-/** Engine thread to main thread. Token buffers are transferred. */
+/** Engine thread to main thread. The tokens' buffers are transferred. */
 export type WorkerReply =
   | { readonly kind: 'started' }
   | { readonly kind: 'start-failed'; readonly reason: string }

@@ -1,4 +1,4 @@
-// The engine's thread: opens the session, then runs one batch after the other as they come.
+// The engine's thread: opens the model, then runs batches in the order they arrive.
 import { parentPort, workerData } from 'node:worker_threads';
 import { OnnxSession } from './onnx-session.ts';
 import type { RunRequest, WorkerReply, WorkerRequest, WorkerStart } from './worker-protocol.ts';

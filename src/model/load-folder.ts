@@ -4,7 +4,6 @@ import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ServiceError } from '../errors/service-error.ts';
 import { systemReason } from '../errors/system-reason.ts';
-import { graphFile, weightsFile } from './graph-io.ts';
 import { JsonObject } from './json-object.ts';
 import { manifestDigest, manifestFile, parseManifest, type FileDigest, type Manifest } from './manifest.ts';
 import type { Model } from './model.ts';
@@ -12,23 +11,22 @@ import type { Model } from './model.ts';
 const readBytes = 1 << 20;
 
 /**
- * Reads a model folder and holds its files against model.json: sizes, and SHA-256 of the graph and the weights.
- * `name` is what it is served as; the folder's base name when absent. Rejects with `invalid_argument` and one
- * sentence.
+ * Reads a model folder and checks the size and SHA-256 of each of its files against model.json. The model is served
+ * as `name`, or as the folder's base name when absent. Rejects with `invalid_argument` and one sentence.
  */
 export async function loadModelFolder(folder: string, name?: string): Promise<Model> {
   const path = resolve(folder);
   const missing = `${path} is not a model folder: ${manifestFile} is missing. "siglip-hd import" makes one.`;
   const manifestPath = join(path, manifestFile);
   const manifest = parseManifest(await JsonObject.read(manifestPath, missing, manifestPath));
-  for (const file of [graphFile, weightsFile] as const) await requireFile(path, file, manifest.files[file]);
+  for (const [file, expected] of Object.entries(manifest.files)) await requireFile(path, file, expected);
   return describeModel(manifest, path, name);
 }
 
-/** The model of a folder, which is not read again. */
+/** The model that a folder's manifest describes, without reading the folder. */
 export function describeModel(manifest: Manifest, folder: string, name = basename(folder)): Model {
   const { architecture, trained, imageSize, patchSize, grid, channels, layers } = manifest;
-  const { features, precision, resample, resize, towerDigest } = manifest;
+  const { features, precision, resample, resize, towerDigest, graphs } = manifest;
   return {
     name,
     folder: resolve(folder),
@@ -46,6 +44,7 @@ export function describeModel(manifest: Manifest, folder: string, name = basenam
     resize,
     towerDigest,
     ...(manifest.provenance.revision === undefined ? {} : { revision: manifest.provenance.revision }),
+    ...(graphs === undefined ? {} : { graphs }),
   };
 }
 

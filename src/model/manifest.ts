@@ -3,11 +3,17 @@ import { ServiceError } from '../errors/service-error.ts';
 import { type JsonObject, shortJson } from './json-object.ts';
 import { resamples, resizes } from '../recipes/plan.ts';
 import { graphFile, weightsFile } from './graph-io.ts';
+import { isInnerPath } from './inner-path.ts';
 import { featureLayers, modelPrecisions, type Model } from './model.ts';
 import { architectures, gridSide, type Normalisation } from './tower-geometry.ts';
 
 export const manifestFile = 'model.json';
+
+/** Version of a folder with one graph, encoder.onnx, and its weights in encoder.onnx_data. */
 export const formatVersion = 3;
+/** Version of a folder made from an ONNX export: `graphs` that run one after another, and any files of weights. */
+export const exportFormatVersion = 4;
+const formatVersions = [formatVersion, exportFormatVersion] as const;
 
 export interface FileDigest {
   readonly sizeBytes: number;
@@ -15,43 +21,44 @@ export interface FileDigest {
   readonly sha256: string;
 }
 
-/** Where a model came from; told, never acted on. */
+/** Where a model came from. For people: nothing acts on it. */
 export interface Provenance {
   /**
-   * Base name of the checkpoint folder or of the exported graph, or how the weights were made; on the hub OWNER/NAME.
+   * Base name of the checkpoint folder or of the ONNX export, or how the weights were made; on the hub OWNER/NAME.
    */
   readonly source: string;
-  /** Of a repository on the hub the commit, 40 hex digits. */
+  /** Commit of a repository on the hub, 40 hex digits. */
   readonly revision?: string;
-  /** Dtype of the checkpoint's first tensor: F32, F16, BF16; of an exported graph, that of most of its weights. */
+  /** Dtype of the checkpoint's first tensor: F32, F16, BF16. Of an ONNX export, the dtype of most of its weights. */
   readonly storedDtype: string;
   /** Of an int8 model. */
   readonly int8?: Int8Provenance;
 }
 
-/** What an int8 model was measured at when it was imported. */
+/** What the import measured of an int8 model. */
 export interface Int8Provenance {
   /** Mean over tokens of the cosine with float32's. */
   readonly cosine: number;
-  /** What was to be reached. */
+  /** The least that was asked for. */
   readonly minCosine: number;
-  /** What was encoded for it, and how many views of it. */
+  /** The pictures that were encoded, and how many views that made. */
   readonly pictures: string;
   readonly views: number;
-  /** Matrices that stay float32, by their tensors' names without `.weight`; the worst first. */
+  /** Matrices that stay float32, the worst first: names of their tensors without `.weight`. */
   readonly float32: readonly string[];
 }
 
-/** model.json without its digest, which follows from the rest. docs/model-folder.md tells of each field. */
+/** model.json without its digest, which follows from the rest. docs/model-folder.md describes each field. */
 export interface Manifest extends Omit<Model, 'name' | 'folder' | 'digest' | 'revision'> {
-  readonly formatVersion: typeof formatVersion;
+  readonly formatVersion: (typeof formatVersions)[number];
   readonly normalisation: Normalisation;
-  readonly files: Readonly<Record<typeof graphFile | typeof weightsFile, FileDigest>>;
+  /** By path in the folder: every file but model.json. */
+  readonly files: Readonly<Record<string, FileDigest>>;
   readonly provenance: Provenance;
 }
 
 /**
- * `sha256:` and 64 hex digits over everything that changes tokens: geometry, pixels' way, graph, weights, and
+ * `sha256:` and 64 hex digits over everything that changes tokens: geometry, preprocessing, graphs, weights, and
  * `towerDigest`, which finds the second model of windows=whole.
  */
 export function manifestDigest(manifest: Manifest): string {
@@ -59,14 +66,21 @@ export function manifestDigest(manifest: Manifest): string {
   const { features, precision, resample, resize, towerDigest } = manifest;
   const { rescale, mean, std } = manifest.normalisation;
   const settled = [
-    formatVersion,
+    manifest.formatVersion,
     architecture,
     [imageSize, patchSize, grid.width, grid.height, channels, layers],
     [features, precision, resample, resize, towerDigest],
     [rescale, mean, std],
-    [manifest.files[graphFile].sha256, manifest.files[weightsFile].sha256],
+    filesDigests(manifest),
   ];
   return `sha256:${createHash('sha256').update(JSON.stringify(settled)).digest('hex')}`;
+}
+
+/** An export's graphs name their files of weights, so those names count; one graph's files are always called the same. */
+function filesDigests({ formatVersion: version, graphs = [], files }: Manifest): unknown[] {
+  if (version === formatVersion) return [files[graphFile]?.sha256, files[weightsFile]?.sha256];
+  const named = Object.entries(files).map(([name, { sha256 }]) => [name, sha256] as const);
+  return [graphs, named.toSorted(([a], [b]) => (a < b ? -1 : 1))];
 }
 
 /** model.json's text. */
@@ -76,11 +90,12 @@ export function manifestJson(manifest: Manifest): string {
 
 /** Reads and checks every field of model.json; `invalid_argument`, naming the field, where one does not fit. */
 export function parseManifest(json: JsonObject): Manifest {
-  if (json.get('formatVersion') !== formatVersion) {
+  const version = formatVersions.find((one) => one === json.get('formatVersion'));
+  if (version === undefined) {
     throw new ServiceError(
       'invalid_argument',
       `${json.where}: formatVersion is ${shortJson(json.get('formatVersion'))}, and this version of siglip-hd reads ` +
-        `${formatVersion}: import the model again.`,
+        `${formatVersions.join(' and ')}: import the model again.`,
     );
   }
   const imageSize = json.integer('imageSize', { min: 1, max: 4_096 });
@@ -93,10 +108,10 @@ export function parseManifest(json: JsonObject): Manifest {
   const side = gridSide(geometry);
   const grid = json.object('grid');
   const normalisation = json.object('normalisation');
-  const files = json.object('files');
+  const files = parseFiles(json.object('files'), version);
   const provenance = json.object('provenance');
   const manifest: Manifest = {
-    formatVersion,
+    formatVersion: version,
     architecture: json.oneOf('architecture', architectures),
     trained: json.boolean('trained'),
     ...geometry,
@@ -114,10 +129,8 @@ export function parseManifest(json: JsonObject): Manifest {
       std: normalisation.triple('std'),
     },
     towerDigest: parseSha256(json, 'towerDigest'),
-    files: {
-      [graphFile]: parseFile(files.object(graphFile)),
-      [weightsFile]: parseFile(files.object(weightsFile)),
-    },
+    ...(version === exportFormatVersion ? { graphs: parseGraphs(json, files) } : {}),
+    files,
     provenance: {
       source: provenance.string('source'),
       ...(provenance.has('revision') ? { revision: parseCommit(provenance) } : {}),
@@ -148,6 +161,24 @@ function parseInt8(int8: JsonObject): Int8Provenance {
     views: int8.integer('views', { min: 1, max: Number.MAX_SAFE_INTEGER }),
     float32: int8.strings('float32'),
   };
+}
+
+function parseFiles(files: JsonObject, version: Manifest['formatVersion']): Manifest['files'] {
+  const names = version === formatVersion ? [graphFile, weightsFile] : files.keys();
+  return Object.fromEntries(
+    names.map((name) => {
+      if (!isInnerPath(name)) throw files.fault(name, 'a file of the folder');
+      return [name, parseFile(files.object(name))];
+    }),
+  );
+}
+
+function parseGraphs(json: JsonObject, files: Manifest['files']): readonly string[] {
+  const graphs = json.strings('graphs');
+  if (!graphs.includes(graphFile) || graphs.some((name) => !Object.hasOwn(files, name))) {
+    throw json.fault('graphs', `names of files, ${graphFile} among them`);
+  }
+  return graphs;
 }
 
 function parseFile(file: JsonObject): FileDigest {

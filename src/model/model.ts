@@ -45,4 +45,6 @@ export interface Model {
   readonly towerDigest: string;
   /** Commit of the repository on the hub that it was imported from, 40 hex digits. */
   readonly revision?: string | undefined;
+  /** The folder's graphs, in the order they run; `encoder.onnx` alone when absent. */
+  readonly graphs?: readonly string[] | undefined;
 }

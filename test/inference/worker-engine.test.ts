@@ -12,8 +12,9 @@ import { importModel } from '../../src/model/import/import-model.ts';
 const scratch = mkdtempSync(join(tmpdir(), 'engine-'));
 const folder = join(scratch, 'model');
 const imageSize = 512;
-const start = ({ graphPath = join(folder, graphFile), cuda = false } = {}): WorkerStart => ({
-  graphPath,
+const start = ({ modelFolder = folder, cuda = false } = {}): WorkerStart => ({
+  folder: modelFolder,
+  graphs: [graphFile],
   device: cuda ? { kind: 'cuda', deviceId: 0 } : { kind: 'cpu' },
   threads: 1,
   imageSize,
@@ -81,11 +82,11 @@ test('a batch of the wrong size fails alone, and the next one runs', async () =>
   await engine.close();
 });
 
-test('a graph that is not there ends the start with a sentence that names it', async () => {
-  const graphPath = join(scratch, 'absent.onnx');
+test('a model without a graph ends the start with a sentence that names the folder', async () => {
+  const modelFolder = join(scratch, 'absent');
   await assert.rejects(
-    WorkerEngine.start(start({ graphPath }), () => {}),
-    (error: ServiceError) => error.code === 'failed_precondition' && error.message.includes(graphPath),
+    WorkerEngine.start(start({ modelFolder }), () => {}),
+    (error: ServiceError) => error.code === 'failed_precondition' && error.message.includes(modelFolder),
   );
 });
 

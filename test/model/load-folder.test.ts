@@ -66,7 +66,7 @@ describe('loadModelFolder', () => {
     [
       'formatVersion',
       1,
-      /^\/.*\/model\/model\.json: formatVersion is 1, and this version of siglip-hd reads 3: import the model again\./,
+      /^\/.*\/model\/model\.json: formatVersion is 1, and this version of siglip-hd reads 3 and 4: import the model again\./,
     ],
     ['architecture', 'blip', /architecture must be siglip or clip, not "blip"/],
     ['resize', 'stretch', /resize must be squash or crop, not "stretch"/],

@@ -3,7 +3,7 @@ import { graphOutputs } from '../graph-io.ts';
 
 /**
  * Ends a graph with the outputs of graph-io.ts. `state` is a float32 value that the constant `shape` reshapes to
- * [batch, tokens, channels]. Uses only forms of operators that opsets 13 to 21 have in common.
+ * [batch, tokens, channels].
  */
 export function addGraphOutputs(
   graph: Graph,

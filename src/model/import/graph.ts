@@ -207,7 +207,7 @@ export class Graph {
 }
 
 /** A TensorProto, its values in the file `location` beside the model. */
-export function withExternalData(
+function withExternalData(
   tensorProto: ProtoMessage,
   location: string,
   { offsetBytes, sizeBytes }: Placement,

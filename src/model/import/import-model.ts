@@ -8,6 +8,7 @@ import { Checkpoint } from './checkpoint.ts';
 import { describeModel } from '../load-folder.ts';
 import type { Provenance } from '../manifest.ts';
 import type { FeatureLayer, Model, Precision } from '../model.ts';
+import type { ExportExaminer } from './onnx/export-examiner.ts';
 import { isExport, writeExportFolder } from './onnx/write-export.ts';
 import { publishFolder } from './publish-folder.ts';
 import { writeModelFolder } from './write-folder.ts';
@@ -26,6 +27,8 @@ export interface ImportOptions extends ViewOptions {
   readonly precision: Precision;
   /** What int8 is measured with; without it every matrix becomes int8, unmeasured. */
   readonly calibration?: Calibration | undefined;
+  /** Needed for an ONNX file, and for nothing else. */
+  readonly examiner?: ExportExaminer | undefined;
   /** Replaces a model folder that is there already; never anything else. */
   readonly force?: boolean;
   /** Name of the returned model; the base name of `out` when absent. */
@@ -53,7 +56,9 @@ export async function importModel(options: ImportOptions): Promise<Model> {
       out,
       async (temporary) => {
         if (isExport(source)) {
-          return writeExportFolder(temporary, { ...options, path: source }, options);
+          const { examiner } = options;
+          if (examiner === undefined) throw new TypeError('an ONNX file is imported with an examiner');
+          return writeExportFolder(temporary, { ...options, path: source, examiner }, options);
         }
         const geometry = await readGeometry(source, options);
         const preprocessing = await readPreprocessing(source, geometry, options);

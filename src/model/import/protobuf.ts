@@ -28,11 +28,6 @@ export class ProtoMessage {
     return this.bytes(field, value.encode());
   }
 
-  /** What stands before the content of a field of bytes, or of a message. */
-  static head(field: number, sizeBytes: number): Uint8Array {
-    return Buffer.concat([varint(field * 8 + 2), varint(sizeBytes)]);
-  }
-
   encode(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(Buffer.concat(this.#parts));
   }

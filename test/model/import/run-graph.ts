@@ -1,39 +1,35 @@
-import { join } from 'node:path';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { graphFile, graphInput, graphOutputs } from '../../../src/model/graph-io.ts';
+import { graphFile } from '../../../src/model/graph-io.ts';
+import { OnnxSession } from '../../../src/inference/onnx-session.ts';
+import { loadModelFolder } from '../../../src/model/load-folder.ts';
 
 export interface GraphTokens {
   readonly shape: readonly number[];
   readonly float32: Float32Array;
   /** Bit patterns. */
   readonly float16: Uint16Array;
-  readonly finite: boolean[];
-  readonly finiteFloat16: boolean[];
+  readonly finite: readonly boolean[];
+  readonly finiteFloat16: readonly boolean[];
 }
 
-/** Runs a model folder's graph on the CPU provider with every output fetched. */
+/** Runs a model folder as the engine does, with every output fetched. */
 export async function runGraph(folder: string, views: readonly Uint8Array[]): Promise<GraphTokens> {
-  const session = await InferenceSession.create(join(folder, graphFile), { intraOpNumThreads: 1 });
+  const { graphs = [graphFile], imageSize, channels } = await loadModelFolder(folder);
+  const session = await OnnxSession.open({ folder, graphs, imageSize, threads: 1, device: { kind: 'cpu' } });
   try {
-    const side = Math.sqrt(views[0]!.length / 3);
-    const pixels = new Uint8Array(Buffer.concat(views));
-    const out = await session.run({
-      [graphInput]: new Tensor('uint8', pixels, [views.length, side, side, 3]),
-    });
-    const bytes = (name: string): Uint8Array => {
-      const { buffer, byteOffset, byteLength } = out[name]!.data as Uint8Array;
-      return new Uint8Array(buffer, byteOffset, byteLength);
-    };
-    const { float32, float16 } = graphOutputs;
+    const joined = Buffer.concat(views);
+    const pixels = new Uint8Array(new SharedArrayBuffer(joined.byteLength));
+    pixels.set(joined);
+    const { tokens, finite } = await session.run(pixels, views.length, ['float32', 'float16']);
+    const float32 = new Float32Array(tokens.float32!.slice().buffer);
     return {
-      shape: out[float32.tokens]!.dims,
-      float32: out[float32.tokens]!.data as Float32Array,
-      float16: new Uint16Array(bytes(float16.tokens).slice().buffer),
-      finite: Array.from(bytes(float32.finite), Boolean),
-      finiteFloat16: Array.from(bytes(float16.finite), Boolean),
+      shape: [views.length, float32.length / views.length / channels, channels],
+      float32,
+      float16: new Uint16Array(tokens.float16!.slice().buffer),
+      finite: finite.float32!,
+      finiteFloat16: finite.float16!,
     };
   } finally {
-    await session.release();
+    await session.close();
   }
 }
 

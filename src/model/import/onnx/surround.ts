@@ -1,45 +1,47 @@
 import { castTo, Graph } from '../graph.ts';
 import { graphInput, weightsFile } from '../../graph-io.ts';
 import { addGraphOutputs } from '../graph-outputs.ts';
-import type { Normalisation } from '../../tower-geometry.ts';
-import { exportInput, exportOutput, type ExportTower } from './export-tower.ts';
+import { gridSide, type Normalisation, type TowerGeometry } from '../../tower-geometry.ts';
+import type { PixelPort, TokenPort } from './export-ports.ts';
 
-/** Begins every name that the surrounding graphs make up. */
-export const namePrefix = 'siglip_hd.';
+/** Begins the names inside these graphs, so that none is the name of an export's input or output. */
+const namePrefix = 'siglip_hd.';
 
-/** From the pixels of graph-io.ts to pixel_values: normalised, NCHW. Runs with opsets 13 to 21. */
-export function graphInFront(
-  { imageSize, inputType }: Pick<ExportTower, 'imageSize' | 'inputType'>,
+/** The graph that runs before an export: from the service's pixels to the export's input, normalised. */
+export function graphBefore(
+  { imageSize }: TowerGeometry,
+  { name, type, channelsLast }: PixelPort,
   { rescale, mean, std }: Normalisation,
 ): Graph {
-  const graph = new Graph(weightsFile, `${namePrefix}front.`);
+  const graph = new Graph(weightsFile, namePrefix);
   const pixels = graph.input(graphInput, 'uint8', ['batch', imageSize, imageSize, 3]);
   const perChannel = (valueOf: (channel: 0 | 1 | 2) => number): string =>
     graph.constant('float32', [3], ([0, 1, 2] as const).map(valueOf));
   const factors = perChannel((channel) => rescale / std[channel]);
   const offsets = perChannel((channel) => mean[channel] / std[channel]);
   const scaled = graph.node('Mul', [graph.node('Cast', [pixels], castTo('float32')), factors]);
-  const channelsFirst = { perm: { ints: [0, 3, 1, 2] } };
   const centred = graph.node('Sub', [scaled, offsets]);
-  if (inputType === 'float32') {
-    graph.node('Transpose', [centred], channelsFirst, exportInput);
-  } else {
-    graph.node('Cast', [graph.node('Transpose', [centred], channelsFirst)], castTo(inputType), exportInput);
-  }
+  const laidOut = channelsLast
+    ? centred
+    : graph.node('Transpose', [centred], { perm: { ints: [0, 3, 1, 2] } });
+  graph.node('Cast', [laidOut], castTo(type), name);
+  const sizes = channelsLast ? [imageSize, imageSize, 3] : [3, imageSize, imageSize];
+  graph.output(name, type, ['batch', ...sizes]);
   return graph;
 }
 
-/** From last_hidden_state to the outputs of graph-io.ts. Runs with opsets 13 to 21. */
-export function graphBehind({ tokens, channels, hasClassToken, outputType }: ExportTower): Graph {
-  const graph = new Graph(weightsFile, `${namePrefix}behind.`);
-  let state: string = exportOutput;
-  if (outputType !== 'float32') state = graph.node('Cast', [state], castTo('float32'));
+/** The graph that runs after an export: from the export's output to the service's outputs. */
+export function graphAfter(geometry: TowerGeometry, { name, type, hasClassToken }: TokenPort): Graph {
+  const { channels } = geometry;
+  const tokens = gridSide(geometry) ** 2;
+  const graph = new Graph(weightsFile, namePrefix);
+  graph.input(name, type, ['batch', hasClassToken ? tokens + 1 : tokens, channels]);
+  let state = graph.node('Cast', [name], castTo('float32'));
   if (hasClassToken) {
     const [start, end, axis] = [1, tokens + 1, 1].map((value) => graph.constant('int64', [1], [value]));
     state = graph.node('Slice', [state, start!, end!, axis!]);
   }
-  // 0 keeps the batch as it is: with -1 other tokens than config.json's could pass as more views.
-  const shape = graph.constant('int64', [3], [0, tokens, channels]);
+  const shape = graph.constant('int64', [3], [-1, tokens, channels]);
   addGraphOutputs(graph, { state, shape, tokens, channels });
   return graph;
 }

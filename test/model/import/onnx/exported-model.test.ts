@@ -4,18 +4,12 @@ import { test } from 'node:test';
 import { ViewBudget, type ViewsPermit } from '../../../../src/admission/view-budget.ts';
 import { usualTerms } from '../../../../src/admission/priority.ts';
 import { serveModel } from '../../../../src/inference/served-model.ts';
-import { importModel } from '../../../../src/model/import/import-model.ts';
-import { temporaryFolder } from '../fixtures.ts';
-import { writeTestExport } from './write-test-export.ts';
+import { fixture, temporaryFolder } from '../fixtures.ts';
+import { importExport } from './test-exports.ts';
 
 test('gives a view of an export that quantises while it runs the same tokens whatever is beside it', async (t) => {
-  const folder = await temporaryFolder(t);
-  const model = await importModel({
-    source: await writeTestExport(folder, { isDynamic: true }),
-    out: join(folder, 'out'),
-    features: 'last_hidden_state',
-    precision: 'fp32',
-  });
+  const source = fixture('exports/siglip-tiny/onnx/vision_model_int8.onnx');
+  const model = await importExport(source, join(await temporaryFolder(t), 'out'));
   assert.equal(model.precision, 'exported');
   const served = await serveModel(model, {
     device: { kind: 'cpu' },
