@@ -1,9 +1,10 @@
 import { fork } from 'node:child_process';
 import { ServiceError } from '../errors/service-error.ts';
-import type { ExportExaminer, Finding } from '../model/import/onnx/export-examiner.ts';
-import type { ExportTask } from './export-process.ts';
+import type { ExportExaminer } from '../model/import/onnx/export-examiner.ts';
+import { ExportProblem } from '../model/import/onnx/export-problem.ts';
+import type { ExportFinding, ExportTask } from './export-process.ts';
 
-/** Examines exports in processes of their own. `threads` are those of ONNX Runtime. Tests run another `script`. */
+/** Examines exports, each in a process of its own with so many threads. Tests run another `script`. */
 export function exportExaminer(
   threads: number,
   script = new URL('./export-process.js', import.meta.url),
@@ -14,11 +15,7 @@ export function exportExaminer(
   };
 }
 
-async function ask<Value>(
-  script: URL,
-  task: ExportTask,
-  signal: AbortSignal | undefined,
-): Promise<Finding<Value>> {
+async function ask<Value>(script: URL, task: ExportTask, signal: AbortSignal | undefined): Promise<Value> {
   const child = fork(script, {
     execArgv: [],
     env: { ORT_DISABLE_TELEMETRY: '1', ...process.env },
@@ -26,23 +23,21 @@ async function ask<Value>(
     killSignal: 'SIGKILL',
     ...(signal === undefined ? {} : { signal }),
   });
-  return await new Promise((resolve, reject) => {
-    let finding: Finding<Value> | undefined;
+  const finding = await new Promise<ExportFinding<Value>>((resolve, reject) => {
+    let answer: ExportFinding<Value> | undefined;
     child.once('message', (message) => {
-      finding = message as Finding<Value>;
+      answer = message as ExportFinding<Value>;
     });
-    child.once('error', (error) => {
-      reject(
-        signal?.aborted === true
-          ? new ServiceError('cancelled', 'The import was cancelled.')
-          : ServiceError.from(error),
-      );
-    });
+    child.once('error', (error) =>
+      reject(signal?.aborted ? new ServiceError('cancelled', 'The import was cancelled.') : error),
+    );
     child.once('exit', (exitCode, killer) => {
-      const end = killer ?? `exit code ${exitCode}`;
-      resolve(finding ?? { kind: 'refused', problem: `ends the process that reads it (${end})` });
+      const message = `crashes the process that reads it (${killer ?? `exit code ${exitCode}`})`;
+      resolve(answer ?? { kind: 'problem', message });
     });
-    // A process that has ended by then is told of by 'exit'.
+    // Of a child that has ended by then 'exit' tells.
     child.send(task, () => undefined);
   });
+  if (finding.kind === 'problem') throw new ExportProblem(finding.message);
+  return finding.value;
 }

@@ -3,8 +3,8 @@ import { dirname, join, resolve } from 'node:path';
 import { ServiceError } from '../../../errors/service-error.ts';
 
 /**
- * The folder of an export that has `name`: the graph's own, or its parent, as in the layout of onnx-community, whose
- * graphs lie in onnx/. Throws `invalid_argument` when neither has it.
+ * The folder that has an export's JSON file `name`: the graph's own or the one above it, since onnx-community keeps
+ * graphs in onnx/. Throws `invalid_argument` when neither has it.
  */
 export async function configFolder(path: string, name: string): Promise<string> {
   const folder = dirname(resolve(path));
@@ -13,7 +13,7 @@ export async function configFolder(path: string, name: string): Promise<string> 
       await access(join(each, name));
       return each;
     } catch {
-      // The next, or none.
+      // Not in this one.
     }
   }
   throw new ServiceError(

@@ -8,21 +8,12 @@ export interface ExportPorts {
   readonly output: TokenPort;
 }
 
-/** What was found of a file, or why it cannot be used: the end of a sentence that begins with the file's name. */
-export type Finding<Value> =
-  | { readonly kind: 'found'; readonly value: Value }
-  | { readonly kind: 'refused'; readonly problem: string };
-
 /**
- * Looks into ONNX files that nobody has vouched for, each time in a process of its own: a file that ends what reads
- * it, natively or by its size, ends that process. Rejects with `cancelled` when the signal fires.
+ * Looks into ONNX files that nobody has vouched for, each time in a process of its own: a file that crashes its reader
+ * crashes that process only. Rejects with an ExportProblem, and with `cancelled` when the signal fires.
  */
 export interface ExportExaminer {
-  readWeights(path: string, signal: AbortSignal | undefined): Promise<Finding<ExportWeights>>;
+  readWeights(path: string, signal: AbortSignal | undefined): Promise<ExportWeights>;
   /** Loads a graph and its weights as serving does, and runs it on two views. */
-  tryGraph(
-    path: string,
-    geometry: TowerGeometry,
-    signal: AbortSignal | undefined,
-  ): Promise<Finding<ExportPorts>>;
+  tryGraph(path: string, geometry: TowerGeometry, signal: AbortSignal | undefined): Promise<ExportPorts>;
 }

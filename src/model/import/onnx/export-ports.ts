@@ -1,12 +1,13 @@
 import { shortJson } from '../../json-object.ts';
 import { gridSide, type TowerGeometry } from '../../tower-geometry.ts';
+import { ExportProblem } from './export-problem.ts';
 
-/** An input or output of a graph, as ONNX Runtime describes it. A size that is not fixed has a name, or none. */
+/** An input or output of a graph, as ONNX Runtime describes it. A size that is not fixed is a name, maybe empty. */
 export interface Port {
   readonly name: string;
   /** ONNX Runtime's name of the element type; undefined for what is not a tensor. */
   readonly type: string | undefined;
-  /** Empty also where the graph does not tell. */
+  /** Empty for a single value, and where the graph does not say. */
   readonly shape: readonly (number | string)[];
 }
 
@@ -28,12 +29,12 @@ export interface TokenPort {
   readonly hasClassToken: boolean;
 }
 
-/** Whose output this is in the exports of Optimum and of onnx-community. */
+/** What Optimum and onnx-community call the output. */
 const usualOutput = 'last_hidden_state';
 
 /**
- * The input of an export that takes pixels. Throws the end of a sentence that begins with the file's name when there
- * is none of this image size and a free batch size, or when the export needs other inputs too.
+ * The input of an export that takes pixels. Throws an ExportProblem when there is none of this image size and a free
+ * batch size, or when the export needs other inputs too.
  */
 export function pixelPort(inputs: readonly Port[], { imageSize }: TowerGeometry): PixelPort {
   const wanted = ['batch', 3, imageSize, imageSize];
@@ -44,31 +45,35 @@ export function pixelPort(inputs: readonly Port[], { imageSize }: TowerGeometry)
       .find(({ length }) => length > 0) ?? [];
   const [input] = candidates;
   if (input === undefined) {
-    throw new Error(
+    throw new ExportProblem(
       `has no input for pixels, float32 or float16 ${listed(wanted)}; its inputs are: ${describe(inputs)}`,
     );
   }
-  if (candidates.length > 1) throw new Error(`has several inputs for pixels: ${describe(candidates)}`);
+  if (candidates.length > 1)
+    throw new ExportProblem(`has several inputs for pixels: ${describe(candidates)}`);
   if (inputs.length > 1) {
     const others = inputs.filter((one) => one !== input);
-    throw new Error(`also needs the inputs ${describe(others)}; import the vision model alone`);
+    throw new ExportProblem(`also needs the inputs ${describe(others)}; import the vision model alone`);
   }
   const { name, type, shape } = input;
   const [batch, ...sizes] = shape;
   if (typeof batch === 'number') {
-    throw new Error(`takes a fixed batch of ${batch}; export it with a dynamic batch size`);
+    throw new ExportProblem(`takes a fixed batch of ${batch}; export it with a dynamic batch size`);
   }
   const channelsLast = sizes[2] === 3 && sizes[0] !== 3;
   const expected = channelsLast ? [imageSize, imageSize, 3] : [3, imageSize, imageSize];
   if (sizes.some((size, axis) => typeof size === 'number' && size !== expected[axis])) {
-    throw new Error(`takes ${describe([input])}; config.json makes it ${listed(['batch', ...expected])}`);
+    throw new ExportProblem(
+      `takes ${describe([input])}; config.json makes it ${listed(['batch', ...expected])}`,
+    );
   }
   return { name, type: type as FloatType, channelsLast };
 }
 
 /**
- * The output of an export that gives the tokens, by what a run of `views` views gave: last_hidden_state, or the only
- * one of its rank. Throws as pixelPort does when there is none, or one that config.json's geometry does not make.
+ * The output of an export that gives the tokens: last_hidden_state, or else the only one of its rank. `given` has the
+ * true shapes of a run of `views` views. Throws an ExportProblem when there is no such output, or when config.json's
+ * geometry makes another shape.
  */
 export function tokenPort(given: readonly Port[], views: number, geometry: TowerGeometry): TokenPort {
   const tokens = gridSide(geometry) ** 2;
@@ -76,10 +81,10 @@ export function tokenPort(given: readonly Port[], views: number, geometry: Tower
   const usual = candidates.find(({ name }) => name === usualOutput);
   const output = usual ?? candidates[0];
   if (output === undefined) {
-    throw new Error(`gives no tokens [batch, tokens, channels]; its outputs are: ${describe(given)}`);
+    throw new ExportProblem(`gives no tokens [batch, tokens, channels]; its outputs are: ${describe(given)}`);
   }
   if (usual === undefined && candidates.length > 1) {
-    throw new Error(
+    throw new ExportProblem(
       `gives several outputs that may be tokens, none of them ${usualOutput}: ${describe(candidates)}`,
     );
   }
@@ -87,7 +92,9 @@ export function tokenPort(given: readonly Port[], views: number, geometry: Tower
   const hasClassToken = shape[1] === tokens + 1;
   if (shape[0] !== views || (shape[1] !== tokens && !hasClassToken) || shape[2] !== geometry.channels) {
     const expected = listed([views, `${tokens} or ${tokens + 1}`, geometry.channels]);
-    throw new Error(`gives ${describe([output])} for ${views} views; config.json makes it ${expected}`);
+    throw new ExportProblem(
+      `gives ${describe([output])} for ${views} views; config.json makes it ${expected}`,
+    );
   }
   return { name, type: type as FloatType, hasClassToken };
 }

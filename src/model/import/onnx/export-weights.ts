@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import protobuf from 'protobufjs';
 import { systemReason } from '../../../errors/system-reason.ts';
 import type { ModelPrecision } from '../../model.ts';
+import { ExportProblem } from './export-problem.ts';
 
 /** What ONNX Runtime does not tell of an export. */
 export interface ExportWeights {
@@ -53,10 +54,10 @@ const dtypes: ReadonlyMap<number, readonly [string, number]> = new Map([
 /** The share of the weights' bytes that must have one type for it to be the model's. */
 const share = 0.9;
 
-/** Reads an ONNX file, all of it at once. Rejects with the end of a sentence that begins with the file's name. */
+/** Reads an ONNX file, all of it at once. Rejects with an ExportProblem. */
 export async function readExportWeights(path: string): Promise<ExportWeights> {
   const bytes = await readFile(path).catch((error: unknown) => {
-    throw new Error(`cannot be read: ${systemReason(error)}`, { cause: error });
+    throw new ExportProblem(`cannot be read: ${systemReason(error)}`, { cause: error });
   });
   return exportWeights(decode(bytes));
 }
@@ -66,12 +67,12 @@ function decode(bytes: Uint8Array): DecodedModel {
   try {
     return model.toObject(model.decode(bytes), { longs: Number, arrays: true }) as DecodedModel;
   } catch (error) {
-    throw new Error('is not an ONNX file, or is truncated or damaged', { cause: error });
+    throw new ExportProblem('is not an ONNX file, or is truncated or damaged', { cause: error });
   }
 }
 
 function exportWeights({ graph, functions }: DecodedModel): ExportWeights {
-  if (graph === undefined) throw new Error('is not an ONNX file: it has no graph');
+  if (graph === undefined) throw new ExportProblem('is not an ONNX file: it has no graph');
   const bytesOf = new Map<string, number>();
   const files = new Set<string>();
   for (const { dataType = 0, dims, externalData } of graph.initializer) {

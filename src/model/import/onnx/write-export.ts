@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto';
-import { stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { ServiceError } from '../../../errors/service-error.ts';
-import { systemReason } from '../../../errors/system-reason.ts';
 import { exportGraphs, graphFile, graphInput, graphOutputs } from '../../graph-io.ts';
-import { isInnerPath } from '../../inner-path.ts';
-import { shortJson } from '../../json-object.ts';
 import {
   exportFormatVersion,
   type FileDigest,
@@ -14,12 +11,13 @@ import {
   type Manifest,
 } from '../../manifest.ts';
 import type { FeatureLayer, ModelPrecision, Precision } from '../../model.ts';
-import { gridSide } from '../../tower-geometry.ts';
+import { gridSide, type TowerGeometry } from '../../tower-geometry.ts';
 import { readGeometry, readPreprocessing, type ViewOptions } from '../checkpoint-config.ts';
 import type { WriteOptions } from '../weights-file.ts';
 import { configFolder } from './config-folder.ts';
-import { copyFile } from './copy-file.ts';
-import type { ExportExaminer, ExportPorts, Finding } from './export-examiner.ts';
+import { copyExport } from './copy-export.ts';
+import type { ExportExaminer, ExportPorts } from './export-examiner.ts';
+import { ExportProblem } from './export-problem.ts';
 import { graphAfter, graphBefore } from './surround.ts';
 
 /** An ONNX export of a vision model, and what is wanted of it. */
@@ -42,45 +40,43 @@ export function isExport(source: string): boolean {
  */
 export async function writeExportFolder(
   folder: string,
-  { path, features, precision: wanted, imageSize: wantedSize, resize, examiner }: ExportContents,
-  { onProgress, signal }: WriteOptions = {},
+  contents: ExportContents,
+  options: WriteOptions = {},
 ): Promise<Manifest> {
-  const fault = (problem: string): ServiceError =>
-    new ServiceError('invalid_argument', `${basename(path)} ${problem}.`);
-  const valueOf = <Value>(finding: Finding<Value>): Value => {
-    if (finding.kind === 'refused') throw fault(finding.problem);
-    return finding.value;
-  };
-  if (features !== 'last_hidden_state') {
-    throw fault(`gives last_hidden_state only; for ${features} import the checkpoint that it was made from`);
+  try {
+    const manifest = await fillFolder(folder, contents, options);
+    await writeFile(join(folder, manifestFile), manifestJson(manifest));
+    return manifest;
+  } catch (error) {
+    if (!(error instanceof ExportProblem)) throw error;
+    const message = `${basename(contents.path)} ${error.message}.`;
+    throw new ServiceError('invalid_argument', message, { cause: error });
   }
+}
+
+async function fillFolder(
+  folder: string,
+  contents: ExportContents,
+  { onProgress, signal }: WriteOptions,
+): Promise<Manifest> {
+  const { path, features, resize, examiner } = contents;
   const geometry = await readGeometry(await configFolder(path, 'config.json'));
-  const { imageSize } = geometry;
-  if (wantedSize !== undefined && wantedSize !== imageSize) {
-    throw fault(
-      `is for ${imageSize} px; for --image-size ${wantedSize} import the checkpoint that it was made from`,
-    );
-  }
-  const preprocessing = await readPreprocessing(
-    await configFolder(path, 'preprocessor_config.json'),
-    geometry,
-    {
-      resize,
-    },
-  );
-  const weights = valueOf(await examiner.readWeights(path, signal));
-  requirePrecision(wanted, weights.precision, fault);
-  const copies = await copyExport(folder, path, weights.files, fault, { onProgress, signal });
-  const ports = valueOf(await examiner.tryGraph(join(folder, graphFile), geometry, signal));
-  requireFreeNames(ports, fault);
+  requireOwn(contents, geometry);
+  const preprocessorFolder = await configFolder(path, 'preprocessor_config.json');
+  const preprocessing = await readPreprocessing(preprocessorFolder, geometry, { resize });
+  const { files: weightsFiles, precision, storedDtype } = await examiner.readWeights(path, signal);
+  requirePrecision(contents.precision, precision);
+  const copies = await copyExport(folder, path, weightsFiles, { onProgress, signal });
+  const ports = await examiner.tryGraph(join(folder, graphFile), geometry, signal);
+  requireFreeNames(ports);
   const [beforeFile, , afterFile] = exportGraphs;
   const before = graphBefore(geometry, ports.input, preprocessing.normalisation).encode();
   const after = graphAfter(geometry, ports.output).encode();
   await writeFile(join(folder, beforeFile), before);
   await writeFile(join(folder, afterFile), after);
+  const { architecture, imageSize, patchSize, channels, layers } = geometry;
   const side = gridSide(geometry);
-  const { architecture, patchSize, channels, layers } = geometry;
-  const manifest: Manifest = {
+  return {
     formatVersion: exportFormatVersion,
     architecture,
     trained: true,
@@ -90,72 +86,46 @@ export async function writeExportFolder(
     channels,
     layers,
     features,
-    precision: weights.precision,
+    precision,
     ...preprocessing,
-    // The positions are somewhere in the export, so every export is a tower of its own.
+    // An export's weights include its positions, so it shares its tower with no other image size.
     towerDigest: createHash('sha256').update(JSON.stringify(copies)).digest('hex'),
     graphs: exportGraphs,
     files: { [beforeFile]: digestOf(before), ...copies, [afterFile]: digestOf(after) },
-    provenance: { source: basename(path), storedDtype: weights.storedDtype },
+    provenance: { source: basename(path), storedDtype },
   };
-  await writeFile(join(folder, manifestFile), manifestJson(manifest));
-  return manifest;
 }
 
-type Fault = (problem: string) => ServiceError;
+/** An export has one hidden state and one image size. */
+function requireOwn({ features, imageSize: wanted }: ExportContents, { imageSize }: TowerGeometry): void {
+  if (features !== 'last_hidden_state') {
+    throw new ExportProblem(
+      `gives last_hidden_state only; for ${features} import the checkpoint that it was made from`,
+    );
+  }
+  if (wanted !== undefined && wanted !== imageSize) {
+    throw new ExportProblem(
+      `is for ${imageSize} px; for --image-size ${wanted} import the checkpoint that it was made from`,
+    );
+  }
+}
 
-/** The default, fp32, stands for whatever the export has. */
-function requirePrecision(wanted: Precision, stored: ModelPrecision, fault: Fault): void {
+/** An export keeps its precision. fp32, the default, stands for any. */
+function requirePrecision(wanted: Precision, stored: ModelPrecision): void {
   if (wanted === 'fp32' || wanted === stored) return;
   const kept = stored === 'exported' ? 'neither fp32 nor fp16' : stored;
-  throw fault(
+  throw new ExportProblem(
     `is ${kept} and keeps its precision; for ${wanted} import an export of that precision, or the checkpoint that it was made from`,
   );
 }
 
-/** Copies the graph as encoder.onnx, and the files of its weights, which it names, under their own names. */
-async function copyExport(
-  folder: string,
-  path: string,
-  weightsFiles: readonly string[],
-  fault: Fault,
-  { onProgress, signal }: WriteOptions,
-): Promise<Record<string, FileDigest>> {
-  const sources = new Map([[graphFile as string, path]]);
-  for (const name of weightsFiles.toSorted()) {
-    if (!isInnerPath(name)) throw fault(`keeps weights in ${shortJson(name)}, which is not in its folder`);
-    if (name === manifestFile || exportGraphs.some((graph) => graph === name)) {
-      throw fault(`keeps weights in ${name}, a name that the model folder has for another file`);
-    }
-    sources.set(name, join(dirname(path), name));
-  }
-  let totalBytes = 0;
-  for (const [name, source] of sources) {
-    const found = await stat(source).catch((error: unknown) => {
-      throw fault(`needs ${name} beside it, which cannot be read: ${systemReason(error)}`);
-    });
-    if (!found.isFile()) throw fault(`needs ${name} beside it, which is not a file`);
-    totalBytes += found.size;
-  }
-  let doneBytes = 0;
-  const onChunk = (sizeBytes: number): void => onProgress?.((doneBytes += sizeBytes), totalBytes);
-  const copies: Record<string, FileDigest> = {};
-  for (const [name, source] of sources) {
-    copies[name] = await copyFile(source, join(folder, name), onChunk, signal);
-  }
-  return copies;
-}
-
-/** The graph before has both of its names from the service and the export, and so does the one after. */
-function requireFreeNames({ input, output }: ExportPorts, fault: Fault): void {
+/** In the graph before, the service's input and the export's must have two names; in the graph after, the outputs. */
+function requireFreeNames({ input, output }: ExportPorts): void {
   const outputs = Object.values(graphOutputs).flatMap((names) => Object.values<string>(names));
-  const taken = [
-    ...(input.name === graphInput ? [input.name] : []),
-    ...outputs.filter((name) => name === output.name),
-  ];
-  if (taken.length > 0) {
-    throw fault(
-      `has an input or output with the name ${taken[0]}, which the service needs; export it with another`,
+  const taken = input.name === graphInput ? input.name : outputs.find((name) => name === output.name);
+  if (taken !== undefined) {
+    throw new ExportProblem(
+      `has an input or output with the name ${taken}, which the service needs; export it with another name`,
     );
   }
 }

@@ -186,10 +186,10 @@ describe('import of an ONNX export refuses', () => {
     await assertGraphRefused(t, message('finite'), named('pixel_values', 'finite'));
   });
 
-  it('a file that ends the process which reads it', async (t) => {
+  it('a file that crashes its reader', async (t) => {
     const path = await copyOfExport(await temporaryFolder(t), 'vision_model.onnx');
     const examiner = exportExaminer(1, new URL('./crashing-examiner.js', import.meta.url));
-    await assertRefused(path, /^vision_model\.onnx ends the process that reads it \(SIGSEGV\)\.$/, {
+    await assertRefused(path, /^vision_model\.onnx crashes the process that reads it \(SIGSEGV\)\.$/, {
       examiner,
     });
   });
