@@ -15,16 +15,14 @@ export function graphBefore(
 ): Graph {
   const graph = new Graph(weightsFile, namePrefix);
   const pixels = graph.input(graphInput, 'uint8', ['batch', imageSize, imageSize, 3]);
+  // Transposed as bytes, and scaled by planes: four times as fast as by pixels.
+  const laidOut = channelsLast ? pixels : graph.node('Transpose', [pixels], { perm: { ints: [0, 3, 1, 2] } });
   const perChannel = (valueOf: (channel: 0 | 1 | 2) => number): string =>
-    graph.constant('float32', [3], ([0, 1, 2] as const).map(valueOf));
+    graph.constant('float32', channelsLast ? [3] : [3, 1, 1], ([0, 1, 2] as const).map(valueOf));
   const factors = perChannel((channel) => rescale / std[channel]);
   const offsets = perChannel((channel) => mean[channel] / std[channel]);
-  const scaled = graph.node('Mul', [graph.node('Cast', [pixels], castTo('float32')), factors]);
-  const centred = graph.node('Sub', [scaled, offsets]);
-  const laidOut = channelsLast
-    ? centred
-    : graph.node('Transpose', [centred], { perm: { ints: [0, 3, 1, 2] } });
-  graph.node('Cast', [laidOut], castTo(type), name);
+  const scaled = graph.node('Mul', [graph.node('Cast', [laidOut], castTo('float32')), factors]);
+  graph.node('Cast', [graph.node('Sub', [scaled, offsets])], castTo(type), name);
   const sizes = channelsLast ? [imageSize, imageSize, 3] : [3, imageSize, imageSize];
   graph.output(name, type, ['batch', ...sizes]);
   return graph;
