@@ -28,12 +28,13 @@ async function ask<Value>(script: URL, task: ExportTask, signal: AbortSignal | u
     child.once('message', (message) => {
       answer = message as ExportFinding<Value>;
     });
-    child.once('error', (error) =>
-      reject(signal?.aborted ? new ServiceError('cancelled', 'The import was cancelled.') : error),
-    );
+    const cancelled = new ServiceError('cancelled', 'The import was cancelled.');
+    child.once('error', (error) => reject(signal?.aborted ? cancelled : error));
     child.once('exit', (exitCode, killer) => {
       const message = `crashes the process that reads it (${killer ?? `exit code ${exitCode}`})`;
-      resolve(answer ?? { kind: 'problem', message });
+      // A terminal interrupts all its processes; this one may hear of it before the signal fires.
+      if (killer === 'SIGINT' || killer === 'SIGTERM') reject(cancelled);
+      else resolve(answer ?? { kind: 'problem', message });
     });
     // Of a child that has ended by then 'exit' tells.
     child.send(task, () => undefined);

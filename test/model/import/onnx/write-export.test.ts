@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { exportExaminer } from '../../../../src/inference/examine-export.ts';
 import { castTo } from '../../../../src/model/import/graph.ts';
 import { meanTokenCosine } from '../../../../src/model/import/cosine.ts';
 import { loadModelFolder } from '../../../../src/model/load-folder.ts';
@@ -142,7 +143,7 @@ describe('import of an ONNX export', () => {
     assert.equal(second.digest, first.digest);
   });
 
-  it('is cancelled while it copies and while it tries the copy, and leaves nothing', async (t) => {
+  it('is cancelled by its signal at any step, and by Ctrl-C, and leaves nothing', async (t) => {
     const folder = await temporaryFolder(t);
     const out = join(folder, 'out');
     const source = siglip('vision_model.onnx');
@@ -154,6 +155,8 @@ describe('import of an ONNX export', () => {
     await assert.rejects(importExport(source, out, { signal: controller.signal, onProgress }), {
       code: 'cancelled',
     });
+    const examiner = exportExaminer(1, new URL('./interrupted-examiner.js', import.meta.url));
+    await assert.rejects(importExport(source, out, { examiner }), { code: 'cancelled' });
     assert.deepEqual(await readdir(folder), []);
   });
 });
