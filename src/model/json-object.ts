@@ -3,13 +3,13 @@ import { basename } from 'node:path';
 import { ServiceError } from '../errors/service-error.ts';
 import { systemReason } from '../errors/system-reason.ts';
 
-/** No file read here is near it; a larger one is a mistake or an attack. */
+/** Far above any real file: a larger one is a mistake or an attack. */
 const maxJsonBytes = 16 * 1024 * 1024;
 
-/** An object of a JSON file, read field by field; whatever does not fit is `invalid_argument`, naming the field. */
+/** A JSON object read field by field. A field that does not fit throws `invalid_argument` with its name. */
 export class JsonObject {
   readonly #fields: ReadonlyMap<string, unknown>;
-  /** What messages call the object: `config.json` or `config.json: vision_config`. */
+  /** The object's name in messages: `config.json` or `config.json: vision_config`. */
   readonly where: string;
 
   private constructor(fields: object, where: string) {
@@ -17,7 +17,7 @@ export class JsonObject {
     this.where = where;
   }
 
-  /** `value` as an object, which messages call `where`. */
+  /** `value` as an object; messages call it `where`. */
   static from(value: unknown, where: string): JsonObject {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw new ServiceError('invalid_argument', `${where} is not a JSON object.`);
@@ -25,9 +25,17 @@ export class JsonObject {
     return new JsonObject(value, where);
   }
 
-  /** Reads a file, at most 16 MiB, which messages call `where`. `missing` is the message when there is none. */
+  /** Reads a file of at most 16 MiB; messages call it `where`. `missing` is the message when there is no such file. */
   static async read(path: string, missing: string, where = basename(path)): Promise<JsonObject> {
-    const text = await readText(path, missing, where);
+    const found = await JsonObject.find(path, where);
+    if (found === undefined) throw new ServiceError('invalid_argument', missing);
+    return found;
+  }
+
+  /** As {@link read}; undefined when there is no such file. */
+  static async find(path: string, where = basename(path)): Promise<JsonObject | undefined> {
+    const text = await readText(path, where);
+    if (text === undefined) return undefined;
     try {
       return JsonObject.from(JSON.parse(text), where);
     } catch (error) {
@@ -40,11 +48,16 @@ export class JsonObject {
     return [...this.#fields.keys()];
   }
 
-  /** Whether the field is there and not null; Hugging Face writes null for "default". */
+  /** Whether the field is there and not null: Hugging Face writes null for most defaults. */
   has(key: string): boolean {
     return (this.#fields.get(key) ?? null) !== null;
   }
 
+  isNull(key: string): boolean {
+    return this.#fields.get(key) === null;
+  }
+
+  /** Undefined for null as well. */
   get(key: string): unknown {
     return this.#fields.get(key) ?? undefined;
   }
@@ -65,7 +78,7 @@ export class JsonObject {
     return value;
   }
 
-  /** A whole number of the range, both ends included. */
+  /** A whole number from `min` to `max`. */
   integer(
     key: string,
     range: { readonly min: number; readonly max: number; readonly fallback?: number },
@@ -86,7 +99,7 @@ export class JsonObject {
     return value;
   }
 
-  /** Three finite numbers: one for each of red, green and blue. */
+  /** Three finite numbers, for red, green and blue. */
   triple(key: string, fallback?: readonly number[]): readonly [number, number, number] {
     const value = this.get(key) ?? fallback;
     const [red, green, blue, ...more]: readonly unknown[] = Array.isArray(value) ? value : [];
@@ -121,17 +134,38 @@ export class JsonObject {
 
 /** A value for a message: its JSON, cut to 60 characters. */
 export function shortJson(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'missing';
+  const text = JSON.stringify(outline(value, 2)) ?? 'missing';
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
-async function readText(path: string, missing: string, where: string): Promise<string> {
+/** A name from a file for a message: on one line, cut to 100 characters. */
+export function shortName(name: string): string {
+  const text = JSON.stringify(name.length > 100 ? `${name.slice(0, 97)}...` : name);
+  return text.slice(1, -1);
+}
+
+/** The beginning of a value: a file may nest deeper, and hold more, than JSON.stringify can take. */
+function outline(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return value.slice(0, 60);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    return depth === 0 ? ['...'] : value.slice(0, 8).map((each) => outline(each, depth - 1));
+  }
+  if (depth === 0) return '...';
+  const fields = Object.entries(value).slice(0, 8);
+  return Object.fromEntries(fields.map(([key, each]) => [key.slice(0, 60), outline(each, depth - 1)]));
+}
+
+async function readText(path: string, where: string): Promise<string | undefined> {
   try {
     const file = await open(path);
     try {
       const { size } = await file.stat();
       if (size > maxJsonBytes) {
-        throw new ServiceError('invalid_argument', `${where} has ${size} bytes, too many to be one.`);
+        throw new ServiceError(
+          'invalid_argument',
+          `${where} has ${size} bytes; at most ${maxJsonBytes} are read.`,
+        );
       }
       return await file.readFile('utf8');
     } finally {
@@ -139,9 +173,7 @@ async function readText(path: string, missing: string, where: string): Promise<s
     }
   } catch (error) {
     if (error instanceof ServiceError) throw error;
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new ServiceError('invalid_argument', missing, { cause: error });
-    }
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     const message = `${where} cannot be read: ${systemReason(error)}.`;
     throw new ServiceError('invalid_argument', message, { cause: error });
   }
