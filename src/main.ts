@@ -48,12 +48,12 @@ const parts: Parts = {
       async fetchCheckpoint(repository, { out, force, ...options }) {
         const { readHubAccess } = await import('./model/import/hub/access.ts');
         const { fetchCheckpoint } = await import('./model/import/hub/fetch-checkpoint.ts');
-        const { readGeometry } = await import('./model/import/checkpoint-config.ts');
+        const { checkConfiguration } = await import('./model/import/import-model.ts');
         const { requireFree } = await import('./model/import/publish-folder.ts');
         // Refuses before the download what would be refused after it.
         await requireFree(resolve(out), force);
         const access = readHubAccess(env);
-        return fetchCheckpoint(repository, { ...options, access, onConfiguration: readGeometry });
+        return fetchCheckpoint(repository, { ...options, access, onConfiguration: checkConfiguration });
       },
       peakRssBytes: () => process.resourceUsage().maxRSS * 1024,
     };

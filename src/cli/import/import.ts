@@ -13,6 +13,7 @@ export type ImportModel = (
     readonly origin: ImportSource['origin'] | undefined;
     /** Called with what an int8 import keeps in fp32. */
     readonly onChosen: (chosen: Int8Provenance) => void;
+    readonly onNote: (sentence: string) => void;
     readonly signal: AbortSignal;
     readonly onProgress: (doneBytes: number, totalBytes: number) => void;
   },
@@ -66,6 +67,7 @@ export async function importCheckpoint(
         onChosen: (one) => {
           chosen = one;
         },
+        onNote: (sentence) => terminal.stderr.write(`${sentence}\n`),
         signal,
         onProgress: showBytes(progress),
       });

@@ -1,132 +1,141 @@
-import { access } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
-import { openStored, readSafetensorsHeader, type StoredTensor } from './safetensors.ts';
+import { shortJson, shortName } from '../json-object.ts';
+import type { TowerGeometry } from '../tower-geometry.ts';
+import { CheckpointFiles, type FoundTensor } from './checkpoint-files.ts';
+import { openStored, readAt } from './open-stored.ts';
+import type { StoredTensor } from './stored-tensor.ts';
+import { rowMajor } from './strided.ts';
 import type { TensorSource } from './tensor-source.ts';
-import { indexFile, readWeightMap, singleFile } from './weight-map.ts';
-import { convertWeights, storedBytes, storedDtypes, type WeightDtype } from './weights.ts';
+import { findTower, requireTensorsOf, tensorsBeside, type FoundTower } from './tower-names.ts';
+import { convertWeights, storedBytes, storedDtypes, type StoredDtype, type WeightDtype } from './weights.ts';
 
 const chunkElements = 1 << 20;
 
-/** How the vision tower's tensors may be prefixed: in two-tower checkpoints and transformers 4; in transformers 5. */
-const prefixes = ['vision_model.', ''] as const;
-const telltale = 'embeddings.patch_embedding.weight';
-
-type Header = ReadonlyMap<string, StoredTensor>;
+/** A tensor that is not row-major is read whole; the largest of giant/16 takes 38 MB. */
+const maxStridedBytes = 256 * 1024 * 1024;
 
 /**
- * The vision tower's tensors of a Hugging Face folder. Names are without `vision_model.`. Holds no file open between
- * reads, and of shards reads only those that are asked for.
+ * The vision tower's tensors of a Hugging Face folder, whatever prefix their names have. Holds no file open between
+ * reads, and reads only those shards that have a tensor which is asked for.
  */
 export class Checkpoint implements TensorSource {
-  readonly #folder: string;
-  readonly #fileOf: (stored: string) => string | undefined;
-  readonly #headers = new Map<string, Promise<Header>>();
-  #prefix = '';
+  readonly #files: CheckpointFiles;
+  readonly #tower: FoundTower;
 
-  private constructor(folder: string, fileOf: (stored: string) => string | undefined) {
-    this.#folder = folder;
-    this.#fileOf = fileOf;
+  private constructor(files: CheckpointFiles, tower: FoundTower) {
+    this.#files = files;
+    this.#tower = tower;
   }
 
   static async open(folder: string): Promise<Checkpoint> {
-    const checkpoint = new Checkpoint(folder, await findFiles(folder));
-    for (const prefix of prefixes) {
-      checkpoint.#prefix = prefix;
-      if ((await checkpoint.#find(telltale)) !== undefined) return checkpoint;
-    }
-    throw new ServiceError(
-      'invalid_argument',
-      `Tensor ${prefixes.map((prefix) => prefix + telltale).join(' or ')} is missing; ` +
-        'the checkpoint has no SigLIP or CLIP vision tower.',
-    );
+    const files = await CheckpointFiles.open(folder);
+    return new Checkpoint(files, findTower(files.names()));
   }
 
-  async check(tensor: string, shape: readonly number[]): Promise<void> {
-    const { stored } = await this.#require(tensor);
-    if (stored.shape.join() !== shape.join()) {
+  /** Rejects tensors that a tower of this geometry does not have; see requireTensorsOf. */
+  requireTensorsOf(geometry: TowerGeometry): void {
+    requireTensorsOf(this.#tower, geometry);
+  }
+
+  /** Names of tensors beside the tower's own, which are left out. */
+  tensorsBeside(): string[] {
+    return tensorsBeside(this.#tower);
+  }
+
+  async check(name: string, shape: readonly number[]): Promise<void> {
+    const { tensor } = await this.#require(name);
+    if (tensor.shape.join() !== shape.join()) {
       throw this.#fault(
-        tensor,
-        `has shape [${stored.shape.join(', ')}]; config.json makes it [${shape.join(', ')}]`,
+        name,
+        `has shape [${tensor.shape.join(', ')}]; config.json makes it [${shape.join(', ')}]`,
       );
     }
-    if (!storedDtypes.some((dtype) => dtype === stored.dtype)) {
-      throw this.#fault(tensor, `is ${stored.dtype}; ${storedDtypes.join(', ')} can be imported`);
-    }
+    this.#dtypeOf(name, tensor);
   }
 
   /** Dtype of a tensor as stored. */
-  async dtype(tensor: string): Promise<string> {
-    return (await this.#require(tensor)).stored.dtype;
+  async dtype(name: string): Promise<string> {
+    return (await this.#require(name)).tensor.dtype;
   }
 
   async *read(
-    tensor: string,
+    name: string,
     dtype: WeightDtype,
     rowElements: number,
   ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-    const { stored, path } = await this.#require(tensor);
-    const from = storedDtypes.find((one) => one === stored.dtype);
-    if (from === undefined) throw this.#fault(tensor, `is ${stored.dtype}`);
+    const { tensor, path } = await this.#require(name);
+    const from = this.#dtypeOf(name, tensor);
     const rows = Math.max(1, Math.floor(chunkElements / rowElements));
-    const buffer = new Uint8Array(Math.min(stored.sizeBytes, rows * rowElements * storedBytes[from]));
-    const file = await openStored(path);
-    try {
-      for (let done = 0; done < stored.sizeBytes; done += buffer.byteLength) {
-        const chunk = buffer.subarray(0, Math.min(buffer.byteLength, stored.sizeBytes - done));
-        const { bytesRead } = await file.read(chunk, 0, chunk.byteLength, stored.offsetBytes + done);
-        if (bytesRead !== chunk.byteLength) throw this.#fault(tensor, `ends early in ${basename(path)}`);
-        const converted = convertWeights(chunk, from, dtype);
-        if ('fault' in converted) {
-          throw this.#fault(
-            tensor,
-            converted.fault === 'not finite'
-              ? 'has a weight that is NaN or infinite'
-              : "has a weight beyond float16's 65504; import with --precision fp32",
-          );
-        }
-        yield converted.bytes;
+    const chunkBytes = rows * rowElements * storedBytes[from];
+    const fault = (sentence: string) => this.#fault(name, sentence);
+    const chunks = readChunks(path, tensor, { elementBytes: storedBytes[from], chunkBytes, fault });
+    for await (const chunk of chunks) {
+      const converted = convertWeights(chunk, from, dtype);
+      if ('fault' in converted) {
+        throw this.#fault(
+          name,
+          converted.fault === 'not finite'
+            ? 'has a weight that is NaN or infinite'
+            : "has a weight beyond float16's 65504; import with --precision fp32",
+        );
       }
-    } finally {
-      await file.close();
+      yield converted.bytes;
     }
   }
-
-  async #require(tensor: string): Promise<{ readonly stored: StoredTensor; readonly path: string }> {
-    const found = await this.#find(tensor);
-    if (found === undefined) throw this.#fault(tensor, 'is missing');
+  async #require(name: string): Promise<FoundTensor> {
+    const stored = this.#tower.stored.get(name);
+    const found = stored === undefined ? undefined : await this.#files.find(stored);
+    if (found === undefined) throw this.#fault(name, 'is missing');
     return found;
   }
 
-  async #find(tensor: string): Promise<{ readonly stored: StoredTensor; readonly path: string } | undefined> {
-    const name = this.#prefix + tensor;
-    const file = this.#fileOf(name);
-    if (file === undefined) return undefined;
-    const path = join(this.#folder, file);
-    const header = this.#headers.get(file) ?? readSafetensorsHeader(path);
-    this.#headers.set(file, header);
-    const stored = (await header).get(name);
-    return stored && { stored, path };
+  #dtypeOf(name: string, tensor: StoredTensor): StoredDtype {
+    const dtype = storedDtypes.find((one) => one === tensor.dtype);
+    if (dtype !== undefined) return dtype;
+    throw this.#fault(
+      name,
+      `is ${shortJson(tensor.dtype).slice(1, -1)}; ${storedDtypes.join(', ')} can be imported`,
+    );
   }
 
-  #fault(tensor: string, sentence: string): ServiceError {
-    return new ServiceError('invalid_argument', `Tensor ${this.#prefix}${tensor} ${sentence}.`);
+  #fault(name: string, sentence: string): ServiceError {
+    const stored = this.#tower.stored.get(name) ?? `${this.#tower.prefix}${name}`;
+    return new ServiceError('invalid_argument', `Tensor ${shortName(stored)} ${sentence}.`);
   }
 }
 
-/** Which file of the folder has a tensor; of a single file, always that. */
-async function findFiles(folder: string): Promise<(stored: string) => string | undefined> {
-  if (await exists(join(folder, singleFile))) return () => singleFile;
-  const missing =
-    `model.safetensors is missing in ${folder}, and so is ${indexFile}; pytorch_model.bin is not read: ` +
-    'save_pretrained() of a current transformers writes safetensors.';
-  const files = await readWeightMap(join(folder, indexFile), missing);
-  return (stored) => files.get(stored);
+interface ChunkOptions {
+  readonly elementBytes: 2 | 4;
+  readonly chunkBytes: number;
+  readonly fault: (sentence: string) => ServiceError;
 }
 
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+/** A tensor's bytes in row-major order, at most `chunkBytes` at a time. */
+async function* readChunks(
+  path: string,
+  { shape, strides, offsetBytes, sizeBytes }: StoredTensor,
+  { elementBytes, chunkBytes, fault }: ChunkOptions,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  if (strides !== undefined && sizeBytes > maxStridedBytes) {
+    throw fault(
+      `is not contiguous and spread over ${sizeBytes} bytes; at most ${maxStridedBytes} are read of such a tensor`,
+    );
+  }
+  const buffer = new Uint8Array(strides === undefined ? Math.min(sizeBytes, chunkBytes) : sizeBytes);
+  const file = await openStored(path);
+  try {
+    for (let done = 0; done < sizeBytes; done += buffer.byteLength) {
+      const chunk = buffer.subarray(0, Math.min(buffer.byteLength, sizeBytes - done));
+      if (!(await readAt(file, chunk, offsetBytes + done))) throw fault(`ends early in ${basename(path)}`);
+      if (strides === undefined) yield chunk;
+      else yield* chunksOf(rowMajor(chunk, elementBytes, shape, strides), chunkBytes);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function* chunksOf(bytes: Uint8Array<ArrayBuffer>, chunkBytes: number): Generator<Uint8Array<ArrayBuffer>> {
+  for (let at = 0; at < bytes.byteLength; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes);
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
-import type { Preprocessing } from './checkpoint-config.ts';
+import type { Preprocessing } from './image-processor.ts';
 import { loadModelFolder } from '../load-folder.ts';
 import { defaultModelName, type Model } from '../model.ts';
 import { publishFolder } from './publish-folder.ts';
@@ -10,7 +10,7 @@ import { RandomWeights } from './random-weights.ts';
 import type { TowerGeometry } from '../tower-geometry.ts';
 import { writeModelFolder } from './write-folder.ts';
 
-/** Part of the folder's name: count it up whenever the folder's contents change. */
+/** Part of the folder's name. Raise it whenever the folder's contents change. */
 const revision = 3;
 const seed = 512;
 
@@ -27,7 +27,7 @@ const geometry: TowerGeometry = {
   activation: 'gelu_tanh',
 };
 
-/** As SigLIP 2's own. */
+/** SigLIP 2's own. */
 const preprocessing: Preprocessing = {
   resample: 'bilinear',
   resize: 'squash',
@@ -35,8 +35,8 @@ const preprocessing: Preprocessing = {
 };
 
 /**
- * The embedded default, named `untrained`: SigLIP-shaped (512 px, 1,024 tokens), seeded random weights. Made in
- * `cacheDir` by the first process that needs it, found there by the others; made again when it is damaged.
+ * The embedded default, named `untrained`: a SigLIP of 512 px and 1,024 tokens with seeded random weights. The first
+ * process that needs it makes it in `cacheDir`, and others find it there. A damaged one is made again.
  */
 export async function ensureDefaultModel(cacheDir: string): Promise<Model> {
   const folder = join(cacheDir, `${defaultModelName}-${revision}`);
@@ -53,11 +53,11 @@ export async function ensureDefaultModel(cacheDir: string): Promise<Model> {
     provenance: { source: `random weights, seed ${seed}`, storedDtype: 'F32' },
   } as const;
   try {
-    // A folder is made all at once, so one that is there and does not load was damaged.
+    // A folder appears all at once, so one that does not load was damaged.
     const own = existsSync(folder);
     await publishFolder(folder, (temporary) => writeModelFolder(temporary, contents), { own });
   } catch (error) {
-    // When another process was first, its folder is as good.
+    // Another process may have been first; its folder is as good.
     const others = await find();
     if (others !== undefined) return others;
     if (error instanceof ServiceError) throw error;

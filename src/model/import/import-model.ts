@@ -3,90 +3,115 @@ import { basename, join, resolve } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 import { calibrate, type Calibration } from './calibrate.ts';
-import { readGeometry, readPreprocessing, type ViewOptions } from './checkpoint-config.ts';
+import { readGeometry, withImageSize, type ViewOptions } from './checkpoint-config.ts';
 import { Checkpoint } from './checkpoint.ts';
+import { readImageProcessor } from './image-processor.ts';
 import { describeModel } from '../load-folder.ts';
-import type { Provenance } from '../manifest.ts';
+import type { Manifest, Provenance } from '../manifest.ts';
 import type { FeatureLayer, Model, Precision } from '../model.ts';
 import type { ExportExaminer } from './onnx/export-examiner.ts';
 import { isExport, writeExportFolder } from './onnx/write-export.ts';
 import { publishFolder } from './publish-folder.ts';
-import { writeModelFolder } from './write-folder.ts';
+import { writeModelFolder, type FolderContents } from './write-folder.ts';
 
 export interface ImportOptions extends ViewOptions {
   /**
-   * Hugging Face folder: config.json, preprocessor_config.json, model.safetensors or its shards and index. Or an ONNX
-   * file, by its suffix: see writeExportFolder.
+   * Hugging Face folder: config.json, processor_config.json or preprocessor_config.json, and model.safetensors or
+   * pytorch_model.bin or the shards of either. Or an ONNX file, by its suffix: see writeExportFolder.
    */
   readonly source: string;
   /** Where the folder came from, for model.json; its base name when absent. */
   readonly origin?: Pick<Provenance, 'source' | 'revision'> | undefined;
-  /** Model folder to make. Must not exist, or be an empty folder, unless `force`. */
+  /** Model folder to make. It must not exist, or must be empty, unless `force`. */
   readonly out: string;
   readonly features: FeatureLayer;
   readonly precision: Precision;
-  /** What int8 is measured with; without it every matrix becomes int8, unmeasured. */
+  /** How int8 is measured; every matrix becomes int8, unmeasured, when absent. */
   readonly calibration?: Calibration | undefined;
   /** Needed for an ONNX file, and for nothing else. */
   readonly examiner?: ExportExaminer | undefined;
-  /** Replaces a model folder that is there already; never anything else. */
+  /** Replaces a model folder; never anything else. */
   readonly force?: boolean;
   /** Name of the returned model; the base name of `out` when absent. */
   readonly name?: string;
   /**
-   * Called with the bytes of weights written so far and in all; the last call has both equal. For int8 it counts
-   * twice:
-   * what is measured, and what is kept.
+   * Called with the bytes of weights written so far and the total; the last call has both equal. A calibrated int8
+   * import counts twice: once while it measures, once while it writes.
    */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+  /** Called with a sentence on what the import decided and the user may not expect. */
+  readonly onNote?: (sentence: string) => void;
   /** Ends the import with `cancelled`; nothing is left behind. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Turns a checkpoint, or an exported graph, into a model folder. Every rejection is a ServiceError whose message
- * is one line that names the file or tensor at fault (`invalid_argument`; `cancelled` when the signal fired), and
- * leaves nothing behind.
+ * Turns a checkpoint, or an exported graph, into a model folder. Rejects with a ServiceError, and leaves nothing
+ * behind: `invalid_argument` with one line that names the file or tensor at fault, or `cancelled` when the signal
+ * fired.
  */
 export async function importModel(options: ImportOptions): Promise<Model> {
-  const { source, out, features, precision, calibration, name, force = false } = options;
+  const { source, out, name, force = false } = options;
   try {
     await requireSource(source);
-    const manifest = await publishFolder(
-      out,
-      async (temporary) => {
-        if (isExport(source)) {
-          const { examiner } = options;
-          if (examiner === undefined) throw new TypeError('an ONNX file is imported with an examiner');
-          return writeExportFolder(temporary, { ...options, path: source, examiner }, options);
-        }
-        const geometry = await readGeometry(source, options);
-        const preprocessing = await readPreprocessing(source, geometry, options);
-        const checkpoint = await Checkpoint.open(source);
-        const storedDtype = await checkpoint.dtype('embeddings.patch_embedding.weight');
-        const provenance = { ...(options.origin ?? { source: basename(resolve(source)) }), storedDtype };
-        const tower = { geometry, preprocessing, features, precision, source: checkpoint, trained: true };
-        const contents = { ...tower, provenance };
-        if (precision !== 'int8' || calibration === undefined) {
-          return writeModelFolder(temporary, contents, options);
-        }
-        const int8 = await calibrate(join(temporary, 'calibration'), contents, calibration, options);
-        calibration.onChosen?.(int8);
-        const float32 = new Set(int8.float32);
-        const formOf = (matrix: string) => (float32.has(matrix) ? 'exact' : 'int8');
-        return writeModelFolder(
-          temporary,
-          { ...contents, formOf, provenance: { ...provenance, int8 } },
-          options,
-        );
-      },
-      { force },
-    );
-    return describeModel(manifest, out, name);
+    const write = (folder: string) =>
+      isExport(source) ? writeExport(folder, options) : writeCheckpointFolder(folder, options);
+    return describeModel(await publishFolder(out, write, { force }), out, name);
   } catch (error) {
     if (error instanceof ServiceError) throw error;
     const message = `Cannot write ${out}: ${systemReason(error)}.`;
     throw new ServiceError('invalid_argument', message, { cause: error });
+  }
+}
+
+function writeExport(folder: string, options: ImportOptions): Promise<Manifest> {
+  const { source, examiner } = options;
+  if (examiner === undefined) throw new TypeError('an ONNX file is imported with an examiner');
+  return writeExportFolder(folder, { ...options, path: source, examiner }, options);
+}
+
+/**
+ * Rejects the configuration of a checkpoint, whose weights need not be there yet, if importModel would refuse it whatever
+ * its options are.
+ */
+export async function checkConfiguration(folder: string): Promise<void> {
+  await readImageProcessor(folder, await readGeometry(folder), { resize: 'squash' });
+}
+
+async function writeCheckpointFolder(folder: string, options: ImportOptions): Promise<Manifest> {
+  const { source, features, precision, calibration, onNote } = options;
+  const stored = await readGeometry(source);
+  const { preprocessing, imageSize } = await readImageProcessor(source, stored, options);
+  const geometry = withImageSize(stored, imageSize);
+  const checkpoint = await Checkpoint.open(source);
+  checkpoint.requireTensorsOf(geometry);
+  const storedDtype = await checkpoint.dtype('embeddings.patch_embedding.weight');
+  const provenance = { ...(options.origin ?? { source: basename(resolve(source)) }), storedDtype };
+  const tower = { geometry, preprocessing, features, precision, source: checkpoint, trained: true };
+  const contents: FolderContents = { ...tower, provenance };
+  for (const note of notesOn(contents, checkpoint, options)) onNote?.(note);
+  if (precision !== 'int8' || calibration === undefined) return writeModelFolder(folder, contents, options);
+  const int8 = await calibrate(join(folder, 'calibration'), contents, calibration, options);
+  calibration.onChosen?.(int8);
+  const float32 = new Set(int8.float32);
+  const formOf = (matrix: string) => (float32.has(matrix) ? 'exact' : 'int8');
+  return writeModelFolder(folder, { ...contents, formOf, provenance: { ...provenance, int8 } }, options);
+}
+
+/** What the user did not ask for and may not expect. */
+function* notesOn(
+  { geometry }: FolderContents,
+  checkpoint: Checkpoint,
+  options: ImportOptions,
+): Generator<string> {
+  const { imageSize, checkpointImageSize = imageSize } = geometry;
+  if (options.imageSize === undefined && imageSize !== checkpointImageSize) {
+    yield `The image processor makes views of ${imageSize} px, and the positions of config.json are for ${checkpointImageSize} px: ` +
+      `they are interpolated. --image-size ${checkpointImageSize} imports the tower as it is.`;
+  }
+  const [beside, ...more] = checkpoint.tensorsBeside();
+  if (beside !== undefined) {
+    yield `Left out: ${more.length + 1} tensors beside the vision tower's own, such as ${beside}.`;
   }
 }
 

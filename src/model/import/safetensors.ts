@@ -1,23 +1,14 @@
-import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
-import { JsonObject, shortJson } from '../json-object.ts';
-
-/** A tensor of a safetensors file, its header checked. */
-export interface StoredTensor {
-  /** As the file has it: F32, BF16, I64 and others. */
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  /** From the start of the file. */
-  readonly offsetBytes: number;
-  readonly sizeBytes: number;
-}
+import { JsonObject, shortJson, shortName } from '../json-object.ts';
+import { openStored, readAt } from './open-stored.ts';
+import type { StoredTensor, StoredTensors } from './stored-tensor.ts';
 
 /** A checkpoint of 27 layers has a header of 0.1 MB. */
 const maxHeaderBytes = 16 * 1024 * 1024;
 const maxRank = 16;
 
-/** Bytes of an element; a dtype that is not here is left unchecked, and is none that weights are read from. */
+/** Bytes of an element. Sizes of other dtypes are not checked: no weights are read from them. */
 const dtypeBytes: ReadonlyMap<unknown, number> = new Map([
   ['BOOL', 1],
   ['U8', 1],
@@ -36,23 +27,26 @@ const dtypeBytes: ReadonlyMap<unknown, number> = new Map([
   ['F64', 8],
 ]);
 
-/** The tensors of a safetensors file by name. Reads the header alone. */
-export async function readSafetensorsHeader(path: string): Promise<ReadonlyMap<string, StoredTensor>> {
+/** The tensors of a safetensors file, by name. Reads the header alone. */
+export async function readSafetensorsHeader(path: string): Promise<StoredTensors> {
   const label = basename(path);
   const file = await openStored(path);
   try {
     const { size } = await file.stat();
     const length = Buffer.alloc(8);
-    await file.read(length, 0, 8, 0);
+    const hasLength = await readAt(file, length, 0);
     const headerBytes = Number(length.readBigUInt64LE());
-    if (size < 8 || headerBytes > size - 8) {
-      throw fault(label, `is truncated or no safetensors file: it has ${size} bytes, its header needs more`);
+    if (!hasLength || headerBytes > size - 8) {
+      throw fault(
+        label,
+        `is truncated, or no safetensors file: it has ${size} bytes and its header needs more`,
+      );
     }
     if (headerBytes > maxHeaderBytes) {
       throw fault(label, `has a header of ${headerBytes} bytes; at most ${maxHeaderBytes} are read`);
     }
     const header = Buffer.alloc(headerBytes);
-    await file.read(header, 0, headerBytes, 8);
+    if (!(await readAt(file, header, 8))) throw fault(label, 'is truncated');
     return parseSafetensorsHeader(header, size, label);
   } finally {
     await file.close();
@@ -60,51 +54,36 @@ export async function readSafetensorsHeader(path: string): Promise<ReadonlyMap<s
 }
 
 /**
- * Checks a header against the format: the tensors fill the file without gap or overlap, and each one's dtype, shape
- * and length agree. `label` is the file's name in messages.
+ * Parses a header and checks it: the tensors must fill the file without a gap or an overlap, and each one's dtype, shape
+ * and length must agree. `label` is the file's name in messages.
  */
-export function parseSafetensorsHeader(
-  header: Uint8Array,
-  fileBytes: number,
-  label: string,
-): ReadonlyMap<string, StoredTensor> {
+export function parseSafetensorsHeader(header: Uint8Array, fileBytes: number, label: string): StoredTensors {
   const dataOffset = 8 + header.byteLength;
   const tensors = new Map<string, StoredTensor>();
   for (const [name, entry] of Object.entries(parseObject(header, label))) {
     if (name === '__metadata__') continue;
-    tensors.set(name, parseTensor(JsonObject.from(entry, `${label}: tensor ${name}`), dataOffset));
+    tensors.set(name, parseTensor(JsonObject.from(entry, `${label}: tensor ${shortName(name)}`), dataOffset));
   }
   let end = dataOffset;
   for (const [name, tensor] of [...tensors].sort(byPlace)) {
     if (tensor.offsetBytes !== end) {
       throw fault(
         label,
-        `is damaged: tensor ${name} ${tensor.offsetBytes < end ? 'overlaps' : 'leaves a gap after'} the one before it`,
+        `is damaged: tensor ${shortName(name)} ${tensor.offsetBytes < end ? 'overlaps' : 'leaves a gap after'} the one before it`,
       );
     }
     end += tensor.sizeBytes;
     if (end > fileBytes) {
-      throw fault(label, `is truncated: tensor ${name} ends at byte ${end}, the file at ${fileBytes}`);
+      throw fault(
+        label,
+        `is truncated: tensor ${shortName(name)} ends at byte ${end}, the file at ${fileBytes}`,
+      );
     }
   }
   if (end !== fileBytes) {
     throw fault(label, `is damaged: its tensors end at byte ${end}, the file at ${fileBytes}`);
   }
   return tensors;
-}
-
-/** Opens a file of a checkpoint for reading; `invalid_argument` when that fails. */
-export async function openStored(path: string): ReturnType<typeof open> {
-  try {
-    return await open(path);
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw fault(
-      basename(path),
-      missing ? 'is missing' : `cannot be read: ${(error as Error).message}`,
-      error,
-    );
-  }
 }
 
 function parseObject(header: Uint8Array, label: string): object {
@@ -137,7 +116,7 @@ function parseTensor(entry: JsonObject, dataOffset: number): StoredTensor {
   return { dtype, shape, offsetBytes: dataOffset + offsets[0]!, sizeBytes };
 }
 
-/** File order; of tensors at one offset all but the last are empty. */
+/** The order in the file. Of tensors at the same offset, all but the last are empty. */
 function byPlace([, a]: [string, StoredTensor], [, b]: [string, StoredTensor]): number {
   return a.offsetBytes - b.offsetBytes || a.sizeBytes - b.sizeBytes;
 }

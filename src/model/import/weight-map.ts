@@ -1,8 +1,18 @@
 import { basename } from 'node:path';
 import { JsonObject } from '../json-object.ts';
 
-export const singleFile = 'model.safetensors';
-export const indexFile = 'model.safetensors.index.json';
+/** Files of weights, in transformers' order of preference: single files, and indexes of shards. */
+export const weightFiles = [
+  'model.safetensors',
+  'model.safetensors.index.json',
+  'pytorch_model.bin',
+  'pytorch_model.bin.index.json',
+] as const;
+
+/** Whether a file of weights only says which files have them. */
+export function isIndex(file: string): boolean {
+  return file.endsWith('.index.json');
+}
 
 /**
  * Which file has a tensor, by the tensor's name, from an index of shards such as model.safetensors.index.json. An

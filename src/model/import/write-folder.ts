@@ -4,22 +4,21 @@ import { join } from 'node:path';
 import { graphFile, weightsFile } from '../graph-io.ts';
 import { formatVersion, manifestFile, manifestJson, type Manifest, type Provenance } from '../manifest.ts';
 import type { FeatureLayer, Precision } from '../model.ts';
-import type { Preprocessing } from './checkpoint-config.ts';
-import { clipTower } from './towers.ts';
-import { siglipTower } from './siglip.ts';
+import type { Preprocessing } from './image-processor.ts';
+import { clipTower, siglipTower } from './towers.ts';
 import { type Tower } from './tower.ts';
 import { gridSide, type TowerGeometry } from '../tower-geometry.ts';
 import type { FormOf } from './int8-linear.ts';
 import type { TensorSource } from './tensor-source.ts';
 import { writeWeights, type WriteOptions } from './weights-file.ts';
 
-/** All that makes up a model folder. */
+/** Everything that goes into a model folder. */
 export interface FolderContents {
   readonly geometry: TowerGeometry;
   readonly preprocessing: Preprocessing;
   readonly features: FeatureLayer;
   readonly precision: Precision;
-  /** Of an int8 tower's matrices; all are int8 when absent. */
+  /** The forms of an int8 tower's matrices; all are int8 when absent. */
   readonly formOf?: FormOf | undefined;
   readonly trained: boolean;
   readonly source: TensorSource;
@@ -27,8 +26,8 @@ export interface FolderContents {
 }
 
 /**
- * Writes graph, weights and model.json into an existing, empty folder. Checks every tensor before it writes the
- * first, and holds a few MB of weights at a time. Gives what it wrote as model.json.
+ * Writes graph, weights and model.json into an existing, empty folder. Checks every tensor before it writes anything,
+ * and holds a few MB of weights at a time. Returns what it wrote as model.json.
  */
 export async function writeModelFolder(
   folder: string,
@@ -73,7 +72,7 @@ export async function writeModelFolder(
   return manifest;
 }
 
-/** SHA-256, as hex digits, over all that makes a tower's tokens but the image size and what goes with it. */
+/** SHA-256, as hex digits, over everything that determines the tokens but the image size and what follows from it. */
 function towerDigest(
   { geometry, preprocessing, features, precision }: FolderContents,
   weightsDigest: string,
@@ -88,7 +87,7 @@ function towerDigest(
   return createHash('sha256').update(JSON.stringify(settled)).digest('hex');
 }
 
-/** The tower that a folder of these contents holds. */
+/** The tower that these contents describe. */
 export function towerOf({ geometry, preprocessing, features, precision, formOf }: FolderContents): Tower {
   const towers = { siglip: siglipTower, clip: clipTower } as const;
   return towers[geometry.architecture](geometry, preprocessing.normalisation, features, precision, formOf);

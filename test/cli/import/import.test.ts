@@ -47,14 +47,15 @@ function parts(importModel: ImportModel) {
   };
 }
 
-test('hands the settings on and sums up in one line with the peak of memory', async () => {
+test('hands the settings on, says what the import notes, and sums up in one line with the peak of memory', async () => {
   const { terminal, stdout, stderr } = fakeTerminal();
   const exitCode = await importCheckpoint(
     'test/fixtures/siglip-tiny',
     settings,
     terminal,
-    parts(async ({ source, origin, onProgress, onChosen, signal, ...given }) => {
+    parts(async ({ source, origin, onProgress, onChosen, onNote, signal, ...given }) => {
       assert.ok(!signal.aborted && typeof onChosen === 'function' && origin === undefined);
+      onNote('A note.');
       assert.deepEqual({ source, ...given }, { source: 'test/fixtures/siglip-tiny', ...settings });
       onProgress(10, 10);
       return model;
@@ -66,7 +67,7 @@ test('hands the settings on and sums up in one line with the peak of memory', as
     `models/hd: 512 px to 32 x 32 tokens of 1152 channels, 27 layers, pre_norm, fp16, ${model.digest}; ` +
       '1.0 s, peak RSS 512 MiB\n',
   );
-  assert.equal(stderr.text, '');
+  assert.equal(stderr.text, 'A note.\n');
 });
 
 test('names the repository and the commit that it downloaded', async () => {

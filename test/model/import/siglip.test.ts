@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { importModel } from '../../../src/model/import/import-model.ts';
 import { featureLayers, type FeatureLayer, type Precision } from '../../../src/model/model.ts';
-import { siglipTower } from '../../../src/model/import/siglip.ts';
+import { siglipTower } from '../../../src/model/import/towers.ts';
 import type { Normalisation, TowerGeometry } from '../../../src/model/tower-geometry.ts';
 import type { TensorSource } from '../../../src/model/import/tensor-source.ts';
 import { writeModelFolder } from '../../../src/model/import/write-folder.ts';

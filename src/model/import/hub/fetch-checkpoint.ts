@@ -1,11 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ServiceError } from '../../../errors/service-error.ts';
+import { processorFiles } from '../image-processor.ts';
+import { isIndex, weightFiles } from '../weight-map.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
 import { RepositoryCache } from './cache.ts';
 import { HubClient } from './client.ts';
 import { fetchFiles, type FilesOptions } from './fetch-files.ts';
 import { findRevision, type RevisionOptions } from './find-revision.ts';
-import { configFile, presentOf, processorFiles, shardsOf, weightFiles } from './needed-files.ts';
+import { configFile, presentOf, shardsOf } from './needed-files.ts';
 import type { RepositoryName } from './repository-name.ts';
 import type { Wait } from './retry.ts';
 
@@ -58,9 +60,11 @@ export async function fetchCheckpoint(
     const [weights] = await presentOf(weightFiles, isThere);
     if (weights === undefined)
       throw lacks(repository, 'model.safetensors, no pytorch_model.bin and no shards of them');
-    const isIndex = weights.endsWith('.index.json');
-    if (isIndex) await fetchFiles([weights], download);
-    await fetchFiles(isIndex ? await shardsOf(folder, weights) : [weights], { ...download, onProgress });
+    if (isIndex(weights)) await fetchFiles([weights], download);
+    await fetchFiles(isIndex(weights) ? await shardsOf(folder, weights) : [weights], {
+      ...download,
+      onProgress,
+    });
     await cache.writeRef(revision, commit);
     return { folder, commit };
   } catch (error) {

@@ -1,19 +1,10 @@
 import { join } from 'node:path';
-import { indexFile, readWeightMap, singleFile } from '../weight-map.ts';
+import { findTower, towerTensorNames } from '../tower-names.ts';
+import { isIndex, readWeightMap, weightFiles } from '../weight-map.ts';
+import { processorFiles } from '../image-processor.ts';
 import type { RepositoryCache } from './cache.ts';
 
 export const configFile = 'config.json';
-
-/** Either is enough for an import; of two the import decides. */
-export const processorFiles = ['processor_config.json', 'preprocessor_config.json'] as const;
-
-/** The first that a repository has is taken, as transformers does. An index names the shards of weights. */
-export const weightFiles = [
-  singleFile,
-  indexFile,
-  'pytorch_model.bin',
-  'pytorch_model.bin.index.json',
-] as const;
 
 /** The files of `names` that are there, by `has`, in their order. */
 export async function presentOf<const Name extends string>(
@@ -27,13 +18,10 @@ export async function presentOf<const Name extends string>(
 
 /** What to fetch after the first of `weightFiles`: the shards that hold the vision tower, as the index in `folder` says. */
 export async function shardsOf(folder: string, weights: string): Promise<readonly string[]> {
-  if (!weights.endsWith('.index.json')) return [];
-  const map = [...(await readWeightMap(join(folder, weights), `${weights} is missing.`))];
-  const towers = map.flatMap(
-    ([tensor]) => /^(.*)embeddings\.patch_embedding\.weight$/.exec(tensor)?.[1] ?? [],
-  );
-  const vision = map.filter(([tensor]) => towers.some((tower) => tensor.startsWith(tower)));
-  return [...new Set((vision.length > 0 ? vision : map).map(([, file]) => file))];
+  if (!isIndex(weights)) return [];
+  const files = await readWeightMap(join(folder, weights), `${weights} is missing.`);
+  const tensors = towerTensorNames(findTower(files.keys()));
+  return [...new Set(tensors.map((tensor) => files.get(tensor)!))];
 }
 
 /** Whether the cache has all that an import needs of a commit. */

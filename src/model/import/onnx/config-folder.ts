@@ -3,21 +3,23 @@ import { dirname, join, resolve } from 'node:path';
 import { ServiceError } from '../../../errors/service-error.ts';
 
 /**
- * The folder that has an export's JSON file `name`: the graph's own or the one above it, since onnx-community keeps
- * graphs in onnx/. Throws `invalid_argument` when neither has it.
+ * The folder that has one of an export's JSON files `names`: the graph's own or the one above it, since onnx-community
+ * keeps graphs in onnx/. Throws `invalid_argument` when neither has one.
  */
-export async function configFolder(path: string, name: string): Promise<string> {
+export async function configFolder(path: string, ...names: readonly string[]): Promise<string> {
   const folder = dirname(resolve(path));
   for (const each of [folder, dirname(folder)]) {
-    try {
-      await access(join(each, name));
-      return each;
-    } catch {
-      // Not in this one.
+    for (const name of names) {
+      try {
+        await access(join(each, name));
+        return each;
+      } catch {
+        // Not in this one.
+      }
     }
   }
   throw new ServiceError(
     'invalid_argument',
-    `${name} is missing in ${folder} and in the folder above; an ONNX export is imported with the files of its repository.`,
+    `${names.join(' or ')} is missing in ${folder} and in the folder above; an ONNX export is imported with the files of its repository.`,
   );
 }

@@ -12,7 +12,8 @@ import {
 } from '../../manifest.ts';
 import type { FeatureLayer, ModelPrecision, Precision } from '../../model.ts';
 import { gridSide, type TowerGeometry } from '../../tower-geometry.ts';
-import { readGeometry, readPreprocessing, type ViewOptions } from '../checkpoint-config.ts';
+import { readGeometry, type ViewOptions } from '../checkpoint-config.ts';
+import { processorFiles, readImageProcessor, type ImageProcessor } from '../image-processor.ts';
 import type { WriteOptions } from '../weights-file.ts';
 import { configFolder } from './config-folder.ts';
 import { copyExport } from './copy-export.ts';
@@ -22,7 +23,7 @@ import { graphAfter, graphBefore } from './surround.ts';
 
 /** An ONNX export of a vision model, and what is wanted of it. */
 export interface ExportContents extends ViewOptions {
-  /** The ONNX file. config.json and preprocessor_config.json lie beside it or in the folder above. */
+  /** The ONNX file. config.json and the image processor's file lie beside it or in the folder above. */
   readonly path: string;
   readonly features: FeatureLayer;
   readonly precision: Precision;
@@ -62,8 +63,10 @@ async function fillFolder(
   const { path, features, resize, examiner } = contents;
   const geometry = await readGeometry(await configFolder(path, 'config.json'));
   requireOwn(contents, geometry);
-  const preprocessorFolder = await configFolder(path, 'preprocessor_config.json');
-  const preprocessing = await readPreprocessing(preprocessorFolder, geometry, { resize });
+  const processorFolder = await configFolder(path, ...processorFiles);
+  const processor = await readImageProcessor(processorFolder, geometry, { resize });
+  requireSize(processor, geometry);
+  const { preprocessing } = processor;
   const { files: weightsFiles, precision, storedDtype } = await examiner.readWeights(path, signal);
   requirePrecision(contents.precision, precision);
   const copies = await copyExport(folder, path, weightsFiles, { onProgress, signal });
@@ -108,6 +111,14 @@ function requireOwn({ features, imageSize: wanted }: ExportContents, { imageSize
       `is for ${imageSize} px; for --image-size ${wanted} import the checkpoint that it was made from`,
     );
   }
+}
+
+/** An export's positions are not interpolated. */
+function requireSize({ imageSize: viewSize }: ImageProcessor, { imageSize }: TowerGeometry): void {
+  if (viewSize === imageSize) return;
+  throw new ExportProblem(
+    `is for ${imageSize} px, and its image processor makes views of ${viewSize} px; import the checkpoint that it was made from`,
+  );
 }
 
 /** An export keeps its precision. fp32, the default, stands for any. */

@@ -1,0 +1,83 @@
+import { access } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { ServiceError } from '../../errors/service-error.ts';
+import { openStored, readAt } from './open-stored.ts';
+import { readSafetensorsHeader } from './safetensors.ts';
+import type { StoredTensor, StoredTensors } from './stored-tensor.ts';
+import { readTorchFile } from './torch-file.ts';
+import { isIndex, readWeightMap, weightFiles } from './weight-map.ts';
+
+const pointerStart = 'version https://git-lfs.github.com/spec/';
+
+export interface FoundTensor {
+  readonly tensor: StoredTensor;
+  readonly path: string;
+}
+
+/** Finds the tensors of a checkpoint folder, without reading their values. Opens a shard only for a tensor in it. */
+export class CheckpointFiles {
+  readonly #folder: string;
+  readonly #fileOf: ReadonlyMap<string, string>;
+  readonly #tensors = new Map<string, Promise<StoredTensors>>();
+
+  private constructor(folder: string, fileOf: ReadonlyMap<string, string>) {
+    this.#folder = folder;
+    this.#fileOf = fileOf;
+  }
+
+  static async open(folder: string): Promise<CheckpointFiles> {
+    for (const file of weightFiles) {
+      const path = join(folder, file);
+      if (!(await isThere(path))) continue;
+      if (isIndex(file)) return new CheckpointFiles(folder, await readWeightMap(path, `${file} is missing.`));
+      const tensors = await readTensors(path);
+      const files = new CheckpointFiles(folder, new Map([...tensors.keys()].map((name) => [name, file])));
+      files.#tensors.set(file, Promise.resolve(tensors));
+      return files;
+    }
+    const message = `${folder} has no weights; expected one of ${weightFiles.join(', ')}.`;
+    throw new ServiceError('invalid_argument', message);
+  }
+
+  /** Names of all tensors. */
+  names(): Iterable<string> {
+    return this.#fileOf.keys();
+  }
+
+  /** A tensor and the file that it is in; undefined when the file does not have it. */
+  async find(name: string): Promise<FoundTensor | undefined> {
+    const file = this.#fileOf.get(name);
+    if (file === undefined) return undefined;
+    const path = join(this.#folder, file);
+    const tensors = this.#tensors.get(file) ?? readTensors(path);
+    this.#tensors.set(file, tensors);
+    const tensor = (await tensors).get(name);
+    return tensor && { tensor, path };
+  }
+}
+
+async function readTensors(path: string): Promise<StoredTensors> {
+  await requireContent(path);
+  return path.endsWith('.bin') ? readTorchFile(path) : readSafetensorsHeader(path);
+}
+
+/** A clone without Git LFS has a small text in the place of each large file. */
+async function requireContent(path: string): Promise<void> {
+  const file = await openStored(path);
+  try {
+    const start = Buffer.alloc(pointerStart.length);
+    const isPointer = (await readAt(file, start, 0)) && start.toString('latin1') === pointerStart;
+    if (!isPointer) return;
+  } finally {
+    await file.close();
+  }
+  const message = `${basename(path)} is only a pointer of Git LFS; "git lfs pull" downloads the file itself.`;
+  throw new ServiceError('invalid_argument', message);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,125 @@
+import { ServiceError } from '../../errors/service-error.ts';
+import { shortName } from '../json-object.ts';
+import type { TowerGeometry } from '../tower-geometry.ts';
+
+/** Each vision tower has one tensor whose name ends so; what stands before it is the tower's prefix. */
+const telltale = 'embeddings.patch_embedding.weight';
+
+/** Parts of names that torch.compile, FSDP and activation checkpointing add. */
+const wrapper = /(^|\.)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)(?=\.)/g;
+
+/** How the names of a tower's own tensors begin. Others beside them, such as the pooling head's, are left out. */
+const towerPart = /^(embeddings|encoder|pre_layrnorm|post_layernorm)\./;
+
+const norms = ['layer_norm1', 'layer_norm2'];
+const linears = [...['q', 'k', 'v', 'out'].map((part) => `self_attn.${part}_proj`), 'mlp.fc1', 'mlp.fc2'];
+const parameters = (module: string) => [`${module}.weight`, `${module}.bias`];
+const layerTensors: ReadonlySet<string> = new Set([...norms, ...linears].flatMap(parameters));
+
+const shared = [telltale, 'embeddings.position_embedding.weight', 'embeddings.position_ids'];
+const otherTensors = {
+  siglip: new Set([...shared, 'embeddings.patch_embedding.bias', ...parameters('post_layernorm')]),
+  clip: new Set([
+    ...shared,
+    'embeddings.class_embedding',
+    ...parameters('pre_layrnorm'),
+    ...parameters('post_layernorm'),
+  ]),
+} as const;
+
+/** The one vision tower among a checkpoint's tensors. */
+export interface FoundTower {
+  /** How its tensors' names begin: '' or parts that end with a dot. */
+  readonly prefix: string;
+  /** Names in the checkpoint, by the names without the prefix. */
+  readonly stored: ReadonlyMap<string, string>;
+}
+
+/**
+ * Finds the vision tower among the names of a checkpoint's tensors, whatever prefix they have. Throws
+ * `invalid_argument` when there is none, or more than one.
+ */
+export function findTower(names: Iterable<string>): FoundTower {
+  const unwrapped = [...names].map((name) => [name.replace(wrapper, '').replace(/^\./, ''), name] as const);
+  const prefixes = unwrapped.flatMap(([name]) => prefixOf(name) ?? []);
+  const [prefix, ...others] = prefixes;
+  if (prefix === undefined) {
+    throw fault(
+      `The checkpoint has no SigLIP or CLIP vision tower: no tensor is named ${telltale}, with or without a prefix; ` +
+        `its tensors are ${beginnings(unwrapped.map(([name]) => name))}.`,
+    );
+  }
+  if (others.length > 0) {
+    const list = prefixes.slice(0, 8).map((each) => (each === '' ? 'none' : shortName(each)));
+    throw fault(
+      `The checkpoint has ${prefixes.length} vision towers, whose tensors have the prefixes ${list.join(', ')}; ` +
+        'save one of them alone and import that.',
+    );
+  }
+  const stored = new Map<string, string>();
+  for (const [unwrappedName, full] of unwrapped) {
+    if (!unwrappedName.startsWith(prefix)) continue;
+    const name = unwrappedName.slice(prefix.length);
+    if (stored.has(name))
+      throw fault(`Tensors ${shortName(stored.get(name)!)} and ${shortName(full)} are the same one.`);
+    stored.set(name, full);
+  }
+  return { prefix, stored };
+}
+
+/** Names in the checkpoint of the tower's own tensors: an import reads no others. */
+export function towerTensorNames({ stored }: FoundTower): string[] {
+  return [...stored].flatMap(([name, full]) => (towerPart.test(name) ? [full] : []));
+}
+
+/** Names in the checkpoint of tensors beside the tower's own that are left out, other than the pooling head's. */
+export function tensorsBeside({ stored }: FoundTower): string[] {
+  return [...stored].flatMap(([name, full]) =>
+    towerPart.test(name) || name.startsWith('head.') ? [] : [shortName(full)],
+  );
+}
+
+/**
+ * Throws `invalid_argument` if the tower has more or fewer layers than its geometry says, or a tensor that such a tower
+ * does not have: the tokens would be wrong without it.
+ */
+export function requireTensorsOf({ stored }: FoundTower, { architecture, layers }: TowerGeometry): void {
+  const indices = new Set<number>();
+  for (const [name, full] of stored) {
+    const [, index, tensor] = /^encoder\.layers\.(\d{1,4})\.(.+)$/.exec(name) ?? [];
+    if (index !== undefined) indices.add(Number(index));
+    const isKnown = tensor === undefined ? otherTensors[architecture].has(name) : layerTensors.has(tensor);
+    if (!isKnown && towerPart.test(name)) {
+      throw fault(
+        `Tensor ${shortName(full)} of the vision tower is none that a ${titles[architecture]} tower has; ` +
+          'without it the tokens would be wrong.',
+      );
+    }
+  }
+  const count = Math.max(-1, ...indices) + 1;
+  if (count === layers) return;
+  throw fault(
+    `The vision tower has ${count} layers, and config.json says num_hidden_layers ${layers}; set it to ${count} for the whole ` +
+      'tower, and choose the layer with --features.',
+  );
+}
+
+const titles = { siglip: 'SigLIP', clip: 'CLIP' } as const;
+
+function prefixOf(name: string): string | undefined {
+  if (!name.endsWith(telltale)) return undefined;
+  const prefix = name.slice(0, -telltale.length);
+  return prefix === '' || prefix.endsWith('.') ? prefix : undefined;
+}
+
+/** The first parts of names, for a message. */
+function beginnings(names: readonly string[]): string {
+  const parts = [...new Set(names.map((name) => name.split('.', 1)[0]!))];
+  if (parts.length === 0) return 'none';
+  const shown = parts.slice(0, 8).map((part) => `${shortName(part)}...`);
+  return `${shown.join(', ')}${parts.length > shown.length ? ` and ${parts.length - shown.length} other kinds` : ''}`;
+}
+
+function fault(message: string): ServiceError {
+  return new ServiceError('invalid_argument', message);
+}
