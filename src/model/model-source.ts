@@ -1,12 +1,12 @@
 import { basename, resolve } from 'node:path';
 
-/** A model folder to serve; without a name it is served under the folder's own. */
+/** A model folder to serve, under `name` or else under the folder's name. */
 export interface ModelSource {
   readonly name?: string;
   readonly folder: string;
 }
 
-/** The name that a model is served under. */
+/** The name under which a model is served. */
 export function servedName({ name, folder }: ModelSource): string {
   return name ?? basename(resolve(folder));
 }

@@ -1,11 +1,11 @@
 import type { Resample, Resize, Size } from '../recipes/plan.ts';
 import type { Architecture } from './tower-geometry.ts';
 
-/** Which hidden state the tokens are. `penultimate` is LLaVA-NeXT's choice. */
+/** Which hidden state the tokens are. LLaVA-NeXT takes `penultimate`. */
 export const featureLayers = ['last_hidden_state', 'pre_norm', 'penultimate'] as const;
 export type FeatureLayer = (typeof featureLayers)[number];
 
-/** Precision of the graph's weights and arithmetic; int8 is that of the layers' matrices, and for CPUs alone. */
+/** Precision of the graph's weights and arithmetic. int8 is for the layers' matrices only, and for CPUs only. */
 export const precisions = ['fp32', 'fp16', 'int8'] as const;
 export type Precision = (typeof precisions)[number];
 
@@ -13,15 +13,15 @@ export type Precision = (typeof precisions)[number];
 export const modelPrecisions = [...precisions, 'exported'] as const;
 export type ModelPrecision = (typeof modelPrecisions)[number];
 
-/** What the embedded default is served as. */
+/** The name under which the embedded default is served. */
 export const defaultModelName = 'untrained';
 
-/** A loaded model folder under the name it is served as. Everything but `name` comes from model.json. */
+/** A loaded model folder and the name under which it is served. Everything but the name comes from model.json. */
 export interface Model {
   readonly name: string;
   /** Absolute path of the folder. */
   readonly folder: string;
-  /** `sha256:` and 64 hex digits, over the graph, the weights and whatever changes tokens. */
+  /** `sha256:` and 64 hex digits, over the graph, the weights and everything else that changes tokens. */
   readonly digest: string;
   readonly architecture: Architecture;
   /** False for the embedded default, whose weights are random. */
@@ -36,11 +36,11 @@ export interface Model {
   readonly features: FeatureLayer;
   readonly precision: ModelPrecision;
   readonly resample: Resample;
-  /** Encode's way to a view; the other recipes have ways of their own. */
+  /** How Encode makes a view; other recipes have ways of their own. */
   readonly resize: Resize;
   /**
-   * SHA-256 over the tower without its positions, as 64 hex digits: equal for folders of one checkpoint,
-   * normalisation, feature layer and precision, whatever their image sizes.
+   * SHA-256 over the tower without its positions, as 64 hex digits: folders of one checkpoint, normalisation, feature
+   * layer and precision share it, whatever their image sizes.
    */
   readonly towerDigest: string;
   /** Commit of the repository on the hub that it was imported from, 40 hex digits. */

@@ -1,21 +1,21 @@
 import { ServiceError } from '../errors/service-error.ts';
 import type { FeatureLayer } from './model.ts';
 
-/** What a request may say of the model it wants. */
+/** What a request may say about the model that it wants. */
 export interface ModelWish {
   readonly model?: string;
   readonly expectDigest?: string;
   readonly expectFeatures?: FeatureLayer;
 }
 
-/** The part of a served model that a wish is held against. */
+/** The part of a served model with which a wish is compared. */
 interface Named {
   readonly model: { readonly name: string; readonly digest: string; readonly features: FeatureLayer };
 }
 
 /**
- * The served model a request means: the one it names, or the first. Throws `not_found` for a name that is not served,
- * `failed_precondition` when the model is not the one expected: its tokens would be silent garbage to the caller.
+ * The served model that a request means: the one that it names, or the first. Throws `not_found` for a name that is not
+ * served, and `failed_precondition` when the model is not the expected one, whose tokens the caller could not use.
  */
 export function selectModel<T extends Named>(served: readonly T[], wish: ModelWish): T {
   const chosen = wish.model === undefined ? served[0] : served.find(({ model }) => model.name === wish.model);

@@ -1,4 +1,4 @@
-/** Families of vision towers, by what Hugging Face's model_type begins with. */
+/** Families of vision towers, named as Hugging Face's model_type begins. */
 export const architectures = ['siglip', 'clip'] as const;
 export type Architecture = (typeof architectures)[number];
 
@@ -7,7 +7,7 @@ export interface TowerGeometry {
   readonly architecture: Architecture;
   /** Side of a view, in pixels. */
   readonly imageSize: number;
-  /** What the checkpoint's positions are for, where that is not `imageSize`; they are resized then. */
+  /** The image size of the checkpoint's positions. They are resized where it is not `imageSize`, its default. */
   readonly checkpointImageSize?: number;
   readonly patchSize: number;
   readonly channels: number;
@@ -25,7 +25,7 @@ export interface Normalisation {
   readonly std: readonly [number, number, number];
 }
 
-/** Patches on a side; pixels beyond the last whole patch are not seen, as in Hugging Face's convolution. */
+/** Patches along a side. Pixels beyond the last whole patch are left out, as by Hugging Face's convolution. */
 export function gridSide(geometry: Pick<TowerGeometry, 'imageSize' | 'patchSize'>): number {
   return Math.floor(geometry.imageSize / geometry.patchSize);
 }

@@ -6,7 +6,7 @@ import type { EncoderConfig } from '../../encoding/encoder-config.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { DecodeOptions } from '../../image/decode.ts';
 import type { HeatMap } from './heat-map.ts';
-import { makeFolder } from '../../model/import/make-folder.ts';
+import { makeFolder } from '../../model/import/publish-folder.ts';
 import { planRecipe } from '../../recipes/planner.ts';
 import type { VisualEncoder } from '../../encoding/request.ts';
 import { compareTokens, float32Values, summarise, type TokenComparison } from './compare-tokens.ts';

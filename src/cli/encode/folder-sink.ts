@@ -1,6 +1,6 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import { makeFolder } from '../../model/import/make-folder.ts';
+import { makeFolder } from '../../model/import/publish-folder.ts';
 import type { EncodeAnswer } from '../../encoding/request.ts';
 import { outputNames } from '../input-files.ts';
 import type { TokenSink } from './token-sink.ts';

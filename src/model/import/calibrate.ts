@@ -11,23 +11,23 @@ import { meanTokenCosine } from './cosine.ts';
 import type { WriteOptions } from './weights-file.ts';
 import { towerOf, writeModelFolder, type FolderContents } from './write-folder.ts';
 
-/** What an int8 import measures its matrices with. */
+/** How an int8 import measures its matrices. */
 export interface Calibration {
-  /** Mean cosine between the tokens of int8 and of float32 that is to be reached, at most 1. */
+  /** Mean cosine between the tokens of int8 and of float32 that the import must reach, at most 1. */
   readonly minCosine: number;
-  /** Pictures as the model sees them: uint8 RGB, `imageSize * imageSize * 3` bytes each; at least one. */
+  /** At least one picture as the model sees it: uint8 RGB, `imageSize * imageSize * 3` bytes. */
   readonly views: (model: Model) => Promise<readonly Uint8Array<ArrayBuffer>[]>;
   /** Where the pictures come from, for model.json. */
   readonly pictures: string;
   readonly run: RunGraph;
-  /** Told what was chosen, before the model folder is written. */
+  /** Called with the choice before the model folder is written. */
   readonly onChosen?: ((chosen: Int8Provenance) => void) | undefined;
 }
 
 /**
  * Chooses which matrices of an int8 tower stay float32. Writes every weight both ways into `folder`, which must not
- * exist and is removed, encodes the calibration's views once with the float32 tower, which tells each matrix's own
- * error in int8, and then once or more with int8 towers. A part of the weights is in memory at a time.
+ * exist and is removed at the end. Encodes the views once with the float32 tower, which also measures each matrix's error
+ * in int8, and then with one int8 tower or more. Holds a part of the weights in memory at a time.
  */
 export async function calibrate(
   folder: string,
@@ -49,7 +49,8 @@ export async function calibrate(
     const isWanted = (name: string): boolean => name === tokens || matrixOfError(name) !== undefined;
     const exact = await runInParts(graph, graphInput, inputs, isWanted, runs);
     if (!exact.every((values) => values[tokens]!.data.every(Number.isFinite))) {
-      const message = 'The model gives tokens that are not finite, so int8 cannot be held against them.';
+      const message =
+        'The fp32 model gives tokens that are not finite, so int8 cannot be compared with them.';
       throw new ServiceError('invalid_argument', message);
     }
     const errors = meanErrors(exact);
@@ -65,8 +66,8 @@ export async function calibrate(
     if (float32.length === errors.size) {
       throw new ServiceError(
         'invalid_argument',
-        `A mean cosine of ${minCosine} is reached only with every matrix in fp32: import with --precision fp32, or ask for ` +
-          'less with --min-cosine.',
+        `Only a model with every matrix in fp32 reaches a mean cosine of ${minCosine}: import with --precision fp32, or ask ` +
+          'for less with --min-cosine.',
       );
     }
     return { cosine, minCosine, pictures, views: inputs.length, float32 };

@@ -1,14 +1,14 @@
 /** Which matrices stay float32, and the cosine measured with the others in int8. */
 export interface MatrixChoice {
-  /** The worst first. */
+  /** Worst first. */
   readonly float32: readonly string[];
   readonly cosine: number;
 }
 
 /**
- * The fewest matrices, the worst first by their own relative error, that must stay float32 for `cosineOf` to reach
- * `minCosine`. The order is a cheap proxy; the cosine of what is chosen is measured, not assumed. Measures once when
- * all can be int8, else about log2(matrices) times more, by halving. With every matrix in float32 the cosine is 1.
+ * The fewest matrices that must stay float32 for `cosineOf` to reach `minCosine`, taken worst first by their own
+ * relative error. That order is a cheap proxy, but the cosine of the choice is measured. Measures once when all can be
+ * int8, and else about log2(matrices) times more, by bisection. With every matrix in float32 the cosine is 1.
  */
 export async function chooseMatrices(
   errors: ReadonlyMap<string, number>,
@@ -32,7 +32,7 @@ export async function chooseMatrices(
   return best;
 }
 
-/** An error to sort by: NaN, which infinite values give, is the worst. */
+/** An error as a sort key: NaN, which infinite values give, is the worst. */
 function badness(error: number): number {
   return Number.isNaN(error) ? Number.MAX_VALUE : Math.min(error, Number.MAX_VALUE);
 }

@@ -1,7 +1,7 @@
 /**
- * The cosine of two tokens from their product and their squares. Two tokens of zeros are alike; one of zeros and
- * another have 0. One root of the product, not a product of roots: it makes the cosine of a token with itself
- * exactly 1.
+ * The cosine of two tokens from their dot product and their sums of squares: 1 for two tokens of zeros, 0 for one of
+ * zeros and another. It takes one root of the product, not a product of two roots, so that the cosine of a token with
+ * itself is exactly 1.
  */
 export function cosineOf(dot: number, squaresA: number, squaresB: number): number {
   if (squaresA === 0 || squaresB === 0) return squaresA === squaresB ? 1 : 0;

@@ -2,7 +2,7 @@ import { castTo, type Graph } from './graph.ts';
 import { graphOutputs } from '../graph-io.ts';
 
 /**
- * Ends a graph with the outputs of graph-io.ts. `state` is a float32 value that the constant `shape` reshapes to
+ * Adds the outputs of graph-io.ts to a graph. `state` is a float32 value that the constant `shape` reshapes to
  * [batch, tokens, channels].
  */
 export function addGraphOutputs(
@@ -31,7 +31,7 @@ export function addGraphOutputs(
   }
 }
 
-/** Whether a view's sum is finite, as one infinity or NaN makes it not: sum * 0 is NaN then, and equals nothing. */
+/** Whether all of a view's tokens are finite. One infinity or NaN makes their sum times 0 NaN, which equals nothing. */
 function addFinite(graph: Graph, tokens: string, output: string): void {
   const zero = graph.constant('float32', [], [0]);
   const axes = graph.constant('int64', [2], [1, 2]);

@@ -1,4 +1,4 @@
-/** A node as cutting sees it. */
+/** What cutting needs to know of a node. */
 export interface PartNode {
   readonly inputs: readonly string[];
   readonly output: string;
@@ -8,16 +8,15 @@ export interface PartNode {
 export interface GraphPart {
   readonly from: number;
   readonly to: number;
-  /** The one tensor that they need of what came before. */
+  /** The one tensor that they need from earlier nodes. */
   readonly input: string;
-  /** The one tensor that later nodes need of them; undefined for the last part. */
+  /** The one tensor that later nodes need from them; undefined for the last part. */
   readonly output: string | undefined;
 }
 
 /**
- * Cuts nodes, in the order they run, wherever a single tensor is all that later nodes need of earlier ones and the
- * part has `partBytes` of weights or more. `weights` has the bytes of everything that is no node's output and no
- * input.
+ * Cuts nodes, in the order they run, wherever later nodes need a single tensor from earlier ones and the part has
+ * `partBytes` of weights or more. `weights` has the size of every initialiser.
  */
 export function cutNodes(
   nodes: readonly PartNode[],

@@ -1,7 +1,7 @@
 import { cutNodes, type PartNode } from './graph-parts.ts';
 import { ProtoMessage } from './protobuf.ts';
 
-/** Element types of a graph, with onnx.TensorProto.DataType's numbers. */
+/** Element types of a graph, with their numbers in onnx.TensorProto.DataType. */
 const elementTypes = { float32: 1, uint8: 2, int8: 3, int64: 7, bool: 9, float16: 10 } as const;
 export type ElementType = keyof typeof elementTypes;
 
@@ -14,7 +14,7 @@ const elementBytes = {
   float16: 2,
 } as const satisfies Record<ElementType, number>;
 
-/** Pages: ONNX Runtime maps an initialiser that starts on one. */
+/** A page: ONNX Runtime maps an initialiser that starts on one. */
 export const alignmentBytes = 4096;
 
 const opsets = { '': 20, 'com.microsoft': 1 } as const;
@@ -26,7 +26,7 @@ export type Attribute =
   | { readonly ints: readonly number[] }
   | { readonly string: string };
 
-/** Where an initialiser's bytes lie in the weights file. */
+/** Where an initialiser's bytes are in the weights file. */
 export interface Placement {
   readonly offsetBytes: number;
   readonly sizeBytes: number;
@@ -41,9 +41,9 @@ interface GraphNode extends PartNode {
 
 interface Initialiser {
   readonly name: string;
-  /** Where its bytes are; absent for a constant, which the graph itself holds. */
+  /** Where its bytes are; absent for a constant, whose bytes are in the graph itself. */
   readonly place?: Placement;
-  /** Everything but the place. */
+  /** The whole tensor but for its place. */
   readonly message: () => ProtoMessage;
 }
 
@@ -55,18 +55,18 @@ interface Port {
 /** A part of a graph, as an ONNX file's bytes. */
 export interface EncodedPart {
   readonly model: Uint8Array<ArrayBuffer>;
-  /** Those of the graph's outputs that it makes. */
+  /** The graph's outputs that it computes. */
   readonly outputs: readonly string[];
-  /** What it hands on to the next part, under the name of that one's input; undefined for the last. */
+  /** What it passes to the next part, by the name of that part's input; undefined for the last. */
   readonly output: string | undefined;
 }
 
-/** A graph's weights, each in a file of weights. */
+/** Where each of a graph's weights is in a weights file. */
 export type Places = ReadonlyMap<string, Placement>;
 
 /**
- * Builds an ONNX model of opset 20 and com.microsoft 1. Nodes run in the order in which they were added. Large
- * tensors are placed in an external file one after another, in the order of `weight` calls.
+ * Builds an ONNX model of opset 20 and com.microsoft 1. Nodes run in the order in which they are added. Large tensors lie
+ * in an external file, in the order of the `weight` calls.
  */
 export class Graph {
   readonly #nodes: GraphNode[] = [];
@@ -78,7 +78,7 @@ export class Graph {
   #names = 0;
   #weightsBytes = 0;
 
-  /** `weightsFile` is the external file's name, relative to the model's; `prefix` begins the graph's own names. */
+  /** `weightsFile` is the external file's name beside the model. Names that the graph makes up begin with `prefix`. */
   constructor(weightsFile: string, prefix = '') {
     this.#weightsFile = weightsFile;
     this.#prefix = prefix;
@@ -104,8 +104,8 @@ export class Graph {
   }
 
   /**
-   * Adds a node with one output and gives the output's name: `output`, or one of the graph's own. An operator of
-   * another domain is written with it: com.microsoft.FastGelu.
+   * Adds a node with one output and returns the output's name: `output`, or one that the graph makes up. An operator of
+   * another domain is written with the domain: com.microsoft.FastGelu.
    */
   node(
     operator: string,
@@ -127,7 +127,7 @@ export class Graph {
     return output;
   }
 
-  /** A small tensor kept in the graph itself. */
+  /** Adds a small tensor, which the graph itself holds. */
   constant(type: 'float32' | 'int64', shape: readonly number[], values: readonly number[]): string {
     const name = `${this.#prefix}constant_${this.#names}`;
     this.#names += 1;
@@ -138,7 +138,7 @@ export class Graph {
     return name;
   }
 
-  /** A tensor of the external file, and where in it the caller must write the values, little-endian. */
+  /** Adds a tensor of the external file. Returns where in it the caller must write the values, little-endian. */
   weight(name: string, type: ElementType, shape: readonly number[]): Placement {
     const offsetBytes = Math.ceil(this.#weightsBytes / alignmentBytes) * alignmentBytes;
     const sizeBytes = shape.reduce((product, size) => product * size, elementBytes[type]);
@@ -154,10 +154,9 @@ export class Graph {
   }
 
   /**
-   * The model in parts to be run one after another, each an ONNX file's bytes: cut where one float32 tensor, of any
-   * shape, is all that goes on, as soon as a part has `partBytes` of weights. An output belongs to the part that
-   * makes it. `places` is where another graph of the same tensors keeps the weights; by default they are where
-   * this one's are.
+   * The model in parts that run one after another, each as an ONNX file's bytes. It is cut where a single float32 tensor
+   * is passed on, as soon as a part has `partBytes` of weights. An output belongs to the part that computes it. `places`
+   * says where the weights are, if another graph of the same tensors placed them.
    */
   parts(partBytes: number, places: Places = this.places): EncodedPart[] {
     const sizes = new Map(this.#initialisers.map(({ name, place }) => [name, place?.sizeBytes ?? 0]));
@@ -206,7 +205,7 @@ export class Graph {
   }
 }
 
-/** A TensorProto, its values in the file `location` beside the model. */
+/** A TensorProto whose values are in the file `location` beside the model. */
 function withExternalData(
   tensorProto: ProtoMessage,
   location: string,
@@ -220,7 +219,7 @@ function withExternalData(
   return tensorProto;
 }
 
-/** `to` attribute of a Cast. */
+/** The `to` attribute of a Cast. */
 export function castTo(type: ElementType): { readonly to: Attribute } {
   return { to: { int: elementTypes[type] } };
 }
@@ -231,7 +230,7 @@ function tensor(name: string, type: ElementType, shape: readonly number[]): Prot
   return message.int(2, elementTypes[type]).string(8, name);
 }
 
-/** Without a shape, any fits. */
+/** Any shape fits when `shape` is absent. */
 function valueInfo(name: string, type: ElementType, shape?: readonly Dimension[]): ProtoMessage {
   const tensorType = new ProtoMessage().int(1, elementTypes[type]);
   if (shape !== undefined) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 
-/** Appends to a file, counting and hashing. The caller closes the file. */
+/** Appends to a file, and counts and hashes what it appends. The caller closes the file. */
 export class HashedFile {
   readonly #file: FileHandle;
   readonly #hash = createHash('sha256');

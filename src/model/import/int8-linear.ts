@@ -1,8 +1,8 @@
 import type { Graph } from './graph.ts';
 
 /**
- * How an int8 tower computes a matrix product. `both` goes on with the exact one and tells, as the output that
- * `errorOutput` names, how far the int8 one is from it.
+ * How an int8 tower computes a matrix product. `both` goes on with the exact product, and adds an output that says how
+ * far the int8 product is from it.
  */
 export type MatrixForm = 'exact' | 'int8' | 'both';
 
@@ -16,21 +16,21 @@ export function int8Names(matrix: string): { readonly steps: string; readonly sc
   return { steps: `${matrix}.weight_int8`, scales: `${matrix}.weight_scales` };
 }
 
-/** The matrix that an output of the graph tells the error of; undefined for other outputs. */
+/** The matrix whose error an output of the graph is; undefined for other outputs. */
 export function matrixOfError(output: string): string | undefined {
   return output.startsWith(errorPrefix) ? output.slice(errorPrefix.length) : undefined;
 }
 
 /**
- * value * matrix^T + bias in int8: the weights by output channel, as quantise.ts has them; the activations by ONNX
- * Runtime, with one scale for the whole of `value`.
+ * value * matrix^T + bias in int8. quantise.ts quantises the weights, each output channel by its own scale; ONNX Runtime
+ * quantises `value`, with one scale for all of it.
  */
 export function int8Product(graph: Graph, value: string, matrix: string): string {
   const { steps, scales } = int8Names(matrix);
   return graph.node('com.microsoft.DynamicQuantizeMatMul', [value, steps, scales, '', `${matrix}.bias`]);
 }
 
-/** Adds the output that tells sum((int8 - exact)^2) / sum(exact^2) of a product. */
+/** Adds an output for a product's error, sum((int8 - exact)^2) / sum(exact^2). */
 export function compareProducts(graph: Graph, matrix: string, exact: string, int8: string): void {
   const power = (value: string): string => graph.node('ReduceSumSquare', [value], { keepdims: { int: 0 } });
   const difference = graph.node('Sub', [int8, exact]);

@@ -1,4 +1,4 @@
-/** Positions of a checkpoint: rows of a square grid, row-major, after `classTokens` rows that are not part of it. */
+/** A checkpoint's positions: `classTokens` rows, and then the rows of a square grid, row-major. */
 export interface PositionTable {
   readonly values: Float32Array<ArrayBuffer>;
   readonly channels: number;
@@ -6,8 +6,8 @@ export interface PositionTable {
 }
 
 /**
- * The table for a grid of another side, as transformers' interpolate_pos_encoding makes it: torch's bicubic
- * interpolation (a = -0.75, align_corners=False, no antialias); the class token's row is kept. Sums are double.
+ * The table for a grid of another side, as transformers' interpolate_pos_encoding makes it: by torch's bicubic
+ * interpolation (a = -0.75, align_corners=False, no antialias), with the class token's row kept. Sums are in double.
  */
 export function resizePositions(
   { values, channels, classTokens }: PositionTable,
@@ -42,9 +42,9 @@ interface Tap {
   readonly weight: number;
 }
 
-/** The four samples of an axis of `from` that output sample `index` of `to` is made of; beyond an end, the end's. */
+/** The four input samples of output sample `index`, on an axis of `from` and `to` samples; the last one repeats beyond an end. */
 function cubicTaps(index: number, from: number, to: number): Tap[] {
-  // As torch has it: float32 all along, which moves a centre by some millionths.
+  // In float32 throughout, as in torch, which moves a centre by some millionths.
   const scale = Math.fround(from / to);
   const centre = Math.fround(Math.fround(scale * Math.fround(index + 0.5)) - 0.5);
   const base = Math.floor(centre);
@@ -54,7 +54,7 @@ function cubicTaps(index: number, from: number, to: number): Tap[] {
   }));
 }
 
-/** Keys' cubic convolution with a = -0.75, as torch has it. */
+/** Keys' cubic convolution with torch's a = -0.75. */
 function cubic(x: number): number {
   const a = -0.75;
   if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;

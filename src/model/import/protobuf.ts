@@ -1,6 +1,4 @@
-import { varint } from './varint.ts';
-
-/** Writes one protobuf message, field by field. Only what ONNX files need: varints, floats, bytes, messages. */
+/** Writes one protobuf message, field by field; only the kinds of fields that ONNX files need. */
 export class ProtoMessage {
   readonly #parts: Uint8Array[] = [];
 
@@ -31,4 +29,16 @@ export class ProtoMessage {
   encode(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(Buffer.concat(this.#parts));
   }
+}
+
+/** A safe integer as protobuf's varint: base 128, least significant first, negative numbers as 64-bit two's complement. */
+export function varint(value: number): Uint8Array<ArrayBuffer> {
+  const bytes: number[] = [];
+  let rest = BigInt.asUintN(64, BigInt(value));
+  while (rest > 0x7fn) {
+    bytes.push(Number(rest & 0x7fn) | 0x80);
+    rest >>= 7n;
+  }
+  bytes.push(Number(rest));
+  return Uint8Array.from(bytes);
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
-import { makeFolder, unmakeable } from './make-folder.ts';
+import { systemReason } from '../../errors/system-reason.ts';
 import { manifestFile } from '../manifest.ts';
 
 /** Starts the name of a folder inside the target in which it is prepared. */
@@ -131,4 +131,48 @@ function taken(target: string): ServiceError {
     'invalid_argument',
     `${target} exists already; choose another folder, or replace a model folder with --force.`,
   );
+}
+
+/**
+ * Makes `folder` and its missing parents. Returns the first that it made, or undefined when all were there. Rejects with
+ * `invalid_argument` and one sentence.
+ */
+export async function makeFolder(folder: string): Promise<string | undefined> {
+  const target = resolve(folder);
+  try {
+    const missing: string[] = [];
+    for (let next = target; !(await isFolder(next)); next = dirname(next)) missing.unshift(next);
+    // Not with mkdir's `recursive`: where the system lets nobody make folders, as in /proc, it never returns in Node 20.
+    for (const each of missing) await makeOne(each);
+    return missing[0];
+  } catch (error) {
+    throw unmakeable(target, error);
+  }
+}
+
+/** The error for a folder that the operating system refuses to make. */
+function unmakeable(folder: string, error: unknown): ServiceError {
+  return new ServiceError('invalid_argument', `${folder} cannot be made: ${systemReason(error)}.`, {
+    cause: error,
+  });
+}
+
+/** Whether there is a folder at `path`; false when there is nothing. Rejects when it is a file, or lies below one. */
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    if ((await stat(path)).isDirectory()) return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+  throw new Error(`${path} is a file`);
+}
+
+async function makeOne(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    // Another process may have been first.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !(await isFolder(folder))) throw error;
+  }
 }

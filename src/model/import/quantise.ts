@@ -1,12 +1,12 @@
 /** Largest int8 magnitude in use: symmetric, so that the zero point is 0. */
 const largest = 127;
-/** Side of the squares that are transposed at a time, so that both sides stay in the processor's cache. */
+/** Rows that are transposed at a time, so that source and target stay in the processor's cache. */
 const tile = 64;
 
-/** The least normal float32. */
+/** The smallest normal float32. */
 const leastScale = 2 ** -126;
 
-/** A row's step: its largest magnitude over 127 as a float32, or 1 where that is 0 or too small to divide by. */
+/** A row's scale: its largest magnitude over 127 as a float32, or 1 where that is 0 or too small to divide by. */
 export function rowScale(row: Float32Array): number {
   let magnitude = 0;
   for (let i = 0; i < row.length; i += 1) {
@@ -17,16 +17,16 @@ export function rowScale(row: Float32Array): number {
   return scale < leastScale ? 1 : scale;
 }
 
-/** Writes round(row / scale) into `to`: -127 to 127 with the row's own scale. */
+/** Writes round(row / scale) into `to`; with the row's own scale, these are -127 to 127. */
 export function quantiseRow(row: Float32Array, scale: number, to: Int8Array): void {
   // Above 0 the integer part is the rounded value; Math.round takes seven times as long.
   for (let i = 0; i < row.length; i += 1) to[i] = ((row[i]! / scale + largest + 1.5) | 0) - largest - 1;
 }
 
 /**
- * A matrix [N, K], read as float32 in chunks of whole rows, as DynamicQuantizeMatMul takes it: int8 [K, N] at the
- * start of the result and the scales, float32 [N], at the end of its `sizeBytes`, with zeros between. An output
- * channel's weights are its steps times its scale.
+ * Quantises a matrix [N, K] for DynamicQuantizeMatMul, from float32 in chunks of whole rows. The result starts with
+ * int8 [K, N] and ends, at `sizeBytes`, with the scales, float32 [N]; zeros lie between. A weight is its int8 value times
+ * its output channel's scale.
  */
 export async function quantiseMatrix(
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
@@ -56,7 +56,7 @@ export async function quantiseMatrix(
   return result;
 }
 
-/** Writes `count` rows of `width` as columns from `column` on of rows of `stride`. */
+/** Writes `count` rows of `width` values as the columns from `column` on of a matrix with rows of `stride`. */
 function transposeRows(
   rows: Int8Array,
   count: number,

@@ -4,8 +4,8 @@ import { convertWeights, type WeightDtype } from './weights.ts';
 const chunkElements = 1 << 20;
 
 /**
- * Seeded random weights for any tensor of a tower, at the scale of a freshly initialised one. A tensor's values
- * depend on the seed, its name and its shape alone.
+ * Seeded random weights for any tensor of a tower, at the scale of a freshly initialised one. A tensor's values depend
+ * only on the seed, its name and its shape.
  */
 export class RandomWeights implements TensorSource {
   readonly #seed: number;
@@ -15,7 +15,7 @@ export class RandomWeights implements TensorSource {
     this.#seed = seed;
   }
 
-  /** Takes any shape, and keeps it for `read`. */
+  /** Accepts any shape, and keeps it for `read`. */
   check(tensor: string, shape: readonly number[]): Promise<void> {
     this.#shapes.set(tensor, shape);
     return Promise.resolve();
@@ -34,8 +34,9 @@ export class RandomWeights implements TensorSource {
 }
 
 /**
- * A tensor's values in chunks of whole rows. Uniform: norms' weights about 1, biases small, positions of standard
- * deviation 0.5, everything else of 1 / sqrt(inputs), so that a product keeps the size of what goes in.
+ * A tensor's values, uniformly distributed, in chunks of whole rows. Norms' weights are about 1, biases are small,
+ * positions have a standard deviation of 0.5, and matrices one of 1 / sqrt(inputs), so that a product is as large as its
+ * input.
  */
 export function* randomValues(
   seed: number,
@@ -64,7 +65,7 @@ export function* randomValues(
   }
 }
 
-/** FNV-1a of the name over the seed; never 0, at which xorshift would stay. */
+/** FNV-1a of the name, seeded; never 0, which xorshift would never leave. */
 function hashName(seed: number, name: string): number {
   let hash = 0x811c9dc5 ^ seed;
   for (const byte of Buffer.from(name)) hash = Math.imul(hash ^ byte, 0x01000193);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { Graph, Places } from './graph.ts';
 
-/** A value of a graph's input or output. */
+/** The value of a graph's input or output. */
 export interface GraphValue {
   readonly type: 'uint8' | 'float32';
   readonly shape: readonly number[];
@@ -13,8 +13,8 @@ export interface GraphValue {
 export type GraphValues = Readonly<Record<string, GraphValue>>;
 
 /**
- * Loads the graph at `path`, runs it on each of `inputs` and lets go of it. Gives the `outputs` by name. May block
- * the thread meanwhile.
+ * Loads the graph at `path`, runs it on each of `inputs` and releases it. Returns the `outputs` by name. May block the
+ * thread.
  */
 export type RunGraph = (
   path: string,
@@ -24,21 +24,21 @@ export type RunGraph = (
 
 export interface PartRuns {
   readonly run: RunGraph;
-  /** Folder of the weights file. */
+  /** The folder of the weights file. */
   readonly folder: string;
-  /** Where in it the weights are. */
+  /** Where the weights are in it. */
   readonly places: Places;
-  /** Bytes of weights at which a part ends. */
+  /** A part ends when it has as many bytes of weights. */
   readonly partBytes?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A layer or two of So400m. ONNX Runtime holds about twice as much while a part runs. */
+/** A layer or two of So400m. ONNX Runtime holds about twice as many bytes while a part runs. */
 const usualPartBytes = 96 * 2 ** 20;
 
 /**
- * Runs a graph on each of `inputs` a part at a time, so that only a part of its weights is in memory. Gives the
- * float32 outputs that `wanted` accepts. Rejects with `cancelled` when the signal fires, between parts.
+ * Runs a graph on each of `inputs` part by part, so that only one part's weights are in memory. Returns the float32
+ * outputs that `wanted` accepts. Rejects with `cancelled` between parts when the signal fires.
  */
 export async function runInParts(
   graph: Graph,

@@ -6,18 +6,18 @@ import type { FeatureLayer, Precision } from '../model.ts';
 import { gridSide, type Normalisation, type TowerGeometry } from '../tower-geometry.ts';
 import type { WeightDtype } from './weights.ts';
 
-/** One tensor of the checkpoint, and what becomes of it in the weights file. */
+/** A tensor of the checkpoint, and how the weights file stores it. */
 export interface TowerWeight {
-  /** Name without `vision_model.`. */
+  /** Its name without the tower's prefix. */
   readonly tensor: string;
   /** Shape in the checkpoint. */
   readonly shape: readonly number[];
   /**
-   * `patches`: each row [3, patch, patch] is stored as [patch, patch, 3], the order of pixels. `positions`: the table
-   * is resized to the view's grid, as position-table.ts does. `int8`: a matrix as quantise.ts has it.
+   * `patches`: each row [3, patch, patch] is stored as [patch, patch, 3], the order of pixels. `positions`: the table is
+   * resized to the view's grid by position-table.ts. `int8`: the matrix is quantised by quantise.ts.
    */
   readonly layout: 'as stored' | 'patches' | 'positions' | 'int8';
-  /** What the tensor is read as. */
+  /** The dtype as which it is read. */
   readonly dtype: WeightDtype;
   readonly place: Placement;
 }
@@ -30,16 +30,15 @@ export interface Tower {
 
 /**
  * Adds a tower's parts to a graph with the inputs and outputs of graph-io.ts. States are float32 [batch * tokens,
- * channels], the class token first in each view that has one. With fp16, matrix products and attention are
- * float16; the residual stream and the norms stay float32. With int8 the layers' matrix products are what `formOf`
- * says.
+ * channels]; a class token is the first of its view. With fp16, matrix products and attention are float16, and the
+ * residual stream and the norms stay float32. With int8, `formOf` chooses the form of each matrix product of the layers.
  */
 export class TowerBuilder {
   readonly graph = new Graph(weightsFile);
   readonly weights: TowerWeight[] = [];
   readonly #geometry: TowerGeometry;
   readonly #classTokens: number;
-  /** In a state, a view. */
+  /** Tokens of a view in a state. */
   readonly #tokens: number;
   readonly #dtype: WeightDtype;
   readonly #formOf: FormOf;
@@ -56,7 +55,7 @@ export class TowerBuilder {
     this.#perView = this.graph.constant('int64', [3], [-1, this.#tokens, geometry.channels]);
   }
 
-  /** Pixels to a state of patches with positions. The embedding is float32 always: it is under 1 % of the work. */
+  /** Turns pixels into a state of patches with positions. The embedding is always float32: it is under 1 % of the work. */
   embed(normalisation: Normalisation): string {
     const { graph } = this;
     const tokens =
@@ -91,7 +90,7 @@ export class TowerBuilder {
     return graph.node('Reshape', [embedded, graph.constant('int64', [3], [-1, side * side, channels])]);
   }
 
-  /** The class token's embedding before every view's patches. */
+  /** Puts the class token's embedding before every view's patches. */
   #withClass(patches: string): string {
     const { graph } = this;
     const { channels } = this.#geometry;
@@ -119,7 +118,7 @@ export class TowerBuilder {
     return name;
   }
 
-  /** The layers whose output the features are. */
+  /** The layers up to the one whose output the features are. */
   layers(state: string, features: FeatureLayer): string {
     const count = features === 'penultimate' ? this.#geometry.layers - 1 : this.#geometry.layers;
     const names = Array.from({ length: count }, (_, layer) => `encoder.layers.${layer}`);
@@ -199,12 +198,12 @@ export class TowerBuilder {
       case 'gelu_erf':
         return this.graph.node('Gelu', [value]);
       case 'quick_gelu':
-        // x * sigmoid(1.702 x), as OpenAI's CLIP.
+        // x * sigmoid(1.702 x), as in OpenAI's CLIP.
         return this.graph.node('com.microsoft.QuickGelu', [value], { alpha: { float: 1.702 } });
     }
   }
 
-  /** value * weight^T + bias, with the weight as the checkpoint has it: rows are output channels. */
+  /** value * weight^T + bias. The weight is as in the checkpoint: its rows are output channels. */
   #linear(
     value: string,
     name: string,

@@ -10,20 +10,20 @@ import type { TowerWeight } from './tower.ts';
 import { weightBytes } from './weights.ts';
 
 export interface WriteOptions {
-  /** Called with the bytes of weights written so far and in all; the last call has both equal. */
+  /** Called with the bytes of weights written so far and the total; the last call has both equal. */
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface WrittenWeights {
   readonly file: FileDigest;
-  /** SHA-256 over the tensors without the positions, one after another, as 64 hex digits. */
+  /** SHA-256 over all tensors but the positions, in their order, as 64 hex digits. */
   readonly withoutPositions: string;
 }
 
 /**
- * Writes a tower's tensors into a new file, each at its place, a few MB in memory at a time. Rejects as the source
- * does, and with `cancelled` when the signal fired.
+ * Writes a tower's tensors into a new file, each at its place, with a few MB in memory at a time. Rejects as the source
+ * does, and with `cancelled` when the signal fires.
  */
 export async function writeWeights(
   path: string,
@@ -58,7 +58,7 @@ export async function writeWeights(
   }
 }
 
-/** The bytes of a weight as the file has them; a chunk is valid until the next. */
+/** A weight's bytes as the file stores them; a chunk is valid until the next. */
 async function* laidOut(
   weight: TowerWeight,
   source: TensorSource,
@@ -81,7 +81,7 @@ async function* laidOut(
   }
 }
 
-/** The position table, read whole, for the grid that the weight's place has room for. */
+/** The position table, read whole and resized to the grid that fills the weight's place. */
 async function gridPositions(
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
   { shape, place }: TowerWeight,
@@ -100,7 +100,7 @@ async function gridPositions(
   return new Uint8Array(resized.buffer);
 }
 
-/** Rows of [3, height, width] as rows of [height, width, 3]. */
+/** Reorders rows of [3, height, width] to [height, width, 3]. */
 function pixelOrder(chunk: Uint8Array<ArrayBuffer>, { shape, dtype }: TowerWeight): Uint8Array<ArrayBuffer> {
   const Elements = weightBytes[dtype] === 4 ? Uint32Array : Uint16Array;
   const from = new Elements(chunk.buffer, chunk.byteOffset, chunk.byteLength / weightBytes[dtype]);

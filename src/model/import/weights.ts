@@ -1,4 +1,4 @@
-/** Element types a checkpoint may hold weights in, and the graph's own. */
+/** Dtypes of weights in a checkpoint, and in the graph. */
 export const storedDtypes = ['F32', 'F16', 'BF16'] as const;
 export type StoredDtype = (typeof storedDtypes)[number];
 export type WeightDtype = 'float32' | 'float16';
@@ -6,22 +6,22 @@ export type WeightDtype = 'float32' | 'float16';
 export const storedBytes = { F32: 4, F16: 2, BF16: 2 } as const satisfies Record<StoredDtype, number>;
 export const weightBytes = { float32: 4, float16: 2 } as const satisfies Record<WeightDtype, number>;
 
-/** Why a chunk of weights cannot be used; the caller knows the tensor's name. */
+/** Why a chunk of weights cannot be used. */
 export type WeightFault = 'not finite' | 'beyond float16';
 
 const halfExponent = 0x7c00;
 const floatExponent = 0x7f800000;
-/** Bits of 65,520: from there on float16 rounds to infinity. */
+/** Bits of 65,520, from which on float16 rounds to infinity. */
 const halfOverflow = 0x477ff000;
 /** Bits of 2^-14, the smallest normal float16. */
 const halfNormal = 0x38800000;
 
-/** Weights of one dtype turned into another's little-endian bytes, or what is wrong with them. */
+/** Converted weights as little-endian bytes, or why they cannot be used. */
 export type Converted = { readonly bytes: Uint8Array<ArrayBuffer> } | { readonly fault: WeightFault };
 
 /**
- * Converts little-endian weights, rounding to nearest even. `stored` must start at a multiple of its element size
- * in its buffer; the result may share it.
+ * Converts little-endian weights, rounding to nearest even. `stored` must start at a multiple of its element size in
+ * its buffer, which the result may share.
  */
 export function convertWeights(
   stored: Uint8Array<ArrayBuffer>,
@@ -67,7 +67,7 @@ function floatBits(
   return bits;
 }
 
-/** Bits of the float32 that equals a float16; infinity and NaN keep their kind. */
+/** Bits of the float32 that equals a float16; infinity stays infinity, and NaN stays NaN. */
 function floatOfHalf(half: number): number {
   const sign = (half & 0x8000) << 16;
   const exponent = half & halfExponent;
