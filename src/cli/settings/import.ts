@@ -67,7 +67,7 @@ const importSettings = {
     description:
       'Side of a view. The position embeddings are interpolated to it, as transformers does. 518 makes CLIP ' +
       "L/14-336 the student of the paper's CLIP-HD; 1024 makes SigLIP 2 the second model that TeacherEncode's " +
-      "windows=whole needs. The checkpoint's own size by default.",
+      "windows=whole needs. By default the size of the checkpoint's image processor.",
   },
   resize: {
     type: 'optional',
@@ -76,7 +76,7 @@ const importSettings = {
     flagOnly: true,
     description:
       'How Encode makes an image square: squash resizes both sides; crop resizes the shorter side and keeps the ' +
-      "middle of the longer one. By default as the checkpoint's preprocessor_config.json says.",
+      "middle of the longer one. By default as the checkpoint's image processor does.",
   },
   force: {
     type: 'boolean',
