@@ -1,6 +1,6 @@
-// Generates the documents that are derived from the code. Needs a build; `npm run docs` builds first.
-// With --check it writes nothing and fails if a document is out of date.
-import { readFileSync, writeFileSync } from 'node:fs';
+// Generates the documents that are derived from the code, and the types that are derived from encoder.proto. Needs a build;
+// `npm run docs` builds first. With --check it writes nothing and fails if a file is out of date.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { importCommand } from '../build/src/cli/settings/import.js';
@@ -9,26 +9,39 @@ import { serveCommand } from '../build/src/cli/settings/serve.js';
 import { Metrics } from '../build/src/telemetry/metrics.js';
 import { chartReadme } from './chart-readme.js';
 import { chartSchema } from './chart-schema.js';
+import { grpcTypes } from './grpc-types.js';
 import { metricsReference } from './metrics-reference.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const chart = 'deploy/helm/siglip-hd';
+const typesFolder = 'src/transport/grpc/generated';
 const read = (name) => readFileSync(join(root, name), 'utf8');
 const valuesSchema = chartSchema(serveCommand.settings, importCommand.settings);
+const types = Object.entries(grpcTypes(root)).map(([name, text]) => [`${typesFolder}/${name}`, text]);
 const documents = {
   'docs/configuration.md': configurationReference(),
   'docs/metrics.md': metricsReference(read('docs/metrics.head.md'), new Metrics().describe()),
   [`${chart}/values.schema.json`]: `${JSON.stringify(valuesSchema, undefined, 2)}\n`,
   [`${chart}/README.md`]: chartReadme(read(`${chart}/README.head.md`), read(`${chart}/values.yaml`)),
+  ...Object.fromEntries(types),
 };
+mkdirSync(join(root, typesFolder), { recursive: true });
+const dropped = readdirSync(join(root, typesFolder))
+  .map((name) => `${typesFolder}/${name}`)
+  .filter((name) => documents[name] === undefined);
 
 let stale = false;
-for (const [name, text] of Object.entries(documents)) {
-  if (!process.argv.includes('--check')) {
-    writeFileSync(join(root, name), text);
-  } else if (read(name) !== text) {
-    console.error(`${name} is out of date; npm run docs writes it.`);
-    stale = true;
-  }
+const report = (name, what) => {
+  console.error(`${name} ${what}; npm run docs writes it.`);
+  stale = true;
+};
+const readIfThere = (name) => (existsSync(join(root, name)) ? read(name) : undefined);
+if (process.argv.includes('--check')) {
+  for (const [name, text] of Object.entries(documents))
+    if (readIfThere(name) !== text) report(name, 'is out of date');
+  for (const name of dropped) report(name, 'belongs to no message of encoder.proto');
+} else {
+  for (const [name, text] of Object.entries(documents)) writeFileSync(join(root, name), text);
+  for (const name of dropped) rmSync(join(root, name));
 }
 if (stale) process.exit(1);

@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import type { AdmitBytes } from './admission/byte-budget.ts';
 import { Budget } from './admission/budget.ts';
 import { Encoder } from './encoding/encoder.ts';
 import type { EncoderConfig } from './encoding/encoder-config.ts';
@@ -9,7 +8,7 @@ import type { EngineEnd } from './inference/supervised-engine.ts';
 import type { Model } from './model/model.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import type { Tracing } from './telemetry/trace.ts';
-import { defaultGrpcLimits } from './transport/grpc/limits.ts';
+import { defaultGrpcLimits, maxOpenCalls } from './transport/grpc/limits.ts';
 import { type GrpcServer, startGrpcServer } from './transport/grpc/server.ts';
 import { metricsEndpoints, otherEndpoints } from './transport/http/routes.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from './transport/http/server.ts';
@@ -112,11 +111,13 @@ async function startTransports(
 ): Promise<Transports> {
   const { host, httpPort, grpcPort, metricsPort, corsOrigins, tracing: tracer } = config;
   const { maxBodyBytes, maxImages, version } = config;
-  const budget = requestBudget(config, callers, encoder, metrics);
-  const admit: AdmitBytes = (sizeBytes, caller) => {
-    const reservation = budget.reserve(sizeBytes, caller);
-    return () => reservation.release();
-  };
+  const full = refusal(encoder, metrics);
+  const budget = requestBudget(config, callers, full, metrics);
+  const callBudget = new Budget({
+    limit: maxOpenCalls,
+    callers,
+    full: () => full('The service has as many gRPC calls open as it may; try again later.'),
+  });
   const readPixels: HttpServerOptions['readPixels'] = (bytes) =>
     isNpy(bytes) ? readNpyRasters(bytes, config) : undefined;
   const shared = { encoder, metrics, logger, host, readPixels };
@@ -136,12 +137,13 @@ async function startTransports(
   metrics.watchInflight('http', () => http.underWay);
   const grpc = await startGrpcServer({
     encoder,
+    metrics,
     logger,
-    observe: (request) => metrics.observeRequest(request),
     host,
     port: grpcPort,
     authenticate,
-    admitMessage: admit,
+    messageBudget: budget,
+    callBudget,
     tls,
     tracer,
     limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes + messageBytes },
@@ -163,23 +165,29 @@ async function startTransports(
 function requestBudget(
   { maxInflightBytes, maxBodyBytes }: ServiceConfig,
   callers: Perimeter['callers'],
-  encoder: Encoder,
+  full: (message: string) => ServiceError,
   metrics: Metrics,
 ): Budget {
-  const full = (): ServiceError => {
+  const budget = new Budget({
+    limit: maxInflightBytes,
+    largest: maxBodyBytes + messageBytes,
+    callers,
+    full: () =>
+      full('The service holds as many request bytes as it may (--max-inflight-bytes); try again later.'),
+  });
+  metrics.watchHeld('requests', () => budget.held);
+  return budget;
+}
+
+/** Makes the error for a request that finds no room for its bytes. */
+function refusal(encoder: Encoder, metrics: Metrics): (message: string) => ServiceError {
+  return (message) => {
     const bound = 'request_bytes';
     metrics.observeRefusal(bound);
     // Room comes when other clients have sent their bodies, of which the queue of views knows nothing.
     const retryAfterMs = Math.max(1000, encoder.retryAfterMs() ?? 0);
-    return new ServiceError(
-      'overloaded',
-      'The service holds as many request bytes as it may (--max-inflight-bytes); try again later.',
-      { retryAfterMs, bound },
-    );
+    return new ServiceError('overloaded', message, { retryAfterMs, bound });
   };
-  const budget = new Budget({ limit: maxInflightBytes, largest: maxBodyBytes + messageBytes, callers, full });
-  metrics.watchHeld('requests', () => budget.held);
-  return budget;
 }
 
 /** Logs which model TeacherEncode uses, and warns if its answers do not have the shape of the default model's. */

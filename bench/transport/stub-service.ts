@@ -121,7 +121,7 @@ const readPixels = (bytes: Uint8Array) => (isNpy(bytes) ? readNpyRasters(bytes, 
 const http = await startHttpServer({ encoder, metrics, logger, host, port: 0, readPixels, tracer: tracing });
 const grpc = await startGrpcServer({
   encoder,
-  observe: (request) => metrics.observeRequest(request),
+  metrics,
   logger,
   tracer: tracing,
   host,

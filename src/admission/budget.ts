@@ -39,7 +39,8 @@ const noCallers = (): readonly Caller[] => [];
  * them by their weights; the other half is for whoever comes first.
  */
 export class Budget {
-  readonly #full: () => ServiceError;
+  /** Makes the error for a reservation that does not fit now. */
+  readonly full: () => ServiceError;
   readonly #parts: () => Parts;
   readonly #byCaller = new Map<string | undefined, number>();
   /** Those that wait, by caller, in the order in which they came. */
@@ -47,7 +48,7 @@ export class Budget {
   #held = 0;
 
   constructor({ limit, largest = 0, callers = noCallers, full }: BudgetOptions) {
-    this.#full = full;
+    this.full = full;
     this.#parts = dividing(limit, callers, largest);
   }
 
@@ -70,7 +71,7 @@ export class Budget {
 
   /** Reserves at once. Throws the budget's error where `amount` does not fit now. */
   reserve(amount: number, caller: Caller = anyone): Reservation {
-    if (!this.fits(amount, caller)) throw this.#full();
+    if (!this.fits(amount, caller)) throw this.full();
     return this.#take(amount, caller);
   }
 
@@ -119,7 +120,7 @@ export class Budget {
       },
       grow: (to) => {
         if (isReleased || to <= held) return;
-        if (!this.fits(to - held, caller)) throw this.#full();
+        if (!this.fits(to - held, caller)) throw this.full();
         this.#add(caller.name, to - held);
         held = to;
       },

@@ -12,11 +12,15 @@ export const usualMaxPixels = 89_478_485;
 
 /**
  * One image as the caller sent it: the bytes of a file, or pixels. Encoding takes ownership: it transfers the buffer
- * to another thread if the bytes or pixels span it, and the caller loses it.
+ * to another thread if the bytes or pixels span or own it, and the caller loses it.
  */
-export type ImageInput =
+export type ImageInput = (
   | { readonly kind: 'file'; readonly bytes: Uint8Array }
-  | { readonly kind: 'raster'; readonly raster: Raster };
+  | { readonly kind: 'raster'; readonly raster: Raster }
+) & {
+  /** Whether nobody uses the rest of the buffer. */
+  readonly ownsBuffer?: boolean;
+};
 
 /** An image the service may have seen before, by its file's `sha256:` and 64 hex digits. */
 export interface ImageDigest {

@@ -118,7 +118,7 @@ class PiscinaViewPool implements ViewPool {
     dropped: ViewTask['dropped'],
     waitMs: number,
   ): Promise<MadeViews> {
-    const bytes = await giveAway(image.kind === 'file' ? image.bytes : image.raster.data);
+    const bytes = await giveAway(image.kind === 'file' ? image.bytes : image.raster.data, image.ownsBuffer);
     const task: ViewTask = {
       image:
         image.kind === 'file'

@@ -43,8 +43,8 @@ export async function serveBoth(t: TestContext, config: PerimeterConfig, handsha
   });
   const grpc: GrpcServer = await startGrpcServer({
     ...common,
+    metrics,
     limits: { ...defaultGrpcLimits, handshakeMs },
-    observe: (request) => metrics.observeRequest(request),
   });
   const clients: TestClient[] = [];
   const client = (name: string = service, protoFile?: string, credentials?: ChannelCredentials) => {

@@ -14,6 +14,7 @@ export async function grpcAddress(t: TestContext): Promise<string> {
     port: 0,
     limits: defaultGrpcLimits,
     logger: silent,
+    metrics: { observeRequest: () => undefined },
   });
   t.after(() => server.close());
   return `127.0.0.1:${server.port}`;

@@ -23,3 +23,11 @@ test('shared memory is copied', async () => {
   const shared = new Uint8Array(new SharedArrayBuffer(4)).fill(7);
   assert.deepEqual(await giveAway(shared), new Uint8Array([7, 7, 7, 7]));
 });
+
+test('a part that owns all of its buffer is given with it', async () => {
+  const whole = new Uint8Array([1, 2, 3, 4, 5]);
+  const given = await giveAway(whole.subarray(2), true);
+  assert.deepEqual([given.buffer, ...given], [whole.buffer, 3, 4, 5]);
+  structuredClone(given, { transfer: [given.buffer] });
+  assert.equal(whole.byteLength, 0);
+});

@@ -1,80 +1,82 @@
 import { fileURLToPath } from 'node:url';
 import { loadSync, type MessageTypeDefinition, type PackageDefinition } from '@grpc/proto-loader';
 import { ServiceError } from '../../errors/service-error.ts';
-import type {
-  AnyResEncodeRequestMessage,
-  EncodeRequestMessage,
-  EncodeResponseHead,
-  FailureMessage,
-  ListModelsResponseMessage,
-  PlanRequestMessage,
-  PlanResponseMessage,
-  StreamEncodeRequestMessage,
-  TeacherEncodeRequestMessage,
-  TensorChunkHead,
-  TensorHead,
-} from './messages.ts';
+import type { AnyResEncodeRequest__Output } from './generated/AnyResEncodeRequest.ts';
+import type { EncodeRequest__Output } from './generated/EncodeRequest.ts';
+import type { EncodeResponse } from './generated/EncodeResponse.ts';
+import type { Failure } from './generated/Failure.ts';
+import type { ListModelsResponse } from './generated/ListModelsResponse.ts';
+import type { PlanRequest__Output } from './generated/PlanRequest.ts';
+import type { PlanResponse } from './generated/PlanResponse.ts';
+import type { StreamEncodeRequest__Output } from './generated/StreamEncodeRequest.ts';
+import type { TeacherEncodeRequest__Output } from './generated/TeacherEncodeRequest.ts';
+import type { Tensor } from './generated/Tensor.ts';
+import type { TensorChunk } from './generated/TensorChunk.ts';
 
-/** Fully qualified name of the service: what health checks and reflection call it. */
+/** Fully qualified name of the service, as health checks and reflection have it. */
 export const serviceName = 'siglip_hd.v1.VisualEncoderService';
 
 /** Folder of the .proto files, beside src and build. */
 const protoFolder = fileURLToPath(new URL('../../../../proto', import.meta.url));
 
-/** Everything that encoder.proto defines, loaded once. */
+/**
+ * Everything that encoder.proto defines, loaded once. An absent message is null, an absent scalar its zero, and an enum's
+ * value its name. scripts/grpc-types.js makes the types for these options.
+ */
 export const packageDefinition: PackageDefinition = loadSync('siglip_hd/v1/encoder.proto', {
   includeDirs: [protoFolder],
   defaults: true,
   oneofs: true,
   longs: Number,
+  enums: String,
 });
+
+/**
+ * Writes the service's messages. EncodeResponse, TeacherEncodeResponse and AnyResEncodeResponse have the same fields
+ * under the same numbers: one writer serves all three.
+ */
+export const write = {
+  encodeResponse: message<EncodeResponse, never>('EncodeResponse').serialize,
+  tensor: message<Tensor, never>('Tensor').serialize,
+  tensorChunk: message<TensorChunk, never>('TensorChunk').serialize,
+  failure: message<Failure, never>('Failure').serialize,
+  planResponse: message<PlanResponse, never>('PlanResponse').serialize,
+  listModelsResponse: message<ListModelsResponse, never>('ListModelsResponse').serialize,
+};
+
+/**
+ * Reads a request from its bytes; an image stays where it is. All throw `invalid_argument` for bytes that are no such
+ * message.
+ */
+export const read = {
+  encodeRequest: reader('EncodeRequest', message<never, EncodeRequest__Output>('EncodeRequest')),
+  teacherEncodeRequest: reader(
+    'TeacherEncodeRequest',
+    message<never, TeacherEncodeRequest__Output>('TeacherEncodeRequest'),
+  ),
+  anyResEncodeRequest: reader(
+    'AnyResEncodeRequest',
+    message<never, AnyResEncodeRequest__Output>('AnyResEncodeRequest'),
+  ),
+  streamEncodeRequest: reader(
+    'StreamEncodeRequest',
+    message<never, StreamEncodeRequest__Output>('StreamEncodeRequest'),
+  ),
+  planRequest: reader('PlanRequest', message<never, PlanRequest__Output>('PlanRequest')),
+};
 
 function message<Input, Output>(name: string): MessageTypeDefinition<Input, Output> {
   const definition: unknown = packageDefinition[`siglip_hd.v1.${name}`];
   return definition as MessageTypeDefinition<Input, Output>;
 }
 
-/**
- * The messages that the server writes, under the types of messages.ts. EncodeResponse, TeacherEncodeResponse and
- * AnyResEncodeResponse have the same fields under the same numbers: one writer serves all three.
- */
-export const wire = {
-  encodeResponse: message<EncodeResponseHead, never>('EncodeResponse'),
-  tensor: message<TensorHead, never>('Tensor'),
-  tensorChunk: message<TensorChunkHead, never>('TensorChunk'),
-  failure: message<FailureMessage, never>('Failure'),
-  planResponse: message<PlanResponseMessage, never>('PlanResponse'),
-  listModelsResponse: message<ListModelsResponseMessage, never>('ListModelsResponse'),
-};
-
-/**
- * Reads each request out of its bytes; an image stays where it is. All throw `invalid_argument` for bytes that are
- * no such message.
- */
-export const read = {
-  encodeRequest: reader(message<never, EncodeRequestMessage>('EncodeRequest'), 'EncodeRequest'),
-  teacherEncodeRequest: reader(
-    message<never, TeacherEncodeRequestMessage>('TeacherEncodeRequest'),
-    'TeacherEncodeRequest',
-  ),
-  anyResEncodeRequest: reader(
-    message<never, AnyResEncodeRequestMessage>('AnyResEncodeRequest'),
-    'AnyResEncodeRequest',
-  ),
-  streamEncodeRequest: reader(
-    message<never, StreamEncodeRequestMessage>('StreamEncodeRequest'),
-    'StreamEncodeRequest',
-  ),
-  planRequest: reader(message<never, PlanRequestMessage>('PlanRequest'), 'PlanRequest'),
-};
-
 function reader<Message>(
-  definition: MessageTypeDefinition<never, Message>,
   name: string,
+  { deserialize }: MessageTypeDefinition<never, Message>,
 ): (bytes: Buffer) => Message {
   return (bytes) => {
     try {
-      return definition.deserialize(bytes);
+      return deserialize(bytes);
     } catch (thrown) {
       throw new ServiceError('invalid_argument', `The message is not a siglip_hd.v1.${name}.`, {
         cause: thrown,

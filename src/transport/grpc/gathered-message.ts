@@ -1,34 +1,33 @@
-import { varint } from '../../model/import/varint.ts';
+import protobuf from 'protobufjs/minimal.js';
 
 /** One piece of a protobuf message: a field's tag and length, or bytes as they stand. */
 export type Piece = Uint8Array<ArrayBuffer>;
 
-/** What protobufjs wrote, as a piece: its writer allocates with Buffer, never over shared memory. */
-export function owned(bytes: Buffer): Piece {
-  return bytes as Piece;
-}
+/** The wire type of bytes, strings and embedded messages. */
+const lengthDelimited = 2;
 
-/** An integer field. Zero is protobuf's default and takes no bytes. */
-export function integerField(number: number, value: number): Piece[] {
-  return value === 0 ? [] : [varint(number * 8), varint(value)];
+/** What protobufjs wrote, as a piece: its writer never allocates shared memory. */
+export function owned(bytes: Uint8Array): Piece {
+  return bytes as Piece;
 }
 
 /** A field of bytes, or of an embedded message whose encoding is `content`. The pieces of `content` are kept. */
 export function bytesField(number: number, content: readonly Piece[]): Piece[] {
-  return [varint(number * 8 + 2), varint(totalBytes(content)), ...content];
+  const head = protobuf.Writer.create()
+    .uint32(number * 8 + lengthDelimited)
+    .uint32(totalBytes(content));
+  return [owned(head.finish()), ...content];
 }
 
-export function stringField(number: number, text: string): Piece[] {
-  return text === '' ? [] : bytesField(number, [new TextEncoder().encode(text)]);
-}
-
-export function totalBytes(pieces: readonly Piece[]): number {
+export function totalBytes(pieces: readonly { readonly byteLength: number }[]): number {
   return pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
 }
 
 /**
- * An encoded message that stays in pieces until it is copied to where it is sent from. It has exactly what grpc-js's
- * server uses of the Buffer that a serializer gives: `byteLength` and `copy(target, offset)`.
+ * An encoded message that stays in pieces until grpc-js copies it to its output buffer: the one copy of the tokens.
+ *
+ * grpc-js asks a serializer for a Buffer. Its server uses `byteLength` and `copy(target, offset)` of it alone, and has
+ * no way to send a message in pieces; gathering the pieces first would copy every answer once more.
  */
 export class GatheredMessage {
   readonly byteLength: number;

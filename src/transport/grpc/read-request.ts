@@ -1,62 +1,93 @@
+import type { EncodeRequest, PlanRequest } from '../../encoding/request.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { digestOf, type ImageDigest, type ImageInput, type Raster } from '../../image/raster.ts';
-import type { EncodeRequest } from '../../encoding/request.ts';
-import type {
-  AnyResEncodeRequestMessage,
-  EncodeRequestMessage,
-  ImageMessage,
-  RawImageMessage,
-  StreamEncodeRequestMessage,
-  TeacherEncodeRequestMessage,
-} from './messages.ts';
-import { anyresOptionsOf, type AskedOptions, encodeOptionsOf, teacherOptionsOf } from './request-options.ts';
+import { read } from './definition.ts';
+import type { EncodeRequest__Output } from './generated/EncodeRequest.ts';
+import type { AnyResEncodeRequest__Output } from './generated/AnyResEncodeRequest.ts';
+import type { Image__Output } from './generated/Image.ts';
+import type { RawImage__Output } from './generated/RawImage.ts';
+import type { StreamEncodeRequest__Output } from './generated/StreamEncodeRequest.ts';
+import type { TeacherEncodeRequest__Output } from './generated/TeacherEncodeRequest.ts';
+import {
+  anyresOptionsOf,
+  type AskedOptions,
+  encodeOptionsOf,
+  planOptionsOf,
+  teacherOptionsOf,
+} from './request-options.ts';
 
 /** What a call says beside its message. */
 export type CallTerms = Required<Pick<EncodeRequest, 'terms' | 'signal'>> & Pick<EncodeRequest, 'trace'>;
 
 /**
- * The request that an EncodeRequest message makes. This and the two below throw `invalid_argument` for a missing
- * image, pixels that do not fit their size, and options that cannot be. Files and pixels stay in the
- * message's buffer.
+ * Reads a request from its message. All throw `invalid_argument` for bytes that are no such message, a missing image,
+ * pixels that do not fit their size, and options that cannot be. Files and pixels stay in the message's buffer.
  */
-export function encodeRequestOf(message: EncodeRequestMessage, call: CallTerms): EncodeRequest {
-  return requestOf(message.image, encodeOptionsOf(message.options), call);
-}
+export const readRequest = {
+  encode: (bytes: Buffer, call: CallTerms) => encodeRequest(read.encodeRequest(bytes), call),
+  teacher: (bytes: Buffer, call: CallTerms) => teacherRequest(read.teacherEncodeRequest(bytes), call),
+  anyres: (bytes: Buffer, call: CallTerms) => anyresRequest(read.anyResEncodeRequest(bytes), call),
+  plan: planRequest,
+};
 
-/** The request that a TeacherEncodeRequest message makes. */
-export function teacherRequestOf(message: TeacherEncodeRequestMessage, call: CallTerms): EncodeRequest {
-  return requestOf(message.image, teacherOptionsOf(message.options, message.teacher), call);
-}
-
-/** The request that an AnyResEncodeRequest message makes. */
-export function anyresRequestOf(message: AnyResEncodeRequestMessage, call: CallTerms): EncodeRequest {
-  return requestOf(message.image, anyresOptionsOf(message.options, message.anyres), call);
-}
-
-/** The request that a StreamEncodeRequest message makes: any of the three. */
-export function streamedRequestOf(message: StreamEncodeRequestMessage, call: CallTerms): EncodeRequest {
+/** The request in a message of a stream, whichever of the three it is. Throws as those above. */
+export function streamedRequest(message: StreamEncodeRequest__Output, call: CallTerms): EncodeRequest {
   const { encode, teacher, anyres } = message;
-  if (encode !== undefined) return encodeRequestOf(encode, call);
-  if (teacher !== undefined) return teacherRequestOf(teacher, call);
-  if (anyres !== undefined) return anyresRequestOf(anyres, call);
+  if (encode) return encodeRequest(encode, call);
+  if (teacher) return teacherRequest(teacher, call);
+  if (anyres) return anyresRequest(anyres, call);
   throw new ServiceError('invalid_argument', 'The request is of no kind: set encode, teacher or anyres.');
 }
 
-function requestOf(image: ImageMessage | null, asked: AskedOptions, call: CallTerms): EncodeRequest {
+function encodeRequest(message: EncodeRequest__Output, call: CallTerms): EncodeRequest {
+  return requestOf(message.image, encodeOptionsOf(message.options), call);
+}
+
+function teacherRequest(message: TeacherEncodeRequest__Output, call: CallTerms): EncodeRequest {
+  return requestOf(message.image, teacherOptionsOf(message.options, message.teacher), call);
+}
+
+function anyresRequest(message: AnyResEncodeRequest__Output, call: CallTerms): EncodeRequest {
+  return requestOf(message.image, anyresOptionsOf(message.options, message.anyres), call);
+}
+
+function planRequest(bytes: Buffer, { terms }: CallTerms): PlanRequest {
+  const message = read.planRequest(bytes);
+  const { image } = message;
+  if (image === null)
+    throw new ServiceError(
+      'invalid_argument',
+      "The request has no size: set image to the image's in pixels.",
+    );
+  return { size: image, ...planOptionsOf(message), terms };
+}
+
+function requestOf(image: Image__Output | null, asked: AskedOptions, call: CallTerms): EncodeRequest {
   return { images: [imageOf(image)], stacked: false, ...asked, ...call };
 }
 
-function imageOf(image: ImageMessage | null): ImageInput | ImageDigest {
+function imageOf(image: Image__Output | null): ImageInput | ImageDigest {
   if (image?.digest !== undefined) return digestOf('image.digest', image.digest);
-  if (image?.file !== undefined) return { kind: 'file', bytes: image.file };
-  if (image?.raw !== undefined) return { kind: 'raster', raster: rasterOf(image.raw) };
+  if (image?.file !== undefined) return { kind: 'file', bytes: image.file, ownsBuffer: isAlone(image.file) };
+  if (image?.raw) return { kind: 'raster', raster: rasterOf(image.raw), ownsBuffer: isAlone(image.raw.rgb) };
   throw new ServiceError(
     'invalid_argument',
     'The request has no image: set image.file, image.raw or image.digest.',
   );
 }
 
-function rasterOf({ width, height, rgb }: RawImageMessage): Raster {
+/** What a message has beside its image: a prefix, and options. */
+const headBytes = 4 * 1024;
+
+/**
+ * Whether an image has its buffer for itself, but for the rest of its message: grpc-js joins a message's frames in a
+ * buffer of its own. A small message lies in one of node's pools, of which it leaves more than half.
+ */
+function isAlone({ buffer, byteLength }: Uint8Array): boolean {
+  return buffer.byteLength - byteLength < headBytes;
+}
+
+function rasterOf({ width, height, rgb }: RawImage__Output): Raster {
   const expectedBytes = width * height * 3;
   if (expectedBytes === 0)
     throw new ServiceError(

@@ -1,19 +1,12 @@
-import { parseOptions } from '../request-options.ts';
 import type { EncodeOptions } from '../../encoding/request.ts';
+import { ServiceError } from '../../errors/service-error.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
-import {
-  type AnyResOptionsMessage,
-  assemblyNumbers,
-  channelOrderNumbers,
-  dtypeNumbers,
-  exifNumbers,
-  featureNumbers,
-  fusionNumbers,
-  type RequestOptionsMessage,
-  resampleNumbers,
-  type TeacherOptionsMessage,
-  windowsNumbers,
-} from './messages.ts';
+import { parseOptions } from '../request-options.ts';
+import { enumValue } from './enum-name.ts';
+import type { AnyResOptions__Output } from './generated/AnyResOptions.ts';
+import type { PlanRequest__Output } from './generated/PlanRequest.ts';
+import type { RequestOptions__Output } from './generated/RequestOptions.ts';
+import type { TeacherOptions__Output } from './generated/TeacherOptions.ts';
 
 /** What a request asks, validated but for what only the model decides. */
 export interface AskedOptions {
@@ -21,24 +14,24 @@ export interface AskedOptions {
   readonly options: EncodeOptions;
 }
 
-/** Options of an Encode. This and the two below throw `invalid_argument` for what `parseOptions` refuses. */
-export function encodeOptionsOf(common: RequestOptionsMessage | null): AskedOptions {
+/** Options of an Encode. This and the three below throw `invalid_argument` for what `parseOptions` refuses. */
+export function encodeOptionsOf(common: RequestOptions__Output | null): AskedOptions {
   return parseOptions('encode', commonRecord(common));
 }
 
 /** Options of a TeacherEncode. */
 export function teacherOptionsOf(
-  common: RequestOptionsMessage | null,
-  teacher: TeacherOptionsMessage | null,
+  common: RequestOptions__Output | null,
+  teacher: TeacherOptions__Output | null,
 ): AskedOptions {
   if (teacher === null) return parseOptions('teacher', commonRecord(common));
   const { scales, weights, grid } = teacher;
   const { recipe, options } = parseOptions('teacher', {
     ...commonRecord(common),
     scales: scales.length === 0 ? undefined : scales.join(','),
-    fusion: wireName(fusionNumbers, teacher.fusion),
-    windows: wireName(windowsNumbers, teacher.windows),
-    channel_order: wireName(channelOrderNumbers, teacher.channelOrder),
+    fusion: enumValue('FUSION', teacher.fusion),
+    windows: enumValue('WINDOWS', teacher.windows),
+    channel_order: enumValue('CHANNEL_ORDER', teacher.channelOrder),
     grid: grid === null ? undefined : `${grid.width}x${grid.height}`,
   });
   // Not every double has a form that the parser takes (1e-7 has none); the plan checks them.
@@ -48,8 +41,8 @@ export function teacherOptionsOf(
 
 /** Options of an AnyResEncode. */
 export function anyresOptionsOf(
-  common: RequestOptionsMessage | null,
-  anyres: AnyResOptionsMessage | null,
+  common: RequestOptions__Output | null,
+  anyres: AnyResOptions__Output | null,
 ): AskedOptions {
   if (anyres === null) return parseOptions('anyres', commonRecord(common));
   const { maxGrid, maxTiles } = anyres;
@@ -57,24 +50,32 @@ export function anyresOptionsOf(
     ...commonRecord(common),
     max_grid: maxGrid === null ? undefined : `${maxGrid.columns}x${maxGrid.rows}`,
     max_tiles: maxTiles === undefined ? undefined : String(maxTiles),
-    assembly: wireName(assemblyNumbers, anyres.assembly),
-    resample: wireName(resampleNumbers, anyres.resample),
+    assembly: enumValue('ASSEMBLY', anyres.assembly),
+    resample: enumValue('RESAMPLE', anyres.resample),
   });
 }
 
-function commonRecord(options: RequestOptionsMessage | null): Record<string, string | undefined> {
+/** Options of a Plan; throws `invalid_argument` for one without a recipe. */
+export function planOptionsOf({ recipe, options, teacher, anyres }: PlanRequest__Output): AskedOptions {
+  if (recipe === undefined)
+    throw new ServiceError('invalid_argument', 'The request has no recipe: set encode, teacher or anyres.');
+  switch (recipe) {
+    case 'encode':
+      return encodeOptionsOf(options);
+    case 'teacher':
+      return teacherOptionsOf(options, teacher ?? null);
+    case 'anyres':
+      return anyresOptionsOf(options, anyres ?? null);
+  }
+}
+
+function commonRecord(options: RequestOptions__Output | null): Record<string, string | undefined> {
   if (options === null) return {};
   return {
     model: options.model === '' ? undefined : options.model,
     expect_digest: options.expectDigest === '' ? undefined : options.expectDigest,
-    expect_features: wireName(featureNumbers, options.expectFeatures),
-    dtype: wireName(dtypeNumbers, options.dtype),
-    exif: wireName(exifNumbers, options.exif),
+    expect_features: enumValue('FEATURE_LAYER', options.expectFeatures),
+    dtype: enumValue('DTYPE', options.dtype),
+    exif: enumValue('EXIF', options.exif),
   };
-}
-
-/** An enum's number as the parser's name for it; a number that is not known goes on as it is, to be refused there. */
-function wireName(numbers: Readonly<Record<string, number>>, number: number): string | undefined {
-  if (number === 0) return undefined;
-  return Object.keys(numbers).find((name) => numbers[name] === number) ?? String(number);
 }

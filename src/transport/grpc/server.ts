@@ -1,36 +1,24 @@
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
-import { admitAny, type AdmitBytes } from '../../admission/byte-budget.ts';
-import { ServiceError } from '../../errors/service-error.ts';
-import { listenFailure } from '../listen-failure.ts';
+import { Budget } from '../../admission/budget.ts';
 import type { VisualEncoder } from '../../encoding/request.ts';
+import { ServiceError } from '../../errors/service-error.ts';
+import type { RequestReports } from '../../telemetry/request-scope.ts';
+import { RequestScopes } from '../../telemetry/request-scopes.ts';
+import { listenFailure } from '../listen-failure.ts';
 import { type Authenticate, letAnyoneIn } from '../security/authenticate.ts';
 import type { TlsIdentity } from '../security/tls-identity.ts';
-import { refuseStrangers } from './call-caller.ts';
+import { watchConnections } from './connections.ts';
 import { packageDefinition } from './definition.ts';
-import { EncodeStreams } from './encode-streams.ts';
-import { shortenFarDeadline } from './far-deadline.ts';
+import { EncodeStreams } from './encode-stream.ts';
 import { Health, healthPackage } from './health.ts';
+import { InboundCalls } from './inbound-calls.ts';
 import { type GrpcLimits, serverOptions } from './limits.ts';
-import { OpenStreams } from './open-streams.ts';
-import { Sessions } from './sessions.ts';
-import { MessageDoors } from './message-doors.ts';
-import {
-  streamingMethods,
-  visualEncoderDefinition,
-  visualEncoderEndpoints,
-  visualEncoderHandlers,
-} from './service.ts';
+import { visualEncoderDefinition, visualEncoderEndpoints, visualEncoderHandlers } from './service.ts';
 import { TlsCredentials } from './tls-credentials.ts';
-import type { ObservedRequest, RequestWatch } from './request-watch.ts';
 
-/** Of reflection; they take more than one message. */
-const reflectionMethods = ['v1', 'v1alpha'].map(
-  (version) => `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
-);
-
-export interface GrpcServerOptions extends RequestWatch {
+export interface GrpcServerOptions extends RequestReports {
   readonly encoder: VisualEncoder;
   /** A name or address to listen on; '::' and '0.0.0.0' are every address. */
   readonly host: string;
@@ -39,8 +27,10 @@ export interface GrpcServerOptions extends RequestWatch {
   readonly limits: GrpcLimits;
   /** Without it every call is let in. Health and reflection need no key. */
   readonly authenticate?: Authenticate;
-  /** Without it every message has room. */
-  readonly admitMessage?: AdmitBytes;
+  /** Bounds the bytes of messages until their images are encoded. Without it they have no bound. */
+  readonly messageBudget?: Budget;
+  /** Bounds the calls that are open at one time. Without it they have no bound. */
+  readonly callBudget?: Budget;
   /** Without it connections are in the clear. */
   readonly tls?: TlsIdentity | undefined;
 }
@@ -61,70 +51,42 @@ export interface GrpcServer {
  * cannot listen there. The encoder stays the caller's.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { encoder, host, limits, tls, authenticate = letAnyoneIn, admitMessage = admitAny } = options;
-  const interceptors =
-    authenticate === letAnyoneIn ? [] : [refuseStrangers(authenticate, visualEncoderEndpoints, options)];
-  const server = new Server({ ...serverOptions(limits), interceptors });
-  const credentials =
-    tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls, limits.handshakeMs);
-  const streams = new OpenStreams();
-  const sessions = new Sessions();
-  let underWay = 0;
-  const doors = new MessageDoors({
-    authenticate,
-    admitMessage,
-    endpoints: visualEncoderEndpoints,
-    streaming: new Set([...streamingMethods, ...reflectionMethods]),
-    maxBytes: limits.maxRequestBytes,
-    arriveMs: limits.arriveMs,
+  const { encoder, host, limits, tls } = options;
+  const scopes = new RequestScopes('grpc', options);
+  const calls = new InboundCalls(visualEncoderEndpoints, {
+    authenticate: options.authenticate ?? letAnyoneIn,
+    messageBudget: options.messageBudget ?? unbounded(),
+    callBudget: options.callBudget ?? unbounded(),
+    scopes,
+    limits,
   });
-  const parts = {
-    ...options,
-    authenticate,
-    doors,
-    onBegin: () => {
-      underWay++;
-    },
-    observe: (request: ObservedRequest) => {
-      underWay--;
-      options.observe?.(request);
-    },
-  };
-  const encodeStreams = new EncodeStreams(parts);
+  const server = new Server({ ...serverOptions(limits), interceptors: [calls.interceptor] });
+  const streams = new EncodeStreams({ encoder, limits });
+  server.addService(visualEncoderDefinition, visualEncoderHandlers(encoder, streams, limits));
   const health = new Health(encoder, limits.healthPollMs);
-  server.addService(visualEncoderDefinition, visualEncoderHandlers(encoder, parts, encodeStreams));
-  health.addTo(streams.addingTo(server));
-  new ReflectionService({ ...packageDefinition, ...healthPackage }).addToServer(streams.addingTo(server));
-
+  health.addTo(server);
+  new ReflectionService({ ...packageDefinition, ...healthPackage }).addToServer(server);
   try {
+    const credentials =
+      tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls, limits.handshakeMs);
     const port = await listen(server, host, options.port, credentials);
-    // grpc-js has no setting for these, but keeps the servers of node:http2, which have.
-    for (const listener of server['http2Servers'].keys()) {
-      listener.maxConnections = limits.maxConnections;
-      listener.updateSettings({ initialWindowSize: limits.streamWindowBytes });
-      listener.on('session', (session: ServerHttp2Session) => {
-        session.setLocalWindowSize(limits.connectionWindowBytes);
-        sessions.add(session);
-      });
-      listener.prependListener('stream', (stream: ServerHttp2Stream) => sessions.addStream(stream));
-      listener.prependListener('stream', shortenFarDeadline);
-      listener.prependListener('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
-        doors.open(stream, headers),
-      );
-    }
+    watchConnections(server, limits, calls);
     return {
       port,
       get underWay() {
-        return underWay;
+        return scopes.underWay;
       },
-      drain() {
+      async drain() {
         health.stop();
-        streams.endAll();
-        encodeStreams.drain();
-        doors.refuseAll(new ServiceError('unavailable', 'The service is stopping.'));
-        const shut = shutDown(server);
-        sessions.endIdle(limits.drainLingerMs);
-        return shut;
+        calls.stop(new ServiceError('unavailable', 'The service is stopping.'));
+        streams.drain();
+        const lingered = async (): Promise<void> => {
+          await scopes.idle();
+          await sleep(limits.drainLingerMs, undefined, { ref: false });
+        };
+        // What is left then are connections and streams that only their clients end.
+        await Promise.race([shutDown(server), lingered()]);
+        server.forceShutdown();
       },
       async close() {
         health.stop();
@@ -135,6 +97,13 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     health.stop();
     throw thrown;
   }
+}
+
+function unbounded(): Budget {
+  return new Budget({
+    limit: Number.POSITIVE_INFINITY,
+    full: () => new ServiceError('overloaded', 'The service is full; try again later.'),
+  });
 }
 
 function listen(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {

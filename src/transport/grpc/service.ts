@@ -1,63 +1,51 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { EncodeRequest, VisualEncoder } from '../../encoding/request.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
-import { read, serviceName, wire } from './definition.ts';
-import { anyresRequestOf, type CallTerms, encodeRequestOf, teacherRequestOf } from './read-request.ts';
-import { serializeAnswer } from './write-response.ts';
-import type { EncodeStreams } from './encode-streams.ts';
-import { modelsResponse } from './models-response.ts';
-import { planRequestOf, planResponse } from './plan.ts';
-import type { ArrivedMessage } from './message-door.ts';
-import { type EncodedMessage, unary, type UnaryParts } from './unary.ts';
+import { RequestMessage } from './arriving-message.ts';
+import { serviceName } from './definition.ts';
+import type { EncodeStreams } from './encode-stream.ts';
+import type { GrpcLimits } from './limits.ts';
+import { type CallTerms, readRequest } from './read-request.ts';
+import { type EncodedMessage, unary } from './unary.ts';
+import { writeAnswer, writeModels, writePlan } from './write-response.ts';
 
-/** The names of the methods' endpoints, as in logs and metrics. */
-const endpoints = {
-  Encode: 'encode',
-  TeacherEncode: 'teacher_encode',
-  AnyResEncode: 'anyres_encode',
-  StreamEncode: 'stream_encode',
-  Plan: 'plan',
-  ListModels: 'models',
-} as const;
-
-/** The same by the methods' paths. */
-export const visualEncoderEndpoints: ReadonlyMap<string, string> = new Map(
-  Object.entries(endpoints).map(([name, endpoint]) => [pathOf(name), endpoint]),
-);
+/** The endpoints' names in logs and metrics, by the methods' paths. */
+export const visualEncoderEndpoints: ReadonlyMap<string, string> = new Map([
+  [pathOf('Encode'), 'encode'],
+  [pathOf('TeacherEncode'), 'teacher_encode'],
+  [pathOf('AnyResEncode'), 'anyres_encode'],
+  [pathOf('StreamEncode'), 'stream_encode'],
+  [pathOf('Plan'), 'plan'],
+  [pathOf('ListModels'), 'models'],
+]);
 
 /** The service's methods over a VisualEncoder: they translate and decide nothing. */
-export function visualEncoderHandlers(encoder: VisualEncoder, parts: UnaryParts, streams: EncodeStreams) {
-  function encoding(endpoint: string, requestOf: (bytes: Buffer, call: CallTerms) => EncodeRequest) {
-    return unary(endpoint, parts, async (bytes, call) => {
-      const answer = await encoder.encode(requestOf(bytes, call));
+export function visualEncoderHandlers(
+  encoder: VisualEncoder,
+  streams: EncodeStreams,
+  { reading }: Pick<GrpcLimits, 'reading'>,
+) {
+  function encoding(readOne: (bytes: Buffer, call: CallTerms) => EncodeRequest) {
+    return unary(reading, async (bytes, call) => {
+      const answer = await encoder.encode(readOne(bytes, call));
       const writeMs = performance.now();
-      const message = serializeAnswer(answer);
+      const message = writeAnswer(answer);
       call.trace?.stage('write', writeMs, performance.now());
       return { message, answer: withoutTokens(answer), release: answer.release };
     });
   }
 
   return {
-    Encode: encoding(endpoints.Encode, (bytes, call) => encodeRequestOf(read.encodeRequest(bytes), call)),
-    TeacherEncode: encoding(endpoints.TeacherEncode, (bytes, call) =>
-      teacherRequestOf(read.teacherEncodeRequest(bytes), call),
-    ),
-    AnyResEncode: encoding(endpoints.AnyResEncode, (bytes, call) =>
-      anyresRequestOf(read.anyResEncodeRequest(bytes), call),
-    ),
+    Encode: encoding(readRequest.encode),
+    TeacherEncode: encoding(readRequest.teacher),
+    AnyResEncode: encoding(readRequest.anyres),
     StreamEncode: streams.handler(),
-    Plan: unary(endpoints.Plan, parts, (bytes, call) => {
-      const plan = encoder.plan(planRequestOf(read.planRequest(bytes), call));
-      return { message: wire.planResponse.serialize(planResponse(plan)) };
-    }),
-    ListModels: unary(endpoints.ListModels, parts, () => ({
-      message: wire.listModelsResponse.serialize(modelsResponse(encoder.models())),
+    Plan: unary(reading, (bytes, call) => ({
+      message: writePlan(encoder.plan(readRequest.plan(bytes, call))),
     })),
+    ListModels: unary(reading, () => ({ message: writeModels(encoder.models()) })),
   } satisfies UntypedServiceImplementation;
 }
-
-/** The paths of methods that take more than one message. */
-export const streamingMethods: ReadonlySet<string> = new Set([pathOf('StreamEncode')]);
 
 /**
  * How grpc-js reads and writes the service's messages: not at all, which leaves failures of either to the handlers.
@@ -76,7 +64,7 @@ function method(name: string, streams: boolean) {
     path: pathOf(name),
     requestStream: streams,
     responseStream: streams,
-    requestDeserialize: (bytes: Buffer): ArrivedMessage => ({ bytes }),
+    requestDeserialize: (bytes: Buffer) => new RequestMessage(bytes),
     // grpc-js asks for a Buffer and uses only the part of it that a GatheredMessage has.
     responseSerialize: (message: EncodedMessage) => message as Buffer,
     requestSerialize: refuse,

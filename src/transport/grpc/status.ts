@@ -1,6 +1,7 @@
 import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
+import protobuf from 'protobufjs/minimal.js';
 import type { ErrorCode, ServiceError } from '../../errors/service-error.ts';
-import { bytesField, GatheredMessage, integerField, type Piece, stringField } from './gathered-message.ts';
+import { requestIdKey } from '../request-id.ts';
 
 const statusByCode = {
   invalid_argument: status.INVALID_ARGUMENT,
@@ -26,12 +27,17 @@ export function grpcStatus(code: ErrorCode): status {
 }
 
 /**
- * What a failed call ends with: status, sentence, and in `grpc-status-details-bin` a google.rpc.Status with an
- * ErrorInfo whose reason is the error's code, and a RetryInfo where there is a time to wait. The cause stays here.
+ * What a failed call ends with: status, sentence, the request's id, and in `grpc-status-details-bin` a
+ * google.rpc.Status with an ErrorInfo whose reason is the error's code, and a RetryInfo where there is a time to wait.
+ * The cause stays here.
  */
-export function statusOf(error: ServiceError): StatusObject {
-  const code = grpcStatus(error.code);
+export function statusOf(
+  error: ServiceError,
+  requestId: string,
+  code = grpcStatus(error.code),
+): StatusObject {
   const metadata = new Metadata();
+  metadata.set(requestIdKey, requestId);
   metadata.set('grpc-status-details-bin', statusDetails(code, error));
   // What clients with a retry policy wait for (gRFC A6).
   if (error.retryAfterMs !== undefined)
@@ -39,30 +45,35 @@ export function statusOf(error: ServiceError): StatusObject {
   return { code, details: error.message, metadata };
 }
 
+/** Tags of fields 1 to 3, each with its wire type: field number * 8, and 2 for what has a length. */
+const tag = { integer1: 8, bytes1: 10, integer2: 16, bytes2: 18, bytes3: 26 } as const;
+
 /** google.rpc.Status, encoded. Field numbers are those of google/rpc/status.proto and error_details.proto. */
-function statusDetails(code: status, error: ServiceError): Buffer {
-  const details = [
-    any('google.rpc.ErrorInfo', [...stringField(1, error.code), ...stringField(2, errorDomain)]),
-  ];
-  if (error.retryAfterMs !== undefined)
-    details.push(any('google.rpc.RetryInfo', bytesField(1, duration(error.retryAfterMs))));
-  const message = new GatheredMessage([
-    ...integerField(1, code),
-    ...stringField(2, error.message),
-    ...details.flatMap((detail) => bytesField(3, detail)),
-  ]);
-  const encoded = Buffer.alloc(message.byteLength);
-  message.copy(encoded);
-  return encoded;
+function statusDetails(code: status, { code: reason, message, retryAfterMs }: ServiceError): Buffer {
+  const info = writer().uint32(tag.bytes1).string(reason).uint32(tag.bytes2).string(errorDomain);
+  const details = writer().uint32(tag.integer1).int32(code).uint32(tag.bytes2).string(message);
+  details.uint32(tag.bytes3).bytes(any('google.rpc.ErrorInfo', info));
+  if (retryAfterMs !== undefined) {
+    const retry = writer().uint32(tag.bytes1).bytes(duration(retryAfterMs));
+    details.uint32(tag.bytes3).bytes(any('google.rpc.RetryInfo', retry));
+  }
+  return Buffer.from(details.finish());
+}
+
+function writer(): protobuf.Writer {
+  return protobuf.Writer.create();
 }
 
 /** google.protobuf.Any. */
-function any(type: string, content: readonly Piece[]): Piece[] {
-  return [...stringField(1, `type.googleapis.com/${type}`), ...bytesField(2, content)];
+function any(type: string, message: protobuf.Writer): Uint8Array {
+  const url = `type.googleapis.com/${type}`;
+  return writer().uint32(tag.bytes1).string(url).uint32(tag.bytes2).bytes(message.finish()).finish();
 }
 
 /** google.protobuf.Duration of a time that is not negative. */
-function duration(ms: number): Piece[] {
+function duration(ms: number): Uint8Array {
   const wholeMs = Math.ceil(ms);
-  return [...integerField(1, Math.floor(wholeMs / 1000)), ...integerField(2, (wholeMs % 1000) * 1_000_000)];
+  const seconds = Math.floor(wholeMs / 1000);
+  const nanos = (wholeMs % 1000) * 1_000_000;
+  return writer().uint32(tag.integer1).int64(seconds).uint32(tag.integer2).int32(nanos).finish();
 }

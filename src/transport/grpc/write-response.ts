@@ -1,27 +1,125 @@
-import type { EncodeAnswer } from '../../encoding/request.ts';
+import type { EncodeAnswer, PlanAnswer } from '../../encoding/request.ts';
+import type { ServiceError } from '../../errors/service-error.ts';
+import type { Model as ServedModel } from '../../model/model.ts';
 import { leastReady } from '../../telemetry/stage-timings.ts';
-import { metadataMessage } from './answer-metadata.ts';
-import { wire } from './definition.ts';
-import { dtypeNumbers, sourceNumbers } from './messages.ts';
-import { bytesField, GatheredMessage, owned } from './gathered-message.ts';
+import type { AnswerMetadata } from '../../tokens/answer-metadata.ts';
+import { write } from './definition.ts';
+import { enumName } from './enum-name.ts';
+import { bytesField, GatheredMessage, owned, type Piece, totalBytes } from './gathered-message.ts';
+import type { Metadata } from './generated/Metadata.ts';
+import { grpcStatus } from './status.ts';
 
-/** Field numbers of encoder.proto for what is not written by protobufjs. */
-const tensorField = 1;
-const dataField = 3;
+/** Numbers in encoder.proto of the fields that protobufjs does not write: they hold tokens. */
+const encodeResponse = { tensor: 1 } as const;
+const tensor = { data: 3 } as const;
+const streamEncodeResponse = { id: 1, chunk: 2, failure: 3 } as const;
+const tensorChunk = { data: 5 } as const;
 
-/**
- * The response of any of the three encode calls. The tensor's parts are not copied here: they are referred to until
- * the message is copied to grpc-js's output buffer, which is the one copy they go through.
- */
-export function serializeAnswer({ tensor, metadata, timings, sources }: EncodeAnswer): GatheredMessage {
-  const head = wire.encodeResponse.serialize({
+/** Most bytes of a tensor in one message of a stream. */
+const chunkBytes = 2 ** 20;
+
+/** The response of any of the three encode calls. It refers to the tensor's parts, and copies none. */
+export function writeAnswer({ tensor: tokens, metadata, timings, sources }: EncodeAnswer): GatheredMessage {
+  const head = write.encodeResponse({
     metadata: metadataMessage(metadata),
     timings,
-    source: sourceNumbers[leastReady(sources)],
+    source: enumName('ANSWER_SOURCE', leastReady(sources)),
   });
-  const tensorHead = wire.tensor.serialize({ shape: tensor.shape, dtype: dtypeNumbers[tensor.dtype] });
+  const tensorHead = write.tensor({ shape: tokens.shape, dtype: enumName('DTYPE', tokens.dtype) });
   return new GatheredMessage([
     owned(head),
-    ...bytesField(tensorField, [owned(tensorHead), ...bytesField(dataField, tensor.parts)]),
+    ...bytesField(encodeResponse.tensor, [owned(tensorHead), ...bytesField(tensor.data, tokens.parts)]),
   ]);
+}
+
+/** An answer as StreamEncodeResponses, at least one. They refer to the tensor's parts, and copy none. */
+export function writeChunks(
+  id: string,
+  { tensor: tokens, metadata, timings, sources }: EncodeAnswer,
+): GatheredMessage[] {
+  const totalTensorBytes = totalBytes(tokens.parts);
+  let offset = 0;
+  return cut(tokens.parts, chunkBytes).map((pieces) => {
+    const first = {
+      metadata: metadataMessage(metadata),
+      timings,
+      source: enumName('ANSWER_SOURCE', leastReady(sources)),
+    };
+    const head = write.tensorChunk({
+      ...(offset === 0 ? first : {}),
+      offset,
+      totalBytes: totalTensorBytes,
+    });
+    offset += totalBytes(pieces);
+    return streamed(id, streamEncodeResponse.chunk, [owned(head), ...bytesField(tensorChunk.data, pieces)]);
+  });
+}
+
+/** A failure as a StreamEncodeResponse. */
+export function writeFailure(id: string, { code, message, retryAfterMs }: ServiceError): GatheredMessage {
+  const failure = write.failure({
+    reason: code,
+    code: grpcStatus(code),
+    message,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) }),
+  });
+  return streamed(id, streamEncodeResponse.failure, [owned(failure)]);
+}
+
+export function writePlan({ metadata, tokens, sizeBytes }: PlanAnswer): Buffer {
+  return write.planResponse({ metadata: metadataMessage(metadata), tokens, sizeBytes });
+}
+
+/** ListModelsResponse for the served models. encoder.proto has no field for their folders, which stay private. */
+export function writeModels(models: readonly ServedModel[]): Buffer {
+  return write.listModelsResponse({
+    models: models.map((model) => ({ ...model, features: enumName('FEATURE_LAYER', model.features) })),
+  });
+}
+
+function streamed(id: string, field: number, outcome: readonly Piece[]): GatheredMessage {
+  const idPiece = owned(new TextEncoder().encode(id));
+  return new GatheredMessage([
+    ...bytesField(streamEncodeResponse.id, [idPiece]),
+    ...bytesField(field, outcome),
+  ]);
+}
+
+function metadataMessage({ teacher, ...metadata }: AnswerMetadata): Metadata {
+  return {
+    ...metadata,
+    features: enumName('FEATURE_LAYER', metadata.features),
+    dtype: enumName('DTYPE', metadata.dtype),
+    recipe: enumName('RECIPE', metadata.recipe),
+    ...(teacher === undefined
+      ? {}
+      : {
+          teacher: {
+            ...teacher,
+            fusion: enumName('FUSION', teacher.fusion),
+            windows: enumName('WINDOWS', teacher.windows),
+          },
+        }),
+  };
+}
+
+/** The parts' bytes in runs of `sizeBytes`, the last of what is left; one empty run for no bytes. */
+function cut(parts: readonly Piece[], sizeBytes: number): Piece[][] {
+  let run: Piece[] = [];
+  const runs = [run];
+  let room = sizeBytes;
+  for (const part of parts) {
+    for (let at = 0; at < part.byteLength; ) {
+      if (room === 0) {
+        run = [];
+        runs.push(run);
+        room = sizeBytes;
+      }
+      const piece = part.subarray(at, at + room);
+      run.push(piece);
+      at += piece.byteLength;
+      room -= piece.byteLength;
+    }
+  }
+  return runs;
 }

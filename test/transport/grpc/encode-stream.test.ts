@@ -8,7 +8,6 @@ import {
 } from 'node:http2';
 import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import { ByteRoom } from '../../../src/admission/byte-budget.ts';
 import { errorCodes, ServiceError } from '../../../src/errors/service-error.ts';
 import { grpcStatus } from '../../../src/transport/grpc/status.ts';
 import { type EncodeResponse, statusDetails } from '../../support/grpc-client.ts';
@@ -16,7 +15,7 @@ import { Gate } from '../../support/gate.ts';
 import { until } from '../../support/gated-encoder.ts';
 import { StreamCaller } from '../../support/stream-caller.ts';
 import { StubEncoder, stubByte, stubFailure } from '../../support/stub-encoder.ts';
-import { file, serve, service } from './stub-server.ts';
+import { budgetOf, file, serve, service } from './stub-server.ts';
 
 /** AnyRes of this size answers 5052 tokens: 23 MB of float32 at 1152 channels. */
 const largeSize = { width: 1218, height: 1722 };
@@ -277,22 +276,20 @@ test('fires the signals with deadline_exceeded when the deadline of the stream p
   assert.equal((await stream.status).code, status.DEADLINE_EXCEEDED);
 });
 
-test('answers a request that finds no room for its bytes in its place, and goes on', async (t) => {
+test('has a request that finds no room for its bytes wait for those before it', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
-  const room = new ByteRoom({ maxBytes: 150, full: () => new ServiceError('overloaded', 'No room.') });
-  const { client } = await serve(t, encoder, {}, (sizeBytes) => room.admit(sizeBytes));
+  const { client } = await serve(t, encoder, {}, { messageBudget: budgetOf(150) });
   const stream = new StreamCaller(client(service));
   const large = { image: { file: Buffer.alloc(100) } };
   stream.send('a', { encode: large });
   await requested(encoder, 1);
   stream.send('b', { encode: large });
-  assert.equal((await stream.failure('b')).reason, 'overloaded');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(encoder.requests.length, 1);
   encoder.gate.open();
   await stream.answer('a');
-  stream.send('c', { encode: large });
-  await stream.answer('c');
-  assert.equal(room.heldBytes, 0);
+  await stream.answer('b');
 });
 
 test('has at most so many requests under way, and holds back neither other streams nor calls', async (t) => {
@@ -404,7 +401,7 @@ for (const [method, message] of [
 ] as const) {
   test(`ends an ${method} whose client reads nothing, and harms no other call of its connection`, async (t) => {
     const encoder = new StubEncoder({ channels: 1152 });
-    const limits = { readGraceMs: 100, readBytesPerSecond: 2 ** 30 };
+    const limits = { reading: { graceMs: 100, bytesPerSecond: 2 ** 30 } };
     const { server, observed } = await serve(t, encoder, limits);
     const session = connectHttp2(`http://127.0.0.1:${server.port}`);
     t.after(() => session.destroy());

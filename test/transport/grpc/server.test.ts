@@ -4,12 +4,11 @@ import { createRequire } from 'node:module';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { status } from '@grpc/grpc-js';
-import { ByteRoom } from '../../../src/admission/byte-budget.ts';
+import { status, type StatusObject } from '@grpc/grpc-js';
 import { type ErrorCode, errorCodes, ServiceError } from '../../../src/errors/service-error.ts';
 import { defaultGrpcLimits } from '../../../src/transport/grpc/limits.ts';
 import { startGrpcServer } from '../../../src/transport/grpc/server.ts';
-import type { ObservedRequest } from '../../../src/transport/grpc/request-watch.ts';
+import { giveAway } from '../../../src/threads/give-away.ts';
 import { parseOptions } from '../../../src/transport/request-options.ts';
 import { Gate } from '../../support/gate.ts';
 import { until } from '../../support/gated-encoder.ts';
@@ -21,7 +20,7 @@ import {
   statusDetails,
 } from '../../support/grpc-client.ts';
 import { StubEncoder, stubByte, stubFailure, stubModel } from '../../support/stub-encoder.ts';
-import { file, serve, service } from './stub-server.ts';
+import { budgetOf, file, type ObservedRequest, serve, service } from './stub-server.ts';
 
 interface Reflected {
   readonly listServicesResponse?: { readonly service: readonly { readonly name: string }[] };
@@ -63,7 +62,8 @@ test('answers an Encode with its tokens, its metadata and its timings', async (t
     engineMs: 100.125,
     assembleMs: 0,
   });
-  assert.deepEqual(encoder.requests[0]!.images, [{ kind: 'file', bytes: Buffer.from('an image') }]);
+  const [image] = encoder.requests[0]!.images;
+  assert.deepEqual(image?.kind === 'file' && image.bytes, Buffer.from('an image'));
   assert.equal(encoder.requests[0]!.stacked, false);
 });
 
@@ -261,6 +261,24 @@ test('hands on raw pixels as they came', async (t) => {
   assert.ok(image?.kind === 'raster');
   const { width, height, data } = image.raster;
   assert.deepEqual([width, height, ...data], [2, 1, 1, 2, 3, 4, 5, 6]);
+});
+
+test('hands a picture to the decoding thread in the buffer that it came in, and copies one of a shared buffer', async (t) => {
+  const encoder = new StubEncoder();
+  const { client } = await serve(t, encoder);
+  for (const [sizeBytes, isHandedOver] of [
+    [100_000, true],
+    [10, false],
+  ] as const) {
+    encoder.requests.length = 0;
+    await client(service).call('Encode', { image: { file: Buffer.alloc(sizeBytes, 7) } });
+    const [image] = encoder.requests[0]!.images;
+    assert.ok(image?.kind === 'file');
+    const { buffer } = image.bytes;
+    const given = await giveAway(image.bytes, image.ownsBuffer);
+    assert.equal(given.buffer === buffer, isHandedOver);
+    assert.deepEqual(Buffer.from(given), Buffer.alloc(sizeBytes, 7));
+  }
 });
 
 const refusals: readonly [name: string, request: object, sentence: RegExp][] = [
@@ -461,11 +479,7 @@ test('refuses a message over the limit as too large, which no client sends again
 test('refuses messages beyond the bytes that it may hold, and takes others when those are encoded', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
-  const room = new ByteRoom({
-    maxBytes: 150,
-    full: () => new ServiceError('overloaded', 'No room.', { retryAfterMs: 70 }),
-  });
-  const { server, client } = await serve(t, encoder, {}, (sizeBytes) => room.admit(sizeBytes));
+  const { server, client } = await serve(t, encoder, { waitMs: 20 }, { messageBudget: budgetOf(150) });
   const caller = client(service);
   const request = { image: { file: Buffer.alloc(100) } };
   const held = caller.call<EncodeResponse>('Encode', request);
@@ -476,11 +490,10 @@ test('refuses messages beyond the bytes that it may hold, and takes others when 
   assert.deepEqual(error?.metadata.get('grpc-retry-pushback-ms'), ['70']);
   encoder.gate.open();
   assert.equal((await held).error, undefined);
-  assert.equal(room.heldBytes, 0);
   assert.equal((await caller.call<EncodeResponse>('Encode', request)).error, undefined);
   const broken = await caller.call<EncodeResponse>('Encode', {});
   assert.equal(broken.error?.code, status.INVALID_ARGUMENT);
-  assert.deepEqual([room.heldBytes, server.underWay], [0, 0]);
+  assert.equal(server.underWay, 0);
 });
 
 test('lets a client send a picture of 256 KiB without waiting for leave', async (t) => {
@@ -611,11 +624,12 @@ test('drains: answers what is under way, ends watches, takes nothing new', async
   const watch = client('grpc.health.v1.Health', healthProto).stream<{ status: string }>('Watch', { service });
   await nextMessage(watch);
   const told = nextMessage(watch);
+  const ended = new Promise<StatusObject>((resolve) => watch.once('status', resolve));
   await encoder.arrival.passed();
 
   const drained = server.drain();
   assert.equal((await told).status, 'NOT_SERVING');
-  await once(watch, 'end');
+  assert.equal((await ended).code, status.UNAVAILABLE);
   const refused = await once(connect(server.port, '127.0.0.1'), 'connect').then(
     () => false,
     () => true,
@@ -648,6 +662,7 @@ test('refuses to start where the port is taken', async (t) => {
       port: server.port,
       limits: defaultGrpcLimits,
       logger: console,
+      metrics: { observeRequest: () => undefined },
     }),
     {
       code: 'failed_precondition',

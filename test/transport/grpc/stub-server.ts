@@ -1,22 +1,31 @@
 import { EventEmitter } from 'node:events';
 import type { TestContext } from 'node:test';
 import type { ClientOptions } from '@grpc/grpc-js';
-import type { AdmitBytes } from '../../../src/admission/byte-budget.ts';
+import { Budget } from '../../../src/admission/budget.ts';
+import { ServiceError } from '../../../src/errors/service-error.ts';
+import type { Metrics } from '../../../src/telemetry/metrics.ts';
 import { defaultGrpcLimits, type GrpcLimits } from '../../../src/transport/grpc/limits.ts';
-import type { ObservedRequest } from '../../../src/transport/grpc/request-watch.ts';
-import { startGrpcServer } from '../../../src/transport/grpc/server.ts';
+import { type GrpcServerOptions, startGrpcServer } from '../../../src/transport/grpc/server.ts';
 import { TestClient } from '../../support/grpc-client.ts';
 import type { StubEncoder } from '../../support/stub-encoder.ts';
 
 export const service = 'siglip_hd.v1.VisualEncoderService';
 export const file = { image: { file: Buffer.from('an image') } };
 
+/** One finished request, as metrics are told of it. */
+export type ObservedRequest = Parameters<Metrics['observeRequest']>[0];
+
+/** A budget of so many bytes, or calls, whose refusals say when to try again. */
+export function budgetOf(limit: number, retryAfterMs = 70): Budget {
+  return new Budget({ limit, full: () => new ServiceError('overloaded', 'No room.', { retryAfterMs }) });
+}
+
 /** A server over a stub, and clients of it, which end with the test; what it logs and observes is kept. */
 export async function serve(
   t: TestContext,
   encoder: StubEncoder,
   limits: Partial<GrpcLimits> = {},
-  admitMessage?: AdmitBytes,
+  options: Partial<GrpcServerOptions> = {},
 ) {
   const observed: ObservedRequest[] = [];
   const observations = new EventEmitter();
@@ -27,17 +36,19 @@ export async function serve(
     encoder,
     host: '127.0.0.1',
     port: 0,
-    ...(admitMessage === undefined ? {} : { admitMessage }),
-    limits: { ...defaultGrpcLimits, healthPollMs: 5, ...limits },
+    limits: { ...defaultGrpcLimits, healthPollMs: 5, drainLingerMs: 50, ...limits },
     logger: { debug: log('debug'), info: log('info'), error: log('error') },
-    observe: (request) => {
-      observed.push(request);
-      observations.emit('request', request);
+    metrics: {
+      observeRequest: (request) => {
+        observed.push(request);
+        observations.emit('request', request);
+      },
     },
+    ...options,
   });
   const clients: TestClient[] = [];
-  const client = (name: string, protoFile?: string, options?: ClientOptions): TestClient => {
-    const made = new TestClient(server.port, name, protoFile, options);
+  const client = (name: string, protoFile?: string, clientOptions?: ClientOptions): TestClient => {
+    const made = new TestClient(server.port, name, protoFile, clientOptions);
     clients.push(made);
     return made;
   };

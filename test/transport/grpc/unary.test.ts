@@ -82,8 +82,7 @@ test('a client that cancels in the middle of its answer, or is gone, is reported
 
 test('a client that reads too slowly is cut off, and reported as one that left', async (t) => {
   const { server, observed, observations } = await serve(t, new StubEncoder({ channels: 1152 }), {
-    readGraceMs: 20,
-    readBytesPerSecond: 2 ** 30,
+    reading: { graceMs: 20, bytesPerSecond: 2 ** 30 },
   });
   const { stream } = await unread(t, server.port);
   await once(observations, 'request');

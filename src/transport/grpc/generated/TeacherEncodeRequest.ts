@@ -1,0 +1,17 @@
+// Original file: proto/siglip_hd/v1/encoder.proto
+
+import type { Image as _siglip_hd_v1_Image, Image__Output as _siglip_hd_v1_Image__Output } from './Image.ts';
+import type { RequestOptions as _siglip_hd_v1_RequestOptions, RequestOptions__Output as _siglip_hd_v1_RequestOptions__Output } from './RequestOptions.ts';
+import type { TeacherOptions as _siglip_hd_v1_TeacherOptions, TeacherOptions__Output as _siglip_hd_v1_TeacherOptions__Output } from './TeacherOptions.ts';
+
+export interface TeacherEncodeRequest {
+  'image'?: (_siglip_hd_v1_Image | null);
+  'options'?: (_siglip_hd_v1_RequestOptions | null);
+  'teacher'?: (_siglip_hd_v1_TeacherOptions | null);
+}
+
+export interface TeacherEncodeRequest__Output {
+  'image': (_siglip_hd_v1_Image__Output | null);
+  'options': (_siglip_hd_v1_RequestOptions__Output | null);
+  'teacher': (_siglip_hd_v1_TeacherOptions__Output | null);
+}

@@ -1,0 +1,296 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import {
+  Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  status,
+} from '@grpc/grpc-js';
+import type { Budget, Reservation } from '../../admission/budget.ts';
+import { anyone, type Caller } from '../../admission/caller.ts';
+import type { RequestTerms } from '../../admission/priority.ts';
+import { requestAbort } from '../../errors/abort.ts';
+import { ServiceError } from '../../errors/service-error.ts';
+import type { RequestScope } from '../../telemetry/request-scope.ts';
+import type { RequestScopes } from '../../telemetry/request-scopes.ts';
+import { requestIdKey, requestIdOf } from '../request-id.ts';
+import type { Authenticate } from '../security/authenticate.ts';
+import { beginScope, callerOf, endScope, termsOf } from './call-scope.ts';
+import type { GrpcLimits } from './limits.ts';
+import { MessageIntake } from './message-intake.ts';
+import { grpcStatus, statusOf } from './status.ts';
+
+type Listener = Parameters<ServerInterceptingCall['start']>[0];
+type Ending = Parameters<ServerInterceptingCall['sendStatus']>[0];
+
+export interface InboundSettings {
+  readonly authenticate: Authenticate;
+  /** Bounds the bytes of messages until their images are encoded. */
+  readonly messageBudget: Budget;
+  /** Bounds the calls that are open at one time. */
+  readonly callBudget: Budget;
+  readonly scopes: RequestScopes;
+  readonly limits: Pick<GrpcLimits, 'maxRequestBytes' | 'arriveMs' | 'waitMs'>;
+}
+
+/** A call as it is opened. */
+export interface OpenedCall {
+  readonly path: string;
+  /** The name that logs and metrics give it; undefined for health checks and reflection, which need no key. */
+  readonly endpoint: string | undefined;
+  /** Whether its client sends one message. */
+  readonly isUnary: boolean;
+  /** Whether it is answered with one. */
+  readonly isAnsweredOnce: boolean;
+  readonly stream: ServerHttp2Stream;
+  /** How its messages are compressed. */
+  readonly encoding: string | undefined;
+}
+
+/** No message of a health check or of reflection is longer. */
+const openServiceBytes = 1024;
+
+/** How long a client whose call has been answered may take to end its side. */
+const closeMs = 1000;
+
+/** A client whose deadline passes cancels its call, which is seen here at about the time of grpc-js's own timer. */
+const clockMarginMs = 100;
+
+/**
+ * One call between grpc-js and its handler: authenticates it by its metadata, lets its messages in, and knows how it
+ * ends.
+ */
+export class InboundCall extends ServerInterceptingCall {
+  /** grpc-js gives a handler the very metadata that its interceptor passed on. */
+  static readonly #byMetadata = new WeakMap<Metadata, InboundCall>();
+  /** Whether the handler may have another message now. `readOn()` asks again. */
+  mayRead: () => boolean;
+  /** Takes over how a refused call ends: a stream ends after the answers under way. */
+  onRefusal: ((error: ServiceError) => void) | undefined;
+  /** Resolves when the call has ended: its answer has been read, or its client has gone. */
+  readonly ended: Promise<void>;
+  readonly #call: OpenedCall;
+  readonly #settings: InboundSettings;
+  readonly #intake: MessageIntake;
+  readonly #abort = requestAbort();
+  #metadata = new Metadata();
+  #requestId = '';
+  #caller = anyone;
+  #scope: RequestScope | undefined;
+  #place: Reservation | undefined;
+  #listener: Listener | undefined;
+  #resolveEnded = (): void => undefined;
+  /** Answers that the connection has not taken. */
+  #unsent = 0;
+  #isAnswered = false;
+  #isRefused = false;
+
+  constructor(next: ServerInterceptingCallInterface, call: OpenedCall, settings: InboundSettings) {
+    super(next);
+    this.#call = call;
+    this.#settings = settings;
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    // Reflection answers whatever comes: it reads on when its client has read.
+    this.mayRead = () => this.#isOurs || this.#unsent === 0;
+    this.#intake = this.#openIntake();
+    call.stream.once('finish', () => this.#closeSoon());
+  }
+
+  /** The inbound side of a handler's call. */
+  static of({ metadata }: { readonly metadata: Metadata }): InboundCall {
+    return InboundCall.#byMetadata.get(metadata)!;
+  }
+
+  get requestId(): string {
+    return this.#requestId;
+  }
+
+  /** A unary call's. */
+  get scope(): RequestScope {
+    return this.#scope!;
+  }
+
+  /** Fires with a ServiceError when the client leaves or the deadline passes before the call is answered. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Whether a call that has ended was ended before its client had all of its answer. */
+  get wasCutOff(): boolean {
+    const { rstCode, writableFinished } = this.#call.stream;
+    return rstCode !== constants.NGHTTP2_NO_ERROR || !writableFinished;
+  }
+
+  /** Ends a call whose client does not read its answer: grpc-js itself would wait for ever. */
+  cutOff(): void {
+    this.#call.stream.close(constants.NGHTTP2_CANCEL);
+  }
+
+  /** Whose call it is now: a key may be taken back while its stream is open. Throws `unauthenticated`. */
+  authenticate(): Caller {
+    return callerOf(this.#metadata, this.#settings.authenticate);
+  }
+
+  /** How its caller asks to be served. Throws as readTerms does. */
+  terms(caller: Caller): RequestTerms {
+    return termsOf(this.#metadata, Number(this.getDeadline()), caller);
+  }
+
+  /** Begins the scope of a request: of the call, or of one of its messages. */
+  beginScope(streamedId?: string): RequestScope {
+    const { path, endpoint = '' } = this.#call;
+    const described = { path, endpoint, requestId: this.#requestId, peer: this.getPeer() };
+    return beginScope(this.#settings.scopes, { ...described, metadata: this.#metadata }, streamedId);
+  }
+
+  endScope(scope: RequestScope, failure?: ServiceError, code?: status): void {
+    endScope(scope, this.#call.path, failure, code);
+  }
+
+  /** Reports a failure that no request has a scope for. */
+  report(failure: ServiceError, code?: status): void {
+    if (this.#isOurs) this.endScope(this.#scope ?? this.beginScope(), failure, code);
+  }
+
+  /**
+   * Ends the call with an error where its message has not arrived, and a health watch or reflection, which only their
+   * clients end. StreamEncode ends by itself.
+   */
+  stop(error: ServiceError): void {
+    if (!this.#isOurs || (this.#call.isUnary && !this.#intake.hasDelivered)) this.#refuse(error);
+  }
+
+  readOn(): void {
+    this.#intake.readOn();
+  }
+
+  override start(listener: Listener): void {
+    this.#listener = listener;
+    super.start({
+      onReceiveMetadata: (metadata) => this.#open(metadata, listener),
+      onReceiveMessage: (message: unknown) => this.#intake.receive(message),
+      onReceiveHalfClose: () => this.#halfClose(listener),
+      onCancel: () => {
+        this.#end();
+        listener.onCancel();
+      },
+    });
+  }
+
+  override startRead(): void {
+    if (!this.#call.isUnary || !this.#intake.hasDelivered) {
+      this.#intake.start();
+      return;
+    }
+    // Its one message has come; its client may never end its side.
+    this.#listener?.onReceiveHalfClose();
+    // Where no key is needed nothing more may lie unread.
+    if (!this.#isOurs) super.startRead();
+  }
+
+  override sendMessage(message: unknown, callback: () => void): void {
+    this.#isAnswered ||= this.#call.isAnsweredOnce;
+    this.#unsent++;
+    super.sendMessage(message, () => {
+      this.#unsent--;
+      callback();
+      this.readOn();
+    });
+  }
+
+  override sendStatus(ending: Ending): void {
+    this.#isAnswered = true;
+    this.#intake.close(gone());
+    super.sendStatus(ending);
+  }
+
+  /** Whether it is a call of the service, and not of health checks or reflection. */
+  get #isOurs(): boolean {
+    return this.#call.endpoint !== undefined;
+  }
+
+  #openIntake(): MessageIntake {
+    const { stream, isUnary } = this.#call;
+    const { messageBudget, limits } = this.#settings;
+    return new MessageIntake({
+      stream,
+      isUnary,
+      maxBytes: this.#isOurs ? limits.maxRequestBytes : openServiceBytes,
+      budget: this.#isOurs ? messageBudget : undefined,
+      limits,
+      caller: () => this.#caller,
+      mayRead: () => this.mayRead(),
+      read: () => super.startRead(),
+      deliver: (message) => this.#listener?.onReceiveMessage(message),
+      refuse: (error) => this.#refuse(error),
+    });
+  }
+
+  #open(metadata: Metadata, listener: Listener): void {
+    const { encoding = 'identity', isUnary } = this.#call;
+    this.#metadata = metadata;
+    InboundCall.#byMetadata.set(metadata, this);
+    this.#requestId = requestIdOf(metadata.get(requestIdKey)[0]);
+    if (this.#isOurs && isUnary) this.#scope = this.beginScope();
+    try {
+      if (this.#isOurs) this.#caller = this.authenticate();
+      if (this.#scope !== undefined) this.#scope.caller = this.#caller;
+      // A health check is never refused for others' calls.
+      if (this.#isOurs || !isUnary) this.#place = this.#settings.callBudget.reserve(1, this.#caller);
+    } catch (thrown) {
+      this.#refuse(ServiceError.from(thrown));
+      return;
+    }
+    if (encoding === 'identity') listener.onReceiveMetadata(metadata);
+    else this.#refuse(compressed(encoding), status.UNIMPLEMENTED);
+  }
+
+  #refuse(error: ServiceError, code = grpcStatus(error.code)): void {
+    if (this.#isRefused || this.#isAnswered) return;
+    this.#isRefused = true;
+    this.#intake.close(error);
+    this.report(error, code);
+    if (this.onRefusal === undefined) this.sendStatus(statusOf(error, this.#requestId, code));
+    else this.onRefusal(error);
+  }
+
+  #halfClose(listener: Listener): void {
+    if (this.#call.isUnary && this.#intake.hasDelivered) return;
+    if (!this.#call.isUnary && !this.#intake.isInside) listener.onReceiveHalfClose();
+    else this.#refuse(new ServiceError('invalid_argument', 'The call ended before its message was whole.'));
+  }
+
+  #end(): void {
+    this.#place?.release();
+    const reason = Date.now() >= Number(this.getDeadline()) - clockMarginMs ? late() : gone();
+    this.#intake.close(reason);
+    if (!this.#isAnswered) {
+      this.#abort.abort(reason);
+      if (this.#scope !== undefined && !this.#intake.hasDelivered) this.report(reason);
+    }
+    this.#resolveEnded();
+  }
+
+  /** Nobody reads what a client sends after its answer, and a stream that it does not end would stay open. */
+  #closeSoon(): void {
+    const { stream } = this.#call;
+    const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), closeMs);
+    stream.once('close', () => clearTimeout(timer));
+  }
+}
+
+function gone(): ServiceError {
+  return new ServiceError('cancelled', 'The client went away.');
+}
+
+function late(): ServiceError {
+  return new ServiceError('deadline_exceeded', 'The deadline passed before the answer was ready.');
+}
+
+function compressed(encoding: string): ServiceError {
+  return new ServiceError(
+    'unsupported_media',
+    `The call is compressed (grpc-encoding: ${encoding.slice(0, 32)}); send it uncompressed: image files do not get smaller.`,
+  );
+}
