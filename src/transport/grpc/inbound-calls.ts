@@ -34,7 +34,8 @@ export class InboundCalls {
       encoding: headers['grpc-encoding']?.toString(),
     };
     const inbound = new InboundCall(next, call, this.#settings);
-    this.#open.add(inbound);
+    // Nothing tells the end of a call whose client reset it before it was opened.
+    if (!stream.destroyed && !stream.closed) this.#open.add(inbound);
     void inbound.ended.then(() => this.#open.delete(inbound));
     return inbound;
   };

@@ -180,6 +180,21 @@ test('calls that are open leave the share of other callers alone, and health che
   assert.equal(await statusOf(begin(session, 'Encode').end(encodeMessage(10))), status.OK);
 });
 
+test('calls that are reset as they begin leave nothing behind', async (t) => {
+  const { server } = await serve(t, new StubEncoder(), {}, { callBudget: budgetOf(20) });
+  const session = connectRaw(server.port);
+  for (let turn = 0; turn < 20; turn++) {
+    for (let call = 0; call < 20; call++) {
+      const stream = begin(session, call % 2 === 0 ? 'Encode' : 'StreamEncode');
+      stream.write(prefix(100));
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+    await new Promise((resolve) => session.ping(resolve));
+  }
+  assert.equal(await statusOf(begin(session, 'Encode').end(encodeMessage(10))), status.OK);
+  await until(() => server.underWay === 0);
+});
+
 test('a message that does not arrive in time ends its call, and a stream may be silent', async (t) => {
   const { server, lines } = await serve(t, new StubEncoder(), { arriveMs: 100 });
   const session = connectRaw(server.port);
