@@ -169,7 +169,8 @@ test('sends calls, streamed requests and failures over gRPC', async () => {
     assert.equal(encode.attributes['rpc.response.status_code'], 'OK');
     assert.equal(encode.attributes['rpc.system.name'], 'grpc');
     const names = new Set(namesOf(traceTree(receiver.spans, encode)).map((line) => line.trim()));
-    for (const stage of ['header', 'decode', 'queue', 'engine', 'write']) assert.ok(names.has(stage), stage);
+    for (const stage of ['receive', 'header', 'decode', 'queue', 'engine', 'write'])
+      assert.ok(names.has(stage), stage);
     const refused = rootOf(receiver.spans, `${service}/TeacherEncode`)!;
     assert.equal(refused.attributes['rpc.response.status_code'], 'INVALID_ARGUMENT');
     assert.equal(refused.attributes['error.type'], 'invalid_argument');

@@ -2,43 +2,23 @@ import type { Budget, Reservation } from '../../admission/budget.ts';
 import type { Caller } from '../../admission/caller.ts';
 import type { ServiceError } from '../../errors/service-error.ts';
 
-/** A call's request message as grpc-js keeps it until the call ends: its bytes have to go before that. */
-export class RequestMessage {
-  bytes: Buffer;
-  #reservation: Reservation | undefined;
-
-  constructor(bytes: Buffer) {
-    this.bytes = bytes;
-  }
-
-  /** From now on `reservation` counts the bytes. */
-  charge(reservation: Reservation): void {
-    this.#reservation = reservation;
-  }
-
-  /** To be called when the image is encoded: a client that does not read its answer holds nothing of what it sent. */
-  release(): void {
-    this.bytes = noBytes;
-    this.#reservation?.release();
-  }
-}
-
-const noBytes = Buffer.alloc(0);
-
-/** How long a message may hold room for all of it before all of it is there. */
+/** How long a message may arrive before it counts as slow. */
 const slowMs = 100;
 
 /** The least that a slow message holds. */
-const firstBytes = 64 * 1024;
+const slowBytes = 64 * 1024;
 
 /** What grpc-js keeps of each DATA frame until its message is whole, beside the frame's bytes. */
 const frameCostBytes = 256;
 
 /**
- * The bytes that a message holds while it arrives. It waits its turn for room for all of it. A slow one then holds twice
- * what has come, and takes more as it comes: what is announced and not sent keeps nobody out.
+ * The bytes that a message holds while it arrives. It waits its turn for room for all of it. A slow message then gives
+ * back what is more than twice what has arrived, and reserves again as it arrives: a client that announces bytes and does
+ * not send them keeps nobody out.
  */
 export class ArrivingMessage {
+  /** Resolves when the message may be read, and rejects with why it may not. Undefined before `request()`. */
+  admitted: Promise<void> | undefined;
   readonly #sizeBytes: number;
   readonly #waiting = new AbortController();
   #reservation: Reservation | undefined;
@@ -46,23 +26,27 @@ export class ArrivingMessage {
   #arrivedBytes = 0;
   #frames = 0;
   #isCancelled = false;
-  /** Resolves when the message may be read; rejects with why it may not. */
-  readonly admitted: Promise<void>;
 
-  constructor(sizeBytes: number, budget: Budget, caller: Caller) {
+  constructor(sizeBytes: number) {
     this.#sizeBytes = sizeBytes;
-    this.admitted = budget.reserveInTurn(sizeBytes, caller, this.#waiting.signal).then((reservation) => {
-      if (this.#isCancelled) reservation.release();
-      else this.#enter(reservation);
-    });
   }
 
-  /** Whether it must not be read on yet. */
+  /** Whether more of it would arrive if its stream were read, and may not. */
   get isWaiting(): boolean {
     return this.#reservation === undefined && this.#arrivedBytes < this.#sizeBytes;
   }
 
-  /** A DATA frame of it has come. Throws the budget's error where there is no room for it. */
+  /** Waits for room. */
+  request(budget: Budget, caller: Caller): Promise<void> {
+    const turn = budget.reserveInTurn(this.#sizeBytes, caller, this.#waiting.signal);
+    this.admitted = turn.then((reservation) => {
+      if (this.#isCancelled) reservation.release();
+      else this.#admit(reservation);
+    });
+    return this.admitted;
+  }
+
+  /** Counts a DATA frame of it. Throws the budget's error if there is no room for the frame. */
   add(sizeBytes: number): void {
     this.#arrivedBytes += sizeBytes;
     this.#frames++;
@@ -73,7 +57,7 @@ export class ArrivingMessage {
     reservation.grow(Math.max(neededBytes, Math.min(this.#sizeBytes, 2 * reservation.amount)));
   }
 
-  /** Gives up waiting, for `reason`, and what it holds. */
+  /** Stops waiting, for `reason`, and releases what it holds. */
   cancel(reason: ServiceError): void {
     this.#isCancelled = true;
     clearTimeout(this.#slow);
@@ -81,15 +65,15 @@ export class ArrivingMessage {
     this.#reservation?.release();
   }
 
-  /** Its reservation, now that all of it has come. */
-  whole(): Reservation {
+  /** Hands over the reservation of an admitted message that has arrived. */
+  complete(): Reservation {
     clearTimeout(this.#slow);
     this.#reservation!.settle(this.#sizeBytes);
     return this.#reservation!;
   }
 
-  #enter(reservation: Reservation): void {
+  #admit(reservation: Reservation): void {
     this.#reservation = reservation;
-    this.#slow = setTimeout(() => reservation.settle(Math.max(firstBytes, 2 * this.#arrivedBytes)), slowMs);
+    this.#slow = setTimeout(() => reservation.settle(Math.max(slowBytes, 2 * this.#arrivedBytes)), slowMs);
   }
 }

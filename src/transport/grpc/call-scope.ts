@@ -8,18 +8,18 @@ import { readTerms } from '../request-terms.ts';
 import type { Authenticate } from '../security/authenticate.ts';
 import { grpcStatus } from './status.ts';
 
-/** A call as its requests' scopes describe it. */
+/** What a scope needs to know about its call. */
 export interface DescribedCall {
-  /** The method's path. */
+  /** Path of the method. */
   readonly path: string;
-  /** The name that logs and metrics give the method. */
+  /** The method's name in logs and metrics. */
   readonly endpoint: string;
   readonly requestId: string;
   readonly peer: string;
   readonly metadata: Metadata;
 }
 
-/** Begins the scope of a request: of a unary call, or of one message of a stream, which has an id of its own. */
+/** Begins the scope of a request: a unary call, or one message of a stream, which has an id of its own. */
 export function beginScope(scopes: RequestScopes, call: DescribedCall, streamedId?: string): RequestScope {
   const scope = scopes.begin({
     requestId: call.requestId,
@@ -31,7 +31,7 @@ export function beginScope(scopes: RequestScopes, call: DescribedCall, streamedI
   return scope;
 }
 
-/** Ends it, with why the request failed where it did; named by OpenTelemetry's conventions for RPCs. */
+/** Ends the scope of a request, with its failure if it failed. Attributes follow OpenTelemetry's conventions for RPCs. */
 export function endScope(
   scope: RequestScope,
   path: string,
@@ -50,7 +50,7 @@ export function endScope(
   });
 }
 
-/** Whose call this is, by its metadata; throws `unauthenticated`. */
+/** The caller whose key is in the metadata. Throws `unauthenticated`. */
 export function callerOf(metadata: Metadata, authenticate: Authenticate): Caller {
   return authenticate({
     authorization: joined(metadata, 'authorization'),
@@ -58,7 +58,7 @@ export function callerOf(metadata: Metadata, authenticate: Authenticate): Caller
   });
 }
 
-/** How a call of this caller asks to be served, by its metadata and its deadline. Throws as readTerms does. */
+/** What a caller asks for in a call's metadata and deadline. Throws as `readTerms` does. */
 export function termsOf(metadata: Metadata, deadlineMs: number, caller: Caller): RequestTerms {
   const now = performance.now();
   const terms = readTerms(caller, now, (key) => joined(metadata, key));
@@ -66,7 +66,7 @@ export function termsOf(metadata: Metadata, deadlineMs: number, caller: Caller):
   return { ...terms, deadlineAt: Math.min(deadlineAt, terms.deadlineAt ?? deadlineAt) };
 }
 
-/** Joins what comes twice, as HTTP does. A key that comes twice is then no key. */
+/** Joins repeated values, as HTTP does: a key that is sent twice is not valid. */
 function joined(metadata: Metadata, key: string): string | undefined {
   const values = metadata.get(key);
   return values.length === 0 ? undefined : values.join(', ');

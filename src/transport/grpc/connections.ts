@@ -4,10 +4,10 @@ import type { InboundCalls } from './inbound-calls.ts';
 import type { GrpcLimits } from './limits.ts';
 
 /**
- * Limits a listening server's connections, and announces each of their streams to `calls`.
+ * Limits the connections of a listening server, and announces their streams to `calls`.
  *
- * grpc-js has no options for the number of connections and for flow control, and shows a call's HTTP/2 stream to nobody.
- * It keeps node:http2's servers in a private field; what they are asked for here is node's own interface.
+ * grpc-js has no options for the number of connections or for flow control, and does not expose the HTTP/2 stream of a
+ * call. The private field holds its node:http2 servers; everything used of those is documented by Node.
  */
 export function watchConnections(server: Server, limits: GrpcLimits, calls: InboundCalls): void {
   for (const listener of server['http2Servers'].keys()) {
@@ -24,12 +24,12 @@ export function watchConnections(server: Server, limits: GrpcLimits, calls: Inbo
 }
 
 const timeoutHeader = 'grpc-timeout';
-/** No eight digits of a unit below a second pass the longest timeout. */
+/** Units in which eight digits can exceed grpc-js's longest timeout. */
 const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000 };
 
 /**
- * grpc-js keeps a timeout in 32 bits of milliseconds, some 25 days, and takes a longer one for one that has passed. Such a
- * call is as good as one without a timeout.
+ * Removes a timeout of 25 days or more. grpc-js keeps timeouts in 32 bits of milliseconds: a longer one overflows, and the
+ * call would fail at once.
  */
 function dropFarTimeout(headers: IncomingHttpHeaders): void {
   const [, amount, unit = ''] = /(\d{1,8})\s*([HMS])/.exec(String(headers[timeoutHeader])) ?? [];

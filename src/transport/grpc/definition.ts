@@ -13,15 +13,15 @@ import type { TeacherEncodeRequest__Output } from './generated/TeacherEncodeRequ
 import type { Tensor } from './generated/Tensor.ts';
 import type { TensorChunk } from './generated/TensorChunk.ts';
 
-/** Fully qualified name of the service, as health checks and reflection have it. */
+/** Fully qualified name of the service. */
 export const serviceName = 'siglip_hd.v1.VisualEncoderService';
 
 /** Folder of the .proto files, beside src and build. */
 const protoFolder = fileURLToPath(new URL('../../../../proto', import.meta.url));
 
 /**
- * Everything that encoder.proto defines, loaded once. An absent message is null, an absent scalar its zero, and an enum's
- * value its name. scripts/grpc-types.js makes the types for these options.
+ * Everything in encoder.proto. An absent message reads as null, an absent scalar as zero, and an enum value as its name.
+ * scripts/grpc-types.js generates the types for these options.
  */
 export const packageDefinition: PackageDefinition = loadSync('siglip_hd/v1/encoder.proto', {
   includeDirs: [protoFolder],
@@ -32,8 +32,8 @@ export const packageDefinition: PackageDefinition = loadSync('siglip_hd/v1/encod
 });
 
 /**
- * Writes the service's messages. EncodeResponse, TeacherEncodeResponse and AnyResEncodeResponse have the same fields
- * under the same numbers: one writer serves all three.
+ * Writes responses. EncodeResponse, TeacherEncodeResponse and AnyResEncodeResponse have the same fields under the same
+ * numbers, so one function writes all three.
  */
 export const write = {
   encodeResponse: message<EncodeResponse, never>('EncodeResponse').serialize,
@@ -44,10 +44,7 @@ export const write = {
   listModelsResponse: message<ListModelsResponse, never>('ListModelsResponse').serialize,
 };
 
-/**
- * Reads a request from its bytes; an image stays where it is. All throw `invalid_argument` for bytes that are no such
- * message.
- */
+/** Reads requests. An image stays in the message's buffer. Throws `invalid_argument` if the bytes are not such a message. */
 export const read = {
   encodeRequest: reader('EncodeRequest', message<never, EncodeRequest__Output>('EncodeRequest')),
   teacherEncodeRequest: reader(

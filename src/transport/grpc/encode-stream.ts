@@ -6,7 +6,7 @@ import { withoutTokens } from '../../telemetry/request-log.ts';
 import type { RequestScope } from '../../telemetry/request-scope.ts';
 import { limitReading } from '../reading-pace.ts';
 import { requestIdKey } from '../request-id.ts';
-import type { RequestMessage } from './arriving-message.ts';
+import type { RequestMessage } from './request-message.ts';
 import { read } from './definition.ts';
 import { type GatheredMessage, totalBytes } from './gathered-message.ts';
 import type { StreamEncodeRequest__Output } from './generated/StreamEncodeRequest.ts';
@@ -24,9 +24,10 @@ export interface EncodeStreamParts {
   readonly limits: Pick<GrpcLimits, 'maxRequestBytes' | 'maxStreamRequests' | 'reading'>;
 }
 
-/** What a request is answered with; a failure is one of the messages, and named beside them. */
+/** The answer to a request: its tokens, or a failure, as messages. */
 interface EncodedRequest {
   readonly messages: readonly GatheredMessage[];
+  /** The failure that the messages report. */
   readonly error?: ServiceError;
 }
 
@@ -38,7 +39,7 @@ interface AcceptedRequest {
 
 const longestId = 128;
 
-/** The StreamEncode calls that are open. */
+/** The open StreamEncode calls. */
 export class EncodeStreams {
   readonly #parts: EncodeStreamParts;
   readonly #open = new Set<EncodeStream>();
@@ -47,7 +48,7 @@ export class EncodeStreams {
     this.#parts = parts;
   }
 
-  /** What grpc-js calls for each new stream. */
+  /** The handler of grpc-js for StreamEncode. */
   handler(): handleBidiStreamingCall<RequestMessage, EncodedMessage> {
     return (call) => {
       const stream = new EncodeStream(call, this.#parts);
@@ -56,31 +57,33 @@ export class EncodeStreams {
     };
   }
 
-  /** Has every stream end with `unavailable` after the answers under way. */
+  /** Ends every stream with `unavailable` after the answers under way. */
   drain(): void {
     for (const stream of this.#open) stream.drain();
   }
 }
 
 /**
- * One StreamEncode call. A request is under way from its reading until the last of its answer has been taken by the
- * connection; while `maxStreamRequests` of them are, or `maxRequestBytes` of their messages, none is read. Each answer
- * has at most one chunk in the stream's buffer, so that a short answer passes a long one.
+ * One StreamEncode call. A request is under way from its arrival until the connection has accepted all of its answer. No
+ * message is read while `maxStreamRequests` requests, or `maxRequestBytes` of their messages, are under way. Each answer
+ * has at most one chunk in the stream's buffer, so that a short answer can overtake a long one.
  */
 class EncodeStream {
   readonly #call: Call;
   readonly #inbound: InboundCall;
   readonly #parts: EncodeStreamParts;
-  /** Of the requests that have not been answered. */
+  /** The ids of unanswered requests. */
   readonly #ids = new Set<string>();
   #underWay = 0;
   #underWayBytes = 0;
-  /** Of the answers that have begun. */
+  /** Bytes of answers, begun or not, that the connection has not accepted. */
   #unreadBytes = 0;
+  /** Bytes of answers that the connection has accepted. */
   #readBytes = 0;
   #stopLimit = (): void => undefined;
-  /** No more is read; the call ends when nothing is under way, with `failure` where there is one. */
+  /** Whether to read no more messages, and to end the call when nothing is under way. */
   #isStopped = false;
+  /** The status to end the call with; OK if absent. */
   #failure: ServiceError | undefined;
   #onEnd: (() => void) | undefined;
 
@@ -90,7 +93,7 @@ class EncodeStream {
     this.#parts = parts;
   }
 
-  /** Begins to read. `onEnd` is called once, when nothing is under way and nothing more is read. */
+  /** Begins to read. Calls `onEnd` once, when nothing is under way and nothing more will be read. */
   start(onEnd: () => void): void {
     this.#onEnd = onEnd;
     const inbound = this.#inbound;
@@ -104,13 +107,10 @@ class EncodeStream {
     this.#call.on('end', () => this.#stop());
   }
 
-  /** Ends the call with `unavailable` after the answers under way; as ever, where the client has ended its side. */
+  /** Ends the call with `unavailable` after the answers under way; with OK if the client has half-closed already. */
   drain(): void {
     this.#stop(
-      new ServiceError(
-        'unavailable',
-        'The service is stopping. What it has not answered it has not encoded.',
-      ),
+      new ServiceError('unavailable', 'The service is stopping. Unanswered requests have not been encoded.'),
     );
   }
 
@@ -120,7 +120,7 @@ class EncodeStream {
   }
 
   #take(message: RequestMessage): void {
-    // It was on its way when the stream stopped.
+    // It arrived just before the stream stopped.
     if (this.#isStopped) {
       message.release();
       return;
@@ -145,7 +145,7 @@ class EncodeStream {
     this.#inbound.endScope(scope, error ?? unsent);
   }
 
-  /** Begins to encode a request; ends the stream for what is none. What it gives does not hold the image. */
+  /** Begins to encode a request, or stops the stream if it is not one. The result does not hold the image. */
   #accept(message: RequestMessage): AcceptedRequest | undefined {
     try {
       const caller = this.#inbound.authenticate();
@@ -185,13 +185,13 @@ class EncodeStream {
     }
   }
 
-  /** Resolves when the connection has taken all of it, or with why it has not. */
+  /** Resolves when the connection has accepted all messages, or with the reason why not. */
   async #send(id: string, messages: readonly GatheredMessage[]): Promise<ServiceError | undefined> {
     let leftBytes = totalBytes(messages);
     this.#addUnread(leftBytes);
     try {
       for (const message of messages) {
-        // Free before the last one leaves: whoever has read it may use the id again.
+        // Freed before the last message: a client that has read it may use the id again.
         if (message === messages.at(-1)) this.#ids.delete(id);
         await this.#write(message);
         leftBytes -= message.byteLength;
@@ -206,7 +206,7 @@ class EncodeStream {
     }
   }
 
-  /** Resolves when the connection has taken the message; rejects when the call ends before it has. */
+  /** Resolves when the connection has accepted the message; rejects if the call ends first. */
   #write(message: GatheredMessage): Promise<void> {
     const { signal } = this.#inbound;
     if (signal.aborted) return Promise.reject(abortFailure(signal));
@@ -228,7 +228,7 @@ class EncodeStream {
     else if (!wasUnread) this.#limitReading();
   }
 
-  /** Ends the call unless as much as is unread now has been read in time. Answers take turns, so that any will do. */
+  /** Resets the call unless the client reads as much as is unread now, of any answers, in the time for that much. */
   #limitReading(): void {
     const dueBytes = this.#readBytes + this.#unreadBytes;
     this.#stopLimit = limitReading(this.#unreadBytes, this.#parts.limits.reading, () => {
@@ -249,15 +249,15 @@ class EncodeStream {
     if (!this.#isStopped || this.#underWay > 0 || onEnd === undefined) return;
     this.#onEnd = undefined;
     onEnd();
-    // grpc-js ends a call by itself whose client left or whose deadline passed.
+    // grpc-js has ended a call whose client left or whose deadline passed.
     if (this.#inbound.signal.aborted) return;
     if (this.#failure === undefined) this.#call.end();
     else this.#call.emit('error', statusOf(this.#failure, this.#inbound.requestId));
   }
 
   /**
-   * A request that can be answered: it has a valid id of its own. Throws `invalid_argument` for any other, which ends the
-   * stream: a failure by another's id would be taken for that one's.
+   * Reads a request with a valid id of its own. Throws `invalid_argument` for any other, which ends the stream: a failure
+   * under the id of another request would be taken for that one's answer.
    */
   #readRequest(bytes: Buffer): StreamEncodeRequest__Output {
     const message = read.streamEncodeRequest(bytes);
@@ -265,13 +265,13 @@ class EncodeStream {
     if (id.length < 1 || id.length > longestId) {
       throw new ServiceError(
         'invalid_argument',
-        `A request of the stream has an id of ${id.length} characters; it must have 1 to ${longestId}, since its answer carries it.`,
+        `A request of the stream has an id of ${id.length} characters; it must have 1 to ${longestId}, because its answer carries the id.`,
       );
     }
     if (this.#ids.has(id)) {
       throw new ServiceError(
         'invalid_argument',
-        `The id ${JSON.stringify(id)} is that of a request of this stream that is still unanswered.`,
+        `The id ${JSON.stringify(id)} belongs to a request of this stream that is still unanswered.`,
       );
     }
     return message;

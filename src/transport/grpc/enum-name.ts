@@ -1,4 +1,4 @@
-/** What encoder.proto calls a value of an enum: DTYPE_FLOAT16 for float16. */
+/** The name in encoder.proto of an enum's value: DTYPE_FLOAT16 for float16. */
 export function enumName<Prefix extends string, Value extends string>(
   prefix: Prefix,
   value: Value,
@@ -7,8 +7,8 @@ export function enumName<Prefix extends string, Value extends string>(
 }
 
 /**
- * The value that a name stands for; undefined where none is set. A number is one that encoder.proto does not name: it
- * stays as it is, for the options' parser to refuse.
+ * The value of a name in encoder.proto; undefined if the field is not set. A number has no name there, and is left for the
+ * options' parser to refuse.
  */
 export function enumValue(prefix: string, name: string | number): string | undefined {
   if (typeof name === 'number') return String(name);

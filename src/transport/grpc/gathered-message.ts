@@ -1,17 +1,17 @@
 import protobuf from 'protobufjs/minimal.js';
 
-/** One piece of a protobuf message: a field's tag and length, or bytes as they stand. */
+/** A piece of an encoded protobuf message. */
 export type Piece = Uint8Array<ArrayBuffer>;
 
 /** The wire type of bytes, strings and embedded messages. */
 const lengthDelimited = 2;
 
-/** What protobufjs wrote, as a piece: its writer never allocates shared memory. */
+/** Bytes from protobufjs, whose writer never allocates shared memory. */
 export function owned(bytes: Uint8Array): Piece {
   return bytes as Piece;
 }
 
-/** A field of bytes, or of an embedded message whose encoding is `content`. The pieces of `content` are kept. */
+/** A field of bytes, or of an embedded message. The pieces of `content` are not copied. */
 export function bytesField(number: number, content: readonly Piece[]): Piece[] {
   const head = protobuf.Writer.create()
     .uint32(number * 8 + lengthDelimited)
@@ -24,10 +24,9 @@ export function totalBytes(pieces: readonly { readonly byteLength: number }[]): 
 }
 
 /**
- * An encoded message that stays in pieces until grpc-js copies it to its output buffer: the one copy of the tokens.
- *
- * grpc-js asks a serializer for a Buffer. Its server uses `byteLength` and `copy(target, offset)` of it alone, and has
- * no way to send a message in pieces; gathering the pieces first would copy every answer once more.
+ * An encoded message in pieces, in place of the Buffer that grpc-js expects from a serializer. grpc-js copies a message
+ * into its own output buffer, with `byteLength` and `copy(target, offset)` alone; joining the pieces before that would
+ * copy every answer twice.
  */
 export class GatheredMessage {
   readonly byteLength: number;
@@ -38,7 +37,7 @@ export class GatheredMessage {
     this.#pieces = pieces;
   }
 
-  /** Writes the whole message at `offset` of `target`; gives the number of bytes written. */
+  /** Copies the message to `offset` of `target`, and returns its length. */
   copy(target: Uint8Array, offset = 0): number {
     let at = offset;
     for (const piece of this.#pieces) {

@@ -4,14 +4,14 @@ import { loadSync } from '@grpc/proto-loader';
 import type { VisualEncoder } from '../../encoding/request.ts';
 import { serviceName } from './definition.ts';
 
-/** grpc.health.v1 as reflection shows it. */
+/** grpc.health.v1, for reflection. */
 export const healthPackage = loadSync(protoPath);
 
 const services = ['', serviceName] as const;
 
 /**
- * grpc.health.v1 for the whole server ('') and the service: SERVING while the encoder is ready. A check asks the
- * encoder; watchers are told within `pollMs`. `stop()` says NOT_SERVING once and for all.
+ * grpc.health.v1 for the server as a whole ('') and for the service: SERVING while the encoder is ready. A check reads the
+ * encoder's state; watchers learn of a change within `pollMs`. After `stop()` both are NOT_SERVING.
  */
 export class Health {
   readonly #implementation = new HealthImplementation({});

@@ -3,20 +3,20 @@ import type { ServerInterceptor } from '@grpc/grpc-js';
 import type { ServiceError } from '../../errors/service-error.ts';
 import { InboundCall, type InboundSettings } from './inbound.ts';
 
-/** The calls of a server that have not ended, and the interceptor that they come through. */
+/** The open calls of a server, and the interceptor that opens them. */
 export class InboundCalls {
   readonly #endpoints: ReadonlyMap<string, string>;
   readonly #settings: InboundSettings;
   readonly #open = new Set<InboundCall>();
   #announced: { readonly stream: ServerHttp2Stream; readonly headers: IncomingHttpHeaders } | undefined;
 
-  /** `endpoints` has the name of each method's endpoint, by its path. Other methods need no key. */
+  /** `endpoints` maps the paths of methods that need a key to their names in logs and metrics. */
   constructor(endpoints: ReadonlyMap<string, string>, settings: InboundSettings) {
     this.#endpoints = endpoints;
     this.#settings = settings;
   }
 
-  /** For node:http2's `stream` event, ahead of grpc-js, which opens the call while it handles that event. */
+  /** To be called for each `stream` event of node:http2 before grpc-js, which opens the call in the same event. */
   announce(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     this.#announced = { stream, headers };
   }
@@ -34,13 +34,13 @@ export class InboundCalls {
       encoding: headers['grpc-encoding']?.toString(),
     };
     const inbound = new InboundCall(next, call, this.#settings);
-    // Nothing tells the end of a call whose client reset it before it was opened.
+    // grpc-js does not report the end of a call that its client had reset already.
     if (!stream.destroyed && !stream.closed) this.#open.add(inbound);
     void inbound.ended.then(() => this.#open.delete(inbound));
     return inbound;
   };
 
-  /** Ends with `error` whatever has no answer under way. */
+  /** Ends every call that has no answer under way with `error`. */
   stop(error: ServiceError): void {
     for (const inbound of this.#open) inbound.stop(error);
   }

@@ -24,49 +24,50 @@ type Ending = Parameters<ServerInterceptingCall['sendStatus']>[0];
 
 export interface InboundSettings {
   readonly authenticate: Authenticate;
-  /** Bounds the bytes of messages until their images are encoded. */
+  /** Limits the bytes of request messages, until their images are encoded. */
   readonly messageBudget: Budget;
-  /** Bounds the calls that are open at one time. */
+  /** Limits the calls that are open at one time. */
   readonly callBudget: Budget;
   readonly scopes: RequestScopes;
   readonly limits: Pick<GrpcLimits, 'maxRequestBytes' | 'arriveMs' | 'waitMs'>;
 }
 
-/** A call as it is opened. */
+/** A call whose headers have arrived. */
 export interface OpenedCall {
+  /** Path of the method. */
   readonly path: string;
-  /** The name that logs and metrics give it; undefined for health checks and reflection, which need no key. */
+  /** The method's name in logs and metrics. Undefined for health checks and reflection, which need no key. */
   readonly endpoint: string | undefined;
-  /** Whether its client sends one message. */
+  /** Whether the client sends exactly one message. */
   readonly isUnary: boolean;
-  /** Whether it is answered with one. */
+  /** Whether the server sends exactly one message. */
   readonly isAnsweredOnce: boolean;
   readonly stream: ServerHttp2Stream;
-  /** How its messages are compressed. */
+  /** The grpc-encoding header. */
   readonly encoding: string | undefined;
 }
 
-/** No message of a health check or of reflection is longer. */
+/** Longest message of a health check or of reflection. */
 const openServiceBytes = 1024;
 
-/** How long a client whose call has been answered may take to end its side. */
+/** How long a client may take to half-close after the answer, before its stream is closed. */
 const closeMs = 1000;
 
-/** A client whose deadline passes cancels its call, which is seen here at about the time of grpc-js's own timer. */
+/** A client cancels its call when the deadline passes, about when grpc-js's own timer fires here. */
 const clockMarginMs = 100;
 
 /**
- * One call between grpc-js and its handler: authenticates it by its metadata, lets its messages in, and knows how it
- * ends.
+ * One call, between grpc-js and its handler: authenticates the call by its metadata, admits its messages, and tells how it
+ * ended.
  */
 export class InboundCall extends ServerInterceptingCall {
-  /** grpc-js gives a handler the very metadata that its interceptor passed on. */
+  /** grpc-js passes the metadata from the interceptor to the handler, as the same object. */
   static readonly #byMetadata = new WeakMap<Metadata, InboundCall>();
-  /** Whether the handler may have another message now. `readOn()` asks again. */
+  /** Whether the handler has room for another message. `readOn()` asks again. */
   mayRead: () => boolean;
-  /** Takes over how a refused call ends: a stream ends after the answers under way. */
+  /** Ends a refused call in place of this class: a stream ends after the answers under way. */
   onRefusal: ((error: ServiceError) => void) | undefined;
-  /** Resolves when the call has ended: its answer has been read, or its client has gone. */
+  /** Resolves when the client has read the answer, or has left. */
   readonly ended: Promise<void>;
   readonly #call: OpenedCall;
   readonly #settings: InboundSettings;
@@ -79,7 +80,7 @@ export class InboundCall extends ServerInterceptingCall {
   #place: Reservation | undefined;
   #listener: Listener | undefined;
   #resolveEnded = (): void => undefined;
-  /** Answers that the connection has not taken. */
+  /** Messages that the connection has not accepted yet. */
   #unsent = 0;
   #isAnswered = false;
   #isRefused = false;
@@ -91,13 +92,13 @@ export class InboundCall extends ServerInterceptingCall {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    // Reflection answers whatever comes: it reads on when its client has read.
+    // Reflection answers every message at once, so it reads the next one when the client has read the last answer.
     this.mayRead = () => this.#isOurs || this.#unsent === 0;
     this.#intake = this.#openIntake();
     call.stream.once('finish', () => this.#closeSoon());
   }
 
-  /** The inbound side of a handler's call. */
+  /** The inbound call behind a handler's call. */
   static of({ metadata }: { readonly metadata: Metadata }): InboundCall {
     return InboundCall.#byMetadata.get(metadata)!;
   }
@@ -106,38 +107,38 @@ export class InboundCall extends ServerInterceptingCall {
     return this.#requestId;
   }
 
-  /** A unary call's. */
+  /** The scope of a unary call. */
   get scope(): RequestScope {
     return this.#scope!;
   }
 
-  /** Fires with a ServiceError when the client leaves or the deadline passes before the call is answered. */
+  /** Fires with a ServiceError if the client leaves or the deadline passes before the answer. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** Whether a call that has ended was ended before its client had all of its answer. */
+  /** Whether the call ended before the client had received the whole answer. */
   get wasCutOff(): boolean {
     const { rstCode, writableFinished } = this.#call.stream;
     return rstCode !== constants.NGHTTP2_NO_ERROR || !writableFinished;
   }
 
-  /** Ends a call whose client does not read its answer: grpc-js itself would wait for ever. */
+  /** Resets a call whose client does not read its answer. grpc-js itself would wait forever. */
   cutOff(): void {
     this.#call.stream.close(constants.NGHTTP2_CANCEL);
   }
 
-  /** Whose call it is now: a key may be taken back while its stream is open. Throws `unauthenticated`. */
+  /** Checks the call's key now: it may have been revoked since the call began. Throws `unauthenticated`. */
   authenticate(): Caller {
     return callerOf(this.#metadata, this.#settings.authenticate);
   }
 
-  /** How its caller asks to be served. Throws as readTerms does. */
+  /** What the caller asks for in metadata and deadline. Throws as `readTerms` does. */
   terms(caller: Caller): RequestTerms {
     return termsOf(this.#metadata, Number(this.getDeadline()), caller);
   }
 
-  /** Begins the scope of a request: of the call, or of one of its messages. */
+  /** Begins the scope of a request: the call itself, or one message of a stream. */
   beginScope(streamedId?: string): RequestScope {
     const { path, endpoint = '' } = this.#call;
     const described = { path, endpoint, requestId: this.#requestId, peer: this.getPeer() };
@@ -148,14 +149,14 @@ export class InboundCall extends ServerInterceptingCall {
     endScope(scope, this.#call.path, failure, code);
   }
 
-  /** Reports a failure that no request has a scope for. */
+  /** Reports a failure of the call as a whole. */
   report(failure: ServiceError, code?: status): void {
     if (this.#isOurs) this.endScope(this.#scope ?? this.beginScope(), failure, code);
   }
 
   /**
-   * Ends the call with an error where its message has not arrived, and a health watch or reflection, which only their
-   * clients end. StreamEncode ends by itself.
+   * Ends the call with `error` if its message has not arrived, or if only its client would end it (a health watch,
+   * reflection). A StreamEncode ends by itself.
    */
   stop(error: ServiceError): void {
     if (!this.#isOurs || (this.#call.isUnary && !this.#intake.hasDelivered)) this.#refuse(error);
@@ -183,9 +184,9 @@ export class InboundCall extends ServerInterceptingCall {
       this.#intake.start();
       return;
     }
-    // Its one message has come; its client may never end its side.
+    // The only message has arrived, so the handler may start. The client may never half-close.
     this.#listener?.onReceiveHalfClose();
-    // Where no key is needed nothing more may lie unread.
+    // A client without a key must not leave anything unread: the intake sees what else it sends.
     if (!this.#isOurs) super.startRead();
   }
 
@@ -205,7 +206,7 @@ export class InboundCall extends ServerInterceptingCall {
     super.sendStatus(ending);
   }
 
-  /** Whether it is a call of the service, and not of health checks or reflection. */
+  /** Whether the call is to VisualEncoderService, not to health checks or reflection. */
   get #isOurs(): boolean {
     return this.#call.endpoint !== undefined;
   }
@@ -236,7 +237,7 @@ export class InboundCall extends ServerInterceptingCall {
     try {
       if (this.#isOurs) this.#caller = this.authenticate();
       if (this.#scope !== undefined) this.#scope.caller = this.#caller;
-      // A health check is never refused for others' calls.
+      // Health checks are never refused for other callers' calls.
       if (this.#isOurs || !isUnary) this.#place = this.#settings.callBudget.reserve(1, this.#caller);
     } catch (thrown) {
       this.#refuse(ServiceError.from(thrown));
@@ -258,7 +259,8 @@ export class InboundCall extends ServerInterceptingCall {
   #halfClose(listener: Listener): void {
     if (this.#call.isUnary && this.#intake.hasDelivered) return;
     if (!this.#call.isUnary && !this.#intake.isInside) listener.onReceiveHalfClose();
-    else this.#refuse(new ServiceError('invalid_argument', 'The call ended before its message was whole.'));
+    else
+      this.#refuse(new ServiceError('invalid_argument', 'The call ended before its message was complete.'));
   }
 
   #end(): void {
@@ -272,7 +274,7 @@ export class InboundCall extends ServerInterceptingCall {
     this.#resolveEnded();
   }
 
-  /** Nobody reads what a client sends after its answer, and a stream that it does not end would stay open. */
+  /** Closes the stream of an answered call whose client does not half-close. */
   #closeSoon(): void {
     const { stream } = this.#call;
     const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), closeMs);
@@ -291,6 +293,6 @@ function late(): ServiceError {
 function compressed(encoding: string): ServiceError {
   return new ServiceError(
     'unsupported_media',
-    `The call is compressed (grpc-encoding: ${encoding.slice(0, 32)}); send it uncompressed: image files do not get smaller.`,
+    `The call is compressed (grpc-encoding: ${encoding.slice(0, 32)}); send it uncompressed. Compression does not make image files smaller.`,
   );
 }

@@ -6,56 +6,52 @@ export interface GrpcLimits {
   /** Largest request message, in bytes. */
   readonly maxRequestBytes: number;
   /**
-   * The longest that a message may take to arrive, while it is read: of a unary call from its headers, of a stream from
-   * its first byte.
+   * Longest time for a message to arrive, while the service reads it. It counts from the headers of a unary call, and from
+   * a message's first byte in a stream.
    */
   readonly arriveMs: number;
-  /** The longest that a unary call waits for room for its message. A stream waits as long as it lasts. */
+  /** Longest time that a unary call waits for room for its message. A stream waits until its call ends. */
   readonly waitMs: number;
-  /** Connections beyond these are closed as they come. */
+  /** Most connections. Further ones are closed at once. */
   readonly maxConnections: number;
-  /**
-   * Calls of one connection at a time. A slow reader holds at most so many answers; further calls wait in the client.
-   */
+  /** Most calls of one connection at a time, which limits the answers a slow reader holds. Clients queue further calls. */
   readonly maxConcurrentStreams: number;
-  /**
-   * Requests of one StreamEncode that may be read and not wholly answered. A slow reader holds at most so many
-   * answers a stream.
-   */
+  /** Most requests of one StreamEncode under way, which limits the answers a slow reader holds. */
   readonly maxStreamRequests: number;
   /**
-   * A connection whose unread answers take more memory than this has new calls refused, with HTTP/2's
-   * ENHANCE_YOUR_CALM, which clients report as RESOURCE_EXHAUSTED.
+   * Most memory for the unread answers of a connection. Beyond it, new calls are reset with HTTP/2's ENHANCE_YOUR_CALM,
+   * which clients report as RESOURCE_EXHAUSTED.
    */
   readonly maxSessionMiB: number;
   /**
-   * Flow-control window of one stream: room for a typical picture without a round trip. It is also the most that lies
-   * unread of a call that waits for room.
+   * Flow-control window of a stream: room for a typical picture without a round trip. It is also the most that a call can
+   * leave unread while it waits for room.
    */
   readonly streamWindowBytes: number;
-  /** Flow-control window of a connection. Node opens it again as bytes come, so that it bounds nothing that is held. */
+  /** Flow-control window of a connection. Node reopens it as bytes arrive, read or not, so it does not limit memory. */
   readonly connectionWindowBytes: number;
   /** How fast clients must read their answers. */
   readonly reading: ReadingPace;
-  /** How long a TLS handshake may take. */
+  /** Longest time for a TLS handshake. */
   readonly handshakeMs: number;
   /**
-   * A connection silent for this long is pinged. Node keeps one open for ever whose client broke HTTP/2's rules.
+   * How long a connection is silent before it is pinged. Node does not close one by itself whose client broke HTTP/2's
+   * rules.
    */
   readonly keepaliveMs: number;
-  /** A connection that does not answer a ping for this long is closed. */
+  /** How long a connection may leave a ping unanswered before it is closed. */
   readonly keepaliveTimeoutMs: number;
-  /** How long a connection without calls is kept. */
+  /** How long a connection without calls stays open. */
   readonly connectionIdleMs: number;
-  /** How long a drain keeps what is left when every request has been answered. */
+  /** How long a drain leaves connections open after the last answer. */
   readonly drainLingerMs: number;
-  /** How long a health watcher may wait to hear of a change. */
+  /** Longest time until health watchers learn of a change. */
   readonly healthPollMs: number;
 }
 
 /**
- * Calls of all connections that are open at one time, but for health checks. Each has up to 256 KiB unread before room is
- * reserved for its message: 512 MiB in all.
+ * Most calls open at one time, over all connections, without health checks. Each can leave `streamWindowBytes` unread before
+ * there is room for its message: 512 MiB in all by default.
  */
 export const maxOpenCalls = 2048;
 
@@ -78,10 +74,10 @@ export const defaultGrpcLimits: GrpcLimits = {
   healthPollMs: 500,
 };
 
-/** The limits under grpc-js's names. */
+/** The limits as grpc-js's options. */
 export function serverOptions(limits: GrpcLimits): ServerOptions {
   return {
-    // message-intake.ts refuses a message that is too large with a code and a sentence, before grpc-js keeps any of it.
+    // MessageIntake refuses a message that is too large before grpc-js keeps any of it, and with an ErrorInfo.
     'grpc.max_receive_message_length': -1,
     'grpc.max_concurrent_streams': limits.maxConcurrentStreams,
     'grpc-node.max_session_memory': limits.maxSessionMiB,

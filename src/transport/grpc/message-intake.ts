@@ -2,45 +2,46 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Budget } from '../../admission/budget.ts';
 import type { Caller } from '../../admission/caller.ts';
 import { ServiceError } from '../../errors/service-error.ts';
-import { ArrivingMessage, RequestMessage } from './arriving-message.ts';
+import { ArrivingMessage } from './arriving-message.ts';
 import type { GrpcLimits } from './limits.ts';
 import { MessagePrefixes } from './message-prefixes.ts';
+import { RequestMessage } from './request-message.ts';
 
-/** The call that messages come for. */
+/** The call that messages arrive for. */
 export interface IntakeCall {
   readonly stream: ServerHttp2Stream;
-  /** Whether the client sends one message. */
+  /** Whether the client sends exactly one message. */
   readonly isUnary: boolean;
   readonly maxBytes: number;
-  /** Undefined where messages are so small that they need no room. */
+  /** Undefined if messages are too small to count. */
   readonly budget: Budget | undefined;
   readonly limits: Pick<GrpcLimits, 'arriveMs' | 'waitMs'>;
-  /** Whose bytes they are. */
+  /** Who sends the messages. */
   caller(): Caller;
-  /** Whether the handler may have another message now. */
+  /** Whether the handler has room for another message. */
   mayRead(): boolean;
-  /** Has grpc-js read one message. While it reads, a further call resumes a stream that was paused. */
+  /** Has grpc-js read one message. Called again during that read, it resumes a paused stream. */
   read(): void;
-  /** Hands a message to the handler. */
+  /** Passes a message to the handler. */
   deliver(message: unknown): void;
-  /** Ends the call, or the reading of it, before a message has arrived. */
+  /** Ends the call, or the reading of a stream, because a message cannot be accepted. */
   refuse(error: ServiceError): void;
 }
 
 /**
- * Lets the messages of a call in: reserves bytes for each before its stream is read on, and bounds the time in which it
- * arrives. HTTP/2's flow control holds the client meanwhile. It stands before grpc-js, which reads and decodes, on the
- * stream, and knows how long a message is before any of it is kept.
+ * Admits the messages of a call: reserves bytes for each before the rest of it is read, and limits the time it takes to
+ * arrive. HTTP/2's flow control holds the client back meanwhile. grpc-js does the reading and decoding; this listens on
+ * the same stream ahead of it, and so knows a message's length before any of it is kept.
  */
 export class MessageIntake {
   readonly #call: IntakeCall;
   readonly #prefixes: MessagePrefixes;
-  /** Those that have begun and that the handler has not got. */
+  /** Messages that have begun to arrive and have not reached the handler, in order. */
   readonly #messages: ArrivingMessage[] = [];
-  /** The one whose bytes come now. */
+  /** The message whose bytes arrive now. */
   #arriving: ArrivingMessage | undefined;
   #late: NodeJS.Timeout | undefined;
-  /** The handler waits for a message, or for the client to end its side. */
+  /** Whether the handler waits for a message, or for the client to half-close. */
   #isReading = false;
   #hasBegun = false;
   #hasDelivered = false;
@@ -55,46 +56,48 @@ export class MessageIntake {
     call.stream.prependListener('data', (chunk: Buffer) => this.#take(chunk));
   }
 
-  /** Whether the handler has got a message. */
+  /** Whether the handler has received a message. */
   get hasDelivered(): boolean {
     return this.#hasDelivered;
   }
 
-  /** Whether a message has begun and has not wholly come. */
+  /** Whether a message has begun to arrive and is not complete. */
   get isInside(): boolean {
     return this.#prefixes.isInside;
   }
 
-  /** The handler wants the next message. */
+  /** Reads the next message for the handler. */
   start(): void {
     this.#isReading = true;
     this.readOn();
   }
 
-  /** Reads on where nothing is against it any more. */
+  /** Reads on if the handler waits for a message and may have one. */
   readOn(): void {
     if (!this.#isReading || this.#isClosed || !this.#call.mayRead()) return;
+    this.#requestRoom();
     this.#call.read();
     this.#holdOrTime();
   }
 
-  /** A message has come whole. The handler gets it when it has its room. */
+  /** Takes a complete message from grpc-js. The handler gets it once it is admitted. */
   receive(message: unknown): void {
+    this.#requestRoom();
     this.#isReading = false;
     this.#stopTimer();
     const [arrived] = this.#messages;
     const deliver = (): void => {
       if (this.#isClosed) return;
       this.#messages.shift();
-      if (arrived !== undefined && message instanceof RequestMessage) message.charge(arrived.whole());
+      if (arrived !== undefined && message instanceof RequestMessage) message.charge(arrived.complete());
       this.#hasDelivered = true;
       this.#call.deliver(message);
     };
-    if (arrived === undefined) deliver();
+    if (arrived?.admitted === undefined) deliver();
     else arrived.admitted.then(deliver, () => undefined);
   }
 
-  /** Reads nothing more, and gives up what waits and what is held, for `reason`. */
+  /** Stops reading, for `reason`, and releases what is held or waited for. */
   close(reason: ServiceError): void {
     this.#isClosed = true;
     this.#stopTimer();
@@ -105,32 +108,39 @@ export class MessageIntake {
     if (this.#isClosed) return;
     try {
       this.#prefixes.read(chunk);
+      if (this.#isReading) this.#requestRoom();
       this.#holdOrTime();
     } catch (thrown) {
-      // Before that, so that grpc-js reads nothing more of a stream that ends after the answers under way.
+      // A stream may end later, after the answers under way: grpc-js must not read on until then.
       this.#call.stream.pause();
       this.#call.refuse(ServiceError.from(thrown));
     }
   }
 
   #begin(sizeBytes: number): void {
-    const { stream, isUnary, maxBytes, budget, limits } = this.#call;
+    const { stream, isUnary, maxBytes, budget } = this.#call;
     this.#arriving = undefined;
     if (isUnary && this.#hasBegun) {
-      // Nobody reads a second message. Where no key is needed, none may lie unread either. Not at once: node:http2 of Node
-      // 20 loops for ever when a stream is reset while its data is being received.
-      if (budget === undefined) setImmediate(() => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
+      // Nobody reads a second message. A client without a key must not even leave one unread.
+      if (budget === undefined) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return;
     }
     this.#hasBegun = true;
     if (sizeBytes > maxBytes) throw tooLarge(sizeBytes, maxBytes);
     if (budget === undefined) return;
-    const message = new ArrivingMessage(sizeBytes, budget, this.#call.caller());
-    this.#arriving = message;
-    this.#messages.push(message);
-    // A message of a stream waits as long as its call lasts: flow control holds its client back.
+    this.#arriving = new ArrivingMessage(sizeBytes);
+    this.#messages.push(this.#arriving);
+  }
+
+  /** Requests room for the message that the handler gets next. */
+  #requestRoom(): void {
+    const { budget, isUnary, limits } = this.#call;
+    const [message] = this.#messages;
+    if (budget === undefined || message === undefined || message.admitted !== undefined) return;
+    // A message of a stream waits as long as its call lasts: the client is held back and loses nothing.
     const timer = isUnary ? setTimeout(() => message.cancel(budget.full()), limits.waitMs) : undefined;
-    void message.admitted
+    void message
+      .request(budget, this.#call.caller())
       .finally(() => clearTimeout(timer))
       .then(
         () => this.readOn(),
@@ -141,7 +151,7 @@ export class MessageIntake {
   #holdOrTime(): void {
     const isHeld = this.#arriving?.isWaiting === true;
     if (isHeld) this.#call.stream.pause();
-    // A unary call's message is due from the start; a stream may be silent between two.
+    // The message of a unary call is due from the start; a stream may be silent between two.
     const isDue = this.#prefixes.isInside || (this.#call.isUnary && !this.#hasBegun);
     if (isDue && !isHeld && this.#isReading) this.#startTimer();
     else this.#stopTimer();

@@ -1,14 +1,14 @@
 export interface PrefixListener {
-  /** A message of so many bytes begins. What this throws ends the reading. */
+  /** A message of `sizeBytes` begins. May throw, which ends the reading. */
   begin(sizeBytes: number): void;
-  /** One more piece of its bytes has come. */
+  /** A piece of the message has arrived. */
   add(sizeBytes: number): void;
 }
 
-/** Of each message on the wire: a flag, and the length of its bytes. */
+/** A flag, and the length of the message. */
 const prefixBytes = 5;
 
-/** Finds where messages begin in a call's bytes, of which it keeps none. */
+/** Finds the length prefixes of a call's messages as its bytes pass by, and keeps none of the bytes. */
 export class MessagePrefixes {
   readonly #listener: PrefixListener;
   readonly #prefix = Buffer.alloc(prefixBytes);
@@ -19,7 +19,7 @@ export class MessagePrefixes {
     this.#listener = listener;
   }
 
-  /** Whether a message has begun and has not wholly come. */
+  /** Whether a message has begun to arrive and is not complete. */
   get isInside(): boolean {
     return this.#filledBytes > 0;
   }

@@ -16,12 +16,12 @@ import {
   teacherOptionsOf,
 } from './request-options.ts';
 
-/** What a call says beside its message. */
+/** What a request takes from its call, beside the message. */
 export type CallTerms = Required<Pick<EncodeRequest, 'terms' | 'signal'>> & Pick<EncodeRequest, 'trace'>;
 
 /**
- * Reads a request from its message. All throw `invalid_argument` for bytes that are no such message, a missing image,
- * pixels that do not fit their size, and options that cannot be. Files and pixels stay in the message's buffer.
+ * Reads a request from its message. Each function throws `invalid_argument` if the bytes are not such a message, if the
+ * image is missing, if pixels do not match their size, or if an option is invalid. Images stay in the message's buffer.
  */
 export const readRequest = {
   encode: (bytes: Buffer, call: CallTerms) => encodeRequest(read.encodeRequest(bytes), call),
@@ -30,7 +30,7 @@ export const readRequest = {
   plan: planRequest,
 };
 
-/** The request in a message of a stream, whichever of the three it is. Throws as those above. */
+/** The request in a message of a stream: any of the three. Throws as `readRequest` does. */
 export function streamedRequest(message: StreamEncodeRequest__Output, call: CallTerms): EncodeRequest {
   const { encode, teacher, anyres } = message;
   if (encode) return encodeRequest(encode, call);
@@ -76,12 +76,12 @@ function imageOf(image: Image__Output | null): ImageInput | ImageDigest {
   );
 }
 
-/** What a message has beside its image: a prefix, and options. */
+/** More than a message has beside its image: a prefix and options. */
 const headBytes = 4 * 1024;
 
 /**
- * Whether an image has its buffer for itself, but for the rest of its message: grpc-js joins a message's frames in a
- * buffer of its own. A small message lies in one of node's pools, of which it leaves more than half.
+ * Whether only this image's message lies in its buffer. grpc-js joins the frames of a message in a new buffer. A small
+ * message lies in Node's shared pool, but fills less than half of it.
  */
 function isAlone({ buffer, byteLength }: Uint8Array): boolean {
   return buffer.byteLength - byteLength < headBytes;

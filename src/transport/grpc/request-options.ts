@@ -8,13 +8,13 @@ import type { PlanRequest__Output } from './generated/PlanRequest.ts';
 import type { RequestOptions__Output } from './generated/RequestOptions.ts';
 import type { TeacherOptions__Output } from './generated/TeacherOptions.ts';
 
-/** What a request asks, validated but for what only the model decides. */
+/** The options of a request, valid except for what depends on the model. */
 export interface AskedOptions {
   readonly recipe: RecipeOptions;
   readonly options: EncodeOptions;
 }
 
-/** Options of an Encode. This and the three below throw `invalid_argument` for what `parseOptions` refuses. */
+/** Options of an Encode. This function and the three below throw `invalid_argument` as `parseOptions` does. */
 export function encodeOptionsOf(common: RequestOptions__Output | null): AskedOptions {
   return parseOptions('encode', commonRecord(common));
 }
@@ -34,7 +34,7 @@ export function teacherOptionsOf(
     channel_order: enumValue('CHANNEL_ORDER', teacher.channelOrder),
     grid: grid === null ? undefined : `${grid.width}x${grid.height}`,
   });
-  // Not every double has a form that the parser takes (1e-7 has none); the plan checks them.
+  // The parser does not accept every double as text (1e-7, for one). The plan checks the weights.
   if (recipe.recipe !== 'teacher' || weights.length === 0) return { recipe, options };
   return { recipe: { ...recipe, weights }, options };
 }
@@ -55,7 +55,7 @@ export function anyresOptionsOf(
   });
 }
 
-/** Options of a Plan; throws `invalid_argument` for one without a recipe. */
+/** Options of a Plan. Throws `invalid_argument` if it names no recipe. */
 export function planOptionsOf({ recipe, options, teacher, anyres }: PlanRequest__Output): AskedOptions {
   if (recipe === undefined)
     throw new ServiceError('invalid_argument', 'The request has no recipe: set encode, teacher or anyres.');

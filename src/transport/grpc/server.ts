@@ -20,35 +20,35 @@ import { TlsCredentials } from './tls-credentials.ts';
 
 export interface GrpcServerOptions extends RequestReports {
   readonly encoder: VisualEncoder;
-  /** A name or address to listen on; '::' and '0.0.0.0' are every address. */
+  /** The name or address to listen on; '::' and '0.0.0.0' mean every address. */
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
   readonly limits: GrpcLimits;
-  /** Without it every call is let in. Health and reflection need no key. */
+  /** If absent, every call is accepted. Health checks and reflection never need a key. */
   readonly authenticate?: Authenticate;
-  /** Bounds the bytes of messages until their images are encoded. Without it they have no bound. */
+  /** Limits the bytes of request messages, until their images are encoded. Unlimited if absent. */
   readonly messageBudget?: Budget;
-  /** Bounds the calls that are open at one time. Without it they have no bound. */
+  /** Limits the calls that are open at one time. Unlimited if absent. */
   readonly callBudget?: Budget;
-  /** Without it connections are in the clear. */
+  /** If absent, connections are not encrypted. */
   readonly tls?: TlsIdentity | undefined;
 }
 
 export interface GrpcServer {
-  /** The port listened on. */
+  /** The port that the server listens on. */
   readonly port: number;
-  /** Requests that are not answered yet. */
+  /** How many requests are not answered yet. */
   readonly underWay: number;
-  /** Takes no more calls, says NOT_SERVING, and resolves when the calls under way are answered. */
+  /** Accepts no more calls, reports NOT_SERVING, and resolves when the requests under way have been answered. */
   drain(): Promise<void>;
-  /** Ends every call and connection at once; the calls' signals fire. */
+  /** Ends every call and connection at once. The calls' signals fire. */
   close(): Promise<void>;
 }
 
 /**
- * Serves VisualEncoderService, grpc.health.v1 and server reflection. Rejects with `failed_precondition` when it
- * cannot listen there. The encoder stays the caller's.
+ * Serves VisualEncoderService, grpc.health.v1 and server reflection. Rejects with `failed_precondition` if it cannot listen
+ * on the port. Does not close the encoder.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { encoder, host, limits, tls } = options;
@@ -84,7 +84,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
           await scopes.idle();
           await sleep(limits.drainLingerMs, undefined, { ref: false });
         };
-        // What is left then are connections and streams that only their clients end.
+        // Only connections and streams that their clients keep open are left then.
         await Promise.race([shutDown(server), lingered()]);
         server.forceShutdown();
       },
@@ -109,7 +109,7 @@ function unbounded(): Budget {
 function listen(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
-    // The library would say on stderr as well that it cannot listen.
+    // grpc-js would also print to stderr that it cannot listen.
     setLogger({});
     server.bindAsync(address, credentials, (error, boundPort) => {
       setLogger(console);

@@ -1,7 +1,7 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { EncodeRequest, VisualEncoder } from '../../encoding/request.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
-import { RequestMessage } from './arriving-message.ts';
+import { RequestMessage } from './request-message.ts';
 import { serviceName } from './definition.ts';
 import type { EncodeStreams } from './encode-stream.ts';
 import type { GrpcLimits } from './limits.ts';
@@ -9,7 +9,7 @@ import { type CallTerms, readRequest } from './read-request.ts';
 import { type EncodedMessage, unary } from './unary.ts';
 import { writeAnswer, writeModels, writePlan } from './write-response.ts';
 
-/** The endpoints' names in logs and metrics, by the methods' paths. */
+/** The names of the methods in logs and metrics, by path. */
 export const visualEncoderEndpoints: ReadonlyMap<string, string> = new Map([
   [pathOf('Encode'), 'encode'],
   [pathOf('TeacherEncode'), 'teacher_encode'],
@@ -19,7 +19,7 @@ export const visualEncoderEndpoints: ReadonlyMap<string, string> = new Map([
   [pathOf('ListModels'), 'models'],
 ]);
 
-/** The service's methods over a VisualEncoder: they translate and decide nothing. */
+/** The methods of VisualEncoderService over an encoder. They translate, and decide nothing. */
 export function visualEncoderHandlers(
   encoder: VisualEncoder,
   streams: EncodeStreams,
@@ -47,9 +47,7 @@ export function visualEncoderHandlers(
   } satisfies UntypedServiceImplementation;
 }
 
-/**
- * How grpc-js reads and writes the service's messages: not at all, which leaves failures of either to the handlers.
- */
+/** The service for grpc-js, which neither reads nor writes its messages: the handlers report what fails there. */
 export const visualEncoderDefinition = {
   Encode: method('Encode', false),
   TeacherEncode: method('TeacherEncode', false),
@@ -65,7 +63,7 @@ function method(name: string, streams: boolean) {
     requestStream: streams,
     responseStream: streams,
     requestDeserialize: (bytes: Buffer) => new RequestMessage(bytes),
-    // grpc-js asks for a Buffer and uses only the part of it that a GatheredMessage has.
+    // grpc-js only uses what a GatheredMessage and a Buffer have in common.
     responseSerialize: (message: EncodedMessage) => message as Buffer,
     requestSerialize: refuse,
     responseDeserialize: refuse,
@@ -77,5 +75,5 @@ function pathOf(name: string): string {
 }
 
 function refuse(): never {
-  throw new Error('The server neither writes requests nor reads responses.');
+  throw new Error('A server does not write requests or read responses.');
 }

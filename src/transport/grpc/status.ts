@@ -21,15 +21,14 @@ const statusByCode = {
 /** The domain of every google.rpc.ErrorInfo that the service sends. */
 export const errorDomain = 'siglip-hd';
 
-/** gRPC's status for a code: the one table of this transport. */
+/** The gRPC status of an error code. */
 export function grpcStatus(code: ErrorCode): status {
   return statusByCode[code];
 }
 
 /**
- * What a failed call ends with: status, sentence, the request's id, and in `grpc-status-details-bin` a
- * google.rpc.Status with an ErrorInfo whose reason is the error's code, and a RetryInfo where there is a time to wait.
- * The cause stays here.
+ * The status of a failed call: code, message, the request's id, and in `grpc-status-details-bin` a google.rpc.Status with
+ * an ErrorInfo, whose reason is the error's code, and a RetryInfo if there is a time to wait. The cause is not sent.
  */
 export function statusOf(
   error: ServiceError,
@@ -39,13 +38,13 @@ export function statusOf(
   const metadata = new Metadata();
   metadata.set(requestIdKey, requestId);
   metadata.set('grpc-status-details-bin', statusDetails(code, error));
-  // What clients with a retry policy wait for (gRFC A6).
+  // Clients with a retry policy wait for this time (gRFC A6).
   if (error.retryAfterMs !== undefined)
     metadata.set('grpc-retry-pushback-ms', String(Math.ceil(error.retryAfterMs)));
   return { code, details: error.message, metadata };
 }
 
-/** Tags of fields 1 to 3, each with its wire type: field number * 8, and 2 for what has a length. */
+/** Protobuf tags of fields 1 to 3: the field number times 8, plus 2 for strings, bytes and messages. */
 const tag = { integer1: 8, bytes1: 10, integer2: 16, bytes2: 18, bytes3: 26 } as const;
 
 /** google.rpc.Status, encoded. Field numbers are those of google/rpc/status.proto and error_details.proto. */
@@ -70,7 +69,7 @@ function any(type: string, message: protobuf.Writer): Uint8Array {
   return writer().uint32(tag.bytes1).string(url).uint32(tag.bytes2).bytes(message.finish()).finish();
 }
 
-/** google.protobuf.Duration of a time that is not negative. */
+/** google.protobuf.Duration. `ms` must not be negative. */
 function duration(ms: number): Uint8Array {
   const wholeMs = Math.ceil(ms);
   const seconds = Math.floor(wholeMs / 1000);

@@ -2,9 +2,10 @@ import { ServerCredentials } from '@grpc/grpc-js';
 import type { TlsIdentity } from '../security/tls-identity.ts';
 
 /**
- * grpc-js's server credentials from a TLS identity, renewed with it. Its own are not enough: those of createSsl
- * cannot be renewed, those of a certificate provider take certificate and CA one after the other and drop every
- * connection while a file is not there, and neither has a limit on the time of a handshake.
+ * Server credentials that follow a TLS identity when it is renewed, and limit the time of a handshake. grpc-js has none
+ * that do: createSsl's cannot be renewed, and a certificate provider's replace certificate and CA one after the other and
+ * drop every connection while a file is missing. The base class leaves `_equals` to subclasses; grpc-js calls it only when
+ * a port is bound twice.
  */
 export class TlsCredentials extends ServerCredentials {
   constructor(identity: TlsIdentity, handshakeMs: number) {

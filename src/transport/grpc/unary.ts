@@ -3,29 +3,28 @@ import { ServiceError } from '../../errors/service-error.ts';
 import type { LoggedAnswer } from '../../telemetry/request-log.ts';
 import { limitReading, type ReadingPace } from '../reading-pace.ts';
 import { requestIdKey } from '../request-id.ts';
-import type { RequestMessage } from './arriving-message.ts';
+import type { RequestMessage } from './request-message.ts';
 import type { GatheredMessage } from './gathered-message.ts';
 import { InboundCall } from './inbound.ts';
 import type { CallTerms } from './read-request.ts';
 import { statusOf } from './status.ts';
 
-/** A message as it goes out: protobufjs's Buffer, or one that is still in pieces. */
+/** An encoded response: protobufjs's Buffer, or pieces that grpc-js copies into its own. */
 export type EncodedMessage = Buffer | GatheredMessage;
 
-/** What a call is answered with. */
+/** The response to a call. */
 export interface OutgoingAnswer {
   readonly message: EncodedMessage;
-  /** The tokens in it, for the log. */
+  /** What the log says about its tokens. */
   readonly answer?: LoggedAnswer;
-  /** Called when the client has read it, or has gone. */
+  /** Called when the client has read the response, or has left. */
   readonly release?: () => void;
 }
 
 /**
- * A grpc-js handler around `work`, which gives an encoded message: hands it the caller's terms and a signal for the
- * call's end, answers what it returns or throws, and ends the request's scope. The request id goes out in the initial
- * metadata of an answer, and in the trailing metadata of a failure, since headers before a failure would keep a client's
- * retry policy from acting on it.
+ * Wraps `work` as a grpc-js handler: sends the message that it returns, or the failure that it throws, and ends the
+ * request's scope. The request id is in the initial metadata of an answer and in the trailing metadata of a failure:
+ * headers before a failure would stop a client's retry policy from retrying.
  */
 export function unary(
   pace: ReadingPace,
@@ -36,16 +35,17 @@ export function unary(
     const { scope, signal } = inbound;
 
     async function answer(): Promise<OutgoingAnswer> {
+      const { trace } = scope;
+      trace?.stage('receive', scope.startedMs, performance.now());
       try {
-        const { trace } = scope;
-        // Not in a variable, which would hold them until the answer has been read.
+        // Not in a variable, which would keep the bytes in memory until the answer has been read.
         return await work(call.request.bytes, { terms: inbound.terms(scope.caller), trace, signal });
       } finally {
         call.request.release();
       }
     }
 
-    /** Not async: what waits for the client must not hold the tokens, of which grpc-js has a copy. */
+    /** Not async: the tokens must not stay in memory while the client reads grpc-js's copy of them. */
     function send({ message, answer: logged, release }: OutgoingAnswer): void {
       scope.answer = logged;
       if (release !== undefined) scope.hold(release);
@@ -68,5 +68,5 @@ export function unary(
 }
 
 function unread(): ServiceError {
-  return new ServiceError('cancelled', 'The client left before it had read its answer.');
+  return new ServiceError('cancelled', 'The client left before it had read the answer.');
 }

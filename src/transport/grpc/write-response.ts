@@ -9,7 +9,7 @@ import { bytesField, GatheredMessage, owned, type Piece, totalBytes } from './ga
 import type { Metadata } from './generated/Metadata.ts';
 import { grpcStatus } from './status.ts';
 
-/** Numbers in encoder.proto of the fields that protobufjs does not write: they hold tokens. */
+/** Numbers in encoder.proto of the fields that hold tokens, which protobufjs does not write. */
 const encodeResponse = { tensor: 1 } as const;
 const tensor = { data: 3 } as const;
 const streamEncodeResponse = { id: 1, chunk: 2, failure: 3 } as const;
@@ -18,7 +18,7 @@ const tensorChunk = { data: 5 } as const;
 /** Most bytes of a tensor in one message of a stream. */
 const chunkBytes = 2 ** 20;
 
-/** The response of any of the three encode calls. It refers to the tensor's parts, and copies none. */
+/** The response of any of the three encode calls. It refers to the tensor's parts and copies none of them. */
 export function writeAnswer({ tensor: tokens, metadata, timings, sources }: EncodeAnswer): GatheredMessage {
   const head = write.encodeResponse({
     metadata: metadataMessage(metadata),
@@ -32,7 +32,7 @@ export function writeAnswer({ tensor: tokens, metadata, timings, sources }: Enco
   ]);
 }
 
-/** An answer as StreamEncodeResponses, at least one. They refer to the tensor's parts, and copy none. */
+/** An answer as one or more StreamEncodeResponses. They refer to the tensor's parts and copy none of them. */
 export function writeChunks(
   id: string,
   { tensor: tokens, metadata, timings, sources }: EncodeAnswer,
@@ -70,7 +70,7 @@ export function writePlan({ metadata, tokens, sizeBytes }: PlanAnswer): Buffer {
   return write.planResponse({ metadata: metadataMessage(metadata), tokens, sizeBytes });
 }
 
-/** ListModelsResponse for the served models. encoder.proto has no field for their folders, which stay private. */
+/** ListModelsResponse for the served models. Their folders stay private: encoder.proto has no field for them. */
 export function writeModels(models: readonly ServedModel[]): Buffer {
   return write.listModelsResponse({
     models: models.map((model) => ({ ...model, features: enumName('FEATURE_LAYER', model.features) })),
@@ -103,7 +103,7 @@ function metadataMessage({ teacher, ...metadata }: AnswerMetadata): Metadata {
   };
 }
 
-/** The parts' bytes in runs of `sizeBytes`, the last of what is left; one empty run for no bytes. */
+/** Divides the parts' bytes into runs of `sizeBytes`, the last of which may be shorter; no bytes are one empty run. */
 function cut(parts: readonly Piece[], sizeBytes: number): Piece[][] {
   let run: Piece[] = [];
   const runs = [run];

@@ -23,7 +23,7 @@ const largeAnyres = { ...file, options: { dtype: 'DTYPE_FLOAT32' } };
 
 /** Holds a test until the stub has been given so many requests. */
 async function requested(encoder: StubEncoder, count: number): Promise<void> {
-  while (encoder.requests.length < count) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => encoder.requests.length >= count);
 }
 
 test('answers each of the three kinds as its own call does', async (t) => {
@@ -49,7 +49,7 @@ test('answers each of the three kinds as its own call does', async (t) => {
   assert.equal((await stream.status).code, status.OK);
 });
 
-test('brings 23 MB of AnyRes tokens to a client with the default limits, and to no unary caller there', async (t) => {
+test('sends 23 MB of AnyRes tokens to a client with default limits, which a unary call cannot', async (t) => {
   const encoder = new StubEncoder({ channels: 1152 });
   encoder.fileSize = largeSize;
   encoder.partCount = 7;
@@ -77,7 +77,7 @@ test('brings 23 MB of AnyRes tokens to a client with the default limits, and to 
   assert.equal(error?.code, status.RESOURCE_EXHAUSTED);
 });
 
-test('answers in the order of finishing', async (t) => {
+test('answers in order of completion', async (t) => {
   const encoder = new StubEncoder();
   const { client } = await serve(t, encoder);
   const stream = new StreamCaller(client(service));
@@ -96,7 +96,7 @@ test('answers in the order of finishing', async (t) => {
   );
 });
 
-test('lets a short answer pass a long one', async (t) => {
+test('a short answer overtakes a long one', async (t) => {
   const encoder = new StubEncoder({ channels: 1152 });
   encoder.fileSize = largeSize;
   const { client } = await serve(t, encoder);
@@ -112,7 +112,7 @@ test('lets a short answer pass a long one', async (t) => {
   assert.equal(stream.messages[0]!.id, 'long');
 });
 
-test('answers every failure in its place with its code, and goes on', async (t) => {
+test('answers every failure under its id and with its code, and goes on', async (t) => {
   const encoder = new StubEncoder();
   const { client, observed } = await serve(t, encoder);
   const stream = new StreamCaller(client(service));
@@ -164,7 +164,7 @@ for (const [name, request, sentence] of inPlace)
     await stream.answer('good');
   });
 
-test('takes an id again once it is answered', async (t) => {
+test('accepts an id again once it is answered', async (t) => {
   const { client } = await serve(t, new StubEncoder());
   const stream = new StreamCaller(client(service));
   for (let turn = 0; turn < 20; turn++) {
@@ -179,7 +179,7 @@ for (const [name, id, sentence] of [
   ['an id of 129 characters', 'x'.repeat(129), /1 to 128/],
   ['an id that is still unanswered', 'good', /^The id "good" .* still unanswered\.$/],
 ] as const)
-  test(`ends with invalid_argument at ${name}, after what is under way`, async (t) => {
+  test(`ends with invalid_argument at ${name}, after the answers under way`, async (t) => {
     const encoder = new StubEncoder();
     const gate = new Gate();
     encoder.gate = gate;
@@ -218,7 +218,7 @@ test('returns the request id in its headers, and logs every image with both ids'
   assert.deepEqual([requestId, streamedId, endpoint, code], ['caller-7', 'a', 'stream_encode', 'ok']);
 });
 
-test('finishes what is under way after the client has ended its side', async (t) => {
+test('answers what is under way after the client has half-closed', async (t) => {
   const encoder = new StubEncoder();
   const gate = new Gate();
   encoder.gate = gate;
@@ -239,10 +239,10 @@ test('ends with OK at once for a client that sends nothing', async (t) => {
   assert.equal((await stream.status).code, status.OK);
 });
 
-test('fires every signal of the stream with cancelled when the client leaves, and no other', async (t) => {
+test('fires the signals of a stream with cancelled when its client leaves, and no others', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
-  const { client, observed, observations } = await serve(t, encoder);
+  const { client, observed } = await serve(t, encoder);
   const caller = client(service);
   const staying = new StreamCaller(caller);
   staying.send('stays', { encode: file });
@@ -252,7 +252,7 @@ test('fires every signal of the stream with cancelled when the client leaves, an
   await requested(encoder, 4);
   const [kept, ...lost] = encoder.requests.map(({ signal }) => signal);
   leaving.cancel();
-  while (observed.length < 3) await once(observations, 'request');
+  await until(() => observed.length === 3);
   for (const signal of lost) assert.equal((signal.reason as ServiceError).code, 'cancelled');
   assert.deepEqual(
     observed.map(({ code }) => code),
@@ -263,7 +263,7 @@ test('fires every signal of the stream with cancelled when the client leaves, an
   await staying.answer('stays');
 });
 
-test('fires the signals with deadline_exceeded when the deadline of the stream passes', async (t) => {
+test('fires the signals of a stream with deadline_exceeded when its deadline passes', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
   const { client } = await serve(t, encoder);
@@ -276,7 +276,7 @@ test('fires the signals with deadline_exceeded when the deadline of the stream p
   assert.equal((await stream.status).code, status.DEADLINE_EXCEEDED);
 });
 
-test('has a request that finds no room for its bytes wait for those before it', async (t) => {
+test('a request that does not fit waits for those before it', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
   const { client } = await serve(t, encoder, {}, { messageBudget: budgetOf(150) });
@@ -292,7 +292,7 @@ test('has a request that finds no room for its bytes wait for those before it', 
   await stream.answer('b');
 });
 
-test('has at most so many requests under way, and holds back neither other streams nor calls', async (t) => {
+test('limits the requests of a stream under way, and holds back no other stream or call', async (t) => {
   const encoder = new StubEncoder();
   const gate = new Gate();
   encoder.gate = gate;
@@ -316,7 +316,7 @@ test('has at most so many requests under way, and holds back neither other strea
   assert.equal(full.finished.length, 40);
 });
 
-test('reads no further while the requests under way are as large as one may be', async (t) => {
+test('stops reading while the requests under way are as large as one may be', async (t) => {
   const encoder = new StubEncoder();
   const gate = new Gate();
   encoder.gate = gate;
@@ -412,21 +412,21 @@ for (const [method, message] of [
     assert.equal(unread.rstCode, constants.NGHTTP2_CANCEL);
     const { grpcStatus: code } = await readOut(rawCall(session, 'Encode', [rawRequest]));
     assert.equal(code, '0');
-    while (observed.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => observed.length === 2);
     assert.equal(server.underWay, 0);
   });
 }
 
-test('gives up the answers of a client that leaves without reading them', async (t) => {
+test('drops the answers of a client that leaves without reading them', async (t) => {
   const encoder = new StubEncoder({ channels: 1152 });
-  const { observed, observations, server } = await serve(t, encoder);
+  const { observed, server } = await serve(t, encoder);
   const session = connectHttp2(`http://127.0.0.1:${server.port}`);
   t.after(() => session.destroy());
   const stream = rawCall(session, 'StreamEncode', 'abc'.split('').map(rawStreamRequest));
   stream.pause();
   await requested(encoder, 3);
   stream.close(constants.NGHTTP2_CANCEL);
-  while (observed.length < 3) await once(observations, 'request');
+  await until(() => observed.length === 3);
   assert.deepEqual(
     observed.map(({ code }) => code),
     ['cancelled', 'cancelled', 'cancelled'],
@@ -435,7 +435,7 @@ test('gives up the answers of a client that leaves without reading them', async 
   await server.drain();
 });
 
-test('drains: ends idle streams, and the others after what is under way, with unavailable', async (t) => {
+test('a drain ends streams with unavailable after the answers under way, and idle ones at once', async (t) => {
   const encoder = new StubEncoder();
   const gate = new Gate();
   encoder.gate = gate;
@@ -465,7 +465,7 @@ test('drains: ends idle streams, and the others after what is under way, with un
   await drained;
 });
 
-test('closes: fires the signals of the streams', async (t) => {
+test('closing the server fires the signals of its streams', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
   const { client, server } = await serve(t, encoder);

@@ -39,7 +39,7 @@ test('writes what protobufjs reads, at any offset, in any number of pieces', () 
   );
 });
 
-test('refers to the bytes it was given until it is copied', () => {
+test('refers to its pieces until it is copied', () => {
   const part = new Uint8Array([1, 2, 3]);
   const message = new GatheredMessage(bytesField(1, [part]));
   part[0] = 9;

@@ -147,7 +147,7 @@ test('answers an AnyResEncode of every option, with its geometry', async (t) => 
   });
 });
 
-test('leaves every option of a recipe that is not set at its default', async (t) => {
+test('options that are not set have their defaults', async (t) => {
   const encoder = new StubEncoder();
   const { client } = await serve(t, encoder);
   const caller = client(service);
@@ -206,7 +206,7 @@ test('plans what the encode call then answers, for each recipe', async (t) => {
   }
 });
 
-test('plans what passes 4 GiB in full', async (t) => {
+test('plans an answer of more than 4 GiB', async (t) => {
   const { client } = await serve(t, new StubEncoder({ channels: 300_000 }));
   const { response } = await client(service).call<PlanResponse>('Plan', {
     image: { width: 2000, height: 2000 },
@@ -230,7 +230,7 @@ for (const [name, request, sentence] of [
     assert.equal(statusDetails(trailers).errorInfo?.reason, 'invalid_argument');
   });
 
-test('hands on every option', async (t) => {
+test('passes every option to the encoder', async (t) => {
   const encoder = new StubEncoder();
   const { client } = await serve(t, encoder);
   await client(service).call('Encode', {
@@ -252,7 +252,7 @@ test('hands on every option', async (t) => {
   });
 });
 
-test('hands on raw pixels as they came', async (t) => {
+test('passes raw pixels to the encoder unchanged', async (t) => {
   const encoder = new StubEncoder();
   const { client } = await serve(t, encoder);
   const rgb = Buffer.from([1, 2, 3, 4, 5, 6]);
@@ -263,7 +263,7 @@ test('hands on raw pixels as they came', async (t) => {
   assert.deepEqual([width, height, ...data], [2, 1, 1, 2, 3, 4, 5, 6]);
 });
 
-test('hands a picture to the decoding thread in the buffer that it came in, and copies one of a shared buffer', async (t) => {
+test('transfers an image to the decoding thread without a copy, unless it lies in a shared buffer', async (t) => {
   const encoder = new StubEncoder();
   const { client } = await serve(t, encoder);
   for (const [sizeBytes, isHandedOver] of [
@@ -302,7 +302,7 @@ for (const [name, request, sentence] of refusals)
     assert.equal(encoder.requests.length, 0);
   });
 
-test('refuses bytes that are no request with invalid_argument', async (t) => {
+test('refuses bytes that are not a request with invalid_argument', async (t) => {
   const encoder = new StubEncoder();
   const { client, server } = await serve(t, encoder);
   const raw = new RawCaller(server.port);
@@ -316,7 +316,7 @@ test('refuses bytes that are no request with invalid_argument', async (t) => {
   assert.equal((await client(service).call('Encode', file)).error, undefined);
 });
 
-test('answers UNIMPLEMENTED to a method that there is not', async (t) => {
+test('answers UNIMPLEMENTED to an unknown method', async (t) => {
   const { server } = await serve(t, new StubEncoder());
   const raw = new RawCaller(server.port);
   t.after(() => raw.close());
@@ -364,7 +364,7 @@ test('answers every error code with its status, its ErrorInfo and its sentence, 
   );
 });
 
-test('says when to try again', async (t) => {
+test('says when to retry', async (t) => {
   const encoder = new StubEncoder();
   const { client } = await serve(t, encoder);
   const caller = client(service);
@@ -380,7 +380,7 @@ test('says when to try again', async (t) => {
   }
 });
 
-test('answers what is no ServiceError as internal, and logs it as the cause', async (t) => {
+test('answers an unexpected error as internal, and logs it as the cause', async (t) => {
   const encoder = new StubEncoder();
   encoder.failure = new TypeError('a secret');
   const { client, lines } = await serve(t, encoder);
@@ -421,7 +421,7 @@ test('fires the signal with deadline_exceeded when the deadline passes', async (
   assert.equal((await call).error?.code, status.DEADLINE_EXCEEDED);
 });
 
-test('takes a deadline of many days for one', async (t) => {
+test('accepts a deadline of many days', async (t) => {
   const { client } = await serve(t, new StubEncoder());
   const days = (count: number) => Date.now() + count * 86_400_000;
   const far = [days(24), days(30), days(3000), days(100_000)];
@@ -464,7 +464,7 @@ test('returns a request id in the headers of an answer and the trailers of a fai
   assert.equal(lines[3]!.fields.request_id, 'caller-8');
 });
 
-test('refuses a message over the limit as too large, which no client sends again, unharmed', async (t) => {
+test('refuses a message over the limit as too large, and goes on', async (t) => {
   const encoder = new StubEncoder();
   const { client, lines } = await serve(t, encoder, { maxRequestBytes: 100_000 });
   const caller = client(service);
@@ -476,7 +476,7 @@ test('refuses a message over the limit as too large, which no client sends again
   assert.equal(encoder.requests.length, 1);
 });
 
-test('refuses messages beyond the bytes that it may hold, and takes others when those are encoded', async (t) => {
+test('refuses messages that do not fit, and accepts others once those before are encoded', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
   const { server, client } = await serve(t, encoder, { waitMs: 20 }, { messageBudget: budgetOf(150) });
@@ -496,7 +496,7 @@ test('refuses messages beyond the bytes that it may hold, and takes others when 
   assert.equal(server.underWay, 0);
 });
 
-test('lets a client send a picture of 256 KiB without waiting for leave', async (t) => {
+test('a client can send 256 KiB of a picture without a round trip', async (t) => {
   const { server } = await serve(t, new StubEncoder());
   const session = connectHttp2(`http://127.0.0.1:${server.port}`);
   t.after(() => session.destroy());
@@ -506,7 +506,7 @@ test('lets a client send a picture of 256 KiB without waiting for leave', async 
   await until(() => session.state.remoteWindowSize === 4 * 2 ** 20);
 });
 
-test('a drain ends connections without calls whose clients keep them open, and waits for the calls of others', async (t) => {
+test('a drain ends connections that their clients keep open, but not before the calls under way are answered', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
   const { server, client } = await serve(t, encoder, { drainLingerMs: 20 });
@@ -528,7 +528,7 @@ test('a drain ends connections without calls whose clients keep them open, and w
   await draining;
 });
 
-test('closes connections beyond its limit as they come, and harms none before', async (t) => {
+test('closes connections beyond the limit at once, and leaves the others alone', async (t) => {
   const { server, client } = await serve(t, new StubEncoder(), { maxConnections: 1 });
   const first = client(service);
   assert.equal((await first.call<EncodeResponse>('Encode', file)).error, undefined);
@@ -537,7 +537,7 @@ test('closes connections beyond its limit as they come, and harms none before', 
   assert.equal((await first.call<EncodeResponse>('Encode', file)).error, undefined);
 });
 
-test('refuses new calls to a connection that does not read its answers, and to no other', async (t) => {
+test('refuses new calls on a connection that does not read its answers, and on no other', async (t) => {
   const { client, server } = await serve(t, new StubEncoder({ channels: 1152 }), { maxSessionMiB: 8 });
   const session = connectHttp2(`http://127.0.0.1:${server.port}`);
   t.after(() => session.destroy());
@@ -594,7 +594,7 @@ test('lists and describes its services by reflection', async (t) => {
   await once(stream, 'end');
 });
 
-test('tells its health by what the encoder says, to those who ask and those who watch', async (t) => {
+test('reports the health of the encoder to checks and watches', async (t) => {
   const encoder = new StubEncoder();
   encoder.isReady = false;
   const { client } = await serve(t, encoder);
@@ -615,7 +615,7 @@ test('tells its health by what the encoder says, to those who ask and those who 
   assert.equal(unknown.error?.code, status.NOT_FOUND);
 });
 
-test('drains: answers what is under way, ends watches, takes nothing new', async (t) => {
+test('a drain answers what is under way, ends watches and accepts nothing new', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
   const { client, server } = await serve(t, encoder);
@@ -641,7 +641,7 @@ test('drains: answers what is under way, ends watches, takes nothing new', async
   assert.equal(encoder.requests.length, 1);
 });
 
-test('closes: ends what is under way and fires its signal', async (t) => {
+test('closing the server ends calls under way and fires their signals', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
   const { client, server } = await serve(t, encoder);
@@ -653,7 +653,7 @@ test('closes: ends what is under way and fires its signal', async (t) => {
   assert.ok((await call).error);
 });
 
-test('refuses to start where the port is taken', async (t) => {
+test('does not start if the port is taken', async (t) => {
   const { server } = await serve(t, new StubEncoder());
   await assert.rejects(
     startGrpcServer({

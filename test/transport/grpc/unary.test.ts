@@ -31,7 +31,7 @@ async function unread(
   return { session, stream };
 }
 
-test('an answer is reported when its client has read it', async (t) => {
+test('an answer is reported once its client has read it', async (t) => {
   const encoder = new StubEncoder({ channels: 1152 });
   const { server, observed, observations } = await serve(t, encoder);
   const { stream } = await unread(t, server.port);
@@ -41,7 +41,7 @@ test('an answer is reported when its client has read it', async (t) => {
   assert.deepEqual([server.underWay, observed[0]?.code], [0, 'ok']);
 });
 
-test('an answer that lies unread is held once, in the bytes that grpc-js sends', async (t) => {
+test('an unread answer is in memory once, as the bytes that grpc-js sends', async (t) => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const tokens: WeakRef<ArrayBufferLike>[] = [];
@@ -64,7 +64,7 @@ test('an answer that lies unread is held once, in the bytes that grpc-js sends',
   );
 });
 
-test('a client that cancels in the middle of its answer, or is gone, is reported as such', async (t) => {
+test('a client that cancels or disconnects in the middle of its answer is reported as cancelled', async (t) => {
   const encoder = new StubEncoder({ channels: 1152 });
   const { server, observed, observations } = await serve(t, encoder);
   const cancelling = await unread(t, server.port);
@@ -80,7 +80,7 @@ test('a client that cancels in the middle of its answer, or is gone, is reported
   assert.equal(server.underWay, 0);
 });
 
-test('a client that reads too slowly is cut off, and reported as one that left', async (t) => {
+test('a client that reads too slowly is reset, and reported as cancelled', async (t) => {
   const { server, observed, observations } = await serve(t, new StubEncoder({ channels: 1152 }), {
     reading: { graceMs: 20, bytesPerSecond: 2 ** 30 },
   });
