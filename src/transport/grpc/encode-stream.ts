@@ -1,11 +1,10 @@
-import { type handleBidiStreamingCall, Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
+import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
 import type { VisualEncoder } from '../../encoding/request.ts';
 import { abortFailure } from '../../errors/abort.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
 import type { RequestScope } from '../../telemetry/request-scope.ts';
 import { limitReading } from '../reading-pace.ts';
-import { requestIdKey } from '../request-id.ts';
 import type { RequestMessage } from './request-message.ts';
 import { read } from './definition.ts';
 import { type GatheredMessage, totalBytes } from './gathered-message.ts';
@@ -97,9 +96,7 @@ class EncodeStream {
   start(onEnd: () => void): void {
     this.#onEnd = onEnd;
     const inbound = this.#inbound;
-    const headers = new Metadata();
-    headers.set(requestIdKey, inbound.requestId);
-    this.#call.sendMetadata(headers);
+    this.#call.sendMetadata(inbound.callScope.initialMetadata());
     inbound.mayRead = () => this.#hasRoom();
     inbound.onRefusal = (error) => this.#stop(error);
     inbound.signal.addEventListener('abort', () => this.#stop(), { once: true });
@@ -142,16 +139,16 @@ class EncodeStream {
     const { id, scope } = accepted;
     const { messages, error } = await accepted.encoded;
     const unsent = await this.#send(id, messages);
-    this.#inbound.endScope(scope, error ?? unsent);
+    this.#inbound.callScope.end(scope, error ?? unsent);
   }
 
   /** Begins to encode a request, or stops the stream if it is not one. The result does not hold the image. */
   #accept(message: RequestMessage): AcceptedRequest | undefined {
     try {
-      const caller = this.#inbound.authenticate();
+      const caller = this.#inbound.callScope.authenticate();
       const request = this.#readRequest(message.bytes);
       const { id } = request;
-      const scope = this.#inbound.beginScope(id);
+      const scope = this.#inbound.callScope.begin(id);
       scope.caller = caller;
       this.#ids.add(id);
       return { id, scope, encoded: this.#encode(request, scope, message) };
@@ -171,7 +168,7 @@ class EncodeStream {
   ): Promise<EncodedRequest> {
     const { signal } = this.#inbound;
     try {
-      const terms = this.#inbound.terms(scope.caller);
+      const terms = this.#inbound.callScope.terms(scope.caller);
       const asked = streamedRequest(request, { terms, trace: scope.trace, signal });
       const answer = await this.#parts.encoder.encode(asked);
       scope.hold(answer.release);
@@ -252,7 +249,7 @@ class EncodeStream {
     // grpc-js has ended a call whose client left or whose deadline passed.
     if (this.#inbound.signal.aborted) return;
     if (this.#failure === undefined) this.#call.end();
-    else this.#call.emit('error', statusOf(this.#failure, this.#inbound.requestId));
+    else this.#call.emit('error', statusOf(this.#failure, this.#inbound.callScope.requestId));
   }
 
   /**

@@ -1,20 +1,18 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import {
-  Metadata,
+  type Metadata,
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
   status,
 } from '@grpc/grpc-js';
 import type { Budget, Reservation } from '../../admission/budget.ts';
-import { anyone, type Caller } from '../../admission/caller.ts';
-import type { RequestTerms } from '../../admission/priority.ts';
+import { anyone } from '../../admission/caller.ts';
 import { requestAbort } from '../../errors/abort.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { RequestScope } from '../../telemetry/request-scope.ts';
 import type { RequestScopes } from '../../telemetry/request-scopes.ts';
-import { requestIdKey, requestIdOf } from '../request-id.ts';
 import type { Authenticate } from '../security/authenticate.ts';
-import { beginScope, callerOf, endScope, termsOf } from './call-scope.ts';
+import { CallScope } from './call-scope.ts';
 import type { GrpcLimits } from './limits.ts';
 import { MessageIntake } from './message-intake.ts';
 import { grpcStatus, statusOf } from './status.ts';
@@ -73,10 +71,9 @@ export class InboundCall extends ServerInterceptingCall {
   readonly #settings: InboundSettings;
   readonly #intake: MessageIntake;
   readonly #abort = requestAbort();
-  #metadata = new Metadata();
-  #requestId = '';
-  #caller = anyone;
+  #callScope: CallScope | undefined;
   #scope: RequestScope | undefined;
+  #caller = anyone;
   #place: Reservation | undefined;
   #listener: Listener | undefined;
   #resolveEnded = (): void => undefined;
@@ -103,8 +100,9 @@ export class InboundCall extends ServerInterceptingCall {
     return InboundCall.#byMetadata.get(metadata)!;
   }
 
-  get requestId(): string {
-    return this.#requestId;
+  /** What its headers say, and the scopes of its requests. */
+  get callScope(): CallScope {
+    return this.#callScope!;
   }
 
   /** The scope of a unary call. */
@@ -128,30 +126,9 @@ export class InboundCall extends ServerInterceptingCall {
     this.#call.stream.close(constants.NGHTTP2_CANCEL);
   }
 
-  /** Checks the call's key now: it may have been revoked since the call began. Throws `unauthenticated`. */
-  authenticate(): Caller {
-    return callerOf(this.#metadata, this.#settings.authenticate);
-  }
-
-  /** What the caller asks for in metadata and deadline. Throws as `readTerms` does. */
-  terms(caller: Caller): RequestTerms {
-    return termsOf(this.#metadata, Number(this.getDeadline()), caller);
-  }
-
-  /** Begins the scope of a request: the call itself, or one message of a stream. */
-  beginScope(streamedId?: string): RequestScope {
-    const { path, endpoint = '' } = this.#call;
-    const described = { path, endpoint, requestId: this.#requestId, peer: this.getPeer() };
-    return beginScope(this.#settings.scopes, { ...described, metadata: this.#metadata }, streamedId);
-  }
-
-  endScope(scope: RequestScope, failure?: ServiceError, code?: status): void {
-    endScope(scope, this.#call.path, failure, code);
-  }
-
   /** Reports a failure of the call as a whole. */
   report(failure: ServiceError, code?: status): void {
-    if (this.#isOurs) this.endScope(this.#scope ?? this.beginScope(), failure, code);
+    if (this.#isOurs) this.callScope.end(this.#scope ?? this.callScope.begin(), failure, code);
   }
 
   /**
@@ -229,16 +206,23 @@ export class InboundCall extends ServerInterceptingCall {
   }
 
   #open(metadata: Metadata, listener: Listener): void {
-    const { encoding = 'identity', isUnary } = this.#call;
-    this.#metadata = metadata;
+    const { path, endpoint, encoding = 'identity', isUnary } = this.#call;
+    const { authenticate, scopes, callBudget } = this.#settings;
+    const headers = {
+      path,
+      endpoint,
+      metadata,
+      peer: this.getPeer(),
+      deadlineMs: Number(this.getDeadline()),
+    };
+    this.#callScope = new CallScope(headers, authenticate, scopes);
     InboundCall.#byMetadata.set(metadata, this);
-    this.#requestId = requestIdOf(metadata.get(requestIdKey)[0]);
-    if (this.#isOurs && isUnary) this.#scope = this.beginScope();
+    if (this.#isOurs && isUnary) this.#scope = this.#callScope.begin();
     try {
-      if (this.#isOurs) this.#caller = this.authenticate();
+      if (this.#isOurs) this.#caller = this.#callScope.authenticate();
       if (this.#scope !== undefined) this.#scope.caller = this.#caller;
       // Health checks are never refused for other callers' calls.
-      if (this.#isOurs || !isUnary) this.#place = this.#settings.callBudget.reserve(1, this.#caller);
+      if (this.#isOurs || !isUnary) this.#place = callBudget.reserve(1, this.#caller);
     } catch (thrown) {
       this.#refuse(ServiceError.from(thrown));
       return;
@@ -252,7 +236,7 @@ export class InboundCall extends ServerInterceptingCall {
     this.#isRefused = true;
     this.#intake.close(error);
     this.report(error, code);
-    if (this.onRefusal === undefined) this.sendStatus(statusOf(error, this.#requestId, code));
+    if (this.onRefusal === undefined) this.sendStatus(statusOf(error, this.callScope.requestId, code));
     else this.onRefusal(error);
   }
 

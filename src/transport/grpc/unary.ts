@@ -1,8 +1,7 @@
-import { type handleUnaryCall, Metadata } from '@grpc/grpc-js';
+import type { handleUnaryCall } from '@grpc/grpc-js';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { LoggedAnswer } from '../../telemetry/request-log.ts';
 import { limitReading, type ReadingPace } from '../reading-pace.ts';
-import { requestIdKey } from '../request-id.ts';
 import type { RequestMessage } from './request-message.ts';
 import type { GatheredMessage } from './gathered-message.ts';
 import { InboundCall } from './inbound.ts';
@@ -32,14 +31,14 @@ export function unary(
 ): handleUnaryCall<RequestMessage, EncodedMessage> {
   return (call, callback) => {
     const inbound = InboundCall.of(call);
-    const { scope, signal } = inbound;
+    const { callScope, scope, signal } = inbound;
 
     async function answer(): Promise<OutgoingAnswer> {
       const { trace } = scope;
       trace?.stage('receive', scope.startedMs, performance.now());
       try {
         // Not in a variable, which would keep the bytes in memory until the answer has been read.
-        return await work(call.request.bytes, { terms: inbound.terms(scope.caller), trace, signal });
+        return await work(call.request.bytes, { terms: callScope.terms(scope.caller), trace, signal });
       } finally {
         call.request.release();
       }
@@ -50,17 +49,15 @@ export function unary(
       scope.answer = logged;
       if (release !== undefined) scope.hold(release);
       scope.hold(limitReading(message.byteLength, pace, () => inbound.cutOff()));
-      const headers = new Metadata();
-      headers.set(requestIdKey, inbound.requestId);
-      call.sendMetadata(headers);
+      call.sendMetadata(callScope.initialMetadata());
       callback(null, message);
-      void inbound.ended.then(() => inbound.endScope(scope, inbound.wasCutOff ? unread() : undefined));
+      void inbound.ended.then(() => callScope.end(scope, inbound.wasCutOff ? unread() : undefined));
     }
 
     function fail(thrown: unknown): void {
       const error = ServiceError.from(thrown);
-      callback(statusOf(error, inbound.requestId));
-      inbound.endScope(scope, error);
+      callback(statusOf(error, callScope.requestId));
+      callScope.end(scope, error);
     }
 
     void answer().then(send).catch(fail);
