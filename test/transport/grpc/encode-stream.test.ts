@@ -8,6 +8,7 @@ import {
 } from 'node:http2';
 import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
+import { takeBytes } from '../../../bench/load/trickle.ts';
 import { errorCodes, ServiceError } from '../../../src/errors/service-error.ts';
 import { grpcStatus } from '../../../src/transport/grpc/status.ts';
 import { type EncodeResponse, statusDetails } from '../../support/grpc-client.ts';
@@ -401,7 +402,7 @@ for (const [method, message] of [
 ] as const) {
   test(`ends an ${method} whose client reads nothing, and harms no other call of its connection`, async (t) => {
     const encoder = new StubEncoder({ channels: 1152 });
-    const limits = { reading: { graceMs: 100, bytesPerSecond: 2 ** 30 } };
+    const limits = { reading: { graceMs: 500, bytesPerSecond: 2 ** 30 } };
     const { server, observed } = await serve(t, encoder, limits);
     const session = connectHttp2(`http://127.0.0.1:${server.port}`);
     t.after(() => session.destroy());
@@ -410,12 +411,31 @@ for (const [method, message] of [
     unread.on('error', () => {});
     await once(unread, 'close');
     assert.equal(unread.rstCode, constants.NGHTTP2_CANCEL);
-    const { grpcStatus: code } = await readOut(rawCall(session, 'Encode', [rawRequest]));
+    const { grpcStatus: code } = await readOut(rawCall(session, 'ListModels', [Buffer.alloc(0)]));
     assert.equal(code, '0');
     await until(() => observed.length === 2);
     assert.equal(server.underWay, 0);
   });
 }
+
+test('a client that reads several answers at the least pace is not reset', async (t) => {
+  const encoder = new StubEncoder({ channels: 256 });
+  // An answer alone has 1.1 s at this pace; three of them take 1.6 s at the client's.
+  const { server, observed } = await serve(t, encoder, {
+    reading: { graceMs: 100, bytesPerSecond: 500_000 },
+  });
+  const session = connectHttp2(`http://127.0.0.1:${server.port}`);
+  t.after(() => session.destroy());
+  const stream = rawCall(session, 'StreamEncode', 'abc'.split('').map(rawStreamRequest));
+  const trailers = once(stream, 'trailers') as Promise<[Record<string, unknown>]>;
+  takeBytes(stream, 1_000_000, () => undefined);
+  const [ended] = await trailers;
+  assert.equal(ended['grpc-status'], '0');
+  assert.deepEqual(
+    observed.map(({ code }) => code),
+    ['ok', 'ok', 'ok'],
+  );
+});
 
 test('drops the answers of a client that leaves without reading them', async (t) => {
   const encoder = new StubEncoder({ channels: 1152 });
