@@ -11,7 +11,7 @@ interface Waiting extends Place {
  * Lets at most `slots` pieces of work run at a time, whose sizes make at most `room`, in the order in which the
  * engine takes views. What is larger than the room runs alone.
  */
-export class Semaphore {
+export class Slots {
   readonly #slots: number;
   readonly #room: number;
   #running = 0;

@@ -3,7 +3,7 @@ import { abortFailure } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
 import type { Place } from '../admission/priority.ts';
-import { Semaphore } from '../admission/slots.ts';
+import { Slots } from '../admission/slots.ts';
 import { threadsLoaded } from '../threads/threads-loaded.ts';
 import type { DecodeOptions } from './decode.ts';
 import { giveAway } from '../threads/give-away.ts';
@@ -61,11 +61,11 @@ export function createViewPool(options: ViewPoolOptions): ViewPool {
 class PiscinaViewPool implements ViewPool {
   readonly #pool: Piscina;
   readonly #loaded: Promise<void>;
-  readonly #slots: Semaphore;
+  readonly #slots: Slots;
   readonly #maxPixels: number;
 
   constructor({ threads, images, maxPixels, rasterBytes, onThreadError, worker }: ViewPoolOptions) {
-    this.#slots = new Semaphore(images, rasterBytes);
+    this.#slots = new Slots(images, rasterBytes);
     this.#maxPixels = maxPixels;
     this.#pool = new Piscina({
       filename: (worker ?? new URL('./view-worker.js', import.meta.url)).href,

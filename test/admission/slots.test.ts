@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyone, type Caller } from '../../src/admission/caller.ts';
 import type { Place } from '../../src/admission/priority.ts';
-import { Semaphore } from '../../src/admission/slots.ts';
+import { Slots } from '../../src/admission/slots.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const never = new AbortController().signal;
@@ -16,11 +16,11 @@ function gate() {
 }
 
 test('runs no more at a time than it has slots, in order of arrival', async () => {
-  const semaphore = new Semaphore(2);
+  const slots = new Slots(2);
   const started: number[] = [];
   const gates = [0, 1, 2, 3].map(() => gate());
   const all = gates.map(({ opened }, index) =>
-    semaphore.run(never, async () => {
+    slots.run(never, async () => {
       started.push(index);
       await opened;
     }),
@@ -36,12 +36,11 @@ test('runs no more at a time than it has slots, in order of arrival', async () =
 });
 
 test('interactive work goes before bulk, and callers take turns', async () => {
-  const semaphore = new Semaphore(1);
+  const slots = new Slots(1);
   const { opened, open } = gate();
   const started: string[] = [];
-  const busy = semaphore.run(never, () => opened);
-  const run = (name: string, place: Place) =>
-    semaphore.run(never, async () => void started.push(name), 0, place);
+  const busy = slots.run(never, () => opened);
+  const run = (name: string, place: Place) => slots.run(never, async () => void started.push(name), 0, place);
   const ada: Caller = { ...anyone, name: 'ada' };
   const bob: Caller = { ...anyone, name: 'bob' };
   const all = [
@@ -55,18 +54,18 @@ test('interactive work goes before bulk, and callers take turns', async () => {
 });
 
 test('one that leaves the line never runs and keeps nobody waiting', async () => {
-  const semaphore = new Semaphore(1);
+  const slots = new Slots(1);
   const { opened, open } = gate();
-  const first = semaphore.run(never, () => opened);
+  const first = slots.run(never, () => opened);
   const leaving = new AbortController();
   let ran = false;
   const left = assert.rejects(
-    semaphore.run(leaving.signal, async () => {
+    slots.run(leaving.signal, async () => {
       ran = true;
     }),
     /gone/,
   );
-  const last = semaphore.run(never, async () => 'last');
+  const last = slots.run(never, async () => 'last');
   leaving.abort(new Error('gone'));
   await left;
   open();
@@ -76,32 +75,32 @@ test('one that leaves the line never runs and keeps nobody waiting', async () =>
 });
 
 test('a slot is free again after its work failed', async () => {
-  const semaphore = new Semaphore(1);
+  const slots = new Slots(1);
   await assert.rejects(
-    semaphore.run(never, () => Promise.reject(new Error('broke'))),
+    slots.run(never, () => Promise.reject(new Error('broke'))),
     /broke/,
   );
-  assert.equal(await semaphore.run(never, async () => 1), 1);
+  assert.equal(await slots.run(never, async () => 1), 1);
 });
 
 test('closing refuses what waits and whatever comes, and lets what runs end', async () => {
-  const semaphore = new Semaphore(1);
+  const slots = new Slots(1);
   const { opened, open } = gate();
-  const running = semaphore.run(never, async () => {
+  const running = slots.run(never, async () => {
     await opened;
     return 'ran';
   });
   const waiting = assert.rejects(
-    semaphore.run(never, async () => 'waited'),
+    slots.run(never, async () => 'waited'),
     /closed/,
   );
   let isClosed = false;
-  const closed = semaphore.close(new Error('closed')).then(() => {
+  const closed = slots.close(new Error('closed')).then(() => {
     isClosed = true;
   });
   await waiting;
   await assert.rejects(
-    semaphore.run(never, async () => 'late'),
+    slots.run(never, async () => 'late'),
     /closed/,
   );
   await turn();
@@ -112,12 +111,12 @@ test('closing refuses what waits and whatever comes, and lets what runs end', as
 });
 
 test('runs no more at a time than its room takes, and what is larger than the room alone', async () => {
-  const semaphore = new Semaphore(8, 10);
+  const slots = new Slots(8, 10);
   const started: number[] = [];
   const sizes = [6, 4, 25, 3];
   const gates = sizes.map(() => gate());
   const all = sizes.map((size, index) =>
-    semaphore.run(
+    slots.run(
       never,
       async () => {
         started.push(index);
@@ -141,12 +140,12 @@ test('runs no more at a time than its room takes, and what is larger than the ro
 });
 
 test('a large one that leaves the line lets pass those behind it', async () => {
-  const semaphore = new Semaphore(8, 10);
+  const slots = new Slots(8, 10);
   const first = gate();
-  const running = semaphore.run(never, () => first.opened, 6);
+  const running = slots.run(never, () => first.opened, 6);
   const leaving = new AbortController();
-  const large = semaphore.run(leaving.signal, async () => 'large', 9);
-  const small = semaphore.run(never, async () => 'small', 4);
+  const large = slots.run(leaving.signal, async () => 'large', 9);
+  const small = slots.run(never, async () => 'small', 4);
   leaving.abort(new Error('gone'));
   await assert.rejects(large, /gone/);
   assert.equal(await small, 'small');
