@@ -8,7 +8,7 @@ import { FairQueue } from './fair-queue.ts';
 export const bulkPatience = 32;
 
 /** What waits for the engine: interactive before bulk, and within each the callers by their weights. */
-export class ViewQueue<T extends Place> {
+export class PriorityQueue<T extends Place> {
   readonly #lanes: Readonly<Record<Priority, FairQueue<T>>> = {
     interactive: new FairQueue(),
     bulk: new FairQueue(),

@@ -1,4 +1,4 @@
-import { ViewQueue } from './priority-queue.ts';
+import { PriorityQueue } from './priority-queue.ts';
 import { type Place, usualTerms } from './priority.ts';
 
 interface Waiting extends Place {
@@ -18,7 +18,7 @@ export class Slots {
   #used = 0;
   #closed: unknown;
   readonly #idle: (() => void)[] = [];
-  readonly #waiting = new ViewQueue<Waiting>();
+  readonly #waiting = new PriorityQueue<Waiting>();
   /** Who is next, and does not fit yet. */
   #next: Waiting | undefined;
 

@@ -7,7 +7,7 @@ import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
 import type { Place } from '../admission/priority.ts';
 import type { Trace } from '../telemetry/trace.ts';
-import { ViewQueue } from '../admission/priority-queue.ts';
+import { PriorityQueue } from '../admission/priority-queue.ts';
 
 /** One view's tokens, in a buffer of its own. */
 export interface ViewTokens {
@@ -75,7 +75,7 @@ interface HandedOver {
 /** Joins the views of all callers of one model into batches. Each promise settles exactly once. */
 export class Batcher {
   readonly #options: BatcherOptions;
-  readonly #queue = new ViewQueue<Waiting>();
+  readonly #queue = new PriorityQueue<Waiting>();
   /** The first runs, the second is prepared. */
   readonly #handedOver: HandedOver[] = [];
   #handOverPlanned = false;

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyone } from '../../src/admission/caller.ts';
-import { bulkPatience, ViewQueue } from '../../src/admission/priority-queue.ts';
+import { bulkPatience, PriorityQueue } from '../../src/admission/priority-queue.ts';
 import type { Place } from '../../src/admission/priority.ts';
 
 const place = (priority: Place['priority']): Place => ({ caller: anyone, priority });
 
-function queueOf(interactive: number, bulk: number): ViewQueue<Place> {
-  const queue = new ViewQueue<Place>();
+function queueOf(interactive: number, bulk: number): PriorityQueue<Place> {
+  const queue = new PriorityQueue<Place>();
   for (let i = 0; i < bulk; i++) queue.add(place('bulk'));
   for (let i = 0; i < interactive; i++) queue.add(place('interactive'));
   return queue;
@@ -38,7 +38,7 @@ test('does not count batches while no bulk waits', () => {
 });
 
 test('forgets what has left', () => {
-  const queue = new ViewQueue<Place>();
+  const queue = new PriorityQueue<Place>();
   const [one, other] = [place('bulk'), place('bulk')];
   queue.add(one);
   queue.add(other);
