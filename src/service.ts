@@ -13,9 +13,9 @@ import { defaultGrpcLimits } from './transport/grpc/limits.ts';
 import { type GrpcServer, startGrpcServer } from './transport/grpc/server.ts';
 import { metricsEndpoints, otherEndpoints } from './transport/http/routes.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from './transport/http/server.ts';
-import { Perimeter, type PerimeterConfig } from './transport/security/access.ts';
+import { Access, type AccessConfig } from './transport/security/access.ts';
 
-export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
+export interface ServiceConfig extends EncoderConfig, AccessConfig {
   readonly host: string;
   readonly httpPort: number;
   readonly grpcPort: number;
@@ -66,7 +66,7 @@ export async function startService(
     for (const part of opened.splice(0)) await part.close();
   };
   try {
-    const access = await Perimeter.open(config, logger);
+    const access = await Access.open(config, logger);
     opened.unshift(access);
     const metrics = new Metrics(config.version);
     const encoder = new Encoder({ ...config, callers: access.callers }, metrics, logger, onDown);
@@ -104,7 +104,7 @@ interface Transports {
 /** Listens on every port, over one budget of request bytes. What has been opened is put first in `opened`. */
 async function startTransports(
   config: ServiceConfig,
-  { authenticate, callers, tls }: Perimeter,
+  { authenticate, callers, tls }: Access,
   encoder: Encoder,
   metrics: Metrics,
   logger: Logger,
@@ -162,7 +162,7 @@ async function startTransports(
 /** Bounds what requests hold until their images are encoded. */
 function requestBudget(
   { maxInflightBytes, maxBodyBytes }: ServiceConfig,
-  callers: Perimeter['callers'],
+  callers: Access['callers'],
   encoder: Encoder,
   metrics: Metrics,
 ): Budget {

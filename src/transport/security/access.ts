@@ -5,7 +5,7 @@ import { type Authenticate, KeyRing, type Keys, noKeys } from './authenticate.ts
 import { every, FollowedFiles, type ReloadLogger, type Ticker } from './reloaded-files.ts';
 import { TlsIdentity } from './tls-identity.ts';
 
-export interface PerimeterConfig {
+export interface AccessConfig {
   readonly apiKeys?: readonly ApiKey[] | undefined;
   readonly apiKeysFile?: string | undefined;
   readonly tlsCert?: string | undefined;
@@ -18,7 +18,7 @@ export interface PerimeterConfig {
 const lookMs = 2000;
 
 /** Who is let in, and by what TLS: one for both transports. Its files are followed until it is closed. */
-export class Perimeter {
+export class Access {
   readonly authenticate: Authenticate;
   /** Who may come in, by the names of their keys; empty where there are no keys. */
   readonly callers: () => readonly Caller[];
@@ -41,17 +41,17 @@ export class Perimeter {
    * Rejects with `invalid_argument` for files that cannot be read or used: what is wrong with any is told at once.
    */
   static async open(
-    config: PerimeterConfig,
+    config: AccessConfig,
     logger: ReloadLogger,
     ticker: Ticker = every(lookMs),
-  ): Promise<Perimeter> {
+  ): Promise<Access> {
     const files: FollowedFiles[] = [];
     try {
       const [keys, tls] = await allOf([
         openKeys(config, logger, ticker, files),
         openTls(config, logger, ticker, files),
       ]);
-      return new Perimeter(keys, tls, files);
+      return new Access(keys, tls, files);
     } catch (error) {
       for (const each of files) each.close();
       throw error;
@@ -64,7 +64,7 @@ export class Perimeter {
 }
 
 async function openKeys(
-  { apiKeys, apiKeysFile }: PerimeterConfig,
+  { apiKeys, apiKeysFile }: AccessConfig,
   logger: ReloadLogger,
   ticker: Ticker,
   files: FollowedFiles[],
@@ -87,7 +87,7 @@ async function openKeys(
 }
 
 async function openTls(
-  { tlsCert, tlsKey, tlsClientCa }: PerimeterConfig,
+  { tlsCert, tlsKey, tlsClientCa }: AccessConfig,
   logger: ReloadLogger,
   ticker: Ticker,
   files: FollowedFiles[],
