@@ -2,7 +2,7 @@ import type { Caller } from '../../admission/caller.ts';
 import { allOf, ServiceError } from '../../errors/service-error.ts';
 import { type ApiKey, readKeysFile } from './api-key.ts';
 import { type Authenticate, KeyRing, type Keys, noKeys } from './authenticate.ts';
-import { every, FollowedFiles, type ReloadLogger, type Ticker } from './reloaded-files.ts';
+import { every, ReloadedFiles, type ReloadLogger, type Ticker } from './reloaded-files.ts';
 import { TlsIdentity } from './tls-identity.ts';
 
 export interface AccessConfig {
@@ -24,12 +24,12 @@ export class Access {
   readonly callers: () => readonly Caller[];
   /** Undefined where connections are in the clear. */
   readonly tls: TlsIdentity | undefined;
-  readonly #files: readonly FollowedFiles[];
+  readonly #files: readonly ReloadedFiles[];
 
   private constructor(
     { authenticate, callers }: Keys,
     tls: TlsIdentity | undefined,
-    files: readonly FollowedFiles[],
+    files: readonly ReloadedFiles[],
   ) {
     this.authenticate = authenticate;
     this.callers = callers;
@@ -45,7 +45,7 @@ export class Access {
     logger: ReloadLogger,
     ticker: Ticker = every(lookMs),
   ): Promise<Access> {
-    const files: FollowedFiles[] = [];
+    const files: ReloadedFiles[] = [];
     try {
       const [keys, tls] = await allOf([
         openKeys(config, logger, ticker, files),
@@ -67,7 +67,7 @@ async function openKeys(
   { apiKeys, apiKeysFile }: AccessConfig,
   logger: ReloadLogger,
   ticker: Ticker,
-  files: FollowedFiles[],
+  files: ReloadedFiles[],
 ): Promise<Keys> {
   if (apiKeysFile === undefined) {
     return apiKeys === undefined ? noKeys : new KeyRing(apiKeys);
@@ -82,7 +82,7 @@ async function openKeys(
     }
     ring.replace(reading.keys);
   };
-  files.push(await FollowedFiles.open({ what: 'API keys', files: [file], take }, logger, ticker));
+  files.push(await ReloadedFiles.open({ what: 'API keys', files: [file], take }, logger, ticker));
   return ring;
 }
 
@@ -90,7 +90,7 @@ async function openTls(
   { tlsCert, tlsKey, tlsClientCa }: AccessConfig,
   logger: ReloadLogger,
   ticker: Ticker,
-  files: FollowedFiles[],
+  files: ReloadedFiles[],
 ): Promise<TlsIdentity | undefined> {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
   const tls = new TlsIdentity({ requiresClientCertificate: tlsClientCa !== undefined });
@@ -101,11 +101,11 @@ async function openTls(
     if (validTo.getTime() < Date.now()) logger.warn(told, 'the TLS certificate has expired');
     else logger.info(told, 'the TLS certificate is in use');
   };
-  const followed = [
+  const fileSet = [
     { flag: '--tls-cert', path: tlsCert },
     { flag: '--tls-key', path: tlsKey },
     ...(tlsClientCa === undefined ? [] : [{ flag: '--tls-client-ca', path: tlsClientCa }]),
   ];
-  files.push(await FollowedFiles.open({ what: 'TLS files', files: followed, take }, logger, ticker));
+  files.push(await ReloadedFiles.open({ what: 'TLS files', files: fileSet, take }, logger, ticker));
   return tls;
 }

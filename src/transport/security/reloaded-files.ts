@@ -14,7 +14,7 @@ export interface ReloadLogger {
 }
 
 /** Files that belong together, and what becomes of them. */
-export interface Followed {
+export interface FileSet {
   /** In words, for the log: "API keys". */
   readonly what: string;
   readonly files: readonly { readonly flag: string; readonly path: string }[];
@@ -39,8 +39,8 @@ export function every(ms: number): Ticker {
  * have seen it alike, as a file may be half written and a certificate be there before its key. What is no good
  * then is logged once, and the old stays in use.
  */
-export class FollowedFiles {
-  readonly #followed: Followed;
+export class ReloadedFiles {
+  readonly #fileSet: FileSet;
   readonly #logger: ReloadLogger;
   readonly #stop: () => void;
   /** Fingerprints of what was last taken or logged, and of a change that was seen once. */
@@ -48,18 +48,18 @@ export class FollowedFiles {
   #seenOnce: string | undefined;
   #looking = false;
 
-  private constructor(followed: Followed, logger: ReloadLogger, ticker: Ticker, settled: string) {
-    this.#followed = followed;
+  private constructor(fileSet: FileSet, logger: ReloadLogger, ticker: Ticker, settled: string) {
+    this.#fileSet = fileSet;
     this.#logger = logger;
     this.#settled = settled;
     this.#stop = ticker(() => this.#look());
   }
 
   /** Takes the files. Rejects with `invalid_argument` for one that cannot be read, and with what `take` throws. */
-  static async open(followed: Followed, logger: ReloadLogger, ticker: Ticker): Promise<FollowedFiles> {
-    const contents = await readAll(followed);
-    followed.take(contents);
-    return new FollowedFiles(followed, logger, ticker, fingerprint(contents));
+  static async open(fileSet: FileSet, logger: ReloadLogger, ticker: Ticker): Promise<ReloadedFiles> {
+    const contents = await readAll(fileSet);
+    fileSet.take(contents);
+    return new ReloadedFiles(fileSet, logger, ticker, fingerprint(contents));
   }
 
   close(): void {
@@ -71,7 +71,7 @@ export class FollowedFiles {
     if (this.#looking) return;
     this.#looking = true;
     try {
-      const found = await readAll(this.#followed).catch((error: unknown) => ServiceError.from(error));
+      const found = await readAll(this.#fileSet).catch((error: unknown) => ServiceError.from(error));
       this.#notice(found);
     } finally {
       this.#looking = false;
@@ -85,7 +85,7 @@ export class FollowedFiles {
     this.#seenOnce = isNew && !isAlike ? now : undefined;
     if (!isNew || !isAlike) return;
     this.#settled = now;
-    const { what, take } = this.#followed;
+    const { what, take } = this.#fileSet;
     try {
       if (found instanceof ServiceError) throw found;
       take(found);
@@ -98,7 +98,7 @@ export class FollowedFiles {
   }
 }
 
-async function readAll({ files }: Followed): Promise<Buffer[]> {
+async function readAll({ files }: FileSet): Promise<Buffer[]> {
   return await allOf(
     files.map(async ({ flag, path }) => {
       try {

@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { ServiceError } from '../../../src/errors/service-error.ts';
-import { FollowedFiles } from '../../../src/transport/security/reloaded-files.ts';
+import { ReloadedFiles } from '../../../src/transport/security/reloaded-files.ts';
 import { handTicker, keptLog } from '../../support/hand-ticker.ts';
 import { scratchFolder } from '../../support/tiny-models.ts';
 
@@ -26,7 +26,7 @@ async function follow(t: TestContext) {
     { flag: '--one', path: one },
     { flag: '--two', path: two },
   ];
-  const open = () => FollowedFiles.open({ what: 'things', files, take }, logger, ticker);
+  const open = () => ReloadedFiles.open({ what: 'things', files, take }, logger, ticker);
   return { scratch: scratch.path, one, two, taken, looks, look, lines, open };
 }
 
@@ -118,8 +118,8 @@ test('refuses to start with files that cannot be read or are no good, and looks 
 
 test('looks no more when it is closed', async (t) => {
   const { looks, open } = await follow(t);
-  const followed = await open();
+  const fileSet = await open();
   assert.equal(looks.size, 1);
-  followed.close();
+  fileSet.close();
   assert.equal(looks.size, 0);
 });
