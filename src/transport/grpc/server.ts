@@ -5,7 +5,7 @@ import { admitAny, type AdmitBytes } from '../../admission/byte-budget.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { listenFailure } from '../listen-failure.ts';
 import type { VisualEncoder } from '../../encoding/request.ts';
-import { type Authenticate, letAnyoneIn } from '../security/authenticate.ts';
+import { type Authenticate, allowAnonymous } from '../security/authenticate.ts';
 import type { TlsIdentity } from '../security/tls-identity.ts';
 import { refuseStrangers } from './call-caller.ts';
 import { packageDefinition } from './definition.ts';
@@ -61,9 +61,9 @@ export interface GrpcServer {
  * cannot listen there. The encoder stays the caller's.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { encoder, host, limits, tls, authenticate = letAnyoneIn, admitMessage = admitAny } = options;
+  const { encoder, host, limits, tls, authenticate = allowAnonymous, admitMessage = admitAny } = options;
   const interceptors =
-    authenticate === letAnyoneIn ? [] : [refuseStrangers(authenticate, visualEncoderEndpoints, options)];
+    authenticate === allowAnonymous ? [] : [refuseStrangers(authenticate, visualEncoderEndpoints, options)];
   const server = new Server({ ...serverOptions(limits), interceptors });
   const credentials =
     tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls, limits.handshakeMs);

@@ -13,7 +13,7 @@ export interface Credentials {
 export type Authenticate = (credentials: Credentials) => Caller;
 
 /** Of a service without keys. */
-export const letAnyoneIn: Authenticate = () => anyone;
+export const allowAnonymous: Authenticate = () => anyone;
 
 /** Who is let in, and how they are told. */
 export interface Keys {
@@ -22,7 +22,7 @@ export interface Keys {
   readonly callers: () => readonly Caller[];
 }
 
-export const noKeys: Keys = { authenticate: letAnyoneIn, callers: () => [] };
+export const noKeys: Keys = { authenticate: allowAnonymous, callers: () => [] };
 
 /** The keys that let in. */
 export class KeyRing implements Keys {

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readKeyList } from '../../../src/transport/security/api-key.ts';
-import { letAnyoneIn } from '../../../src/transport/security/authenticate.ts';
+import { allowAnonymous } from '../../../src/transport/security/authenticate.ts';
 import { Access } from '../../../src/transport/security/access.ts';
 import { handTicker, keptLog } from '../../support/hand-ticker.ts';
 import { scratchFolder } from '../../support/tiny-models.ts';
@@ -14,7 +14,7 @@ const tlsFiles = { tlsCert: tlsFixturePath('server.pem'), tlsKey: tlsFixturePath
 
 test('is open and in the clear where nothing is set', async () => {
   const access = await Access.open({}, keptLog().logger, handTicker().ticker);
-  assert.equal(access.authenticate, letAnyoneIn);
+  assert.equal(access.authenticate, allowAnonymous);
   assert.equal(access.tls, undefined);
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyone } from '../../../src/admission/caller.ts';
 import { readKeysFile } from '../../../src/transport/security/api-key.ts';
-import { type Credentials, KeyRing, letAnyoneIn } from '../../../src/transport/security/authenticate.ts';
+import { type Credentials, KeyRing, allowAnonymous } from '../../../src/transport/security/authenticate.ts';
 
 function keysOf(text: string) {
   const reading = readKeysFile(text);
@@ -65,5 +65,5 @@ test('lets in by the new keys and no longer by the old ones when they are replac
 
 test('lets nobody in without keys, unless anyone is to be', () => {
   assert.equal(outcome(new KeyRing(), { 'x-api-key': first }), 'unauthenticated');
-  assert.equal(letAnyoneIn({ authorization: undefined, 'x-api-key': undefined }), anyone);
+  assert.equal(allowAnonymous({ authorization: undefined, 'x-api-key': undefined }), anyone);
 });
