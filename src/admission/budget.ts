@@ -1,5 +1,5 @@
 import { anyone, type Caller } from './caller.ts';
-import { beyond, dividing, moreBeyond, type Parts } from './shares.ts';
+import { beyond, liveShares, moreBeyond, type Shares } from './shares.ts';
 import { abortFailure } from '../errors/abort.ts';
 import type { ServiceError } from '../errors/service-error.ts';
 
@@ -40,7 +40,7 @@ const noCallers = (): readonly Caller[] => [];
  */
 export class Budget {
   readonly #full: () => ServiceError;
-  readonly #parts: () => Parts;
+  readonly #shares: () => Shares;
   readonly #byCaller = new Map<string | undefined, number>();
   /** Those that wait, by caller, in the order in which they came. */
   readonly #waiting = new Map<string | undefined, Set<Waiter>>();
@@ -48,7 +48,7 @@ export class Budget {
 
   constructor({ limit, largest = 0, callers = noCallers, full }: BudgetOptions) {
     this.#full = full;
-    this.#parts = dividing(limit, callers, largest);
+    this.#shares = liveShares(limit, callers, largest);
   }
 
   get held(): number {
@@ -57,15 +57,15 @@ export class Budget {
 
   /** The most that one caller can hold while nobody else holds anything. */
   mostOf({ name }: Caller): number {
-    const parts = this.#parts();
-    return parts.of(name) + parts.common;
+    const shares = this.#shares();
+    return shares.of(name) + shares.common;
   }
 
   /** Whether `amount` more fits now. */
   fits(amount: number, { name }: Caller = anyone): boolean {
-    const parts = this.#parts();
+    const shares = this.#shares();
     const own = this.#byCaller.get(name) ?? 0;
-    return beyond(this.#byCaller, parts) + moreBeyond(own, amount, parts.of(name)) <= parts.common;
+    return beyond(this.#byCaller, shares) + moreBeyond(own, amount, shares.of(name)) <= shares.common;
   }
 
   /** Reserves at once. Throws the budget's error where `amount` does not fit now. */

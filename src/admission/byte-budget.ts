@@ -1,6 +1,6 @@
 import { anyone, type Caller } from './caller.ts';
 import type { ServiceError } from '../errors/service-error.ts';
-import { beyond, dividing, moreBeyond, type Parts } from './shares.ts';
+import { beyond, liveShares, moreBeyond, type Shares } from './shares.ts';
 
 /**
  * Takes room for what a request sends; throws `overloaded` when there is none. Gives what frees the room again, once.
@@ -25,13 +25,13 @@ const noCallers: readonly Caller[] = [];
 /** Bounds bytes that are held at one time. */
 export class ByteRoom {
   readonly #full: () => ServiceError;
-  readonly #parts: () => Parts;
+  readonly #shares: () => Shares;
   readonly #byCaller = new Map<string | undefined, number>();
   #heldBytes = 0;
 
   constructor({ maxBytes, largestBytes, callers = () => noCallers, full }: ByteRoomOptions) {
     this.#full = full;
-    this.#parts = dividing(maxBytes, callers, largestBytes);
+    this.#shares = liveShares(maxBytes, callers, largestBytes);
   }
 
   get heldBytes(): number {
@@ -40,9 +40,9 @@ export class ByteRoom {
 
   /** Takes room and gives what frees it, once. Throws where there is none now. */
   admit(sizeBytes: number, { name }: Caller = anyone): () => void {
-    const parts = this.#parts();
+    const shares = this.#shares();
     const own = this.#byCaller.get(name) ?? 0;
-    if (beyond(this.#byCaller, parts) + moreBeyond(own, sizeBytes, parts.of(name)) > parts.common) {
+    if (beyond(this.#byCaller, shares) + moreBeyond(own, sizeBytes, shares.of(name)) > shares.common) {
       throw this.#full();
     }
     this.#add(name, sizeBytes);

@@ -1,7 +1,7 @@
 import type { Caller } from './caller.ts';
 
 /** The room that each caller has for its own, and that anybody may use. */
-export interface Parts {
+export interface Shares {
   readonly common: number;
   of(name: string | undefined): number;
 }
@@ -13,32 +13,32 @@ const dividedShare = 0.5;
  * How room is divided among those who share it, but for what is `undivided`; one caller alone has all of it.
  * Counted anew when the list of callers is another, which may be long.
  */
-export function dividing(room: number, callers: () => readonly Caller[], undivided = 0): () => Parts {
+export function liveShares(room: number, callers: () => readonly Caller[], undivided = 0): () => Shares {
   let among: readonly Caller[] = [];
-  let parts = divide(room, among, undivided);
+  let shares = divide(room, among, undivided);
   return () => {
     const now = callers();
-    if (now !== among) parts = divide(room, now, undivided);
+    if (now !== among) shares = divide(room, now, undivided);
     among = now;
-    return parts;
+    return shares;
   };
 }
 
-function divide(room: number, callers: readonly Caller[], undivided: number): Parts {
+function divide(room: number, callers: readonly Caller[], undivided: number): Shares {
   const weights = callers.reduce((sum, { weight }) => sum + weight, 0);
   const divided = callers.length < 2 ? 0 : Math.floor(Math.max(0, room - undivided) * dividedShare);
-  const parts = new Map(callers.map(({ name, weight }) => [name, Math.floor((divided * weight) / weights)]));
-  const common = room - [...parts.values()].reduce((sum, part) => sum + part, 0);
-  return { common, of: (name) => parts.get(name) ?? 0 };
+  const shares = new Map(callers.map(({ name, weight }) => [name, Math.floor((divided * weight) / weights)]));
+  const common = room - [...shares.values()].reduce((sum, part) => sum + part, 0);
+  return { common, of: (name) => shares.get(name) ?? 0 };
 }
 
-/** What callers hold beyond their parts. */
+/** What callers hold beyond their shares. */
 export function beyond(
   held: Iterable<readonly [name: string | undefined, amount: number]>,
-  parts: Parts,
+  shares: Shares,
 ): number {
   let sum = 0;
-  for (const [name, amount] of held) sum += Math.max(0, amount - parts.of(name));
+  for (const [name, amount] of held) sum += Math.max(0, amount - shares.of(name));
   return sum;
 }
 
