@@ -19,4 +19,4 @@ export interface RequestTerms extends Place {
 }
 
 /** Those of a request that says nothing. */
-export const usualTerms: RequestTerms = { caller: anyone, priority: 'interactive', noStore: false };
+export const defaultTerms: RequestTerms = { caller: anyone, priority: 'interactive', noStore: false };

@@ -1,5 +1,5 @@
 import { PriorityQueue } from './priority-queue.ts';
-import { type Place, usualTerms } from './priority.ts';
+import { type Place, defaultTerms } from './priority.ts';
 
 interface Waiting extends Place {
   readonly size: number;
@@ -28,7 +28,12 @@ export class Slots {
   }
 
   /** Runs `work` in a slot. One that waits leaves the line when `signal` fires, and rejects with its reason. */
-  async run<T>(signal: AbortSignal, work: () => Promise<T>, size = 0, place: Place = usualTerms): Promise<T> {
+  async run<T>(
+    signal: AbortSignal,
+    work: () => Promise<T>,
+    size = 0,
+    place: Place = defaultTerms,
+  ): Promise<T> {
     signal.throwIfAborted();
     if (this.#closed !== undefined) throw this.#closed;
     if (this.#next === undefined && this.#waiting.size === 0 && this.#fits(size)) this.#enter(size);

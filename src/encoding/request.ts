@@ -28,7 +28,7 @@ export interface EncodeRequest {
   readonly stacked: boolean;
   readonly recipe: RecipeOptions;
   readonly options: EncodeOptions;
-  /** How it is served; {@link usualTerms} when absent. */
+  /** How it is served; {@link defaultTerms} when absent. */
   readonly terms?: RequestTerms;
   /** Takes down its stages; absent where it is not traced. */
   readonly trace?: Trace | undefined;
@@ -57,7 +57,7 @@ export interface PlanRequest {
   readonly size: Size;
   readonly recipe: RecipeOptions;
   readonly options: EncodeOptions;
-  /** How the encode call would be served; {@link usualTerms} when absent. */
+  /** How the encode call would be served; {@link defaultTerms} when absent. */
   readonly terms?: RequestTerms;
 }
 

@@ -1,4 +1,4 @@
-import { type RequestTerms, usualTerms } from '../admission/priority.ts';
+import { type RequestTerms, defaultTerms } from '../admission/priority.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { Model } from '../model/model.ts';
 import { selectModel } from '../model/select-model.ts';
@@ -25,7 +25,7 @@ export interface ResolvedRequest {
  */
 export function resolveRequest(
   parts: EncodingParts,
-  { recipe, options, terms = usualTerms }: Pick<EncodeRequest, 'recipe' | 'options' | 'terms'>,
+  { recipe, options, terms = defaultTerms }: Pick<EncodeRequest, 'recipe' | 'options' | 'terms'>,
   deadlineAt = Number.POSITIVE_INFINITY,
 ): ResolvedRequest {
   const { served, teacher, maxAnswerBytes } = parts;

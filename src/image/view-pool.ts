@@ -36,7 +36,7 @@ export interface ViewRequest {
   /** The image's size, for which the plan was made. */
   readonly size: Size;
   readonly plan: Pick<Plan, 'canvases' | 'viewSize'>;
-  /** Its place in the queue; that of {@link usualTerms} if absent. */
+  /** Its place in the queue; that of {@link defaultTerms} if absent. */
   readonly place?: Place;
 }
 

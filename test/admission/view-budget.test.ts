@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ViewBudget, type ViewsPermit } from '../../src/admission/view-budget.ts';
 import { anyone, type Caller } from '../../src/admission/caller.ts';
-import { type Place, priorities, usualTerms } from '../../src/admission/priority.ts';
+import { type Place, priorities, defaultTerms } from '../../src/admission/priority.ts';
 
 const bulk: Place = { caller: anyone, priority: 'bulk' };
 const keys: readonly Caller[] = [
@@ -14,7 +14,7 @@ const [greedy, modest] = keys.map((caller): Place => ({ caller, priority: 'inter
 
 function admissionOf(maxViews: number, callers: readonly Caller[] = []) {
   const admission = new ViewBudget({ maxViews, callers: () => callers, workMs: (views) => views * 100 });
-  const admit = (views: number, place: Place = usualTerms) => admission.admit([views], 'model', place)[0]!;
+  const admit = (views: number, place: Place = defaultTerms) => admission.admit([views], 'model', place)[0]!;
   return { admission, admit };
 }
 
@@ -46,8 +46,8 @@ test('what can never fit is too large, not overloaded', () => {
 
 test('takes all pieces or none, and gives each a permit of its own', () => {
   const { admission } = admissionOf(4);
-  const [one, two] = admission.admit([1, 2], 'model', usualTerms) as [ViewsPermit, ViewsPermit];
-  assert.throws(() => admission.admit([1, 1], 'model', usualTerms), { code: 'overloaded' });
+  const [one, two] = admission.admit([1, 2], 'model', defaultTerms) as [ViewsPermit, ViewsPermit];
+  assert.throws(() => admission.admit([1, 1], 'model', defaultTerms), { code: 'overloaded' });
   assert.equal(admission.admitted, 3);
   one.release();
   assert.equal(admission.admitted, 2);
@@ -65,10 +65,10 @@ test('bulk leaves a quarter of the room to interactive requests', () => {
 
 test('knows what comes before a request: interactive views for an interactive one, all for bulk, of its model', () => {
   const { admission } = admissionOf(20);
-  admission.admit([3], 'model', usualTerms);
+  admission.admit([3], 'model', defaultTerms);
   admission.admit([4], 'model', bulk);
-  admission.admit([5], 'other', usualTerms);
-  assert.equal(admission.ahead('model', 1, usualTerms), 3);
+  admission.admit([5], 'other', defaultTerms);
+  assert.equal(admission.ahead('model', 1, defaultTerms), 3);
   assert.equal(admission.ahead('model', 1, bulk), 7);
 });
 
@@ -78,7 +78,7 @@ test('what the engine has taken up comes before nobody', () => {
   admit(2, bulk);
   permit.begin();
   permit.begin();
-  assert.equal(admission.ahead('model', 1, usualTerms), 1);
+  assert.equal(admission.ahead('model', 1, defaultTerms), 1);
   assert.equal(admission.admitted, 5);
   permit.begin();
   permit.begin();
@@ -140,7 +140,7 @@ describe('several callers', () => {
   test('have their parts by the list of the moment', () => {
     let callers: readonly Caller[] = keys;
     const admission = new ViewBudget({ maxViews: 80, callers: () => callers, workMs: (views) => views });
-    const admit = () => admission.admit([80], 'model', { ...usualTerms, caller: keys[0]! });
+    const admit = () => admission.admit([80], 'model', { ...defaultTerms, caller: keys[0]! });
     assert.throws(admit, { code: 'too_large' });
     callers = [keys[0]!];
     assert.equal(admit()[0]?.views, 80);

@@ -6,7 +6,7 @@ import type { ServiceError } from '../../src/errors/service-error.ts';
 import type { ImageInput } from '../../src/image/raster.ts';
 import { anyresDefaults } from '../../src/recipes/anyres.ts';
 import type { EncodeOptions } from '../../src/encoding/request.ts';
-import { usualTerms } from '../../src/admission/priority.ts';
+import { defaultTerms } from '../../src/admission/priority.ts';
 import { gatedEncoder, until } from '../support/gated-encoder.ts';
 
 const options: EncodeOptions = { dtype: 'float16', exif: 'apply' };
@@ -107,7 +107,7 @@ test('plans nothing that could never be let in', (t) => {
   assert.ok(views <= 3, String(views));
   const narrow = gatedEncoder({ maxViews: views });
   t.after(narrow.close);
-  assert.throws(() => narrow.encoder.plan({ ...small, terms: { ...usualTerms, priority: 'bulk' } }), {
+  assert.throws(() => narrow.encoder.plan({ ...small, terms: { ...defaultTerms, priority: 'bulk' } }), {
     code: 'too_large',
     message: /bulk may have at most 1\./,
   });
@@ -161,7 +161,7 @@ test('what cannot be ready in time is refused at once; an idle engine is given t
       stacked: false,
       recipe,
       options,
-      terms: { ...usualTerms, deadlineAt: performance.now() + waitMs },
+      terms: { ...defaultTerms, deadlineAt: performance.now() + waitMs },
       signal: never,
     });
   const idle = ask(1, 1_000);

@@ -6,7 +6,7 @@ import { anyone } from '../../src/admission/caller.ts';
 import type { ImageTokens } from '../../src/encoding/encoded-image.ts';
 import type { ImageInput } from '../../src/image/raster.ts';
 import type { EncodeRequest } from '../../src/encoding/request.ts';
-import { type RequestTerms, usualTerms } from '../../src/admission/priority.ts';
+import { type RequestTerms, defaultTerms } from '../../src/admission/priority.ts';
 import { Gate } from '../support/gate.ts';
 import { gatedEncoder, until } from '../support/gated-encoder.ts';
 
@@ -23,7 +23,14 @@ function request(
 ): EncodeRequest {
   const options = { dtype: 'float16', exif: 'apply' } as const;
   const recipe = { recipe: 'encode' } as const;
-  return { images, stacked: images.length > 1, recipe, options, terms: { ...usualTerms, ...terms }, signal };
+  return {
+    images,
+    stacked: images.length > 1,
+    recipe,
+    options,
+    terms: { ...defaultTerms, ...terms },
+    signal,
+  };
 }
 
 /** A file, and its digest. */

@@ -6,7 +6,7 @@ import { ViewBudget, type ViewsPermit } from '../../src/admission/view-budget.ts
 import { ServiceError } from '../../src/errors/service-error.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
-import { type Place, usualTerms } from '../../src/admission/priority.ts';
+import { type Place, defaultTerms } from '../../src/admission/priority.ts';
 import { splitTokens } from '../../src/tokens/split.ts';
 import { GatedEngine } from '../support/gated-engine.ts';
 
@@ -29,7 +29,7 @@ function setUp(largest: number) {
     ids: readonly number[],
     signal = never,
     dtype: 'float16' | 'float32' = 'float16',
-    place: Place = usualTerms,
+    place: Place = defaultTerms,
   ) => {
     const [permit] = admission.admit([ids.length], 'model', place) as [ViewsPermit];
     return batcher
@@ -383,7 +383,7 @@ test('a request of thirty views listens once for its caller leaving', async () =
   assert.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
-const bulk: Place = { ...usualTerms, priority: 'bulk' };
+const bulk: Place = { ...defaultTerms, priority: 'bulk' };
 const range = (from: number, count: number) => Array.from({ length: count }, (_, index) => from + index);
 
 test('an interactive view waits behind bulk for the batches that are handed over, and for no other', async () => {
@@ -403,7 +403,7 @@ test('an interactive view waits behind bulk for the batches that are handed over
 test('a caller that floods the queue leaves another its share of every batch', async () => {
   const { engine, encode, idsOf } = setUp(4);
   const placeOf = (name: string, weight: number): Place => ({
-    ...usualTerms,
+    ...defaultTerms,
     caller: { name, weight, bulkOnly: false },
   });
   const all = [encode(range(100, 60), never, 'float16', placeOf('greedy', 1))];
@@ -429,12 +429,12 @@ test('expects bulk that the engine has, for interactive views too', async () => 
   await turn();
   engine.batches[0]!.finish({ engineMs: 100 });
   await first;
-  const inBulk = encode([3, 4, 5, 6], never, 'float16', { ...usualTerms, priority: 'bulk' });
+  const inBulk = encode([3, 4, 5, 6], never, 'float16', { ...defaultTerms, priority: 'bulk' });
   await turn();
   const interactive = encode([7, 8]);
   passMs(30);
   // 70 ms are left of one bulk batch, 100 of the other, and two views wait.
-  const ahead = admission.ahead('model', 1, usualTerms);
+  const ahead = admission.ahead('model', 1, defaultTerms);
   assert.equal(batcher.expectedMs(ahead, 1), 70 + 100 + 100 + 50);
   engine.openGate();
   await Promise.all([inBulk, interactive]);

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyone } from '../../src/admission/caller.ts';
 import { readTerms } from '../../src/transport/request-terms.ts';
-import { usualTerms } from '../../src/admission/priority.ts';
+import { defaultTerms } from '../../src/admission/priority.ts';
 
 const terms = (headers: Readonly<Record<string, string>>, caller = anyone) =>
   readTerms(caller, 1_000, (key) => headers[key]);
 
 test('a request that says nothing is interactive, waits for ever and may be cached', () => {
-  assert.deepEqual(terms({}), usualTerms);
+  assert.deepEqual(terms({}), defaultTerms);
 });
 
 test('reads the priority, and what time is left from when the request came', () => {
