@@ -1,4 +1,4 @@
-import type { Place, Priority } from './priority.ts';
+import type { SchedulingClass, Priority } from './priority.ts';
 import { FairQueue } from './fair-queue.ts';
 
 /**
@@ -8,7 +8,7 @@ import { FairQueue } from './fair-queue.ts';
 export const bulkPatience = 32;
 
 /** What waits for the engine: interactive before bulk, and within each the callers by their weights. */
-export class PriorityQueue<T extends Place> {
+export class PriorityQueue<T extends SchedulingClass> {
   readonly #lanes: Readonly<Record<Priority, FairQueue<T>>> = {
     interactive: new FairQueue(),
     bulk: new FairQueue(),

@@ -1,7 +1,7 @@
 import { PriorityQueue } from './priority-queue.ts';
-import { type Place, defaultTerms } from './priority.ts';
+import { type SchedulingClass, defaultTerms } from './priority.ts';
 
-interface Waiting extends Place {
+interface Waiting extends SchedulingClass {
   readonly size: number;
   readonly enter: () => void;
   readonly refuse: (reason: unknown) => void;
@@ -32,12 +32,12 @@ export class Slots {
     signal: AbortSignal,
     work: () => Promise<T>,
     size = 0,
-    place: Place = defaultTerms,
+    schedulingClass: SchedulingClass = defaultTerms,
   ): Promise<T> {
     signal.throwIfAborted();
     if (this.#closed !== undefined) throw this.#closed;
     if (this.#next === undefined && this.#waiting.size === 0 && this.#fits(size)) this.#enter(size);
-    else await this.#turn(signal, size, place);
+    else await this.#turn(signal, size, schedulingClass);
     try {
       return await work();
     } finally {
@@ -53,7 +53,7 @@ export class Slots {
     if (this.#running > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  #turn(signal: AbortSignal, size: number, { caller, priority }: Place): Promise<void> {
+  #turn(signal: AbortSignal, size: number, { caller, priority }: SchedulingClass): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = () => {
         waiting.refuse(signal.reason);

@@ -1,10 +1,10 @@
 import { ServiceError } from '../errors/service-error.ts';
 import { Budget } from './budget.ts';
 import type { Caller } from './caller.ts';
-import type { Place, Priority } from './priority.ts';
+import type { SchedulingClass, Priority } from './priority.ts';
 
 /** Room in the queue for a number of views. */
-export interface ViewsPermit extends Place {
+export interface ViewsPermit extends SchedulingClass {
   readonly views: number;
   /** One of its views has reached the engine, and is ahead of nobody any more. */
   begin(): void;
@@ -55,7 +55,7 @@ export class ViewBudget {
    * How many waiting views of `model` run before the last of `views` new ones: the caller's own, of other callers as
    * many as their turns bring, and before bulk everything interactive.
    */
-  ahead(model: string, views: number, { caller, priority }: Place): number {
+  ahead(model: string, views: number, { caller, priority }: SchedulingClass): number {
     const callers = this.#waiting.get(model) ?? new Map<string | undefined, WaitingViews>();
     const own = (callers.get(caller.name)?.[priority] ?? 0) + views;
     let ahead = own - views;
@@ -80,23 +80,25 @@ export class ViewBudget {
    * Admits the views of all pieces of one request, or of none, with a permit for each piece. Throws `too_large` when
    * they can never fit, `overloaded` when they do not fit now.
    */
-  admit(pieces: readonly number[], model: string, place: Place): ViewsPermit[] {
+  admit(pieces: readonly number[], model: string, schedulingClass: SchedulingClass): ViewsPermit[] {
     const views = pieces.reduce((sum, piece) => sum + piece, 0);
-    this.requireRoomFor(views, place);
-    const budgets = this.#budgetsOf(place);
-    if (!budgets.every((budget) => budget.fits(views, place.caller))) throw this.#full();
-    return pieces.map((piece) => this.#permit(piece, model, place, budgets));
+    this.requireRoomFor(views, schedulingClass);
+    const budgets = this.#budgetsOf(schedulingClass);
+    if (!budgets.every((budget) => budget.fits(views, schedulingClass.caller))) throw this.#full();
+    return pieces.map((piece) => this.#permit(piece, model, schedulingClass, budgets));
   }
 
   /** Throws `too_large` for views that can never fit, however few are admitted. */
-  requireRoomFor(views: number, place: Place): void {
-    const room = Math.min(...this.#budgetsOf(place).map((budget) => budget.mostOf(place.caller)));
+  requireRoomFor(views: number, schedulingClass: SchedulingClass): void {
+    const room = Math.min(
+      ...this.#budgetsOf(schedulingClass).map((budget) => budget.mostOf(schedulingClass.caller)),
+    );
     if (views <= room) return;
     const { maxViews } = this.#options;
     const limit =
       room === maxViews
         ? `the limit is ${room} (--max-queued-views)`
-        : `of the ${maxViews} that this service takes, ${whose(place)} may have at most ${room}`;
+        : `of the ${maxViews} that this service takes, ${whose(schedulingClass)} may have at most ${room}`;
     throw new ServiceError('too_large', `The request needs ${views} views; ${limit}.`);
   }
 
@@ -107,14 +109,14 @@ export class ViewBudget {
     });
   }
 
-  #budgetsOf({ priority }: Place): readonly Budget[] {
+  #budgetsOf({ priority }: SchedulingClass): readonly Budget[] {
     return priority === 'bulk' ? [this.#all, this.#bulk] : [this.#all];
   }
 
   #permit(
     views: number,
     model: string,
-    { caller, priority }: Place,
+    { caller, priority }: SchedulingClass,
     budgets: readonly Budget[],
   ): ViewsPermit {
     const reservations = budgets.map((budget) => budget.reserve(views, caller));
@@ -136,7 +138,7 @@ export class ViewBudget {
     };
   }
 
-  #countWaiting(model: string, { caller, priority }: Place, change: number): void {
+  #countWaiting(model: string, { caller, priority }: SchedulingClass, change: number): void {
     if (change === 0) return;
     const callers = this.#waiting.get(model) ?? new Map<string | undefined, WaitingViews>();
     const waiting = callers.get(caller.name) ?? { interactive: 0, bulk: 0, weight: caller.weight };
@@ -147,7 +149,7 @@ export class ViewBudget {
   }
 }
 
-function whose({ caller, priority }: Place): string {
+function whose({ caller, priority }: SchedulingClass): string {
   const kind = priority === 'bulk' ? 'bulk' : 'a request';
   return caller.name === undefined ? kind : `${kind} of this key`;
 }

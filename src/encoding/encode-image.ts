@@ -19,7 +19,7 @@ export async function encodeImage(
   signal: AbortSignal,
 ): Promise<EncodedImage> {
   const { now } = parts;
-  const request = { image, exif, size, plan, place: permit };
+  const request = { image, exif, size, plan, schedulingClass: permit };
   const asked = now();
   const { views, waitMs, decodeMs, cutMs } = await parts.viewPool.make(request, signal);
   const joined = now();

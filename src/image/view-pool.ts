@@ -2,7 +2,7 @@ import { Piscina } from 'piscina';
 import { abortFailure } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
-import type { Place } from '../admission/priority.ts';
+import type { SchedulingClass } from '../admission/priority.ts';
 import { Slots } from '../admission/slots.ts';
 import { threadsLoaded } from '../threads/threads-loaded.ts';
 import type { DecodeOptions } from './decode.ts';
@@ -36,8 +36,8 @@ export interface ViewRequest {
   /** The image's size, for which the plan was made. */
   readonly size: Size;
   readonly plan: Pick<Plan, 'canvases' | 'viewSize'>;
-  /** Its place in the queue; that of {@link defaultTerms} if absent. */
-  readonly place?: Place;
+  /** Decides its turn in the queue; that of {@link defaultTerms} if absent. */
+  readonly schedulingClass?: SchedulingClass;
 }
 
 export interface ViewPool {
@@ -87,7 +87,7 @@ class PiscinaViewPool implements ViewPool {
       signal,
       () => this.#onThread(request, dropped, performance.now() - startMs),
       width * height * 3,
-      request.place,
+      request.schedulingClass,
     );
     let drop = (): void => undefined;
     const gone = new Promise<never>((_, reject) => {

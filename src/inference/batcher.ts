@@ -5,7 +5,7 @@ import { viewsToHandOver } from './batch-policy.ts';
 import type { BatchTimes } from './batch-times.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
-import type { Place } from '../admission/priority.ts';
+import type { SchedulingClass } from '../admission/priority.ts';
 import type { Trace } from '../telemetry/trace.ts';
 import { PriorityQueue } from '../admission/priority-queue.ts';
 
@@ -51,7 +51,7 @@ export interface RunBatch {
   readonly traces: readonly Trace[];
 }
 
-interface Waiting extends Place {
+interface Waiting extends SchedulingClass {
   readonly view: Uint8Array<ArrayBuffer>;
   readonly dtype: GraphDtype;
   readonly joinedAt: number;

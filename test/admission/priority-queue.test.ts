@@ -2,18 +2,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyone } from '../../src/admission/caller.ts';
 import { bulkPatience, PriorityQueue } from '../../src/admission/priority-queue.ts';
-import type { Place } from '../../src/admission/priority.ts';
+import type { SchedulingClass } from '../../src/admission/priority.ts';
 
-const place = (priority: Place['priority']): Place => ({ caller: anyone, priority });
+const schedulingClass = (priority: SchedulingClass['priority']): SchedulingClass => ({
+  caller: anyone,
+  priority,
+});
 
-function queueOf(interactive: number, bulk: number): PriorityQueue<Place> {
-  const queue = new PriorityQueue<Place>();
-  for (let i = 0; i < bulk; i++) queue.add(place('bulk'));
-  for (let i = 0; i < interactive; i++) queue.add(place('interactive'));
+function queueOf(interactive: number, bulk: number): PriorityQueue<SchedulingClass> {
+  const queue = new PriorityQueue<SchedulingClass>();
+  for (let i = 0; i < bulk; i++) queue.add(schedulingClass('bulk'));
+  for (let i = 0; i < interactive; i++) queue.add(schedulingClass('interactive'));
   return queue;
 }
 
-const letters = (batch: readonly Place[]) => batch.map(({ priority }) => priority[0]).join('');
+const letters = (batch: readonly SchedulingClass[]) => batch.map(({ priority }) => priority[0]).join('');
 
 test('takes interactive before bulk that came earlier, and fills the batch with bulk', () => {
   const queue = queueOf(3, 5);
@@ -33,13 +36,13 @@ test('lets bulk go first once after it was passed over for long, and then no mor
 test('does not count batches while no bulk waits', () => {
   const queue = queueOf(2 * bulkPatience + 10, 0);
   for (let i = 0; i < bulkPatience + 5; i++) queue.take(1);
-  queue.add(place('bulk'));
+  queue.add(schedulingClass('bulk'));
   assert.equal(letters(queue.take(1)), 'i');
 });
 
 test('forgets what has left', () => {
-  const queue = new PriorityQueue<Place>();
-  const [one, other] = [place('bulk'), place('bulk')];
+  const queue = new PriorityQueue<SchedulingClass>();
+  const [one, other] = [schedulingClass('bulk'), schedulingClass('bulk')];
   queue.add(one);
   queue.add(other);
   assert.ok(queue.delete(one));

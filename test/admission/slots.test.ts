@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyone, type Caller } from '../../src/admission/caller.ts';
-import type { Place } from '../../src/admission/priority.ts';
+import type { SchedulingClass } from '../../src/admission/priority.ts';
 import { Slots } from '../../src/admission/slots.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -40,7 +40,8 @@ test('interactive work goes before bulk, and callers take turns', async () => {
   const { opened, open } = gate();
   const started: string[] = [];
   const busy = slots.run(never, () => opened);
-  const run = (name: string, place: Place) => slots.run(never, async () => void started.push(name), 0, place);
+  const run = (name: string, schedulingClass: SchedulingClass) =>
+    slots.run(never, async () => void started.push(name), 0, schedulingClass);
   const ada: Caller = { ...anyone, name: 'ada' };
   const bob: Caller = { ...anyone, name: 'bob' };
   const all = [

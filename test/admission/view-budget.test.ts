@@ -3,18 +3,22 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ViewBudget, type ViewsPermit } from '../../src/admission/view-budget.ts';
 import { anyone, type Caller } from '../../src/admission/caller.ts';
-import { type Place, priorities, defaultTerms } from '../../src/admission/priority.ts';
+import { type SchedulingClass, priorities, defaultTerms } from '../../src/admission/priority.ts';
 
-const bulk: Place = { caller: anyone, priority: 'bulk' };
+const bulk: SchedulingClass = { caller: anyone, priority: 'bulk' };
 const keys: readonly Caller[] = [
   { name: 'greedy', weight: 1, bulkOnly: false },
   { name: 'modest', weight: 3, bulkOnly: false },
 ];
-const [greedy, modest] = keys.map((caller): Place => ({ caller, priority: 'interactive' })) as [Place, Place];
+const [greedy, modest] = keys.map((caller): SchedulingClass => ({ caller, priority: 'interactive' })) as [
+  SchedulingClass,
+  SchedulingClass,
+];
 
 function admissionOf(maxViews: number, callers: readonly Caller[] = []) {
   const admission = new ViewBudget({ maxViews, callers: () => callers, workMs: (views) => views * 100 });
-  const admit = (views: number, place: Place = defaultTerms) => admission.admit([views], 'model', place)[0]!;
+  const admit = (views: number, schedulingClass: SchedulingClass = defaultTerms) =>
+    admission.admit([views], 'model', schedulingClass)[0]!;
   return { admission, admit };
 }
 
@@ -112,8 +116,8 @@ describe('several callers', () => {
 
   test('leave room to interactive requests of each other, however much bulk they send', () => {
     const { admit } = admissionOf(512, keys);
-    for (const place of [greedy, modest]) {
-      const bulkOf = { ...place, priority: 'bulk' } as const;
+    for (const schedulingClass of [greedy, modest]) {
+      const bulkOf = { ...schedulingClass, priority: 'bulk' } as const;
       for (;;) {
         try {
           admit(1, bulkOf);

@@ -6,7 +6,7 @@ import { ViewBudget, type ViewsPermit } from '../../src/admission/view-budget.ts
 import { ServiceError } from '../../src/errors/service-error.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
-import { type Place, defaultTerms } from '../../src/admission/priority.ts';
+import { type SchedulingClass, defaultTerms } from '../../src/admission/priority.ts';
 import { splitTokens } from '../../src/tokens/split.ts';
 import { GatedEngine } from '../support/gated-engine.ts';
 
@@ -29,9 +29,9 @@ function setUp(largest: number) {
     ids: readonly number[],
     signal = never,
     dtype: 'float16' | 'float32' = 'float16',
-    place: Place = defaultTerms,
+    schedulingClass: SchedulingClass = defaultTerms,
   ) => {
-    const [permit] = admission.admit([ids.length], 'model', place) as [ViewsPermit];
+    const [permit] = admission.admit([ids.length], 'model', schedulingClass) as [ViewsPermit];
     return batcher
       .encode(
         permit,
@@ -383,7 +383,7 @@ test('a request of thirty views listens once for its caller leaving', async () =
   assert.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
-const bulk: Place = { ...defaultTerms, priority: 'bulk' };
+const bulk: SchedulingClass = { ...defaultTerms, priority: 'bulk' };
 const range = (from: number, count: number) => Array.from({ length: count }, (_, index) => from + index);
 
 test('an interactive view waits behind bulk for the batches that are handed over, and for no other', async () => {
@@ -402,13 +402,13 @@ test('an interactive view waits behind bulk for the batches that are handed over
 
 test('a caller that floods the queue leaves another its share of every batch', async () => {
   const { engine, encode, idsOf } = setUp(4);
-  const placeOf = (name: string, weight: number): Place => ({
+  const classOf = (name: string, weight: number): SchedulingClass => ({
     ...defaultTerms,
     caller: { name, weight, bulkOnly: false },
   });
-  const all = [encode(range(100, 60), never, 'float16', placeOf('greedy', 1))];
+  const all = [encode(range(100, 60), never, 'float16', classOf('greedy', 1))];
   await turn();
-  all.push(encode(range(1, 6), never, 'float16', placeOf('modest', 3)));
+  all.push(encode(range(1, 6), never, 'float16', classOf('modest', 3)));
   await turn();
   for (const batch of [0, 1]) {
     engine.batches[batch]!.finish();
