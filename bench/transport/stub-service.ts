@@ -9,7 +9,7 @@ import { SingleFlight } from '../../src/encoding/single-flight.ts';
 import { TokenCache } from '../../src/encoding/cache/token-cache.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
 import { sizeLimit, sizeReader } from '../../src/image/read-size.ts';
-import { discard } from '../../src/threads/discard.ts';
+import { freeBuffers } from '../../src/threads/transfer.ts';
 import { isNpy, readNpyRasters } from '../../src/image/npy-raster.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
@@ -49,7 +49,7 @@ const engine: Engine = {
       setImmediate(() => {
         if (laid !== undefined) {
           pixels.giveBack(laid);
-          discard(views);
+          freeBuffers(views);
         }
         const answer = new Uint8Array(tokens.buffer);
         resolve({ tokens: { float16: answer }, finite: { float16: views.map(() => true) }, engineMs: 0 });

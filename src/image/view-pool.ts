@@ -6,7 +6,7 @@ import type { SchedulingClass } from '../admission/priority.ts';
 import { Slots } from '../admission/slots.ts';
 import { threadsLoaded } from '../threads/threads-loaded.ts';
 import type { DecodeOptions } from './decode.ts';
-import { giveAway } from '../threads/give-away.ts';
+import { toTransferable } from '../threads/transfer.ts';
 import type { ImageInput } from './raster.ts';
 import type { CutViews, ViewResult, ViewTask } from './view-worker.ts';
 
@@ -118,7 +118,7 @@ class PiscinaViewPool implements ViewPool {
     dropped: ViewTask['dropped'],
     waitMs: number,
   ): Promise<MadeViews> {
-    const bytes = await giveAway(image.kind === 'file' ? image.bytes : image.raster.data);
+    const bytes = await toTransferable(image.kind === 'file' ? image.bytes : image.raster.data);
     const task: ViewTask = {
       image:
         image.kind === 'file'

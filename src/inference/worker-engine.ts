@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { discard } from '../threads/discard.ts';
+import { freeBuffers } from '../threads/transfer.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
@@ -118,7 +118,7 @@ export class WorkerEngine implements Engine {
     const { views, pixels, resolve, reject } = pending;
     this.#pixels.giveBack(pixels);
     if (message.kind === 'ran') {
-      discard(views);
+      freeBuffers(views);
       resolve(message);
     } else {
       const cause = new Error(message.reason);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { giveAway } from '../../src/threads/give-away.ts';
+import { toTransferable } from '../../src/threads/transfer.ts';
 
 test('bytes that span their buffer are given as they are', async () => {
   const bytes = Buffer.from(new Uint8Array([1, 2, 3]).buffer);
-  const given = await giveAway(bytes);
+  const given = await toTransferable(bytes);
   assert.equal(given.buffer, bytes.buffer);
   structuredClone(given, { transfer: [given.buffer] });
   assert.equal(bytes.byteLength, 0);
@@ -13,7 +13,7 @@ test('bytes that span their buffer are given as they are', async () => {
 test('a part of a buffer is copied, in as many slices as it takes', async () => {
   const whole = new Uint8Array(9 * 2 ** 20).map((_, i) => i % 251);
   const part = whole.subarray(3, -5);
-  const given = await giveAway(part);
+  const given = await toTransferable(part);
   assert.notEqual(given.buffer, whole.buffer);
   assert.equal(given.buffer.byteLength, part.byteLength);
   assert.deepEqual(given, part);
@@ -21,5 +21,5 @@ test('a part of a buffer is copied, in as many slices as it takes', async () => 
 
 test('shared memory is copied', async () => {
   const shared = new Uint8Array(new SharedArrayBuffer(4)).fill(7);
-  assert.deepEqual(await giveAway(shared), new Uint8Array([7, 7, 7, 7]));
+  assert.deepEqual(await toTransferable(shared), new Uint8Array([7, 7, 7, 7]));
 });
