@@ -2,7 +2,7 @@ import { defaultTerms } from '../../src/admission/priority.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Engine } from '../../src/inference/engine.ts';
-import { splitTokens } from '../../src/tokens/split.ts';
+import { splitTokens } from '../../src/tokens/token-tasks.ts';
 import type { SimulatedClock } from './clock.ts';
 
 /** Takes one view and settles when its tokens are there. */

@@ -10,7 +10,7 @@ import type { EncodingParts } from '../../src/encoding/encoding-parts.ts';
 import type { Size } from '../../src/recipes/plan.ts';
 import type { RecipeOptions } from '../../src/recipes/recipe-options.ts';
 import { defaultTerms } from '../../src/admission/priority.ts';
-import { splitTokens } from '../../src/tokens/split.ts';
+import { splitTokens } from '../../src/tokens/token-tasks.ts';
 import { SimulatedClock } from '../batching/clock.ts';
 import { TimedEngine } from '../batching/timed-engine.ts';
 import { benchModel } from '../bench-model.ts';

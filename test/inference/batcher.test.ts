@@ -7,7 +7,7 @@ import { ServiceError } from '../../src/errors/service-error.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import { type SchedulingClass, defaultTerms } from '../../src/admission/priority.ts';
-import { splitTokens } from '../../src/tokens/split.ts';
+import { splitTokens } from '../../src/tokens/token-tasks.ts';
 import { GatedEngine } from '../support/gated-engine.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));

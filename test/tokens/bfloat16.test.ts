@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { toBfloat16 } from '../../src/tokens/bfloat16.ts';
+import { toBfloat16 } from '../../src/tokens/token-tasks.ts';
 
 const convert = (...values: number[]) => [
   ...new Uint16Array(toBfloat16(new Uint8Array(Float32Array.from(values).buffer)).buffer),

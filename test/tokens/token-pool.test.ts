@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { EventEmitter, once } from 'node:events';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { ServiceError } from '../../src/errors/service-error.ts';
@@ -39,20 +38,6 @@ describe('the token pool', () => {
         [0, 0, 0],
       );
     }
-  });
-
-  test('starts its threads once, not anew for each burst', async (t) => {
-    let started = 0;
-    const count = () => started++;
-    process.on('worker', count);
-    t.after(() => process.off('worker', count));
-    const pool = new TokenPool(2);
-    t.after(() => pool.close());
-    for (let burst = 0; burst < 5; burst++) {
-      await Promise.all([1, 2, 3].map(async () => await pool.split(new Uint8Array(4096), 4)));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    assert.equal(started, 2);
   });
 
   test('rejects with a ServiceError when the answer is not finite, and serves on', async (t) => {
@@ -98,16 +83,4 @@ describe('the token pool', () => {
     const bytes = await pool.bfloat16(new Uint8Array(Float32Array.of(1, -2).buffer));
     assert.deepEqual([...new Uint16Array(bytes.buffer)], [0x3f80, 0xc000]);
   });
-});
-
-test('tells of a thread that dies before it has work, and leaves the process alive', async (t) => {
-  const died = new EventEmitter();
-  const death = once(died, 'death');
-  const pool = new TokenPool(1, {
-    onThreadError: (error) => died.emit('death', error),
-    worker: new URL('./broken-token-worker.js', import.meta.url),
-  });
-  t.after(() => pool.close());
-  const [error] = (await death) as [Error];
-  assert.equal(error.message, 'died while starting');
 });
