@@ -1,6 +1,7 @@
 import { ServiceError } from '../errors/service-error.ts';
 import { planRecipe } from '../recipes/planner.ts';
 import { noTime } from '../telemetry/stage-timings.ts';
+import { byteLengthOf } from '../tokens/tensor.ts';
 import { answerBytes } from './answer.ts';
 import type { AnsweredImage, ImageTokens } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
@@ -67,6 +68,5 @@ function isWhole(
 ): boolean {
   if (!(size.width >= 1 && size.height >= 1)) return false;
   const models = served.map((one) => one.model);
-  const sizeBytes = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  return answerBytes(planRecipe(size, model, recipe, models), options.dtype) === sizeBytes;
+  return answerBytes(planRecipe(size, model, recipe, models), options.dtype) === byteLengthOf(parts);
 }

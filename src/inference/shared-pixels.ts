@@ -1,3 +1,5 @@
+import { byteLengthOf } from '../tokens/tensor.ts';
+
 /**
  * Memory for the pixels of batches, which an engine's thread reads without a copy of its own. What was given back
  * is used again: fresh memory costs several times what copying into it does.
@@ -8,7 +10,7 @@ export class SharedPixels {
 
   /** Copies views into a slot, one after the other. It is the caller's until given back. */
   lay(views: readonly Uint8Array[]): Uint8Array<SharedArrayBuffer> {
-    const sizeBytes = views.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const sizeBytes = byteLengthOf(views);
     if (sizeBytes > this.#slotBytes) {
       this.#slotBytes = sizeBytes;
       this.#free = [];

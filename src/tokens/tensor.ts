@@ -23,3 +23,8 @@ export interface TokenTensor {
   readonly dtype: TokenDtype;
   readonly parts: readonly Uint8Array<ArrayBuffer>[];
 }
+
+/** The bytes of all parts together. */
+export function byteLengthOf(parts: readonly { readonly byteLength: number }[]): number {
+  return parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createClient, RESP_TYPES } from '@redis/client';
 import type { Logger } from 'pino';
+import { byteLengthOf } from '../../tokens/tensor.ts';
 import type { ImageTokens } from '../encoded-image.ts';
 import type { RemoteCache } from './remote-cache.ts';
 import { readStoredImage, storedImage } from './stored-image.ts';
@@ -67,7 +68,7 @@ export class RedisCache implements RemoteCache {
   }
 
   set(key: string, image: ImageTokens): void {
-    const bytes = image.parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const bytes = byteLengthOf(image.parts);
     if (!this.#isUsable() || bytes > largestBytes || this.#writeBytes + bytes > mostWriteBytes) return;
     this.#writeBytes += bytes;
     void this.#write(key, image).finally(() => {

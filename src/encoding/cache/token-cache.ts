@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { byteLengthOf } from '../../tokens/tensor.ts';
 import type { ImageTokens } from '../encoded-image.ts';
 
 /** An entry's size beside its tokens: its key and the cache's bookkeeping. */
@@ -13,7 +14,7 @@ export class TokenCache {
     if (maxBytes === 0) return;
     this.#entries = new LRUCache({
       maxSize: maxBytes,
-      sizeCalculation: ({ parts }) => parts.reduce((sum, { byteLength }) => sum + byteLength, entryBytes),
+      sizeCalculation: ({ parts }) => entryBytes + byteLengthOf(parts),
     });
   }
 

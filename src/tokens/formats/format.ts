@@ -2,10 +2,9 @@ import { ServiceError } from '../../errors/service-error.ts';
 import type { AnswerMetadata } from '../answer-metadata.ts';
 import { jsonFile } from './json.ts';
 import { npyFile, npyHolds } from './npy.ts';
-import { rawFile } from './raw.ts';
 import { safetensorsFile } from './safetensors.ts';
 import { type TokenDtype, type TokenTensor, tokenDtypes } from '../tensor.ts';
-import type { TokenFile } from './token-file.ts';
+import { rawFile, type TokenFile } from './token-file.ts';
 
 /** What tokens are answered in, the default first. */
 export const tokenFormats = ['npy', 'raw', 'safetensors', 'json'] as const;

@@ -1,8 +1,8 @@
 import type { AnswerMetadata } from '../answer-metadata.ts';
 import { imageFailure, type ImageOutcome } from './image-outcome.ts';
 import { metadataJson } from './metadata.ts';
-import type { TokenTensor } from '../tensor.ts';
-import { type TokenFile, totalBytes } from './token-file.ts';
+import { byteLengthOf, type TokenTensor } from '../tensor.ts';
+import type { TokenFile } from './token-file.ts';
 
 /** Bytes encoded at a time: a multiple of 3, so that only the last slice is padded. */
 const sliceBytes = 3 * 64 * 1024;
@@ -13,7 +13,7 @@ const sliceBytes = 3 * 64 * 1024;
  */
 export function jsonFile(tensor: TokenTensor, metadata: AnswerMetadata): TokenFile {
   const head = Buffer.from(`{${jsonHead(tensor, metadata)}`, 'latin1');
-  const base64Bytes = Math.ceil(totalBytes(tensor.parts) / 3) * 4;
+  const base64Bytes = Math.ceil(byteLengthOf(tensor.parts) / 3) * 4;
   return {
     contentType: 'application/json',
     contentLength: head.byteLength + base64Bytes + tail.byteLength,

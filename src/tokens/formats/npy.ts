@@ -1,6 +1,6 @@
 import { ServiceError } from '../../errors/service-error.ts';
-import type { TokenDtype, TokenTensor } from '../tensor.ts';
-import { type TokenFile, totalBytes } from './token-file.ts';
+import { byteLengthOf, type TokenDtype, type TokenTensor } from '../tensor.ts';
+import type { TokenFile } from './token-file.ts';
 
 const descriptors: Record<TokenDtype, string | undefined> = {
   float16: '<f2',
@@ -22,7 +22,7 @@ export function npyFile(tensor: TokenTensor): TokenFile {
   const buffers = [header, ...tensor.parts];
   return {
     contentType: 'application/x-npy',
-    contentLength: totalBytes(buffers),
+    contentLength: byteLengthOf(buffers),
     body: { kind: 'buffers', buffers },
   };
 }

@@ -1,8 +1,8 @@
 import type { AnswerMetadata } from '../answer-metadata.ts';
 import { type ImageFailure, imageFailure, type ImageOutcome } from './image-outcome.ts';
 import { asciiJson, metadataJson } from './metadata.ts';
-import { safetensorsDtypes, type TokenTensor } from '../tensor.ts';
-import { type TokenFile, totalBytes } from './token-file.ts';
+import { byteLengthOf, safetensorsDtypes, type TokenTensor } from '../tensor.ts';
+import type { TokenFile } from './token-file.ts';
 
 /**
  * A .safetensors file with one tensor, `tokens`, at a multiple of 8 bytes, and the answer's metadata as JSON
@@ -45,7 +45,7 @@ function fileOf(tensors: readonly NamedTensor[], metadata: Readonly<Record<strin
   const parts: Uint8Array[] = [];
   let dataBytes = 0;
   for (const { name, tensor } of tensors) {
-    const endBytes = dataBytes + totalBytes(tensor.parts);
+    const endBytes = dataBytes + byteLengthOf(tensor.parts);
     entries[name] = {
       dtype: safetensorsDtypes[tensor.dtype],
       shape: tensor.shape,
