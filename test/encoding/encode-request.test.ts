@@ -7,7 +7,8 @@ import type { ImageInput } from '../../src/image/raster.ts';
 import { anyresDefaults } from '../../src/recipes/anyres.ts';
 import type { EncodeOptions } from '../../src/encoding/request.ts';
 import { defaultTerms } from '../../src/admission/priority.ts';
-import { gatedEncoder, until } from '../support/gated-encoder.ts';
+import { gatedEncoder } from '../support/gated-encoder.ts';
+import { until } from '../support/until.ts';
 
 const options: EncodeOptions = { dtype: 'float16', exif: 'apply' };
 const recipe = { recipe: 'encode' } as const;

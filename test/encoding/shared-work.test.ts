@@ -8,7 +8,8 @@ import type { ImageInput } from '../../src/image/raster.ts';
 import type { EncodeRequest } from '../../src/encoding/request.ts';
 import { type RequestTerms, defaultTerms } from '../../src/admission/priority.ts';
 import { Gate } from '../support/gate.ts';
-import { gatedEncoder, until } from '../support/gated-encoder.ts';
+import { gatedEncoder } from '../support/gated-encoder.ts';
+import { until } from '../support/until.ts';
 
 const never = new AbortController().signal;
 

@@ -3,7 +3,8 @@ import { after, before, describe, test } from 'node:test';
 import { createClient } from '@redis/client';
 import { RedisCache } from '../../../src/encoding/cache/redis-cache.ts';
 import type { EncodeRequest } from '../../../src/encoding/request.ts';
-import { gatedEncoder, until } from '../../support/gated-encoder.ts';
+import { gatedEncoder } from '../../support/gated-encoder.ts';
+import { until } from '../../support/until.ts';
 import { hasRedis, RedisServer } from '../../support/redis-server.ts';
 
 const image = { size: { width: 8, height: 8 }, parts: [Uint8Array.of(1, 2, 3)] };

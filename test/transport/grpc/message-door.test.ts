@@ -13,7 +13,7 @@ import { ServiceError } from '../../../src/errors/service-error.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../../src/encoding/request.ts';
 import { varint } from '../../../src/model/import/varint.ts';
 import { Gate } from '../../support/gate.ts';
-import { until } from '../../support/gated-encoder.ts';
+import { until } from '../../support/until.ts';
 import { StreamCaller } from '../../support/stream-caller.ts';
 import { StubEncoder } from '../../support/stub-encoder.ts';
 import { serve, service } from './stub-server.ts';

@@ -12,7 +12,7 @@ import { startGrpcServer } from '../../../src/transport/grpc/server.ts';
 import type { ObservedRequest } from '../../../src/transport/grpc/request-watch.ts';
 import { parseOptions } from '../../../src/transport/request-options.ts';
 import { Gate } from '../../support/gate.ts';
-import { until } from '../../support/gated-encoder.ts';
+import { until } from '../../support/until.ts';
 import {
   type EncodeResponse,
   nextMessage,
