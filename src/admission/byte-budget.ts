@@ -1,6 +1,6 @@
 import { anyone, type Caller } from './caller.ts';
 import type { ServiceError } from '../errors/service-error.ts';
-import { beyond, liveShares, moreBeyond, type Shares } from './shares.ts';
+import { commonUse, liveShares, type Shares } from './shares.ts';
 
 /**
  * Takes room for what a request sends; throws `overloaded` when there is none. Gives what frees the room again, once.
@@ -41,10 +41,7 @@ export class ByteRoom {
   /** Takes room and gives what frees it, once. Throws where there is none now. */
   admit(sizeBytes: number, { name }: Caller = anyone): () => void {
     const shares = this.#shares();
-    const own = this.#byCaller.get(name) ?? 0;
-    if (beyond(this.#byCaller, shares) + moreBeyond(own, sizeBytes, shares.of(name)) > shares.common) {
-      throw this.#full();
-    }
+    if (commonUse(this.#byCaller, shares, name, sizeBytes) > shares.common) throw this.#full();
     this.#add(name, sizeBytes);
     let held = true;
     return () => {

@@ -110,7 +110,7 @@ test('plans nothing that could never be let in', (t) => {
   t.after(narrow.close);
   assert.throws(() => narrow.encoder.plan({ ...small, terms: { ...defaultTerms, priority: 'bulk' } }), {
     code: 'too_large',
-    message: /bulk may have at most 1\./,
+    message: /bulk requests may use at most 1 of the service's 2 /,
   });
 });
 
