@@ -73,6 +73,6 @@ export async function forImage<T>(
     return await work();
   } catch (thrown) {
     const failure = failureOf(thrown, signal);
-    throw name === undefined || signal.aborted ? failure : failure.saying(`${name}: ${failure.message}`);
+    throw name === undefined || signal.aborted ? failure : failure.withMessage(`${name}: ${failure.message}`);
   }
 }

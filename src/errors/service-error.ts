@@ -55,7 +55,7 @@ export class ServiceError extends Error {
   }
 
   /** The same failure in other words. */
-  saying(message: string): ServiceError {
+  withMessage(message: string): ServiceError {
     return new ServiceError(this.code, message, this);
   }
 
@@ -80,5 +80,5 @@ export async function allOf<const Works extends readonly Promise<unknown>[]>(
   );
   const [first] = failures;
   if (first === undefined) return await Promise.all(works);
-  throw failures.length === 1 ? first : first.saying(failures.map(({ message }) => message).join(' '));
+  throw failures.length === 1 ? first : first.withMessage(failures.map(({ message }) => message).join(' '));
 }

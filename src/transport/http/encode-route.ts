@@ -128,7 +128,7 @@ async function encodeFile(
   for (const outcome of outcomes) {
     if (outcome.kind === 'encoded') continue;
     const { index, error } = outcome;
-    if (answers.length === 0) throw error.saying(`images[${index}]: ${error.message}`);
+    if (answers.length === 0) throw error.withMessage(`images[${index}]: ${error.message}`);
     scope.note(error);
   }
   const timings = slowest(answers.map((answer) => answer.timings));
@@ -170,6 +170,6 @@ async function* lines(
 function withHint(thrown: unknown, hint: string): ServiceError {
   const failure = ServiceError.from(thrown);
   return hint !== '' && failure.code === 'invalid_argument'
-    ? failure.saying(failure.message + hint)
+    ? failure.withMessage(failure.message + hint)
     : failure;
 }
