@@ -217,7 +217,7 @@ const recipeCases: readonly ContractCase[] = [
     { scales: '512,512' },
     { scales: [512, 512] },
     'invalid_argument',
-    /512 is there twice/,
+    /512 is given twice/,
   ),
   teacher(
     'weights that do not match',
@@ -260,21 +260,21 @@ const recipeCases: readonly ContractCase[] = [
     { windows: 'half_overlap', scales: '512,1024,1536' },
     { windows: 'WINDOWS_HALF_OVERLAP', scales: [512, 1024, 1536] },
     'too_large',
-    /35 views .* 30 are allowed/,
+    /35 views .* the limit is 30/,
   ),
   teacher(
     'a grid larger than any map',
     { grid: '129x32' },
     { grid: { width: 129, height: 32 } },
     'too_large',
-    /128x128 at most/,
+    /the largest grid is 128x128/,
   ),
   teacher(
     'a grid of four digits',
     { grid: '4096x4096' },
     { grid: { width: 4096, height: 4096 } },
     'too_large',
-    /128x128 at most/,
+    /the largest grid is 128x128/,
   ),
   anyres('nothing asked', {}, {}, 'ok'),
   anyres(

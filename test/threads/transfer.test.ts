@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toTransferable } from '../../src/threads/transfer.ts';
 
-test('bytes that span their buffer are given as they are', async () => {
+test('bytes that span their buffer are transferred without a copy', async () => {
   const bytes = Buffer.from(new Uint8Array([1, 2, 3]).buffer);
   const given = await toTransferable(bytes);
   assert.equal(given.buffer, bytes.buffer);
@@ -10,7 +10,7 @@ test('bytes that span their buffer are given as they are', async () => {
   assert.equal(bytes.byteLength, 0);
 });
 
-test('a part of a buffer is copied, in as many slices as it takes', async () => {
+test('part of a buffer is copied, however large it is', async () => {
   const whole = new Uint8Array(9 * 2 ** 20).map((_, i) => i % 251);
   const part = whole.subarray(3, -5);
   const given = await toTransferable(part);
