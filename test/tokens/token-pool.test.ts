@@ -24,7 +24,7 @@ function views(count: number): Uint8Array<ArrayBuffer>[] {
 }
 
 describe('the token pool', () => {
-  test('assembles on its thread, takes the views over and gives an answer that owns its buffer', async (t) => {
+  test('assembles on its thread, takes over the views and returns an answer that owns its buffer', async (t) => {
     const pool = poolOf(t);
     const plan = planAnyres({ width: 640, height: 427 }, model, anyresDefaults);
     for (const dtype of ['float16', 'float32', 'bfloat16'] as const) {
@@ -40,7 +40,7 @@ describe('the token pool', () => {
     }
   });
 
-  test('rejects with a ServiceError when the answer is not finite, and serves on', async (t) => {
+  test('rejects with internal when the answer is not finite, and serves the next one', async (t) => {
     const pool = poolOf(t);
     const plan = planEncode({ width: 10, height: 10 }, model);
     const [large] = views(1);
@@ -51,18 +51,18 @@ describe('the token pool', () => {
     assert.equal((await pool.assemble(plan, views(1), 'float16')).byteLength, viewValues * 2);
   });
 
-  test("rejects with internal, and keeps the cause, for views that are not the plan's", async (t) => {
+  test("rejects with internal, and keeps the cause, for views that do not fit the plan", async (t) => {
     const pool = poolOf(t);
     const plan = planEncode({ width: 10, height: 10 }, model);
     await assert.rejects(pool.assemble(plan, [new Uint8Array(8)], 'float16'), (error) => {
       assert.ok(error instanceof ServiceError && error.cause instanceof Error);
       assert.equal(error.code, 'internal');
-      assert.match(error.cause.message, /another number of bytes/);
+      assert.match(error.cause.message, /view 0 has 8 bytes; the plan needs/);
       return true;
     });
   });
 
-  test('cuts a batch into pieces that do not pin it', async (t) => {
+  test('cuts a batch into pieces that do not keep it in memory', async (t) => {
     const pool = poolOf(t);
     const batch = new Uint8Array([1, 2, 3, 4, 5, 6]);
     const pieces = await pool.split(batch, 3);
