@@ -45,10 +45,10 @@ const engine: Engine = {
   encode: (views) =>
     new Promise((resolve) => {
       // As the real engine does, whose thread gets a copy.
-      const laid = stubPixels ? undefined : pixels.lay(views);
+      const laid = stubPixels ? undefined : pixels.copyIn(views);
       setImmediate(() => {
         if (laid !== undefined) {
-          pixels.giveBack(laid);
+          pixels.release(laid);
           freeBuffers(views);
         }
         const answer = new Uint8Array(tokens.buffer);

@@ -9,7 +9,7 @@ export class SharedPixels {
   #free: SharedArrayBuffer[] = [];
 
   /** Copies views into a slot, one after the other. It is the caller's until given back. */
-  lay(views: readonly Uint8Array[]): Uint8Array<SharedArrayBuffer> {
+  copyIn(views: readonly Uint8Array[]): Uint8Array<SharedArrayBuffer> {
     const sizeBytes = byteLengthOf(views);
     if (sizeBytes > this.#slotBytes) {
       this.#slotBytes = sizeBytes;
@@ -26,7 +26,7 @@ export class SharedPixels {
   }
 
   /** For the next batch; once, and when nobody reads it any more. */
-  giveBack({ buffer }: Uint8Array<SharedArrayBuffer>): void {
+  release({ buffer }: Uint8Array<SharedArrayBuffer>): void {
     if (buffer.byteLength === this.#slotBytes) this.#free.push(buffer);
   }
 }

@@ -51,7 +51,7 @@ describe('the token pool', () => {
     assert.equal((await pool.assemble(plan, views(1), 'float16')).byteLength, viewValues * 2);
   });
 
-  test("rejects with internal, and keeps the cause, for views that do not fit the plan", async (t) => {
+  test('rejects with internal, and keeps the cause, for views that do not fit the plan', async (t) => {
     const pool = poolOf(t);
     const plan = planEncode({ width: 10, height: 10 }, model);
     await assert.rejects(pool.assemble(plan, [new Uint8Array(8)], 'float16'), (error) => {

@@ -288,7 +288,7 @@ describe('assemble', () => {
     }
   });
 
-  test("refuses views and shapes that do not fit the plan", () => {
+  test('refuses views and shapes that do not fit the plan', () => {
     const grid = { width: 2, height: 2 };
     const views = viewsOf(3, grid, 4).map(bytesOf);
     const plan: AssemblyPlan = {
