@@ -4,7 +4,7 @@ import { SharedPixels } from '../../src/inference/shared-pixels.ts';
 
 const view = (fill: number) => new Uint8Array(4).fill(fill);
 
-test('lays views one after the other, in memory that is used again once it is given back', () => {
+test('copies views one after the other, into memory that is used again once it is released', () => {
   const pixels = new SharedPixels();
   const first = pixels.copyIn([view(1), view(2)]);
   assert.deepEqual([...first], [1, 1, 1, 1, 2, 2, 2, 2]);
@@ -18,7 +18,7 @@ test('lays views one after the other, in memory that is used again once it is gi
   assert.deepEqual([...second], [3, 3, 3, 3]);
 });
 
-test('keeps no memory that is too small for the largest batch', () => {
+test('drops memory that is too small for the largest batch', () => {
   const pixels = new SharedPixels();
   const small = pixels.copyIn([view(1)]);
   const large = pixels.copyIn([view(1), view(2)]);

@@ -123,7 +123,7 @@ for (const hang of ['hang', 'hangInNative'] as const) {
       'killing the process: the engine is stuck in a native call',
     ]);
     const reason = lines.find(({ msg }) => msg === 'the engine is stuck')?.err?.message;
-    assert.match(String(reason), /has not come back from the engine for 300 ms/);
+    assert.match(String(reason), /did not finish a batch of . views within 300 ms/);
   });
 }
 
