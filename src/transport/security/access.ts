@@ -10,19 +10,19 @@ export interface AccessConfig {
   readonly apiKeysFile?: string | undefined;
   readonly tlsCert?: string | undefined;
   readonly tlsKey?: string | undefined;
-  /** Has every client show a certificate. */
+  /** Every client must show a certificate that one of these CAs signed. */
   readonly tlsClientCa?: string | undefined;
 }
 
-/** How often the files are looked at. */
-const lookMs = 2000;
+/** How often the files are read again. */
+const reloadMs = 2000;
 
-/** Who is let in, and by what TLS: one for both transports. Its files are followed until it is closed. */
+/** API keys and TLS of both transports. Reloads their files until it is closed. */
 export class Access {
   readonly authenticate: Authenticate;
-  /** Who may come in, by the names of their keys; empty where there are no keys. */
+  /** The callers that have keys; empty where there are no keys. */
   readonly callers: () => readonly Caller[];
-  /** Undefined where connections are in the clear. */
+  /** Undefined for plaintext connections. */
   readonly tls: TlsIdentity | undefined;
   readonly #files: readonly ReloadedFiles[];
 
@@ -37,13 +37,11 @@ export class Access {
     this.#files = files;
   }
 
-  /**
-   * Rejects with `invalid_argument` for files that cannot be read or used: what is wrong with any is told at once.
-   */
+  /** Rejects with `invalid_argument`, and reports all faults at once, when files cannot be read or used. */
   static async open(
     config: AccessConfig,
     logger: ReloadLogger,
-    ticker: Ticker = every(lookMs),
+    ticker: Ticker = every(reloadMs),
   ): Promise<Access> {
     const files: ReloadedFiles[] = [];
     try {
@@ -77,7 +75,7 @@ async function openKeys(
   const take = ([content]: readonly Buffer[]): void => {
     const reading = readKeysFile(String(content));
     if (!reading.ok) {
-      const message = `${file.flag} ${file.path} is no good: ${reading.problems.join('; ')}.`;
+      const message = `${file.flag} ${file.path} is invalid: ${reading.problems.join('; ')}.`;
       throw new ServiceError('invalid_argument', message);
     }
     ring.replace(reading.keys);
@@ -97,15 +95,15 @@ async function openTls(
   const take = (contents: readonly Buffer[]): void => {
     tls.renew(contents);
     const { validTo } = tls;
-    const told = { valid_to: validTo.toISOString() };
-    if (validTo.getTime() < Date.now()) logger.warn(told, 'the TLS certificate has expired');
-    else logger.info(told, 'the TLS certificate is in use');
+    const fields = { valid_to: validTo.toISOString() };
+    if (validTo.getTime() < Date.now()) logger.warn(fields, 'the TLS certificate has expired');
+    else logger.info(fields, 'the TLS certificate is in use');
   };
-  const fileSet = [
+  const tlsFiles = [
     { flag: '--tls-cert', path: tlsCert },
     { flag: '--tls-key', path: tlsKey },
     ...(tlsClientCa === undefined ? [] : [{ flag: '--tls-client-ca', path: tlsClientCa }]),
   ];
-  files.push(await ReloadedFiles.open({ what: 'TLS files', files: fileSet, take }, logger, ticker));
+  files.push(await ReloadedFiles.open({ what: 'TLS files', files: tlsFiles, take }, logger, ticker));
   return tls;
 }

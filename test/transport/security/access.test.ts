@@ -12,13 +12,13 @@ import { tlsFixture, tlsFixturePath } from '../../support/tls-fixtures.ts';
 
 const tlsFiles = { tlsCert: tlsFixturePath('server.pem'), tlsKey: tlsFixturePath('server.key') };
 
-test('is open and in the clear where nothing is set', async () => {
+test('accepts anyone over plaintext when nothing is configured', async () => {
   const access = await Access.open({}, keptLog().logger, handTicker().ticker);
   assert.equal(access.authenticate, allowAnonymous);
   assert.equal(access.tls, undefined);
 });
 
-test('knows the keys of the environment', async () => {
+test('accepts keys from the environment', async () => {
   const reading = readKeyList('ada:ada-0123456789abcdef:weight=2');
   assert.ok(reading.ok);
   const access = await Access.open({ apiKeys: reading.keys }, keptLog().logger, handTicker().ticker);
@@ -26,7 +26,7 @@ test('knows the keys of the environment', async () => {
   assert.deepEqual(access.authenticate(credentials), { name: 'ada', bulkOnly: false, weight: 2 });
 });
 
-test('follows all its files until it is closed, and none when it cannot be opened', async (t) => {
+test('reloads all files until it is closed, and none when it cannot be opened', async (t) => {
   const scratch = scratchFolder();
   t.after(() => scratch.remove());
   const apiKeysFile = join(scratch.path, 'keys');
@@ -40,12 +40,12 @@ test('follows all its files until it is closed, and none when it cannot be opene
   const wrongKey = { ...tlsFiles, tlsKey: tlsFixturePath('client.key') };
   await assert.rejects(Access.open({ apiKeysFile, ...wrongKey }, logger, ticker), {
     code: 'invalid_argument',
-    message: '--tls-key is not the key of --tls-cert.',
+    message: '--tls-key does not belong to --tls-cert.',
   });
   assert.equal(looks.size, 0);
 });
 
-test('says of all its files at once what is wrong with them', async () => {
+test('reports the faults of all files at once', async () => {
   const files = { apiKeysFile: '/nowhere/keys', tlsCert: '/nowhere/cert', tlsKey: '/nowhere/key' };
   const { ticker, looks } = handTicker();
   await assert.rejects(Access.open(files, keptLog().logger, ticker), {
@@ -55,7 +55,7 @@ test('says of all its files at once what is wrong with them', async () => {
   assert.equal(looks.size, 0);
 });
 
-test('says until when its certificate holds, and warns of one that has expired', async (t) => {
+test('logs when the certificate expires, and warns of an expired one', async (t) => {
   const { validTo } = new X509Certificate(tlsFixture('server.pem'));
   const { logger, lines } = keptLog();
   await Access.open(tlsFiles, logger, handTicker().ticker);
