@@ -15,6 +15,7 @@ import { imageBytes } from '../support/golden.ts';
 import { type EncodeResponse, statusDetails, TestClient } from '../support/grpc-client.ts';
 import { serviceConfig } from '../support/service-config.ts';
 import { importFixture, scratchFolder } from '../support/tiny-models.ts';
+import { until } from '../support/until.ts';
 
 type Rpc = 'Encode' | 'TeacherEncode' | 'AnyResEncode';
 
@@ -377,7 +378,7 @@ test('HTTP and gRPC refuse alike what finds no room, and say when to come back',
   slow.write(`POST /v1/encode HTTP/1.1\r\nhost: x\r\nx-api-key: ${key}\r\ncontent-length: 300000\r\n\r\n`);
   slow.write(Buffer.alloc(290_000));
   const metrics = async () => await (await fetch(`http://127.0.0.1:${service.httpPort}/metrics`)).text();
-  while (!/held_bytes\{what="requests"\} 300000\n/.test(await metrics()));
+  await until(async () => /held_bytes\{what="requests"\} 300000\n/.test(await metrics()));
   const headers = { 'x-api-key': key };
   const http = await fetch(`http://127.0.0.1:${service.httpPort}/v1/encode`, {
     method: 'POST',

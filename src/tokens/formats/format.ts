@@ -1,7 +1,7 @@
 import { ServiceError } from '../../errors/service-error.ts';
 import type { AnswerMetadata } from '../answer-metadata.ts';
 import { jsonFile } from './json.ts';
-import { npyFile, npyHolds } from './npy.ts';
+import { npyFile, npyCanHold } from './npy.ts';
 import { safetensorsFile } from './safetensors.ts';
 import { type TokenDtype, type TokenTensor, tokenDtypes } from '../tensor.ts';
 import { rawFile, type TokenFile } from './token-file.ts';
@@ -30,15 +30,15 @@ export function carriesMetadata(format: TokenFormat): boolean {
 
 /** Throws `not_acceptable`, with what would work, when the format cannot hold the dtype. */
 export function requireDtype(format: TokenFormat, dtype: TokenDtype): void {
-  if (holds(format, dtype)) return;
-  const formats = tokenFormats.filter((other) => holds(other, dtype)).join(', ');
-  const dtypes = tokenDtypes.filter((other) => holds(format, other)).join(', ');
+  if (canHold(format, dtype)) return;
+  const formats = tokenFormats.filter((other) => canHold(other, dtype)).join(', ');
+  const dtypes = tokenDtypes.filter((other) => canHold(format, other)).join(', ');
   throw new ServiceError(
     'not_acceptable',
     `${format} cannot hold ${dtype}: use another format (${formats}) or another dtype (${dtypes}).`,
   );
 }
 
-function holds(format: TokenFormat, dtype: TokenDtype): boolean {
-  return format !== 'npy' || npyHolds(dtype);
+function canHold(format: TokenFormat, dtype: TokenDtype): boolean {
+  return format !== 'npy' || npyCanHold(dtype);
 }

@@ -4,7 +4,7 @@ import type { TokenFile } from './token-file.ts';
 const descriptors: Partial<Record<TokenDtype, string>> = { float16: '<f2', float32: '<f4' };
 
 /** Whether NumPy's format can hold this dtype. */
-export function npyHolds(dtype: TokenDtype): boolean {
+export function npyCanHold(dtype: TokenDtype): boolean {
   return descriptors[dtype] !== undefined;
 }
 
