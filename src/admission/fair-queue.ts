@@ -63,7 +63,7 @@ export class FairQueue<T> {
     return next;
   }
 
-  /** An empty line that is not ahead of the others needs no memory: a new one would start at the same time. */
+  /** Drops empty lines that are not ahead of the others. A new line would start at the same time. */
   #dropIdleLines(): void {
     for (const [name, { items, due }] of this.#lines) {
       if (items.size === 0 && due <= this.#now) this.#lines.delete(name);

@@ -148,7 +148,7 @@ export class ViewBudget {
   }
 }
 
-/** Whom a share belongs to, for an error message. */
+/** Names the owner of a share, for an error message. */
 function subjectOf({ caller, priority }: SchedulingClass): string {
   const kind = priority === 'bulk' ? 'bulk requests' : 'requests';
   return caller.name === undefined ? kind : `${kind} of this key`;
