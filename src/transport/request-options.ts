@@ -17,7 +17,7 @@ export interface RequestOption {
   /** A regular expression that the whole value must match; absent if `values` decides. */
   readonly pattern?: string;
   /** What the pattern accepts, in words. */
-  readonly wanted?: string;
+  readonly form?: string;
   /** The value of an absent option; absent if leaving the option out requests nothing. */
   readonly default?: string;
   readonly description: string;
@@ -30,13 +30,13 @@ const commonOptions: readonly RequestOption[] = [
   {
     name: 'model',
     pattern: '.+',
-    wanted: 'a model name',
+    form: 'a model name',
     description: 'Name of the served model to use. The first served model when absent.',
   },
   {
     name: 'expect_digest',
     pattern: 'sha256:[0-9a-f]{64}',
-    wanted: '"sha256:" and 64 lower-case hexadecimal digits',
+    form: '"sha256:" and 64 lower-case hexadecimal digits',
     description: "Refuse with failed_precondition unless this is the model's digest.",
   },
   {
@@ -62,7 +62,7 @@ const teacherOptions: readonly RequestOption[] = [
   {
     name: 'scales',
     pattern: '[0-9]{1,5}(?:,[0-9]{1,5})*',
-    wanted: 'sides in pixels separated by commas, such as 512,1024',
+    form: 'sides in pixels separated by commas, such as 512,1024',
     description:
       "Sides of the squares that the image is resized to, in pixels: 1 to 4 times the model's image size. " +
       'The image size and twice that when absent.',
@@ -70,7 +70,7 @@ const teacherOptions: readonly RequestOption[] = [
   {
     name: 'weights',
     pattern: `${number}(?:,${number})*`,
-    wanted: 'positive numbers separated by commas, such as 1,2',
+    form: 'positive numbers separated by commas, such as 1,2',
     description: 'Weight of each scale in the average; equal when absent.',
   },
   {
@@ -94,7 +94,7 @@ const teacherOptions: readonly RequestOption[] = [
   {
     name: 'grid',
     pattern: '[0-9]{1,5}x[0-9]{1,5}',
-    wanted: 'columns x rows, such as 37x37',
+    form: 'columns x rows, such as 37x37',
     description: "Token grid of the answer. The model's when absent.",
   },
 ];
@@ -103,14 +103,14 @@ const anyresOptions: readonly RequestOption[] = [
   {
     name: 'max_grid',
     pattern: '[1-3]x[1-3]',
-    wanted: 'columns x rows from 1x1 to 3x3',
+    form: 'columns x rows from 1x1 to 3x3',
     default: `${anyresDefaults.maxGrid.columns}x${anyresDefaults.maxGrid.rows}`,
     description: 'Largest grid of tiles, columns x rows.',
   },
   {
     name: 'max_tiles',
     pattern: '[0-9]{1,2}',
-    wanted: 'a whole number from 0 to 99',
+    form: 'a whole number from 0 to 99',
     default: String(anyresDefaults.maxTiles),
     description:
       "Largest map, as the number of tiles with as many tokens: the N of LLaVA's anyres_max_N. 0 for no limit.",
@@ -218,11 +218,11 @@ function routeOf(recipe: RecipeOptions['recipe']): string {
   return recipe === 'encode' ? '/v1/encode' : `/v1/${recipe}-encode`;
 }
 
-function checkValue({ name, values, pattern, wanted }: RequestOption, value: string | undefined): void {
+function checkValue({ name, values, pattern, form }: RequestOption, value: string | undefined): void {
   if (value === undefined) return;
   const fits = values?.includes(value) ?? new RegExp(`^(?:${pattern ?? ''})$`).test(value);
   if (fits) return;
-  const must = values === undefined ? `be ${wanted ?? ''}` : `be one of ${values.join(', ')}`;
+  const must = values === undefined ? `be ${form ?? ''}` : `be one of ${values.join(', ')}`;
   throw new ServiceError('invalid_argument', `Option ${name} is ${quoted(value)}; it must ${must}.`);
 }
 

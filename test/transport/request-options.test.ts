@@ -142,10 +142,10 @@ const unfit: readonly [RecipeName, name: string, values: readonly string[]][] = 
 ];
 for (const [recipe, name, values] of unfit)
   test(`refuses a malformed ${name} and says what it must be`, () => {
-    const { wanted } = requestOptions[recipe].find((option) => option.name === name)!;
+    const { form } = requestOptions[recipe].find((option) => option.name === name)!;
     for (const value of values) {
       const { message } = refusal(recipe, { [name]: value });
-      assert.ok(message.startsWith(`Option ${name} is `) && message.includes(wanted!), message);
+      assert.ok(message.startsWith(`Option ${name} is `) && message.includes(form!), message);
     }
   });
 
@@ -169,9 +169,9 @@ test('the option table states the defaults that the parser fills in', () => {
 });
 
 test('every option has either values or a pattern with a description', () => {
-  for (const [, { name, values, pattern, wanted, description }] of everyOption) {
+  for (const [, { name, values, pattern, form, description }] of everyOption) {
     assert.notEqual(values === undefined, pattern === undefined, name);
-    assert.equal(pattern === undefined, wanted === undefined, name);
+    assert.equal(pattern === undefined, form === undefined, name);
     assert.match(description, /\.$/, name);
   }
 });
