@@ -8,6 +8,8 @@ export interface WorkerPoolOptions {
   readonly threads: number;
   /** Tasks that one thread may run at a time; 1 when absent. */
   readonly tasksPerThread?: number;
+  /** When set, threads start with the first tasks and end after this time without one. Otherwise they always run. */
+  readonly idleMs?: number;
   /** Called when a thread dies without a task, for example while it starts. The pool replaces the thread. */
   readonly onThreadError?: ((error: unknown) => void) | undefined;
 }
@@ -17,15 +19,15 @@ export type TaskOutcome<Result> =
   | { readonly kind: 'done'; readonly result: Result }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly cause: unknown };
 
-/** Threads that all start at once and run the tasks of one module. */
+/** Threads that run the tasks of one module. */
 export class WorkerPool {
   readonly #pool: Piscina;
   readonly #loaded: Promise<void>;
 
-  constructor({ worker, threads, tasksPerThread = 1, onThreadError }: WorkerPoolOptions) {
+  constructor({ worker, threads, tasksPerThread = 1, idleMs, onThreadError }: WorkerPoolOptions) {
     this.#pool = new Piscina({
       filename: worker.href,
-      minThreads: threads,
+      ...(idleMs === undefined ? { minThreads: threads } : { minThreads: 0, idleTimeout: idleMs }),
       maxThreads: threads,
       concurrentTasksPerWorker: tasksPerThread,
     });

@@ -213,7 +213,7 @@ function refuseUnknownNames(
 
 const recipes = Object.keys(requestOptions) as RecipeOptions['recipe'][];
 
-/** The name by which callers know a recipe. */
+/** The route of a recipe, which is how callers know it. */
 function routeOf(recipe: RecipeOptions['recipe']): string {
   return recipe === 'encode' ? '/v1/encode' : `/v1/${recipe}-encode`;
 }

@@ -116,12 +116,3 @@ export function gatedEncoder({
   };
   return { engine, times, batcher, larger, viewBudget, cache, encoder, close };
 }
-
-/** Resolves when `holds` does, looking once a turn of the event loop; rejects after ten seconds. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpAt = performance.now() + 10_000;
-  while (!(await holds())) {
-    if (performance.now() > giveUpAt) throw new Error('it never came to hold');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}

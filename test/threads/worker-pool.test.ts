@@ -62,3 +62,14 @@ test('reports a thread that dies before it has a task, and leaves the process al
   });
   assert.match(String(error), /died while starting/);
 });
+
+test('starts threads on demand when they may end while idle', async (t) => {
+  let started = 0;
+  const count = () => started++;
+  process.on('worker', count);
+  t.after(() => process.off('worker', count));
+  const pool = poolOf(t, { idleMs: 60_000 });
+  assert.equal(started, 0);
+  await pool.run('doubled', Uint8Array.of(1), []);
+  assert.equal(started, 1);
+});
