@@ -12,9 +12,9 @@ import { defaultGrpcLimits, maxOpenCalls } from './transport/grpc/limits.ts';
 import { type GrpcServer, startGrpcServer } from './transport/grpc/server.ts';
 import { metricsEndpoints, otherEndpoints } from './transport/http/routes.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from './transport/http/server.ts';
-import { Perimeter, type PerimeterConfig } from './transport/security/access.ts';
+import { Access, type AccessConfig } from './transport/security/access.ts';
 
-export interface ServiceConfig extends EncoderConfig, PerimeterConfig {
+export interface ServiceConfig extends EncoderConfig, AccessConfig {
   readonly host: string;
   readonly httpPort: number;
   readonly grpcPort: number;
@@ -65,7 +65,7 @@ export async function startService(
     for (const part of opened.splice(0)) await part.close();
   };
   try {
-    const access = await Perimeter.open(config, logger);
+    const access = await Access.open(config, logger);
     opened.unshift(access);
     const metrics = new Metrics(config.version);
     const encoder = new Encoder({ ...config, callers: access.callers }, metrics, logger, onDown);
@@ -103,7 +103,7 @@ interface Transports {
 /** Listens on every port, over one budget of request bytes. What has been opened is put first in `opened`. */
 async function startTransports(
   config: ServiceConfig,
-  { authenticate, callers, tls }: Perimeter,
+  { authenticate, callers, tls }: Access,
   encoder: Encoder,
   metrics: Metrics,
   logger: Logger,
@@ -164,7 +164,7 @@ async function startTransports(
 /** Bounds what requests hold until their images are encoded. */
 function requestBudget(
   { maxInflightBytes, maxBodyBytes }: ServiceConfig,
-  callers: Perimeter['callers'],
+  callers: Access['callers'],
   full: (message: string) => ServiceError,
   metrics: Metrics,
 ): Budget {

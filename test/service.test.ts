@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { readKeyList } from '../src/transport/security/api-key.ts';
 import { startService } from '../src/service.ts';
 import { grpcTls, postOverTls, service as grpcService } from './scenarios/both-transports.ts';
-import { until } from './support/gated-encoder.ts';
+import { until } from './support/until.ts';
 import { TestClient } from './support/grpc-client.ts';
 import { imageBytes } from './support/golden.ts';
 import { serviceConfig } from './support/service-config.ts';

@@ -1,8 +1,8 @@
-import { usualTerms } from '../../src/admission/priority.ts';
+import { defaultTerms } from '../../src/admission/priority.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import type { Engine } from '../../src/inference/engine.ts';
-import { splitTokens } from '../../src/tokens/split.ts';
+import { splitTokens } from '../../src/tokens/token-tasks.ts';
 import type { SimulatedClock } from './clock.ts';
 
 /** Takes one view and settles when its tokens are there. */
@@ -28,7 +28,7 @@ const workConserving: Policy = {
       split: async (tokens, views) => splitTokens(tokens, views),
       now: clock.now,
     });
-    const permit = { views: 1, begin: () => undefined, release: () => undefined, ...usualTerms };
+    const permit = { views: 1, begin: () => undefined, release: () => undefined, ...defaultTerms };
     return async () => {
       await batcher.encode(permit, [view], { dtype: 'float16' }, new AbortController().signal);
     };

@@ -9,8 +9,8 @@ import { encodeImages } from '../../src/encoding/encode-request.ts';
 import type { EncodingParts } from '../../src/encoding/encoding-parts.ts';
 import type { Size } from '../../src/recipes/plan.ts';
 import type { RecipeOptions } from '../../src/recipes/recipe-options.ts';
-import { usualTerms } from '../../src/admission/priority.ts';
-import { splitTokens } from '../../src/tokens/split.ts';
+import { defaultTerms } from '../../src/admission/priority.ts';
+import { splitTokens } from '../../src/tokens/token-tasks.ts';
 import { SimulatedClock } from '../batching/clock.ts';
 import { TimedEngine } from '../batching/timed-engine.ts';
 import { benchModel } from '../bench-model.ts';
@@ -79,7 +79,7 @@ export async function runMix(
         stacked: false,
         recipe,
         options: { dtype: 'float16', exif: 'apply' },
-        terms: { ...usualTerms, noStore: true },
+        terms: { ...defaultTerms, noStore: true },
         signal: new AbortController().signal,
       });
     }

@@ -9,7 +9,7 @@ import { SingleFlight } from '../../src/encoding/single-flight.ts';
 import { TokenCache } from '../../src/encoding/cache/token-cache.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
 import { sizeLimit, sizeReader } from '../../src/image/read-size.ts';
-import { discard } from '../../src/threads/discard.ts';
+import { freeBuffers } from '../../src/threads/transfer.ts';
 import { isNpy, readNpyRasters } from '../../src/image/npy-raster.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
@@ -45,11 +45,11 @@ const engine: Engine = {
   encode: (views) =>
     new Promise((resolve) => {
       // As the real engine does, whose thread gets a copy.
-      const laid = stubPixels ? undefined : pixels.lay(views);
+      const laid = stubPixels ? undefined : pixels.copyIn(views);
       setImmediate(() => {
         if (laid !== undefined) {
-          pixels.giveBack(laid);
-          discard(views);
+          pixels.release(laid);
+          freeBuffers(views);
         }
         const answer = new Uint8Array(tokens.buffer);
         resolve({ tokens: { float16: answer }, finite: { float16: views.map(() => true) }, engineMs: 0 });

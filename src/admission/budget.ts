@@ -1,28 +1,27 @@
 import { anyone, type Caller } from './caller.ts';
-import { beyond, dividing, moreBeyond, type Parts } from './shares.ts';
+import { commonUse, liveShares, type Shares } from './shares.ts';
 import { abortFailure } from '../errors/abort.ts';
 import type { ServiceError } from '../errors/service-error.ts';
 
 /** A part of a budget that one request holds. */
 export interface Reservation {
-  /** What it holds now. */
   readonly amount: number;
-  /** Holds `amount` in all where it holds less. Throws as `reserve` does, and then holds what it held. */
+  /** Raises the reservation to `amount`, never lowers it. Throws as `reserve` does, and then holds what it held. */
   grow(amount: number): void;
-  /** Holds `amount` in all where it holds more: the rest is free again. */
+  /** Lowers the reservation to `amount`, never raises it. */
   settle(amount: number): void;
-  /** Holds nothing any more, and never again. More than one call does no harm. */
+  /** Frees the reservation for good. Further calls do nothing. */
   release(): void;
 }
 
 export interface BudgetOptions {
-  /** The most that is held at one time, in bytes or views. */
+  /** The most that may be held at one time, in bytes or views. */
   readonly limit: number;
-  /** The largest single reservation: it fits when nothing else is held, however many callers share the budget. */
+  /** The largest single reservation. It fits when nothing else is held, however many callers share the budget. */
   readonly largest?: number;
-  /** Each has a share that no other caller can take. The list itself never changes; a new one replaces it. */
+  /** Each caller has a share that no other caller can take. A list never changes; a new list replaces it. */
   readonly callers?: (() => readonly Caller[]) | undefined;
-  /** Makes the error for a reservation that does not fit now. */
+  /** Creates the error for a reservation that does not fit now. */
   readonly full: () => ServiceError;
 }
 
@@ -35,38 +34,37 @@ interface Waiter {
 const noCallers = (): readonly Caller[] => [];
 
 /**
- * Bounds what all requests hold at one time, in bytes or in views. With several callers half of it is divided among
- * them by their weights; the other half is for whoever comes first.
+ * Bounds what all requests hold at one time, in bytes or in views. With several callers, half of the limit is divided
+ * among them by weight; the other half goes to whoever comes first.
  */
 export class Budget {
   /** Makes the error for a reservation that does not fit now. */
   readonly full: () => ServiceError;
-  readonly #parts: () => Parts;
+  readonly #shares: () => Shares;
   readonly #byCaller = new Map<string | undefined, number>();
-  /** Those that wait, by caller, in the order in which they came. */
+  /** Waiting requests by caller, first come first. */
   readonly #waiting = new Map<string | undefined, Set<Waiter>>();
   #held = 0;
 
   constructor({ limit, largest = 0, callers = noCallers, full }: BudgetOptions) {
     this.full = full;
-    this.#parts = dividing(limit, callers, largest);
+    this.#shares = liveShares(limit, callers, largest);
   }
 
   get held(): number {
     return this.#held;
   }
 
-  /** The most that one caller can hold while nobody else holds anything. */
+  /** The most that a caller can hold while nobody else holds anything. */
   mostOf({ name }: Caller): number {
-    const parts = this.#parts();
-    return parts.of(name) + parts.common;
+    const shares = this.#shares();
+    return shares.of(name) + shares.common;
   }
 
   /** Whether `amount` more fits now. */
   fits(amount: number, { name }: Caller = anyone): boolean {
-    const parts = this.#parts();
-    const own = this.#byCaller.get(name) ?? 0;
-    return beyond(this.#byCaller, parts) + moreBeyond(own, amount, parts.of(name)) <= parts.common;
+    const shares = this.#shares();
+    return commonUse(this.#byCaller, shares, name, amount) <= shares.common;
   }
 
   /** Reserves at once. Throws the budget's error where `amount` does not fit now. */
@@ -76,8 +74,8 @@ export class Budget {
   }
 
   /**
-   * Reserves as soon as `amount` fits, a caller's requests in the order in which they came. Rejects with the signal's
-   * ServiceError when it fires first.
+   * Reserves as soon as `amount` fits. Each caller's requests are served first come, first served. Rejects with the
+   * signal's ServiceError when the signal fires first.
    */
   async reserveInTurn(amount: number, caller: Caller, signal: AbortSignal): Promise<Reservation> {
     if (signal.aborted) throw abortFailure(signal);

@@ -1,12 +1,12 @@
-/** Who asks: the holder of an API key, or, where the service has none, everybody. */
+/** The holder of an API key, or anyone at all where the service has no keys. */
 export interface Caller {
-  /** The key's name; absent where the service has no keys. */
+  /** The key's name. Absent where the service has no keys. */
   readonly name?: string;
-  /** Its share of the service against that of other callers, above 0. */
+  /** Its share of the service in proportion to other callers' weights. Above 0. */
   readonly weight: number;
-  /** Whether it may ask for nothing better than bulk. */
+  /** Whether all its requests are bulk, whatever priority they ask for. */
   readonly bulkOnly: boolean;
 }
 
-/** Everybody, where the service has no keys. */
+/** The only caller of a service without keys. */
 export const anyone: Caller = { weight: 1, bulkOnly: false };

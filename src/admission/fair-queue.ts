@@ -1,23 +1,20 @@
 import type { Caller } from './caller.ts';
 
+/** The waiting items of one caller. */
 interface Line<T> {
   readonly items: Set<T>;
   weight: number;
-  /**
-   * The virtual time at which its next item is due, also while it has none: who comes one at a time takes turns as
-   * well.
-   */
+  /** The virtual time of its next item. Kept while the line is empty, so that sending one at a time gains nothing. */
   due: number;
 }
 
 /**
- * Distinct items of several callers, taken in proportion to the callers' weights: start-time fair queueing (Goyal,
- * Vin and Cheng
- * 1996), in which a caller that was away is owed nothing. Each caller's own come in the order in which they joined.
+ * A queue that serves callers in proportion to their weights, and each caller's items first in, first out. This is
+ * start-time fair queueing (Goyal, Vin and Cheng 1996): a caller that was away has nothing saved up. Items are distinct.
  */
 export class FairQueue<T> {
   readonly #lines = new Map<string | undefined, Line<T>>();
-  /** The virtual time of what was taken last. */
+  /** The virtual time of the last item taken. */
   #now = 0;
   #size = 0;
 
@@ -37,7 +34,7 @@ export class FairQueue<T> {
     this.#size++;
   }
 
-  /** Whether it was there. */
+  /** Returns whether the item was waiting. */
   delete({ name }: Caller, item: T): boolean {
     const line = this.#lines.get(name);
     if (line === undefined || !line.items.delete(item)) return false;
@@ -45,7 +42,7 @@ export class FairQueue<T> {
     return true;
   }
 
-  /** Takes the next item out; undefined when there is none. */
+  /** Removes and returns the next item; undefined when the queue is empty. */
   take(): T | undefined {
     const next = this.#next();
     if (next === undefined) return undefined;
@@ -54,7 +51,7 @@ export class FairQueue<T> {
     next.due += 1 / next.weight;
     next.items.delete(item!);
     this.#size--;
-    this.#forget();
+    this.#dropIdleLines();
     return item;
   }
 
@@ -66,8 +63,8 @@ export class FairQueue<T> {
     return next;
   }
 
-  /** A line that is empty and not ahead of the others is as one that has never been. */
-  #forget(): void {
+  /** Drops empty lines that are not ahead of the others. A new line would start at the same time. */
+  #dropIdleLines(): void {
     for (const [name, { items, due }] of this.#lines) {
       if (items.size === 0 && due <= this.#now) this.#lines.delete(name);
     }

@@ -1,19 +1,19 @@
-import type { Place, Priority } from './priority.ts';
+import type { SchedulingClass, Priority } from './priority.ts';
 import { FairQueue } from './fair-queue.ts';
 
 /**
- * After so many batches in a row that had no room for bulk, bulk goes first once: interactive requests that never end
- * slow it to a crawl, and do not stop it.
+ * After this many batches in a row without room for bulk, bulk goes first once. An endless stream of interactive
+ * requests slows bulk down to a crawl but never stops it.
  */
 export const bulkPatience = 32;
 
-/** What waits for the engine: interactive before bulk, and within each the callers by their weights. */
-export class ViewQueue<T extends Place> {
+/** Items that wait for their turn: interactive before bulk, and within each priority callers by weight. */
+export class PriorityQueue<T extends SchedulingClass> {
   readonly #lanes: Readonly<Record<Priority, FairQueue<T>>> = {
     interactive: new FairQueue(),
     bulk: new FairQueue(),
   };
-  /** Batches in a row that left bulk waiting. */
+  /** Batches in a row that left bulk items waiting. */
   #passedOver = 0;
 
   get size(): number {
@@ -24,12 +24,12 @@ export class ViewQueue<T extends Place> {
     this.#lanes[item.priority].add(item.caller, item);
   }
 
-  /** Whether it was still waiting. */
+  /** Returns whether the item was still waiting. */
   delete(item: T): boolean {
     return this.#lanes[item.priority].delete(item.caller, item);
   }
 
-  /** Takes the next batch out, of at most `count`. */
+  /** Removes and returns the next batch of at most `count` items. */
   take(count: number): T[] {
     const { interactive, bulk } = this.#lanes;
     const bulkFirst = bulk.size > 0 && this.#passedOver >= bulkPatience;

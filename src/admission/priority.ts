@@ -1,22 +1,22 @@
 import { anyone, type Caller } from './caller.ts';
 
-/** Somebody waits for an interactive request; bulk takes what interactive leaves. */
+/** A person waits for an interactive request. Bulk requests take what interactive ones leave. */
 export const priorities = ['interactive', 'bulk'] as const;
 export type Priority = (typeof priorities)[number];
 
-/** Where a request stands in a queue. */
-export interface Place {
+/** What decides a request's turn in a queue. */
+export interface SchedulingClass {
   readonly caller: Caller;
   readonly priority: Priority;
 }
 
 /** How a request is served, whatever it asks for. */
-export interface RequestTerms extends Place {
-  /** Until when its caller waits, by performance.now(); the service's own limit holds as well. */
+export interface RequestTerms extends SchedulingClass {
+  /** When its caller stops waiting, by performance.now(). The service's own limit applies as well. */
   readonly deadlineAt?: number;
-  /** Neither answered from the cache, nor joined to another's work, nor kept. */
+  /** Whether the request bypasses the cache, does not join another request's work, and is not cached. */
   readonly noStore: boolean;
 }
 
-/** Those of a request that says nothing. */
-export const usualTerms: RequestTerms = { caller: anyone, priority: 'interactive', noStore: false };
+/** The terms of a request that sets none. */
+export const defaultTerms: RequestTerms = { caller: anyone, priority: 'interactive', noStore: false };

@@ -1,48 +1,45 @@
 import type { Caller } from './caller.ts';
 
-/** The room that each caller has for its own, and that anybody may use. */
-export interface Parts {
+/** How a budget is divided: each caller has a share of its own, and the rest is common to all. */
+export interface Shares {
   readonly common: number;
   of(name: string | undefined): number;
 }
 
-/** The share of a room that is divided among callers, by their weights; the rest is whoever's comes first. */
-const dividedShare = 0.5;
+/** The part of a budget that is divided among callers by weight. */
+const dividedPart = 0.5;
 
 /**
- * How room is divided among those who share it, but for what is `undivided`; one caller alone has all of it.
- * Counted anew when the list of callers is another, which may be long.
+ * Divides `limit` among callers, except for `undivided`; a single caller has all of it. The shares are computed again
+ * only when `callers` returns another list, because that list may be long.
  */
-export function dividing(room: number, callers: () => readonly Caller[], undivided = 0): () => Parts {
+export function liveShares(limit: number, callers: () => readonly Caller[], undivided = 0): () => Shares {
   let among: readonly Caller[] = [];
-  let parts = divide(room, among, undivided);
+  let shares = divide(limit, among, undivided);
   return () => {
     const now = callers();
-    if (now !== among) parts = divide(room, now, undivided);
+    if (now !== among) shares = divide(limit, now, undivided);
     among = now;
-    return parts;
+    return shares;
   };
 }
 
-function divide(room: number, callers: readonly Caller[], undivided: number): Parts {
+function divide(limit: number, callers: readonly Caller[], undivided: number): Shares {
   const weights = callers.reduce((sum, { weight }) => sum + weight, 0);
-  const divided = callers.length < 2 ? 0 : Math.floor(Math.max(0, room - undivided) * dividedShare);
-  const parts = new Map(callers.map(({ name, weight }) => [name, Math.floor((divided * weight) / weights)]));
-  const common = room - [...parts.values()].reduce((sum, part) => sum + part, 0);
-  return { common, of: (name) => parts.get(name) ?? 0 };
+  const divided = callers.length < 2 ? 0 : Math.floor(Math.max(0, limit - undivided) * dividedPart);
+  const shares = new Map(callers.map(({ name, weight }) => [name, Math.floor((divided * weight) / weights)]));
+  const common = limit - [...shares.values()].reduce((sum, share) => sum + share, 0);
+  return { common, of: (name) => shares.get(name) ?? 0 };
 }
 
-/** What callers hold beyond their parts. */
-export function beyond(
-  held: Iterable<readonly [name: string | undefined, amount: number]>,
-  parts: Parts,
+/** How much of the common part is in use once the caller `name` holds `amount` more. */
+export function commonUse(
+  held: ReadonlyMap<string | undefined, number>,
+  shares: Shares,
+  name: string | undefined,
+  amount: number,
 ): number {
-  let sum = 0;
-  for (const [name, amount] of held) sum += Math.max(0, amount - parts.of(name));
+  let sum = Math.max(0, (held.get(name) ?? 0) + amount - shares.of(name));
+  for (const [other, own] of held) if (other !== name) sum += Math.max(0, own - shares.of(other));
   return sum;
-}
-
-/** How much of so much more goes beyond a part of which `held` is held. */
-export function moreBeyond(held: number, amount: number, part: number): number {
-  return Math.max(0, held + amount - part) - Math.max(0, held - part);
 }

@@ -1,38 +1,43 @@
-import { ViewQueue } from './priority-queue.ts';
-import { type Place, usualTerms } from './priority.ts';
+import { PriorityQueue } from './priority-queue.ts';
+import { type SchedulingClass, defaultTerms } from './priority.ts';
 
-interface Waiting extends Place {
+interface Waiting extends SchedulingClass {
   readonly size: number;
   readonly enter: () => void;
   readonly refuse: (reason: unknown) => void;
 }
 
 /**
- * Lets at most `slots` pieces of work run at a time, whose sizes make at most `room`, in the order in which the
- * engine takes views. What is larger than the room runs alone.
+ * Runs at most `slots` pieces of work at a time, with sizes of at most `maxSize` together. Work larger than that runs
+ * alone. Waiting work starts in the order in which the engine takes views.
  */
-export class Semaphore {
+export class Slots {
   readonly #slots: number;
-  readonly #room: number;
+  readonly #maxSize: number;
   #running = 0;
-  #used = 0;
+  #runningSize = 0;
   #closed: unknown;
   readonly #idle: (() => void)[] = [];
-  readonly #waiting = new ViewQueue<Waiting>();
-  /** Who is next, and does not fit yet. */
+  readonly #waiting = new PriorityQueue<Waiting>();
+  /** The next in line, which does not fit yet. */
   #next: Waiting | undefined;
 
-  constructor(slots: number, room = Number.POSITIVE_INFINITY) {
+  constructor(slots: number, maxSize = Number.POSITIVE_INFINITY) {
     this.#slots = slots;
-    this.#room = room;
+    this.#maxSize = maxSize;
   }
 
-  /** Runs `work` in a slot. One that waits leaves the line when `signal` fires, and rejects with its reason. */
-  async run<T>(signal: AbortSignal, work: () => Promise<T>, size = 0, place: Place = usualTerms): Promise<T> {
+  /** Runs `work` in a slot. If `signal` fires first, rejects with its reason and never runs `work`. */
+  async run<T>(
+    signal: AbortSignal,
+    work: () => Promise<T>,
+    size = 0,
+    schedulingClass: SchedulingClass = defaultTerms,
+  ): Promise<T> {
     signal.throwIfAborted();
     if (this.#closed !== undefined) throw this.#closed;
     if (this.#next === undefined && this.#waiting.size === 0 && this.#fits(size)) this.#enter(size);
-    else await this.#turn(signal, size, place);
+    else await this.#turn(signal, size, schedulingClass);
     try {
       return await work();
     } finally {
@@ -40,7 +45,7 @@ export class Semaphore {
     }
   }
 
-  /** Refuses what waits and whatever comes, with `reason`; resolves when what runs has ended. */
+  /** Rejects waiting and later work with `reason`. Resolves when the running work has ended. */
   async close(reason: Error): Promise<void> {
     this.#closed = reason;
     this.#next?.refuse(reason);
@@ -48,11 +53,11 @@ export class Semaphore {
     if (this.#running > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  #turn(signal: AbortSignal, size: number, { caller, priority }: Place): Promise<void> {
+  #turn(signal: AbortSignal, size: number, { caller, priority }: SchedulingClass): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = () => {
         waiting.refuse(signal.reason);
-        // It may have stood before smaller ones that fit.
+        // Smaller work behind it may fit.
         this.#admit();
       };
       const waiting: Waiting = {
@@ -78,24 +83,25 @@ export class Semaphore {
   }
 
   #fits(size: number): boolean {
-    return this.#running === 0 || (this.#running < this.#slots && this.#used + size <= this.#room);
+    if (this.#running === 0) return true;
+    return this.#running < this.#slots && this.#runningSize + size <= this.#maxSize;
   }
 
   #enter(size: number): void {
     this.#running++;
-    this.#used += size;
+    this.#runningSize += size;
   }
 
   #release(size: number): void {
     this.#running--;
-    this.#used -= size;
+    this.#runningSize -= size;
     this.#admit();
     if (this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  /** Lets in who is next in line, while they fit. */
+  /** Starts waiting work in turn, as long as it fits. */
   #admit(): void {
-    // Who is next is not decided before it has a slot: whoever comes meanwhile may stand before it.
+    // The next in line is chosen only when a slot is free: until then, later work may still come before it.
     while (this.#running < this.#slots) {
       this.#next ??= this.#waiting.take(1)[0];
       const next = this.#next;

@@ -1,34 +1,33 @@
 import { ServiceError } from '../errors/service-error.ts';
-import { Budget } from './budget.ts';
-import type { Caller } from './caller.ts';
-import type { Place, Priority } from './priority.ts';
+import { Budget, type BudgetOptions } from './budget.ts';
+import type { SchedulingClass, Priority } from './priority.ts';
 
-/** Room in the queue for a number of views. */
-export interface ViewsPermit extends Place {
+/** A reservation in the queue for a number of views. */
+export interface ViewsPermit extends SchedulingClass {
   readonly views: number;
-  /** One of its views has reached the engine, and is ahead of nobody any more. */
+  /** Reports that the engine has taken one of its views, which is then ahead of nobody. */
   begin(): void;
-  /** Gives the room back. More than one call does no harm. */
+  /** Frees the reservation. Further calls do nothing. */
   release(): void;
 }
 
 export interface ViewBudgetOptions {
-  /** Views that may be between admission and answer at one time. */
+  /** The most views that may be between admission and answer at one time. */
   readonly maxViews: number;
-  /** Everyone that has a share of the views, in a list that never changes; nobody where the service has no keys. */
-  readonly callers?: (() => readonly Caller[]) | undefined;
-  /** How long the engines take for so many of the admitted views, in milliseconds. */
+  /** The callers that have a share of the views; see {@link BudgetOptions.callers}. */
+  readonly callers?: BudgetOptions['callers'];
+  /** How long the engines take for this many of the admitted views, in milliseconds. */
   readonly workMs: (views: number) => number;
 }
 
-/** The part of any share that bulk may fill, so that interactive requests find room beside it. */
+/** The part of any share that bulk may fill. The rest stays free for interactive requests. */
 const bulkPart = 0.75;
 
 /** The waiting views of one caller. */
 type WaitingViews = Record<Priority, number> & { readonly weight: number };
 
 /**
- * Bounds the views that the service has accepted; a request that does not fit is refused at once. Bulk has a smaller
+ * Bounds the views that the service has accepted. A request that does not fit is refused at once. Bulk has a smaller
  * budget within the whole one.
  */
 export class ViewBudget {
@@ -52,10 +51,10 @@ export class ViewBudget {
   }
 
   /**
-   * How many waiting views of `model` run before the last of `views` new ones: the caller's own, of other callers as
-   * many as their turns bring, and before bulk everything interactive.
+   * How many waiting views of `model` run before the last of `views` new ones. These are the caller's own views, those
+   * that other callers run in their turns meanwhile, and for bulk all interactive ones.
    */
-  ahead(model: string, views: number, { caller, priority }: Place): number {
+  ahead(model: string, views: number, { caller, priority }: SchedulingClass): number {
     const callers = this.#waiting.get(model) ?? new Map<string | undefined, WaitingViews>();
     const own = (callers.get(caller.name)?.[priority] ?? 0) + views;
     let ahead = own - views;
@@ -69,34 +68,36 @@ export class ViewBudget {
   }
 
   /**
-   * When a refused request may come back, in milliseconds: when half of the admitted views are done, late enough to
-   * find room, early enough that the engine still has work.
+   * When to retry a refused request, in milliseconds: once half of the admitted views are done. That is late enough to
+   * find room and early enough that the engine still has work.
    */
   retryAfterMs(): number {
     return this.#options.workMs(Math.ceil(this.admitted / 2));
   }
 
   /**
-   * Admits the views of all pieces of one request, or of none, with a permit for each piece. Throws `too_large` when
-   * they can never fit, `overloaded` when they do not fit now.
+   * Admits all pieces of a request or none, with a permit for each piece; a piece is a number of views. Throws
+   * `too_large` when they can never fit, and `overloaded` when they do not fit now.
    */
-  admit(pieces: readonly number[], model: string, place: Place): ViewsPermit[] {
+  admit(pieces: readonly number[], model: string, schedulingClass: SchedulingClass): ViewsPermit[] {
     const views = pieces.reduce((sum, piece) => sum + piece, 0);
-    this.requireRoomFor(views, place);
-    const budgets = this.#budgetsOf(place);
-    if (!budgets.every((budget) => budget.fits(views, place.caller))) throw this.#full();
-    return pieces.map((piece) => this.#permit(piece, model, place, budgets));
+    this.requireRoomFor(views, schedulingClass);
+    const budgets = this.#budgetsOf(schedulingClass);
+    if (!budgets.every((budget) => budget.fits(views, schedulingClass.caller))) throw this.#full();
+    return pieces.map((piece) => this.#permit(piece, model, schedulingClass, budgets));
   }
 
-  /** Throws `too_large` for views that can never fit, however few are admitted. */
-  requireRoomFor(views: number, place: Place): void {
-    const room = Math.min(...this.#budgetsOf(place).map((budget) => budget.mostOf(place.caller)));
+  /** Throws `too_large` when the views do not fit even while nothing else is admitted. */
+  requireRoomFor(views: number, schedulingClass: SchedulingClass): void {
+    const room = Math.min(
+      ...this.#budgetsOf(schedulingClass).map((budget) => budget.mostOf(schedulingClass.caller)),
+    );
     if (views <= room) return;
     const { maxViews } = this.#options;
     const limit =
       room === maxViews
         ? `the limit is ${room} (--max-queued-views)`
-        : `of the ${maxViews} that this service takes, ${whose(place)} may have at most ${room}`;
+        : `${subjectOf(schedulingClass)} may use at most ${room} of the service's ${maxViews} (--max-queued-views)`;
     throw new ServiceError('too_large', `The request needs ${views} views; ${limit}.`);
   }
 
@@ -107,14 +108,14 @@ export class ViewBudget {
     });
   }
 
-  #budgetsOf({ priority }: Place): readonly Budget[] {
+  #budgetsOf({ priority }: SchedulingClass): readonly Budget[] {
     return priority === 'bulk' ? [this.#all, this.#bulk] : [this.#all];
   }
 
   #permit(
     views: number,
     model: string,
-    { caller, priority }: Place,
+    { caller, priority }: SchedulingClass,
     budgets: readonly Budget[],
   ): ViewsPermit {
     const reservations = budgets.map((budget) => budget.reserve(views, caller));
@@ -136,7 +137,7 @@ export class ViewBudget {
     };
   }
 
-  #countWaiting(model: string, { caller, priority }: Place, change: number): void {
+  #countWaiting(model: string, { caller, priority }: SchedulingClass, change: number): void {
     if (change === 0) return;
     const callers = this.#waiting.get(model) ?? new Map<string | undefined, WaitingViews>();
     const waiting = callers.get(caller.name) ?? { interactive: 0, bulk: 0, weight: caller.weight };
@@ -147,7 +148,8 @@ export class ViewBudget {
   }
 }
 
-function whose({ caller, priority }: Place): string {
-  const kind = priority === 'bulk' ? 'bulk' : 'a request';
+/** Names the owner of a share, for an error message. */
+function subjectOf({ caller, priority }: SchedulingClass): string {
+  const kind = priority === 'bulk' ? 'bulk requests' : 'requests';
   return caller.name === undefined ? kind : `${kind} of this key`;
 }

@@ -6,14 +6,14 @@ import type { EncodingParts } from './encoding-parts.ts';
 import type { ResolvedRequest } from './resolve-request.ts';
 
 /**
- * Safety factor: measured times are medians, and decoding and sending are not in them. Without it a request that just
- * fits is late half the time.
+ * Measured times are medians, without decoding and sending. Without this factor, a request that just fits would be late
+ * half the time.
  */
 const deadlineMargin = 1.25;
 
 /**
- * Room in the queue for the views of all plans, or for none: a permit each. Throws `overloaded` where there is none,
- * and `deadline_exceeded` where the views cannot be encoded in time.
+ * Admits the views of all plans or of none, with a permit for each plan. Throws `overloaded` when they do not fit now,
+ * and `deadline_exceeded` when they cannot be encoded in time.
  */
 export function admitViews(
   { viewBudget, now }: EncodingParts,

@@ -15,13 +15,13 @@ export interface AnswerOutline {
   readonly model: Model;
   readonly plan: Plan;
   readonly dtype: TokenDtype;
-  /** Of the images, in pixels. */
+  /** The images' sizes in pixels. */
   readonly sizes: readonly Size[];
   /** Whether the number of images is the shape's first dimension. */
   readonly stacked: boolean;
 }
 
-/** The metadata of an answer: the same from Plan as from the encode call. */
+/** The metadata of an answer. Plan and the encode call give the same. */
 export function answerMetadata({ model, plan, dtype, sizes, stacked }: AnswerOutline): AnswerMetadata {
   return {
     model: { name: model.name, digest: model.digest, trained: model.trained },
@@ -43,7 +43,7 @@ export function answerBytes(plan: Plan, dtype: TokenDtype): number {
   return planCost(plan).values * dtypeBytes[dtype];
 }
 
-/** The answer of images that are answered together, in their order. It holds `reservation` until it is released. */
+/** Builds one answer from all images, in order. The answer holds `reservation` until it is released. */
 export function answerOf(
   { model, options: { dtype } }: ResolvedRequest,
   images: readonly Planned<SizedImage>[],

@@ -1,19 +1,16 @@
 import { requestAbort } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
 
-/** A signal that ends with its request. */
+/** A signal with a time limit. */
 export interface Deadline {
   readonly signal: AbortSignal;
-  /** To be called when the work has ended. */
+  /** Stops the timer. Must be called when the work has ended. */
   readonly end: () => void;
 }
 
-/**
- * A signal that fires when `signal` does, or when `limitMs` have passed, with `deadline_exceeded` as its reason. It holds
- * a timer until its `end()`.
- */
+/** Starts a signal that fires when `signal` does, or with `deadline_exceeded` after `limitMs`. */
 export function startDeadline(signal: AbortSignal, limitMs: number): Deadline {
-  // AbortSignal.any holds weak references, which cost more than the rest of a request's bookkeeping.
+  // AbortSignal.any keeps weak references, which cost more than the rest of a request's bookkeeping.
   const either = requestAbort();
   const follow = () => either.abort(signal.reason);
   if (signal.aborted) follow();

@@ -10,7 +10,7 @@ import type { NewImage, Planned } from './image-request.ts';
 import type { ResolvedRequest } from './resolve-request.ts';
 import { runAll } from './run-all.ts';
 
-/** Decodes an image, cuts its views, has the model encode them, and puts their tokens together. */
+/** Decodes an image, cuts its views, encodes them with the model and assembles their tokens. */
 export async function encodeImage(
   parts: EncodingParts,
   { batcher, options: { dtype, exif } }: ResolvedRequest,
@@ -19,25 +19,25 @@ export async function encodeImage(
   signal: AbortSignal,
 ): Promise<EncodedImage> {
   const { now } = parts;
-  const request = { image, exif, size, plan, place: permit };
-  const asked = now();
+  const request = { image, exif, size, plan, schedulingClass: permit };
+  const requestedAt = now();
   const { views, waitMs, decodeMs, cutMs } = await parts.viewPool.make(request, signal);
-  const joined = now();
-  trace?.stage('wait to decode', asked, asked + waitMs);
-  trace?.stage('decode', joined - cutMs - decodeMs, joined - cutMs);
-  trace?.stage('views', joined - cutMs, joined);
+  const queuedAt = now();
+  trace?.stage('wait to decode', requestedAt, requestedAt + waitMs);
+  trace?.stage('decode', queuedAt - cutMs - decodeMs, queuedAt - cutMs);
+  trace?.stage('views', queuedAt - cutMs, queuedAt);
   const wanted = { dtype: graphDtype(plan, dtype), trace };
   const encoded = await encodeViews(parts, batcher, permit, plan, views, wanted, signal);
-  if (trace !== undefined) traceBatches(trace, joined, encoded);
-  const assembling = now();
+  if (trace !== undefined) traceBatches(trace, queuedAt, encoded);
+  const encodedAt = now();
   const tokens = await assemble(
     parts,
     plan,
     encoded.map(({ tokens: view }) => view),
     dtype,
   );
-  const assembled = now();
-  trace?.stage('assemble', assembling, assembled);
+  const assembledAt = now();
+  trace?.stage('assemble', encodedAt, assembledAt);
   return {
     size,
     parts: tokens,
@@ -46,12 +46,12 @@ export async function encodeImage(
       viewsMs: cutMs,
       queueMs: waitMs + Math.max(...encoded.map(({ queueMs }) => queueMs)),
       engineMs: Math.max(...encoded.map(({ engineMs }) => engineMs)),
-      assembleMs: assembled - assembling,
+      assembleMs: assembledAt - encodedAt,
     },
   };
 }
 
-/** The views' tokens in the plan's order; each canvas's views join the batches of the model that encodes it. */
+/** Encodes the views and returns their tokens in the plan's order. Each canvas goes to the model that encodes it. */
 async function encodeViews(
   { served }: EncodingParts,
   batcher: ResolvedRequest['batcher'],
@@ -76,23 +76,23 @@ async function encodeViews(
   return encoded.flat();
 }
 
-/** The wait, and each batch that had views of the image, which joined the queue together. */
-function traceBatches(trace: Trace, joined: number, encoded: readonly ViewTokens[]): void {
+/** Records the wait and each batch of the image's views, which joined the queue together. */
+function traceBatches(trace: Trace, queuedAt: number, encoded: readonly ViewTokens[]): void {
   const batches = new Map(encoded.map((view) => [view.queueMs, view.engineMs]));
-  trace.stage('queue', joined, joined + Math.max(...batches.keys()));
+  trace.stage('queue', queuedAt, queuedAt + Math.max(...batches.keys()));
   for (const [queueMs, engineMs] of batches) {
-    const started = joined + queueMs;
-    trace.stage('engine', started, started + engineMs);
+    const startedAt = queuedAt + queueMs;
+    trace.stage('engine', startedAt, startedAt + engineMs);
   }
 }
 
-/** What to ask the graph for: float32 wherever arithmetic follows, so that it is rounded once. */
+/** The dtype to request from the graph: float32 where arithmetic follows, so that tokens are rounded once. */
 function graphDtype({ assembly }: Plan, dtype: TokenDtype): GraphDtype {
   const isUntouched = assembly.kind === 'single' || assembly.kind === 'stack';
   return isUntouched && dtype === 'float16' ? 'float16' : 'float32';
 }
 
-/** The views' tokens as the answer's parts, in order. */
+/** Turns the views' tokens into the parts of the answer, in order. */
 async function assemble(
   { tokenPool }: EncodingParts,
   plan: Plan,

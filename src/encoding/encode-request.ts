@@ -18,19 +18,18 @@ import {
   type SizedImage,
 } from './image-request.ts';
 import { joinFlight } from './join-flight.ts';
-import { keptTokens, lookUp } from './look-up.ts';
+import { cachedTokens, lookUp } from './look-up.ts';
 import type { EachRequest, EncodeAnswer, EncodeRequest } from './request.ts';
 import { flightKey, type ResolvedRequest, resolveRequest } from './resolve-request.ts';
 import { runAll } from './run-all.ts';
 import type { Flight } from './single-flight.ts';
 
-/** Waits for one image's tokens. To be called at once: work that nobody waits for is abandoned. */
+/** Waits for one image's tokens. Call it at once: work that nobody waits for is abandoned. */
 type Wait = (signal: AbortSignal) => Promise<AnsweredImage>;
 
 /**
- * Encodes a request's images into one answer, for a caller that waits until `deadlineAt` by `parts.now()`. A failure of
- * one image fails the request and names the image. Every rejection is a ServiceError. The answer holds its bytes until
- * its `release()`.
+ * Encodes a request's images into one answer, for a caller that waits until `deadlineAt` by `parts.now()`. If one image
+ * fails, the request fails and the error names the image. Every rejection is a ServiceError.
  */
 export async function encodeImages(
   parts: EncodingParts,
@@ -44,7 +43,7 @@ export async function encodeImages(
   return await encodeTogether(parts, resolved, keyed, stacked, signal);
 }
 
-/** Encodes each image by itself: one that fails stops no other. No outcome rejects. */
+/** Encodes each image separately: a failed image stops no other. No outcome rejects. */
 export function encodeEach(
   parts: EncodingParts,
   request: EachRequest,
@@ -71,7 +70,7 @@ export function encodeEach(
   });
 }
 
-/** The way of the images of one answer, from their keys to their tokens. */
+/** Encodes the images of one answer: looks them up, plans, admits, starts and waits. */
 async function encodeTogether(
   parts: EncodingParts,
   resolved: ResolvedRequest,
@@ -85,7 +84,7 @@ async function encodeTogether(
     ),
   );
   if (signal.aborted) throw abortFailure(signal);
-  // From here to the start nothing else runs, so that nobody joins work that is then refused.
+  // Nothing else runs between here and the start, so nobody can join work that is then refused.
   const reservation = reserveAnswer(parts, resolved, planned);
   try {
     const waits = admitAndStart(parts, resolved, planned);
@@ -109,7 +108,7 @@ function planImage(
   return { ...image, plan: planRecipe(image.size, model, recipe, models) };
 }
 
-/** Holds the answer's bytes from its plan on: nothing is encoded that finds no room. */
+/** Reserves the answer's bytes as soon as it is planned, so that nothing is encoded in vain. */
 function reserveAnswer(
   { answerBudget }: EncodingParts,
   { options, terms, limitAnswer }: ResolvedRequest,
@@ -120,20 +119,20 @@ function reserveAnswer(
   return answerBudget.reserve(sizeBytes, terms.caller);
 }
 
-/** Admits what nobody encodes yet, all or nothing, and starts it. Gives the wait for each image's tokens. */
+/** Admits all images that nobody encodes yet, or none, and starts them. Returns the wait for each image's tokens. */
 function admitAndStart(
   parts: EncodingParts,
   resolved: ResolvedRequest,
   images: readonly Planned<SizedImage>[],
 ): readonly Wait[] {
   const { flights } = parts;
-  // What landed since the look-up is in the cache; a picture that is in the request twice starts once.
-  const kept = images.map(({ tokens, key }) => tokens ?? keptTokens(parts, key));
+  // Another request may have cached an image since the look-up. An image that is in the request twice starts once.
+  const cached = images.map(({ tokens, key }) => tokens ?? cachedTokens(parts, key));
   const isFirst = (key: string | undefined, index: number): boolean =>
     key === undefined || images.findIndex((other) => other.key === key) === index;
   const missing = images.filter(
     (image, index): image is Planned<NewImage> =>
-      kept[index] === undefined &&
+      cached[index] === undefined &&
       image.tokens === undefined &&
       flights.find(flightKey(resolved, image.key)) === undefined &&
       isFirst(image.key, index),
@@ -145,11 +144,11 @@ function admitAndStart(
   );
   const started = new Map<Planned<SizedImage>, Flight<EncodedImage>>();
   for (const [index, image] of missing.entries()) {
-    const work = (signal: AbortSignal) => encodeAndKeep(parts, resolved, image, permits[index]!, signal);
+    const work = (signal: AbortSignal) => encodeAndCache(parts, resolved, image, permits[index]!, signal);
     started.set(image, flights.start(flightKey(resolved, image.key), work));
   }
   return images.map((image, index): Wait => {
-    const tokens = kept[index];
+    const tokens = cached[index];
     if (tokens !== undefined) return async () => tokens;
     const own = started.get(image);
     if (own !== undefined) return async (signal) => ({ ...(await own.join(signal)), source: 'miss' });
@@ -158,8 +157,8 @@ function admitAndStart(
   });
 }
 
-/** Encodes an image for whoever waits for it, and keeps its tokens. */
-async function encodeAndKeep(
+/** Encodes an image for all that wait for it, and caches its tokens. */
+async function encodeAndCache(
   parts: EncodingParts,
   resolved: ResolvedRequest,
   image: Planned<NewImage>,
@@ -184,7 +183,7 @@ function refuseUnstackable({ images, recipe: { recipe } }: EncodeRequest): void 
   if (recipe !== 'anyres' || images.length === 1) return;
   throw new ServiceError(
     'invalid_argument',
-    'AnyRes answers differ in length, so several images do not stack: ask for safetensors or jsonl, or send one ' +
-      'image a request.',
+    'AnyRes answers differ in length and cannot be stacked: request safetensors or jsonl, or send one image per ' +
+      'request.',
   );
 }

@@ -1,6 +1,6 @@
 import type { Metrics } from '../telemetry/metrics.ts';
 
-/** What an encoder reports while it runs; each report is optional. */
+/** Receives an encoder's reports while it runs. Each report is optional. */
 export type EncoderObserver = Partial<
   Pick<
     Metrics,

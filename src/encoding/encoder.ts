@@ -18,10 +18,7 @@ import type {
   VisualEncoder,
 } from './request.ts';
 
-/**
- * The use case under both transports, with its engines and pools. It refuses everything as `unavailable` until it is
- * open.
- */
+/** The encoder behind both transports, with its engines and pools. Refuses everything as `unavailable` until it is open. */
 export class Encoder implements VisualEncoder {
   readonly #config: EncoderConfig;
   readonly #observer: EncoderObserver;
@@ -30,7 +27,7 @@ export class Encoder implements VisualEncoder {
   #opened: OpenParts | undefined;
   #draining = false;
 
-  /** `onDown` is called when an engine has ended for good: the process is then of no more use. */
+  /** `onDown` is called when an engine is down for good. The process is then of no use. */
   constructor(
     config: EncoderConfig,
     observer: EncoderObserver,
@@ -43,7 +40,7 @@ export class Encoder implements VisualEncoder {
     this.#onDown = onDown;
   }
 
-  /** An encoder that is open. Rejects as `open()` does. */
+  /** Creates an encoder and opens it. Rejects as `open()` does. */
   static async open(...settings: ConstructorParameters<typeof Encoder>): Promise<Encoder> {
     const encoder = new Encoder(...settings);
     await encoder.open();
@@ -51,7 +48,7 @@ export class Encoder implements VisualEncoder {
   }
 
   /**
-   * Loads the models, starts and warms their engines. Rejects with `invalid_argument` for a folder that is not a model
+   * Loads the models, then starts and warms up their engines. Rejects with `invalid_argument` for a folder that is not a model
    * folder, and `failed_precondition` for a device that cannot be used.
    */
   async open(): Promise<void> {
@@ -93,7 +90,7 @@ export class Encoder implements VisualEncoder {
     validateRequest(this.#parts, request);
   }
 
-  /** When a request that found no room may come back, in milliseconds; undefined until it is open. */
+  /** When to retry a request that did not fit, in milliseconds. Undefined until the encoder is open. */
   retryAfterMs(): number | undefined {
     return this.#opened?.viewBudget.retryAfterMs();
   }
@@ -109,7 +106,7 @@ export class Encoder implements VisualEncoder {
     );
   }
 
-  /** Readiness goes false; requests are still answered. */
+  /** Reports that it is not ready any more. Requests are still answered. */
   drain(): void {
     this.#draining = true;
   }
@@ -127,7 +124,7 @@ export class Encoder implements VisualEncoder {
 
   get #parts(): OpenParts {
     if (this.#opened !== undefined) return this.#opened;
-    throw new ServiceError('unavailable', 'The service is starting: its models are being loaded.', {
+    throw new ServiceError('unavailable', 'The service is starting: its models are still loading.', {
       retryAfterMs: 1000,
     });
   }

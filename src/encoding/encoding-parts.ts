@@ -12,24 +12,24 @@ import type { SingleFlight } from './single-flight.ts';
 /** A model and the batcher that its views join. */
 export type EncodingModel = Pick<ServedModel, 'model' | 'batcher'>;
 
-/** Everything that a request passes through, from its images to its tokens. */
+/** Everything that a request uses between its images and its tokens. */
 export interface EncodingParts {
-  /** The default first. */
+  /** The served models, the default first. */
   readonly served: readonly EncodingModel[];
-  /** The served model that teaches where a request names none; the default when absent. */
+  /** The served model for TeacherEncode requests that name none; the default when absent. */
   readonly teacher?: string | undefined;
   readonly cache: TokenCache;
-  /** Asked for what `cache` does not have. */
+  /** Used for images that `cache` does not have. */
   readonly remoteCache?: RemoteCache | undefined;
-  /** Whether tokens that one caller had encoded may answer another. */
+  /** Whether callers share cached tokens. */
   readonly shareCache: boolean;
   readonly flights: SingleFlight<EncodedImage>;
   readonly viewBudget: ViewBudget;
-  /** Holds the bytes of every answer from its plan until its caller has read it. */
+  /** Bounds the bytes of all answers that are planned and not yet read. */
   readonly answerBudget: Budget;
   readonly maxAnswerBytes: number;
   readonly readSize: ReadSize;
-  /** Refuses what `readSize` refuses, of sizes that are only planned. */
+  /** Refuses the same sizes as `readSize`, for requests that are only planned. */
   readonly requireSize: RequireSize;
   readonly viewPool: ViewPool;
   readonly tokenPool: Pick<TokenPool, 'assemble' | 'bfloat16'>;

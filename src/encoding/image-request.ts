@@ -11,37 +11,37 @@ import type { ResolvedRequest } from './resolve-request.ts';
 /** One image of a request. */
 export interface ImageRequest {
   readonly image: ImageInput | ImageDigest;
-  /** What its tokens are kept under; undefined where nothing is looked up or kept. */
+  /** The key of its tokens in the cache; undefined if nothing is looked up or cached. */
   readonly key: string | undefined;
   readonly trace: Trace | undefined;
-  /** What failures call it; undefined where it is the only one. */
+  /** Its name in error messages; undefined for the only image of a request. */
   readonly name: string | undefined;
 }
 
-/** An image whose tokens a cache has. */
+/** An image whose tokens were found in a cache. */
 export interface FoundImage extends ImageRequest {
-  /** In pixels. */
+  /** The image's size in pixels. */
   readonly size: Size;
   readonly tokens: AnsweredImage;
 }
 
-/** An image that has to be encoded, by this request or by another. */
+/** An image that must be encoded, by this request or another. */
 export interface NewImage extends ImageRequest {
   readonly image: ImageInput;
-  /** In pixels, by its header. */
+  /** The size in its header, in pixels. */
   readonly size: Size;
-  /** The time to read the header: part of decoding. */
+  /** The time to read the header, which counts as decoding. */
   readonly headerMs: number;
   readonly tokens?: never;
 }
 
-/** What is known of an image before it is decoded. */
+/** What is known about an image before it is decoded. */
 export type SizedImage = FoundImage | NewImage;
 
-/** The same with what is to be made of it. */
+/** An image with its plan. */
 export type Planned<Image extends SizedImage> = Image & { readonly plan: Plan };
 
-/** A request's images with their keys in the cache. */
+/** Determines the key and the name of each image of a request. */
 export async function keyImages(
   { served, shareCache }: EncodingParts,
   { model, recipe, options, terms }: ResolvedRequest,
@@ -52,9 +52,9 @@ export async function keyImages(
   const owner = shareCache ? undefined : terms.caller.name;
   return await Promise.all(
     images.map(async (image, index): Promise<ImageRequest> => {
-      // A digest asks for nothing but what is kept.
-      const isKept = !terms.noStore || image.kind === 'digest';
-      const key = isKept
+      // A request by digest asks for cached tokens, even with no-store.
+      const isCached = !terms.noStore || image.kind === 'digest';
+      const key = isCached
         ? tokenKey({ image: await imageDigest(image), model, models, recipe, options, owner })
         : undefined;
       if (images.length === 1) return { image, key, trace, name: undefined };
@@ -63,7 +63,7 @@ export async function keyImages(
   );
 }
 
-/** Runs work for one image of several: its failure names the image, unless the whole request was given up. */
+/** Runs work for one image. Its error names the image, unless the whole request was aborted. */
 export async function forImage<T>(
   { name }: ImageRequest,
   signal: AbortSignal,
@@ -73,6 +73,6 @@ export async function forImage<T>(
     return await work();
   } catch (thrown) {
     const failure = failureOf(thrown, signal);
-    throw name === undefined || signal.aborted ? failure : failure.saying(`${name}: ${failure.message}`);
+    throw name === undefined || signal.aborted ? failure : failure.withMessage(`${name}: ${failure.message}`);
   }
 }

@@ -4,7 +4,7 @@ import type { AnsweredImage, EncodedImage } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
 import type { Flight } from './single-flight.ts';
 
-/** Waits for tokens that another request has encoded. All of the wait counts as time in a queue. */
+/** Waits for tokens that another request is encoding. The whole wait counts as time in the queue. */
 export async function joinFlight(
   { now }: Pick<EncodingParts, 'now'>,
   flight: Flight<EncodedImage>,

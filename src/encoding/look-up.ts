@@ -1,6 +1,7 @@
 import { ServiceError } from '../errors/service-error.ts';
 import { planRecipe } from '../recipes/planner.ts';
 import { noTime } from '../telemetry/stage-timings.ts';
+import { byteLengthOf } from '../tokens/tensor.ts';
 import { answerBytes } from './answer.ts';
 import type { AnsweredImage, ImageTokens } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
@@ -9,8 +10,8 @@ import { joinFlight } from './join-flight.ts';
 import { flightKey, type ResolvedRequest } from './resolve-request.ts';
 
 /**
- * What is known of an image before it is decoded: its tokens where a cache has them, otherwise its size by its header.
- * Throws `not_found` for a digest whose tokens neither a cache nor work under way has, and what `readSize` throws.
+ * Looks an image up: its tokens if a cache has them, otherwise the size in its header. Throws what `readSize` throws, and
+ * `not_found` for a digest without tokens in a cache and without work under way.
  */
 export async function lookUp(
   parts: EncodingParts,
@@ -22,7 +23,10 @@ export async function lookUp(
   const tokens = await findTokens(parts, resolved, request, signal);
   if (tokens !== undefined) return { ...request, size: tokens.size, tokens };
   if (image.kind === 'digest') {
-    throw new ServiceError('not_found', 'The cache has no such tokens of this image: send the image itself.');
+    throw new ServiceError(
+      'not_found',
+      'The cache does not have these tokens of this image: send the image itself.',
+    );
   }
   const start = parts.now();
   const size = await parts.readSize(image, resolved.options.exif);
@@ -38,28 +42,29 @@ async function findTokens(
   signal: AbortSignal,
 ): Promise<AnsweredImage | undefined> {
   if (key === undefined) return undefined;
-  const kept = keptTokens(parts, key);
-  if (kept !== undefined) return kept;
+  const cached = cachedTokens(parts, key);
+  if (cached !== undefined) return cached;
   const flight = parts.flights.find(flightKey(resolved, key));
-  // A file waits for it only once its own size is known and its answer has room.
-  if (flight !== undefined)
+  // An image that was sent joins the flight later, once its answer is planned and reserved.
+  if (flight !== undefined) {
     return image.kind === 'digest' ? await joinFlight(parts, flight, trace, signal) : undefined;
+  }
   if (parts.remoteCache === undefined) return undefined;
-  const askedAt = parts.now();
+  const startMs = parts.now();
   const shared = await parts.remoteCache.get(key);
-  trace?.stage('shared cache', askedAt, parts.now());
+  trace?.stage('shared cache', startMs, parts.now());
   if (shared === undefined || !isWhole(parts, resolved, shared)) return undefined;
   parts.cache.set(key, shared);
   return { ...shared, timings: noTime, source: 'hit' };
 }
 
-/** Tokens that this process keeps. */
-export function keptTokens({ cache }: EncodingParts, key: string | undefined): AnsweredImage | undefined {
-  const kept = key === undefined ? undefined : cache.get(key);
-  return kept === undefined ? undefined : { ...kept, timings: noTime, source: 'hit' };
+/** Tokens in this process's own cache. */
+export function cachedTokens({ cache }: EncodingParts, key: string | undefined): AnsweredImage | undefined {
+  const cached = key === undefined ? undefined : cache.get(key);
+  return cached === undefined ? undefined : { ...cached, timings: noTime, source: 'hit' };
 }
 
-/** Whether tokens from elsewhere are as many as the plan for their image has. */
+/** Whether tokens from a remote cache have the size that the plan of their image has. */
 function isWhole(
   { served }: EncodingParts,
   { model, recipe, options }: ResolvedRequest,
@@ -67,6 +72,5 @@ function isWhole(
 ): boolean {
   if (!(size.width >= 1 && size.height >= 1)) return false;
   const models = served.map((one) => one.model);
-  const sizeBytes = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  return answerBytes(planRecipe(size, model, recipe, models), options.dtype) === sizeBytes;
+  return answerBytes(planRecipe(size, model, recipe, models), options.dtype) === byteLengthOf(parts);
 }

@@ -22,17 +22,17 @@ import { SingleFlight } from './single-flight.ts';
 
 const tokenThreads = 2;
 
-/** The parts of an open encoder, which closes them. */
+/** The parts of an open encoder, which must close them. */
 export interface OpenParts extends EncodingParts {
   readonly served: readonly ServedModel[];
   readonly tokenPool: TokenPool;
-  /** Whether an engine has ended for good. */
+  /** Whether an engine is down for good. */
   readonly isDown: () => boolean;
 }
 
 /**
- * Loads the models, starts and warms their engines. Rejects with `invalid_argument` for a folder that is not a model
- * folder, and `failed_precondition` for a device that cannot be used or an address space that is too small.
+ * Loads the models, then starts and warms up their engines. Rejects with `invalid_argument` for a folder that is not a
+ * model folder, and `failed_precondition` for a device that cannot be used or an address space that is too small.
  */
 export async function openParts(
   config: EncoderConfig,
@@ -73,7 +73,7 @@ export async function openParts(
   return parts;
 }
 
-/** The models of all folders. What is wrong with any of them is reported at once. */
+/** Loads the models of all folders, and reports all faults at once. */
 async function loadModels({ models, cacheDir }: EncoderConfig): Promise<Model[]> {
   if (models.length > 0) return await allOf(models.map(({ name, folder }) => loadModelFolder(folder, name)));
   if (cacheDir !== undefined) return [await ensureDefaultModel(cacheDir)];
@@ -106,7 +106,7 @@ async function startModel(
     },
     onReplace: (error) => {
       observer.observeRestart?.(name);
-      logger.error({ model: name, err: error.cause }, 'the engine ended by itself; starting another');
+      logger.error({ model: name, err: error.cause }, 'the engine ended unexpectedly; starting another');
     },
     onDown: (end, error) => {
       logger.fatal({ model: name, err: error.cause }, `the engine is ${end === 'stuck' ? 'stuck' : 'down'}`);
@@ -120,7 +120,7 @@ async function startModel(
   return served;
 }
 
-/** The caches, budgets and limits that the configuration asks for. */
+/** The caches, budgets and limits that the configuration sets. */
 function limitsOf(config: EncoderConfig, served: readonly ServedModel[]) {
   const { callers, maxAnswerBytes } = config;
   const requireSize = sizeLimit(config.maxPixels);

@@ -1,6 +1,6 @@
 import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
 
-/** Gives outcomes as they complete, and keeps none of those that it gave. */
+/** Yields outcomes in order of completion, and keeps none that it has yielded. */
 export async function* inCompletionOrder<Outcome extends ImageOutcome>(
   outcomes: readonly Promise<Outcome>[],
 ): AsyncGenerator<Outcome, void, void> {

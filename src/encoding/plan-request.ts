@@ -6,8 +6,8 @@ import type { EncodeRequest, PlanAnswer, PlanRequest } from './request.ts';
 import { resolveRequest } from './resolve-request.ts';
 
 /**
- * What the same request would be answered with for an image of that size. Throws what the encode call would be refused
- * with however little there is to do.
+ * Describes the answer that the encode call would give for an image of this size. Throws what the encode call would throw
+ * on an idle service.
  */
 export function planAnswer(parts: EncodingParts, request: PlanRequest): PlanAnswer {
   const { size } = request;
@@ -22,7 +22,7 @@ export function planAnswer(parts: EncodingParts, request: PlanRequest): PlanAnsw
   return { metadata, tokens, sizeBytes };
 }
 
-/** Throws what is wrong with a request whatever its image. */
+/** Throws if a request is invalid whatever its images are. */
 export function validateRequest(
   parts: EncodingParts,
   request: Pick<EncodeRequest, 'recipe' | 'options'>,

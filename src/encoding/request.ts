@@ -9,81 +9,78 @@ import type { TokenDtype, TokenTensor } from '../tokens/tensor.ts';
 import type { Size } from '../recipes/plan.ts';
 import type { Trace } from '../telemetry/trace.ts';
 
-/** Options that every recipe has, validated. */
+/** The validated options that all recipes have. */
 export interface EncodeOptions {
-  /** Served name; when absent the first served model, for the teacher recipe the one that --teacher names. */
+  /** The served model's name. When absent, the first served model; for the teacher recipe, that of --teacher. */
   readonly model?: string;
-  /** failed_precondition unless the model has this digest. */
+  /** Refuse with failed_precondition unless the model has this digest. */
   readonly expectDigest?: string;
-  /** failed_precondition unless the model gives this feature layer. */
+  /** Refuse with failed_precondition unless the model has this feature layer. */
   readonly expectFeatures?: FeatureLayer;
   readonly dtype: TokenDtype;
   readonly exif: 'apply' | 'ignore';
 }
 
 export interface EncodeRequest {
-  /** One or more images, answered together; a failure of any fails the request and names the image. */
+  /** One or more images, answered together. If one fails, the request fails with an error that names it. */
   readonly images: readonly (ImageInput | ImageDigest)[];
-  /** True when the caller sent a list, so that even a list of one answers [1, tokens, channels]. */
+  /** Whether the caller sent a list. Even a list of one image is answered with [1, tokens, channels]. */
   readonly stacked: boolean;
   readonly recipe: RecipeOptions;
   readonly options: EncodeOptions;
-  /** How it is served; {@link usualTerms} when absent. */
+  /** How to serve it; {@link defaultTerms} when absent. */
   readonly terms?: RequestTerms;
-  /** Takes down its stages; absent where it is not traced. */
+  /** Records its stages; absent if it is not traced. */
   readonly trace?: Trace | undefined;
-  /** Fires when the client leaves, the deadline passes or the service ends. */
+  /** Fires when the client leaves, the deadline passes or the service stops. */
   readonly signal: AbortSignal;
 }
 
-/** A request whose images are answered each by itself. */
+/** A request whose images are answered separately. */
 export type EachRequest = Omit<EncodeRequest, 'stacked'>;
 
 export interface EncodeAnswer {
   readonly tensor: TokenTensor;
   readonly metadata: AnswerMetadata;
   readonly timings: StageTimings;
-  /** Where each image's tokens come from. */
+  /** The source of each image's tokens. */
   readonly sources: readonly AnswerSource[];
-  /** What each image's tokens are kept under; none where they are not. */
+  /** The cache key of each image's tokens; empty if they are not cached. */
   readonly keys: readonly string[];
-  /** To be called when the caller has the answer, or has gone: its bytes count until then. */
+  /** Frees the answer's reserved bytes. Must be called when the caller has read it or has left. */
   readonly release: () => void;
 }
 
-/** What an image of a size would be answered with. */
+/** Asks what the answer for an image of a given size would be. */
 export interface PlanRequest {
-  /** In pixels, after EXIF orientation. */
+  /** The image's size in pixels, after EXIF orientation. */
   readonly size: Size;
   readonly recipe: RecipeOptions;
   readonly options: EncodeOptions;
-  /** How the encode call would be served; {@link usualTerms} when absent. */
+  /** How the encode call would be served; {@link defaultTerms} when absent. */
   readonly terms?: RequestTerms;
 }
 
 export interface PlanAnswer {
-  /** The metadata that the encode call then answers. */
+  /** The metadata that the encode call would answer. */
   readonly metadata: AnswerMetadata;
   readonly tokens: number;
-  /** Of the tensor alone, without a format's header. */
+  /** The size of the tensor, without a format's header. */
   readonly sizeBytes: number;
 }
 
-/** What both transports serve: the one use case under them. Every rejection is a ServiceError. */
+/** What both transports serve. Every rejection is a ServiceError. */
 export interface VisualEncoder {
   encode(request: EncodeRequest): Promise<EncodeAnswer>;
   /**
-   * Encodes each image by itself, all at once: one that fails stops no other. The outcomes are in the images' order,
-   * and none rejects; the answers together are at most as large as one answer may be. Each answer is released by
-   * itself.
+   * Encodes each image separately, all at the same time: a failed image stops no other. The outcomes are in the order of
+   * the images, and none rejects. Each answer must be released. Together they may be as large as one answer.
    */
   encodeEach(request: EachRequest): readonly Promise<ImageOutcome<EncodeAnswer>>[];
-  /**
-   * From sizes and options alone: no image, no permit. Throws what the encode call would be refused with at any time.
-   */
+  /** Plans from sizes and options alone. Throws what the encode call would throw on an idle service. */
   plan(request: PlanRequest): PlanAnswer;
-  /** Throws what is wrong with what is asked, whatever the image. */
-  validate(asked: Pick<EncodeRequest, 'recipe' | 'options'>): void;
+  /** Throws if a request is invalid whatever its images are. */
+  validate(request: Pick<EncodeRequest, 'recipe' | 'options'>): void;
   /** The served models, the default first. */
   models(): readonly Model[];
   /** Whether requests are accepted: warmed up and not draining. */

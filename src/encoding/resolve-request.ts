@@ -1,4 +1,4 @@
-import { type RequestTerms, usualTerms } from '../admission/priority.ts';
+import { type RequestTerms, defaultTerms } from '../admission/priority.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { Model } from '../model/model.ts';
 import { selectModel } from '../model/select-model.ts';
@@ -6,26 +6,26 @@ import type { RecipeOptions } from '../recipes/recipe-options.ts';
 import type { EncodingModel, EncodingParts } from './encoding-parts.ts';
 import type { EncodeOptions, EncodeRequest } from './request.ts';
 
-/** What all images of a request share, once its model is selected. */
+/** What all images of a request share once its model is selected. */
 export interface ResolvedRequest {
   readonly model: Model;
   readonly batcher: EncodingModel['batcher'];
   readonly recipe: RecipeOptions;
   readonly options: EncodeOptions;
   readonly terms: RequestTerms;
-  /** Until when its caller waits, by `parts.now()`. */
+  /** When its caller stops waiting, by `parts.now()`. */
   readonly deadlineAt: number;
-  /** Counts bytes of the answer. Throws `too_large` when they come to more than one answer may have. */
+  /** Adds to the size of the answer. Throws `too_large` when the sum exceeds the limit of one answer. */
   readonly limitAnswer: (sizeBytes: number) => void;
 }
 
 /**
- * Selects the model that a request means. Throws `not_found` for a model that is not served, and
- * `failed_precondition` for one that is not what the request expects.
+ * Selects the model of a request. Throws `not_found` when it is not served, and `failed_precondition` when it is not the
+ * model that the request expects.
  */
 export function resolveRequest(
   parts: EncodingParts,
-  { recipe, options, terms = usualTerms }: Pick<EncodeRequest, 'recipe' | 'options' | 'terms'>,
+  { recipe, options, terms = defaultTerms }: Pick<EncodeRequest, 'recipe' | 'options' | 'terms'>,
   deadlineAt = Number.POSITIVE_INFINITY,
 ): ResolvedRequest {
   const { served, teacher, maxAnswerBytes } = parts;
@@ -48,7 +48,7 @@ function answerLimit(maxBytes: number): (sizeBytes: number) => void {
   };
 }
 
-/** What a request's work under way is found by. An interactive request does not wait for bulk's turn. */
+/** The key of a request's flight. It contains the priority: an interactive request must not wait for bulk. */
 export function flightKey({ terms }: ResolvedRequest, key: string | undefined): string | undefined {
   return key === undefined ? undefined : `${terms.priority} ${key}`;
 }

@@ -1,8 +1,8 @@
 import { eitherSignal } from '../errors/abort.ts';
 
 /**
- * Runs `work` on all items at once and stops the others when one fails. Rejects with the first failure once all have
- * ended, so that the caller can free what it holds for them.
+ * Runs `work` on all items concurrently and aborts the others when one fails. Rejects with the first failure once all
+ * have ended, so that the caller can then free what they used.
  */
 export async function runAll<Item, T>(
   items: readonly Item[],

@@ -1,14 +1,14 @@
 import { abortFailure, failureOf, requestAbort } from '../errors/abort.ts';
 
-/** Work that several callers wait for. It is abandoned when the last of them has left. */
+/** Work that several callers wait for. It is aborted when the last of them leaves. */
 export class Flight<T> {
   readonly #abort = requestAbort();
   readonly #outcome: Promise<T>;
   #waiting = 0;
 
   /**
-   * Starts the work with a signal that fires when all callers have left. `onEnd` is called once, when the work has ended
-   * or been abandoned.
+   * Starts the work with a signal that fires when all callers have left. `onEnd` is called when the work has ended or has
+   * been aborted.
    */
   constructor(work: (signal: AbortSignal) => Promise<T>, onEnd: () => void) {
     const { signal } = this.#abort;
@@ -18,11 +18,11 @@ export class Flight<T> {
         throw failureOf(thrown, signal);
       })
       .finally(onEnd);
-    // After an abandonment nobody listens.
+    // After an abort nobody listens.
     this.#outcome.catch(() => undefined);
   }
 
-  /** Gives what the work gives. Rejects as the work does, and with the signal's ServiceError when this caller leaves. */
+  /** Waits for the result. Rejects as the work does, or with the signal's ServiceError when this caller leaves. */
   async join(signal: AbortSignal): Promise<T> {
     this.#waiting++;
     return await new Promise<T>((resolve, reject) => {
@@ -41,7 +41,7 @@ export class Flight<T> {
   }
 }
 
-/** Work under way, by what it is for: a second caller that asks for the same waits for the first one's. */
+/** Work under way, by key: a second request for the same key waits for the work of the first. */
 export class SingleFlight<T> {
   readonly #underWay = new Map<string, Flight<T>>();
 
@@ -49,7 +49,7 @@ export class SingleFlight<T> {
     return key === undefined ? undefined : this.#underWay.get(key);
   }
 
-  /** Starts work that others find by its key until it ends. Without a key nobody finds it. */
+  /** Starts work that others can find by its key until it ends. Without a key nobody can find it. */
   start(key: string | undefined, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
     if (key === undefined) return new Flight(work, () => undefined);
     const flight = new Flight(work, () => {

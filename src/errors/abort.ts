@@ -1,21 +1,21 @@
 import { setMaxListeners } from 'node:events';
 import { ServiceError } from './service-error.ts';
 
-/** Why an aborted signal fired, as the failure to answer with: its reason when that is one, else `cancelled`. */
+/** The failure behind an aborted signal: its reason if that is a ServiceError, otherwise `cancelled`. */
 export function abortFailure(signal: AbortSignal): ServiceError {
   if (signal.reason instanceof ServiceError) return signal.reason;
   return new ServiceError('cancelled', 'The client went away.', { cause: signal.reason });
 }
 
-/** What the caller's own leaving or deadline brought about is told as that. */
+/** A thrown value as a ServiceError. After an abort, an unexpected error counts as the abort's own failure. */
 export function failureOf(thrown: unknown, signal: AbortSignal): ServiceError {
   if (thrown instanceof ServiceError || !signal.aborted) return ServiceError.from(thrown);
   return abortFailure(signal);
 }
 
 /**
- * A controller whose signal as many may listen to as like: a request's signal has a listener for each of its
- * images and stages, of which node warns as of a leak.
+ * A controller whose signal takes any number of listeners. A request's signal has one for each image and stage, which
+ * Node would report as a leak.
  */
 export function requestAbort(): AbortController {
   const controller = new AbortController();
@@ -23,7 +23,7 @@ export function requestAbort(): AbortController {
   return controller;
 }
 
-/** A signal that fires when either does, with as many listeners as like. */
+/** A signal that fires when either of two does. It takes any number of listeners. */
 export function eitherSignal(a: AbortSignal, b: AbortSignal): AbortSignal {
   const either = AbortSignal.any([a, b]);
   setMaxListeners(0, either);

@@ -1,4 +1,4 @@
-/** Every failure that a caller can be told of. The transports' tables are total over this list. */
+/** The code of every failure that a caller can see. Both transports map each of them. */
 export const errorCodes = [
   'invalid_argument',
   'unauthenticated',
@@ -16,27 +16,26 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number];
 
-/** What there was no room in, or no time for. */
+/** The limits that a request can run into. */
 export const bounds = ['views', 'request_bytes', 'unread_bytes', 'deadline'] as const;
 export type Bound = (typeof bounds)[number];
 
-/** Where nothing better is known. */
-const usualRetryMs = 1000;
+const defaultRetryMs = 1000;
 
 /** Whether the same request may succeed later. */
-function isPassing(code: ErrorCode): boolean {
+function isTemporary(code: ErrorCode): boolean {
   return code === 'overloaded' || code === 'unavailable';
 }
 
 /**
- * A failure with a code and a sentence for the caller. `cause` is logged and never sent; `retryAfterMs`
- * goes out as Retry-After with `overloaded` and `unavailable`, a second where nothing is said.
+ * A failure with a code and a sentence for the caller. `cause` is logged and never sent. `retryAfterMs` is sent as
+ * Retry-After with `overloaded` and `unavailable`, for which it defaults to one second.
  */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
-  /** For metrics. */
+  /** The limit that refused the request, for metrics. */
   readonly bound: Bound | undefined;
 
   constructor(
@@ -51,26 +50,26 @@ export class ServiceError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.bound = options.bound;
-    this.retryAfterMs = options.retryAfterMs ?? (isPassing(code) ? usualRetryMs : undefined);
+    this.retryAfterMs = options.retryAfterMs ?? (isTemporary(code) ? defaultRetryMs : undefined);
   }
 
-  /** The same failure in other words. */
-  saying(message: string): ServiceError {
+  /** The same failure with another message. */
+  withMessage(message: string): ServiceError {
     return new ServiceError(this.code, message, this);
   }
 
-  /** Any thrown value as a ServiceError; what is not one becomes `internal` with the value as its cause. */
+  /** A thrown value as a ServiceError. Anything else becomes `internal`, with the value as its cause. */
   static from(thrown: unknown): ServiceError {
     if (thrown instanceof ServiceError) return thrown;
-    return new ServiceError('internal', 'The service failed; its log names the request id.', {
+    return new ServiceError('internal', 'The service failed; its log has the cause under the request id.', {
       cause: thrown,
     });
   }
 }
 
 /**
- * All values, once all are settled. Rejects with one ServiceError, of the first failure's code, that says what
- * each failed for.
+ * Resolves with all values once all promises have settled. On failure, rejects with one ServiceError that has the first
+ * failure's code and the messages of all.
  */
 export async function allOf<const Works extends readonly Promise<unknown>[]>(
   works: Works,
@@ -80,5 +79,5 @@ export async function allOf<const Works extends readonly Promise<unknown>[]>(
   );
   const [first] = failures;
   if (first === undefined) return await Promise.all(works);
-  throw failures.length === 1 ? first : first.saying(failures.map(({ message }) => message).join(' '));
+  throw failures.length === 1 ? first : first.withMessage(failures.map(({ message }) => message).join(' '));
 }

@@ -1,8 +1,8 @@
 import { getSystemErrorMap } from 'node:util';
 
 /**
- * Why the operating system refused, in words without its code and path: "permission denied". Of an error that wraps
- * the system's, the message tells; of any other, the message is the reason.
+ * Why the operating system refused, in words without a code or a path: "permission denied". If the error has no code,
+ * one is looked for in its message; failing that, the message is the reason.
  */
 export function systemReason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;

@@ -1,14 +1,13 @@
-import { Piscina } from 'piscina';
 import { abortFailure } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
-import type { Place } from '../admission/priority.ts';
-import { Semaphore } from '../admission/slots.ts';
-import { threadsLoaded } from '../threads/threads-loaded.ts';
+import type { SchedulingClass } from '../admission/priority.ts';
+import { Slots } from '../admission/slots.ts';
+import { WorkerPool, type WorkerPoolOptions } from '../threads/worker-pool.ts';
 import type { DecodeOptions } from './decode.ts';
-import { giveAway } from '../threads/give-away.ts';
+import { toTransferable } from '../threads/transfer.ts';
 import type { ImageInput } from './raster.ts';
-import type { CutViews, ViewResult, ViewTask } from './view-worker.ts';
+import type { CutViews, ViewTask } from './view-worker.ts';
 
 export interface ViewPoolOptions {
   /** Threads that resize, 1 or more. They decode on libuv's threads, which the process shares. */
@@ -19,7 +18,7 @@ export interface ViewPoolOptions {
   /** Most bytes of pixels held at one time; no limit if absent. A larger image is held alone. */
   readonly rasterBytes?: number;
   /** Called when a thread dies while idle. The thread is replaced. */
-  readonly onThreadError?: (error: unknown) => void;
+  readonly onThreadError?: WorkerPoolOptions['onThreadError'];
   /** Another worker than view-worker.ts, for tests. */
   readonly worker?: URL;
 }
@@ -36,8 +35,8 @@ export interface ViewRequest {
   /** The image's size, for which the plan was made. */
   readonly size: Size;
   readonly plan: Pick<Plan, 'canvases' | 'viewSize'>;
-  /** Its place in the queue; that of {@link usualTerms} if absent. */
-  readonly place?: Place;
+  /** Decides its turn in the queue; that of {@link defaultTerms} if absent. */
+  readonly schedulingClass?: SchedulingClass;
 }
 
 export interface ViewPool {
@@ -59,23 +58,20 @@ export function createViewPool(options: ViewPoolOptions): ViewPool {
 }
 
 class PiscinaViewPool implements ViewPool {
-  readonly #pool: Piscina;
-  readonly #loaded: Promise<void>;
-  readonly #slots: Semaphore;
+  readonly #pool: WorkerPool;
+  readonly #slots: Slots;
   readonly #maxPixels: number;
 
   constructor({ threads, images, maxPixels, rasterBytes, onThreadError, worker }: ViewPoolOptions) {
-    this.#slots = new Semaphore(images, rasterBytes);
+    this.#slots = new Slots(images, rasterBytes);
     this.#maxPixels = maxPixels;
-    this.#pool = new Piscina({
-      filename: (worker ?? new URL('./view-worker.js', import.meta.url)).href,
-      minThreads: threads,
-      maxThreads: threads,
+    this.#pool = new WorkerPool({
+      worker: worker ?? new URL('./view-worker.js', import.meta.url),
+      threads,
       // While libuv decodes one image, the thread cuts another.
-      concurrentTasksPerWorker: Math.ceil(images / threads),
+      tasksPerThread: Math.ceil(images / threads),
+      onThreadError,
     });
-    this.#loaded = threadsLoaded(this.#pool);
-    this.#pool.on('error', (error: unknown) => onThreadError?.(error));
   }
 
   async make(request: ViewRequest, signal: AbortSignal): Promise<MadeViews> {
@@ -87,7 +83,7 @@ class PiscinaViewPool implements ViewPool {
       signal,
       () => this.#onThread(request, dropped, performance.now() - startMs),
       width * height * 3,
-      request.place,
+      request.schedulingClass,
     );
     let drop = (): void => undefined;
     const gone = new Promise<never>((_, reject) => {
@@ -109,7 +105,6 @@ class PiscinaViewPool implements ViewPool {
   async close(): Promise<void> {
     // Piscina's own close would end threads that are still running once another has ended.
     await this.#slots.close(new ServiceError('unavailable', 'The service is shutting down.'));
-    await this.#loaded;
     await this.#pool.close();
   }
 
@@ -118,7 +113,10 @@ class PiscinaViewPool implements ViewPool {
     dropped: ViewTask['dropped'],
     waitMs: number,
   ): Promise<MadeViews> {
-    const bytes = await giveAway(image.kind === 'file' ? image.bytes : image.raster.data, image.ownsBuffer);
+    const bytes = await toTransferable(
+      image.kind === 'file' ? image.bytes : image.raster.data,
+      image.ownsBuffer,
+    );
     const task: ViewTask = {
       image:
         image.kind === 'file'
@@ -130,8 +128,7 @@ class PiscinaViewPool implements ViewPool {
       dropped,
     };
     // Piscina does not get the signal: it would end the running thread, which costs more than the work.
-    const result = (await this.#pool.run(task, { transferList: [bytes.buffer] })) as ViewResult;
-    if (result.kind === 'made') return { ...result.made, waitMs };
-    throw new ServiceError(result.code, result.message, { cause: result.cause });
+    const made = await this.#pool.run<CutViews>('default', task, [bytes.buffer]);
+    return { ...made, waitMs };
   }
 }

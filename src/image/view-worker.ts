@@ -1,7 +1,7 @@
 // A thread of the view pool.
-import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { type ErrorCode, ServiceError } from '../errors/service-error.ts';
+import { ServiceError } from '../errors/service-error.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
+import { taskOutcome } from '../threads/worker-pool.ts';
 import { decode, type DecodeOptions } from './decode.ts';
 import type { ImageInput, Raster } from './raster.ts';
 import { cutViews } from './cut-views.ts';
@@ -17,11 +17,6 @@ export interface ViewTask {
   readonly dropped: Uint8Array<SharedArrayBuffer>;
 }
 
-/** What comes back. Errors are sent as values because they lose their class between threads. */
-export type ViewResult =
-  | { readonly kind: 'made'; readonly made: CutViews }
-  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly cause: unknown };
-
 export interface CutViews {
   /** `viewSize * viewSize * 3` bytes each, in the plan's order, each in its own buffer. */
   readonly views: readonly Uint8Array<ArrayBuffer>[];
@@ -29,15 +24,11 @@ export interface CutViews {
   readonly cutMs: number;
 }
 
-export default async function makeViews(task: ViewTask): Promise<unknown> {
-  try {
-    const made = await decodeAndCut(task);
-    const result: ViewResult = { kind: 'made', made };
-    return move({ [transferableSymbol]: made.views.map(({ buffer }) => buffer), [valueSymbol]: result });
-  } catch (thrown) {
-    const { code, message, cause } = ServiceError.from(thrown);
-    return { kind: 'failed', code, message, cause } satisfies ViewResult;
-  }
+export default function makeViews(task: ViewTask): Promise<unknown> {
+  return taskOutcome(
+    () => decodeAndCut(task),
+    ({ views }) => views.map(({ buffer }) => buffer),
+  );
 }
 
 async function decodeAndCut({ image, decoding, size, plan, dropped }: ViewTask): Promise<CutViews> {

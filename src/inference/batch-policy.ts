@@ -1,16 +1,16 @@
-/** What the policy decides on. */
+/** What the policy bases its decision on. */
 export interface BatcherState {
-  /** Views waiting. */
+  /** Waiting views. */
   readonly queued: number;
-  /** Batches handed to the engine and not yet back. */
+  /** Batches that the engine has and has not finished. */
   readonly handedOver: number;
   /** The largest batch worth running. */
   readonly largest: number;
-  /** The only sizes that are run, ascending from 1; any when absent. */
+  /** The only sizes to run, ascending from 1; any size when absent. */
   readonly sizes?: readonly number[] | undefined;
 }
 
-/** 1, 2, 4, ... and `largest`: few sizes, so that a GPU's memory pool and its kernels settle. */
+/** 1, 2, 4, ... and `largest`. With few sizes, a GPU's memory pool and its choice of kernels settle. */
 export function fixedSizes(largest: number): number[] {
   const sizes = [];
   for (let size = 1; size < largest; size *= 2) sizes.push(size);
@@ -18,11 +18,11 @@ export function fixedSizes(largest: number): number[] {
 }
 
 /**
- * How many waiting views to hand over now; 0 is wait.
+ * How many waiting views to hand over to the engine now; 0 to wait.
  *
- * Work-conserving: an idle engine takes what is there at once. While it runs, one batch is prepared ahead, but only
- * a full one: a batch that could still grow is formed when the engine frees. There is no timer: it would add delay
- * when the engine is idle and change nothing when it is not (Deb and Serfozo 1973).
+ * The policy is work-conserving: an idle engine takes all waiting views at once. While the engine runs, one full batch is
+ * prepared ahead. A batch that can still grow is only formed when the engine is free. There is no timer: it would add
+ * delay while the engine is idle, and change nothing while it is busy (Deb and Serfozo 1973).
  */
 export function viewsToHandOver({ queued, handedOver, largest, sizes }: BatcherState): number {
   const views = Math.min(queued, largest);

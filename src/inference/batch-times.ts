@@ -1,35 +1,35 @@
-/** Share of the best views a second that a smaller batch must reach to be preferred, for its lower latency. */
+/** A smaller batch is preferred, for its latency, if it reaches this share of the best rate of views per second. */
 const worthwhileShare = 0.95;
 
-/** Latest runs of a size that its time is the median of: a run that something else held up changes nothing. */
+/** A size's time is the median of this many latest runs, so that one run that was held up changes nothing. */
 const runsKept = 9;
 
 /**
- * A size that was not run for so many batches is as at warm-up again. One that looked too slow to be run would
- * never be measured again, though what slowed it may be over.
+ * After this many batches without a run of a size, its time is that of warm-up again. Otherwise a size that was slow for
+ * a while would never be run and measured again.
  */
 const runsRemembered = 256;
 
-/** What is known of one size, in milliseconds. */
+/** The measured times of one size, in milliseconds. */
 interface Size {
-  /** None of a size that was first run later. */
+  /** Undefined for a size that warm-up did not run. */
   readonly warmUpMs: number | undefined;
   readonly latestMs: number[];
-  /** The number of the batch in which it was last run. */
+  /** The number of the batch that last ran this size. */
   lastRun: number;
 }
 
-/** t(b): what a batch of b views takes, measured at warm-up and learned from then on. Times in milliseconds. */
+/** t(b): the time of a batch of b views in milliseconds, measured at warm-up and learned from then on. */
 export class BatchTimes {
   readonly #sizes = new Map<number, Size>();
   #runs = 0;
 
-  /** What warm-up has found. */
+  /** Records a time that warm-up measured. */
   calibrate(views: number, batchMs: number): void {
     this.#sizes.set(views, { warmUpMs: batchMs, latestMs: [batchMs], lastRun: this.#runs });
   }
 
-  /** One batch that was run. */
+  /** Records the time of a batch. */
   record(views: number, batchMs: number): void {
     this.#runs++;
     const size = this.#sizes.get(views) ?? { warmUpMs: undefined, latestMs: [], lastRun: 0 };
@@ -41,8 +41,8 @@ export class BatchTimes {
   }
 
   /**
-   * The smallest measured batch that gives at least 95 % of the best measured views a second, no larger than `limit`;
-   * 1 before anything is measured.
+   * The smallest measured batch, at most `limit`, that reaches at least 95 % of the best rate of views per second. 1
+   * before anything is measured.
    */
   knee(limit: number): number {
     const rates = this.entries()
@@ -53,8 +53,8 @@ export class BatchTimes {
   }
 
   /**
-   * Expected time of a batch of `views`: measured, else in proportion between or beyond the measured neighbours;
-   * undefined before anything is measured.
+   * The expected time of a batch of `views`: measured, or interpolated between the measured neighbours, or in proportion
+   * to the nearest. Undefined before anything is measured.
    */
   estimateMs(views: number): number | undefined {
     const exact = this.#sizes.get(views);
@@ -86,7 +86,7 @@ export class BatchTimes {
   }
 }
 
-/** Of two in the middle the shorter. */
+/** The median; of two middle times, the shorter. */
 function median(timesMs: readonly number[]): number {
   return timesMs.toSorted((a, b) => a - b)[(timesMs.length - 1) >> 1]!;
 }

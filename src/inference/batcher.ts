@@ -5,35 +5,37 @@ import { viewsToHandOver } from './batch-policy.ts';
 import type { BatchTimes } from './batch-times.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
-import type { Place } from '../admission/priority.ts';
+import type { SchedulingClass } from '../admission/priority.ts';
 import type { Trace } from '../telemetry/trace.ts';
-import { ViewQueue } from '../admission/priority-queue.ts';
+import { PriorityQueue } from '../admission/priority-queue.ts';
+import { notFinite } from '../tokens/tensor.ts';
 
-/** One view's tokens, in a buffer of its own. */
+/** The tokens of one view, in a buffer of their own. Times are milliseconds. */
 export interface ViewTokens {
   readonly tokens: Uint8Array<ArrayBuffer>;
-  /** From joining the queue to the engine taking it up, and from there to its end, in milliseconds. */
+  /** From joining the queue until the engine takes the view. */
   readonly queueMs: number;
+  /** The engine's time for the batch. */
   readonly engineMs: number;
 }
 
-/** What is wanted of a request's views. */
+/** What a request wants for its views. */
 export interface WantedTokens {
   readonly dtype: GraphDtype;
-  /** Of the request, where it is traced. */
+  /** The trace of the request, if it is traced. */
   readonly trace?: Trace | undefined;
 }
 
 export interface BatcherOptions {
   readonly engine: Engine;
   readonly times: BatchTimes;
-  /** No batch is larger. */
+  /** The largest batch to run. */
   readonly largest: number;
-  /** The only sizes to run, ascending from 1; any when absent. */
+  /** The only sizes to run, ascending from 1; any size when absent. */
   readonly sizes?: readonly number[] | undefined;
-  /** Always use `largest`, rather than what the measured times call for. */
+  /** Whether to always use `largest`, whatever the measured times say. */
   readonly fixed: boolean;
-  /** Cuts one dtype's tokens of a batch into its views' own buffers, off the main thread. */
+  /** Cuts a batch's tokens of one dtype into a buffer for each view, off the main thread. */
   readonly split: (tokens: Uint8Array<ArrayBuffer>, views: number) => Promise<Uint8Array<ArrayBuffer>[]>;
   readonly now: () => number;
   readonly observe?: (batch: RunBatch) => void;
@@ -43,46 +45,46 @@ export interface BatcherOptions {
 export interface RunBatch {
   readonly views: number;
   readonly engineMs: number;
-  /** How long the engine had nothing before it although it was there; undefined where it was not, or is not known. */
+  /** Idle time of the engine before this batch. Only known for a batch that was prepared while another ran. */
   readonly gapMs?: number | undefined;
-  /** When the engine had run it, by the batcher's clock. */
+  /** When the engine finished, by the batcher's clock. */
   readonly endedAt: number;
-  /** Those of its requests that are traced. */
+  /** The traces of its requests that are traced. */
   readonly traces: readonly Trace[];
 }
 
-interface Waiting extends Place {
+interface Waiting extends SchedulingClass {
   readonly view: Uint8Array<ArrayBuffer>;
   readonly dtype: GraphDtype;
   readonly joinedAt: number;
   readonly resolve: (tokens: ViewTokens) => void;
   readonly reject: (error: ServiceError) => void;
-  /** Whether it has its tokens or its error. */
+  /** Whether the caller has its tokens or its error. */
   isSettled: boolean;
-  /** What the views of one request share. */
+  /** What the views of one request share. `hasLeft`: nobody waits for them any more. */
   readonly request: { hasLeft: boolean; readonly permit: ViewsPermit; readonly trace: Trace | undefined };
 }
 
-/** A batch that the engine has and has not given back. */
+/** A batch that the engine has and has not finished. */
 interface HandedOver {
   readonly views: number;
-  /** When the engine took it up, as far as is known. */
+  /** When the engine started it, as far as the batcher can tell. */
   startedAt: number;
-  /** Resolves when the engine has given it back, whatever became of it. */
+  /** Resolves when the engine has finished it, successfully or not. */
   ended: Promise<void>;
 }
 
-/** Joins the views of all callers of one model into batches. Each promise settles exactly once. */
+/** Groups the views of all callers of one model into batches. Each promise settles exactly once. */
 export class Batcher {
   readonly #options: BatcherOptions;
-  readonly #queue = new ViewQueue<Waiting>();
-  /** The first runs, the second is prepared. */
+  readonly #queue = new PriorityQueue<Waiting>();
+  /** The batches of the engine: the first runs, the second is prepared. */
   readonly #handedOver: HandedOver[] = [];
   #handOverPlanned = false;
-  /** Batches that failed and are tried view by view, */
-  #tryingAgain = 0;
-  /** and the end of the last of them. */
-  #secondTries: Promise<void> = Promise.resolve();
+  /** Failed batches that are being retried view by view. */
+  #retrying = 0;
+  /** Resolves when the last retry has ended. */
+  #lastRetry: Promise<void> = Promise.resolve();
 
   constructor(options: BatcherOptions) {
     this.#options = options;
@@ -100,8 +102,8 @@ export class Batcher {
   }
 
   /**
-   * How long it takes until `views` more are encoded, by the times measured, when `ahead` views that wait come
-   * before them; undefined before anything is measured, and when the engine has nothing to do.
+   * The expected time until `views` more are encoded, with `ahead` waiting views before them. Undefined while the engine
+   * is idle, and before anything is measured.
    */
   expectedMs(ahead: number, views: number): number | undefined {
     if (this.#handedOver.length === 0) return undefined;
@@ -115,7 +117,7 @@ export class Batcher {
     return expectedMs + this.workMs(ahead + views);
   }
 
-  /** How long the engine takes for so many views, by the times measured; 0 before anything is. */
+  /** The expected time of the engine for this many views; 0 before anything is measured. */
   workMs(views: number): number {
     const { times } = this.#options;
     const { largest } = this;
@@ -125,10 +127,12 @@ export class Batcher {
   }
 
   /**
-   * Tokens of the views of one request, in order. The views join the queue together; their buffers are taken over.
-   * `permit` is room in the queue for them, and their place in it. Views whose signal fires leave the queue at
-   * once and cost no engine time. Rejects with `cancelled` (or the signal's own ServiceError), `internal` for
-   * tokens that are not finite or a failed run, `unavailable` when the engine is down.
+   * Encodes the views of one request and returns their tokens in order. The views join the queue together, in the
+   * scheduling class of their `permit`, and their buffers are taken over. When `signal` fires, waiting views leave the
+   * queue at once and cost no engine time.
+   *
+   * Rejects with `cancelled` or the signal's own ServiceError, with `internal` for a failed run or tokens that are not
+   * finite, and with `unavailable` when the engine is down.
    */
   async encode(
     permit: ViewsPermit,
@@ -141,7 +145,6 @@ export class Batcher {
     if (signal.aborted) throw abortFailure(signal);
     const joinedAt = this.#options.now();
     const { caller, priority } = permit;
-    /** Nobody waits for its views any more. */
     const request = { hasLeft: false, permit, trace };
     const shared = { dtype, caller, priority, joinedAt, request };
     const waiting: Waiting[] = [];
@@ -170,7 +173,7 @@ export class Batcher {
     }
   }
 
-  /** After the current job, so that what it submits shares a batch. */
+  /** Hands over after the current job, so that the views that it submits share a batch. */
   #handOverSoon(): void {
     if (this.#handOverPlanned) return;
     this.#handOverPlanned = true;
@@ -181,7 +184,7 @@ export class Batcher {
   }
 
   #handOver(): void {
-    while (this.#tryingAgain === 0) {
+    while (this.#retrying === 0) {
       const views = viewsToHandOver({
         queued: this.#queue.size,
         handedOver: this.#handedOver.length,
@@ -195,7 +198,7 @@ export class Batcher {
     }
   }
 
-  /** A batch that fails is tried once more, view by view: one that brings the engine down then fails alone. */
+  /** Runs a batch. A failed batch is retried once, view by view, so that a view that ends the engine fails alone. */
   async #run(batch: readonly Waiting[], attempt: 'first' | 'second'): Promise<void> {
     const { engine, times, observe, now } = this.#options;
     const wasPrepared = this.#handedOver.length > 0;
@@ -223,33 +226,33 @@ export class Batcher {
       await this.#answer(batch, encoded, endedAt);
     } catch (thrown) {
       const error = ServiceError.from(thrown);
-      if (attempt === 'first') await this.#tryAgain(batch);
+      if (attempt === 'first') await this.#retry(batch);
       for (const waiting of batch) this.#settle(waiting, error);
       this.#handOver();
     }
   }
 
   /**
-   * Before anything else that waits, and each view with the engine to itself: one that ends it takes along
-   * whatever it has beside it, and what has failed twice is given up.
+   * Retries a failed batch before any waiting view. Each view has the engine to itself, because a view that ends the
+   * engine also fails whatever else the engine has.
    */
-  async #tryAgain(batch: readonly Waiting[]): Promise<void> {
-    this.#tryingAgain++;
-    this.#secondTries = this.#secondTries.then(() => this.#oneByOne(batch));
-    await this.#secondTries;
-    this.#tryingAgain--;
+  async #retry(batch: readonly Waiting[]): Promise<void> {
+    this.#retrying++;
+    this.#lastRetry = this.#lastRetry.then(() => this.#runOneByOne(batch));
+    await this.#lastRetry;
+    this.#retrying--;
   }
 
-  async #oneByOne(batch: readonly Waiting[]): Promise<void> {
+  async #runOneByOne(batch: readonly Waiting[]): Promise<void> {
     for (const waiting of batch) {
       await this.#handedOver.at(-1)?.ended;
-      // The pixels of a view that the engine has run are gone.
+      // A view without bytes has been run: its pixels are gone.
       if (waiting.request.hasLeft || waiting.view.byteLength === 0) continue;
       await this.#run([waiting], 'second');
     }
   }
 
-  /** The engine is done with it, and takes up the next. */
+  /** The engine has finished a batch and starts the next. */
   #takeBack(handedOver: HandedOver): void {
     this.#handedOver.splice(this.#handedOver.indexOf(handedOver), 1);
     const [next] = this.#handedOver;
@@ -286,12 +289,4 @@ export class Batcher {
 
 function tracesOf(batch: readonly Waiting[]): readonly Trace[] {
   return [...new Set(batch.flatMap(({ request }) => request.trace ?? []))];
-}
-
-function notFinite(dtype: GraphDtype): ServiceError {
-  const advice = dtype === 'float16' ? ' float32 tokens may be finite: ask for dtype=float32.' : '';
-  return new ServiceError(
-    'internal',
-    `The model gave tokens of this image that are not finite numbers.${advice}`,
-  );
 }

@@ -10,13 +10,13 @@ import { type EngineEnd, SupervisedEngine } from './supervised-engine.ts';
 import { WorkerEngine } from './worker-engine.ts';
 import type { Device } from './worker-protocol.ts';
 
-/** A model that is ready to answer: its engine runs, and its batcher feeds it. */
+/** A model that is ready to serve, with its running engine and the batcher that feeds it. */
 export interface ServedModel {
   readonly model: Model;
   readonly batcher: Batcher;
-  /** t(b), as measured at warm-up and learned since. */
+  /** The times of its batches, measured at warm-up and learned since. */
   readonly times: BatchTimes;
-  /** Whether its engine takes work now. */
+  /** Whether its engine accepts work now. */
   isUp(): boolean;
   close(): Promise<void>;
 }
@@ -24,34 +24,30 @@ export interface ServedModel {
 export interface ServeModelOptions {
   readonly device: Device;
   readonly threads: number;
-  /** The batch to use; 0 has it follow from the measured times. */
+  /** The batch size to use; 0 to choose it by the measured times. */
   readonly maxBatch: number;
   readonly warmUpMs: number;
-  /** What the engine's thread runs; ONNX Runtime when absent. */
+  /** The script of the engine's thread; ONNX Runtime when absent. */
   readonly engineScript?: URL | undefined;
   readonly split: BatcherOptions['split'];
   readonly observe: (batch: RunBatch) => void;
-  /**
-   * The longest that a batch may take before the engine counts as stuck; ten times its measured time, where that
-   * is longer.
-   */
+  /** After this time, or ten times the batch's measured time if longer, the engine counts as stuck. */
   readonly engineTimeoutMs: number;
-  /** Called for each engine that ended by itself and is replaced. */
+  /** Called for each engine that ends unexpectedly and is replaced. */
   readonly onReplace: (error: ServiceError) => void;
   /** Called once when the engine is down for good. */
   readonly onDown: (end: EngineEnd, error: ServiceError) => void;
 }
 
-/** No batch that is learned from times is larger. */
+/** The largest batch that is chosen by measured times. */
 const largestLearned = 32;
 
-/** Precisions whose activations may have one scale for a whole batch. */
+/** Precisions that may quantise the activations of a whole batch with one scale. */
 const oneByOne: ReadonlySet<ModelPrecision> = new Set(['int8', 'exported']);
 
 /**
- * Starts a model's engine and measures its batches. Rejects with `failed_precondition` when it cannot be used. A
- * model that quantises activations runs a view at a time: a view's tokens would depend on the views of others
- * beside it.
+ * Starts a model's engine and measures its batches. Rejects with `failed_precondition` when it cannot be used. A model
+ * that quantises activations runs one view at a time; in a batch, a view's tokens would depend on the other views.
  */
 export async function serveModel(model: Model, options: ServeModelOptions): Promise<ServedModel> {
   const { device, threads, maxBatch, warmUpMs, engineScript, split, observe } = options;
@@ -60,7 +56,7 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
   const { folder, graphs = [graphFile], imageSize } = model;
   const now = () => performance.now();
   const startedAt = now();
-  /** For what nothing is measured of yet. */
+  /** The limit for batches whose time is not known yet. */
   const unknownMs = 10 * options.engineTimeoutMs;
   let startMs = 0;
   const engine = await SupervisedEngine.start({
@@ -70,7 +66,7 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
       return measuredMs === undefined ? unknownMs : Math.max(options.engineTimeoutMs, 10 * measuredMs);
     },
     firstLimitMs: unknownMs,
-    // Its first start tells how long one takes.
+    // The first start shows how long a start takes.
     replaceLimitMs: () => options.engineTimeoutMs + 10 * startMs,
     probe: () => blackView(imageSize),
     onReplace: options.onReplace,
@@ -108,7 +104,7 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
 function tooWide({ name }: Model, maxBatch: number, runs: number): ServiceError {
   return new ServiceError(
     'failed_precondition',
-    `The model "${name}" cannot run ${maxBatch} views at once on this device, but ${runs}: set --max-batch to ${runs}, or leave it out.`,
+    `The model "${name}" cannot run ${maxBatch} views at once on this device, only ${runs}: set --max-batch to ${runs} or leave it out.`,
   );
 }
 
@@ -116,6 +112,6 @@ function requireDevice({ name, precision }: Model, { kind }: Device): void {
   if (precision !== 'int8' || kind === 'cpu') return;
   throw new ServiceError(
     'failed_precondition',
-    `The model "${name}" is int8, which runs on a CPU alone; use --device cpu, or import it with --precision fp16.`,
+    `The model "${name}" is int8, which only runs on a CPU; use --device cpu or import it with --precision fp16.`,
   );
 }

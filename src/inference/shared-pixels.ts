@@ -1,14 +1,16 @@
+import { byteLengthOf } from '../tokens/tensor.ts';
+
 /**
- * Memory for the pixels of batches, which an engine's thread reads without a copy of its own. What was given back
- * is used again: fresh memory costs several times what copying into it does.
+ * Shared memory for the pixels of batches, which an engine's thread reads without a copy of its own. Released memory is
+ * used again: fresh memory costs several times as much as copying pixels into it.
  */
 export class SharedPixels {
   #slotBytes = 0;
   #free: SharedArrayBuffer[] = [];
 
-  /** Copies views into a slot, one after the other. It is the caller's until given back. */
-  lay(views: readonly Uint8Array[]): Uint8Array<SharedArrayBuffer> {
-    const sizeBytes = views.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  /** Copies views into shared memory, one after the other. The caller must release it. */
+  copyIn(views: readonly Uint8Array[]): Uint8Array<SharedArrayBuffer> {
+    const sizeBytes = byteLengthOf(views);
     if (sizeBytes > this.#slotBytes) {
       this.#slotBytes = sizeBytes;
       this.#free = [];
@@ -23,8 +25,8 @@ export class SharedPixels {
     return pixels;
   }
 
-  /** For the next batch; once, and when nobody reads it any more. */
-  giveBack({ buffer }: Uint8Array<SharedArrayBuffer>): void {
+  /** Releases memory for the next batch. Call it once, when nobody reads the pixels any more. */
+  release({ buffer }: Uint8Array<SharedArrayBuffer>): void {
     if (buffer.byteLength === this.#slotBytes) this.#free.push(buffer);
   }
 }

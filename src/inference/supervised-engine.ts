@@ -2,45 +2,47 @@ import { ServiceError } from '../errors/service-error.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
 
-/** Why an engine is of no more use: it ended again and again, or it is stuck in a call that nothing can end. */
+/** Why an engine is down for good: it ended again and again, or it is stuck in a call that cannot be interrupted. */
 export type EngineEnd = 'ended' | 'stuck';
 
 export interface SupervisedEngineOptions {
-  /** Starts an engine; `onDown` is called once if it ends by itself. */
+  /** Starts an engine, which calls `onDown` once if it ends unexpectedly. */
   readonly start: (onDown: (error: ServiceError) => void) => Promise<Engine>;
-  /** The longest that a batch of so many views may take, in milliseconds; any time when undefined. */
+  /** The longest time for a batch of this many views, in milliseconds; no limit when undefined. */
   readonly limitMs: (views: number) => number | undefined;
-  /** The longest that the first engine may take to start. */
+  /** The longest time for the first engine to start. */
   readonly firstLimitMs: number;
-  /** The longest that an engine which replaces another may take to start and to run one view. */
+  /** The longest time for a replacement to start and to run one view. */
   readonly replaceLimitMs: () => number;
-  /** A view that any engine which is of use can run. */
+  /** A view that any working engine can run. */
   readonly probe: () => Uint8Array<ArrayBuffer>;
-  /** Told of each engine that is replaced. */
+  /** Called for each engine that is replaced. */
   readonly onReplace?: (error: ServiceError) => void;
-  /** Told once when there will be no other engine: the process is then of no use. */
+  /** Called once when there will be no other engine. The process is then of no use. */
   readonly onDown: (end: EngineEnd, error: ServiceError) => void;
-  /** Resolves after a time. */
+  /** Resolves after `waitMs`. */
   readonly wait: (waitMs: number) => Promise<void>;
 }
 
-/** Starts in a row that fail: then there is no other. One that starts and cannot run the probe counts among them. */
+/** After this many failed starts in a row, no engine is started again. A failed probe counts as a failed start. */
 export const mostFailedStarts = 5;
 
-/** Before the second try; it doubles with each. */
+/** The wait before the second attempt. It doubles with each further attempt. */
 const backOffMs = 500;
 
-/** Of a native call: what ONNX Runtime says when the device fails, which poisons the process. */
+/** ONNX Runtime's message when the device fails, after which no native call in this process works. */
 const deviceFailure = /\b(CUDA|CUBLAS|CUDNN|cuda\w*Error)\b/;
 
-/** A batch that is too large for the device's memory harms nothing else: its views are tried one by one. */
+/** Its message when a batch is too large for the device's memory. The device still works: the views run one by one. */
 const outOfMemory = /out of memory|ALLOC_FAILED/i;
 
 /**
- * An engine that is replaced when its thread ends. What it was doing is rejected with `internal`, what comes
- * meanwhile waits for the next, which has run a view of its own before: pictures that end engines cannot end the
- * process. A native call that does not come back, and a device that fails, cannot be cured in this process:
- * then everything is rejected at once, and `onDown` is told.
+ * An engine that is replaced when its thread ends. Its running batches are rejected with `internal`; later ones wait for
+ * the replacement. A replacement must run a probe view first, and only failed starts and probes count against it, so
+ * images that end engines cannot end the process.
+ *
+ * A native call that never returns and a device that fails cannot be cured within the process. Then all batches are
+ * rejected at once, and `onDown` is called.
  */
 export class SupervisedEngine implements Engine {
   readonly #options: SupervisedEngineOptions;
@@ -48,9 +50,9 @@ export class SupervisedEngine implements Engine {
   #isUp = true;
   #closing = false;
   #end: ServiceError | undefined;
-  /** Rejects whoever waits, when there will be no other engine. */
+  /** The reject functions of all unfinished calls. */
   readonly #waiting = new Set<(error: ServiceError) => void>();
-  /** The batches that an engine has, the one that runs first. */
+  /** The batches that the engine has. The first one runs. */
   readonly #running: { readonly views: number }[] = [];
   #watch: NodeJS.Timeout | undefined;
   #startWatch: NodeJS.Timeout | undefined;
@@ -60,7 +62,7 @@ export class SupervisedEngine implements Engine {
     this.#current = options.start((reason) => this.#onEnd(reason));
   }
 
-  /** Rejects as `start` does: what does not start at first is not tried again. */
+  /** Rejects as `start` does. The first engine is started only once. */
   static async start(options: SupervisedEngineOptions): Promise<SupervisedEngine> {
     const engine = new SupervisedEngine(options);
     engine.#watchStart(options.firstLimitMs);
@@ -74,7 +76,7 @@ export class SupervisedEngine implements Engine {
     return engine;
   }
 
-  /** Whether there is an engine that takes work now. */
+  /** Whether an engine accepts work now. */
   get isUp(): boolean {
     return this.#isUp && this.#end === undefined;
   }
@@ -92,7 +94,7 @@ export class SupervisedEngine implements Engine {
     });
   }
 
-  /** Ends the engine, after the native call under way; one that is stuck is left. */
+  /** Ends the engine after the running native call. A stuck engine is left alone. */
   async close(): Promise<void> {
     this.#closing = true;
     clearTimeout(this.#watch);
@@ -116,9 +118,11 @@ export class SupervisedEngine implements Engine {
     } catch (thrown) {
       const error = ServiceError.from(thrown);
       if (isOfDevice(error)) this.#giveUp('ended', error);
-      // To the caller this is the image's failure: the next image is encoded.
+      // For the caller the image has failed, not the service: the next image will be encoded.
       throw error.code === 'unavailable' && !this.#closing
-        ? new ServiceError('internal', 'The engine ended while it ran this image.', { cause: error.cause })
+        ? new ServiceError('internal', 'The engine ended while it was running this image.', {
+            cause: error.cause,
+          })
         : error;
     } finally {
       const place = this.#running.indexOf(batch);
@@ -127,14 +131,14 @@ export class SupervisedEngine implements Engine {
     }
   }
 
-  /** An engine has ended by itself. */
+  /** Handles an engine that ended unexpectedly. */
   #onEnd(reason: ServiceError): void {
     if (this.#closing || this.#end !== undefined) return;
     this.#isUp = false;
     this.#running.length = 0;
     this.#options.onReplace?.(reason);
     this.#current = this.#replace(reason);
-    // Whoever has work waits for the next engine, and nobody may; what went wrong is told to `onDown`.
+    // Nobody may be waiting for the replacement; `onDown` reports its failure.
     this.#current.catch(() => undefined);
   }
 
@@ -155,13 +159,13 @@ export class SupervisedEngine implements Engine {
     throw this.#end!;
   }
 
-  /** An engine that has run the probe. One that does so too late is stuck, as is the process with it. */
+  /** Starts an engine that runs the probe. If that takes too long, the engine counts as stuck. */
   async #startAndProve(): Promise<Engine> {
     this.#watchStart(this.#options.replaceLimitMs());
     let isProved = false;
     try {
       const engine = await this.#options.start((reason) => {
-        // Of one that ends before, the probe or the start itself fails.
+        // If the engine ends earlier, the start or the probe fails.
         if (isProved) this.#onEnd(reason);
       });
       try {
@@ -179,12 +183,12 @@ export class SupervisedEngine implements Engine {
 
   #watchStart(limitMs: number): void {
     this.#startWatch = setTimeout(() => {
-      const cause = new Error(`The engine has not started for ${Math.round(limitMs)} ms.`);
+      const cause = new Error(`The engine did not start within ${Math.round(limitMs)} ms.`);
       this.#giveUp('stuck', new ServiceError('unavailable', 'The engine is stuck.', { cause }));
     }, limitMs);
   }
 
-  /** Has the batch that runs now watched. */
+  /** Sets the time limit of the running batch. */
   #watchNext(): void {
     clearTimeout(this.#watch);
     const [batch] = this.#running;
@@ -193,7 +197,7 @@ export class SupervisedEngine implements Engine {
     const limitMs = this.#options.limitMs(views);
     if (limitMs === undefined) return;
     this.#watch = setTimeout(() => {
-      const message = `A batch of ${views} views has not come back from the engine for ${Math.round(limitMs)} ms.`;
+      const message = `The engine did not finish a batch of ${views} views within ${Math.round(limitMs)} ms.`;
       this.#giveUp(
         'stuck',
         new ServiceError('unavailable', 'The engine is stuck.', { cause: new Error(message) }),

@@ -2,7 +2,7 @@ import type { BatchTimes } from './batch-times.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 
-/** A view that costs what any other costs. */
+/** A view for measuring: any view takes the same time. */
 export function blackView(imageSize: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(imageSize * imageSize * 3);
 }
@@ -11,18 +11,18 @@ export interface WarmUpOptions {
   readonly imageSize: number;
   /** The largest batch to try. */
   readonly largest: number;
-  /** No new batch is started that is expected to end after this. */
+  /** No batch is started that is expected to end after this time. */
   readonly budgetMs: number;
   readonly now: () => number;
 }
 
-/** A larger batch that gives less than this many times the views a second is the last one tried. */
+/** Warm-up stops at a larger batch whose rate of views per second grows by less than this factor. */
 const worthTryingLarger = 1.02;
 
 /**
- * Runs batches of 1, 2, 4, ... black views and records their times, until a larger batch no longer pays, the
- * budget would be passed, or `largest` was measured. The first run of a size pays for memory and counts only
- * where the budget has no other.
+ * Runs batches of 1, 2, 4, ... black views and records their times. It stops when a larger batch no longer pays, when
+ * the next one would exceed the budget, or after `largest`. The first run of a size includes allocating memory, so it
+ * only counts if the budget allows no other.
  */
 export async function warmUp(engine: Engine, times: BatchTimes, options: WarmUpOptions): Promise<void> {
   const { imageSize, largest, budgetMs, now } = options;
@@ -45,9 +45,9 @@ export async function warmUp(engine: Engine, times: BatchTimes, options: WarmUpO
 }
 
 /**
- * Runs the largest batch before any other, so that a GPU's memory pool grows once, to what it will need. One that
- * cannot be run, as for want of memory, is halved. Gives the largest that was run; rejects as the engine does when
- * not even one view is.
+ * Finds the largest batch that runs, and returns it. It runs before any other batch, so that a GPU's memory pool grows
+ * once, to its final size. A batch that fails, for example for lack of memory, is halved. Rejects as the engine does when
+ * not even one view runs.
  */
 export async function widestThatRuns(engine: Engine, largest: number, imageSize: number): Promise<number> {
   for (let views = largest; ; views = Math.ceil(views / 2)) {

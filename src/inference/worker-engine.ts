@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { discard } from '../threads/discard.ts';
+import { freeBuffers } from '../threads/transfer.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphDtype } from '../model/graph-io.ts';
@@ -84,7 +84,7 @@ export class WorkerEngine implements Engine {
       }
       const id = this.#nextId++;
       // The thread gets a copy: should it die, the pixels are needed to try again.
-      const pixels = this.#pixels.lay(views);
+      const pixels = this.#pixels.copyIn(views);
       const request: RunRequest = { kind: 'run', id, pixels, views: views.length, dtypes };
       this.#worker.postMessage(request);
       this.#pending.set(id, { views, pixels, resolve, reject });
@@ -116,9 +116,9 @@ export class WorkerEngine implements Engine {
     this.#pending.delete(message.id);
     if (pending === undefined) return;
     const { views, pixels, resolve, reject } = pending;
-    this.#pixels.giveBack(pixels);
+    this.#pixels.release(pixels);
     if (message.kind === 'ran') {
-      discard(views);
+      freeBuffers(views);
       resolve(message);
     } else {
       const cause = new Error(message.reason);

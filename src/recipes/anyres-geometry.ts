@@ -1,13 +1,13 @@
 import type { AnyresGeometry, Offset, Size, TileGrid, TokenRect } from './plan.ts';
 
 /*
- * LLaVA-NeXT's arithmetic, llava/mm_utils.py and llava/model/llava_arch.py at df17966. Its results hang on the order
- * of operations in doubles, so that stays as it is there.
+ * LLaVA-NeXT's arithmetic: llava/mm_utils.py and llava/model/llava_arch.py at df17966. The results depend on the order
+ * of operations in doubles, so the order here is the original's.
  */
 
 /**
- * The grid of tiles of side `tilePx` that shows most of the image's own pixels, then the one that wastes least, then
- * the first of 1x1, 1x2, 1x3, 2x1 and so on (columns x rows).
+ * Chooses the grid of tiles of side `tilePx` that shows most of the image's own pixels. Ties go to the grid that wastes
+ * least, then to the first of 1x1, 1x2, 1x3, 2x1 and so on (columns x rows).
  */
 export function selectTileGrid(image: Size, tilePx: number, maxGrid: TileGrid): TileGrid {
   let best: TileGrid = { columns: 1, rows: 1 };
@@ -31,9 +31,7 @@ export function selectTileGrid(image: Size, tilePx: number, maxGrid: TileGrid): 
   return best;
 }
 
-/**
- * The image fitted into `canvas` with its aspect kept, and where it lies there: centred, an odd pixel right or below.
- */
+/** Fits the image into `canvas` with its aspect ratio, centred; an odd pixel of padding goes to the right or below. */
 export function fitCentred(image: Size, canvas: Size): { readonly content: Size; readonly paste: Offset } {
   const across = canvas.width / image.width;
   const down = canvas.height / image.height;
@@ -50,7 +48,7 @@ export function fitCentred(image: Size, canvas: Size): { readonly content: Size;
   };
 }
 
-/** What is left of the tiles' map, in tokens, without the rows or columns of padding. */
+/** The part of the tiles' map that is not padding, in tokens. */
 export function unpadRect(image: Size, map: Size): TokenRect {
   if (image.width / image.height > map.width / map.height) {
     const kept = Math.trunc(image.height * (map.width / image.width));
@@ -63,8 +61,7 @@ export function unpadRect(image: Size, map: Size): TokenRect {
 }
 
 /**
- * LLaVA's anyres_max_N: a map over N tiles of tokens is made smaller, unless its sides are at most 1.1 times too
- * long.
+ * LLaVA's anyres_max_N: shrinks a map of more than N tiles of tokens, unless its sides are at most 1.1 times too long.
  * 0 tiles is no limit.
  */
 export function limitedSize(kept: Size, maxTiles: number, tileTokens: number): Size {
@@ -75,12 +72,12 @@ export function limitedSize(kept: Size, maxTiles: number, tileTokens: number): S
   return { width: floorDivide(width, times), height: floorDivide(height, times) };
 }
 
-/** Python's `a // b` of positive doubles: floor of the exact quotient, where Math.floor(a / b) may be one more. */
+/** Python's `a // b` of positive doubles: the floor of the exact quotient. Math.floor(a / b) may be one more. */
 function floorDivide(a: number, b: number): number {
   return Math.round((a - (a % b)) / b);
 }
 
-/** Where the anyres tokens of an image lie. Pure arithmetic; arguments are valid. */
+/** Where the anyres tokens of an image lie. Expects valid arguments. */
 export function anyresGeometry(
   image: Size,
   model: { readonly imageSize: number; readonly grid: Size },

@@ -4,13 +4,13 @@ import { checkImageSize } from './image-size.ts';
 import type { AnyresGeometry, Canvas, MapLayout, Offset, Plan, Resample, Size, TileGrid } from './plan.ts';
 import type { PlanModel } from './plan-model.ts';
 
-/** `merge` gives base tokens, then the unpadded and limited map; `tiles` every view's tokens untouched. */
+/** `merge` answers base tokens, then the unpadded and limited map. `tiles` answers every view's tokens untouched. */
 export const anyresAssemblies = ['merge', 'tiles'] as const;
 
 export interface AnyresOptions {
   /** 1x1 to 3x3. */
   readonly maxGrid: TileGrid;
-  /** The N of LLaVA's anyres_max_N, a whole number; 0 for no limit. */
+  /** The N of LLaVA's anyres_max_N: a whole number, 0 for no limit. */
   readonly maxTiles: number;
   readonly assembly: (typeof anyresAssemblies)[number];
   readonly resample: Resample;
@@ -25,10 +25,10 @@ export const anyresDefaults: AnyresOptions = {
 };
 
 /**
- * AnyRes: the whole image squashed to the model's square as base view, then the tiles of the image fitted with black
- * padding into the best grid, row after row. With `merge` only tiles of which something is kept are views. Extreme
- * shapes keep nothing of the map: the answer is base tokens alone, and `anyres.spatial` the map's true size.
- * Throws `invalid_argument` with a sentence for the caller.
+ * Plans AnyRes. The base view is the whole image squashed to the model's square. The other views are the tiles of the
+ * image, fitted with black padding into the best grid, row after row. With `merge`, a tile that is all padding is no
+ * view. Extreme shapes keep nothing of the map: the answer is base tokens alone, and `anyres.spatial` the map's true
+ * size. Throws `invalid_argument` for options or sizes out of range.
  */
 export function planAnyres(image: Size, model: PlanModel, options: AnyresOptions): Plan {
   checkImageSize(image);
@@ -64,13 +64,13 @@ function checkOptions({ maxGrid: { columns, rows }, maxTiles }: AnyresOptions): 
   if (![columns, rows].every((side) => side === 1 || side === 2 || side === 3)) {
     throw new ServiceError(
       'invalid_argument',
-      `max_grid ${columns}x${rows} cannot be; it goes from 1x1 to 3x3, columns x rows.`,
+      `max_grid is ${columns}x${rows}; it must be from 1x1 to 3x3, columns x rows.`,
     );
   }
   if (!Number.isSafeInteger(maxTiles) || maxTiles < 0) {
     throw new ServiceError(
       'invalid_argument',
-      `max_tiles ${maxTiles} cannot be; it is a whole number of tiles, or 0 for no limit.`,
+      `max_tiles is ${maxTiles}; it must be a whole number, 0 for no limit.`,
     );
   }
 }
@@ -81,7 +81,7 @@ function baseCanvas(imageSize: number, resample: Resample): Canvas {
   return { content: square, resample, size: square, paste: origin, views: [origin] };
 }
 
-/** The tiles' map; view 0 is the base view. */
+/** Lays out the tiles' map. View 0 is the base view. */
 function layOut(geometry: AnyresGeometry, grid: Size, assembly: AnyresOptions['assembly']): MapLayout {
   const { columns, rows } = geometry.tileGrid;
   let next = 1;

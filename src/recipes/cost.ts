@@ -1,12 +1,12 @@
 import type { Plan } from './plan.ts';
 
-/** What carrying out a plan takes. */
+/** What it takes to carry out a plan. */
 export interface PlanCost {
   /** Views that the engine encodes. */
   readonly views: number;
-  /** The same in views of the plan's own size: one of twice the side counts as four. */
+  /** The views in units of the plan's own view size: a view of twice the side counts as four. */
   readonly load: number;
-  /** Tokens of the answer, over all its views where it is a stack. */
+  /** Tokens of the answer, over all views of a stack. */
   readonly tokens: number;
   /** Numbers in the answer: tokens times channels. */
   readonly values: number;

@@ -3,8 +3,8 @@ import type { Canvas, Plan, Size } from './plan.ts';
 import type { PlanModel } from './plan-model.ts';
 
 /**
- * Encode: the image squashed to the model's square, or its middle, as the model's `resize` says; one view, its
- * tokens as they are. Throws `invalid_argument` for a size that no image has.
+ * Plans Encode: one view, which is the whole image squashed to the model's square or its middle, as the model's `resize`
+ * says. Throws `invalid_argument` for a size that no image can have.
  */
 export function planEncode(image: Size, model: PlanModel): Plan {
   checkImageSize(image);
@@ -23,7 +23,7 @@ export function planEncode(image: Size, model: PlanModel): Plan {
 function canvasOf(image: Size, { imageSize, resample, resize }: PlanModel): Canvas {
   const square = { width: imageSize, height: imageSize };
   const content = resize === 'squash' ? square : shortestEdge(image, imageSize);
-  // The middle, from the upper left where it is between two pixels: transformers' center_crop.
+  // The middle as in transformers' center_crop: between two pixels, the upper left one.
   const paste = {
     left: 0 - Math.floor((content.width - imageSize) / 2),
     top: 0 - Math.floor((content.height - imageSize) / 2),
@@ -31,7 +31,7 @@ function canvasOf(image: Size, { imageSize, resample, resize }: PlanModel): Canv
   return { content, resample, size: square, paste, views: [{ left: 0, top: 0 }] };
 }
 
-/** The shorter side becomes `edge`, the longer one truncated: transformers' get_resize_output_image_size. */
+/** The shorter side becomes `edge`; the longer one is truncated, as in transformers' get_resize_output_image_size. */
 function shortestEdge({ width, height }: Size, edge: number): Size {
   const long = Math.trunc((edge * Math.max(width, height)) / Math.min(width, height));
   return width <= height ? { width: edge, height: long } : { width: long, height: edge };

@@ -1,13 +1,13 @@
 import { ServiceError } from '../errors/service-error.ts';
 import type { Size } from './plan.ts';
 
-/** Throws `invalid_argument` unless both sides are whole numbers from 1 on. */
+/** Throws `invalid_argument` unless both sides are positive whole numbers. */
 export function checkImageSize({ width, height }: Size): void {
   for (const side of [width, height]) {
     if (Number.isSafeInteger(side) && side >= 1) continue;
     throw new ServiceError(
       'invalid_argument',
-      `An image of ${width} x ${height} pixels cannot be; width and height are whole numbers from 1 on.`,
+      `The image size is ${width} x ${height} pixels; width and height must be positive whole numbers.`,
     );
   }
 }

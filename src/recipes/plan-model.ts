@@ -1,10 +1,10 @@
 import type { Resample, Resize, Size } from './plan.ts';
 
-/** What a plan needs to know of a served model. */
+/** What a plan needs to know about a served model. */
 export interface PlanModel {
   readonly name: string;
   readonly digest: string;
-  /** Equal for models that differ in image size alone. */
+  /** The same for models that differ only in image size. */
   readonly towerDigest: string;
   readonly precision: string;
   /** Side of a view, in pixels. */

@@ -4,27 +4,26 @@ export interface Size {
   readonly height: number;
 }
 
-/** Pillow's filter of that name. */
+/** Pillow's filters of these names. */
 export const resamples = ['bilinear', 'bicubic'] as const;
 export type Resample = (typeof resamples)[number];
 
 /**
- * How an image of any shape becomes a square view: both sides resized to it, or the shorter side resized to it and
- * the middle of the longer one kept.
+ * How an image of any shape becomes a square view. `squash` resizes both sides to the square. `crop` resizes the shorter
+ * side and keeps the middle of the longer one.
  */
 export const resizes = ['squash', 'crop'] as const;
 export type Resize = (typeof resizes)[number];
 
-/** The left upper corner of something on a canvas, in pixels; negative when that part is cropped away. */
+/** An upper left corner on a canvas, in pixels; negative where that part is cropped away. */
 export interface Offset {
   readonly left: number;
   readonly top: number;
 }
 
 /**
- * A picture to make from the raster: the whole raster resized to `content`, laid at `paste` on a black canvas of
- * `size`, and `views` cut from it, each a square of the plan's view size or of its own
- * encoder's.
+ * A picture to make from the raster. The whole raster is resized to `content` and pasted at `paste` on a black canvas of
+ * `size`. Then `views` are cut from the canvas: squares of the encoder's view size, which is the plan's by default.
  */
 export interface Canvas {
   readonly content: Size;
@@ -32,11 +31,11 @@ export interface Canvas {
   readonly size: Size;
   readonly paste: Offset;
   readonly views: readonly Offset[];
-  /** What encodes the views, where that is not the plan's model: one of the same tower for larger views. */
+  /** The model that encodes the views, if not the plan's own: one of the same tower for larger views. */
   readonly encoder?: CanvasEncoder;
 }
 
-/** A served model as a plan names it. */
+/** A served model as a plan refers to it. */
 export interface CanvasEncoder {
   readonly model: string;
   readonly digest: string;
@@ -44,33 +43,33 @@ export interface CanvasEncoder {
   readonly viewGrid: Size;
 }
 
-/** A rectangle of a map, in tokens. */
+/** A rectangle on a map, in tokens. */
 export interface TokenRect extends Size {
   readonly x: number;
   readonly y: number;
 }
 
 /**
- * How views lie on a map of tokens: view `views[row * columns + column]` (an index into all views of the plan, canvas
- * after canvas; null where that view is not encoded, because nothing of it is kept) has its first token at
- * (column * stride.width, row * stride.height). Where views overlap a token is the plain mean of those that cover it.
+ * How views lie on a map of tokens. View `views[row * columns + column]` has its first token at (column * stride.width,
+ * row * stride.height). Where views overlap, a token is the plain mean of those that cover it.
  */
 export interface MapLayout {
   readonly columns: number;
   readonly rows: number;
   readonly stride: Size;
+  /** Indices into all views of the plan, canvas after canvas. Null for a view that is not kept, so not encoded. */
   readonly views: readonly (number | null)[];
-  /** Tokens of each of these views; the plan's when absent. */
+  /** Token grid of each of these views; the plan's when absent. */
   readonly viewGrid?: Size;
 }
 
-/** How maps of several scales become one. */
+/** How the maps of several scales become one. */
 export const fusions = ['average', 'concat', 'unshuffle_concat'] as const;
 export type Fusion = (typeof fusions)[number];
 
 /**
- * How a scale is cut: side by side, at a stride of half a view, or not at all (which takes a model of that image
- * size).
+ * How a scale is cut into views: side by side, at a stride of half a view, or not at all. The last needs a model of that
+ * image size.
  */
 export const teacherWindows = ['tiles', 'half_overlap', 'whole'] as const;
 export type TeacherWindows = (typeof teacherWindows)[number];
@@ -81,12 +80,12 @@ export type ChannelOrder = (typeof channelOrders)[number];
 
 /**
  * How the views' tokens become the answer. All arithmetic is float32, rounded once to the answer's dtype.
- * - single: the one view's tokens.
+ * - single: the tokens of the only view.
  * - stack: every view's tokens, untouched: [views, tokens, channels].
- * - fuse: `maps` brought to the answer's grid (bilinear, torch's align_corners=False without antialias) and averaged
- *   with `weights` (sum 1), or concatenated by channel in order; with unshuffle_concat larger maps are rearranged
- *   space to depth instead of being interpolated.
- * - anyres: the tokens of view 0, then those of `map` inside `unpad`, bilinear to `limited` where that is smaller.
+ * - fuse: `maps` are interpolated to the answer's grid (bilinear, torch's align_corners=False without antialias), then
+ *   averaged with `weights` of sum 1 or concatenated by channel in order. With unshuffle_concat, larger maps are
+ *   rearranged from space to depth instead.
+ * - anyres: the tokens of view 0, then those of `map` inside `unpad`, interpolated to `limited` where that is smaller.
  */
 export type Assembly =
   | { readonly kind: 'single' }
@@ -100,56 +99,56 @@ export type Assembly =
     }
   | { readonly kind: 'anyres'; readonly map: MapLayout; readonly unpad: TokenRect; readonly limited: Size };
 
-/** How many tiles lie beside and below each other. */
+/** A number of tiles across and down. */
 export interface TileGrid {
   readonly columns: number;
   readonly rows: number;
 }
 
 /**
- * What an LLM server needs to place anyres tokens. It is the same for every assembly: a stack leaves the unpadding
- * and the limit to the caller, and these are the sizes to use.
+ * What an LLM server needs to place anyres tokens. It is the same for every assembly: with a stack, the caller unpads
+ * and limits the map to these sizes itself.
  */
 export interface AnyresGeometry {
   readonly tileGrid: TileGrid;
   /** Tokens of the base view, which come first. */
   readonly baseTokens: number;
-  /** What is kept of the tiles' map, in tokens; 0 wide or high for extreme shapes. */
+  /** The part of the tiles' map that is kept; 0 wide or high for extreme shapes. */
   readonly unpad: TokenRect;
-  /** The kept map after the limit: a newline vector goes after each of its rows, also where they are 0 wide. */
+  /** The kept map after the limit. A newline vector follows each of its rows, even rows 0 wide. */
   readonly spatial: Size;
   /** Whether the limit makes `spatial` smaller than `unpad`. */
   readonly resized: boolean;
 }
 
-/** How a teacher's tokens came about, for those who distil from them or compare. */
+/** How a teacher's tokens were made, for distillation and comparison. */
 export interface TeacherMakeup {
   /** In pixels. */
   readonly scales: readonly number[];
-  /** Of each scale in the average, of sum 1; of a concatenation none. */
+  /** The weight of each scale in the average, with sum 1; empty for a concatenation. */
   readonly weights: readonly number[];
   readonly fusion: Fusion;
   readonly windows: TeacherWindows;
-  /** What encoded each scale. */
+  /** The model that encoded each scale. */
   readonly models: readonly { readonly name: string; readonly digest: string }[];
 }
 
-/** Pure data, made from the image's size, the model's geometry and the request's options alone. */
+/** How to make an answer: pure data that follows from the image's size, the model and the request's options. */
 export interface Plan {
   readonly recipe: 'encode' | 'teacher' | 'anyres';
   /** Side of a view, in pixels. */
   readonly viewSize: number;
-  /** Tokens and channels of a view. */
+  /** Token grid of a view. */
   readonly viewGrid: Size;
   readonly channels: number;
   readonly canvases: readonly Canvas[];
   readonly assembly: Assembly;
-  /** Shape of the answer: [tokens, channels], or [views, tokens, channels] of a stack. */
+  /** Shape of the answer: [tokens, channels], or [views, tokens, channels] for a stack. */
   readonly shape: readonly number[];
-  /** The answer's token grid: for anyres that of the base view. */
+  /** The answer's token grid; for anyres, that of the base view. */
   readonly grid: Size;
-  /** Of a teacher plan only. */
+  /** Present in a teacher plan. */
   readonly teacher?: TeacherMakeup;
-  /** Of an anyres plan only. */
+  /** Present in an anyres plan. */
   readonly anyres?: AnyresGeometry;
 }

@@ -5,7 +5,7 @@ import type { Plan, Size } from './plan.ts';
 import { planTeacher } from './teacher.ts';
 import type { PlanModel } from './plan-model.ts';
 
-/** The plan of whichever recipe is asked for, of the models served. Throws what the recipe's own planner throws. */
+/** Plans whichever recipe is requested, with the served models. Throws what that recipe's planner throws. */
 export function planRecipe(
   image: Size,
   model: PlanModel,

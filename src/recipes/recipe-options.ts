@@ -1,7 +1,7 @@
 import type { AnyresOptions } from './anyres.ts';
 import type { TeacherOptions } from './teacher.ts';
 
-/** How the image becomes views and their tokens the answer, with that recipe's own options, validated. */
+/** The recipe that turns an image into views and their tokens into the answer, with its validated options. */
 export type RecipeOptions =
   | { readonly recipe: 'encode' }
   | ({ readonly recipe: 'teacher' } & TeacherOptions)

@@ -16,17 +16,17 @@ import type { PlanModel } from './plan-model.ts';
 export interface TeacherOptions {
   /** In pixels, each 1 to 4 times the model's image size; the image size and twice that when absent. */
   readonly scales?: readonly number[];
-  /** One a scale, for the average; equal when absent. Any positive numbers: their proportions count. */
+  /** Positive weights of the scales in the average, of which only the proportions count; equal when absent. */
   readonly weights?: readonly number[];
   readonly fusion: Fusion;
   readonly windows: TeacherWindows;
-  /** Of unshuffle_concat alone; torch when absent. */
+  /** For unshuffle_concat only; torch when absent. */
   readonly channelOrder?: ChannelOrder;
   /** Token grid of the answer; the model's when absent. */
   readonly grid?: Size;
 }
 
-/** What the paper found best. */
+/** The options that the paper found best. */
 export const teacherDefaults: TeacherOptions = {
   fusion: 'average',
   windows: 'tiles',
@@ -36,9 +36,9 @@ const largestFactor = 4;
 const maxViews = 30;
 
 /**
- * TeacherEncode: the image squashed to a square of every scale, each cut into views and laid out as a map, the maps
- * fused to one grid. With windows=whole each larger scale is one view of a served model of the same tower and that
- * image size. Throws `invalid_argument` or `too_large` with a sentence for the caller.
+ * Plans TeacherEncode. The image is squashed to a square of every scale, each square is cut into views whose tokens form
+ * a map, and the maps are fused to one grid. With windows=whole, each larger scale is one view of a served model of the
+ * same tower and that image size. Throws `invalid_argument` or `too_large` for options that do not fit.
  */
 export function planTeacher(
   image: Size,
@@ -48,16 +48,11 @@ export function planTeacher(
 ): Plan {
   checkImageSize(image);
   const { imageSize, grid: viewGrid, channels } = model;
-  const { fusion, windows, channelOrder = 'torch' } = options;
-  const scales = options.scales ?? [imageSize, 2 * imageSize];
+  const { fusion, windows, channelOrder = 'torch', grid = viewGrid } = options;
+  const { scales = [imageSize, 2 * imageSize] } = options;
   checkScales(scales, imageSize);
-  if (options.channelOrder !== undefined && fusion !== 'unshuffle_concat') {
-    throw invalid(
-      `channel_order is for fusion=unshuffle_concat; fusion=${fusion} has no order to choose. Leave it out.`,
-    );
-  }
+  checkChannelOrder(options);
   checkWindows(windows, model);
-  const grid = options.grid ?? viewGrid;
   checkGrid(grid, fusion, viewGrid);
 
   const step = windows === 'half_overlap' ? 2 : 1;
@@ -123,7 +118,7 @@ function layOut(
   });
 }
 
-/** The served model that sees the whole of a scale at once; none is needed for the model's own image size. */
+/** The served model that encodes a scale in one view; undefined for the model's own image size, which needs none. */
 function wholeEncoder(
   scale: number,
   model: PlanModel,
@@ -149,7 +144,7 @@ function channelFactor(scales: readonly number[], imageSize: number, fusion: Fus
   return factors[fusion];
 }
 
-/** Weights of sum 1. */
+/** The weights of the scales, scaled to sum 1. */
 function normalised(
   weights: readonly number[] | undefined,
   scales: readonly number[],
@@ -157,20 +152,20 @@ function normalised(
 ): number[] {
   if (weights === undefined) return scales.map(() => 1 / scales.length);
   if (fusion !== 'average') {
-    throw invalid(
-      `weights are for fusion=average; fusion=${fusion} keeps every scale's channels. Leave them out.`,
-    );
+    throw invalid(`weights only apply to fusion=average; leave them out with fusion=${fusion}.`);
   }
   if (weights.length !== scales.length) {
     throw invalid(`Give one weight for each scale (${scales.join(', ')}); there are ${weights.length}.`);
   }
   const wrong = weights.find((weight) => !(Number.isFinite(weight) && weight > 0));
   if (wrong !== undefined) {
-    throw invalid(`The weight ${wrong} cannot be; weights are positive finite numbers, such as 1,1.`);
+    throw invalid(`The weight ${wrong} is invalid; weights must be positive finite numbers, such as 1,1.`);
   }
   const sum = weights.reduce((total, weight) => total + weight, 0);
   if (sum === Infinity) {
-    throw invalid('The weights have no finite sum; only their proportions count, so 1,1 does.');
+    throw invalid(
+      'The sum of the weights is not finite; use smaller weights, since only their proportions count.',
+    );
   }
   return weights.map((weight) => weight / sum);
 }
@@ -178,20 +173,20 @@ function normalised(
 function checkScales(scales: readonly number[], imageSize: number): void {
   const allowed = Array.from({ length: largestFactor }, (_, index) => (index + 1) * imageSize);
   const choice = `use one or more of ${allowed.join(', ')}`;
-  if (scales.length === 0) throw invalid(`There are no scales; ${choice}.`);
+  if (scales.length === 0) throw invalid(`The list of scales is empty; ${choice}.`);
   const wrong = scales.find((scale) => !allowed.includes(scale));
   if (wrong !== undefined) {
     throw invalid(
-      `The scale ${wrong} cannot be: scales are the model's image size, ${imageSize}, or 2 to ${largestFactor} times that; ${choice}.`,
+      `The scale ${wrong} is not 1 to ${largestFactor} times the model's image size of ${imageSize}; ${choice}.`,
     );
   }
   const twice = scales.find((scale, index) => scales.indexOf(scale) !== index);
   if (twice !== undefined) {
-    throw invalid(`The scale ${twice} is there twice; give each once, and its share with weights.`);
+    throw invalid(`The scale ${twice} is given twice; give each scale once, and its share with weights.`);
   }
 }
 
-/** Space to depth takes maps whose sides are multiples of the answer's. */
+/** Space to depth needs maps whose sides are multiples of the answer's. */
 function checkMultiples(encoders: readonly (CanvasEncoder | undefined)[], { width, height }: Size): void {
   const odd = encoders.find((encoder) => {
     const { width: across, height: down } = encoder?.viewGrid ?? { width, height };
@@ -200,34 +195,39 @@ function checkMultiples(encoders: readonly (CanvasEncoder | undefined)[], { widt
   if (odd === undefined) return;
   const side = `${odd.viewGrid.width}x${odd.viewGrid.height}`;
   throw invalid(
-    `fusion=unshuffle_concat takes maps that are multiples of ${width}x${height} tokens, and the whole of ${odd.viewSize} px has ${side}. Use windows=tiles, or fusion=average or concat.`,
+    `fusion=unshuffle_concat needs maps that are multiples of ${width}x${height} tokens, but the whole scale of ${odd.viewSize} px has ${side}. Use windows=tiles, or fusion=average or concat.`,
   );
+}
+
+function checkChannelOrder({ channelOrder, fusion }: TeacherOptions): void {
+  if (channelOrder === undefined || fusion === 'unshuffle_concat') return;
+  throw invalid(`channel_order only applies to fusion=unshuffle_concat; leave it out with fusion=${fusion}.`);
 }
 
 function checkWindows(windows: TeacherWindows, { imageSize, grid }: PlanModel): void {
   if (windows !== 'half_overlap') return;
   if ([imageSize, grid.width, grid.height].every((side) => side % 2 === 0)) return;
   throw invalid(
-    `windows=half_overlap needs an even image size and an even token grid, so that half a view is whole tokens; this model has ${imageSize} px and ${grid.width} x ${grid.height} tokens. Use windows=tiles.`,
+    `windows=half_overlap needs an even image size and an even token grid, so that half a view is a whole number of tokens; this model has ${imageSize} px and ${grid.width} x ${grid.height} tokens. Use windows=tiles.`,
   );
 }
 
 function checkGrid({ width, height }: Size, fusion: Fusion, viewGrid: Size): void {
   if (![width, height].every((side) => Number.isSafeInteger(side) && side >= 1)) {
     throw invalid(
-      `The grid ${width}x${height} cannot be; width and height are whole numbers from 1 on, such as ${viewGrid.width}x${viewGrid.height}.`,
+      `The grid ${width}x${height} is invalid; width and height must be positive whole numbers, such as ${viewGrid.width}x${viewGrid.height}.`,
     );
   }
   const largest = { width: largestFactor * viewGrid.width, height: largestFactor * viewGrid.height };
   if (width > largest.width || height > largest.height) {
     throw new ServiceError(
       'too_large',
-      `The grid ${width}x${height} is larger than any map of this model; it may be ${largest.width}x${largest.height} at most.`,
+      `The grid ${width}x${height} is larger than any map of this model; the largest grid is ${largest.width}x${largest.height}.`,
     );
   }
   if (fusion === 'unshuffle_concat' && (width !== viewGrid.width || height !== viewGrid.height)) {
     throw invalid(
-      `fusion=unshuffle_concat keeps the model's grid of ${viewGrid.width}x${viewGrid.height}, and the grid asked for is ${width}x${height}. Leave grid out, or use fusion=average or concat.`,
+      `fusion=unshuffle_concat answers the model's grid of ${viewGrid.width}x${viewGrid.height}, not ${width}x${height}. Leave grid out, or use fusion=average or concat.`,
     );
   }
 }
@@ -237,7 +237,7 @@ function checkViews(perSide: readonly number[], windows: TeacherWindows): void {
   if (views <= maxViews) return;
   throw new ServiceError(
     'too_large',
-    `These scales take ${views} views with windows=${windows}, and ${maxViews} are allowed. Use windows=tiles, or fewer or smaller scales.`,
+    `These scales need ${views} views with windows=${windows}; the limit is ${maxViews}. Use windows=tiles, or fewer or smaller scales.`,
   );
 }
 

@@ -1,30 +1,30 @@
 import { readFileSync } from 'node:fs';
 import { ServiceError } from '../errors/service-error.ts';
 
-/** The part of WebAssembly used here: TypeScript declares it only together with the browser's DOM. */
+/** The part of WebAssembly used here. TypeScript declares it only together with the browser's DOM. */
 declare const WebAssembly: {
   readonly Memory: new (options: { readonly initial: number; readonly maximum: number }) => object;
 };
 
 const gibibyte = 2 ** 30;
-/** Addresses of a thread without WebAssembly, mostly V8's code range. */
+/** Address space of a thread without WebAssembly, mostly V8's code range. */
 const threadBytes = 0.6 * gibibyte;
-/** With guard regions a memory of any size takes this much or more, and V8 accepts no less. */
+/** With guard regions, a memory of any size takes at least this much address space. */
 const guardedBytes = 8 * gibibyte;
 
 /**
- * Refuses a limit of the address space (`ulimit -v`) in which `threads` threads with a WebAssembly memory each do not
- * fit: with `failed_precondition`. V8 reserves 8 to 10 GiB of addresses for each memory, and a thread that cannot have
- * one would fail every image. Only Linux enforces such a limit.
+ * Throws `failed_precondition` if `threads` threads, each with a WebAssembly memory, do not fit into the limit of the
+ * address space (`ulimit -v`). V8 reserves 8 to 10 GiB of addresses for each memory, and a thread without one would fail
+ * every image. Only Linux enforces such a limit.
  */
 export function requireAddressSpace(threads: number): void {
   const limitBytes = addressLimit();
   if (limitBytes === undefined) return;
   const usedBytes = addressesInUse();
   const memoryBytes = guardBytes(usedBytes);
-  // The engine has a thread too, without a memory.
+  // The engine's thread has no WebAssembly memory.
   const plainBytes = usedBytes + (threads + 1) * threadBytes;
-  // The probe's own memory is not collected yet.
+  // The probe's own memory still counts.
   const neededBytes = plainBytes + (threads + 1) * memoryBytes;
   if (neededBytes <= limitBytes) return;
   const advice =
@@ -47,7 +47,7 @@ function addressesInUse(): number {
   return procNumber('/proc/self/status', /^VmSize:\s+(\d+)/m) * 1024;
 }
 
-/** Addresses that the guard regions of one memory take; 0 if V8 makes none, as Node 24 has it under a low limit. */
+/** Address space of one memory's guard regions; 0 if V8 makes none, as in Node 24 under a low limit. */
 function guardBytes(usedBytes: number): number {
   try {
     void new WebAssembly.Memory({ initial: 1, maximum: 1 });
@@ -58,7 +58,7 @@ function guardBytes(usedBytes: number): number {
   return takenBytes < guardedBytes ? 0 : takenBytes;
 }
 
-/** NaN if there is no such file or no number in it. */
+/** A number from a file; NaN if there is no such file or no number in it. */
 function procNumber(file: string, pattern: RegExp): number {
   try {
     return Number(pattern.exec(readFileSync(file, 'utf8'))?.[1]);

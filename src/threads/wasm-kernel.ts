@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** The part of WebAssembly used here: TypeScript declares it only together with the browser's DOM. */
+/** The part of WebAssembly used here. TypeScript declares it only together with the browser's DOM. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => CompiledModule;
   readonly Instance: new (module: CompiledModule) => { readonly exports: unknown };
@@ -9,23 +9,23 @@ interface CompiledModule {
   readonly _module: never;
 }
 
-/** What every kernel has besides its functions. */
+/** What every kernel exports besides its functions. */
 export interface WasmKernel {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
 }
 
 /**
- * Runs `use` with a kernel whose memory has at least `sizeBytes`, all of it free from address 0 on, and gives its
- * result. What an earlier use left in the memory is still there.
+ * Runs `use` with a kernel whose memory has at least `sizeBytes`, all of them free, and returns its result. The memory
+ * is not cleared between uses.
  */
 export type WithKernel<Kernel extends WasmKernel> = <T>(sizeBytes: number, use: (kernel: Kernel) => T) => T;
 
 const pageBytes = 65_536;
-const keptBytes = 16 * 1024 * 1024;
+const mostKeptBytes = 16 * 1024 * 1024;
 
 /**
- * The kernel compiled from an AssemblyScript file to `file`, loaded at its first use. WebAssembly memory never
- * shrinks, so an instance that grew past 16 MB for one large task is dropped afterwards instead of being kept.
+ * Loads the kernel in `file`, compiled from AssemblyScript, when it is first used. WebAssembly memory never shrinks, so
+ * an instance that grew past 16 MB for one large task is dropped afterwards.
  */
 export function wasmKernel<Kernel extends WasmKernel>(file: URL): WithKernel<Kernel> {
   let compiled: CompiledModule | undefined;
@@ -36,7 +36,7 @@ export function wasmKernel<Kernel extends WasmKernel>(file: URL): WithKernel<Ker
     const missing = sizeBytes - kernel.memory.buffer.byteLength;
     if (missing > 0) kernel.memory.grow(Math.ceil(missing / pageBytes));
     const result = use(kernel);
-    if (kernel.memory.buffer.byteLength <= keptBytes) idle = kernel;
+    if (kernel.memory.buffer.byteLength <= mostKeptBytes) idle = kernel;
     return result;
   };
 

@@ -1,8 +1,8 @@
 import { type WasmKernel, wasmKernel } from '../threads/wasm-kernel.ts';
 
 /**
- * Exports of kernels/tokens.ts; see there for what the buffers must have. Addresses are in bytes, counts in float32
- * values, magnitudes the bits of an absolute float32.
+ * Exports of kernels/tokens.ts, which says what it requires of buffers. Addresses are in bytes, counts in float32
+ * values. A magnitude is the bits of an absolute float32.
  */
 export interface TokenKernel extends WasmKernel {
   bilinear(
@@ -24,19 +24,19 @@ export interface TokenKernel extends WasmKernel {
 
 export const withKernel = wasmKernel<TokenKernel>(new URL('./kernels/tokens.wasm', import.meta.url));
 
-/** What {@link TokenKernel}'s functions may read or overwrite past the end of a buffer, in bytes. */
+/** Bytes past the end of a buffer that {@link TokenKernel}'s functions may read or overwrite. */
 const slackBytes = 32;
 
-/** Gives out addresses in a kernel's memory, before there is a kernel, so that its memory is made large enough. */
+/** Assigns addresses in a kernel's memory before the kernel exists, so that its memory is made large enough. */
 export class KernelLayout {
   #endAddress = 0;
 
-  /** The memory that was given out, in bytes. */
+  /** The size of all buffers so far, with their slack. */
   get sizeBytes(): number {
     return this.#endAddress;
   }
 
-  /** Address of a new buffer, with its slack. */
+  /** Assigns a new buffer and returns its address. */
   place(sizeBytes: number): number {
     const address = this.#endAddress;
     this.#endAddress = (address + sizeBytes + slackBytes + 15) & ~15;

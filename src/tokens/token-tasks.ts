@@ -1,9 +1,7 @@
 // Entry of the token pool's threads.
-import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { type ErrorCode, ServiceError } from '../errors/service-error.ts';
+import { taskOutcome } from '../threads/worker-pool.ts';
 import { assemble as assembleTokens, type AssemblyPlan } from './assembly/assemble.ts';
-import { toBfloat16 } from './bfloat16.ts';
-import { splitTokens } from './split.ts';
+import { KernelLayout, withKernel } from './kernel.ts';
 import type { TokenDtype } from './tensor.ts';
 
 export interface SplitTask {
@@ -17,28 +15,54 @@ export interface AssembleTask {
   readonly dtype: TokenDtype;
 }
 
-/** A ServiceError on its way between threads, where an error would lose its class. */
-export interface Refusal {
-  readonly code: ErrorCode;
-  readonly message: string;
+export function split({ tokens, count }: SplitTask): Promise<unknown> {
+  return taskOutcome(
+    () => splitTokens(tokens, count),
+    (pieces) => pieces.map(({ buffer }) => buffer),
+  );
 }
 
-export function split({ tokens, count }: SplitTask) {
-  const pieces = splitTokens(tokens, count);
-  return move({ [transferableSymbol]: pieces.map(({ buffer }) => buffer), [valueSymbol]: pieces });
+export function bfloat16(tokens: Uint8Array<ArrayBuffer>): Promise<unknown> {
+  return taskOutcome(
+    () => toBfloat16(tokens),
+    ({ buffer }) => [buffer],
+  );
 }
 
-export function bfloat16(tokens: Uint8Array<ArrayBuffer>) {
-  return move(toBfloat16(tokens));
+export function assemble({ plan, views, dtype }: AssembleTask): Promise<unknown> {
+  return taskOutcome(
+    () => assembleTokens(plan, views, dtype),
+    ({ buffer }) => [buffer],
+  );
 }
 
-/** Comes back as the answer's bytes, or as a Refusal. */
-export function assemble({ plan, views, dtype }: AssembleTask) {
-  try {
-    return move(assembleTokens(plan, views, dtype));
-  } catch (thrown) {
-    if (!(thrown instanceof ServiceError)) throw thrown;
-    const refusal: Refusal = { code: thrown.code, message: thrown.message };
-    return refusal;
-  }
+/** Cuts `tokens` into `count` equal pieces. Each owns its buffer, so that none keeps the whole alive. */
+export function splitTokens(tokens: Uint8Array<ArrayBuffer>, count: number): Uint8Array<ArrayBuffer>[] {
+  const pieceBytes = tokens.byteLength / count;
+  return Array.from({ length: count }, (_, index) =>
+    tokens.slice(index * pieceBytes, (index + 1) * pieceBytes),
+  );
+}
+
+const stripValues = 16_384;
+
+/**
+ * Rounds little-endian float32 values to bfloat16 as torch's `.to(torch.bfloat16)` does: to nearest, ties to even, NaN
+ * stays NaN.
+ */
+export function toBfloat16(float32: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const memory = new KernelLayout();
+  const source = memory.place(stripValues * 4);
+  const target = memory.place(stripValues * 2);
+  const rounded = new Uint8Array(float32.byteLength / 2);
+  return withKernel(memory.sizeBytes, (kernel) => {
+    const bytes = new Uint8Array(kernel.memory.buffer);
+    for (let at = 0; at < float32.byteLength; at += stripValues * 4) {
+      const strip = float32.subarray(at, at + stripValues * 4);
+      bytes.set(strip, source);
+      kernel.toBfloat16(source, target, strip.byteLength / 4);
+      rounded.set(bytes.subarray(target, target + strip.byteLength / 2), at / 2);
+    }
+    return rounded;
+  });
 }

@@ -8,17 +8,17 @@ import type { EncodeOptions } from '../encoding/request.ts';
 import type { RecipeOptions } from '../recipes/recipe-options.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
 
-/** One option of a request, as a caller writes it: what documentation and OpenAPI are made from. */
+/** One option of a request as a caller writes it. The docs and the OpenAPI document are made from it. */
 export interface RequestOption {
-  /** Name on the wire: a query parameter, a form field, a JSON key. */
+  /** Its name as a query parameter, form field or JSON key. */
   readonly name: string;
-  /** The values that are accepted; absent where any text of `pattern` is. */
+  /** The accepted values; absent if `pattern` decides. */
   readonly values?: readonly string[];
-  /** Source of a regular expression that the value must match whole; absent where `values` stands. */
+  /** A regular expression that the whole value must match; absent if `values` decides. */
   readonly pattern?: string;
-  /** What the pattern asks for, in words. */
-  readonly wanted?: string;
-  /** What absence means; absent where leaving the option out means that nothing is asked. */
+  /** What the pattern accepts, in words. */
+  readonly form?: string;
+  /** The value of an absent option; absent if leaving the option out requests nothing. */
   readonly default?: string;
   readonly description: string;
 }
@@ -30,31 +30,31 @@ const commonOptions: readonly RequestOption[] = [
   {
     name: 'model',
     pattern: '.+',
-    wanted: 'a model name',
+    form: 'a model name',
     description: 'Name of the served model to use. The first served model when absent.',
   },
   {
     name: 'expect_digest',
     pattern: 'sha256:[0-9a-f]{64}',
-    wanted: '"sha256:" and 64 lower-case hexadecimal digits',
+    form: '"sha256:" and 64 lower-case hexadecimal digits',
     description: "Refuse with failed_precondition unless this is the model's digest.",
   },
   {
     name: 'expect_features',
     values: featureLayers,
-    description: 'Refuse with failed_precondition unless the model gives this feature layer.',
+    description: 'Refuse with failed_precondition unless the model has this feature layer.',
   },
   {
     name: 'dtype',
     values: tokenDtypes,
     default: 'float16',
-    description: 'Type of the tokens. The .npy format has no bfloat16.',
+    description: 'Type of the tokens. The .npy format cannot hold bfloat16.',
   },
   {
     name: 'exif',
     values: exifModes,
     default: 'apply',
-    description: 'Whether the EXIF orientation turns the image before it is encoded.',
+    description: 'Whether to rotate the image by its EXIF orientation before encoding.',
   },
 ];
 
@@ -62,15 +62,15 @@ const teacherOptions: readonly RequestOption[] = [
   {
     name: 'scales',
     pattern: '[0-9]{1,5}(?:,[0-9]{1,5})*',
-    wanted: 'sides in pixels with commas between them, as in 512,1024',
+    form: 'sides in pixels separated by commas, such as 512,1024',
     description:
-      "Squares that the image is resized to, in pixels: multiples of the model's image size, up to 4 times it. " +
+      "Sides of the squares that the image is resized to, in pixels: 1 to 4 times the model's image size. " +
       'The image size and twice that when absent.',
   },
   {
     name: 'weights',
     pattern: `${number}(?:,${number})*`,
-    wanted: 'positive numbers with commas between them, as in 1,2',
+    form: 'positive numbers separated by commas, such as 1,2',
     description: 'Weight of each scale in the average; equal when absent.',
   },
   {
@@ -94,7 +94,7 @@ const teacherOptions: readonly RequestOption[] = [
   {
     name: 'grid',
     pattern: '[0-9]{1,5}x[0-9]{1,5}',
-    wanted: 'columns x rows, as in 37x37',
+    form: 'columns x rows, such as 37x37',
     description: "Token grid of the answer. The model's when absent.",
   },
 ];
@@ -103,17 +103,17 @@ const anyresOptions: readonly RequestOption[] = [
   {
     name: 'max_grid',
     pattern: '[1-3]x[1-3]',
-    wanted: 'columns x rows from 1x1 to 3x3',
+    form: 'columns x rows from 1x1 to 3x3',
     default: `${anyresDefaults.maxGrid.columns}x${anyresDefaults.maxGrid.rows}`,
     description: 'Largest grid of tiles, columns x rows.',
   },
   {
     name: 'max_tiles',
     pattern: '[0-9]{1,2}',
-    wanted: 'a whole number from 0 to 99',
+    form: 'a whole number from 0 to 99',
     default: String(anyresDefaults.maxTiles),
     description:
-      "Tiles' worth of tokens that the map is limited to, the N of LLaVA's anyres_max_N; 0 for no limit.",
+      "Largest map, as the number of tiles with as many tokens: the N of LLaVA's anyres_max_N. 0 for no limit.",
   },
   {
     name: 'assembly',
@@ -130,19 +130,19 @@ const anyresOptions: readonly RequestOption[] = [
   },
 ];
 
-/** The options of each recipe, in the order documentation lists them. */
+/** The options of each recipe, in the order in which the docs list them. */
 export const requestOptions = {
   encode: commonOptions,
   teacher: [...commonOptions, ...teacherOptions],
   anyres: [...commonOptions, ...anyresOptions],
 } as const satisfies Record<RecipeOptions['recipe'], readonly RequestOption[]>;
 
-/** Wire names and values; an undefined value is an absent one. */
+/** Option values by name; undefined for an absent option. */
 export type OptionRecord = Readonly<Record<string, string | undefined>>;
 
 /**
- * A recipe's options from their wire names and values, defaults filled in. Throws `invalid_argument` for a name or a
- * value that is not known, and names those that are. What only the model decides (which scales fit) is the plan's.
+ * Parses a recipe's options and fills in the defaults. Throws `invalid_argument` for an unknown name or value, and lists
+ * the known ones. Checks that depend on the model, such as which scales fit, belong to the plan.
  */
 export function parseOptions(
   name: RecipeOptions['recipe'],
@@ -213,16 +213,16 @@ function refuseUnknownNames(
 
 const recipes = Object.keys(requestOptions) as RecipeOptions['recipe'][];
 
-/** The name by which callers know a recipe. */
+/** The route of a recipe, which is how callers know it. */
 function routeOf(recipe: RecipeOptions['recipe']): string {
   return recipe === 'encode' ? '/v1/encode' : `/v1/${recipe}-encode`;
 }
 
-function checkValue({ name, values, pattern, wanted }: RequestOption, value: string | undefined): void {
+function checkValue({ name, values, pattern, form }: RequestOption, value: string | undefined): void {
   if (value === undefined) return;
   const fits = values?.includes(value) ?? new RegExp(`^(?:${pattern ?? ''})$`).test(value);
   if (fits) return;
-  const must = values === undefined ? `be ${wanted ?? ''}` : `be one of ${values.join(', ')}`;
+  const must = values === undefined ? `be ${form ?? ''}` : `be one of ${values.join(', ')}`;
   throw new ServiceError('invalid_argument', `Option ${name} is ${quoted(value)}; it must ${must}.`);
 }
 
@@ -230,13 +230,13 @@ function oneOf<Value extends string>(values: readonly Value[], value: string | u
   return values.find((candidate) => candidate === value);
 }
 
-/** The size that `WIDTHxHEIGHT` says. */
+/** The size in `WIDTHxHEIGHT`. */
 function sizeOf(text: string): Size {
   const [width = 0, height = 0] = text.split('x').map(Number);
   return { width, height };
 }
 
-/** What a caller sent, safe and short enough to say back. */
+/** Text from a caller, safe and short enough to repeat in a message. */
 function quoted(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }

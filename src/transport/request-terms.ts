@@ -2,7 +2,7 @@ import { priorities, type Priority, type RequestTerms } from '../admission/prior
 import type { Caller } from '../admission/caller.ts';
 import { ServiceError } from '../errors/service-error.ts';
 
-/** Headers of HTTP, and keys of gRPC metadata. */
+/** The HTTP headers and keys of gRPC metadata that set a request's terms. */
 export const termsKeys = {
   priority: 'priority',
   timeout: 'request-timeout-ms',
@@ -10,20 +10,20 @@ export const termsKeys = {
 } as const;
 
 /**
- * A request's terms from its headers or metadata, its time counted from `startedMs` by performance.now(). Throws
- * `invalid_argument` for a priority or a timeout that cannot be. Of cache-control `no-store` and `no-cache` are
- * known, and mean the same here.
+ * Reads a request's terms from its headers or metadata. Its timeout counts from `startedMs` by performance.now(). In
+ * cache-control, `no-store` and `no-cache` mean the same; everything else is ignored. Throws `invalid_argument` for an
+ * invalid priority or timeout.
  */
 export function readTerms(
   caller: Caller,
   startedMs: number,
   read: (key: string) => string | undefined,
 ): RequestTerms {
-  const asked = priorityOf(read(termsKeys.priority));
+  const requested = priorityOf(read(termsKeys.priority));
   const timeoutMs = timeoutOf(read(termsKeys.timeout));
   return {
     caller,
-    priority: caller.bulkOnly ? 'bulk' : asked,
+    priority: caller.bulkOnly ? 'bulk' : requested,
     ...(timeoutMs === undefined ? {} : { deadlineAt: startedMs + timeoutMs }),
     noStore: /(^|,)\s*no-(store|cache)\s*(,|$)/i.test(read(termsKeys.cache) ?? ''),
   };
@@ -33,7 +33,7 @@ function priorityOf(text: string | undefined): Priority {
   if (text === undefined) return 'interactive';
   const known = priorities.find((priority) => priority === text);
   if (known !== undefined) return known;
-  // Browsers and proxies send RFC 9218's `u=3, i`, which is about the order of bytes.
+  // Browsers and proxies send RFC 9218's `u=3, i`, which orders responses and is not meant for us.
   if (/^\s*[ui](=|\s*(,|;|$))/.test(text)) return 'interactive';
   throw new ServiceError(
     'invalid_argument',

@@ -1,57 +1,20 @@
-export interface ReadingLimitSettings {
-  /** Whatever the answer's length. */
+export interface ReadingPace {
+  /** How long a client may take whatever the answer's length, in milliseconds. */
   readonly graceMs: number;
-  /** The slowest that an answer may be read. */
+  /** The slowest that it may read beside that. */
   readonly bytesPerSecond: number;
-  /** Called when the time is over. */
-  readonly onLate: () => void;
-  readonly now: () => number;
 }
 
 /**
- * Bounds the time in which a client reads an answer: an idle time alone lets one that takes a byte now and then hold
- * its tokens for ever. The time runs while bytes wait for the client, not while the answer is made.
+ * Calls `onLate` unless the client has read an answer of `sizeBytes` in time: the grace and what the slowest pace
+ * takes. An idle timeout alone lets a client that reads a byte now and then hold its tokens for ever. Gives what
+ * ends the wait, to be called when the answer has been read or its client has gone.
  */
-export class ReadingLimit {
-  readonly #settings: ReadingLimitSettings;
-  #leftMs: number;
-  #unreadBytes = 0;
-  #waiting: { readonly timer: NodeJS.Timeout; readonly startedAt: number } | undefined;
-
-  constructor(settings: ReadingLimitSettings) {
-    this.#settings = settings;
-    this.#leftMs = settings.graceMs;
-  }
-
-  /** So many bytes have been written to the client. */
-  add(sizeBytes: number): void {
-    this.#unreadBytes += sizeBytes;
-    this.#leftMs += this.#msOf(sizeBytes);
-  }
-
-  /** So many of them have been read: who reads fast saves no time up for what comes later. */
-  read(sizeBytes: number): void {
-    const wasWaiting = this.#waiting !== undefined;
-    this.stop();
-    this.#unreadBytes -= sizeBytes;
-    this.#leftMs = Math.min(this.#leftMs, this.#settings.graceMs + this.#msOf(this.#unreadBytes));
-    if (wasWaiting) this.start();
-  }
-
-  /** From now on the client is waited for. */
-  start(): void {
-    const { now, onLate } = this.#settings;
-    this.#waiting ??= { timer: setTimeout(onLate, Math.max(0, this.#leftMs)), startedAt: now() };
-  }
-
-  stop(): void {
-    if (this.#waiting === undefined) return;
-    clearTimeout(this.#waiting.timer);
-    this.#leftMs -= this.#settings.now() - this.#waiting.startedAt;
-    this.#waiting = undefined;
-  }
-
-  #msOf(sizeBytes: number): number {
-    return (sizeBytes / this.#settings.bytesPerSecond) * 1000;
-  }
+export function limitReading(
+  sizeBytes: number,
+  { graceMs, bytesPerSecond }: ReadingPace,
+  onLate: () => void,
+): () => void {
+  const timer = setTimeout(onLate, graceMs + (sizeBytes / bytesPerSecond) * 1000);
+  return () => clearTimeout(timer);
 }

@@ -20,7 +20,7 @@ const take = (queue: FairQueue<Item>, count: number): string =>
 
 const count = (text: string, letter: string): number => text.split(letter).length - 1;
 
-test("takes one caller's items in their order", () => {
+test("serves one caller's items first in, first out", () => {
   const queue = new FairQueue<Item>();
   addItems(queue, a, 'xyz');
   assert.equal(queue.size, 3);
@@ -28,7 +28,7 @@ test("takes one caller's items in their order", () => {
   assert.equal(queue.size, 0);
 });
 
-test('takes from callers in proportion to their weights, however much one of them has', () => {
+test('serves callers in proportion to their weights, however many items one of them has', () => {
   const queue = new FairQueue<Item>();
   addItems(queue, a, 'a'.repeat(1000));
   addItems(queue, b, 'b'.repeat(30));
@@ -36,7 +36,7 @@ test('takes from callers in proportion to their weights, however much one of the
   assert.ok(Math.abs(count(first, 'b') - 30) <= 1, first);
 });
 
-test('a caller that never has more than one waiting takes its turns, and no more', () => {
+test('a caller that sends one item at a time gets no more than its turns', () => {
   const queue = new FairQueue<Item>();
   const heavy = caller('heavy', 10);
   addItems(queue, heavy, 'h'.repeat(200));
@@ -48,7 +48,7 @@ test('a caller that never has more than one waiting takes its turns, and no more
   assert.ok(Math.abs(count(taken, 's') - 10) <= 2, taken);
 });
 
-test('owes nothing to a caller that was away', () => {
+test('a caller that was away has saved up no turns', () => {
   const queue = new FairQueue<Item>();
   addItems(queue, a, 'a'.repeat(200));
   take(queue, 100);
@@ -57,7 +57,7 @@ test('owes nothing to a caller that was away', () => {
   assert.ok(Math.abs(count(next, 'c') - 10) <= 1, next);
 });
 
-test('gives back every item once, taken or deleted, whatever comes when', () => {
+test('returns every item exactly once, whatever the order of events', () => {
   const step = fc.record({ who: fc.constantFrom(a, b), act: fc.constantFrom('add', 'take', 'delete') });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 100 }), (steps) => {

@@ -1,28 +1,31 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyone } from '../../src/admission/caller.ts';
-import { bulkPatience, ViewQueue } from '../../src/admission/priority-queue.ts';
-import type { Place } from '../../src/admission/priority.ts';
+import { bulkPatience, PriorityQueue } from '../../src/admission/priority-queue.ts';
+import type { SchedulingClass } from '../../src/admission/priority.ts';
 
-const place = (priority: Place['priority']): Place => ({ caller: anyone, priority });
+const anItem = (priority: SchedulingClass['priority']): SchedulingClass => ({
+  caller: anyone,
+  priority,
+});
 
-function queueOf(interactive: number, bulk: number): ViewQueue<Place> {
-  const queue = new ViewQueue<Place>();
-  for (let i = 0; i < bulk; i++) queue.add(place('bulk'));
-  for (let i = 0; i < interactive; i++) queue.add(place('interactive'));
+function queueOf(interactive: number, bulk: number): PriorityQueue<SchedulingClass> {
+  const queue = new PriorityQueue<SchedulingClass>();
+  for (let i = 0; i < bulk; i++) queue.add(anItem('bulk'));
+  for (let i = 0; i < interactive; i++) queue.add(anItem('interactive'));
   return queue;
 }
 
-const letters = (batch: readonly Place[]) => batch.map(({ priority }) => priority[0]).join('');
+const letters = (batch: readonly SchedulingClass[]) => batch.map(({ priority }) => priority[0]).join('');
 
-test('takes interactive before bulk that came earlier, and fills the batch with bulk', () => {
+test('interactive goes before earlier bulk, and bulk fills the rest of the batch', () => {
   const queue = queueOf(3, 5);
   assert.equal(letters(queue.take(4)), 'iiib');
   assert.equal(letters(queue.take(4)), 'bbbb');
   assert.equal(queue.size, 0);
 });
 
-test('lets bulk go first once after it was passed over for long, and then no more for as long', () => {
+test('bulk goes first once after every long wait', () => {
   const queue = queueOf(2 * (2 * bulkPatience + 4), 4);
   const batches = Array.from({ length: 2 * bulkPatience + 2 }, () => letters(queue.take(2)));
   const bulkBatches = batches.flatMap((batch, index) => (batch.includes('b') ? [index] : []));
@@ -30,16 +33,16 @@ test('lets bulk go first once after it was passed over for long, and then no mor
   assert.ok(batches[bulkPatience] === 'bb');
 });
 
-test('does not count batches while no bulk waits', () => {
+test('batches count as a wait only while bulk waits', () => {
   const queue = queueOf(2 * bulkPatience + 10, 0);
   for (let i = 0; i < bulkPatience + 5; i++) queue.take(1);
-  queue.add(place('bulk'));
+  queue.add(anItem('bulk'));
   assert.equal(letters(queue.take(1)), 'i');
 });
 
-test('forgets what has left', () => {
-  const queue = new ViewQueue<Place>();
-  const [one, other] = [place('bulk'), place('bulk')];
+test('an item that was deleted is never taken', () => {
+  const queue = new PriorityQueue<SchedulingClass>();
+  const [one, other] = [anItem('bulk'), anItem('bulk')];
   queue.add(one);
   queue.add(other);
   assert.ok(queue.delete(one));

@@ -1,28 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyone, type Caller } from '../../src/admission/caller.ts';
-import type { Place } from '../../src/admission/priority.ts';
-import { Semaphore } from '../../src/admission/slots.ts';
+import type { SchedulingClass } from '../../src/admission/priority.ts';
+import { Slots } from '../../src/admission/slots.ts';
+import { Gate } from '../support/gate.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const never = new AbortController().signal;
 
-function gate() {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
-
-test('runs no more at a time than it has slots, in order of arrival', async () => {
-  const semaphore = new Semaphore(2);
+test('runs at most as much work at a time as it has slots, in order of arrival', async () => {
+  const slots = new Slots(2);
   const started: number[] = [];
-  const gates = [0, 1, 2, 3].map(() => gate());
-  const all = gates.map(({ opened }, index) =>
-    semaphore.run(never, async () => {
+  const gates = [0, 1, 2, 3].map(() => new Gate());
+  const all = gates.map((gate, index) =>
+    slots.run(never, async () => {
       started.push(index);
-      await opened;
+      await gate.passed();
     }),
   );
   await turn();
@@ -30,18 +23,18 @@ test('runs no more at a time than it has slots, in order of arrival', async () =
   gates[1]!.open();
   await turn();
   assert.deepEqual(started, [0, 1, 2]);
-  for (const { open } of gates) open();
+  for (const gate of gates) gate.open();
   await Promise.all(all);
   assert.deepEqual(started, [0, 1, 2, 3]);
 });
 
-test('interactive work goes before bulk, and callers take turns', async () => {
-  const semaphore = new Semaphore(1);
-  const { opened, open } = gate();
+test('interactive work starts before bulk, and callers take turns', async () => {
+  const slots = new Slots(1);
+  const gate = new Gate();
   const started: string[] = [];
-  const busy = semaphore.run(never, () => opened);
-  const run = (name: string, place: Place) =>
-    semaphore.run(never, async () => void started.push(name), 0, place);
+  const busy = slots.run(never, () => gate.passed());
+  const run = (name: string, schedulingClass: SchedulingClass) =>
+    slots.run(never, async () => void started.push(name), 0, schedulingClass);
   const ada: Caller = { ...anyone, name: 'ada' };
   const bob: Caller = { ...anyone, name: 'bob' };
   const all = [
@@ -49,79 +42,79 @@ test('interactive work goes before bulk, and callers take turns', async () => {
     ...['a1', 'a2', 'a3'].map((name) => run(name, { caller: ada, priority: 'interactive' })),
     run('c1', { caller: bob, priority: 'interactive' }),
   ];
-  open();
+  gate.open();
   await Promise.all([busy, ...all]);
   assert.deepEqual(started, ['a1', 'c1', 'a2', 'a3', 'b1', 'b2']);
 });
 
-test('one that leaves the line never runs and keeps nobody waiting', async () => {
-  const semaphore = new Semaphore(1);
-  const { opened, open } = gate();
-  const first = semaphore.run(never, () => opened);
+test('work whose signal fires while it waits never runs and holds nobody up', async () => {
+  const slots = new Slots(1);
+  const gate = new Gate();
+  const first = slots.run(never, () => gate.passed());
   const leaving = new AbortController();
   let ran = false;
   const left = assert.rejects(
-    semaphore.run(leaving.signal, async () => {
+    slots.run(leaving.signal, async () => {
       ran = true;
     }),
     /gone/,
   );
-  const last = semaphore.run(never, async () => 'last');
+  const last = slots.run(never, async () => 'last');
   leaving.abort(new Error('gone'));
   await left;
-  open();
+  gate.open();
   await first;
   assert.equal(await last, 'last');
   assert.equal(ran, false);
 });
 
-test('a slot is free again after its work failed', async () => {
-  const semaphore = new Semaphore(1);
+test('a slot is free again after its work fails', async () => {
+  const slots = new Slots(1);
   await assert.rejects(
-    semaphore.run(never, () => Promise.reject(new Error('broke'))),
+    slots.run(never, () => Promise.reject(new Error('broke'))),
     /broke/,
   );
-  assert.equal(await semaphore.run(never, async () => 1), 1);
+  assert.equal(await slots.run(never, async () => 1), 1);
 });
 
-test('closing refuses what waits and whatever comes, and lets what runs end', async () => {
-  const semaphore = new Semaphore(1);
-  const { opened, open } = gate();
-  const running = semaphore.run(never, async () => {
-    await opened;
+test('closing rejects waiting and later work and waits for running work', async () => {
+  const slots = new Slots(1);
+  const gate = new Gate();
+  const running = slots.run(never, async () => {
+    await gate.passed();
     return 'ran';
   });
   const waiting = assert.rejects(
-    semaphore.run(never, async () => 'waited'),
+    slots.run(never, async () => 'waited'),
     /closed/,
   );
   let isClosed = false;
-  const closed = semaphore.close(new Error('closed')).then(() => {
+  const closed = slots.close(new Error('closed')).then(() => {
     isClosed = true;
   });
   await waiting;
   await assert.rejects(
-    semaphore.run(never, async () => 'late'),
+    slots.run(never, async () => 'late'),
     /closed/,
   );
   await turn();
   assert.equal(isClosed, false);
-  open();
+  gate.open();
   assert.equal(await running, 'ran');
   await closed;
 });
 
-test('runs no more at a time than its room takes, and what is larger than the room alone', async () => {
-  const semaphore = new Semaphore(8, 10);
+test('runs work up to its size limit at a time, and larger work alone', async () => {
+  const slots = new Slots(8, 10);
   const started: number[] = [];
   const sizes = [6, 4, 25, 3];
-  const gates = sizes.map(() => gate());
+  const gates = sizes.map(() => new Gate());
   const all = sizes.map((size, index) =>
-    semaphore.run(
+    slots.run(
       never,
       async () => {
         started.push(index);
-        await gates[index]!.opened;
+        await gates[index]!.passed();
       },
       size,
     ),
@@ -140,13 +133,13 @@ test('runs no more at a time than its room takes, and what is larger than the ro
   await Promise.all(all);
 });
 
-test('a large one that leaves the line lets pass those behind it', async () => {
-  const semaphore = new Semaphore(8, 10);
-  const first = gate();
-  const running = semaphore.run(never, () => first.opened, 6);
+test('large work that stops waiting lets smaller work behind it start', async () => {
+  const slots = new Slots(8, 10);
+  const first = new Gate();
+  const running = slots.run(never, () => first.passed(), 6);
   const leaving = new AbortController();
-  const large = semaphore.run(leaving.signal, async () => 'large', 9);
-  const small = semaphore.run(never, async () => 'small', 4);
+  const large = slots.run(leaving.signal, async () => 'large', 9);
+  const small = slots.run(never, async () => 'small', 4);
   leaving.abort(new Error('gone'));
   await assert.rejects(large, /gone/);
   assert.equal(await small, 'small');

@@ -3,117 +3,120 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ViewBudget, type ViewsPermit } from '../../src/admission/view-budget.ts';
 import { anyone, type Caller } from '../../src/admission/caller.ts';
-import { type Place, priorities, usualTerms } from '../../src/admission/priority.ts';
+import { type SchedulingClass, priorities, defaultTerms } from '../../src/admission/priority.ts';
 
-const bulk: Place = { caller: anyone, priority: 'bulk' };
+const bulk: SchedulingClass = { caller: anyone, priority: 'bulk' };
 const keys: readonly Caller[] = [
   { name: 'greedy', weight: 1, bulkOnly: false },
   { name: 'modest', weight: 3, bulkOnly: false },
 ];
-const [greedy, modest] = keys.map((caller): Place => ({ caller, priority: 'interactive' })) as [Place, Place];
+const [greedy, modest] = keys.map((caller): SchedulingClass => ({ caller, priority: 'interactive' })) as [
+  SchedulingClass,
+  SchedulingClass,
+];
 
-function admissionOf(maxViews: number, callers: readonly Caller[] = []) {
-  const admission = new ViewBudget({ maxViews, callers: () => callers, workMs: (views) => views * 100 });
-  const admit = (views: number, place: Place = usualTerms) => admission.admit([views], 'model', place)[0]!;
-  return { admission, admit };
+function budgetOf(maxViews: number, callers: readonly Caller[] = []) {
+  const budget = new ViewBudget({ maxViews, callers: () => callers, workMs: (views) => views * 100 });
+  const admit = (views: number, schedulingClass: SchedulingClass = defaultTerms) =>
+    budget.admit([views], 'model', schedulingClass)[0]!;
+  return { budget, admit };
 }
 
-test('admits up to its bound and refuses the rest until half of what is ahead is done', () => {
-  const { admit } = admissionOf(3);
+test('admits views up to its limit, and refuses the rest until half of them are done', () => {
+  const { admit } = budgetOf(3);
   const permit = admit(2);
   assert.throws(() => admit(2), { code: 'overloaded', retryAfterMs: 100 });
   permit.release();
   assert.equal(admit(3).views, 3);
 });
 
-test('a permit given back twice counts once', () => {
-  const { admission, admit } = admissionOf(3);
+test('releasing a permit twice frees its views once', () => {
+  const { admit } = budgetOf(3);
   const first = admit(1);
   admit(2);
   first.release();
   first.release();
-  assert.equal(admission.admitted, 2);
+  admit(1);
+  assert.throws(() => admit(1), { code: 'overloaded' });
 });
 
-test('what can never fit is too large, not overloaded', () => {
-  const { admit } = admissionOf(4);
+test('a request that can never fit is too large, not overloaded', () => {
+  const { admit } = budgetOf(4);
   assert.throws(() => admit(5), { code: 'too_large', message: /the limit is 4 \(--max-queued-views\)\./ });
   assert.throws(() => admit(4, bulk), {
     code: 'too_large',
-    message: /of the 4 that this service takes, bulk may have at most 3\./,
+    message: /; bulk requests may use at most 3 of the service's 4 \(--max-queued-views\)\./,
   });
 });
 
-test('takes all pieces or none, and gives each a permit of its own', () => {
-  const { admission } = admissionOf(4);
-  const [one, two] = admission.admit([1, 2], 'model', usualTerms) as [ViewsPermit, ViewsPermit];
-  assert.throws(() => admission.admit([1, 1], 'model', usualTerms), { code: 'overloaded' });
-  assert.equal(admission.admitted, 3);
-  one.release();
-  assert.equal(admission.admitted, 2);
+test('admits all pieces of a request or none, each with its own permit', () => {
+  const { budget } = budgetOf(4);
+  const [one, two] = budget.admit([1, 2], 'model', defaultTerms) as [ViewsPermit, ViewsPermit];
+  assert.throws(() => budget.admit([1, 1], 'model', defaultTerms), { code: 'overloaded' });
+  const [rest] = budget.admit([1], 'model', defaultTerms);
+  for (const permit of [one, rest!]) permit.release();
+  assert.throws(() => budget.admit([3], 'model', defaultTerms), { code: 'overloaded' });
   two.release();
-  assert.equal(admission.admitted, 0);
+  budget.admit([4], 'model', defaultTerms);
 });
 
-test('bulk leaves a quarter of the room to interactive requests', () => {
-  const { admit } = admissionOf(8);
+test('bulk leaves a quarter of the views to interactive requests', () => {
+  const { admit } = budgetOf(8);
   admit(6, bulk);
   assert.throws(() => admit(1, bulk), { code: 'overloaded' });
   admit(2);
   assert.throws(() => admit(1), { code: 'overloaded' });
 });
 
-test('knows what comes before a request: interactive views for an interactive one, all for bulk, of its model', () => {
-  const { admission } = admissionOf(20);
-  admission.admit([3], 'model', usualTerms);
-  admission.admit([4], 'model', bulk);
-  admission.admit([5], 'other', usualTerms);
-  assert.equal(admission.ahead('model', 1, usualTerms), 3);
-  assert.equal(admission.ahead('model', 1, bulk), 7);
+test('interactive views of a model are ahead of an interactive request, and all views ahead of bulk', () => {
+  const { budget } = budgetOf(20);
+  budget.admit([3], 'model', defaultTerms);
+  budget.admit([4], 'model', bulk);
+  budget.admit([5], 'other', defaultTerms);
+  assert.equal(budget.ahead('model', 1, defaultTerms), 3);
+  assert.equal(budget.ahead('model', 1, bulk), 7);
 });
 
-test('what the engine has taken up comes before nobody', () => {
-  const { admission, admit } = admissionOf(20);
+test('a view that the engine has taken is ahead of nobody', () => {
+  const { budget, admit } = budgetOf(20);
   const permit = admit(3);
   admit(2, bulk);
   permit.begin();
   permit.begin();
-  assert.equal(admission.ahead('model', 1, usualTerms), 1);
-  assert.equal(admission.admitted, 5);
+  assert.equal(budget.ahead('model', 1, defaultTerms), 1);
   permit.begin();
   permit.begin();
-  assert.equal(admission.ahead('model', 1, bulk), 2);
+  assert.equal(budget.ahead('model', 1, bulk), 2);
   permit.release();
   permit.release();
-  assert.equal(admission.ahead('model', 1, bulk), 2);
-  assert.equal(admission.admitted, 2);
+  assert.equal(budget.ahead('model', 1, bulk), 2);
 });
 
-test('of another caller comes before a request what its turns bring, not all that it has', () => {
-  const { admission, admit } = admissionOf(400, keys);
+test('another caller is ahead of a request by its turns, not by all its views', () => {
+  const { budget, admit } = budgetOf(400, keys);
   const permit = admit(200, greedy);
-  assert.equal(admission.ahead('model', 3, modest), 1, 'greedy has a turn where modest has three');
-  assert.equal(admission.ahead('model', 3, greedy), 200);
+  assert.equal(budget.ahead('model', 3, modest), 1, 'greedy has a turn where modest has three');
+  assert.equal(budget.ahead('model', 3, greedy), 200);
   admit(9, modest);
-  assert.equal(admission.ahead('model', 3, modest), 9 + 4);
-  assert.equal(admission.ahead('model', 1000, modest), 9 + 200);
+  assert.equal(budget.ahead('model', 3, modest), 9 + 4);
+  assert.equal(budget.ahead('model', 1000, modest), 9 + 200);
   permit.release();
-  assert.equal(admission.ahead('model', 3, modest), 9);
+  assert.equal(budget.ahead('model', 3, modest), 9);
 });
 
 describe('several callers', () => {
-  test('have half of the room divided by weight, and the rest whoever comes first', () => {
-    const { admit } = admissionOf(80, keys);
+  test('have shares of half the views by weight, and the other half goes to whoever comes first', () => {
+    const { admit } = budgetOf(80, keys);
     admit(50, greedy);
     assert.throws(() => admit(1, greedy), { code: 'overloaded' });
     admit(30, modest);
     assert.throws(() => admit(1, modest), { code: 'overloaded' });
   });
 
-  test('leave room to interactive requests of each other, however much bulk they send', () => {
-    const { admit } = admissionOf(512, keys);
-    for (const place of [greedy, modest]) {
-      const bulkOf = { ...place, priority: 'bulk' } as const;
+  test("leave views for each other's interactive requests, however much bulk they send", () => {
+    const { admit } = budgetOf(512, keys);
+    for (const schedulingClass of [greedy, modest]) {
+      const bulkOf = { ...schedulingClass, priority: 'bulk' } as const;
       for (;;) {
         try {
           admit(1, bulkOf);
@@ -126,27 +129,27 @@ describe('several callers', () => {
     admit(512 / 16, modest);
   });
 
-  test('may each use the common half when the others do not', () => {
-    const { admit } = admissionOf(80, keys);
+  test('may use the common half when the others do not', () => {
+    const { admit } = budgetOf(80, keys);
     assert.equal(admit(70, modest).views, 70);
     assert.throws(() => admit(71, modest), {
       code: 'too_large',
       message:
-        'The request needs 71 views; of the 80 that this service takes, a request of this key may have at most 70.',
+        "The request needs 71 views; requests of this key may use at most 70 of the service's 80 (--max-queued-views).",
     });
     assert.equal(admit(10, greedy).views, 10);
   });
 
-  test('have their parts by the list of the moment', () => {
+  test('have new shares as soon as the list of callers changes', () => {
     let callers: readonly Caller[] = keys;
-    const admission = new ViewBudget({ maxViews: 80, callers: () => callers, workMs: (views) => views });
-    const admit = () => admission.admit([80], 'model', { ...usualTerms, caller: keys[0]! });
+    const budget = new ViewBudget({ maxViews: 80, callers: () => callers, workMs: (views) => views });
+    const admit = () => budget.admit([80], 'model', { ...defaultTerms, caller: keys[0]! });
     assert.throws(admit, { code: 'too_large' });
     callers = [keys[0]!];
     assert.equal(admit()[0]?.views, 80);
   });
 
-  test("never take more than there is, never another one's part, and leave nothing behind", () => {
+  test('never exceed the limit or take the share of another, and leave all of it free in the end', () => {
     const step = fc.record({
       caller: fc.constantFrom(...keys),
       priority: fc.constantFrom(...priorities),
@@ -155,24 +158,25 @@ describe('several callers', () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const { admission, admit } = admissionOf(40, keys);
+        const { admit } = budgetOf(40, keys);
         const held: { permit: ViewsPermit; name: string | undefined }[] = [];
         const heldBy = (name: string | undefined) =>
           held.reduce((sum, one) => sum + (one.name === name ? one.permit.views : 0), 0);
         for (const { caller, priority, views, release } of steps) {
           if (release) held.shift()?.permit.release();
-          const part = caller.name === 'greedy' ? 5 : 15;
-          const fitsPart = heldBy(caller.name) + views <= part && priority === 'interactive';
+          const share = caller.name === 'greedy' ? 5 : 15;
+          const fitsShare = heldBy(caller.name) + views <= share && priority === 'interactive';
           try {
             held.push({ permit: admit(views, { caller, priority }), name: caller.name });
           } catch (error) {
             assert.equal((error as { code: string }).code, 'overloaded');
-            assert.ok(!fitsPart, 'a caller that is within its part is refused');
+            assert.ok(!fitsShare, 'a caller is refused within its share');
           }
-          assert.ok(admission.admitted <= 40);
+          assert.ok(held.reduce((sum, { permit }) => sum + permit.views, 0) <= 40);
         }
         for (const { permit } of held) permit.release();
-        assert.equal(admission.admitted, 0);
+        admit(35, modest);
+        admit(5, greedy);
       }),
     );
   });

@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import { mock, test } from 'node:test';
 import { startDeadline } from '../../src/encoding/deadline.ts';
 
-test('fires with deadline_exceeded when the time is over', (t) => {
+test('fires with deadline_exceeded after the limit', (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const { signal } = startDeadline(new AbortController().signal, 500);
@@ -14,7 +14,7 @@ test('fires with deadline_exceeded when the time is over', (t) => {
   assert.match(signal.reason.message, /500 ms/);
 });
 
-test("fires with the caller's reason when the caller leaves, also before the start", () => {
+test("fires with the caller's reason when the caller leaves, even before the start", () => {
   const caller = new AbortController();
   const { signal, end } = startDeadline(caller.signal, 60_000);
   caller.abort(new Error('gone'));
@@ -25,7 +25,7 @@ test("fires with the caller's reason when the caller leaves, also before the sta
   late.end();
 });
 
-test('leaves neither a listener nor a timer behind', (t) => {
+test('never fires, and listens to nothing, once it has ended', (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const caller = new AbortController();

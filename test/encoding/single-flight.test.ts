@@ -6,7 +6,7 @@ import { ServiceError } from '../../src/errors/service-error.ts';
 const never = new AbortController().signal;
 const failure = new ServiceError('internal', 'It failed.');
 
-/** Work that ends when it is told to, and the signal that it was started with. */
+/** Work that the test ends, and the signal with which it was started. */
 function work() {
   let land: (value: number) => void = () => undefined;
   let fail: (error: Error) => void = () => undefined;
@@ -22,7 +22,7 @@ function work() {
   return { run, land, fail, signal: () => signals[0]! };
 }
 
-test('everybody that asks for the same gets what one piece of work gives', async () => {
+test('all requests for a key get the result of one piece of work', async () => {
   const flights = new SingleFlight<number>();
   const { run, land } = work();
   const flight = flights.start('a', run);
@@ -34,7 +34,7 @@ test('everybody that asks for the same gets what one piece of work gives', async
   assert.equal(flights.find('a'), undefined);
 });
 
-test('a failure reaches everybody, and who asks again starts anew', async () => {
+test('a failure reaches all that wait, and then the work can be started again', async () => {
   const flights = new SingleFlight<number>();
   const { run, fail } = work();
   const flight = flights.start('a', run);
@@ -47,7 +47,7 @@ test('a failure reaches everybody, and who asks again starts anew', async () => 
   assert.equal(flights.find('a'), undefined);
 });
 
-test('work is abandoned when the last of those that wait has left, and not before', async () => {
+test('work is aborted when the last request leaves, and not before', async () => {
   const flights = new SingleFlight<number>();
   const { run, signal } = work();
   const flight = flights.start('a', run);
@@ -60,12 +60,12 @@ test('work is abandoned when the last of those that wait has left, and not befor
   assert.equal(flights.find('a'), flight);
   second.abort(new ServiceError('deadline_exceeded', 'Too late.'));
   assert.equal(signal().aborted, true);
-  assert.equal(flights.find('a'), undefined, 'nobody joins what was abandoned');
+  assert.equal(flights.find('a'), undefined, 'nobody can join aborted work');
   const [, last] = await settled;
   assert.equal(last!.status === 'rejected' && last!.reason.code, 'deadline_exceeded');
 });
 
-test('one that leaves does not take the answer from another', async () => {
+test('a request that leaves does not take the result from another', async () => {
   const { run, land } = work();
   const flight = new SingleFlight<number>().start('a', run);
   const leaving = new AbortController();
@@ -77,14 +77,14 @@ test('one that leaves does not take the answer from another', async () => {
   assert.equal(await stays, 3);
 });
 
-test('one that has left already does not join', async () => {
+test('a request that has already left does not join', async () => {
   const { run, signal } = work();
   const flight = new SingleFlight<number>().start('a', run);
   await assert.rejects(flight.join(AbortSignal.abort()), { code: 'cancelled' });
   assert.equal(signal().aborted, true);
 });
 
-test('work without a key is found by nobody', async () => {
+test('work without a key cannot be found', async () => {
   const flights = new SingleFlight<number>();
   const { run, land } = work();
   const flight = flights.start(undefined, run);

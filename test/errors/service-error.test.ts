@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allOf, ServiceError } from '../../src/errors/service-error.ts';
 
-test('gives all values in their order', async () => {
+test('allOf resolves with all values in order', async () => {
   assert.deepEqual(await allOf([Promise.resolve(1), Promise.resolve('two')]), [1, 'two']);
 });
 
-test('says what each failed for, with the code of the first, once all are settled', async () => {
+test('allOf waits for all to settle and reports every failure, with the code of the first', async () => {
   let isSettled = false;
   const late = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
     isSettled = true;
@@ -20,7 +20,7 @@ test('says what each failed for, with the code of the first, once all are settle
   assert.equal(isSettled, true);
 });
 
-test('leaves one failure alone as it is', async () => {
+test('allOf passes a single failure on unchanged', async () => {
   const only = new ServiceError('overloaded', 'Full.', { retryAfterMs: 5 });
   await assert.rejects(allOf([Promise.reject(only)]), (thrown) => thrown === only);
 });

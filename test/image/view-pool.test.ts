@@ -11,7 +11,7 @@ import makeViews from '../../src/image/view-worker.ts';
 import { cutViews } from '../../src/image/cut-views.ts';
 import { planEncode } from '../../src/recipes/encode.ts';
 import { model } from '../recipes/model.ts';
-import { until } from '../support/gated-encoder.ts';
+import { until } from '../support/until.ts';
 import { noise } from './noise.ts';
 
 const size = { width: 40, height: 30 };

@@ -12,16 +12,16 @@ test('the engine is never idle while a view waits', () => {
   );
 });
 
-test('no third batch is handed over, however many views wait', () => {
+test('the engine never has a third batch, however many views wait', () => {
   assert.equal(viewsToHandOver({ queued: 1000, handedOver: 2, largest: 4 }), 0);
 });
 
-test('a batch that is not full waits for the engine to free', () => {
+test('a batch that is not full waits until the engine is free', () => {
   assert.equal(viewsToHandOver({ queued: 3, handedOver: 1, largest: 4 }), 0);
   assert.equal(viewsToHandOver({ queued: 4, handedOver: 1, largest: 4 }), 4);
 });
 
-test('fixed sizes are the powers of two and the largest, and every queue is handed over in them', () => {
+test('fixed sizes are the powers of two and the largest, and every queue is served in them', () => {
   assert.deepEqual(fixedSizes(1), [1]);
   assert.deepEqual(fixedSizes(24), [1, 2, 4, 8, 16, 24]);
   fc.assert(

@@ -6,8 +6,8 @@ import { ViewBudget, type ViewsPermit } from '../../src/admission/view-budget.ts
 import { ServiceError } from '../../src/errors/service-error.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
-import { type Place, usualTerms } from '../../src/admission/priority.ts';
-import { splitTokens } from '../../src/tokens/split.ts';
+import { type SchedulingClass, defaultTerms } from '../../src/admission/priority.ts';
+import { splitTokens } from '../../src/tokens/token-tasks.ts';
 import { GatedEngine } from '../support/gated-engine.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -15,7 +15,7 @@ const never = new AbortController().signal;
 
 function setUp(largest: number) {
   const engine = new GatedEngine();
-  const admission = new ViewBudget({ maxViews: 1000, workMs: () => 0 });
+  const viewBudget = new ViewBudget({ maxViews: 1000, workMs: () => 0 });
   let timeMs = 0;
   const batcher = new Batcher({
     engine,
@@ -29,9 +29,9 @@ function setUp(largest: number) {
     ids: readonly number[],
     signal = never,
     dtype: 'float16' | 'float32' = 'float16',
-    place: Place = usualTerms,
+    schedulingClass: SchedulingClass = defaultTerms,
   ) => {
-    const [permit] = admission.admit([ids.length], 'model', place) as [ViewsPermit];
+    const [permit] = viewBudget.admit([ids.length], 'model', schedulingClass) as [ViewsPermit];
     return batcher
       .encode(
         permit,
@@ -45,7 +45,7 @@ function setUp(largest: number) {
   const passMs = (ms: number) => {
     timeMs += ms;
   };
-  return { engine, batcher, encode, idsOf, admission, passMs };
+  return { engine, batcher, encode, idsOf, viewBudget, passMs };
 }
 
 test('an idle engine takes a lone view at once', async () => {
@@ -57,7 +57,7 @@ test('an idle engine takes a lone view at once', async () => {
   assert.equal((await answer)[0]!.tokens[0], 7);
 });
 
-test('views of different callers that arrive while the engine runs share the next batch', async () => {
+test('views of several callers that arrive while the engine runs share the next batch', async () => {
   const { engine, encode, idsOf } = setUp(8);
   const answers = [encode([1])];
   await turn();
@@ -72,7 +72,7 @@ test('views of different callers that arrive while the engine runs share the nex
   assert.deepEqual(ids, [[1], [2, 3], [4]]);
 });
 
-test('one full batch is prepared while another runs, and no more than one', async () => {
+test('one full batch, and only one, is prepared while another runs', async () => {
   const { engine, encode } = setUp(2);
   const answers = [encode([1, 2, 3, 4, 5, 6, 7])];
   await turn();
@@ -90,7 +90,7 @@ test('one full batch is prepared while another runs, and no more than one', asyn
   await Promise.all(answers);
 });
 
-test('drops a cancelled view before it reaches the engine', async () => {
+test('a cancelled view never reaches the engine', async () => {
   const { engine, encode, idsOf, batcher } = setUp(8);
   const first = encode([1]);
   await turn();
@@ -107,7 +107,7 @@ test('drops a cancelled view before it reaches the engine', async () => {
   await Promise.all([first, stays]);
 });
 
-test('a view of the batch under way rejects at once when its caller leaves, and harms no other', async () => {
+test('a caller that leaves a running batch is rejected at once, and the others are answered', async () => {
   const { engine, encode } = setUp(8);
   const leaving = new AbortController();
   const left = assert.rejects(encode([1], leaving.signal), { code: 'cancelled' });
@@ -129,7 +129,7 @@ test('a view whose tokens are not finite fails alone', async () => {
   assert.equal((await good)[0]!.tokens[0], 1);
 });
 
-test('a caller of float32 is not failed by another whose float16 overflows', async () => {
+test('a float32 view does not fail because the float16 tokens of another overflow', async () => {
   const { engine, encode } = setUp(8);
   const single = encode([1], never, 'float32');
   const half = assert.rejects(encode([2], never, 'float16'), { message: /dtype=float32/ });
@@ -139,7 +139,7 @@ test('a caller of float32 is not failed by another whose float16 overflows', asy
   assert.equal((await single)[0]!.tokens[0], 1);
 });
 
-test('a batch with both dtypes asks the graph for both and gives each caller its own', async () => {
+test('a batch with both dtypes gives each caller its own', async () => {
   const { engine, encode } = setUp(8);
   const half = encode([1], never, 'float16');
   const single = encode([2], never, 'float32');
@@ -152,8 +152,8 @@ test('a batch with both dtypes asks the graph for both and gives each caller its
 
 const modelFailed = new ServiceError('internal', 'The model failed on this image.');
 
-test('a batch that fails is tried once more view by view: the one that brings it down fails alone', async () => {
-  const { engine, encode, idsOf, admission } = setUp(3);
+test('a failed batch is retried view by view, so that the faulty view fails alone', async () => {
+  const { engine, encode, idsOf } = setUp(3);
   const all = [encode([1]), encode([2, 3])];
   const failed = assert.rejects(all[1]!, modelFailed);
   await turn();
@@ -169,10 +169,9 @@ test('a batch that fails is tried once more view by view: the one that brings it
   await failed;
   await turn();
   assert.equal(engine.batches.length, 3, 'nobody waits for the other view of that request');
-  assert.equal(admission.admitted, 0);
 });
 
-test('what fails twice is not tried again, and the batches behind it run', async () => {
+test('a view that fails twice is not retried again, and the batches behind it run', async () => {
   const { engine, encode, idsOf } = setUp(1);
   const failed = assert.rejects(encode([1]), modelFailed);
   await turn();
@@ -194,7 +193,7 @@ test('what fails twice is not tried again, and the batches behind it run', async
   await after;
 });
 
-test('a view is tried again with the engine to itself: what ends the engine takes no other along', async () => {
+test('a view is retried with the engine to itself, so that ending the engine fails no other view', async () => {
   const { engine, encode, idsOf } = setUp(1);
   const failed = assert.rejects(encode([1]), modelFailed);
   await turn();
@@ -212,7 +211,7 @@ test('a view is tried again with the engine to itself: what ends the engine take
   assert.equal((await innocent)[0]!.tokens[0], 2);
 });
 
-test('a request whose views are in two batches that fail is answered when the second tries succeed', async () => {
+test('a request whose views are in two failed batches is answered when the retries succeed', async () => {
   const { engine, encode } = setUp(2);
   const answer = encode([1, 2, 3, 4]);
   await turn();
@@ -229,7 +228,7 @@ test('a request whose views are in two batches that fail is answered when the se
   );
 });
 
-test('who has left by then is not tried again', async () => {
+test('the views of a caller that has left are not retried', async () => {
   const { engine, encode } = setUp(2);
   const caller = new AbortController();
   const left = assert.rejects(encode([1], caller.signal), { code: 'cancelled' });
@@ -248,7 +247,7 @@ test('who has left by then is not tried again', async () => {
   assert.equal(engine.batches.length, 2);
 });
 
-test('a view whose pixels the engine has taken is not tried again', async () => {
+test('a view whose pixels the engine has consumed is not retried', async () => {
   const { engine, encode } = setUp(1);
   const failed = assert.rejects(encode([1]), modelFailed);
   await turn();
@@ -259,7 +258,7 @@ test('a view whose pixels the engine has taken is not tried again', async () => 
   assert.equal(engine.batches.length, 1);
 });
 
-test('tokens of a shared batch do not keep the batch alive', async () => {
+test('tokens of a shared batch do not keep the batch in memory', async () => {
   const { engine, encode } = setUp(8);
   const answers = [encode([1]), encode([2])];
   await turn();
@@ -267,7 +266,7 @@ test('tokens of a shared batch do not keep the batch alive', async () => {
   for (const [view] of await Promise.all(answers)) assert.equal(view!.tokens.buffer.byteLength, 4);
 });
 
-test('queue time is what was not engine time', async () => {
+test('queue time and engine time add up to the time of a view', async () => {
   const { engine, encode, passMs } = setUp(8);
   const answer = encode([1]);
   await turn();
@@ -278,7 +277,7 @@ test('queue time is what was not engine time', async () => {
   assert.equal(view!.engineMs, 20);
 });
 
-test('whatever the order of arrivals, departures and ends, every promise settles once and permits return', async () => {
+test('every view is answered or rejected, and the next one encoded, in any order of events', async () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('arrive' as const), views: fc.integer({ min: 1, max: 5 }) }),
     fc.record({ kind: fc.constant('leave' as const), which: fc.nat(20) }),
@@ -290,7 +289,7 @@ test('whatever the order of arrivals, departures and ends, every promise settles
       fc.array(step, { maxLength: 40 }),
       fc.integer({ min: 1, max: 6 }),
       async (steps, largest) => {
-        const { engine, encode, batcher, admission } = setUp(largest);
+        const { engine, encode } = setUp(largest);
         const callers: AbortController[] = [];
         const settled: Promise<string>[] = [];
         let ended = 0;
@@ -323,8 +322,10 @@ test('whatever the order of arrivals, departures and ends, every promise settles
         }
         while (await end('finish'));
         await Promise.all(settled);
-        assert.equal(batcher.queued, 0);
-        assert.equal(admission.admitted, 0);
+        const last = encode([1]);
+        await turn();
+        assert.ok(await end('finish'), 'the engine is free for the next request');
+        await last;
         for (const { views } of engine.batches) assert.ok(views.length >= 1 && views.length <= largest);
       },
     ),
@@ -332,7 +333,7 @@ test('whatever the order of arrivals, departures and ends, every promise settles
   );
 });
 
-test('the views of one request fill one batch where there is room, and share it with others', async () => {
+test('the views of one request fill a batch and share it with other requests', async () => {
   const { engine, encode, idsOf } = setUp(16);
   const running = encode([0]);
   await turn();
@@ -350,7 +351,7 @@ test('the views of one request fill one batch where there is room, and share it 
   assert.equal(engine.batches.length, 2);
 });
 
-test('when one view of a request fails, what is not handed over by then costs no engine time', async () => {
+test('once a view of a request fails, its waiting views cost no engine time', async () => {
   const { engine, encode, idsOf, batcher } = setUp(2);
   const failing = encode([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   const other = encode([11]);
@@ -364,7 +365,7 @@ test('when one view of a request fails, what is not handed over by then costs no
       [3, 4],
       [5, 6],
     ],
-    'handed over by then',
+    'handed over before the failure',
   );
   engine.openGate();
   await other;
@@ -372,7 +373,7 @@ test('when one view of a request fails, what is not handed over by then costs no
   assert.equal(batcher.queued, 0);
 });
 
-test('a request of thirty views listens once for its caller leaving', async () => {
+test('a request of thirty views adds one listener to its signal', async () => {
   const { engine, encode } = setUp(8);
   const { signal } = new AbortController();
   const ids = Array.from({ length: 30 }, (_, index) => index);
@@ -383,10 +384,10 @@ test('a request of thirty views listens once for its caller leaving', async () =
   assert.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
-const bulk: Place = { ...usualTerms, priority: 'bulk' };
+const bulk: SchedulingClass = { ...defaultTerms, priority: 'bulk' };
 const range = (from: number, count: number) => Array.from({ length: count }, (_, index) => from + index);
 
-test('an interactive view waits behind bulk for the batches that are handed over, and for no other', async () => {
+test('an interactive view waits only for those bulk batches that the engine has', async () => {
   const { engine, encode, idsOf } = setUp(4);
   const all = [encode(range(100, 40), never, 'float16', bulk)];
   await turn();
@@ -400,15 +401,15 @@ test('an interactive view waits behind bulk for the batches that are handed over
   await Promise.all(all);
 });
 
-test('a caller that floods the queue leaves another its share of every batch', async () => {
+test('a caller that floods the queue does not take the share of another', async () => {
   const { engine, encode, idsOf } = setUp(4);
-  const placeOf = (name: string, weight: number): Place => ({
-    ...usualTerms,
+  const classOf = (name: string, weight: number): SchedulingClass => ({
+    ...defaultTerms,
     caller: { name, weight, bulkOnly: false },
   });
-  const all = [encode(range(100, 60), never, 'float16', placeOf('greedy', 1))];
+  const all = [encode(range(100, 60), never, 'float16', classOf('greedy', 1))];
   await turn();
-  all.push(encode(range(1, 6), never, 'float16', placeOf('modest', 3)));
+  all.push(encode(range(1, 6), never, 'float16', classOf('modest', 3)));
   await turn();
   for (const batch of [0, 1]) {
     engine.batches[batch]!.finish();
@@ -423,26 +424,26 @@ test('a caller that floods the queue leaves another its share of every batch', a
   await Promise.all(all);
 });
 
-test('expects bulk that the engine has, for interactive views too', async () => {
-  const { engine, batcher, admission, encode, passMs } = setUp(2);
+test('the expected time of interactive views includes the bulk batches that the engine has', async () => {
+  const { engine, batcher, viewBudget, encode, passMs } = setUp(2);
   const first = encode([1, 2]);
   await turn();
   engine.batches[0]!.finish({ engineMs: 100 });
   await first;
-  const inBulk = encode([3, 4, 5, 6], never, 'float16', { ...usualTerms, priority: 'bulk' });
+  const inBulk = encode([3, 4, 5, 6], never, 'float16', { ...defaultTerms, priority: 'bulk' });
   await turn();
   const interactive = encode([7, 8]);
   passMs(30);
-  // 70 ms are left of one bulk batch, 100 of the other, and two views wait.
-  const ahead = admission.ahead('model', 1, usualTerms);
+  // One bulk batch has 70 ms left and the other 100 ms, and two views wait.
+  const ahead = viewBudget.ahead('model', 1, defaultTerms);
   assert.equal(batcher.expectedMs(ahead, 1), 70 + 100 + 100 + 50);
   engine.openGate();
   await Promise.all([inBulk, interactive]);
 });
 
-test('expects what is ahead, and the rest of what runs, before its own', async () => {
+test('the expected time includes the views ahead and the rest of the running batch', async () => {
   const { engine, batcher, encode, passMs } = setUp(2);
-  assert.equal(batcher.expectedMs(0, 1), undefined, 'an idle engine is tried');
+  assert.equal(batcher.expectedMs(0, 1), undefined, 'an idle engine starts at once');
   const first = encode([1, 2]);
   await turn();
   engine.batches[0]!.finish({ engineMs: 100 });
@@ -452,10 +453,10 @@ test('expects what is ahead, and the rest of what runs, before its own', async (
   await turn();
   assert.equal(engine.batches.length, 3);
   passMs(30);
-  // 70 ms are left of the one that runs, 100 are prepared.
+  // The running batch has 70 ms left, and the prepared one takes 100 ms.
   assert.equal(batcher.expectedMs(2, 1), 70 + 100 + 100 + 50);
   passMs(500);
-  assert.equal(batcher.expectedMs(0, 2), 0 + 100 + 100, 'what should have ended long ago ends now');
+  assert.equal(batcher.expectedMs(0, 2), 0 + 100 + 100, 'an overdue batch is expected to end now');
   engine.openGate();
   await second;
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ViewBudget, type ViewsPermit } from '../../src/admission/view-budget.ts';
-import { usualTerms } from '../../src/admission/priority.ts';
+import { defaultTerms } from '../../src/admission/priority.ts';
 import { type ServeModelOptions, serveModel } from '../../src/inference/served-model.ts';
 import { importModel } from '../../src/model/import/import-model.ts';
 import type { Model } from '../../src/model/model.ts';
@@ -32,21 +32,20 @@ const options: ServeModelOptions = {
   onDown: () => {},
 };
 
-test('refuses an int8 model on a GPU before anything is loaded', async () => {
+test('refuses an int8 model on a GPU before it loads anything', async () => {
   await assert.rejects(serveModel(int8, { ...options, device: { kind: 'cuda', deviceId: 0 } }), {
     code: 'failed_precondition',
-    message:
-      /^The model "int8" is int8, which runs on a CPU alone; use --device cpu, or import it .* fp16\.$/,
+    message: /^The model "int8" is int8, which only runs on a CPU; use --device cpu or import it .* fp16\.$/,
   });
 });
 
-test('gives a view of an int8 model the same tokens whatever is asked for beside it', async () => {
+test('an int8 model gives a view the same tokens whatever views come with it', async () => {
   const served = await serveModel(int8, options);
   const view = (value: number) => new Uint8Array(512 * 512 * 3).map((_, i) => (i * value) >> 4);
-  const admission = new ViewBudget({ maxViews: 3, workMs: () => 0 });
+  const viewBudget = new ViewBudget({ maxViews: 3, workMs: () => 0 });
   const { signal } = new AbortController();
   const encode = async (views: Uint8Array<ArrayBuffer>[]) => {
-    const [permit] = admission.admit([views.length], 'model', usualTerms) as [ViewsPermit];
+    const [permit] = viewBudget.admit([views.length], 'model', defaultTerms) as [ViewsPermit];
     const [first] = await served.batcher.encode(permit, views, { dtype: 'float32' }, signal);
     permit.release();
     return first?.tokens;

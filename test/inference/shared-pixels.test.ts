@@ -4,26 +4,26 @@ import { SharedPixels } from '../../src/inference/shared-pixels.ts';
 
 const view = (fill: number) => new Uint8Array(4).fill(fill);
 
-test('lays views one after the other, in memory that is used again once it is given back', () => {
+test('copies views one after the other, into memory that is used again once it is released', () => {
   const pixels = new SharedPixels();
-  const first = pixels.lay([view(1), view(2)]);
+  const first = pixels.copyIn([view(1), view(2)]);
   assert.deepEqual([...first], [1, 1, 1, 1, 2, 2, 2, 2]);
-  const second = pixels.lay([view(3)]);
+  const second = pixels.copyIn([view(3)]);
   assert.notEqual(second.buffer, first.buffer);
   assert.deepEqual([...second], [3, 3, 3, 3]);
-  pixels.giveBack(first);
-  const third = pixels.lay([view(4)]);
+  pixels.release(first);
+  const third = pixels.copyIn([view(4)]);
   assert.equal(third.buffer, first.buffer);
   assert.deepEqual([...third], [4, 4, 4, 4]);
   assert.deepEqual([...second], [3, 3, 3, 3]);
 });
 
-test('keeps no memory that is too small for the largest batch', () => {
+test('drops memory that is too small for the largest batch', () => {
   const pixels = new SharedPixels();
-  const small = pixels.lay([view(1)]);
-  const large = pixels.lay([view(1), view(2)]);
-  pixels.giveBack(small);
-  pixels.giveBack(large);
-  assert.equal(pixels.lay([view(3)]).buffer, large.buffer);
-  assert.notEqual(pixels.lay([view(4)]).buffer, small.buffer);
+  const small = pixels.copyIn([view(1)]);
+  const large = pixels.copyIn([view(1), view(2)]);
+  pixels.release(small);
+  pixels.release(large);
+  assert.equal(pixels.copyIn([view(3)]).buffer, large.buffer);
+  assert.notEqual(pixels.copyIn([view(4)]).buffer, small.buffer);
 });

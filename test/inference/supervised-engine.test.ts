@@ -9,10 +9,10 @@ const view = () => [Uint8Array.of(1)];
 const died = new ServiceError('unavailable', 'The engine is down.', { cause: new Error('exited with 3') });
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** An engine that the test ends as it likes. */
+/** An engine that the test can end. */
 interface Made {
   readonly engine: GatedEngine;
-  /** As a thread that ends: what it has fails, and it says so. */
+  /** Ends it like a thread that ends: its batches fail, and it calls onDown. */
   die(): void;
 }
 
@@ -21,9 +21,9 @@ function setUp({ limitMs, replaceLimitMs = 60_000 }: { limitMs?: number; replace
   const waits: number[] = [];
   const replaced: ServiceError[] = [];
   const ends: { readonly end: EngineEnd; readonly error: ServiceError }[] = [];
-  /** Starts that fail, from now on. */
+  /** How many starts fail from now on. */
   const failing = { starts: 0 };
-  /** What the probe of an engine that replaces another comes to. */
+  /** How the probe of a replacement ends. */
   const probe: { outcome: 'runs' | 'fails' | 'ends' | 'hangs' } = { outcome: 'runs' };
   const supervised = SupervisedEngine.start({
     start: async (onDown): Promise<Engine> => {
@@ -63,12 +63,12 @@ function setUp({ limitMs, replaceLimitMs = 60_000 }: { limitMs?: number; replace
   return { supervised, made, waits, replaced, ends, failing, probe };
 }
 
-test('an engine that ends is replaced at once; its batch is rejected, what comes meanwhile waits for the next', async () => {
+test('an engine that ends is replaced at once; only its running batch is rejected, and later ones wait', async () => {
   const { supervised, made, waits, replaced } = setUp();
   const engine = await supervised;
   const lost = assert.rejects(engine.encode(view(), ['float16']), {
     code: 'internal',
-    message: 'The engine ended while it ran this image.',
+    message: 'The engine ended while it was running this image.',
   });
   await turn();
   made[0]!.die();
@@ -84,7 +84,7 @@ test('an engine that ends is replaced at once; its batch is rejected, what comes
   assert.ok(made[1]!.engine.closed);
 });
 
-test('one that does not start is tried ever later, and one that has started is replaced at once again', async () => {
+test('a failing start is retried after longer and longer waits, and a later end without any', async () => {
   const { supervised, made, waits, failing } = setUp();
   const engine = await supervised;
   failing.starts = mostFailedStarts - 1;
@@ -98,7 +98,7 @@ test('one that does not start is tried ever later, and one that has started is r
   await engine.close();
 });
 
-test('one that does not start any more is given up, and everybody is told', async () => {
+test('an engine that never starts again is given up, and all callers are rejected', async () => {
   const { supervised, made, ends, failing } = setUp();
   const engine = await supervised;
   failing.starts = mostFailedStarts;
@@ -116,7 +116,7 @@ test('one that does not start any more is given up, and everybody is told', asyn
 });
 
 for (const outcome of ['fails', 'ends'] as const) {
-  test(`one of which no other can run a view, as it ${outcome}, is given up`, async () => {
+  test(`an engine is given up when the probe of every replacement ${outcome}`, async () => {
     const { supervised, made, ends, probe, replaced } = setUp();
     const engine = await supervised;
     probe.outcome = outcome;
@@ -132,7 +132,7 @@ for (const outcome of ['fails', 'ends'] as const) {
   });
 }
 
-test('pictures that end engines do not end the process, however many come', async () => {
+test('images that end engines never end the process, however many there are', async () => {
   const { supervised, made, ends } = setUp();
   const engine = await supervised;
   for (let death = 0; death < 50; death++) {
@@ -143,7 +143,7 @@ test('pictures that end engines do not end the process, however many come', asyn
   await engine.close();
 });
 
-test('an engine that hangs where it replaces another has everybody told, and the process ended', async () => {
+test('a replacement that hangs is given up as stuck, and all callers are rejected', async () => {
   const { supervised, made, ends, probe } = setUp({ replaceLimitMs: 5 });
   const engine = await supervised;
   probe.outcome = 'hangs';
@@ -153,12 +153,12 @@ test('an engine that hangs where it replaces another has everybody told, and the
     ends.map(({ end }) => end),
     ['stuck'],
   );
-  assert.match(String(ends[0]!.error.cause), /has not started for 5 ms/);
+  assert.match(String(ends[0]!.error.cause), /did not start within 5 ms/);
   assert.equal(engine.isUp, false);
   await engine.close();
 });
 
-test('a batch that is too large for the device is no failure of the device', async () => {
+test('a batch that is too large for the device does not count as a failed device', async () => {
   const { supervised, made, ends } = setUp();
   const engine = await supervised;
   const failing = engine.encode(view(), ['float16']);
@@ -170,7 +170,7 @@ test('a batch that is too large for the device is no failure of the device', asy
   await engine.close();
 });
 
-test('what does not start at first is not tried again', async () => {
+test('the first engine is started only once', async () => {
   const start = () => Promise.reject(new ServiceError('failed_precondition', 'No graph.'));
   const isNone = () => assert.fail();
   const options = {
@@ -185,7 +185,7 @@ test('what does not start at first is not tried again', async () => {
   await assert.rejects(SupervisedEngine.start(options), { code: 'failed_precondition' });
 });
 
-test('a batch that does not come back has everybody told, and the process ended', async () => {
+test('an engine with a batch that never ends is given up as stuck, and all callers are rejected', async () => {
   const { supervised, made, ends } = setUp({ limitMs: 5 });
   const engine = await supervised;
   const stuck = [engine.encode(view(), ['float16']), engine.encode(view(), ['float16'])];
@@ -196,13 +196,13 @@ test('a batch that does not come back has everybody told, and the process ended'
     ends.map(({ end }) => end),
     ['stuck'],
   );
-  assert.match(String(ends[0]!.error.cause), /1 views has not come back from the engine for 5 ms/);
+  assert.match(String(ends[0]!.error.cause), /did not finish a batch of 1 views within 5 ms/);
   await assert.rejects(engine.encode(view(), ['float16']), { code: 'unavailable' });
   await engine.close();
-  assert.equal(made[0]!.engine.closed, false, 'closing would wait for the call');
+  assert.equal(made[0]!.engine.closed, false, 'a stuck engine is left alone');
 });
 
-test('a batch that waits behind another has its own time', async () => {
+test('the time limit of a batch starts when the batch runs', async () => {
   const { supervised, made, ends } = setUp({ limitMs: 60_000 });
   const engine = await supervised;
   const batches = [engine.encode(view(), ['float16']), engine.encode(view(), ['float16'])];
@@ -213,7 +213,7 @@ test('a batch that waits behind another has its own time', async () => {
   await engine.close();
 });
 
-test('a device that fails poisons the process, and is not tried again', async () => {
+test('an engine whose device fails is not replaced', async () => {
   const { supervised, made, ends, replaced } = setUp();
   const engine = await supervised;
   const failing = engine.encode(view(), ['float16']);
@@ -229,7 +229,7 @@ test('a device that fails poisons the process, and is not tried again', async ()
   await engine.close();
 });
 
-test("a run that fails by itself is the caller's alone", async () => {
+test('a failed run is rejected with internal, and the engine stays up', async () => {
   const { supervised, made, ends } = setUp();
   const engine = await supervised;
   const failing = engine.encode(view(), ['float16']);
@@ -242,7 +242,7 @@ test("a run that fails by itself is the caller's alone", async () => {
   await engine.close();
 });
 
-test('one that hangs when it first starts is given up', async () => {
+test('a first engine that hangs while it starts is given up as stuck', async () => {
   const ends: EngineEnd[] = [];
   const starting = SupervisedEngine.start({
     start: () => new Promise(() => {}),

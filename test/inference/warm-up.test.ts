@@ -5,7 +5,7 @@ import { BatchTimes } from '../../src/inference/batch-times.ts';
 import type { Engine } from '../../src/inference/engine.ts';
 import { warmUp, widestThatRuns } from '../../src/inference/warm-up.ts';
 
-/** An engine of known t(b) on a clock of its own. */
+/** An engine of known batch times on a simulated clock. */
 function timedEngine(batchMs: (views: number) => number) {
   let timeMs = 0;
   const sizes: number[] = [];
@@ -20,7 +20,7 @@ function timedEngine(batchMs: (views: number) => number) {
   return { engine, sizes, now: () => timeMs };
 }
 
-test('stops at the batch that no longer pays', async () => {
+test('stops at the first larger batch that does not pay', async () => {
   const { engine, now } = timedEngine((views) => 100 * views);
   const times = new BatchTimes();
   await warmUp(engine, times, { imageSize: 4, largest: 32, budgetMs: 10_000, now });
@@ -30,7 +30,7 @@ test('stops at the batch that no longer pays', async () => {
   ]);
 });
 
-test('goes on to the largest batch while larger ones pay', async () => {
+test('continues to the largest batch while larger ones pay', async () => {
   const { engine, now } = timedEngine((views) => 20 + views);
   const times = new BatchTimes();
   await warmUp(engine, times, { imageSize: 4, largest: 24, budgetMs: 10_000, now });
@@ -40,7 +40,7 @@ test('goes on to the largest batch while larger ones pay', async () => {
   );
 });
 
-test('a slow model is run once and measured by that run', async () => {
+test('a slow model runs once and is measured by that run', async () => {
   const { engine, sizes, now } = timedEngine((views) => 14_000 * views);
   const times = new BatchTimes();
   await warmUp(engine, times, { imageSize: 4, largest: 32, budgetMs: 10_000, now });
@@ -48,7 +48,7 @@ test('a slow model is run once and measured by that run', async () => {
   assert.equal(times.estimateMs(1), 14_000);
 });
 
-test('the whole of it stays within the budget when one run does', async () => {
+test('stays within its budget if the first run does', async () => {
   for (const viewMs of [1, 10, 100, 1000, 2400]) {
     const { engine, now } = timedEngine((views) => viewMs * (0.5 + 0.5 * views));
     await warmUp(engine, new BatchTimes(), { imageSize: 4, largest: 64, budgetMs: 10_000, now });
@@ -56,12 +56,12 @@ test('the whole of it stays within the budget when one run does', async () => {
   }
 });
 
-/** What ONNX Runtime says where the device's memory does not suffice. */
+/** ONNX Runtime's failure when the device has too little memory. */
 const outOfMemory = new ServiceError('internal', 'The model failed on this image.', {
   cause: new Error('Failed to allocate memory for requested buffer of size 4294967296'),
 });
 
-test('finds the widest batch that can be run, by halves', async () => {
+test('finds the largest batch that runs, by halving', async () => {
   const { engine, sizes } = timedEngine((views) => {
     if (views > 7) throw outOfMemory;
     return views;
@@ -71,7 +71,7 @@ test('finds the widest batch that can be run, by halves', async () => {
   assert.equal(await widestThatRuns(engine, 7, 4), 7);
 });
 
-test('an engine that cannot run one view, or has ended, is no use at any width', async () => {
+test('rejects when the engine cannot run a single view or is down', async () => {
   const failing = timedEngine(() => {
     throw outOfMemory;
   });

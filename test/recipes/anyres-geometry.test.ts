@@ -43,7 +43,7 @@ describe('anyresGeometry', () => {
     );
   });
 
-  test('says whether the limit makes the map smaller', () => {
+  test('reports whether the limit shrinks the map', () => {
     const image = { width: 1218, height: 1722 };
     assert.deepEqual(anyresGeometry(image, model, { maxGrid, maxTiles: 4 }), {
       tileGrid: { columns: 3, rows: 3 },
@@ -59,23 +59,23 @@ describe('anyresGeometry', () => {
 });
 
 describe('selectTileGrid', () => {
-  test('takes two tiles for one pixel more than one shows', () => {
+  test('chooses two tiles as soon as they show one pixel more', () => {
     assert.deepEqual(selectTileGrid({ width: 513, height: 512 }, 512, maxGrid), { columns: 2, rows: 1 });
   });
 
-  test('takes no more columns and rows than allowed', () => {
+  test('chooses no more columns and rows than allowed', () => {
     const image = { width: 3000, height: 3000 };
     assert.deepEqual(selectTileGrid(image, 512, { columns: 2, rows: 3 }), { columns: 2, rows: 2 });
     assert.deepEqual(selectTileGrid(image, 512, { columns: 1, rows: 1 }), { columns: 1, rows: 1 });
   });
 
-  test('takes one tile where the fitted image has no whole row in any grid', () => {
+  test('chooses one tile where the fitted image has no whole row in any grid', () => {
     assert.deepEqual(selectTileGrid({ width: 20_000, height: 1 }, 512, maxGrid), { columns: 1, rows: 1 });
   });
 });
 
 describe('limitedSize', () => {
-  test('leaves a map whose sides are at most 1.1 times too long', () => {
+  test('leaves a map alone whose sides are at most 1.1 times too long', () => {
     assert.deepEqual(limitedSize({ width: 64, height: 76 }, 4, 1024), { width: 64, height: 76 });
     assert.deepEqual(limitedSize({ width: 64, height: 78 }, 4, 1024), { width: 57, height: 70 });
   });

@@ -64,7 +64,7 @@ describe('planAnyres', () => {
     });
   });
 
-  test('uses the filter asked for on base and tiles', () => {
+  test('uses the requested filter for the base view and the tiles', () => {
     const { canvases } = plan(640, 427, { resample: 'bilinear' });
     assert.deepEqual(
       canvases.map(({ resample }) => resample),
@@ -72,7 +72,7 @@ describe('planAnyres', () => {
     );
   });
 
-  test('has the geometry and the shape of every golden case', () => {
+  test('plans the geometry and the shape of every golden case', () => {
     const cases = planCases('AnyResEncode');
     assert.ok(cases.length >= 6);
     for (const golden of cases) {
@@ -98,7 +98,7 @@ describe('planAnyres', () => {
     }
   });
 
-  test("answers base tokens alone where no row is kept, with the map's true size and one view", () => {
+  test("answers base tokens alone, with one view and the map's true size, where no row is kept", () => {
     for (const [image, spatial] of [
       [
         { width: 10_000, height: 10 },
@@ -118,7 +118,7 @@ describe('planAnyres', () => {
     }
   });
 
-  test('stacks every tile, also those that unpadding would discard', () => {
+  test('stacks every tile, even those that are all padding', () => {
     const stacked = plan(10_000, 10, { assembly: 'tiles' });
     assert.deepEqual(stacked.assembly, { kind: 'stack' });
     assert.deepEqual(stacked.shape, [4, 1024, 48]);
@@ -126,7 +126,7 @@ describe('planAnyres', () => {
     assert.deepEqual(stacked.anyres, plan(10_000, 10).anyres);
   });
 
-  test('encodes 1 + 1 views of the smallest image and 1 + 9 of the largest', () => {
+  test('needs 1 + 1 views for the smallest image and 1 + 9 for the largest', () => {
     assert.equal(planCost(plan(1, 1)).views, 2);
     assert.equal(planCost(plan(20_000, 20_000)).views, 10);
   });
@@ -150,7 +150,7 @@ describe('planAnyres', () => {
     );
   });
 
-  test('lays the whole fitted image on the canvas, touching two opposite edges', () => {
+  test('puts the whole fitted image on the canvas, touching two opposite edges', () => {
     fc.assert(
       fc.property(side, side, anyModel, anyOptions, (width, height, of, options) => {
         const { canvases } = planAnyres({ width, height }, of, { ...options, assembly: 'tiles' });
@@ -165,7 +165,7 @@ describe('planAnyres', () => {
     );
   });
 
-  test('encodes just the tiles of which a token is kept, each where the map has it', () => {
+  test('encodes only the tiles of which a token is kept, each at its position on the map', () => {
     fc.assert(
       fc.property(side, side, anyModel, anyOptions, (width, height, of, options) => {
         const made = planAnyres({ width, height }, of, { ...options, assembly: 'merge' });
@@ -194,7 +194,7 @@ describe('planAnyres', () => {
     );
   });
 
-  test('answers the shape that its assembly comes to, within 10 views, the same every time', () => {
+  test('plans at most 10 views and the shape that their assembly gives, the same every time', () => {
     fc.assert(
       fc.property(side, side, anyModel, anyOptions, (width, height, of, options) => {
         const made = planAnyres({ width, height }, of, options);
@@ -227,7 +227,7 @@ function tokensWithin(
   return Math.max(0, across) * Math.max(0, down);
 }
 
-describe('planAnyres refuses with a sentence that says what would be right', () => {
+describe('planAnyres refuses, and says what would be right,', () => {
   for (const maxGrid of [
     { columns: 4, rows: 3 },
     { columns: 3, rows: 0 },
@@ -237,7 +237,7 @@ describe('planAnyres refuses with a sentence that says what would be right', () 
       assert.throws(() => plan(640, 480, { maxGrid }), {
         name: 'ServiceError',
         code: 'invalid_argument',
-        message: `max_grid ${maxGrid.columns}x${maxGrid.rows} cannot be; it goes from 1x1 to 3x3, columns x rows.`,
+        message: `max_grid is ${maxGrid.columns}x${maxGrid.rows}; it must be from 1x1 to 3x3, columns x rows.`,
       });
     });
   }
@@ -247,7 +247,7 @@ describe('planAnyres refuses with a sentence that says what would be right', () 
       assert.throws(() => plan(640, 480, { maxTiles }), {
         name: 'ServiceError',
         code: 'invalid_argument',
-        message: `max_tiles ${maxTiles} cannot be; it is a whole number of tiles, or 0 for no limit.`,
+        message: `max_tiles is ${maxTiles}; it must be a whole number, 0 for no limit.`,
       });
     });
   }
@@ -262,7 +262,7 @@ describe('planAnyres refuses with a sentence that says what would be right', () 
       assert.throws(() => plan(width, height), {
         name: 'ServiceError',
         code: 'invalid_argument',
-        message: `An image of ${width} x ${height} pixels cannot be; width and height are whole numbers from 1 on.`,
+        message: `The image size is ${width} x ${height} pixels; width and height must be positive whole numbers.`,
       });
     });
   }

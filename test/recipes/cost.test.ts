@@ -30,7 +30,7 @@ describe('planCost', () => {
     });
   });
 
-  test('weighs a view of another size by its pixels', () => {
+  test('counts a view of another size by its pixels', () => {
     const larger = { ...model, name: 'larger', imageSize: 1536, grid: { width: 96, height: 96 } };
     const whole = { ...teacherDefaults, scales: [512, 1536], windows: 'whole' } as const;
     const { views, load } = planCost(planTeacher(image, model, whole, [model, larger]));

@@ -40,7 +40,7 @@ describe('planEncode', () => {
     assert.deepEqual(canvas({ width: 427, height: 640 }).paste, { left: 0, top: -83 });
   });
 
-  test('covers the whole view by a crop, whatever the image', () => {
+  test('a crop fills the whole view, whatever the image', () => {
     const side = fc.integer({ min: 1, max: 20_000 });
     fc.assert(
       fc.property(side, side, fc.integer({ min: 1, max: 1024 }), (width, height, imageSize) => {
@@ -59,7 +59,7 @@ describe('planEncode', () => {
     );
   });
 
-  test('counts 27 x 27 tokens of a model whose patches leave pixels over', () => {
+  test('has 27 x 27 tokens for a model whose patches do not fill the image', () => {
     const plan = planEncode(
       { width: 5, height: 5 },
       { ...model, imageSize: 384, patchSize: 14, grid: { width: 27, height: 27 } },
@@ -71,7 +71,7 @@ describe('planEncode', () => {
   test('refuses an image without pixels', () => {
     assert.throws(() => planEncode({ width: 7, height: 0 }, model), {
       code: 'invalid_argument',
-      message: 'An image of 7 x 0 pixels cannot be; width and height are whole numbers from 1 on.',
+      message: 'The image size is 7 x 0 pixels; width and height must be positive whole numbers.',
     });
   });
 });

@@ -85,7 +85,7 @@ describe('planTeacher', () => {
     });
   });
 
-  test('takes another grid and channel order when asked, and the filter of the model', () => {
+  test("uses the requested grid and channel order, and the model's filter", () => {
     const other = plan({ grid: { width: 37, height: 20 } });
     assert.ok(other.canvases.every(({ resample }) => resample === model.resample));
     assert.deepEqual(other.grid, { width: 37, height: 20 });
@@ -95,14 +95,14 @@ describe('planTeacher', () => {
     assert.deepEqual(plan({ fusion: 'concat', grid: { width: 37, height: 37 } }).shape, [1369, 96]);
   });
 
-  test('grows channels by concatenating, and by the square of each ratio when unshuffling', () => {
+  test('concatenating adds up channels, and unshuffling multiplies them by the square of each ratio', () => {
     const scales = [512, 1024, 2048];
     assert.deepEqual(plan({ scales, fusion: 'concat' }).shape, [1024, 3 * 48]);
     assert.deepEqual(plan({ scales, fusion: 'unshuffle_concat' }).shape, [1024, 21 * 48]);
     assert.deepEqual(plan({ scales: [1024], fusion: 'unshuffle_concat' }).shape, [1024, 4 * 48]);
   });
 
-  test('brings weights to a sum of 1 whatever their size', () => {
+  test('scales any weights to sum 1', () => {
     assert.deepEqual(fused({ weights: [1, 3] }).weights, [0.25, 0.75]);
     assert.deepEqual(fused({ weights: [1e-9, 3e-9] }).weights.map(Math.fround), [0.25, 0.75]);
     assert.deepEqual(fused({ scales: [1024], weights: [7] }).weights, [1]);
@@ -119,18 +119,18 @@ describe('planTeacher', () => {
     );
   });
 
-  test('fills 30 views with four scales of tiles, and no more', () => {
+  test('four scales of tiles need exactly the 30 views of the limit', () => {
     assert.equal(planCost(plan({ scales: [512, 1024, 1536, 2048] })).views, 30);
   });
 
-  test('needs no other model for the whole of its own image size', () => {
+  test("windows=whole needs no other model at the model's own image size", () => {
     const { teacher: whole, ...plain } = plan({ scales: [512], windows: 'whole' });
     const { teacher: tiles, ...same } = plan({ scales: [512] });
     assert.deepEqual(plain, same);
     assert.deepEqual(whole, { ...tiles, windows: 'whole' });
   });
 
-  test('has the whole of a larger scale encoded by the served model of that image size and tower', () => {
+  test('windows=whole encodes a larger scale with the served model of that image size and tower', () => {
     const digest = `sha256:${'2'.repeat(64)}`;
     const larger = { ...model, name: 'larger', digest, imageSize: 1024, grid: { width: 64, height: 64 } };
     const stranger = { ...larger, name: 'stranger', towerDigest: '1'.repeat(64) };
@@ -160,14 +160,17 @@ describe('planTeacher', () => {
     assert.deepEqual(assembly.maps[1], { columns: 1, rows: 1, stride: viewGrid, views: [1], viewGrid });
   });
 
-  test('refuses to rearrange a whole map that is no multiple of the grid', () => {
+  test('refuses to rearrange a whole map that is not a multiple of the grid', () => {
     const base = { ...model27, resize: 'squash' } as const;
     const larger = { ...base, name: 'larger', imageSize: 1152, grid: { width: 82, height: 82 } };
     const options = { ...teacherDefaults, scales: [384, 1152], windows: 'whole' } as const;
     planTeacher(image, base, options, [base, larger]);
     assert.throws(
       () => planTeacher(image, base, { ...options, fusion: 'unshuffle_concat' }, [base, larger]),
-      { code: 'invalid_argument', message: /multiples of 27x27 tokens, and the whole of 1152 px has 82x82/ },
+      {
+        code: 'invalid_argument',
+        message: /multiples of 27x27 tokens, but the whole scale of 1152 px has 82x82/,
+      },
     );
   });
 
@@ -190,7 +193,7 @@ describe('planTeacher', () => {
     }
   });
 
-  test('covers every map with views that lie where their tokens do, for any valid options', () => {
+  test('covers every map with views that lie where their tokens lie, for any valid options', () => {
     fc.assert(
       fc.property(
         fc.subarray([1, 2, 3, 4], { minLength: 1 }),
@@ -225,13 +228,13 @@ describe('planTeacher', () => {
             assert.equal(width, factors[index]! * of.grid.width);
             assert.equal(height, factors[index]! * of.grid.height);
             assert.ok(counts.every((views) => (windows === 'tiles' ? views === 1 : views >= 1)));
-            layout.views.forEach((view, place) => {
+            layout.views.forEach((view, position) => {
               const { left, top } = offsets[view!]!;
-              const column = place % layout.columns;
+              const column = position % layout.columns;
               assert.equal(left / of.imageSize, (column * layout.stride.width) / of.grid.width);
               assert.equal(
                 top / of.imageSize,
-                (((place - column) / layout.columns) * layout.stride.height) / of.grid.height,
+                (((position - column) / layout.columns) * layout.stride.height) / of.grid.height,
               );
               assert.ok(left + of.imageSize <= made.canvases[index]!.size.width);
               assert.ok(top + of.imageSize <= made.canvases[index]!.size.height);
@@ -247,38 +250,38 @@ describe('planTeacher', () => {
   });
 });
 
-describe('planTeacher refuses with a sentence that says what would be right', () => {
+describe('planTeacher refuses, and says what would be right,', () => {
   const refusals: readonly [string, Partial<TeacherOptions>, string, string, typeof model?][] = [
     [
       'a scale that is no multiple of the image size',
       { scales: [512, 700] },
       'invalid_argument',
-      "The scale 700 cannot be: scales are the model's image size, 512, or 2 to 4 times that; use one or more of 512, 1024, 1536, 2048.",
+      "The scale 700 is not 1 to 4 times the model's image size of 512; use one or more of 512, 1024, 1536, 2048.",
     ],
     [
       'a scale over 4 times the image size',
       { scales: [1920] },
       'invalid_argument',
-      "The scale 1920 cannot be: scales are the model's image size, 384, or 2 to 4 times that; use one or more of 384, 768, 1152, 1536.",
+      "The scale 1920 is not 1 to 4 times the model's image size of 384; use one or more of 384, 768, 1152, 1536.",
       model27,
     ],
     [
       'a scale that is not a number',
       { scales: [Number.NaN] },
       'invalid_argument',
-      "The scale NaN cannot be: scales are the model's image size, 512, or 2 to 4 times that; use one or more of 512, 1024, 1536, 2048.",
+      "The scale NaN is not 1 to 4 times the model's image size of 512; use one or more of 512, 1024, 1536, 2048.",
     ],
     [
       'no scales',
       { scales: [] },
       'invalid_argument',
-      'There are no scales; use one or more of 512, 1024, 1536, 2048.',
+      'The list of scales is empty; use one or more of 512, 1024, 1536, 2048.',
     ],
     [
       'a scale twice',
       { scales: [512, 1024, 512] },
       'invalid_argument',
-      'The scale 512 is there twice; give each once, and its share with weights.',
+      'The scale 512 is given twice; give each scale once, and its share with weights.',
     ],
     [
       'more weights than scales',
@@ -296,48 +299,48 @@ describe('planTeacher refuses with a sentence that says what would be right', ()
       'a weight of 0',
       { weights: [1, 0] },
       'invalid_argument',
-      'The weight 0 cannot be; weights are positive finite numbers, such as 1,1.',
+      'The weight 0 is invalid; weights must be positive finite numbers, such as 1,1.',
     ],
     [
       'a negative weight',
       { weights: [-1, 2] },
       'invalid_argument',
-      'The weight -1 cannot be; weights are positive finite numbers, such as 1,1.',
+      'The weight -1 is invalid; weights must be positive finite numbers, such as 1,1.',
     ],
     [
       'an infinite weight',
       { weights: [1, Infinity] },
       'invalid_argument',
-      'The weight Infinity cannot be; weights are positive finite numbers, such as 1,1.',
+      'The weight Infinity is invalid; weights must be positive finite numbers, such as 1,1.',
     ],
     [
       'weights without a finite sum',
       { weights: [1e308, 1e308] },
       'invalid_argument',
-      'The weights have no finite sum; only their proportions count, so 1,1 does.',
+      'The sum of the weights is not finite; use smaller weights, since only their proportions count.',
     ],
     [
       'weights where nothing is averaged',
       { weights: [1, 1], fusion: 'concat' },
       'invalid_argument',
-      "weights are for fusion=average; fusion=concat keeps every scale's channels. Leave them out.",
+      'weights only apply to fusion=average; leave them out with fusion=concat.',
     ],
     [
       'half_overlap of 27 x 27 tokens',
       { windows: 'half_overlap' },
       'invalid_argument',
-      'windows=half_overlap needs an even image size and an even token grid, so that half a view is whole tokens; this model has 384 px and 27 x 27 tokens. Use windows=tiles.',
+      'windows=half_overlap needs an even image size and an even token grid, so that half a view is a whole number of tokens; this model has 384 px and 27 x 27 tokens. Use windows=tiles.',
       model27,
     ],
     [
       'half_overlap of an odd image size',
       { windows: 'half_overlap' },
       'invalid_argument',
-      'windows=half_overlap needs an even image size and an even token grid, so that half a view is whole tokens; this model has 225 px and 14 x 14 tokens. Use windows=tiles.',
+      'windows=half_overlap needs an even image size and an even token grid, so that half a view is a whole number of tokens; this model has 225 px and 14 x 14 tokens. Use windows=tiles.',
       { ...model, imageSize: 225, grid: { width: 14, height: 14 } },
     ],
     [
-      'whole without a model of that image size',
+      'windows=whole without a model of that image size',
       { windows: 'whole' },
       'invalid_argument',
       'windows=whole at scale 1024 needs a second served model of the same checkpoint, feature layer and precision, imported with --image-size 1024, and none is served. Use windows=tiles.',
@@ -346,37 +349,37 @@ describe('planTeacher refuses with a sentence that says what would be right', ()
       'more than 30 views',
       { scales: [512, 1024, 1536], windows: 'half_overlap' },
       'too_large',
-      'These scales take 35 views with windows=half_overlap, and 30 are allowed. Use windows=tiles, or fewer or smaller scales.',
+      'These scales need 35 views with windows=half_overlap; the limit is 30. Use windows=tiles, or fewer or smaller scales.',
     ],
     [
       'a grid of no tokens',
       { grid: { width: 0, height: 37 } },
       'invalid_argument',
-      'The grid 0x37 cannot be; width and height are whole numbers from 1 on, such as 32x32.',
+      'The grid 0x37 is invalid; width and height must be positive whole numbers, such as 32x32.',
     ],
     [
-      'a grid of broken tokens',
+      'a grid with a fraction of a token',
       { grid: { width: 37, height: 36.5 } },
       'invalid_argument',
-      'The grid 37x36.5 cannot be; width and height are whole numbers from 1 on, such as 32x32.',
+      'The grid 37x36.5 is invalid; width and height must be positive whole numbers, such as 32x32.',
     ],
     [
       'a grid larger than any map',
       { grid: { width: 128, height: 129 } },
       'too_large',
-      'The grid 128x129 is larger than any map of this model; it may be 128x128 at most.',
+      'The grid 128x129 is larger than any map of this model; the largest grid is 128x128.',
     ],
     [
       'a channel order where none is chosen',
       { channelOrder: 'torch' },
       'invalid_argument',
-      'channel_order is for fusion=unshuffle_concat; fusion=average has no order to choose. Leave it out.',
+      'channel_order only applies to fusion=unshuffle_concat; leave it out with fusion=average.',
     ],
     [
       'another grid for unshuffle_concat',
       { fusion: 'unshuffle_concat', grid: { width: 16, height: 16 } },
       'invalid_argument',
-      "fusion=unshuffle_concat keeps the model's grid of 32x32, and the grid asked for is 16x16. Leave grid out, or use fusion=average or concat.",
+      "fusion=unshuffle_concat answers the model's grid of 32x32, not 16x16. Leave grid out, or use fusion=average or concat.",
     ],
   ];
   for (const [what, options, code, message, of] of refusals) {
@@ -388,7 +391,7 @@ describe('planTeacher refuses with a sentence that says what would be right', ()
   test('an image without pixels', () => {
     assert.throws(() => planTeacher({ width: 0, height: 5 }, model, teacherDefaults), {
       code: 'invalid_argument',
-      message: 'An image of 0 x 5 pixels cannot be; width and height are whole numbers from 1 on.',
+      message: 'The image size is 0 x 5 pixels; width and height must be positive whole numbers.',
     });
   });
 });

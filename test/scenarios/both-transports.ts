@@ -9,7 +9,7 @@ import { defaultGrpcLimits } from '../../src/transport/grpc/limits.ts';
 import { type GrpcServer, startGrpcServer } from '../../src/transport/grpc/server.ts';
 import { type HttpServer, startHttpServer } from '../../src/transport/http/server.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
-import { Perimeter, type PerimeterConfig } from '../../src/transport/security/access.ts';
+import { Access, type AccessConfig } from '../../src/transport/security/access.ts';
 import { TestClient } from '../support/grpc-client.ts';
 import { handTicker, keptLog } from '../support/hand-ticker.ts';
 import { StubEncoder } from '../support/stub-encoder.ts';
@@ -26,14 +26,14 @@ export const otherServices = {
   ],
 } as const;
 
-/** HTTP and gRPC over one stub and one perimeter, whose files are looked at by hand; they end with the test. */
-export async function serveBoth(t: TestContext, config: PerimeterConfig, handshakeMs = 10_000) {
+/** HTTP and gRPC over one stub and one access, whose files are looked at by hand; they end with the test. */
+export async function serveBoth(t: TestContext, config: AccessConfig, handshakeMs = 10_000) {
   const encoder = new StubEncoder();
   const metrics = new Metrics();
   const { logger, lines } = keptLog();
   const { ticker, look } = handTicker();
-  const perimeter = await Perimeter.open(config, logger, ticker);
-  const { authenticate, tls } = perimeter;
+  const access = await Access.open(config, logger, ticker);
+  const { authenticate, tls } = access;
   const common = { encoder, logger, host: '127.0.0.1', port: 0, authenticate, tls };
   const http: HttpServer = await startHttpServer({
     ...common,
@@ -55,7 +55,7 @@ export async function serveBoth(t: TestContext, config: PerimeterConfig, handsha
   t.after(async () => {
     for (const made of clients) made.close();
     await Promise.all([http.close(), grpc.close()]);
-    perimeter.close();
+    access.close();
   });
   const ports = [http.port, grpc.port] as const;
   return { encoder, metrics, lines, look, http, grpc, ports, client, url: `http://127.0.0.1:${http.port}` };

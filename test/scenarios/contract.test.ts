@@ -15,6 +15,7 @@ import { imageBytes } from '../support/golden.ts';
 import { type EncodeResponse, statusDetails, TestClient } from '../support/grpc-client.ts';
 import { serviceConfig } from '../support/service-config.ts';
 import { importFixture, scratchFolder } from '../support/tiny-models.ts';
+import { until } from '../support/until.ts';
 
 type Rpc = 'Encode' | 'TeacherEncode' | 'AnyResEncode';
 
@@ -217,7 +218,7 @@ const recipeCases: readonly ContractCase[] = [
     { scales: '512,512' },
     { scales: [512, 512] },
     'invalid_argument',
-    /512 is there twice/,
+    /512 is given twice/,
   ),
   teacher(
     'weights that do not match',
@@ -260,21 +261,21 @@ const recipeCases: readonly ContractCase[] = [
     { windows: 'half_overlap', scales: '512,1024,1536' },
     { windows: 'WINDOWS_HALF_OVERLAP', scales: [512, 1024, 1536] },
     'too_large',
-    /35 views .* 30 are allowed/,
+    /35 views .* the limit is 30/,
   ),
   teacher(
     'a grid larger than any map',
     { grid: '129x32' },
     { grid: { width: 129, height: 32 } },
     'too_large',
-    /128x128 at most/,
+    /the largest grid is 128x128/,
   ),
   teacher(
     'a grid of four digits',
     { grid: '4096x4096' },
     { grid: { width: 4096, height: 4096 } },
     'too_large',
-    /128x128 at most/,
+    /the largest grid is 128x128/,
   ),
   anyres('nothing asked', {}, {}, 'ok'),
   anyres(
@@ -377,7 +378,7 @@ test('HTTP and gRPC refuse alike what finds no room, and say when to come back',
   slow.write(`POST /v1/encode HTTP/1.1\r\nhost: x\r\nx-api-key: ${key}\r\ncontent-length: 300000\r\n\r\n`);
   slow.write(Buffer.alloc(290_000));
   const metrics = async () => await (await fetch(`http://127.0.0.1:${service.httpPort}/metrics`)).text();
-  while (!/held_bytes\{what="requests"\} 300000\n/.test(await metrics()));
+  await until(async () => /held_bytes\{what="requests"\} 300000\n/.test(await metrics()));
   const headers = { 'x-api-key': key };
   const http = await fetch(`http://127.0.0.1:${service.httpPort}/v1/encode`, {
     method: 'POST',

@@ -1,4 +1,4 @@
-// The whole service on an engine that fails: its thread ends, throws, gives what is not finite, or never comes back.
+// The whole service with a failing engine, which ends, throws, answers with NaN or never returns.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,6 +12,7 @@ import { type Service, startService } from '../../src/service.ts';
 import { faults } from '../support/faulty-engine.ts';
 import { serviceConfig } from '../support/service-config.ts';
 import { importFixture, scratchFolder } from '../support/tiny-models.ts';
+import { until } from '../support/until.ts';
 
 const scratch = scratchFolder();
 const engineScript = new URL('../support/faulty-engine.js', import.meta.url);
@@ -21,7 +22,7 @@ before(async () => {
 });
 after(() => scratch.remove());
 
-/** A .npy of 512 x 512 pixels of one grey: as large as a view, so that this is what the engine sees. */
+/** A .npy of 512 x 512 pixels of one grey: the size of a view, so that the engine sees exactly these pixels. */
 function picture(level: number): Buffer {
   const header = "{'descr': '|u1', 'fortran_order': False, 'shape': (512, 512, 3), }";
   const head = Buffer.alloc(128, 0x20);
@@ -52,7 +53,7 @@ async function start(): Promise<{ service: Service; url: string; downs: string[]
 }
 
 for (const fault of ['exit', 'throw', 'notFinite'] as const) {
-  test(`an engine that ends by "${fault}" under 16 clients fails that picture alone, and serves on`, async (t) => {
+  test(`an engine that fails by "${fault}" under 16 clients fails only that image and keeps serving`, async (t) => {
     const { service, url, downs } = await start();
     t.after(() => service.close());
     const clients = Array.from({ length: 16 }, async (_, client) => {
@@ -62,7 +63,7 @@ for (const fault of ['exit', 'throw', 'notFinite'] as const) {
         const level = isBad ? faults[fault] : 1 + client;
         const { code, first } = await ask(url, level);
         outcomes.push(code);
-        if (code === 'ok') assert.equal(first, level, 'a picture has its own tokens');
+        if (code === 'ok') assert.equal(first, level, 'each image has its own tokens');
         assert.equal(code, isBad ? 'internal' : 'ok');
       }
       return outcomes.length;
@@ -79,7 +80,7 @@ for (const fault of ['exit', 'throw', 'notFinite'] as const) {
   });
 }
 
-test('many pictures that end the engine, each alone, do not end the service', async (t) => {
+test('images that end the engine one after the other do not end the service', async (t) => {
   const { service, url, downs } = await start();
   t.after(() => service.close());
   for (let sent = 0; sent < 6; sent++) assert.equal((await ask(url, faults.exit)).code, 'internal');
@@ -87,7 +88,7 @@ test('many pictures that end the engine, each alone, do not end the service', as
   assert.deepEqual(downs, []);
 });
 
-/** The service in a process of its own, which may end only by itself. */
+/** The service in a process of its own. */
 async function spawnService(t: TestContext, firstView = '0') {
   const fifo = join(scratch.path, `fifo-${process.hrtime.bigint()}`);
   execFileSync('mkfifo', [fifo]);
@@ -99,7 +100,7 @@ async function spawnService(t: TestContext, firstView = '0') {
   const lines: { msg: string; level: string; http?: string; err?: { message: string } }[] = [];
   const exited = once(child, 'exit');
   const url = await new Promise<string>((resolve) => {
-    // Of one that does not come to serve.
+    // The process may end before it is ready.
     void exited.then(() => resolve(''));
     createInterface(child.stdout).on('line', (line) => {
       lines.push(JSON.parse(line) as (typeof lines)[number]);
@@ -111,7 +112,7 @@ async function spawnService(t: TestContext, firstView = '0') {
 }
 
 for (const hang of ['hang', 'hangInNative'] as const) {
-  test(`an engine that never comes back, by "${hang}", ends the process, after everybody was told`, async (t) => {
+  test(`an engine that never returns, by "${hang}", ends the process once all callers are answered`, async (t) => {
     const { exited, url, lines } = await spawnService(t);
     assert.equal((await fetch(`${url}/readyz`)).status, 200);
     const asked = [faults[hang], 1, 2, 3, 4, 5, 6, 7].map((level) => ask(url, level));
@@ -123,11 +124,11 @@ for (const hang of ['hang', 'hangInNative'] as const) {
       'killing the process: the engine is stuck in a native call',
     ]);
     const reason = lines.find(({ msg }) => msg === 'the engine is stuck')?.err?.message;
-    assert.match(String(reason), /has not come back from the engine for 300 ms/);
+    assert.match(String(reason), /did not finish a batch of . views within 300 ms/);
   });
 }
 
-test('an engine that never comes back from its first batch ends the process', async (t) => {
+test('an engine that never returns from its first batch ends the process', async (t) => {
   const { exited, lines } = await spawnService(t, String(faults.hangInNative));
   assert.deepEqual(await exited, [null, 'SIGKILL']);
   assert.deepEqual(
@@ -136,7 +137,7 @@ test('an engine that never comes back from its first batch ends the process', as
   );
 });
 
-test('a stop signal ends a process whose engine never comes back', async (t) => {
+test('a stop signal ends a process whose engine never returns', async (t) => {
   const { child, exited, url, lines } = await spawnService(t);
   const asked = ask(url, faults.hangInNative);
   await until(async () => /state="admitted"\} 1\n/.test(await (await fetch(`${url}/metrics`)).text()));
@@ -145,7 +146,3 @@ test('a stop signal ends a process whose engine never comes back', async (t) => 
   assert.deepEqual(await exited, [null, 'SIGKILL']);
   assert.equal(lines.at(-1)?.level, 'fatal');
 });
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
-}

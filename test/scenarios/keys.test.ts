@@ -1,4 +1,4 @@
-// What keys let in and keep out, asked of both transports.
+// API keys over both transports.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -31,13 +31,13 @@ async function serveWithKeys(t: TestContext) {
 type Headers = Readonly<Record<string, string>>;
 
 for (const [what, headers, says] of [
-  ['no key', {}, /key is needed/],
-  ['a wrong key', { authorization: `Bearer ${wrongKey}` }, /key is wrong/],
-  ['a wrong x-api-key', { 'x-api-key': wrongKey }, /key is wrong/],
-  ['a name for a key', { 'x-api-key': 'ada' }, /key is wrong/],
-  ['another scheme', { authorization: `Basic ${adasKey}` }, /key is needed/],
+  ['no key', {}, /key is required/],
+  ['a wrong key', { authorization: `Bearer ${wrongKey}` }, /key is not valid/],
+  ['a wrong x-api-key', { 'x-api-key': wrongKey }, /key is not valid/],
+  ['a name for a key', { 'x-api-key': 'ada' }, /key is not valid/],
+  ['another scheme', { authorization: `Basic ${adasKey}` }, /key is required/],
 ] as const satisfies readonly (readonly [string, Headers, RegExp])[]) {
-  test(`HTTP and gRPC refuse ${what} alike, for every call that takes a key`, async (t) => {
+  test(`HTTP and gRPC refuse ${what} alike, for every call that needs a key`, async (t) => {
     const { client, url, encoder, lines } = await serveWithKeys(t);
     const caller = client();
     for (const { method, path, endpoint } of routes.filter((route) => !openEndpoints.has(route.endpoint))) {
@@ -70,7 +70,7 @@ for (const [what, headers, name] of [
   ['x-api-key', { 'x-api-key': jobsKey }, 'nightly-job'],
   ['x-api-key beside a token of another', { authorization: 'Bearer x.y.z', 'x-api-key': adasKey }, 'ada'],
 ] as const) {
-  test(`HTTP and gRPC let ${what} in and know whose it is`, async (t) => {
+  test(`HTTP and gRPC accept ${what} and know its caller`, async (t) => {
     const { client, url, encoder, lines, metrics } = await serveWithKeys(t);
     for (const format of ['npy', 'jsonl']) {
       const encode = { method: 'POST', headers, body: 'an image' };
@@ -100,11 +100,11 @@ for (const [what, headers, name] of [
     for (const labels of ['transport="http",endpoint="encode"', 'transport="grpc",endpoint="stream_encode"'])
       assert.ok(exposed.includes(`siglip_hd_requests_total{${labels},code="ok",caller="${name}"}`), exposed);
     for (const secret of [adasKey, jobsKey])
-      assert.ok(!JSON.stringify([lines, exposed]).includes(secret), 'a key has been told');
+      assert.ok(!JSON.stringify([lines, exposed]).includes(secret), 'a key was revealed');
   });
 }
 
-test('asks for no key what probes and scrapers ask, and what describes the API', async (t) => {
+test('probes, scrapers and the description of the API need no key', async (t) => {
   const { client, url } = await serveWithKeys(t);
   for (const endpoint of openEndpoints) {
     const { path } = routes.find((route) => route.endpoint === endpoint)!;
@@ -119,7 +119,7 @@ test('asks for no key what probes and scrapers ask, and what describes the API',
   await once(reflection, 'end');
 });
 
-test('refuses before it asks for a body or reads any', async (t) => {
+test('refuses a request without a key before it reads the body', async (t) => {
   const { http, grpc } = await serveWithKeys(t);
   const text = await rawExchange(
     http.port,
@@ -139,7 +139,7 @@ test('refuses before it asks for a body or reads any', async (t) => {
   }
 });
 
-test('knows new keys and forgets old ones when the file changes, in the middle of a stream too', async (t) => {
+test('accepts only the new keys once the file changes, even within a stream', async (t) => {
   const { client, url, write, look, lines } = await serveWithKeys(t);
   const caller = client();
   const metadata = { 'x-api-key': adasKey };
@@ -168,7 +168,7 @@ test('knows new keys and forgets old ones when the file changes, in the middle o
   assert.equal((await fetch(`${url}/v1/models`, { headers: anew })).status, 200);
 });
 
-test('asks for no key and names no caller where there are no keys', async (t) => {
+test('needs no key and names no caller where there are no keys', async (t) => {
   const { client, url, encoder, lines, metrics } = await serveBoth(t, {});
   const headers = { 'x-api-key': wrongKey };
   assert.equal((await fetch(`${url}/v1/encode`, { method: 'POST', headers, body: 'an image' })).status, 200);

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Budget } from '../../src/admission/budget.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../src/encoding/request.ts';
-import { until } from '../support/gated-encoder.ts';
+import { until } from '../support/until.ts';
 import { readSafetensorsImages } from '../tokens/read-token-file.ts';
 import { gate, startStubServer, stubTokens } from '../transport/http/stub-server.ts';
 

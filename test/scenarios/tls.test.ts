@@ -1,4 +1,4 @@
-// TLS as clients of both transports meet it.
+// TLS over both transports.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { copyFileSync, writeFileSync } from 'node:fs';
@@ -38,7 +38,7 @@ async function greeting(port: number, options: ConnectionOptions = {}): Promise<
   }
 }
 
-test('HTTP and gRPC answer over TLS, health and streams as well', async (t) => {
+test('HTTP and gRPC answer over TLS, including health checks and streams', async (t) => {
   const { http, client } = await serveBoth(t, oneWay);
   assert.equal((await postOverTls(http.port)).status, 200);
   const caller = client(undefined, undefined, grpcTls());
@@ -61,32 +61,32 @@ for (const [what, options, ends] of [
     'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
   ],
 ] as const) {
-  test(`HTTP and gRPC meet ${what} alike`, async (t) => {
+  test(`HTTP and gRPC handle ${what} alike`, async (t) => {
     const { ports } = await serveBoth(t, oneWay);
     for (const port of ports) assert.equal(await greeting(port, options), ends);
   });
 }
 
-for (const [name, isLetIn] of [
+for (const [name, isAccepted] of [
   ['client', true],
   ['stranger', false],
   [undefined, false],
 ] as const) {
-  const verb = isLetIn ? 'let in' : 'refuse';
-  test(`HTTP and gRPC ${verb} ${name ?? 'nobody in particular'} where clients need a certificate`, async (t) => {
+  const verb = isAccepted ? 'accept' : 'refuse';
+  test(`HTTP and gRPC ${verb} ${name === undefined ? 'no certificate' : `the certificate of the ${name}`} where clients need one`, async (t) => {
     const { http, client, encoder } = await serveBoth(t, mutual);
     const overHttp = await postOverTls(http.port, name).then(
       (answer) => answer.status,
       () => 'refused',
     );
-    assert.equal(overHttp, isLetIn ? 200 : 'refused');
+    assert.equal(overHttp, isAccepted ? 200 : 'refused');
     const { error } = await client(undefined, undefined, grpcTls(name)).call('Encode', file);
-    assert.equal(error?.code, isLetIn ? undefined : status.UNAVAILABLE);
-    assert.equal(encoder.requests.length, isLetIn ? 2 : 0);
+    assert.equal(error?.code, isAccepted ? undefined : status.UNAVAILABLE);
+    assert.equal(encoder.requests.length, isAccepted ? 2 : 0);
   });
 }
 
-test('answers nothing in the clear, and counts and logs no request for it', async (t) => {
+test('plaintext gets no answer, and counts and logs no request', async (t) => {
   const { ports, lines, metrics } = await serveBoth(t, oneWay);
   for (const port of ports) {
     const socket = connect(port, '127.0.0.1').on('error', () => {});
@@ -103,7 +103,7 @@ test('answers nothing in the clear, and counts and logs no request for it', asyn
   );
 });
 
-test('closes connections that do not come to the end of their handshake', async (t) => {
+test('closes connections that do not finish their handshake in time', async (t) => {
   const { ports } = await serveBoth(t, oneWay, 50);
   for (const port of ports) {
     const socket = connect(port, '127.0.0.1').on('error', () => {});
@@ -112,7 +112,7 @@ test('closes connections that do not come to the end of their handshake', async 
   }
 });
 
-test('does not wait for a handshake when it closes', async (t) => {
+test('closing does not wait for a handshake', async (t) => {
   const { http, grpc } = await serveBoth(t, oneWay, 3_600_000);
   const idle = connect(http.port, '127.0.0.1').on('error', () => {});
   idle.resume();
@@ -136,7 +136,7 @@ async function serveCopies(t: TestContext) {
   return { config, path, put, both: await serveBoth(t, config) };
 }
 
-test('shows new connections a renewed certificate and leaves the old ones alone', async (t) => {
+test('shows a renewed certificate to new connections and leaves the old ones alone', async (t) => {
   const { both, put } = await serveCopies(t);
   const { ports, http, client, look, lines } = both;
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -169,13 +169,13 @@ test('shows new connections a renewed certificate and leaves the old ones alone'
   assert.ok(lines.some(({ message }) => message === 'the TLS files have been reloaded'));
 });
 
-test('stays with the old certificate, and says so, while the new one is no good', async (t) => {
+test('keeps the old certificate, and logs it, while the new one is invalid', async (t) => {
   const { both, put, path } = await serveCopies(t);
   const { ports, look, lines } = both;
   for (const [spoil, detail] of [
-    [() => put('garbage.pem', 'cert'), '--tls-cert is not a certificate in PEM.'],
-    [() => put('renewed.pem', 'cert'), '--tls-key is not the key of --tls-cert.'],
-    [() => writeFileSync(path('key'), ''), '--tls-key is not a private key in PEM without a passphrase.'],
+    [() => put('garbage.pem', 'cert'), '--tls-cert is not a PEM certificate.'],
+    [() => put('renewed.pem', 'cert'), '--tls-key does not belong to --tls-cert.'],
+    [() => writeFileSync(path('key'), ''), '--tls-key must be a PEM private key without a passphrase.'],
   ] as const) {
     spoil();
     await look(3);
@@ -188,11 +188,11 @@ test('stays with the old certificate, and says so, while the new one is no good'
   for (const port of ports) assert.equal(await greeting(port), 'renewed');
 });
 
-test('lets in by a new client CA, and no longer by the old one', async (t) => {
+test('accepts the clients of a new client CA, and no longer those of the old one', async (t) => {
   const { config, put, path } = await serveCopies(t);
   const { http, client, look } = await serveBoth(t, { ...config, tlsClientCa: path('ca') });
   const outcomes = async () => {
-    const letIn: string[] = [];
+    const accepted: string[] = [];
     for (const name of ['client', 'stranger']) {
       const overHttp = await postOverTls(http.port, name).then(
         () => true,
@@ -200,9 +200,9 @@ test('lets in by a new client CA, and no longer by the old one', async (t) => {
       );
       const { error } = await client(undefined, undefined, grpcTls(name)).call('Encode', file);
       assert.equal(error === undefined, overHttp);
-      if (overHttp) letIn.push(name);
+      if (overHttp) accepted.push(name);
     }
-    return letIn;
+    return accepted;
   };
   assert.deepEqual(await outcomes(), ['client']);
   put('other-ca.pem', 'ca');

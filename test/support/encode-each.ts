@@ -2,7 +2,7 @@ import type { EachRequest, EncodeAnswer, VisualEncoder } from '../../src/encodin
 import { ServiceError } from '../../src/errors/service-error.ts';
 import type { ImageOutcome } from '../../src/tokens/formats/image-outcome.ts';
 
-/** encodeEach() of a stub whose encode() answers one image. */
+/** encodeEach() for a stub whose encode() answers one image. */
 export function encodeEachBy(
   encoder: Pick<VisualEncoder, 'encode'>,
   { images, ...request }: EachRequest,

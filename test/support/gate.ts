@@ -1,4 +1,4 @@
-/** Holds whoever waits for it until it is opened; once open it stays so. */
+/** Makes its callers wait until it is opened. It stays open. */
 export class Gate {
   #open: () => void = () => {};
   readonly #opened = new Promise<void>((resolve) => {

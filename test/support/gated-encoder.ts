@@ -18,7 +18,7 @@ import type { VisualEncoder } from '../../src/encoding/request.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
 import { GatedEngine } from './gated-engine.ts';
 
-/** A model of one token of two channels, so that the gated engine's four bytes are a view's float16 tokens. */
+/** A model with one token of two channels: the gated engine's four bytes are a view's float16 tokens. */
 export const gatedModel: Model = {
   name: 'gated',
   folder: '/nowhere',
@@ -56,7 +56,7 @@ interface GatedOptions {
   readonly callers?: () => readonly Caller[];
 }
 
-/** The real request's way over two models whose engines wait at gates. */
+/** A real encoder over two models whose engines wait at gates. */
 export function gatedEncoder({
   largest = 8,
   maxViews = 64,
@@ -115,13 +115,4 @@ export function gatedEncoder({
     await Promise.all([viewPool.close(), tokenPool.close()]);
   };
   return { engine, times, batcher, larger, viewBudget, cache, encoder, close };
-}
-
-/** Resolves when `holds` does, looking once a turn of the event loop; rejects after ten seconds. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpAt = performance.now() + 10_000;
-  while (!(await holds())) {
-    if (performance.now() > giveUpAt) throw new Error('it never came to hold');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }

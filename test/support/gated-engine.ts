@@ -1,11 +1,11 @@
 import type { EncodedBatch, Engine } from '../../src/inference/engine.ts';
 import type { GraphDtype } from '../../src/model/graph-io.ts';
 
-/** A batch that the engine was handed, which ends when the test says so. */
+/** A batch that the test ends. */
 export interface HeldBatch {
   readonly views: readonly Uint8Array<ArrayBuffer>[];
   readonly dtypes: readonly GraphDtype[];
-  /** Ends the run; each view's tokens are four bytes, the first of them the view's own first byte. */
+  /** Ends the run. Each view's tokens are four bytes, and the first is the view's own first byte. */
   finish(outcome?: { readonly engineMs?: number; readonly finite?: EncodedBatch['finite'] }): void;
   fail(error: Error): void;
 }

@@ -1,6 +1,6 @@
 import type { ReloadLogger, Ticker } from '../../src/transport/security/reloaded-files.ts';
 
-/** A ticker that ticks when it is told to: `look` resolves when everybody has looked. */
+/** A ticker that the test ticks: `look` resolves when all have looked. */
 export function handTicker() {
   const looks = new Set<() => Promise<void>>();
   const ticker: Ticker = (look) => {

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
+import { freePort } from './service-process.ts';
+import { until } from './until.ts';
 
 /** Whether redis-server is installed. */
 export const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
@@ -24,14 +26,14 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Starts it anew, empty, and resolves when it listens. */
+  /** Starts it again, empty, and resolves when it listens. */
   async restart(): Promise<void> {
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
     this.#child = spawn('redis-server', args, { stdio: 'ignore' });
-    while (!(await listens(this.port))) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => listens(this.port));
   }
 
-  /** It is there and does not answer, until `resume()`. */
+  /** It accepts connections but does not answer until `resume()`. */
   pause(): void {
     this.#child?.kill('SIGSTOP');
   }
@@ -46,15 +48,6 @@ export class RedisServer {
     child.kill('SIGKILL');
     await once(child, 'exit');
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function listens(port: number): Promise<boolean> {

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import { until } from './until.ts';
 
-/** A port that is free now, for what has to come back on the same. */
+/** A port that is free now, for a server that must start again on the same port. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -32,13 +33,14 @@ export class ServiceProcess {
         ({ ok }) => ok,
         () => false,
       );
-    while (!(await isReady())) {
-      if (this.#child.exitCode !== null) throw new Error(`it ended with ${this.#child.exitCode}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    const child = this.#child;
+    await until(async () => {
+      if (child.exitCode !== null) throw new Error(`the service exited with ${child.exitCode}`);
+      return await isReady();
+    }, 60_000);
   }
 
-  /** Sends SIGTERM, and gives the exit status. */
+  /** Sends SIGTERM and returns the exit status. */
   async stop(): Promise<number | null> {
     const child = this.#child!;
     const exited = once(child, 'exit');

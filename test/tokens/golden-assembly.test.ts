@@ -11,7 +11,7 @@ import type { Fusion, Plan, Resample, Size } from '../../src/recipes/plan.ts';
 import type { TeacherWindows } from '../../src/recipes/plan.ts';
 import { planTeacher, teacherDefaults } from '../../src/recipes/teacher.ts';
 import { assemble } from '../../src/tokens/assembly/assemble.ts';
-import { splitTokens } from '../../src/tokens/split.ts';
+import { splitTokens } from '../../src/tokens/token-tasks.ts';
 import { expectedTokens, goldenCases, imageBytes, valuesOf, worstError } from '../support/golden.ts';
 import type { GoldenCase } from '../support/golden.ts';
 import { importFixture, scratchFolder } from '../support/tiny-models.ts';

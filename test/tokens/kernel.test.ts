@@ -6,7 +6,7 @@ import { halfValue, nearestBfloat16, nearestHalf } from './scalar-halves.ts';
 
 type Rounding = 'toFloat16' | 'toBfloat16';
 
-/** Rounds in the kernel, from a buffer that has NaN after its end. */
+/** Rounds in the kernel, from a buffer that is followed by NaN. */
 function round(values: Float32Array, rounding: Rounding) {
   const memory = new KernelLayout();
   const source = memory.place(values.byteLength);
@@ -32,7 +32,7 @@ const next = (value: number) => float32(bitsOf(value) + 1);
 const previous = (value: number) => float32(bitsOf(value) - 1);
 
 describe('rounding to float16', () => {
-  test('keeps every value that float16 holds', () => {
+  test('keeps every value that float16 can hold', () => {
     const all = Uint16Array.from({ length: 65_536 }, (_, bits) => bits).filter(
       (bits) => !Number.isNaN(halfValue(bits)),
     );
@@ -40,7 +40,7 @@ describe('rounding to float16', () => {
     assert.deepEqual(round(Float32Array.from(all, halfValue), 'toFloat16').bits, all);
   });
 
-  test('takes every tie between two neighbours to the even one, and what is beside a tie to its own side', () => {
+  test('rounds every tie to the even neighbour, and values beside a tie to their own side', () => {
     const values: number[] = [];
     const expected: number[] = [];
     for (let bits = 0; bits < 0x7c00; bits++) {
@@ -56,7 +56,7 @@ describe('rounding to float16', () => {
     assert.deepEqual(round(Float32Array.from(values), 'toFloat16').bits, Uint16Array.from(expected));
   });
 
-  test('makes what is too large, infinite or not a number infinite', () => {
+  test('makes values that are too large, infinite or NaN infinite', () => {
     const values = [65_519.996, 65_520, 65_536, 1e10, 3.4e38, Infinity, -65_520, -Infinity, Number.NaN];
     const { bits } = round(Float32Array.from(values), 'toFloat16');
     assert.deepEqual(
@@ -65,7 +65,7 @@ describe('rounding to float16', () => {
     );
   });
 
-  test('equals a search for the nearest, for any float32 and any count', () => {
+  test('equals a search for the nearest value, for any float32 and any count', () => {
     const floats = fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), {
       minLength: 1,
       maxLength: 40,
@@ -93,7 +93,7 @@ describe('rounding to bfloat16', () => {
   });
 });
 
-test('the largest magnitude is that of the values alone, wherever it stands', () => {
+test('the largest magnitude ignores what follows the values', () => {
   for (const count of [1, 2, 3, 4, 7, 8, 9, 16, 31]) {
     for (let at = 0; at < count; at++) {
       const values = Float32Array.from({ length: count }, (_, i) => (i === at ? -5 : 4));

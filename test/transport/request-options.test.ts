@@ -30,7 +30,7 @@ function refusal(recipe: RecipeName, record: OptionRecord): ServiceError {
   return refused;
 }
 
-test('fills in the defaults and leaves out what was not asked', () => {
+test('fills in the defaults and leaves out options without one', () => {
   const options = { dtype: 'float16', exif: 'apply' };
   const expected = {
     encode: { recipe: 'encode' },
@@ -48,7 +48,7 @@ test('fills in the defaults and leaves out what was not asked', () => {
       assert.deepEqual(parseOptions(recipe, record), { recipe: expected[recipe], options });
 });
 
-test('reads every option from its wire name', () => {
+test('reads every option by its name on the wire', () => {
   const common = {
     model: 'hd',
     expect_digest: digest,
@@ -97,7 +97,7 @@ test('reads every option from its wire name', () => {
   });
 });
 
-test('names an unknown option and lists those of the recipe', () => {
+test('refuses an unknown option by name and lists the options of the recipe', () => {
   for (const recipe of recipeNames) {
     const { message } = refusal(recipe, { dtpye: 'float32' });
     assert.match(message, /"dtpye"/);
@@ -122,7 +122,7 @@ test('suggests the option whose name is nearly the one that was given', () => {
   assert.doesNotMatch(refusal('encode', { colour: 'red' }).message, /Did you mean/);
 });
 
-test('names an unknown value and lists the known ones', () => {
+test('refuses an unknown value and lists the known ones', () => {
   for (const [recipe, { name, values }] of everyOption) {
     if (values === undefined) continue;
     const { message } = refusal(recipe, { [name]: 'sideways' });
@@ -141,11 +141,11 @@ const unfit: readonly [RecipeName, name: string, values: readonly string[]][] = 
   ['anyres', 'max_tiles', ['', '-1', '1.5', '100']],
 ];
 for (const [recipe, name, values] of unfit)
-  test(`refuses a ${name} that is not in its form, and says what is wanted`, () => {
-    const { wanted } = requestOptions[recipe].find((option) => option.name === name)!;
+  test(`refuses a malformed ${name} and says what it must be`, () => {
+    const { form } = requestOptions[recipe].find((option) => option.name === name)!;
     for (const value of values) {
       const { message } = refusal(recipe, { [name]: value });
-      assert.ok(message.startsWith(`Option ${name} is `) && message.includes(wanted!), message);
+      assert.ok(message.startsWith(`Option ${name} is `) && message.includes(form!), message);
     }
   });
 
@@ -158,7 +158,7 @@ test('accepts every value that the option table lists', () => {
     }
 });
 
-test('the option table states the defaults that the parser gives', () => {
+test('the option table states the defaults that the parser fills in', () => {
   for (const recipe of recipeNames) {
     const stated = requestOptions[recipe].flatMap((option: RequestOption) =>
       option.default === undefined ? [] : [[option.name, option.default]],
@@ -168,15 +168,15 @@ test('the option table states the defaults that the parser gives', () => {
   }
 });
 
-test('every option has values or a form, and words for it', () => {
-  for (const [, { name, values, pattern, wanted, description }] of everyOption) {
+test('every option has either values or a pattern with a description', () => {
+  for (const [, { name, values, pattern, form, description }] of everyOption) {
     assert.notEqual(values === undefined, pattern === undefined, name);
-    assert.equal(pattern === undefined, wanted === undefined, name);
+    assert.equal(pattern === undefined, form === undefined, name);
     assert.match(description, /\.$/, name);
   }
 });
 
-test('gives options or invalid_argument, in a short sentence, for any record', () => {
+test('parses any record or refuses it with invalid_argument in a short sentence', () => {
   const names = [...new Set(everyOption.map(([, { name }]) => name))];
   const key = fc.oneof(fc.constantFrom(...names), fc.string());
   fc.assert(
@@ -192,7 +192,7 @@ test('gives options or invalid_argument, in a short sentence, for any record', (
   );
 });
 
-test("an unknown option is answered with those that are known, the transport's own first", () => {
+test("an unknown option is refused with a list that starts with the transport's own options", () => {
   assert.throws(() => parseOptions('encode', { size: '9' }, ['format']), {
     code: 'invalid_argument',
     message:

@@ -1,6 +1,6 @@
 import { ServiceError } from '../../errors/service-error.ts';
 import { cosineOf } from '../../model/import/cosine.ts';
-import type { TokenTensor } from '../../tokens/tensor.ts';
+import { byteLengthOf, type TokenTensor } from '../../tokens/tensor.ts';
 
 /** The differences of two sets of tokens, token by token. */
 export interface TokenComparison {
@@ -93,7 +93,7 @@ export function quantile(sorted: Float64Array, share: number): number {
 /** The values of a float32 tensor, in a buffer of their own. */
 export function float32Values({ dtype, parts }: TokenTensor): Float32Array<ArrayBuffer> {
   if (dtype !== 'float32') throw new RangeError(`the tokens are ${dtype}, not float32`);
-  const bytes = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  const bytes = new Uint8Array(byteLengthOf(parts));
   let offset = 0;
   for (const part of parts) {
     bytes.set(part, offset);

@@ -2,8 +2,8 @@ import type { ImageDigest, ImageInput } from '../../image/raster.ts';
 import { sha256 } from './sha256.ts';
 
 /**
- * Identifies an image: `sha256:` and 64 hex digits over a file's bytes as they came, or `pixels:`, the size and the same
- * over raw pixels.
+ * Identifies an image: `sha256:` and the hash of a file's bytes, or `pixels:`, the size and the hash of raw pixels. Hashes
+ * are 64 hex digits.
  */
 export async function imageDigest(image: ImageInput | ImageDigest): Promise<string> {
   if (image.kind === 'digest') return image.digest;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createClient, RESP_TYPES } from '@redis/client';
 import type { Logger } from 'pino';
+import { byteLengthOf } from '../../tokens/tensor.ts';
 import type { ImageTokens } from '../encoded-image.ts';
 import type { RemoteCache } from './remote-cache.ts';
 import { readStoredImage, storedImage } from './stored-image.ts';
@@ -15,23 +16,23 @@ export interface RedisCacheOptions {
   readonly logger: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** Larger values are not kept: copying and hashing them would cost more than they save. */
+/** Larger values are not stored: copying and hashing them would cost more than they save. */
 const largestBytes = 2 ** 25;
 
-/** Most bytes on their way to Redis at one time; beyond them nothing is kept. */
+/** The most bytes on their way to Redis at one time. Beyond them, values are not stored. */
 const mostWriteBytes = 2 ** 26;
 
-/** How long Redis is left alone after it was slow or gone. */
+/** How long Redis is not used after it was slow or gone. */
 const pauseMs = 1000;
 
 /**
- * Tokens in Redis, which several services share. One look-up that fails or takes too long makes all of them misses for
- * a second.
+ * Tokens in a Redis that several services share. After a look-up that fails or takes too long, all look-ups are misses
+ * for a second.
  */
 export class RedisCache implements RemoteCache {
   readonly #client;
   readonly #options: RedisCacheOptions;
-  /** Look-ups under way, by key: a thousand requests for one image cost one. */
+  /** Look-ups under way, by key: a thousand requests for one image cost one look-up. */
   readonly #lookUps = new Map<string, Promise<ImageTokens | undefined>>();
   #writeBytes = 0;
   #pausedUntil = 0;
@@ -41,7 +42,7 @@ export class RedisCache implements RemoteCache {
     this.#options = options;
     this.#client = createClient({
       url,
-      // A command that cannot be sent now is a miss.
+      // A command that cannot be sent at once is a miss.
       disableOfflineQueue: true,
       socket: { connectTimeout: Math.max(1000, timeoutMs), reconnectStrategy: () => pauseMs },
     }).withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
@@ -67,7 +68,7 @@ export class RedisCache implements RemoteCache {
   }
 
   set(key: string, image: ImageTokens): void {
-    const bytes = image.parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const bytes = byteLengthOf(image.parts);
     if (!this.#isUsable() || bytes > largestBytes || this.#writeBytes + bytes > mostWriteBytes) return;
     this.#writeBytes += bytes;
     void this.#write(key, image).finally(() => {
@@ -90,7 +91,7 @@ export class RedisCache implements RemoteCache {
       const expiration = { type: 'PX', value: this.#options.keepMs } as const;
       await this.#client.set(keyOf(key), await storedImage(image), { expiration });
     } catch {
-      // A lost value is a miss for the next request; the connection's error is logged above.
+      // A lost value is a miss for the next request. The client's error event logs a broken connection.
       this.#pause();
     }
   }
@@ -103,7 +104,7 @@ export class RedisCache implements RemoteCache {
     this.#pausedUntil = performance.now() + pauseMs;
   }
 
-  /** The answer if it comes in time; otherwise undefined, and a pause. */
+  /** The answer if it comes in time. Otherwise undefined, and Redis is not used for a while. */
   async #inTime<T>(answer: Promise<T>): Promise<T | undefined> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>((resolve) => {

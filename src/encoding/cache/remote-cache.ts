@@ -1,10 +1,10 @@
 import type { ImageTokens } from '../encoded-image.ts';
 
-/** A cache that several services share. Whatever goes wrong there is a miss, never an error. */
+/** A cache that several services share. Any failure is a miss, never an error. */
 export interface RemoteCache {
-  /** Undefined where it has no tokens, does not answer in time, or has damaged ones. */
+  /** Undefined if the tokens are missing or damaged, or do not arrive in time. */
   get(key: string): Promise<ImageTokens | undefined>;
-  /** Keeps the tokens if it can; nobody waits for that. */
+  /** Stores the tokens in the background if it can. */
   set(key: string, image: ImageTokens): void;
   close(): Promise<void>;
 }

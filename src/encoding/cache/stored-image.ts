@@ -1,14 +1,14 @@
 import type { ImageTokens } from '../encoded-image.ts';
 import { sha256 } from './sha256.ts';
 
-/** Starts every value; its number increases with every change of the format. */
+/** The start of every value. Increase its number with every change of the format. */
 const magic = Buffer.from('siglip-hd tokens 1\n');
 const digestBytes = 64;
 const sizeBytes = 8;
 const headBytes = magic.byteLength + digestBytes + sizeBytes;
 
 /**
- * An image's tokens as one value: magic, SHA-256 in hex of what follows, width and height (uint32, little-endian),
+ * Writes an image's tokens as one value: magic, SHA-256 of the rest in hex, width and height (uint32, little-endian),
  * values.
  */
 export async function storedImage({ size, parts }: ImageTokens): Promise<Buffer> {
@@ -20,14 +20,14 @@ export async function storedImage({ size, parts }: ImageTokens): Promise<Buffer>
   return bytes;
 }
 
-/** Reads a value. Undefined for bytes of another format, and for damaged ones. */
+/** Reads a value. Undefined if it has another format or is damaged. */
 export async function readStoredImage(bytes: Buffer): Promise<ImageTokens | undefined> {
   if (bytes.byteLength <= headBytes || !bytes.subarray(0, magic.byteLength).equals(magic)) return undefined;
   const digest = bytes.toString('latin1', magic.byteLength, magic.byteLength + digestBytes);
   if (digest !== (await sha256(bytes.subarray(headBytes - sizeBytes)))) return undefined;
   return {
     size: { width: bytes.readUInt32LE(headBytes - 8), height: bytes.readUInt32LE(headBytes - 4) },
-    // A copy: the client's reader hands out pieces of larger buffers.
+    // The client returns parts of larger buffers, so the tokens are copied.
     parts: [Uint8Array.from(bytes.subarray(headBytes))],
   };
 }

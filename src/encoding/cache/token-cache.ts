@@ -1,19 +1,20 @@
 import { LRUCache } from 'lru-cache';
+import { byteLengthOf } from '../../tokens/tensor.ts';
 import type { ImageTokens } from '../encoded-image.ts';
 
-/** An entry's size beside its tokens: its key and the cache's bookkeeping. */
+/** The size of an entry besides its tokens: its key and the cache's bookkeeping. */
 const entryBytes = 1024;
 
-/** Tokens of encoded images. Drops the least recently used when they take more than `maxBytes`. */
+/** Tokens of encoded images. Drops the least recently used ones beyond `maxBytes`. */
 export class TokenCache {
   readonly #entries: LRUCache<string, ImageTokens> | undefined;
 
-  /** Keeps nothing with 0 bytes. */
+  /** With 0 bytes, caches nothing. */
   constructor(maxBytes: number) {
     if (maxBytes === 0) return;
     this.#entries = new LRUCache({
       maxSize: maxBytes,
-      sizeCalculation: ({ parts }) => parts.reduce((sum, { byteLength }) => sum + byteLength, entryBytes),
+      sizeCalculation: ({ parts }) => entryBytes + byteLengthOf(parts),
     });
   }
 
@@ -29,7 +30,7 @@ export class TokenCache {
     return this.#entries?.get(key);
   }
 
-  /** Keeps the tokens. Their buffers are shared with the answers, so nobody writes to them. */
+  /** Caches the tokens. Answers share their buffers, so nobody may write to them. */
   set(key: string, image: ImageTokens): void {
     this.#entries?.set(key, image);
   }

@@ -2,23 +2,23 @@ import type { Model } from '../../model/model.ts';
 import type { EncodeOptions } from '../request.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 
-/** Part of every key: increase it when the same image, model and options come to give other tokens. */
+/** Part of every key. Increase it when the same image, model and options start to give other tokens. */
 const pipelineVersion = 1;
 
-/** Everything that the tokens of an image depend on, and who may see them. */
+/** Everything that an image's tokens depend on, and who may see them. */
 export interface TokenKeyParts {
-  /** See imageDigest. */
+  /** The image's digest, from imageDigest. */
   readonly image: string;
   readonly model: Model;
-  /** All served models: windows=whole uses several of one tower. */
+  /** All served models, because windows=whole uses several of one tower. */
   readonly models: readonly Model[];
   readonly recipe: RecipeOptions;
   readonly options: EncodeOptions;
-  /** The caller that the entry belongs to; undefined where all callers share entries. */
+  /** The caller that the entry belongs to; undefined if callers share entries. */
   readonly owner: string | undefined;
 }
 
-/** The key of an image's tokens in the cache: equal for requests with equal answers, whatever their options' order. */
+/** The cache key of an image's tokens. It does not depend on the order of options or the model's name. */
 export function tokenKey({ image, model, models, recipe, options, owner }: TokenKeyParts): string {
   const { dtype, exif } = options;
   const tower = models.filter(({ towerDigest }) => towerDigest === model.towerDigest);

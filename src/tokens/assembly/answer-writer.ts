@@ -1,23 +1,22 @@
-import { ServiceError } from '../../errors/service-error.ts';
 import type { KernelLayout, TokenKernel } from '../kernel.ts';
-import { dtypeBytes, type TokenDtype } from '../tensor.ts';
+import { dtypeBytes, notFinite, type TokenDtype } from '../tensor.ts';
 import type { TokenRows } from './token-rows.ts';
 
-/** Bits of the smallest absolute float32 that rounds to infinity: 65520 in float16. */
+/** Bits of the smallest absolute float32 that rounds to infinity; for float16 that is 65520. */
 const infiniteFrom: Record<TokenDtype, number> = {
   float16: 0x477ff000,
   float32: 0x7f800000,
   bfloat16: 0x7f7f8000,
 };
 
-/** Fills an answer, row after row: each rounded once, to `dtype`. */
+/** Fills an answer row by row, and rounds each row once. */
 export class AnswerWriter {
   readonly #dtype: TokenDtype;
   readonly #halvesAddress: number;
   readonly #answer: Uint8Array<ArrayBuffer>;
   #written = 0;
 
-  /** For `rows`, which are written later and in that order. */
+  /** `rows` are all rows that will be written, in order. */
   constructor(memory: KernelLayout, rows: readonly TokenRows[], dtype: TokenDtype) {
     const longest = Math.max(...rows.map(({ width, channels }) => width * channels));
     const values = rows.reduce((sum, { width, height, channels }) => sum + width * height * channels, 0);
@@ -37,12 +36,12 @@ export class AnswerWriter {
     }
   }
 
-  /** The whole answer, in a buffer of its own. */
+  /** Returns the whole answer, which owns its buffer. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.#answer;
   }
 
-  /** The row as the answer has it, in the kernel's memory. */
+  /** The row rounded to the answer's dtype, in the kernel's memory. */
   #rounded(kernel: TokenKernel, address: number, count: number): Uint8Array {
     const { buffer } = kernel.memory;
     if (this.#dtype === 'float32') {
@@ -59,11 +58,6 @@ export class AnswerWriter {
   }
 
   #requireFinite(largestMagnitude: number): void {
-    if (largestMagnitude < infiniteFrom[this.#dtype]) return;
-    const advice = this.#dtype === 'float32' ? '' : ' float32 tokens may be finite: ask for dtype=float32.';
-    throw new ServiceError(
-      'internal',
-      `The tokens assembled for this image are not finite numbers in ${this.#dtype}.${advice}`,
-    );
+    if (largestMagnitude >= infiniteFrom[this.#dtype]) throw notFinite(this.#dtype);
   }
 }

@@ -9,17 +9,18 @@ import { mapSize, stackLayout, ViewMap, type ViewTokens } from './view-map.ts';
 import { KernelLayout, withKernel } from '../kernel.ts';
 import type { TokenDtype } from '../tensor.ts';
 
-/** What of a plan says how its answer is put together. */
+/** The part of a plan that says how its answer is assembled. */
 export type AssemblyPlan = Pick<Plan, 'viewGrid' | 'channels' | 'assembly' | 'shape' | 'grid'>;
 
 /**
- * The plan's answer from its views' tokens: `views[i]` has the float32 tokens (little-endian, grid x channels) of the
- * plan's view i. Gives the values of `plan.shape` in `dtype`, little-endian, in a buffer of its own; the views are
- * only read. All arithmetic is float32, rounded once at the end. Rows go through a kernel's memory one by one:
- * beside views and answer it takes a few rows of room. Synchronous, and not for the main thread.
+ * Assembles a plan's answer from its views' tokens. `views[i]` are the little-endian float32 tokens of the plan's view
+ * i; they are only read. Returns the little-endian values of `plan.shape` in `dtype`, in a buffer of their own.
  *
- * Throws `internal` when a value is not finite in `dtype`, and RangeError for views or a shape that are not the
- * plan's.
+ * All arithmetic is float32, rounded once at the end. Rows pass through a kernel's memory one by one, so it needs room
+ * for only a few rows beside views and answer. It is synchronous and must not run on the main thread.
+ *
+ * Throws `internal` for a value that is not finite in `dtype`, and RangeError for views or a shape that do not fit the
+ * plan.
  */
 export function assemble(
   plan: AssemblyPlan,
@@ -32,7 +33,8 @@ export function assemble(
   const parts = answerParts(memory, plan, views);
   const values = parts.reduce((sum, { width, height, channels }) => sum + width * height * channels, 0);
   const planned = plan.shape.reduce((product, length) => product * length, 1);
-  if (values !== planned) throw new RangeError(`the parts have ${values} values, the plan ${planned}`);
+  if (values !== planned)
+    throw new RangeError(`the parts have ${values} values, but the plan has ${planned}`);
   const answer = new AnswerWriter(memory, parts, dtype);
   return withKernel(memory.sizeBytes, (kernel) => {
     for (const part of parts) answer.write(kernel, part);
@@ -48,12 +50,13 @@ function requireSizes(
   for (const [index, { byteLength }] of views.entries()) {
     const grid = maps.find((map) => map.views.includes(index))?.viewGrid ?? viewGrid;
     const expected = tokenBytes(grid.width * grid.height, channels);
-    if (byteLength !== expected)
-      throw new RangeError(`view ${index} has another number of bytes than ${expected}`);
+    if (byteLength !== expected) {
+      throw new RangeError(`view ${index} has ${byteLength} bytes; the plan needs ${expected}`);
+    }
   }
 }
 
-/** What the answer consists of, one after the other. */
+/** The consecutive parts of the answer. */
 function answerParts(
   memory: KernelLayout,
   plan: AssemblyPlan,
@@ -68,7 +71,7 @@ function answerParts(
   return [stack([0]), ...unpadded(memory, tokens, assembly)];
 }
 
-/** Nothing where nothing is kept. */
+/** The part of an anyres map that is kept; empty for extreme shapes. */
 function unpadded(
   memory: KernelLayout,
   tokens: ViewTokens,
@@ -90,12 +93,14 @@ function fused(
     const { width, height } = mapSize(layout, tokens.grid);
     const side = width / grid.width;
     if (!Number.isInteger(side) || height !== side * grid.height) {
-      throw new RangeError(`a ${width} x ${height} map is no multiple of ${grid.width} x ${grid.height}`);
+      throw new RangeError(
+        `a map of ${width} x ${height} is not a multiple of ${grid.width} x ${grid.height}`,
+      );
     }
     return side === 1 ? map : new Unshuffled(memory, map, side, channelOrder);
   });
   const [first, ...others] = maps;
-  if (first === undefined) throw new RangeError('the plan fuses no map');
+  if (first === undefined) throw new RangeError('the plan has no map to fuse');
   return fusion === 'average'
     ? new Average(memory, [first, ...others], weights)
     : new Concat(memory, [first, ...others]);

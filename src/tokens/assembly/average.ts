@@ -1,7 +1,7 @@
 import type { KernelLayout, TokenKernel } from '../kernel.ts';
 import { tokenBytes, type TokenRows } from './token-rows.ts';
 
-/** The sum of the maps' values, each times its weight, in float32 and in the order of the maps. All have one size. */
+/** The weighted sum of maps of one size, in float32 and in the order of the maps. */
 export class Average implements TokenRows {
   readonly width: number;
   readonly height: number;

@@ -1,4 +1,4 @@
-/** Where each output position lies between two input positions: `low`, `high`, and the share of `high`. */
+/** For each output position, the two input positions around it and the share of the upper one. */
 export interface AxisTaps {
   readonly low: Int32Array;
   readonly high: Int32Array;
@@ -6,9 +6,9 @@ export interface AxisTaps {
 }
 
 /**
- * The taps of torch's interpolate(mode='bilinear', align_corners=False, antialias=False) along one side, with its
- * float32 rounding: a float32 scale, and one rounding of scale * (i + 0.5) - 0.5. Where the share is 0, `high` is
- * `low`, so that what does not count is not read.
+ * The taps of torch's interpolate(mode='bilinear', align_corners=False, antialias=False) along one side. They have
+ * torch's float32 rounding: a float32 scale, and one rounding of scale * (i + 0.5) - 0.5. Where the share is 0, `high`
+ * is `low`, so that no position without a share is read.
  */
 export function bilinearAxis(inputs: number, outputs: number): AxisTaps {
   const scale = Math.fround(inputs / outputs);

@@ -1,7 +1,7 @@
 import type { KernelLayout, TokenKernel } from '../kernel.ts';
 import { tokenBytes, type TokenRows } from './token-rows.ts';
 
-/** Every token's channels of all maps, one map's after the other's. All have one size. */
+/** Joins the channels of each token over maps of one size, map after map. */
 export class Concat implements TokenRows {
   readonly width: number;
   readonly height: number;

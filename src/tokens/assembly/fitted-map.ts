@@ -6,7 +6,7 @@ import type { ViewMap } from './view-map.ts';
 
 const tapBytes = 16;
 
-/** The map at another size: bilinear as torch does it; the map itself where it has that size already. */
+/** The map at another size, interpolated as torch does it; the map itself if it already has that size. */
 export function fitted(memory: KernelLayout, map: ViewMap, size: Size): TokenRows {
   const same = map.width === size.width && map.height === size.height;
   return same ? map : new FittedMap(memory, map, size);
@@ -37,7 +37,7 @@ class FittedMap implements TokenRows {
   row(kernel: TokenKernel, y: number): number {
     this.#writeTaps(kernel);
     const { low, high, share } = this.#down;
-    // Consecutive rows differ in parity, so that the map still holds the first.
+    // Consecutive rows differ in parity, so the map still holds the first.
     const top = this.#map.row(kernel, low[y]!);
     const bottom = this.#map.row(kernel, high[y]!);
     const { width, channels } = this;

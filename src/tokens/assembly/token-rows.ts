@@ -1,19 +1,18 @@
 import type { TokenKernel } from '../kernel.ts';
 
-/** Rows of tokens that can be made one by one in a kernel's memory. */
+/** Rows of tokens that are made one by one in a kernel's memory. */
 export interface TokenRows {
-  /** Tokens of a row, and rows. */
+  /** Tokens per row. */
   readonly width: number;
+  /** Number of rows. */
   readonly height: number;
-  /** Values of a token. */
+  /** Values per token. */
   readonly channels: number;
-  /**
-   * Makes row `y` and gives its address; it stays there until the next call. Rows are asked for in ascending order.
-   */
+  /** Makes row `y` and returns its address, which is valid until the next call. Call it in ascending order of `y`. */
   row(kernel: TokenKernel, y: number): number;
 }
 
-/** Bytes of `tokens` tokens, as float32. */
+/** The size of `tokens` float32 tokens. */
 export function tokenBytes(tokens: number, channels: number): number {
   return tokens * channels * 4;
 }

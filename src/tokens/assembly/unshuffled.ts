@@ -3,8 +3,8 @@ import type { KernelLayout, TokenKernel } from '../kernel.ts';
 import { tokenBytes, type TokenRows } from './token-rows.ts';
 
 /**
- * Space to depth: each square of `side * side` tokens as one token of that many times the channels, in torch's order
- * (c, dy, dx) or InternVL v2's (dy, dx, c).
+ * Space to depth: each square of `side * side` tokens becomes one token with that many times the channels, in torch's
+ * order (c, dy, dx) or InternVL v2's (dy, dx, c).
  */
 export class Unshuffled implements TokenRows {
   readonly width: number;
@@ -15,7 +15,7 @@ export class Unshuffled implements TokenRows {
   readonly #order: ChannelOrder;
   readonly #rowAddress: number;
 
-  /** `side` divides the map's width and height. */
+  /** `side` must divide the map's width and height. */
   constructor(memory: KernelLayout, map: TokenRows, side: number, order: ChannelOrder) {
     this.width = map.width / side;
     this.height = map.height / side;
@@ -29,7 +29,7 @@ export class Unshuffled implements TokenRows {
   row(kernel: TokenKernel, y: number): number {
     const side = this.#side;
     const { channels } = this.#map;
-    // A channel's neighbours lie `step` values apart, and a neighbour's first channel `offset` values from the start.
+    // Consecutive channels lie `step` values apart, and consecutive tokens of a square `offset` values apart.
     const torch = this.#order === 'torch';
     const step = torch ? side * side : 1;
     const offset = torch ? 1 : channels;

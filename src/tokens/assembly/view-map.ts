@@ -2,14 +2,14 @@ import type { MapLayout, Size, TokenRect } from '../../recipes/plan.ts';
 import type { KernelLayout, TokenKernel } from '../kernel.ts';
 import { tokenBytes, type TokenRows } from './token-rows.ts';
 
-/** The float32 tokens of a plan's views, and what every view has. */
+/** The float32 tokens of a plan's views, with the grid and the channels of each view. */
 export interface ViewTokens {
   readonly views: readonly Uint8Array<ArrayBuffer>[];
   readonly grid: Size;
   readonly channels: number;
 }
 
-/** The part of a map's row that one view gives: `width` tokens from `fromToken` of the view on, to `x`. */
+/** The part of a map's row that comes from one view: `width` tokens from `fromToken` of the view, placed at `x`. */
 interface Run {
   readonly view: Uint8Array<ArrayBuffer>;
   readonly fromToken: number;
@@ -17,7 +17,7 @@ interface Run {
   readonly width: number;
 }
 
-/** Width and height of a whole map, in tokens; `planGrid` is that of a view where the layout has none of its own. */
+/** Size of a whole map in tokens. `planGrid` is the view grid of a layout that has none of its own. */
 export function mapSize({ columns, rows, stride, viewGrid }: MapLayout, planGrid: Size): Size {
   const grid = viewGrid ?? planGrid;
   return {
@@ -26,14 +26,14 @@ export function mapSize({ columns, rows, stride, viewGrid }: MapLayout, planGrid
   };
 }
 
-/** Views one below the other, which in memory is one after the other. */
+/** Stacks views one below the other, which in memory is one after the other. */
 export function stackLayout(views: readonly number[], grid: Size): MapLayout {
   return { columns: 1, rows: views.length, stride: grid, views };
 }
 
 /**
- * A rectangle of the map that views are laid out as. The map is never made: its rows are read out of the views'
- * buffers when they are asked for, and the last two stay, each at an address of its own.
+ * A rectangle of the map on which views are laid out. The map itself is never made: its rows are read from the views'
+ * buffers on demand. The last two rows are kept, each at its own address.
  */
 export class ViewMap implements TokenRows {
   readonly width: number;
@@ -68,7 +68,7 @@ export class ViewMap implements TokenRows {
     this.#runAddress = memory.place(this.#overlap ? tokenBytes(grid.width, channels) : 0);
   }
 
-  /** As for all rows, but a row stays until another of the same parity is asked for. */
+  /** As in TokenRows, but a row stays valid until the next row of the same parity is made. */
   row(kernel: TokenKernel, y: number): number {
     const slot = this.#slots[y & 1]!;
     if (slot.y !== y) {
@@ -101,7 +101,7 @@ export class ViewMap implements TokenRows {
     }
   }
 
-  /** The views' parts of row `y` of the rectangle, in the layout's order. */
+  /** The parts of row `y` of the rectangle, view by view in the layout's order. */
   *#runs(y: number): Generator<Run> {
     const { columns, rows, stride, views } = this.#layout;
     const grid = this.#grid;

@@ -1,13 +1,12 @@
 import { ServiceError } from '../../errors/service-error.ts';
 import type { AnswerMetadata } from '../answer-metadata.ts';
 import { jsonFile } from './json.ts';
-import { npyFile, npyHolds } from './npy.ts';
-import { rawFile } from './raw.ts';
+import { npyFile, npyCanHold } from './npy.ts';
 import { safetensorsFile } from './safetensors.ts';
 import { type TokenDtype, type TokenTensor, tokenDtypes } from '../tensor.ts';
-import type { TokenFile } from './token-file.ts';
+import { rawFile, type TokenFile } from './token-file.ts';
 
-/** What tokens are answered in, the default first. */
+/** The formats of an answer, the default first. */
 export const tokenFormats = ['npy', 'raw', 'safetensors', 'json'] as const;
 export type TokenFormat = (typeof tokenFormats)[number];
 
@@ -18,28 +17,28 @@ const writers: Record<TokenFormat, (tensor: TokenTensor, metadata: AnswerMetadat
   json: jsonFile,
 };
 
-/** Tokens and their metadata in a format. Cheap: no element is looked at. Throws as {@link requireDtype}. */
+/** Puts tokens and their metadata into a format. Reads no element. Throws as {@link requireDtype} does. */
 export function tokenFile(format: TokenFormat, tensor: TokenTensor, metadata: AnswerMetadata): TokenFile {
   requireDtype(format, tensor.dtype);
   return writers[format](tensor, metadata);
 }
 
-/** Whether the metadata is inside the file; when not, it has to travel beside it. */
+/** Whether the file itself contains the metadata. Otherwise the metadata must travel beside it. */
 export function carriesMetadata(format: TokenFormat): boolean {
   return format === 'safetensors' || format === 'json';
 }
 
-/** Throws not_acceptable, with what would work, when the format has no such dtype. */
+/** Throws `not_acceptable`, with what would work, when the format cannot hold the dtype. */
 export function requireDtype(format: TokenFormat, dtype: TokenDtype): void {
-  if (holds(format, dtype)) return;
-  const formats = tokenFormats.filter((other) => holds(other, dtype)).join(', ');
-  const dtypes = tokenDtypes.filter((other) => holds(format, other)).join(', ');
+  if (canHold(format, dtype)) return;
+  const formats = tokenFormats.filter((other) => canHold(other, dtype)).join(', ');
+  const dtypes = tokenDtypes.filter((other) => canHold(format, other)).join(', ');
   throw new ServiceError(
     'not_acceptable',
-    `${format} has no ${dtype}: ask for another format (${formats}) or another dtype (${dtypes}).`,
+    `${format} cannot hold ${dtype}: use another format (${formats}) or another dtype (${dtypes}).`,
   );
 }
 
-function holds(format: TokenFormat, dtype: TokenDtype): boolean {
-  return format !== 'npy' || npyHolds(dtype);
+function canHold(format: TokenFormat, dtype: TokenDtype): boolean {
+  return format !== 'npy' || npyCanHold(dtype);
 }

@@ -1,19 +1,19 @@
 import type { AnswerMetadata } from '../answer-metadata.ts';
 import { imageFailure, type ImageOutcome } from './image-outcome.ts';
 import { metadataJson } from './metadata.ts';
-import type { TokenTensor } from '../tensor.ts';
-import { type TokenFile, totalBytes } from './token-file.ts';
+import { byteLengthOf, type TokenTensor } from '../tensor.ts';
+import type { TokenFile } from './token-file.ts';
 
-/** Bytes encoded at a time: a multiple of 3, so that only the last slice is padded. */
+/** Bytes per slice: a multiple of 3, so that only the last slice is padded. */
 const sliceBytes = 3 * 64 * 1024;
 
 /**
- * `{"metadata", "shape", "dtype", "encoding": "base64", "data"}` where `data` is the little-endian values in
- * base64: as text the million numbers of one image would be five times that and take a core for half a second.
+ * `{"metadata", "shape", "dtype", "encoding": "base64", "data"}`, where `data` is the little-endian values in base64.
+ * As text, the million numbers of one image would be five times as long and take a core for half a second.
  */
 export function jsonFile(tensor: TokenTensor, metadata: AnswerMetadata): TokenFile {
   const head = Buffer.from(`{${jsonHead(tensor, metadata)}`, 'latin1');
-  const base64Bytes = Math.ceil(totalBytes(tensor.parts) / 3) * 4;
+  const base64Bytes = Math.ceil(byteLengthOf(tensor.parts) / 3) * 4;
   return {
     contentType: 'application/json',
     contentLength: head.byteLength + base64Bytes + tail.byteLength,
@@ -22,8 +22,8 @@ export function jsonFile(tensor: TokenTensor, metadata: AnswerMetadata): TokenFi
 }
 
 /**
- * One line for one image of several: `index`, then what {@link jsonFile} has, or as `error` an {@link ImageFailure}.
- * Made while it is iterated, in slices that each cost well under a millisecond.
+ * One line for one of several images: `index`, then the fields of {@link jsonFile}, or `error` with an
+ * {@link ImageFailure}. Its slices are made while they are iterated, each in well under a millisecond.
  */
 export function jsonLine(outcome: ImageOutcome): Iterable<Uint8Array> {
   if (outcome.kind === 'failed') {
@@ -37,7 +37,7 @@ export function jsonLine(outcome: ImageOutcome): Iterable<Uint8Array> {
 
 const tail = Buffer.from('"}\n', 'latin1');
 
-/** The fields of a tensor up to its data's first character. */
+/** The fields of a tensor, up to the first character of its data. */
 function jsonHead({ shape, dtype }: TokenTensor, metadata: AnswerMetadata): string {
   const fields = `"metadata":${metadataJson(metadata)},"shape":${JSON.stringify(shape)},"dtype":"${dtype}"`;
   return `${fields},"encoding":"base64","data":"`;
@@ -49,7 +49,7 @@ function* jsonSlices(head: Uint8Array, parts: readonly Uint8Array[]): Generator<
   yield tail;
 }
 
-/** The parts joined, as base64 text. Up to 2 bytes that a part leaves over are encoded with the next part. */
+/** The joined parts as base64 text. Up to 2 bytes at the end of a part are encoded with the next part. */
 function* base64Slices(parts: readonly Uint8Array[]): Generator<Uint8Array, void, void> {
   let carry: Uint8Array = new Uint8Array(0);
   for (const part of parts) {

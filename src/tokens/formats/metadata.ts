@@ -1,17 +1,17 @@
 import type { AnswerMetadata } from '../answer-metadata.ts';
 import type { AnyresGeometry, Size, TeacherMakeup } from '../../recipes/plan.ts';
 
-/** The most bytes of {@link metadataHeader}: servers and proxies commonly refuse headers of 4 to 8 KB in all. */
+/** The most bytes of {@link metadataHeader}. Servers and proxies commonly refuse headers of 4 to 8 KB in all. */
 export const metadataHeaderBytes = 2047;
 
-/** Answer metadata as compact JSON with snake_case keys: printable ASCII alone, whatever the model's name. */
+/** Answer metadata as compact JSON with snake_case keys, in printable ASCII whatever the model's name. */
 export function metadataJson(metadata: AnswerMetadata): string {
   return asciiJson(metadataFields(metadata));
 }
 
 /**
- * The same for a header, at most {@link metadataHeaderBytes} long: sizes of images that do not fit are left out
- * and counted in `images_omitted`.
+ * The same for a header, at most {@link metadataHeaderBytes} long. Image sizes that do not fit are left out and counted
+ * in `images_omitted`.
  */
 export function metadataHeader(metadata: AnswerMetadata): string {
   const whole = metadataJson(metadata);
@@ -63,7 +63,7 @@ function anyresFields({ tileGrid, baseTokens, unpad, spatial, resized }: AnyresG
   };
 }
 
-/** JSON in printable ASCII alone. */
+/** JSON in printable ASCII. */
 export function asciiJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[\u007f-\uffff]/g,

@@ -1,39 +1,27 @@
-import { ServiceError } from '../../errors/service-error.ts';
-import type { TokenDtype, TokenTensor } from '../tensor.ts';
-import { type TokenFile, totalBytes } from './token-file.ts';
+import { byteLengthOf, type TokenDtype, type TokenTensor } from '../tensor.ts';
+import type { TokenFile } from './token-file.ts';
 
-const descriptors: Record<TokenDtype, string | undefined> = {
-  float16: '<f2',
-  float32: '<f4',
-  bfloat16: undefined,
-};
+const descriptors: Partial<Record<TokenDtype, string>> = { float16: '<f2', float32: '<f4' };
 
-/** Whether NumPy's format has this dtype. */
-export function npyHolds(dtype: TokenDtype): boolean {
+/** Whether NumPy's format can hold this dtype. */
+export function npyCanHold(dtype: TokenDtype): boolean {
   return descriptors[dtype] !== undefined;
 }
 
-/**
- * A .npy file, format version 1.0 (numpy/lib/format.py): C order, data at a multiple of 64 bytes. Throws
- * not_acceptable for a dtype that NumPy does not have.
- */
+/** A .npy file, format version 1.0 (numpy/lib/format.py): C order, data at a multiple of 64 bytes. */
 export function npyFile(tensor: TokenTensor): TokenFile {
   const header = npyHeader(tensor);
   const buffers = [header, ...tensor.parts];
   return {
     contentType: 'application/x-npy',
-    contentLength: totalBytes(buffers),
+    contentLength: byteLengthOf(buffers),
     body: { kind: 'buffers', buffers },
   };
 }
 
 function npyHeader({ shape, dtype }: TokenTensor): Uint8Array {
-  const descriptor = descriptors[dtype];
-  if (descriptor === undefined) {
-    throw new ServiceError('not_acceptable', `A .npy file cannot hold ${dtype}.`);
-  }
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
-  const dictionary = `{'descr': '${descriptor}', 'fortran_order': False, 'shape': ${tuple}, }`;
+  const dictionary = `{'descr': '${descriptors[dtype]}', 'fortran_order': False, 'shape': ${tuple}, }`;
   const prefixBytes = 10;
   const headerBytes = Math.ceil((prefixBytes + dictionary.length + 1) / 64) * 64;
   const header = Buffer.alloc(headerBytes, ' ');

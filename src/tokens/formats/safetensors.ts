@@ -1,21 +1,21 @@
 import type { AnswerMetadata } from '../answer-metadata.ts';
 import { type ImageFailure, imageFailure, type ImageOutcome } from './image-outcome.ts';
 import { asciiJson, metadataJson } from './metadata.ts';
-import { safetensorsDtypes, type TokenTensor } from '../tensor.ts';
-import { type TokenFile, totalBytes } from './token-file.ts';
+import { byteLengthOf, safetensorsDtypes, type TokenTensor } from '../tensor.ts';
+import type { TokenFile } from './token-file.ts';
 
 /**
- * A .safetensors file with one tensor, `tokens`, at a multiple of 8 bytes, and the answer's metadata as JSON
- * under `tokens_meta` in `__metadata__`, whose values the format wants to be strings.
+ * A .safetensors file with one tensor, `tokens`, at a multiple of 8 bytes. The answer's metadata is a JSON string,
+ * `tokens_meta` in `__metadata__`, because the format only allows strings there.
  */
 export function safetensorsFile(tensor: TokenTensor, metadata: AnswerMetadata): TokenFile {
   return fileOf([{ name: 'tokens', tensor }], { tokens_meta: metadataJson(metadata) });
 }
 
 /**
- * A .safetensors file of several images, in order: a tensor `tokens_INDEX` for each that was encoded. In
- * `__metadata__` are two JSON lists: `tokens_meta`, each image's metadata or null, and `errors`, the
- * `index` and {@link ImageFailure} of each image that failed.
+ * A .safetensors file of several images, in order, with a tensor `tokens_INDEX` for each encoded image. `__metadata__`
+ * has two JSON lists: `tokens_meta`, with each image's metadata or null, and `errors`, with the `index` and
+ * {@link ImageFailure} of each failed image.
  */
 export function safetensorsImagesFile(outcomes: readonly ImageOutcome[]): TokenFile {
   const tensors: NamedTensor[] = [];
@@ -39,13 +39,13 @@ interface NamedTensor {
   readonly tensor: TokenTensor;
 }
 
-/** `metadata` is ASCII. */
+/** `metadata` must be ASCII. */
 function fileOf(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>>): TokenFile {
   const entries: Record<string, unknown> = { __metadata__: { format: 'pt', ...metadata } };
   const parts: Uint8Array[] = [];
   let dataBytes = 0;
   for (const { name, tensor } of tensors) {
-    const endBytes = dataBytes + totalBytes(tensor.parts);
+    const endBytes = dataBytes + byteLengthOf(tensor.parts);
     entries[name] = {
       dtype: safetensorsDtypes[tensor.dtype],
       shape: tensor.shape,

@@ -1,10 +1,10 @@
 // float32 arithmetic on rows of tokens, and their rounding to float16, in WebAssembly SIMD (AssemblyScript).
 //
-// Values are taken four or eight at a time: every buffer needs 32 readable bytes after its end, and what lies in
-// them may be overwritten. Multiplications and additions round one by one: there is no fused multiply-add.
+// The functions take four or eight values at a time. Every buffer therefore needs 32 readable bytes after its end, which
+// may be overwritten. Each multiplication and addition rounds by itself: there is no fused multiply-add.
 
 /**
- * One row of `width` tokens between two rows: of each, the token at the tap's left and at its right, then down.
+ * Interpolates one row of `width` tokens between two rows: across in each row, then down.
  * A tap is 16 bytes: byte offsets of the left and the right token (int32), the right one's share (float32), unused.
  * `down` is the bottom row's share.
  */
@@ -31,7 +31,7 @@ export function bilinear(
     const topRight = top + right;
     const bottomLeft = bottom + left;
     const bottomRight = bottom + right;
-    // The last token's rest goes past its end, where the next token is written afterwards.
+    // The last vector may go past the token's end. The next token then overwrites what it wrote there.
     for (let at: usize = 0; at < tokenBytes; at += 16) {
       const above = f32x4.add(
         f32x4.mul(v128.load(topLeft + at), leftShare),
@@ -79,7 +79,7 @@ export function divide(target: usize, count: i32, divisor: f32): void {
   }
 }
 
-/** Copies `count` values, one into every `step`th of target. */
+/** Copies `count` values to every `step`th value of target. */
 export function spread(source: usize, target: usize, count: i32, step: i32): void {
   const end = source + ((<usize>count) << 2);
   const stepBytes = (<usize>step) << 2;
@@ -90,7 +90,7 @@ export function spread(source: usize, target: usize, count: i32, step: i32): voi
   }
 }
 
-/** The largest of the values' absolute bits, which order as the values do: infinity and NaN above all others. */
+/** The largest absolute value, as bits. Bits order as values do, with infinity and NaN above all others. */
 export function largestMagnitude(source: usize, count: i32): i32 {
   const end = source + ((<usize>count) << 2);
   v128.store(end, i32x4.splat(0));
@@ -103,8 +103,8 @@ export function largestMagnitude(source: usize, count: i32): i32 {
 }
 
 /**
- * Rounds `count` values to the nearest float16, ties to even, subnormals included; what is too large, infinite or
- * not a number becomes infinite. Gives what largestMagnitude does.
+ * Rounds `count` values to the nearest float16, ties to even, subnormals included. Values that are too large, infinite
+ * or NaN become infinite. Returns what largestMagnitude returns.
  */
 export function toFloat16(source: usize, target: usize, count: i32): i32 {
   const end = source + ((<usize>count) << 2);
@@ -123,9 +123,7 @@ export function toFloat16(source: usize, target: usize, count: i32): i32 {
   return largestLane(largest);
 }
 
-/**
- * Rounds `count` values to the nearest bfloat16, ties to even; NaN stays NaN. Gives what largestMagnitude does.
- */
+/** Rounds `count` values to the nearest bfloat16, ties to even; NaN stays NaN. Returns what largestMagnitude returns. */
 export function toBfloat16(source: usize, target: usize, count: i32): i32 {
   const end = source + ((<usize>count) << 2);
   v128.store(end, i32x4.splat(0));
@@ -156,10 +154,10 @@ function upperHalves(values: v128): v128 {
 function halves(values: v128): v128 {
   const sign = v128.and(i32x4.shr_u(values, 16), i32x4.splat(0x8000));
   const magnitude = i32x4.min_s(v128.and(values, i32x4.splat(0x7fffffff)), i32x4.splat(0x47800000));
-  // Exponent rebiased by -112, and half a unit in the last kept place less one added, plus that place's own bit.
+  // Rebias the exponent by -112, then add half a unit in the last kept place, less one, plus that place's own bit.
   const odd = v128.and(i32x4.shr_u(magnitude, 13), i32x4.splat(1));
   const normal = i32x4.shr_s(i32x4.add(i32x4.add(magnitude, i32x4.splat(0xfff - (112 << 23))), odd), 13);
-  // Below 2^-14: adding 0.5 has the addition itself round to a multiple of 2^-24, which is then the last bit.
+  // Below 2^-14, adding 0.5 makes the addition itself round to a multiple of 2^-24, which is then the last bit.
   const half = f32x4.splat(0.5);
   const subnormal = i32x4.sub(f32x4.add(magnitude, half), half);
   const small = i32x4.lt_s(magnitude, i32x4.splat(0x38800000));

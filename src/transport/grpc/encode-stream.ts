@@ -4,7 +4,7 @@ import { abortFailure } from '../../errors/abort.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
 import type { RequestScope } from '../../telemetry/request-scope.ts';
-import { limitReading } from '../reading-pace.ts';
+import { limitReading } from '../slow-reader.ts';
 import type { RequestMessage } from './request-message.ts';
 import { read } from './definition.ts';
 import { type GatheredMessage, totalBytes } from './gathered-message.ts';

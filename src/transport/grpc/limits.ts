@@ -1,5 +1,5 @@
 import type { ServerOptions } from '@grpc/grpc-js';
-import type { ReadingPace } from '../reading-pace.ts';
+import type { ReadingPace } from '../slow-reader.ts';
 
 /** What the gRPC server allows its clients. */
 export interface GrpcLimits {

@@ -7,7 +7,7 @@ import { ServiceError } from '../../errors/service-error.ts';
 import type { RequestReports } from '../../telemetry/request-scope.ts';
 import { RequestScopes } from '../../telemetry/request-scopes.ts';
 import { listenFailure } from '../listen-failure.ts';
-import { type Authenticate, letAnyoneIn } from '../security/authenticate.ts';
+import { type Authenticate, allowAnonymous } from '../security/authenticate.ts';
 import type { TlsIdentity } from '../security/tls-identity.ts';
 import { watchConnections } from './connections.ts';
 import { packageDefinition } from './definition.ts';
@@ -54,7 +54,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const { encoder, host, limits, tls } = options;
   const scopes = new RequestScopes('grpc', options);
   const calls = new InboundCalls(visualEncoderEndpoints, {
-    authenticate: options.authenticate ?? letAnyoneIn,
+    authenticate: options.authenticate ?? allowAnonymous,
     messageBudget: options.messageBudget ?? unbounded(),
     callBudget: options.callBudget ?? unbounded(),
     scopes,

@@ -1,7 +1,7 @@
 import type { handleUnaryCall } from '@grpc/grpc-js';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { LoggedAnswer } from '../../telemetry/request-log.ts';
-import { limitReading, type ReadingPace } from '../reading-pace.ts';
+import { limitReading, type ReadingPace } from '../slow-reader.ts';
 import type { RequestMessage } from './request-message.ts';
 import type { GatheredMessage } from './gathered-message.ts';
 import { InboundCall } from './inbound.ts';

@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import type { TokenFile } from '../../tokens/formats/token-file.ts';
-import { limitReading } from '../reading-pace.ts';
+import { limitReading } from '../slow-reader.ts';
 import type { HttpLimits } from './limits.ts';
 import { serviceError } from './problem.ts';
 import { readInTime } from './read-in-time.ts';

@@ -4,7 +4,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { didYouMean } from '../../errors/did-you-mean.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { requestIdKey, requestIdOf } from '../request-id.ts';
-import { type Authenticate, letAnyoneIn } from '../security/authenticate.ts';
+import { type Authenticate, allowAnonymous } from '../security/authenticate.ts';
 import { addDocs } from './docs-page.ts';
 import type { HttpLimits } from './limits.ts';
 import { isArriving, lingering } from './linger.ts';
@@ -86,7 +86,7 @@ export async function createApp(settings: AppSettings): Promise<FastifyInstance>
   return app;
 }
 
-function authenticate({ authenticate: check = letAnyoneIn }: AppSettings, request: FastifyRequest): void {
+function authenticate({ authenticate: check = allowAnonymous }: AppSettings, request: FastifyRequest): void {
   const { endpoint } = request.routeOptions.config;
   if (request.is404 || (endpoint !== undefined && openEndpoints.has(endpoint))) return;
   request.scope.caller = check(credentialsOf(request));

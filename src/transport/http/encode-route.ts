@@ -12,7 +12,7 @@ import { requireDtype, type TokenFormat } from '../../tokens/formats/format.ts';
 import type { ImageOutcome } from '../../tokens/formats/image-outcome.ts';
 import { jsonLine } from '../../tokens/formats/json.ts';
 import { safetensorsImagesFile } from '../../tokens/formats/safetensors.ts';
-import { totalBytes } from '../../tokens/formats/token-file.ts';
+import { byteLengthOf } from '../../tokens/tensor.ts';
 import { parseOptions } from '../request-options.ts';
 import { chooseFormat, formatTypes } from './answer-format.ts';
 import { type AnswerLine, AnswerWriter } from './answer-writer.ts';
@@ -128,7 +128,7 @@ async function encodeFile(
   for (const outcome of outcomes) {
     if (outcome.kind === 'encoded') continue;
     const { index, error } = outcome;
-    if (answers.length === 0) throw error.saying(`images[${index}]: ${error.message}`);
+    if (answers.length === 0) throw error.withMessage(`images[${index}]: ${error.message}`);
     scope.note(error);
   }
   const timings = slowest(answers.map((answer) => answer.timings));
@@ -160,7 +160,7 @@ async function* lines(
   for await (const outcome of inCompletionOrder(outcomes)) {
     if (outcome.kind === 'failed') scope.note(outcome.error);
     else scope.answer ??= withoutTokens(outcome.answer);
-    const tokenBytes = outcome.kind === 'encoded' ? totalBytes(outcome.answer.tensor.parts) : 0;
+    const tokenBytes = outcome.kind === 'encoded' ? byteLengthOf(outcome.answer.tensor.parts) : 0;
     yield { slices: jsonLine(outcome), sizeBytes: (tokenBytes * 4) / 3 };
     if (outcome.kind === 'encoded') outcome.answer.release();
   }
@@ -170,6 +170,6 @@ async function* lines(
 function withHint(thrown: unknown, hint: string): ServiceError {
   const failure = ServiceError.from(thrown);
   return hint !== '' && failure.code === 'invalid_argument'
-    ? failure.saying(failure.message + hint)
+    ? failure.withMessage(failure.message + hint)
     : failure;
 }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { limitReading } from '../reading-pace.ts';
+import { limitReading } from '../slow-reader.ts';
 import type { HttpLimits } from './limits.ts';
 
 /** Drops the connection of a client that does not read an answer of `sizeBytes` in time. */

@@ -2,34 +2,34 @@ import type { Caller } from '../../admission/caller.ts';
 import { allOf, ServiceError } from '../../errors/service-error.ts';
 import { type ApiKey, readKeysFile } from './api-key.ts';
 import { type Authenticate, KeyRing, type Keys, noKeys } from './authenticate.ts';
-import { every, FollowedFiles, type ReloadLogger, type Ticker } from './reloaded-files.ts';
+import { every, ReloadedFiles, type ReloadLogger, type Ticker } from './reloaded-files.ts';
 import { TlsIdentity } from './tls-identity.ts';
 
-export interface PerimeterConfig {
+export interface AccessConfig {
   readonly apiKeys?: readonly ApiKey[] | undefined;
   readonly apiKeysFile?: string | undefined;
   readonly tlsCert?: string | undefined;
   readonly tlsKey?: string | undefined;
-  /** Has every client show a certificate. */
+  /** Every client must show a certificate that one of these CAs signed. */
   readonly tlsClientCa?: string | undefined;
 }
 
-/** How often the files are looked at. */
-const lookMs = 2000;
+/** How often the files are read again. */
+const reloadMs = 2000;
 
-/** Who is let in, and by what TLS: one for both transports. Its files are followed until it is closed. */
-export class Perimeter {
+/** API keys and TLS of both transports. Reloads their files until it is closed. */
+export class Access {
   readonly authenticate: Authenticate;
-  /** Who may come in, by the names of their keys; empty where there are no keys. */
+  /** The callers that have keys; empty where there are no keys. */
   readonly callers: () => readonly Caller[];
-  /** Undefined where connections are in the clear. */
+  /** Undefined for plaintext connections. */
   readonly tls: TlsIdentity | undefined;
-  readonly #files: readonly FollowedFiles[];
+  readonly #files: readonly ReloadedFiles[];
 
   private constructor(
     { authenticate, callers }: Keys,
     tls: TlsIdentity | undefined,
-    files: readonly FollowedFiles[],
+    files: readonly ReloadedFiles[],
   ) {
     this.authenticate = authenticate;
     this.callers = callers;
@@ -37,21 +37,19 @@ export class Perimeter {
     this.#files = files;
   }
 
-  /**
-   * Rejects with `invalid_argument` for files that cannot be read or used: what is wrong with any is told at once.
-   */
+  /** Rejects with `invalid_argument`, and reports all faults at once, when files cannot be read or used. */
   static async open(
-    config: PerimeterConfig,
+    config: AccessConfig,
     logger: ReloadLogger,
-    ticker: Ticker = every(lookMs),
-  ): Promise<Perimeter> {
-    const files: FollowedFiles[] = [];
+    ticker: Ticker = every(reloadMs),
+  ): Promise<Access> {
+    const files: ReloadedFiles[] = [];
     try {
       const [keys, tls] = await allOf([
         openKeys(config, logger, ticker, files),
         openTls(config, logger, ticker, files),
       ]);
-      return new Perimeter(keys, tls, files);
+      return new Access(keys, tls, files);
     } catch (error) {
       for (const each of files) each.close();
       throw error;
@@ -64,10 +62,10 @@ export class Perimeter {
 }
 
 async function openKeys(
-  { apiKeys, apiKeysFile }: PerimeterConfig,
+  { apiKeys, apiKeysFile }: AccessConfig,
   logger: ReloadLogger,
   ticker: Ticker,
-  files: FollowedFiles[],
+  files: ReloadedFiles[],
 ): Promise<Keys> {
   if (apiKeysFile === undefined) {
     return apiKeys === undefined ? noKeys : new KeyRing(apiKeys);
@@ -77,35 +75,35 @@ async function openKeys(
   const take = ([content]: readonly Buffer[]): void => {
     const reading = readKeysFile(String(content));
     if (!reading.ok) {
-      const message = `${file.flag} ${file.path} is no good: ${reading.problems.join('; ')}.`;
+      const message = `${file.flag} ${file.path} is invalid: ${reading.problems.join('; ')}.`;
       throw new ServiceError('invalid_argument', message);
     }
     ring.replace(reading.keys);
   };
-  files.push(await FollowedFiles.open({ what: 'API keys', files: [file], take }, logger, ticker));
+  files.push(await ReloadedFiles.open({ what: 'API keys', files: [file], take }, logger, ticker));
   return ring;
 }
 
 async function openTls(
-  { tlsCert, tlsKey, tlsClientCa }: PerimeterConfig,
+  { tlsCert, tlsKey, tlsClientCa }: AccessConfig,
   logger: ReloadLogger,
   ticker: Ticker,
-  files: FollowedFiles[],
+  files: ReloadedFiles[],
 ): Promise<TlsIdentity | undefined> {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
   const tls = new TlsIdentity({ requiresClientCertificate: tlsClientCa !== undefined });
   const take = (contents: readonly Buffer[]): void => {
     tls.renew(contents);
     const { validTo } = tls;
-    const told = { valid_to: validTo.toISOString() };
-    if (validTo.getTime() < Date.now()) logger.warn(told, 'the TLS certificate has expired');
-    else logger.info(told, 'the TLS certificate is in use');
+    const fields = { valid_to: validTo.toISOString() };
+    if (validTo.getTime() < Date.now()) logger.warn(fields, 'the TLS certificate has expired');
+    else logger.info(fields, 'the TLS certificate is in use');
   };
-  const followed = [
+  const tlsFiles = [
     { flag: '--tls-cert', path: tlsCert },
     { flag: '--tls-key', path: tlsKey },
     ...(tlsClientCa === undefined ? [] : [{ flag: '--tls-client-ca', path: tlsClientCa }]),
   ];
-  files.push(await FollowedFiles.open({ what: 'TLS files', files: followed, take }, logger, ticker));
+  files.push(await ReloadedFiles.open({ what: 'TLS files', files: tlsFiles, take }, logger, ticker));
   return tls;
 }

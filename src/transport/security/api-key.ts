@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Caller } from '../../admission/caller.ts';
 
-/** An API key and whose it is. The key itself is not kept. */
+/** An API key's digest and its caller. The key itself is not kept. */
 export interface ApiKey {
   /** SHA-256 of the key, in hex. */
   readonly digest: string;
   readonly caller: Caller & { readonly name: string };
 }
 
-/** Keys, or what is wrong with their text: phrases such as "line 3 has no key". They quote nothing of it. */
+/** Keys, or the problems of their text: phrases such as "line 3 has no key", which never quote the text. */
 export type KeysReading =
   | { readonly ok: true; readonly keys: readonly ApiKey[] }
   | { readonly ok: false; readonly problems: readonly string[] };
@@ -19,22 +19,21 @@ interface Entry {
   readonly fields: readonly string[];
 }
 
-/** What RFC 6750 lets a bearer token be: neither a space nor a separator of ours is in it. */
+/** RFC 6750's bearer token. It contains no space and none of our separators. */
 const keyPattern = /^[A-Za-z0-9._~+/-]+=*$/;
 const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 const shortestKey = 16;
 const largestWeight = 1000;
-/** Every name is a label of metrics. */
+/** Every name becomes a label of metrics. */
 const mostKeys = 1000;
 
-/** SHA-256 of a key. */
 export function keyDigest(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }
 
 /**
- * Reads a file of keys: `NAME KEY [bulk] [weight=N]` a line, with spaces or tabs between; empty lines and those that
- * start with # are left out.
+ * Reads a file of keys: one `NAME KEY [bulk] [weight=N]` per line, separated by spaces or tabs. Empty lines and lines
+ * that start with # are ignored.
  */
 export function readKeysFile(text: string): KeysReading {
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
@@ -45,7 +44,7 @@ export function readKeysFile(text: string): KeysReading {
   return readEntries(entries.filter(({ fields: [first] }) => first !== undefined && !first.startsWith('#')));
 }
 
-/** Reads a list of keys, `NAME:KEY[:bulk][:weight=N]` with commas between. */
+/** Reads a list of keys: `NAME:KEY[:bulk][:weight=N]`, separated by commas. */
 export function readKeyList(text: string): KeysReading {
   const entries = text.split(',').map((entry, index) => ({
     place: `entry ${index + 1}`,
@@ -67,8 +66,8 @@ function readEntries(entries: readonly Entry[]): KeysReading {
     const digest = keyDigest(key).toString('hex');
     const wrong = [...wrongName(name), ...wrongKey(key), ...wrongAttributes(attributes)];
     const [namesake, twin] = [places.get(`name ${name}`), places.get(`key ${digest}`)];
-    if (namesake !== undefined) wrong.push(`has the name of ${namesake}`);
-    if (key !== '' && twin !== undefined) wrong.push(`has the key of ${twin}`);
+    if (namesake !== undefined) wrong.push(`repeats the name of ${namesake}`);
+    if (key !== '' && twin !== undefined) wrong.push(`repeats the key of ${twin}`);
     places.set(`name ${name}`, place).set(`key ${digest}`, place);
     problems.push(...wrong.map((problem) => `${place} ${problem}`));
     const caller = { name, bulkOnly: attributes.includes('bulk'), weight: weightOf(attributes) ?? 1 };
@@ -78,20 +77,20 @@ function readEntries(entries: readonly Entry[]): KeysReading {
 }
 
 function wrongName(name: string): string[] {
-  return namePattern.test(name) ? [] : ['has no name of 1 to 64 of A-Z a-z 0-9 . _ -'];
+  return namePattern.test(name) ? [] : ['needs a name of 1 to 64 characters from A-Z a-z 0-9 . _ -'];
 }
 
 function wrongKey(key: string): string[] {
   if (key === '') return ['has no key'];
   if (key.length < shortestKey) return [`has a key of ${key.length} characters, fewer than ${shortestKey}`];
-  return keyPattern.test(key) ? [] : ['has a key with other characters than A-Z a-z 0-9 . _ ~ + / - ='];
+  return keyPattern.test(key) ? [] : ['has a key with characters other than A-Z a-z 0-9 . _ ~ + / - ='];
 }
 
 function wrongAttributes(attributes: readonly string[]): string[] {
   const isKnown = attributes.every((each) => each === 'bulk' || weightOf([each]) !== undefined);
-  if (!isKnown) return [`has more than bulk and weight=N, N being 1 to ${largestWeight}`];
+  if (!isKnown) return [`has an attribute other than bulk and weight=N, where N is 1 to ${largestWeight}`];
   const kinds = attributes.map((each) => each.split('=', 1)[0]);
-  return new Set(kinds).size === kinds.length ? [] : ['says bulk or weight twice'];
+  return new Set(kinds).size === kinds.length ? [] : ['repeats bulk or weight'];
 }
 
 function weightOf(attributes: readonly string[]): number | undefined {

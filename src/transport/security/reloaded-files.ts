@@ -3,29 +3,26 @@ import { readFile } from 'node:fs/promises';
 import { allOf, ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 
-/** Calls `look` every so often until the function that it gives is called. */
+/** Calls `look` again and again, until the returned function is called. */
 export type Ticker = (look: () => Promise<void>) => () => void;
 
-/** Takes a line for each change; pino's logger fits. */
+/** Logs each change. pino's logger fits. */
 export interface ReloadLogger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 
-/** Files that belong together, and what becomes of them. */
-export interface Followed {
-  /** In words, for the log: "API keys". */
+/** Files that belong together and what to do with their contents. */
+export interface FileSet {
+  /** Their name in the log, for example "API keys". */
   readonly what: string;
   readonly files: readonly { readonly flag: string; readonly path: string }[];
-  /**
-   * Puts the files' contents, in their order, to use. Throws, and leaves everything as it was, where they are no
-   * good.
-   */
+  /** Puts the contents, in the order of `files`, to use. Throws, and changes nothing, if they are invalid. */
   readonly take: (contents: readonly Buffer[]) => void;
 }
 
-/** A tick every `ms`, which keeps no process alive. */
+/** A ticker with a fixed period. It does not keep the process alive. */
 export function every(ms: number): Ticker {
   return (look) => {
     const timer = setInterval(() => void look(), ms).unref();
@@ -34,32 +31,34 @@ export function every(ms: number): Ticker {
 }
 
 /**
- * Files whose contents are taken at the start and again whenever they change. They are read, not watched: where
- * Kubernetes mounts a secret, the change is that of a symbolic link above them. A change is taken when two looks
- * have seen it alike, as a file may be half written and a certificate be there before its key. What is no good
- * then is logged once, and the old stays in use.
+ * Files that are used from the start and reloaded whenever they change. They are read, not watched, because a secret
+ * that Kubernetes mounts changes by a symbolic link above it.
+ *
+ * A change is used once two looks in a row have seen it. Until then a file may be half written, or a certificate may
+ * have arrived before its key. An invalid change is logged once, and the old contents stay in use.
  */
-export class FollowedFiles {
-  readonly #followed: Followed;
+export class ReloadedFiles {
+  readonly #fileSet: FileSet;
   readonly #logger: ReloadLogger;
   readonly #stop: () => void;
-  /** Fingerprints of what was last taken or logged, and of a change that was seen once. */
+  /** Fingerprint of the contents that were last used or logged. */
   #settled: string;
+  /** Fingerprint of a change that one look has seen. */
   #seenOnce: string | undefined;
   #looking = false;
 
-  private constructor(followed: Followed, logger: ReloadLogger, ticker: Ticker, settled: string) {
-    this.#followed = followed;
+  private constructor(fileSet: FileSet, logger: ReloadLogger, ticker: Ticker, settled: string) {
+    this.#fileSet = fileSet;
     this.#logger = logger;
     this.#settled = settled;
     this.#stop = ticker(() => this.#look());
   }
 
-  /** Takes the files. Rejects with `invalid_argument` for one that cannot be read, and with what `take` throws. */
-  static async open(followed: Followed, logger: ReloadLogger, ticker: Ticker): Promise<FollowedFiles> {
-    const contents = await readAll(followed);
-    followed.take(contents);
-    return new FollowedFiles(followed, logger, ticker, fingerprint(contents));
+  /** Uses the files. Rejects with `invalid_argument` when one cannot be read, and with what `take` throws. */
+  static async open(fileSet: FileSet, logger: ReloadLogger, ticker: Ticker): Promise<ReloadedFiles> {
+    const contents = await readAll(fileSet);
+    fileSet.take(contents);
+    return new ReloadedFiles(fileSet, logger, ticker, fingerprint(contents));
   }
 
   close(): void {
@@ -67,11 +66,11 @@ export class FollowedFiles {
   }
 
   async #look(): Promise<void> {
-    // A file system that hangs is not asked twice.
+    // A file system may hang: only one look runs at a time.
     if (this.#looking) return;
     this.#looking = true;
     try {
-      const found = await readAll(this.#followed).catch((error: unknown) => ServiceError.from(error));
+      const found = await readAll(this.#fileSet).catch((error: unknown) => ServiceError.from(error));
       this.#notice(found);
     } finally {
       this.#looking = false;
@@ -85,7 +84,7 @@ export class FollowedFiles {
     this.#seenOnce = isNew && !isAlike ? now : undefined;
     if (!isNew || !isAlike) return;
     this.#settled = now;
-    const { what, take } = this.#followed;
+    const { what, take } = this.#fileSet;
     try {
       if (found instanceof ServiceError) throw found;
       take(found);
@@ -98,7 +97,7 @@ export class FollowedFiles {
   }
 }
 
-async function readAll({ files }: Followed): Promise<Buffer[]> {
+async function readAll({ files }: FileSet): Promise<Buffer[]> {
   return await allOf(
     files.map(async ({ flag, path }) => {
       try {

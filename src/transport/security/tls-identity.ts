@@ -2,9 +2,9 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { ServiceError } from '../../errors/service-error.ts';
 
-/** What a server shows and asks for in a TLS handshake; both transports have the same one. */
+/** The certificate and key of both transports, and the CA that clients' certificates need. They can be renewed. */
 export class TlsIdentity {
-  /** Whether a client must show a certificate that the client CA has signed. */
+  /** Whether clients must show a certificate that the client CA signed. */
   readonly requiresClientCertificate: boolean;
   readonly #listeners = new Set<(context: SecureContextOptions) => void>();
   #context: SecureContextOptions = {};
@@ -14,7 +14,7 @@ export class TlsIdentity {
     this.requiresClientCertificate = requiresClientCertificate;
   }
 
-  /** For node's and grpc-js's servers. */
+  /** The context for the servers of Node and grpc-js. */
   get context(): SecureContextOptions {
     return this.#context;
   }
@@ -25,8 +25,8 @@ export class TlsIdentity {
   }
 
   /**
-   * Has this certificate and key, and where clients need one this client CA, in use for new connections from now on.
-   * Throws `invalid_argument`, and changes nothing, where they are not PEM or do not belong together.
+   * Uses this certificate, key and client CA for new connections from now on. Throws `invalid_argument`, and changes
+   * nothing, if they are not PEM or do not belong together.
    */
   renew([cert, key, clientCa]: readonly Buffer[]): void {
     const { context, validTo } = checkedContext(cert, key, clientCa);
@@ -35,7 +35,7 @@ export class TlsIdentity {
     for (const listener of this.#listeners) listener(context);
   }
 
-  /** Calls `listener` with every later context. */
+  /** Calls `listener` with every new context. */
   onRenewed(listener: (context: SecureContextOptions) => void): void {
     this.#listeners.add(listener);
   }
@@ -44,7 +44,7 @@ export class TlsIdentity {
 function checkedContext(cert?: Buffer, key?: Buffer, clientCa?: Buffer) {
   const certificate = certificateIn('--tls-cert', String(cert));
   if (!certificate.checkPrivateKey(privateKeyIn(String(key)))) {
-    throw new ServiceError('invalid_argument', '--tls-key is not the key of --tls-cert.');
+    throw new ServiceError('invalid_argument', '--tls-key does not belong to --tls-cert.');
   }
   const context = {
     cert: String(cert),
@@ -55,12 +55,12 @@ function checkedContext(cert?: Buffer, key?: Buffer, clientCa?: Buffer) {
   try {
     createSecureContext(context);
   } catch (cause) {
-    throw new ServiceError('invalid_argument', 'OpenSSL refuses --tls-cert or --tls-key.', { cause });
+    throw new ServiceError('invalid_argument', 'OpenSSL rejects --tls-cert or --tls-key.', { cause });
   }
   return { context, validTo: new Date(certificate.validTo) };
 }
 
-/** Each on its own: of a text with something else in it, node would silently take what comes before. */
+/** Checks each certificate by itself. In a text with garbage, Node would silently use what comes before it. */
 function certificatesIn(flag: string, text: string): string[] {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [''];
   return blocks.map((block) => {
@@ -73,7 +73,7 @@ function certificateIn(flag: string, text: string): X509Certificate {
   try {
     return new X509Certificate(text);
   } catch (cause) {
-    throw new ServiceError('invalid_argument', `${flag} is not a certificate in PEM.`, { cause });
+    throw new ServiceError('invalid_argument', `${flag} is not a PEM certificate.`, { cause });
   }
 }
 
@@ -81,7 +81,7 @@ function privateKeyIn(text: string): KeyObject {
   try {
     return createPrivateKey(text);
   } catch (cause) {
-    const message = '--tls-key is not a private key in PEM without a passphrase.';
+    const message = '--tls-key must be a PEM private key without a passphrase.';
     throw new ServiceError('invalid_argument', message, { cause });
   }
 }

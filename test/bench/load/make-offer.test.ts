@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { makeOffer } from '../../../bench/load/make-offer.ts';
 import type { Offer } from '../../../bench/load/offer.ts';
-import { until } from '../../support/gated-encoder.ts';
+import { until } from '../../support/until.ts';
 
 /** A server that hands every response to the test once its request is read. */
 async function serverOf(t: TestContext, answer: (response: ServerResponse) => void): Promise<string> {

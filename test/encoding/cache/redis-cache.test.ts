@@ -3,13 +3,14 @@ import { after, before, describe, test } from 'node:test';
 import { createClient } from '@redis/client';
 import { RedisCache } from '../../../src/encoding/cache/redis-cache.ts';
 import type { EncodeRequest } from '../../../src/encoding/request.ts';
-import { gatedEncoder, until } from '../../support/gated-encoder.ts';
+import { gatedEncoder } from '../../support/gated-encoder.ts';
+import { until } from '../../support/until.ts';
 import { hasRedis, RedisServer } from '../../support/redis-server.ts';
 
 const image = { size: { width: 8, height: 8 }, parts: [Uint8Array.of(1, 2, 3)] };
 const logger = { info() {}, warn() {} };
 
-/** The same pixels each time, encoded or not. */
+/** A request for the same pixels each time. */
 const request = (level = 7): EncodeRequest => ({
   images: [{ kind: 'raster', raster: { width: 8, height: 8, data: new Uint8Array(192).fill(level) } }],
   stacked: false,
@@ -18,7 +19,7 @@ const request = (level = 7): EncodeRequest => ({
   signal: new AbortController().signal,
 });
 
-describe('a cache in redis', { skip: hasRedis ? false : 'there is no redis-server here' }, () => {
+describe('a cache in redis', { skip: hasRedis ? false : 'redis-server is not installed' }, () => {
   let redis: RedisServer;
   let cache: RedisCache;
   before(async () => {
@@ -39,16 +40,15 @@ describe('a cache in redis', { skip: hasRedis ? false : 'there is no redis-serve
     return made;
   }
 
-  async function kept(key: string, by = cache): Promise<unknown> {
+  async function stored(key: string, by = cache): Promise<unknown> {
     by.set(key, image);
-    let found: unknown;
-    for (let tries = 0; found === undefined && tries < 1000; tries++) found = await by.get(key);
-    return found;
+    await until(async () => (await by.get(key)) !== undefined);
+    return await by.get(key);
   }
 
-  test('gives what another service kept, for as long as it is to be kept', async () => {
+  test('finds what another service stored, until it expires', async () => {
     assert.equal(await cache.get('a'), undefined);
-    assert.deepEqual(await kept('a'), image);
+    assert.deepEqual(await stored('a'), image);
     const other = await connected();
     assert.deepEqual(await other.get('a'), image);
     await other.close();
@@ -59,37 +59,35 @@ describe('a cache in redis', { skip: hasRedis ? false : 'there is no redis-serve
     client.destroy();
   });
 
-  test('takes a damaged value for none', async () => {
-    await kept('b');
+  test('a damaged value is a miss', async () => {
+    await stored('b');
     const client = await createClient({ url: redis.url }).connect();
     for (const key of await client.keys('*')) await client.setRange(key, 100, '\u0007');
     client.destroy();
     assert.equal(await cache.get('b'), undefined);
   });
 
-  test('has no more than so many bytes on their way to a redis that does not take them', async () => {
+  test('drops values while too many bytes are on their way to a slow Redis', async () => {
     const large = { ...image, parts: [new Uint8Array(20 * 2 ** 20)] };
     redis.pause();
     for (const key of ['e', 'f', 'g', 'h']) cache.set(key, large);
     redis.resume();
-    let found: unknown;
-    while (found === undefined) found = await cache.get('g');
+    await until(async () => (await cache.get('g')) !== undefined);
     assert.equal(await cache.get('h'), undefined);
   });
 
-  test('waits for no longer than it may, and then does not ask for a while', async () => {
+  test('a slow look-up is a miss after its time limit, and the next ones at once', async () => {
     const hasty = await connected(30);
-    await kept('c', hasty);
+    await stored('c', hasty);
     redis.pause();
     assert.equal(await hasty.get('c'), undefined);
-    // Redis does not answer: what comes now was not asked for.
     assert.equal(await hasty.get('c'), undefined);
     hasty.set('d', image);
     redis.resume();
     await hasty.close();
   });
 
-  test('many requests for one key cost Redis one look-up', async () => {
+  test('concurrent requests for one key cost Redis one look-up', async () => {
     const client = await createClient({ url: redis.url }).connect();
     const gets = async (): Promise<number> => {
       const stats = await client.info('commandstats');
@@ -103,7 +101,7 @@ describe('a cache in redis', { skip: hasRedis ? false : 'there is no redis-serve
     client.destroy();
   });
 
-  test('a second service is answered by what a first one encoded, and encodes when redis is gone', async (t) => {
+  test('a service answers with what another encoded, and encodes by itself when Redis is gone', async (t) => {
     const [first, second] = [
       gatedEncoder({ cacheBytes: 2 ** 20, remoteCache: cache }),
       gatedEncoder({ cacheBytes: 2 ** 20, remoteCache: cache }),
@@ -115,8 +113,8 @@ describe('a cache in redis', { skip: hasRedis ? false : 'there is no redis-serve
     const client = await createClient({ url: redis.url }).connect();
     await client.flushAll();
     const { tensor } = await first.encoder.encode(request());
-    // The value is written when the answer is out already.
-    while ((await client.dbSize()) === 0) await new Promise((resolve) => setImmediate(resolve));
+    // The value is written after the answer.
+    await until(async () => (await client.dbSize()) > 0);
     client.destroy();
     const answer = await second.encoder.encode(request());
     assert.deepEqual([answer.sources, answer.tensor], [['hit'], tensor]);

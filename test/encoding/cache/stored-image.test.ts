@@ -8,17 +8,17 @@ const image = {
   parts: [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)],
 };
 
-test('gives back the tokens and the size of the image', async () => {
+test('reads back the tokens and the size of an image', async () => {
   const read = await readStoredImage(await storedImage(image));
   assert.deepEqual(read, { size: image.size, parts: [Uint8Array.of(1, 2, 3, 4, 5)] });
 });
 
-test('does not pin the buffer that it was read from', async () => {
+test('does not keep the buffer that it was read from in memory', async () => {
   const read = await readStoredImage(await storedImage(image));
   assert.equal(read!.parts[0]!.buffer.byteLength, 5);
 });
 
-test('takes nothing that is damaged, cut or something else', async () => {
+test('reads nothing from a damaged, truncated or foreign value', async () => {
   const bytes = await storedImage(image);
   await fc.assert(
     fc.asyncProperty(fc.nat(bytes.byteLength - 1), fc.integer({ min: 1, max: 255 }), async (at, flip) => {

@@ -5,7 +5,7 @@ import { TokenCache } from '../../../src/encoding/cache/token-cache.ts';
 const size = { width: 1, height: 1 };
 const tokens = (bytes: number) => ({ size, parts: [new Uint8Array(bytes / 2), new Uint8Array(bytes / 2)] });
 
-test('keeps what was asked for last, within its bytes, an entry counting a little more than its tokens', () => {
+test('keeps the tokens that were used last, within its limit, with an overhead per entry', () => {
   const cache = new TokenCache(10_000);
   for (const key of ['a', 'b', 'c']) cache.set(key, tokens(2_000));
   assert.equal(cache.sizeBytes, 9_072);
@@ -19,7 +19,7 @@ test('keeps what was asked for last, within its bytes, an entry counting a littl
   assert.ok(cache.sizeBytes <= 10_000);
 });
 
-test('does not keep what is larger than all of it', () => {
+test('does not keep tokens that are larger than its limit', () => {
   const cache = new TokenCache(2_000);
   cache.set('a', tokens(100));
   cache.set('b', tokens(4_000));
@@ -27,7 +27,7 @@ test('does not keep what is larger than all of it', () => {
   assert.equal(cache.get('a')?.parts.length, 2);
 });
 
-test('keeps nothing in no bytes', () => {
+test('keeps nothing with a limit of 0', () => {
   const cache = new TokenCache(0);
   cache.set('a', tokens(2));
   assert.equal(cache.get('a'), undefined);

@@ -14,7 +14,7 @@ const plain: TokenKeyParts = {
   owner: undefined,
 };
 
-test('differs with everything that the tokens depend on, and with whose they are', () => {
+test('differs with everything that the tokens depend on, and with their owner', () => {
   const teacher = { recipe: 'teacher', ...teacherDefaults } as const;
   const others: readonly Partial<TokenKeyParts>[] = [
     {},
@@ -36,7 +36,7 @@ test('differs with everything that the tokens depend on, and with whose they are
   assert.equal(new Set(keys).size, others.length);
 });
 
-test('is the same however the options are ordered and whatever the model is called', () => {
+test("does not depend on the order of options or the model's name", () => {
   const { fusion, windows } = teacherDefaults;
   const one = tokenKey({ ...plain, recipe: { recipe: 'teacher', fusion, windows, scales: [8] } });
   const other = tokenKey({

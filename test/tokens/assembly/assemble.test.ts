@@ -263,7 +263,7 @@ describe('assemble', () => {
     assert.deepEqual([...thirds.subarray(4, 8)], [401, 404, 407, 410]);
   });
 
-  test('refuses what is not finite in the dtype asked for, and says what may be', () => {
+  test('refuses tokens that are not finite in the requested dtype, and says what may help', () => {
     const grid = { width: 2, height: 1 };
     const plan: AssemblyPlan = {
       viewGrid: grid,
@@ -288,7 +288,7 @@ describe('assemble', () => {
     }
   });
 
-  test("refuses views and shapes that are not the plan's", () => {
+  test('refuses views and shapes that do not fit the plan', () => {
     const grid = { width: 2, height: 2 };
     const views = viewsOf(3, grid, 4).map(bytesOf);
     const plan: AssemblyPlan = {
@@ -306,7 +306,7 @@ describe('assemble', () => {
     assert.throws(() => assemble(anyres, views, 'float32'), /row 0, column 1/);
   });
 
-  test('takes little room in the kernel for nine tiles of 1152 channels', () => {
+  test('needs little kernel memory for nine tiles of 1152 channels', () => {
     const grid = { width: 32, height: 32 };
     const [view] = viewsOf(1, grid, 1152).map(bytesOf);
     const map = { columns: 3, rows: 3, stride: grid, views: Array.from({ length: 9 }, () => 0) };

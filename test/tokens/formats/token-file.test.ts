@@ -60,7 +60,7 @@ function outcomeOf(index: number, tensor: TokenTensor): ImageOutcome {
   return { kind: 'encoded', index, answer: { tensor, metadata } };
 }
 
-test('writes every tensor so that its reader gets the same shape, dtype and bytes', () => {
+test('a reader of any format gets the same shape, dtype and bytes', () => {
   fc.assert(
     fc.property(tensors, ({ tensor, data }) => {
       const { shape, dtype } = tensor;
@@ -101,7 +101,7 @@ test("sends the tensor's own parts, not copies", () => {
   }
 });
 
-test('lists the metadata and the failures of several images in their order', () => {
+test('lists the metadata and the failures of several images in order', () => {
   const tensor = { shape: [2, 5], dtype: 'float32', parts: [new Uint8Array(40)] } as const;
   const bytes = joined(safetensorsImagesFile([0, 1, 2].map((index) => outcomeOf(index, tensor))));
   const { metadata: texts } = readSafetensorsImages(bytes);
@@ -112,19 +112,23 @@ test('lists the metadata and the failures of several images in their order', () 
   ]);
 });
 
-test('encodes JSON in slices of 256 KB at most', () => {
+test('encodes JSON in slices of at most 256 KB', () => {
   const tensor = { shape: [2 ** 20], dtype: 'float32', parts: [new Uint8Array(2 ** 22)] } as const;
   const { body } = tokenFile('json', tensor, metadata);
   assert.ok(body.kind === 'slices');
   for (const slice of body.slices) assert.ok(slice.byteLength <= 2 ** 18);
 });
 
-test('refuses bfloat16 as .npy', () => {
+test('refuses bfloat16 as .npy, and says which formats and dtypes work', () => {
   const tensor = { shape: [1], dtype: 'bfloat16', parts: [new Uint8Array(2)] } as const;
-  assert.throws(() => tokenFile('npy', tensor, metadata), { code: 'not_acceptable' });
+  assert.throws(() => tokenFile('npy', tensor, metadata), {
+    code: 'not_acceptable',
+    message:
+      'npy cannot hold bfloat16: use another format (raw, safetensors, json) or another dtype (float16, float32).',
+  });
 });
 
-test('writes metadata as ASCII that parses to the same, whatever the name', () => {
+test('writes any metadata as ASCII that parses to the same', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (name) => {
       const json = metadataJson({ ...metadata, model: { ...metadata.model, name } });
@@ -135,7 +139,7 @@ test('writes metadata as ASCII that parses to the same, whatever the name', () =
   );
 });
 
-test('keeps the header under 2 KB with any number of images, and says what it left out', () => {
+test('keeps the header under 2 KB with any number of images, and counts those left out', () => {
   for (const name of ['x', 'x'.repeat(64)]) {
     for (const count of [1, 16, 64, 1000]) {
       const images = Array.from({ length: count }, () => ({ width: 16384, height: 16384 }));

@@ -13,7 +13,7 @@ import { errorCodes, ServiceError } from '../../../src/errors/service-error.ts';
 import { grpcStatus } from '../../../src/transport/grpc/status.ts';
 import { type EncodeResponse, statusDetails } from '../../support/grpc-client.ts';
 import { Gate } from '../../support/gate.ts';
-import { until } from '../../support/gated-encoder.ts';
+import { until } from '../../support/until.ts';
 import { StreamCaller } from '../../support/stream-caller.ts';
 import { StubEncoder, stubByte, stubFailure } from '../../support/stub-encoder.ts';
 import { budgetOf, file, serve, service } from './stub-server.ts';

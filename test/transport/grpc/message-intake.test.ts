@@ -12,7 +12,7 @@ import { anyone } from '../../../src/admission/caller.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../../src/encoding/request.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import { Gate } from '../../support/gate.ts';
-import { until } from '../../support/gated-encoder.ts';
+import { until } from '../../support/until.ts';
 import { StubEncoder } from '../../support/stub-encoder.ts';
 import { begin, closed, connectRaw, encodeMessage, prefix, statusOf, streamMessage } from './raw-calls.ts';
 import { budgetOf, file, serve, service } from './stub-server.ts';

@@ -8,10 +8,10 @@ import { status, type StatusObject } from '@grpc/grpc-js';
 import { type ErrorCode, errorCodes, ServiceError } from '../../../src/errors/service-error.ts';
 import { defaultGrpcLimits } from '../../../src/transport/grpc/limits.ts';
 import { startGrpcServer } from '../../../src/transport/grpc/server.ts';
-import { giveAway } from '../../../src/threads/give-away.ts';
+import { toTransferable } from '../../../src/threads/transfer.ts';
 import { parseOptions } from '../../../src/transport/request-options.ts';
 import { Gate } from '../../support/gate.ts';
-import { until } from '../../support/gated-encoder.ts';
+import { until } from '../../support/until.ts';
 import {
   type EncodeResponse,
   nextMessage,
@@ -275,7 +275,7 @@ test('transfers an image to the decoding thread without a copy, unless it lies i
     const [image] = encoder.requests[0]!.images;
     assert.ok(image?.kind === 'file');
     const { buffer } = image.bytes;
-    const given = await giveAway(image.bytes, image.ownsBuffer);
+    const given = await toTransferable(image.bytes, image.ownsBuffer);
     assert.equal(given.buffer === buffer, isHandedOver);
     assert.deepEqual(Buffer.from(given), Buffer.alloc(sizeBytes, 7));
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from '../../../src/errors/service-error.ts';
-import { usualTerms } from '../../../src/admission/priority.ts';
+import { defaultTerms } from '../../../src/admission/priority.ts';
 import { openStubApp, stubPlan } from './stub-server.ts';
 
 const { ask, encoder } = await openStubApp();
@@ -24,7 +24,7 @@ test('answers metadata, tokens and bytes from a size and options alone', async (
       resample: 'bicubic',
     },
     options: { dtype: 'float32', exif: 'apply' },
-    terms: usualTerms,
+    terms: defaultTerms,
   });
   assert.deepEqual([body['tokens'], body['size_bytes']], [4, 48]);
 });

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { Budget } from '../../../src/admission/budget.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
-import { until } from '../../support/gated-encoder.ts';
+import { until } from '../../support/until.ts';
 import { gate, rawExchange, startStubServer, stubTokens } from './stub-server.ts';
 
 test("fires the request's signal when the client leaves while it is encoded", async () => {

@@ -4,63 +4,63 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readKeyList } from '../../../src/transport/security/api-key.ts';
-import { letAnyoneIn } from '../../../src/transport/security/authenticate.ts';
-import { Perimeter } from '../../../src/transport/security/access.ts';
+import { allowAnonymous } from '../../../src/transport/security/authenticate.ts';
+import { Access } from '../../../src/transport/security/access.ts';
 import { handTicker, keptLog } from '../../support/hand-ticker.ts';
 import { scratchFolder } from '../../support/tiny-models.ts';
 import { tlsFixture, tlsFixturePath } from '../../support/tls-fixtures.ts';
 
 const tlsFiles = { tlsCert: tlsFixturePath('server.pem'), tlsKey: tlsFixturePath('server.key') };
 
-test('is open and in the clear where nothing is set', async () => {
-  const perimeter = await Perimeter.open({}, keptLog().logger, handTicker().ticker);
-  assert.equal(perimeter.authenticate, letAnyoneIn);
-  assert.equal(perimeter.tls, undefined);
+test('accepts anyone over plaintext when nothing is configured', async () => {
+  const access = await Access.open({}, keptLog().logger, handTicker().ticker);
+  assert.equal(access.authenticate, allowAnonymous);
+  assert.equal(access.tls, undefined);
 });
 
-test('knows the keys of the environment', async () => {
+test('accepts keys from the environment', async () => {
   const reading = readKeyList('ada:ada-0123456789abcdef:weight=2');
   assert.ok(reading.ok);
-  const perimeter = await Perimeter.open({ apiKeys: reading.keys }, keptLog().logger, handTicker().ticker);
+  const access = await Access.open({ apiKeys: reading.keys }, keptLog().logger, handTicker().ticker);
   const credentials = { authorization: undefined, 'x-api-key': 'ada-0123456789abcdef' };
-  assert.deepEqual(perimeter.authenticate(credentials), { name: 'ada', bulkOnly: false, weight: 2 });
+  assert.deepEqual(access.authenticate(credentials), { name: 'ada', bulkOnly: false, weight: 2 });
 });
 
-test('follows all its files until it is closed, and none when it cannot be opened', async (t) => {
+test('reloads all files until it is closed, and none when it cannot be opened', async (t) => {
   const scratch = scratchFolder();
   t.after(() => scratch.remove());
   const apiKeysFile = join(scratch.path, 'keys');
   writeFileSync(apiKeysFile, 'ada ada-0123456789abcdef');
   const { ticker, looks } = handTicker();
   const { logger } = keptLog();
-  const perimeter = await Perimeter.open({ apiKeysFile, ...tlsFiles }, logger, ticker);
+  const access = await Access.open({ apiKeysFile, ...tlsFiles }, logger, ticker);
   assert.equal(looks.size, 2);
-  perimeter.close();
+  access.close();
   assert.equal(looks.size, 0);
   const wrongKey = { ...tlsFiles, tlsKey: tlsFixturePath('client.key') };
-  await assert.rejects(Perimeter.open({ apiKeysFile, ...wrongKey }, logger, ticker), {
+  await assert.rejects(Access.open({ apiKeysFile, ...wrongKey }, logger, ticker), {
     code: 'invalid_argument',
-    message: '--tls-key is not the key of --tls-cert.',
+    message: '--tls-key does not belong to --tls-cert.',
   });
   assert.equal(looks.size, 0);
 });
 
-test('says of all its files at once what is wrong with them', async () => {
+test('reports the faults of all files at once', async () => {
   const files = { apiKeysFile: '/nowhere/keys', tlsCert: '/nowhere/cert', tlsKey: '/nowhere/key' };
   const { ticker, looks } = handTicker();
-  await assert.rejects(Perimeter.open(files, keptLog().logger, ticker), {
+  await assert.rejects(Access.open(files, keptLog().logger, ticker), {
     code: 'invalid_argument',
     message: /^--api-keys-file .*keys .*\. --tls-cert .*cert .*\. --tls-key .*key .*\.$/,
   });
   assert.equal(looks.size, 0);
 });
 
-test('says until when its certificate holds, and warns of one that has expired', async (t) => {
+test('logs when the certificate expires, and warns of an expired one', async (t) => {
   const { validTo } = new X509Certificate(tlsFixture('server.pem'));
   const { logger, lines } = keptLog();
-  await Perimeter.open(tlsFiles, logger, handTicker().ticker);
+  await Access.open(tlsFiles, logger, handTicker().ticker);
   t.mock.timers.enable({ apis: ['Date'], now: new Date('2999-01-01') });
-  await Perimeter.open(tlsFiles, logger, handTicker().ticker);
+  await Access.open(tlsFiles, logger, handTicker().ticker);
   const fields = { valid_to: new Date(validTo).toISOString() };
   assert.deepEqual(lines, [
     { level: 'info', fields, message: 'the TLS certificate is in use' },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyone } from '../../../src/admission/caller.ts';
 import { readKeysFile } from '../../../src/transport/security/api-key.ts';
-import { type Credentials, KeyRing, letAnyoneIn } from '../../../src/transport/security/authenticate.ts';
+import { type Credentials, KeyRing, allowAnonymous } from '../../../src/transport/security/authenticate.ts';
 
 function keysOf(text: string) {
   const reading = readKeysFile(text);
@@ -13,7 +13,7 @@ function keysOf(text: string) {
 const [first, last] = ['first-0123456789abc', 'last-0123456789abcd'];
 const keys = keysOf(`first ${first}\nmiddle middle-0123456789ab\nlast ${last} bulk weight=3`);
 
-/** The name of the key that lets these in, or the code of the refusal. */
+/** The name of the caller that these credentials belong to, or the code of the refusal. */
 function outcome(ring: KeyRing, credentials: Partial<Credentials>): string | undefined {
   try {
     return ring.authenticate({ authorization: undefined, 'x-api-key': undefined, ...credentials }).name;
@@ -22,7 +22,7 @@ function outcome(ring: KeyRing, credentials: Partial<Credentials>): string | und
   }
 }
 
-test('knows each caller by its key, with its cap and its share', () => {
+test('recognises each caller by its key, with its priority and its weight', () => {
   const ring = new KeyRing(keys);
   const caller = ring.authenticate({ authorization: `Bearer ${last}`, 'x-api-key': undefined });
   assert.deepEqual(caller, { name: 'last', bulkOnly: true, weight: 3 });
@@ -43,8 +43,8 @@ for (const [what, credentials, expected] of [
   ['an empty token', { authorization: 'Bearer ' }, 'unauthenticated'],
   ['another scheme', { authorization: `Basic ${first}` }, 'unauthenticated'],
   ['a key without a scheme', { authorization: first }, 'unauthenticated'],
-  ['a key that is cut', { 'x-api-key': first.slice(0, -1) }, 'unauthenticated'],
-  ['a key with more to it', { 'x-api-key': `${first}x` }, 'unauthenticated'],
+  ['a truncated key', { 'x-api-key': first.slice(0, -1) }, 'unauthenticated'],
+  ['a key with a suffix', { 'x-api-key': `${first}x` }, 'unauthenticated'],
   ['a key in another case', { 'x-api-key': first.toUpperCase() }, 'unauthenticated'],
   ['a key sent twice', { 'x-api-key': `${first}, ${first}` }, 'unauthenticated'],
   ['two keys', { authorization: `Bearer ${first} ${last}` }, 'unauthenticated'],
@@ -56,14 +56,14 @@ for (const [what, credentials, expected] of [
   });
 }
 
-test('lets in by the new keys and no longer by the old ones when they are replaced', () => {
+test('accepts only the new keys once they are replaced', () => {
   const ring = new KeyRing(keys);
   ring.replace(keysOf(`first ${first}-again`));
   assert.equal(outcome(ring, { 'x-api-key': `${first}-again` }), 'first');
   for (const key of [first, last]) assert.equal(outcome(ring, { 'x-api-key': key }), 'unauthenticated');
 });
 
-test('lets nobody in without keys, unless anyone is to be', () => {
+test('accepts nobody without keys, unless it allows anonymous callers', () => {
   assert.equal(outcome(new KeyRing(), { 'x-api-key': first }), 'unauthenticated');
-  assert.equal(letAnyoneIn({ authorization: undefined, 'x-api-key': undefined }), anyone);
+  assert.equal(allowAnonymous({ authorization: undefined, 'x-api-key': undefined }), anyone);
 });

@@ -3,12 +3,12 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { ServiceError } from '../../../src/errors/service-error.ts';
-import { FollowedFiles } from '../../../src/transport/security/reloaded-files.ts';
+import { ReloadedFiles } from '../../../src/transport/security/reloaded-files.ts';
 import { handTicker, keptLog } from '../../support/hand-ticker.ts';
 import { scratchFolder } from '../../support/tiny-models.ts';
 
-/** Two followed files, `one` and `two`; their contents are no good when they contain "bad". */
-async function follow(t: TestContext) {
+/** Two files, `one` and `two`, whose contents are invalid when they contain "bad". */
+async function twoFiles(t: TestContext) {
   const scratch = scratchFolder();
   t.after(() => scratch.remove());
   const [one, two] = [join(scratch.path, 'one'), join(scratch.path, 'two')];
@@ -26,12 +26,12 @@ async function follow(t: TestContext) {
     { flag: '--one', path: one },
     { flag: '--two', path: two },
   ];
-  const open = () => FollowedFiles.open({ what: 'things', files, take }, logger, ticker);
+  const open = () => ReloadedFiles.open({ what: 'things', files, take }, logger, ticker);
   return { scratch: scratch.path, one, two, taken, looks, look, lines, open };
 }
 
-test('takes files at the start, and again when one has changed and stays so for two looks', async (t) => {
-  const { one, taken, look, lines, open } = await follow(t);
+test('uses files at the start, and again once two looks have seen the same change', async (t) => {
+  const { one, taken, look, lines, open } = await twoFiles(t);
   await open();
   await look(2);
   assert.deepEqual(taken, ['1 2']);
@@ -46,8 +46,8 @@ test('takes files at the start, and again when one has changed and stays so for 
   );
 });
 
-test('takes no file that is half written, and no half of a pair', async (t) => {
-  const { one, two, taken, look, lines, open } = await follow(t);
+test('uses no file that is half written, and no half of a pair', async (t) => {
+  const { one, two, taken, look, lines, open } = await twoFiles(t);
   await open();
   writeFileSync(one, '');
   await look();
@@ -59,8 +59,8 @@ test('takes no file that is half written, and no half of a pair', async (t) => {
   assert.equal(lines.length, 1);
 });
 
-test('sees the link above its files change, as where Kubernetes mounts a secret', async (t) => {
-  const { scratch, one, two, taken, look, open } = await follow(t);
+test('notices a changed link above its files, as Kubernetes uses for a secret', async (t) => {
+  const { scratch, one, two, taken, look, open } = await twoFiles(t);
   for (const [version, text] of [
     ['v1', 'old'],
     ['v2', 'new'],
@@ -84,8 +84,8 @@ test('sees the link above its files change, as where Kubernetes mounts a secret'
   assert.deepEqual(taken, ['old old', 'new new']);
 });
 
-test('keeps what it has and says so once when the files are no good or gone, and goes on from there', async (t) => {
-  const { one, taken, look, lines, open } = await follow(t);
+test('keeps the old contents and logs it once when the files are invalid or gone', async (t) => {
+  const { one, taken, look, lines, open } = await twoFiles(t);
   await open();
   writeFileSync(one, 'bad');
   await look(5);
@@ -106,8 +106,8 @@ test('keeps what it has and says so once when the files are no good or gone, and
   assert.deepEqual(taken, ['1 2', '5 2']);
 });
 
-test('refuses to start with files that cannot be read or are no good, and looks at none then', async (t) => {
-  const { one, two, looks, open } = await follow(t);
+test('refuses to start with unreadable or invalid files, and does not look at them again', async (t) => {
+  const { one, two, looks, open } = await twoFiles(t);
   writeFileSync(one, 'bad');
   await assert.rejects(open(), { code: 'invalid_argument', message: 'It is bad.' });
   rmSync(two);
@@ -116,10 +116,10 @@ test('refuses to start with files that cannot be read or are no good, and looks 
   assert.equal(looks.size, 0);
 });
 
-test('looks no more when it is closed', async (t) => {
-  const { looks, open } = await follow(t);
-  const followed = await open();
+test('stops looking when it is closed', async (t) => {
+  const { looks, open } = await twoFiles(t);
+  const fileSet = await open();
   assert.equal(looks.size, 1);
-  followed.close();
+  fileSet.close();
   assert.equal(looks.size, 0);
 });

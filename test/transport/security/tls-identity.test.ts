@@ -17,23 +17,23 @@ const [server, serverKey, ca] = ['server.pem', 'server.key', 'ca.pem'].map(tlsFi
 const garbage = Buffer.concat([ca, tlsFixture('garbage.pem')]);
 
 for (const [what, files, message] of [
-  ['no certificate', [serverKey, serverKey], '--tls-cert is not a certificate in PEM.'],
-  ['an empty file', [Buffer.alloc(0), serverKey], '--tls-cert is not a certificate in PEM.'],
-  ['no key', [server, server], '--tls-key is not a private key in PEM without a passphrase.'],
+  ['no certificate', [serverKey, serverKey], '--tls-cert is not a PEM certificate.'],
+  ['an empty file', [Buffer.alloc(0), serverKey], '--tls-cert is not a PEM certificate.'],
+  ['no key', [server, server], '--tls-key must be a PEM private key without a passphrase.'],
   [
-    'a key that is locked',
+    'a key with a passphrase',
     [server, Buffer.from(lockedKey)],
-    '--tls-key is not a private key in PEM without a passphrase.',
+    '--tls-key must be a PEM private key without a passphrase.',
   ],
   [
     "another certificate's key",
     [server, tlsFixture('renewed.key')],
-    '--tls-key is not the key of --tls-cert.',
+    '--tls-key does not belong to --tls-cert.',
   ],
-  ['no CA', [server, serverKey, Buffer.from('x')], '--tls-client-ca is not a certificate in PEM.'],
-  ['garbage after a CA', [server, serverKey, garbage], '--tls-client-ca is not a certificate in PEM.'],
+  ['no CA', [server, serverKey, Buffer.from('x')], '--tls-client-ca is not a PEM certificate.'],
+  ['garbage after a CA', [server, serverKey, garbage], '--tls-client-ca is not a PEM certificate.'],
 ] as const) {
-  test(`refuses ${what} and keeps what it has`, () => {
+  test(`refuses ${what} and keeps the current identity`, () => {
     const identity = new TlsIdentity({ requiresClientCertificate: files.length === 3 });
     identity.renew([server, serverKey, ca]);
     const { context, validTo } = identity;
@@ -44,7 +44,7 @@ for (const [what, files, message] of [
   });
 }
 
-test('tells its servers of what it has been given, at TLS 1.2 or later', () => {
+test('gives its servers every new certificate, for TLS 1.2 or later', () => {
   const identity = new TlsIdentity({ requiresClientCertificate: true });
   identity.renew([server, serverKey, ca]);
   const told: unknown[] = [];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ViewBudget, type ViewsPermit } from '../../../../src/admission/view-budget.ts';
-import { usualTerms } from '../../../../src/admission/priority.ts';
+import { defaultTerms } from '../../../../src/admission/priority.ts';
 import { serveModel } from '../../../../src/inference/served-model.ts';
 import { fixture, temporaryFolder } from '../fixtures.ts';
 import { importExport } from './test-exports.ts';
@@ -27,7 +27,7 @@ test('gives a view of an export that quantises while it runs the same tokens wha
   const admission = new ViewBudget({ maxViews: 3, workMs: () => 0 });
   const { signal } = new AbortController();
   const encode = async (views: Uint8Array<ArrayBuffer>[]) => {
-    const [permit] = admission.admit([views.length], 'model', usualTerms) as [ViewsPermit];
+    const [permit] = admission.admit([views.length], 'model', defaultTerms) as [ViewsPermit];
     const [first] = await served.batcher.encode(permit, views, { dtype: 'float32' }, signal);
     permit.release();
     return first?.tokens;

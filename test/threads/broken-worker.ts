@@ -1,4 +1,4 @@
-// A token worker whose thread dies while it starts.
+// A pool worker whose thread dies while it starts.
 import { threadId } from 'node:worker_threads';
 
 if (threadId !== 0) throw new Error('died while starting');

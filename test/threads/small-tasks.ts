@@ -1,0 +1,29 @@
+// Tasks for the tests of the worker pool.
+import { ServiceError } from '../../src/errors/service-error.ts';
+import { taskOutcome } from '../../src/threads/worker-pool.ts';
+
+const none = (): ArrayBuffer[] => [];
+
+export function doubled(values: Uint8Array<ArrayBuffer>): Promise<unknown> {
+  return taskOutcome(
+    () => values.map((value) => 2 * value),
+    ({ buffer }) => [buffer],
+  );
+}
+
+export function refused(): Promise<unknown> {
+  const cause = new Error('It is cut short.');
+  return taskOutcome(() => {
+    throw new ServiceError('invalid_argument', 'The file is damaged.', { cause });
+  }, none);
+}
+
+export function broken(): Promise<unknown> {
+  return taskOutcome(() => {
+    throw new RangeError('no such index');
+  }, none);
+}
+
+export function dying(): void {
+  process.exit(3);
+}
