@@ -1,15 +1,15 @@
-import { assembling } from './assemble-section.ts';
+import { assembling } from './assembly/section.ts';
 import { batching } from './batching/section.ts';
-import { runFuzz } from './fuzz.ts';
-import { idleLatency } from './idle-latency.ts';
+import { runFuzz } from './fuzz/section.ts';
+import { idleLatency } from './idle-latency/section.ts';
 import { mixed } from './mixed/section.ts';
-import { load } from './load.ts';
-import { machineText, readMachine } from './machine.ts';
+import { load } from './load/section.ts';
+import { machineText, readMachine } from './report/machine.ts';
 import { peers } from './peers/section.ts';
-import { resampling } from './resample-section.ts';
+import { resampling } from './resample/section.ts';
 import { telemetry } from './telemetry/section.ts';
-import { resultJson, resultText } from './report.ts';
-import { isMet, type Section } from './section.ts';
+import { resultJson, resultText } from './report/report.ts';
+import { isMet, type Section } from './report/section.ts';
 import { throughput } from './throughput/section.ts';
 import { transportCpu } from './transport/section.ts';
 

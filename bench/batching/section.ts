@@ -1,6 +1,6 @@
-import { Latencies, type LatencySummary } from '../latency.ts';
-import type { Section } from '../section.ts';
-import { seededRandom } from '../statistics.ts';
+import { Latencies, type LatencySummary } from '../report/latency.ts';
+import type { Section } from '../report/section.ts';
+import { seededRandom } from '../report/statistics.ts';
 import { SimulatedClock } from './clock.ts';
 import { policies, type Policy } from './policies.ts';
 import { batchMs, TimedEngine } from './timed-engine.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
 import sharp from 'sharp';
-import { repository } from '../paths.ts';
+import { repository } from '../processes/paths.ts';
 import type { Corpus } from './case.ts';
 
 const definitions = loadSync('siglip_hd/v1/encoder.proto', {

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { importModel } from '../../src/model/import/import-model.ts';
-import { benchCache, repository } from '../paths.ts';
-import { freePorts, type ServiceProcess, startServer } from '../service-process.ts';
+import { benchCache, repository } from '../processes/paths.ts';
+import { freePorts, type ServiceProcess, startServer } from '../processes/service-process.ts';
 
 /** Pictures are up to 20 Mpixel, and views of 128 pixels: what is looked at here is not the arithmetic. */
 const imageSize = 128;

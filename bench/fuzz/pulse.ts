@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Client, credentials } from '@grpc/grpc-js';
-import type { ServiceProcess } from '../service-process.ts';
+import type { ServiceProcess } from '../processes/service-process.ts';
 
 const limitMs = 5000;
 const asIs = (bytes: Buffer): Buffer => bytes;

@@ -1,4 +1,4 @@
-import { seededRandom } from '../statistics.ts';
+import { seededRandom } from '../report/statistics.ts';
 
 /** Numbers in [0, 1). */
 export type Random = () => number;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { residentBytes } from '../load/resident.ts';
-import type { ServiceProcess } from '../service-process.ts';
+import type { ServiceProcess } from '../processes/service-process.ts';
 import type { Answer } from './answer.ts';
 import type { Corpus, FuzzCase } from './case.ts';
 import { fuzzCase } from './cases.ts';

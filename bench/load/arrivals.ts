@@ -1,4 +1,4 @@
-import { seededRandom } from '../statistics.ts';
+import { seededRandom } from '../report/statistics.ts';
 import type { Arrivals, Endpoint, Mix } from './offer.ts';
 
 /** Times between requests that are due by themselves, in milliseconds: a Poisson process's, or those of bursts. */

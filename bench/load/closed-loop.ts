@@ -1,4 +1,4 @@
-import { Latencies, type LatencySummary } from '../latency.ts';
+import { Latencies, type LatencySummary } from '../report/latency.ts';
 import type { Client } from './target.ts';
 
 /** Until when to go on asking. */

@@ -1,5 +1,5 @@
-import { TaskChild } from '../children.ts';
-import type { LatencySummary } from '../latency.ts';
+import { TaskChild } from '../processes/children.ts';
+import type { LatencySummary } from '../report/latency.ts';
 import type { ClosedLoopResult, Until } from './closed-loop.ts';
 import type { LoadResult, LoadTask, SingleRequest } from './main.ts';
 import type { Target } from './target.ts';

@@ -1,7 +1,7 @@
 // The process that asks: apart from what is measured, so that neither takes the other's thread.
 import { setTimeout as delay } from 'node:timers/promises';
-import { answerTasks } from '../children.ts';
-import type { LatencySummary } from '../latency.ts';
+import { answerTasks } from '../processes/children.ts';
+import type { LatencySummary } from '../report/latency.ts';
 import { closedLoop, type ClosedLoopResult, type Until } from './closed-loop.ts';
 import { grpcClient } from './grpc-client.ts';
 import { httpClient } from './http-client.ts';

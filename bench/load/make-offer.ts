@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { seededRandom } from '../statistics.ts';
+import { seededRandom } from '../report/statistics.ts';
 import { endpoints, gapsMs } from './arrivals.ts';
 import type { Call, Caller, CallerOptions } from './caller.ts';
 import { grpcCaller } from './grpc-caller.ts';

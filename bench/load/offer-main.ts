@@ -1,5 +1,5 @@
 // The process that makes offers: apart from the service, and from who steers both.
-import { answerTasks } from '../children.ts';
+import { answerTasks } from '../processes/children.ts';
 import { makeOffer } from './make-offer.ts';
 import type { LoadReport, Offer } from './offer.ts';
 

@@ -1,4 +1,4 @@
-import type { LatencySummary } from '../latency.ts';
+import type { LatencySummary } from '../report/latency.ts';
 
 export type Endpoint = 'encode' | 'teacher' | 'anyres';
 

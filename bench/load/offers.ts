@@ -1,4 +1,4 @@
-import { TaskChild } from '../children.ts';
+import { TaskChild } from '../processes/children.ts';
 import type { LoadReport, Offer } from './offer.ts';
 
 /** The process that makes offers, from the side that steers it. */

@@ -1,5 +1,5 @@
 import { Agent, get } from 'node:http';
-import { Latencies, type LatencySummary } from '../latency.ts';
+import { Latencies, type LatencySummary } from '../report/latency.ts';
 
 /** Asks for a URL at fixed times, whatever became of earlier requests. */
 export interface Probe {

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { benchCache } from '../paths.ts';
-import { freePorts, type ServiceProcess, startServer } from '../service-process.ts';
+import { benchCache } from '../processes/paths.ts';
+import { freePorts, type ServiceProcess, startServer } from '../processes/service-process.ts';
 import { type StubTimes, writeStubModel } from './stub-model.ts';
 
 export interface StubOptions extends StubTimes {

@@ -1,4 +1,4 @@
-import { Latencies, type LatencySummary } from '../latency.ts';
+import { Latencies, type LatencySummary } from '../report/latency.ts';
 import type { Outcome } from './caller.ts';
 import type { Offer, OfferResult, OutcomeCode } from './offer.ts';
 

@@ -5,13 +5,13 @@ import { planCost } from '../../src/recipes/cost.ts';
 import { planRecipe } from '../../src/recipes/planner.ts';
 import { teacherDefaults } from '../../src/recipes/teacher.ts';
 import type { RecipeOptions } from '../../src/recipes/recipe-options.ts';
-import { benchModel } from '../bench-model.ts';
+import { benchModel } from '../models/bench-model.ts';
 import { LoadGenerator } from '../load/generator.ts';
 import type { Target } from '../load/target.ts';
-import { repository } from '../paths.ts';
-import type { Section, SectionResult } from '../section.ts';
-import { type ServiceProcess, startService } from '../service-process.ts';
-import { median } from '../statistics.ts';
+import { repository } from '../processes/paths.ts';
+import type { Section, SectionResult } from '../report/section.ts';
+import { type ServiceProcess, startService } from '../processes/service-process.ts';
+import { median } from '../report/statistics.ts';
 import { BareLoop, calibratedModel } from '../throughput/bare-loops.ts';
 import { runMix } from './stub-mix.ts';
 

@@ -13,7 +13,7 @@ import { defaultTerms } from '../../src/admission/priority.ts';
 import { splitTokens } from '../../src/tokens/token-tasks.ts';
 import { SimulatedClock } from '../batching/clock.ts';
 import { TimedEngine } from '../batching/timed-engine.ts';
-import { benchModel } from '../bench-model.ts';
+import { benchModel } from '../models/bench-model.ts';
 
 /** Callers of one endpoint who each ask again as soon as they are answered. */
 export interface Callers {

@@ -4,16 +4,16 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ensureDefaultModel } from '../../src/model/import/default-model.ts';
 import { LoadGenerator } from '../load/generator.ts';
-import { benchCache, repository, rocketFile } from '../paths.ts';
-import type { Section } from '../section.ts';
+import { benchCache, repository, rocketFile } from '../processes/paths.ts';
+import type { Section } from '../report/section.ts';
 import {
   freePorts,
   rocketOverHttp,
   type ServerProcess,
   startServer,
   startService,
-} from '../service-process.ts';
-import { median } from '../statistics.ts';
+} from '../processes/service-process.ts';
+import { median } from '../report/statistics.ts';
 
 const clientCounts = [1, 8, 32];
 const rounds = 5;

@@ -1,7 +1,7 @@
 // A collector that takes traces and forgets them.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { reply } from '../children.ts';
+import { reply } from '../processes/children.ts';
 import type { Listening } from '../transport/answer.ts';
 
 const server = createServer((request, response) => {

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TaskChild } from '../children.ts';
+import { TaskChild } from '../processes/children.ts';
 import { LoadGenerator } from '../load/generator.ts';
 import { encodeRequestMessage } from '../load/messages.ts';
 import type { Target } from '../load/target.ts';
-import { repository } from '../paths.ts';
-import type { Section } from '../section.ts';
-import { median } from '../statistics.ts';
-import { mainThreadCpuMs } from '../thread-cpu.ts';
+import { repository } from '../processes/paths.ts';
+import type { Section } from '../report/section.ts';
+import { median } from '../report/statistics.ts';
+import { mainThreadCpuMs } from '../processes/thread-cpu.ts';
 import type { Listening } from '../transport/answer.ts';
 import { ListeningChild } from '../transport/listening-child.ts';
 

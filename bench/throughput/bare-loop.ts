@@ -1,6 +1,6 @@
 // The bare loop: session.run on the same views over and over, in a process that does nothing else.
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { answerTasks } from '../children.ts';
+import { answerTasks } from '../processes/children.ts';
 import { graphInput, graphOutputs } from '../../src/model/graph-io.ts';
 
 export interface BareTask {

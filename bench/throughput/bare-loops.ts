@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { TaskChild } from '../children.ts';
+import { TaskChild } from '../processes/children.ts';
 import { graphFile } from '../../src/model/graph-io.ts';
 import type { Model } from '../../src/model/model.ts';
 import type { BareResult, BareTask } from './bare-loop.ts';

@@ -4,9 +4,9 @@ import { loadModelFolder } from '../../src/model/load-folder.ts';
 import { importModel } from '../../src/model/import/import-model.ts';
 import { formatVersion } from '../../src/model/manifest.ts';
 import type { Model } from '../../src/model/model.ts';
-import { so400m } from '../encoders.ts';
-import { writeRandomCheckpoint } from '../random-checkpoint.ts';
-import { benchCache } from '../paths.ts';
+import { so400m } from '../models/encoders.ts';
+import { writeRandomCheckpoint } from '../models/random-checkpoint.ts';
+import { benchCache } from '../processes/paths.ts';
 
 /** 384 channels, 6 heads, as many layers as it takes. */
 const geometry = { ...so400m, channels: 384, heads: 6, mlpChannels: 1536 };

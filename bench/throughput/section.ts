@@ -1,8 +1,8 @@
 import { LoadGenerator } from '../load/generator.ts';
 import type { Target } from '../load/target.ts';
-import type { Section } from '../section.ts';
-import { rocketOverGrpc, rocketOverHttp, startService } from '../service-process.ts';
-import { median } from '../statistics.ts';
+import type { Section } from '../report/section.ts';
+import { rocketOverGrpc, rocketOverHttp, startService } from '../processes/service-process.ts';
+import { median } from '../report/statistics.ts';
 import { BareLoop, calibratedModel } from './bare-loops.ts';
 
 const threads = 1;

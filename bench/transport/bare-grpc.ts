@@ -2,7 +2,7 @@
 // Arguments: channels; `hash` to take the message's SHA-256.
 import { createHash } from 'node:crypto';
 import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js';
-import { reply } from '../children.ts';
+import { reply } from '../processes/children.ts';
 import { encodePath, encodeResponseMessage } from '../load/messages.ts';
 import { answerTokens, type Listening, shape } from './answer.ts';
 

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { reply } from '../children.ts';
+import { reply } from '../processes/children.ts';
 import { answerTokens, type Listening, shape } from './answer.ts';
 
 const hashes = process.argv.includes('hash');

@@ -1,4 +1,4 @@
-import { TaskChild } from '../children.ts';
+import { TaskChild } from '../processes/children.ts';
 import type { Listening } from './answer.ts';
 
 /** One of this folder's servers, in a process of its own. */

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { LoadGenerator } from '../load/generator.ts';
 import { encodeRequestMessage } from '../load/messages.ts';
 import type { Target } from '../load/target.ts';
-import { repository } from '../paths.ts';
-import type { Section } from '../section.ts';
-import { median } from '../statistics.ts';
-import { mainThreadCpuMs } from '../thread-cpu.ts';
+import { repository } from '../processes/paths.ts';
+import type { Section } from '../report/section.ts';
+import { median } from '../report/statistics.ts';
+import { mainThreadCpuMs } from '../processes/thread-cpu.ts';
 import { shape } from './answer.ts';
 import { ListeningChild } from './listening-child.ts';
 

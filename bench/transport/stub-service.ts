@@ -29,8 +29,8 @@ import type { VisualEncoder } from '../../src/encoding/request.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
 import { openTracing } from '../../src/telemetry/open-tracing.ts';
 import { traceBatch } from '../../src/inference/trace-batch.ts';
-import { benchModel } from '../bench-model.ts';
-import { reply } from '../children.ts';
+import { benchModel } from '../models/bench-model.ts';
+import { reply } from '../processes/children.ts';
 import { answerTokens, type Listening, shape } from './answer.ts';
 import { NoMetrics } from './no-metrics.ts';
 

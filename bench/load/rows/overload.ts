@@ -1,4 +1,4 @@
-import type { Verdict } from '../../section.ts';
+import type { Verdict } from '../../report/section.ts';
 import type { LoadReport, Offer, OfferResult } from '../offer.ts';
 import { Offers } from '../offers.ts';
 import { watchResident } from '../resident.ts';

@@ -1,5 +1,5 @@
-import type { Table } from '../../table.ts';
-import { median } from '../../statistics.ts';
+import type { Table } from '../../report/table.ts';
+import { median } from '../../report/statistics.ts';
 
 const mib = 2 ** 20;
 /** Looks that a figure is the median of, so that one that falls on a collection of garbage does not tell. */

@@ -1,5 +1,5 @@
-import type { SectionResult } from '../../section.ts';
-import type { ServiceProcess } from '../../service-process.ts';
+import type { SectionResult } from '../../report/section.ts';
+import type { ServiceProcess } from '../../processes/service-process.ts';
 import type { OfferResult, Place } from '../offer.ts';
 import type { StubOptions } from '../stub-process.ts';
 

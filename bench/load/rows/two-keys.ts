@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { serveCommand } from '../../../src/cli/settings/serve.ts';
-import { benchCache } from '../../paths.ts';
+import { benchCache } from '../../processes/paths.ts';
 import type { Offer } from '../offer.ts';
 import { Offers } from '../offers.ts';
 import { startStub } from '../stub-process.ts';

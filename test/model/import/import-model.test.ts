@@ -10,8 +10,8 @@ import {
 } from '../../../src/model/import/import-model.ts';
 import { loadModelFolder } from '../../../src/model/load-folder.ts';
 import type { Model } from '../../../src/model/model.ts';
-import { so400m } from '../../../bench/encoders.ts';
-import { towerTensors, writeRandomCheckpoint } from '../../../bench/random-checkpoint.ts';
+import { so400m } from '../../../bench/models/encoders.ts';
+import { towerTensors, writeRandomCheckpoint } from '../../../bench/models/random-checkpoint.ts';
 import { changedCheckpoint, configuredCheckpoint, type TestTensor } from './checkpoints.ts';
 import { fixture, temporaryFolder } from './fixtures.ts';
 import { largestDifference, runGraph } from './run-graph.ts';

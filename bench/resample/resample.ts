@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Raster } from '../src/image/raster.ts';
-import { resample } from '../src/image/resample.ts';
-import type { Resample } from '../src/recipes/plan.ts';
+import type { Raster } from '../../src/image/raster.ts';
+import { resample } from '../../src/image/resample.ts';
+import type { Resample } from '../../src/recipes/plan.ts';
 
 /** One picture resized to a square, by this project and by Pillow in turns; medians in milliseconds. */
 export interface ResampleRow {
@@ -84,7 +83,7 @@ interface Pillow {
 }
 
 async function startPillow(python: string): Promise<Pillow | undefined> {
-  const child = spawn(python, [peer()], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const child = spawn(python, [peerScript], { stdio: ['pipe', 'pipe', 'ignore'] });
   child.on('error', () => undefined);
   child.stdin.on('error', () => undefined);
   child.stdin.write(`${JSON.stringify(cases)}\n`);
@@ -103,12 +102,8 @@ async function startPillow(python: string): Promise<Pillow | undefined> {
   };
 }
 
-/** The Python side, which lies beside this file's source and is not copied into build/. */
-function peer(): string {
-  const candidates = ['./pillow-resample.py', '../../bench/pillow-resample.py'];
-  const paths = candidates.map((path) => fileURLToPath(new URL(path, import.meta.url)));
-  return paths.find((path) => existsSync(path)) ?? paths[0]!;
-}
+/** The Python side, which is not copied into build/. */
+const peerScript = fileURLToPath(new URL('../../../bench/resample/pillow-resample.py', import.meta.url));
 
 function noise(width: number, height: number): Raster {
   return { width, height, data: randomFillSync(new Uint8Array(width * height * 3)) };

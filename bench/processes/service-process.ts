@@ -4,8 +4,8 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { encodeRequestMessage } from './load/messages.ts';
-import type { Target } from './load/target.ts';
+import { encodeRequestMessage } from '../load/messages.ts';
+import type { Target } from '../load/target.ts';
 import { benchCache, repository, rocketFile } from './paths.ts';
 
 const startLimitMs = 60_000;

@@ -1,7 +1,7 @@
 // Writes a Hugging Face checkpoint folder with random weights, by default SigLIP 2 So400m/16-512 at full size:
-//   node build/bench/make-checkpoint.js --out /tmp/so400m
-//   node build/bench/make-checkpoint.js --encoder giant-16-384 --layers 2 --out /tmp/giant
-// --encoder takes a name of bench/encoders.ts; every other number overrides one of its.
+//   node build/bench/models/make-checkpoint.js --out /tmp/so400m
+//   node build/bench/models/make-checkpoint.js --encoder giant-16-384 --layers 2 --out /tmp/giant
+// --encoder takes a name of bench/models/encoders.ts; every other number overrides one of its.
 import { parseArgs } from 'node:util';
 import { encoders, type EncoderName } from './encoders.ts';
 import { writeRandomCheckpoint } from './random-checkpoint.ts';

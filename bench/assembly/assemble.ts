@@ -1,11 +1,11 @@
-import { benchModel } from './bench-model.ts';
-import { mainThreadCpuMs } from './thread-cpu.ts';
-import { anyresDefaults, planAnyres } from '../src/recipes/anyres.ts';
-import type { Plan } from '../src/recipes/plan.ts';
-import { planTeacher, teacherDefaults } from '../src/recipes/teacher.ts';
-import { assemble } from '../src/tokens/assembly/assemble.ts';
-import { dtypeBytes, type TokenDtype } from '../src/tokens/tensor.ts';
-import { TokenPool } from '../src/tokens/token-pool.ts';
+import { benchModel } from '../models/bench-model.ts';
+import { mainThreadCpuMs } from '../processes/thread-cpu.ts';
+import { anyresDefaults, planAnyres } from '../../src/recipes/anyres.ts';
+import type { Plan } from '../../src/recipes/plan.ts';
+import { planTeacher, teacherDefaults } from '../../src/recipes/teacher.ts';
+import { assemble } from '../../src/tokens/assembly/assemble.ts';
+import { dtypeBytes, type TokenDtype } from '../../src/tokens/tensor.ts';
+import { TokenPool } from '../../src/tokens/token-pool.ts';
 
 /** One assembly, on this thread; the median in milliseconds, and the most it may take where there is a bar. */
 export interface AssembleRow {

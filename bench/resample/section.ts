@@ -1,5 +1,5 @@
 import { benchResample } from './resample.ts';
-import type { Section } from './section.ts';
+import type { Section } from '../report/section.ts';
 
 /** The resampler beside Pillow, one thread each; PEER_PYTHON names an interpreter that has Pillow. */
 export const resampling: Section = {

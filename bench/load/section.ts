@@ -1,18 +1,18 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { readLoadArguments, type LoadArguments, usage } from './load/arguments.ts';
-import { drainsRow } from './load/rows/drains.ts';
-import { leavers } from './load/rows/leavers.ts';
-import { overload } from './load/rows/overload.ts';
-import { priorities } from './load/rows/priorities.ts';
-import type { Row } from './load/rows/row.ts';
-import { slowReaders } from './load/rows/slow-readers.ts';
-import { soak } from './load/rows/soak.ts';
-import { twoKeys } from './load/rows/two-keys.ts';
-import { offerTo } from './load/running-service.ts';
-import { machineText, readMachine } from './machine.ts';
-import { rocketFile } from './paths.ts';
-import { resultJson, resultText } from './report.ts';
-import { isMet } from './section.ts';
+import { readLoadArguments, type LoadArguments, usage } from './arguments.ts';
+import { drainsRow } from './rows/drains.ts';
+import { leavers } from './rows/leavers.ts';
+import { overload } from './rows/overload.ts';
+import { priorities } from './rows/priorities.ts';
+import type { Row } from './rows/row.ts';
+import { slowReaders } from './rows/slow-readers.ts';
+import { soak } from './rows/soak.ts';
+import { twoKeys } from './rows/two-keys.ts';
+import { offerTo } from './running-service.ts';
+import { machineText, readMachine } from '../report/machine.ts';
+import { rocketFile } from '../processes/paths.ts';
+import { resultJson, resultText } from '../report/report.ts';
+import { isMet } from '../report/section.ts';
 
 const rows: Readonly<Record<string, Row>> = {
   overload,

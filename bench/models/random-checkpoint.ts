@@ -1,8 +1,8 @@
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { randomValues } from '../src/model/import/random-weights.ts';
-import { gridSide, type TowerGeometry } from '../src/model/tower-geometry.ts';
-import { convertWeights, storedBytes, type StoredDtype } from '../src/model/import/weights.ts';
+import { randomValues } from '../../src/model/import/random-weights.ts';
+import { gridSide, type TowerGeometry } from '../../src/model/tower-geometry.ts';
+import { convertWeights, storedBytes, type StoredDtype } from '../../src/model/import/weights.ts';
 
 export interface CheckpointOptions {
   readonly geometry: TowerGeometry;

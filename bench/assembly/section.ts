@@ -1,7 +1,7 @@
 import type { AssembleMemoryTask } from './assemble-memory.ts';
 import { type AssembleMemoryRow, benchAssemble, benchHandOver } from './assemble.ts';
-import { TaskChild } from './children.ts';
-import type { Section, Verdict } from './section.ts';
+import { TaskChild } from '../processes/children.ts';
+import type { Section, Verdict } from '../report/section.ts';
 
 /** Time and memory of putting views' tokens together, on one thread, at So400m's channels. */
 export const assembling: Section = {
@@ -12,7 +12,7 @@ export const assembling: Section = {
     const memory: AssembleMemoryRow[] = [];
     for (const atOnce of [1, 8]) {
       progress(`memory of ${atOnce} at once`);
-      const child = new TaskChild<AssembleMemoryTask, AssembleMemoryRow>('assemble-memory');
+      const child = new TaskChild<AssembleMemoryTask, AssembleMemoryRow>('assembly/assemble-memory');
       try {
         memory.push(await child.run({ atOnce }));
       } finally {

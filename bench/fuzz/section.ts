@@ -1,15 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readCorpus } from './fuzz/corpus.ts';
-import { fuzzCase } from './fuzz/cases.ts';
-import { writeCase } from './fuzz/findings.ts';
-import { startFuzzedService } from './fuzz/fuzzed-service.ts';
-import { type FuzzReport, fuzz } from './fuzz/run.ts';
-import { residentTable, secondHalfRatio } from './load/rows/resident-table.ts';
-import { benchCache } from './paths.ts';
-import { resultText } from './report.ts';
-import { isMet, type Verdict } from './section.ts';
+import { readCorpus } from './corpus.ts';
+import { fuzzCase } from './cases.ts';
+import { writeCase } from './findings.ts';
+import { startFuzzedService } from './fuzzed-service.ts';
+import { type FuzzReport, fuzz } from './run.ts';
+import { residentTable, secondHalfRatio } from '../load/rows/resident-table.ts';
+import { benchCache } from '../processes/paths.ts';
+import { resultText } from '../report/report.ts';
+import { isMet, type Verdict } from '../report/section.ts';
 
 /** Where the inputs of findings are written when no other folder is named. */
 const defaultFolder = join(benchCache, 'fuzz-findings');

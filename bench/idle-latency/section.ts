@@ -1,10 +1,10 @@
-import { LoadGenerator } from './load/generator.ts';
-import type { SingleRequest } from './load/main.ts';
-import type { Target } from './load/target.ts';
-import type { Section } from './section.ts';
-import { rocketOverGrpc, rocketOverHttp, startService } from './service-process.ts';
-import { median } from './statistics.ts';
-import { ListeningChild } from './transport/listening-child.ts';
+import { LoadGenerator } from '../load/generator.ts';
+import type { SingleRequest } from '../load/main.ts';
+import type { Target } from '../load/target.ts';
+import type { Section } from '../report/section.ts';
+import { rocketOverGrpc, rocketOverHttp, startService } from '../processes/service-process.ts';
+import { median } from '../report/statistics.ts';
+import { ListeningChild } from '../transport/listening-child.ts';
 
 const requests = 100;
 const rounds = 3;

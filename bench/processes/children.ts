@@ -7,7 +7,7 @@ export class TaskChild<Task extends object, Result> {
 
   /** `module` is a path relative to the compiled bench folder, without its .js. */
   constructor(module: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
-    this.#child = fork(new URL(`./${module}.js`, import.meta.url), args, {
+    this.#child = fork(new URL(`../${module}.js`, import.meta.url), args, {
       serialization: 'advanced',
       env: { ...process.env, ...env },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -1,4 +1,4 @@
-"""Times Pillow's resize for bench/resample.ts.
+"""Times Pillow's resize for bench/resample/resample.ts.
 
 Reads one JSON line with cases [{"width", "height", "size", "filter"}], whose pixels are noise, and writes a ready
 line. Then every line on stdin holds the index of a case to resize once, answered with a line: the milliseconds.

@@ -1,4 +1,4 @@
-import type { TowerGeometry } from '../src/model/tower-geometry.ts';
+import type { TowerGeometry } from '../../src/model/tower-geometry.ts';
 
 const siglip = { architecture: 'siglip', epsilon: 1e-6, activation: 'gelu_tanh' } as const;
 const large = { channels: 1024, layers: 24, heads: 16, mlpChannels: 4096 };

@@ -1,4 +1,4 @@
-import type { Model } from '../src/model/model.ts';
+import type { Model } from '../../src/model/model.ts';
 
 /** SigLIP 2 So400m's geometry at 512 px, of a folder that is not there. */
 export const benchModel: Model = {
