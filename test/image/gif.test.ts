@@ -77,7 +77,7 @@ describe('a GIF', () => {
     // Codes of 13 bits: clear, an index, and twice the code after the end code, for which the table has no place.
     let bits = '';
     for (const code of [4096, 1, 4098, 4098, 2, 3]) bits = code.toString(2).padStart(13, '0') + bits;
-    const data = Buffer.from(BigInt(`0b${bits}`).toString(16).padStart(20, '0'), 'hex').reverse();
+    const data = Buffer.from(BigInt(`0b${bits}`).toString(16).padStart(20, '0'), 'hex').toReversed();
     const picture = dot.indexOf(',');
     const bytes = Buffer.concat([dot.subarray(0, picture + 10), Buffer.from([12, data.length]), data]);
     bytes.writeUInt16LE(4, picture + 5);
