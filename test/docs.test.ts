@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
@@ -57,4 +57,35 @@ test('docs/README.md leads to every page of docs', () => {
     )
     .filter((page) => !index.includes(`](${page.slice('docs/'.length)})`));
   assert.deepEqual(missing, []);
+});
+
+/** What src says to users and logs, with the parts of each sentence joined. */
+function spokenText(): string {
+  const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  const text = files.map((name) => readFileSync(join('src', name), 'utf8')).join('\n');
+  return text
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/['`] \+ ['`]/g, '')
+    .replaceAll(/\$\{[^}]*\}/g, '...');
+}
+
+test('the messages that troubleshooting.md explains are those that the service gives', () => {
+  // The system's, and grpc-js's in a client.
+  const foreign = ['address not available', 'Received message larger than max'];
+  const spoken = spokenText();
+  const page = readFileSync('docs/troubleshooting.md', 'utf8');
+  const cells = page.split('\n').map((line) => /^\| ([^|]*`[^|]*) \|/.exec(line)?.[1] ?? '');
+  const messages = cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, message]) => message!));
+  // What stands between values: src has those as expressions.
+  const parts = messages.flatMap((message) =>
+    message.split(/\.{3}|"| \d+ |::|model\.json|^serve /).map((part) => part.trim()),
+  );
+  const sentences = parts.filter((part) => / /.test(part) && !foreign.some((each) => part.includes(each)));
+  assert.ok(sentences.length >= 15, sentences.join('\n'));
+  assert.deepEqual(
+    sentences.filter((sentence) => !spoken.includes(sentence)),
+    [],
+  );
 });

@@ -73,6 +73,7 @@ function readLzw(file: Buffer, { size, indexBits, dataStart }: GifFrame): Uint8A
     // The one code that may come before it is defined: the last string, then its first index again.
     const isNext = last !== -1 && code === next;
     let rest = isNext ? last : code;
+    if (rest >= tableSize) throw new FileFault('its pixels are damaged');
     let at = written + (rest < clear ? 1 : lengths[rest]!) - 1;
     written = at + 1;
     if (isNext) indices[written++] = lastFirst;

@@ -160,11 +160,13 @@ async function readText(path: string, where: string): Promise<string | undefined
   try {
     const file = await open(path);
     try {
-      const { size } = await file.stat();
-      if (size > maxJsonBytes) {
+      const found = await file.stat();
+      // A device reports no size and may never end.
+      if (!found.isFile()) throw new ServiceError('invalid_argument', `${where} is not a file.`);
+      if (found.size > maxJsonBytes) {
         throw new ServiceError(
           'invalid_argument',
-          `${where} has ${size} bytes; at most ${maxJsonBytes} are read.`,
+          `${where} has ${found.size} bytes; at most ${maxJsonBytes} are read.`,
         );
       }
       return await file.readFile('utf8');

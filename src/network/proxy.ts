@@ -87,7 +87,7 @@ function readProxyUrl({ variable, value }: Variable): URL {
   }
   const problem = url?.protocol.startsWith('socks')
     ? `${variable} names a SOCKS proxy, and only HTTP proxies are supported: give one as http://HOST:PORT`
-    : `${variable} is no address of a proxy: give one as http://HOST:PORT`;
+    : `${variable} is not the address of a proxy: give one as http://HOST:PORT`;
   throw new ServiceError('invalid_argument', `${problem}, or list the host in NO_PROXY.`);
 }
 

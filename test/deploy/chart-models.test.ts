@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { argsOf, type Container, find, parsed, parsedImports, podOf } from '../support/chart.ts';
 import { externalTest, runProgram } from '../support/external.ts';
@@ -106,8 +107,11 @@ externalTest('the Job imports a folder once, and the pods wait for it', missingH
   };
   const words = [...importing.command!, ...importing.args];
   const sourced = words.map((word) => (word === 'a/b' ? 'test/fixtures/siglip-tiny' : word));
+  // An import that was killed has left this.
+  mkdirSync(join(scratch.path, 'hd.tmp-1-abcd'));
   const first = await run(sourced);
   assert.equal(first.exitCode, 0, first.stderr);
+  assert.deepEqual(readdirSync(scratch.path), ['hd']);
   assert.match(first.stdout, /^.*\/hd: 512 px to/);
   assert.deepEqual(await run(sourced), { exitCode: 0, stdout: '', stderr: '' });
   const waited = await run([...awaiting.command!, '/models/hd']);

@@ -12,6 +12,7 @@ import { imageBytes } from '../support/golden.ts';
 import { type EncodeResponse, TestClient } from '../support/grpc-client.ts';
 import { freePort, ServiceProcess } from '../support/service-process.ts';
 import { importFixture, scratchFolder } from '../support/tiny-models.ts';
+import { until } from '../support/until.ts';
 
 const scratch = scratchFolder();
 after(() => scratch.remove());
@@ -53,24 +54,22 @@ function configure(ports: ReadonlyMap<string, number>): string {
 async function hasTraffic(port: number): Promise<void> {
   const answered = (text: string, transport: string) =>
     new RegExp(`requests_total\\{transport="${transport}",endpoint="encode",code="ok"`).test(text);
-  for (;;) {
+  await until(async () => {
     const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    if (answered(text, 'http') && answered(text, 'grpc')) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+    return answered(text, 'http') && answered(text, 'grpc');
+  });
 }
 
 async function listens(port: number): Promise<void> {
-  for (;;) {
+  await until(async () => {
     const socket = connect(port, '127.0.0.1');
     const isOpen = await once(socket, 'connect').then(
       () => true,
       () => false,
     );
     socket.destroy();
-    if (isOpen) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+    return isOpen;
+  });
 }
 
 externalTest(
@@ -148,7 +147,7 @@ externalTest(
     const exitCodes: (number | null)[] = [];
     for (const [index, service] of services.entries()) {
       const before = outcomes.length;
-      while (outcomes.length < before + 60) await new Promise((resolve) => setTimeout(resolve, 20));
+      await until(() => outcomes.length >= before + 60);
       exitCodes.push(await service.stop());
       await service.start();
       await hasTraffic(ports[index]!.http);

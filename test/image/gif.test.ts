@@ -73,6 +73,18 @@ describe('a GIF', () => {
     await refusal(bytes, 'The GIF cannot be decoded: its pixels are damaged.');
   });
 
+  test('is refused, with the reason, if a code lies beyond the table of strings', async () => {
+    // Codes of 13 bits: clear, an index, and twice the code after the end code, for which the table has no place.
+    let bits = '';
+    for (const code of [4096, 1, 4098, 4098, 2, 3]) bits = code.toString(2).padStart(13, '0') + bits;
+    const data = Buffer.from(BigInt(`0b${bits}`).toString(16).padStart(20, '0'), 'hex').toReversed();
+    const picture = dot.indexOf(',');
+    const bytes = Buffer.concat([dot.subarray(0, picture + 10), Buffer.from([12, data.length]), data]);
+    bytes.writeUInt16LE(4, picture + 5);
+    bytes.writeUInt16LE(4, picture + 7);
+    await refusal(bytes, 'The GIF cannot be decoded: its pixels are damaged.');
+  });
+
   test('is refused, with the reason, if its first picture is empty', async () => {
     const bytes = Buffer.from(dot);
     bytes.writeUInt16LE(0, bytes.indexOf(',') + 5);

@@ -49,7 +49,7 @@ test('a SOCKS proxy, and what is no address, are refused without the value', () 
     ],
     [
       'http://:secret',
-      'ALL_PROXY is no address of a proxy: give one as http://HOST:PORT, or list the host in NO_PROXY.',
+      'ALL_PROXY is not the address of a proxy: give one as http://HOST:PORT, or list the host in NO_PROXY.',
     ],
   ] as const) {
     assert.throws(() => proxyTo('https://hub.test/', { ALL_PROXY: value }), {

@@ -191,7 +191,7 @@ class PickleReader {
     return callee.call(args.items);
   }
 
-  /** The state of a dictionary, such as a state_dict's versions, says nothing of its tensors. */
+  /** A dictionary's state, such as a state_dict's versions, says nothing about its tensors. */
   #build(): boolean {
     this.#pop();
     if (this.#stack.at(-1) instanceof Map) return true;
@@ -276,7 +276,7 @@ class PickleReader {
     return this.#bytes[this.#skip(1)]!;
   }
 
-  /** Goes on by `size` bytes and gives where they start. */
+  /** Skips `size` bytes and returns where they start. */
   #skip(size: number): number {
     const start = this.#at;
     if (size > this.#bytes.byteLength - start) throw this.#damaged();
@@ -289,7 +289,7 @@ class PickleReader {
   }
 
   #damaged(): ServiceError {
-    return this.#fault(`is damaged: its pickle makes no sense at byte ${this.#at}`);
+    return this.#fault(`is damaged: its pickle is not valid at byte ${this.#at}`);
   }
 
   #fault(sentence: string): ServiceError {

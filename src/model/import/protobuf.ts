@@ -32,7 +32,7 @@ export class ProtoMessage {
 }
 
 /** A safe integer as protobuf's varint: base 128, least significant first, negative numbers as 64-bit two's complement. */
-export function varint(value: number): Uint8Array<ArrayBuffer> {
+function varint(value: number): Uint8Array<ArrayBuffer> {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));
   while (rest > 0x7fn) {

@@ -39,7 +39,7 @@ export async function readSafetensorsHeader(path: string): Promise<StoredTensors
     if (!hasLength || headerBytes > size - 8) {
       throw fault(
         label,
-        `is truncated, or no safetensors file: it has ${size} bytes and its header needs more`,
+        `is truncated, or not a safetensors file: it has ${size} bytes and its header needs more`,
       );
     }
     if (headerBytes > maxHeaderBytes) {
@@ -91,10 +91,10 @@ function parseObject(header: Uint8Array, label: string): object {
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(header));
   } catch (error) {
-    throw fault(label, 'is no safetensors file: its header is not JSON', error);
+    throw fault(label, 'is not a safetensors file: its header is not JSON', error);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw fault(label, 'is no safetensors file: its header is not an object');
+    throw fault(label, 'is not a safetensors file: its header is not an object');
   }
   return value;
 }

@@ -10,7 +10,7 @@ import { readStateDict, type TorchTensor } from './torch-state.ts';
 /** A checkpoint of 900 tensors has a pickle of 0.1 MB. */
 const maxPickleBytes = 8 * 1024 * 1024;
 
-/** How files of torch before 1.6 begin: with a pickled magic number. */
+/** Files of torch before 1.6 begin with a pickled magic number. */
 const legacyStart = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
 const archiveStart = Buffer.from('PK\x03\x04', 'latin1');
 
@@ -57,7 +57,7 @@ async function requireArchive(file: FileHandle, label: string): Promise<void> {
     );
   }
   if (!isWhole || !start.subarray(0, archiveStart.byteLength).equals(archiveStart)) {
-    throw fault(label, 'is truncated, or no file of torch.save: it is no ZIP archive');
+    throw fault(label, 'is truncated, or was not written by torch.save: it is not a ZIP archive');
   }
 }
 
@@ -65,7 +65,10 @@ async function requireArchive(file: FileHandle, label: string): Promise<void> {
 function findFolder(files: ReadonlyMap<string, ArchivedFile>, label: string): string {
   const pickles = [...files.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
   if (pickles.length === 1) return pickles[0]!.slice(0, -'data.pkl'.length);
-  throw fault(label, `is no file of torch.save: its archive has ${pickles.length} files data.pkl, not one`);
+  throw fault(
+    label,
+    `was not written by torch.save: its archive has ${pickles.length} files named data.pkl, not one`,
+  );
 }
 
 async function requireLittleEndian(

@@ -18,7 +18,7 @@ export class TorchStorage {
   }
 }
 
-/** A tensor as a view of a storage, in elements; not held against it yet. */
+/** A tensor as a view of a storage, in elements; nothing has checked yet that the storage holds it. */
 export class TorchTensor {
   readonly storage: TorchStorage;
   readonly offset: number;
@@ -67,7 +67,7 @@ export function readStateDict(
   const root = readPickle(pickle, {
     label,
     globals: allowedGlobals(fault),
-    load: (id) => storageOf(id) ?? raise(fault('is damaged: a storage makes no sense')),
+    load: (id) => storageOf(id) ?? raise(fault('is damaged: a storage is not valid')),
   });
   const tensors = new Map<string, TorchTensor>();
   let entries = 0;
@@ -86,7 +86,7 @@ export function readStateDict(
     }
   };
   if (!(root instanceof Map))
-    throw fault('holds no dictionary of tensors, which is what torch.save writes of a state_dict');
+    throw fault('does not hold a dictionary of tensors, as torch.save writes for a state_dict');
   visit(root, '', 0);
   return tensors;
 }
@@ -94,7 +94,7 @@ export function readStateDict(
 /** Everything that a pickle of plain tensors refers to. */
 function allowedGlobals(fault: (sentence: string) => ServiceError): ReadonlyMap<string, PickleGlobal> {
   const rebuild = (args: readonly PickleValue[]) =>
-    tensorOf(args) ?? raise(fault('is damaged: a tensor makes no sense'));
+    tensorOf(args) ?? raise(fault('is damaged: a tensor is not valid'));
   const first = ([value]: readonly PickleValue[]) =>
     value instanceof TorchTensor ? value : raise(fault('is damaged: a parameter has no tensor'));
   const calls = {

@@ -6,6 +6,7 @@ import type { Offer, OfferResult } from '../../../bench/load/offer.ts';
 import { placeOf, transports } from '../../../bench/load/rows/row.ts';
 import { startStub, type StubOptions, type StubProcess } from '../../../bench/load/stub-process.ts';
 import { imageBytes } from '../../support/golden.ts';
+import { until } from '../../support/until.ts';
 
 const usualStub: StubOptions = { batchMs: 50, viewMs: 0, batch: 4, queued: 16, channels: 8 };
 const image = imageBytes('rocket.jpg');
@@ -25,19 +26,18 @@ function assertEnded({ due, codes }: OfferResult, allowed: readonly string[]): v
   assert.deepEqual(others, [], JSON.stringify(codes));
 }
 
-/** Resolves when the service has nothing under way; the test's own limit ends the wait. */
+/** Resolves when the service has nothing under way. */
 async function idle({ url }: StubProcess): Promise<void> {
-  for (;;) {
+  await until(async () => {
     const text = await (await fetch(`${url}/metrics`)).text();
     const gauge = (name: RegExp) => Number(name.exec(text)?.[1] ?? Number.NaN);
     // The question itself is one of HTTP's.
-    const isIdle =
+    return (
       gauge(/^siglip_hd_inflight_requests\{transport="http"\} (\d+)$/m) === 1 &&
       gauge(/^siglip_hd_views\{state="admitted"\} (\d+)$/m) === 0 &&
-      gauge(/^siglip_hd_views\{state="queued"\} (\d+)$/m) === 0;
-    if (isIdle) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+      gauge(/^siglip_hd_views\{state="queued"\} (\d+)$/m) === 0
+    );
+  });
 }
 
 async function assertServes(stub: StubProcess): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { readGeometry, withImageSize } from '../../../src/model/import/checkpoint-config.ts';
@@ -77,5 +77,21 @@ describe("config.json's vision tower", () => {
     assert.throws(() => withImageSize(geometry, 15), {
       message: 'The image size 15 is smaller than one patch of this model, 16 x 16 pixels.',
     });
+  });
+});
+
+describe('a config.json that is not a file', () => {
+  const refusal = { code: 'invalid_argument', message: 'config.json is not a file.' };
+
+  it('is refused when it leads to a device, which may never end', async (t) => {
+    const folder = await temporaryFolder(t);
+    await symlink('/dev/zero', join(folder, 'config.json'));
+    await assert.rejects(readGeometry(folder), refusal);
+  });
+
+  it('is refused when it is a folder', async (t) => {
+    const folder = await temporaryFolder(t);
+    await mkdir(join(folder, 'config.json'));
+    await assert.rejects(readGeometry(folder), refusal);
   });
 });

@@ -63,14 +63,14 @@ describe('safetensors header', () => {
   }
 
   const files: readonly [string, Buffer, RegExp][] = [
-    ['an empty file', Buffer.alloc(0), /truncated, or no safetensors file/],
-    ['seven bytes', Buffer.alloc(7), /truncated, or no safetensors file/],
+    ['an empty file', Buffer.alloc(0), /truncated, or not a safetensors file/],
+    ['seven bytes', Buffer.alloc(7), /truncated, or not a safetensors file/],
     [
       'a header longer than the file',
       encodeFile('{}', []).subarray(0, 9),
-      /truncated, or no safetensors file/,
+      /truncated, or not a safetensors file/,
     ],
-    ['a header length of 2^64 - 1', Buffer.alloc(64, 0xff), /truncated, or no safetensors file/],
+    ['a header length of 2^64 - 1', Buffer.alloc(64, 0xff), /truncated, or not a safetensors file/],
   ];
   for (const [what, content, message] of files) {
     it(`refuses ${what}`, async (t) => {

@@ -127,7 +127,10 @@ namespace={{ .Release.Namespace | quote }},job={{ default (include "siglip-hd.fu
 {{- end }}
 {{- end }}
 
-{{/* A container that imports one model into /models, unless its folder is there: a folder with model.json is complete. */}}
+{{/*
+A container that imports one model into /models, unless its folder is there: a folder with model.json is complete. What an
+import that was killed left beside it goes first, so that retries do not fill the volume.
+*/}}
 {{- define "siglip-hd.import" -}}
 {{- $import := .root.Values.models.import }}
 {{- $folder := printf "/models/%s" (default .model.name .model.folder) }}
@@ -137,7 +140,7 @@ namespace={{ .Release.Namespace | quote }},job={{ default (include "siglip-hd.fu
   command:
     - sh
     - -ec
-    - test -f "$0/model.json" || exec node bin/siglip-hd.cjs "$@"
+    - test -f "$0/model.json" || { rm -rf "$0".tmp-*; exec node bin/siglip-hd.cjs "$@"; }
     - {{ $folder }}
   args:
     - import

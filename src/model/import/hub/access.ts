@@ -28,7 +28,7 @@ const certificateVariables = ['SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BU
 
 /**
  * Reads the variables of Python's huggingface_hub and of its HTTP client: endpoint, token, places, proxies and
- * certificates. `invalid_argument`, without the value, for one that is of no use.
+ * certificates. Throws `invalid_argument`, without the value, for a variable that cannot be used.
  */
 export function readHubAccess(env: NodeJS.ProcessEnv): HubAccess {
   const withheld = isTrue(env['HF_HUB_DISABLE_IMPLICIT_TOKEN']);

@@ -26,8 +26,8 @@ export interface RemoteFile {
 const mostRedirects = 10;
 
 /**
- * Asks the hub about one revision of a repository, each question once. Rejects with one sentence that leaves out the
- * token: `unavailable` for what may pass (no connection, status 429 or 5xx), `invalid_argument` for what stays.
+ * Asks the hub about one revision of a repository, without retries. Rejects with one sentence that leaves out the
+ * token: `unavailable` for what may be temporary (no connection, status 429 or 5xx), else `invalid_argument`.
  */
 export class HubClient {
   readonly #repository: RepositoryName;
@@ -97,7 +97,7 @@ export class HubClient {
     try {
       value = JSON.parse(body);
     } catch (error) {
-      throw this.#strange('an answer that is no description of a model', error);
+      throw this.#strange('an answer that does not describe a model', error);
     }
     const model = JsonObject.from(value, where);
     const commit = model.string('sha');

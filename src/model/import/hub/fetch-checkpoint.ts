@@ -82,7 +82,7 @@ function lacks(repository: RepositoryName, what: string): ServiceError {
   return new ServiceError('invalid_argument', `${repository} has no ${what}, so it cannot be imported.`);
 }
 
-/** To the command's user, a hub that cannot be reached is a SOURCE that cannot be used; a refusing disk likewise. */
+/** For the command's user an unreachable hub, or a disk that cannot be written, is a SOURCE that cannot be used. */
 function atEdge(error: unknown, cacheFolder: string, signal: AbortSignal): ServiceError {
   if (signal.aborted) return new ServiceError('cancelled', 'The import was cancelled.', { cause: error });
   if (error instanceof ServiceError) {

@@ -34,7 +34,7 @@ export async function isComplete(cache: RepositoryCache, commit: string): Promis
   return (await presentOf(shards, has)).length === shards.length;
 }
 
-/** Whether the cache knows of each file that decides over the pixels whether the commit has it. */
+/** Whether the cache knows, for each file of an image processor, whether the commit has it. */
 export async function isSettled(cache: RepositoryCache, commit: string): Promise<boolean> {
   const isKnown = async (name: string) =>
     (await cache.has(commit, name)) || (await cache.isKnownMissing(commit, name));

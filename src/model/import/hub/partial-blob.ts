@@ -11,8 +11,8 @@ let claims = 0;
 
 /**
  * The part of a blob that has arrived, in `ETAG.OWNER.incomplete` beside the blobs. It belongs to one download at a
- * time, which takes over the part of an earlier one by renaming it: only one can. Python's `ETAG.incomplete` is not
- * touched, as its lock is invisible here.
+ * time, which takes over the part of an earlier one by renaming it: only one can. Python's `ETAG.incomplete` is left
+ * alone, because Python's lock on it cannot be seen here.
  */
 export class PartialBlob {
   readonly #blobs: string;
@@ -94,7 +94,7 @@ export class PartialBlob {
   }
 }
 
-/** How many bytes of a blob an earlier download has left to continue from. */
+/** Bytes of a blob that an earlier download has left behind. */
 export async function leftBytes(blobs: string, etag: string, nowMs: number): Promise<number> {
   const [longest] = await findAbandoned(blobs, etag, nowMs);
   return longest?.sizeBytes ?? 0;

@@ -6,21 +6,21 @@ import type { RepositoryName } from './repository-name.ts';
 export interface Refused extends Pick<HubAccess, 'token' | 'tokenHint'> {
   /** The server that refused. */
   readonly host: string;
-  /** Of a request in the clear, which the proxy itself may have answered. */
+  /** Set for plain HTTP, where the proxy itself may have answered. */
   readonly proxy: Proxy | undefined;
   readonly repository: RepositoryName;
   readonly revision: string;
 }
 
 /**
- * One sentence for a status that is no success. The hub answers 401 for a repository that is missing as for one that
- * is private; the code of X-Error-Code tells some of them apart.
+ * One sentence for an error status. The hub answers 401 both for a missing repository and for a private one;
+ * X-Error-Code tells some of them apart.
  */
 export function refusal(status: number, errorCode: string | undefined, refused: Refused): ServiceError {
   const { host, proxy, repository, revision, token, tokenHint } = refused;
   const code = status === 429 || status >= 500 ? 'unavailable' : 'invalid_argument';
   if (proxy !== undefined && errorCode === undefined) {
-    const message = `${repository} is answered with status ${status} by ${host} or by ${describeProxy(proxy)}.`;
+    const message = `${host} or ${describeProxy(proxy)} answered the request for ${repository} with status ${status}.`;
     return new ServiceError(code, message);
   }
   if (code === 'unavailable') return new ServiceError(code, `${host} answers with status ${status}.`);
@@ -43,5 +43,5 @@ export function refusal(status: number, errorCode: string | undefined, refused: 
         : `or the token in ${token.source} does not open it`;
     return wrong(`${repository} is neither a folder here nor a model on ${host}; ${hint}.`);
   }
-  return wrong(`${host} answers ${repository} with status ${status}.`);
+  return wrong(`${host} answers the request for ${repository} with status ${status}.`);
 }

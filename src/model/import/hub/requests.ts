@@ -48,7 +48,7 @@ export class Requests {
       const answered = once(request, 'response') as Promise<[IncomingMessage]>;
       request.end();
       const [response] = await answered;
-      // What fails from now on fails the body too, which is who is asked.
+      // Later failures also fail the body, whose reader reports them.
       request.on('error', () => undefined);
       endWhenQuiet(response, this.#idleMs);
       if (response.statusCode !== 407 || proxy === undefined) return response;
@@ -87,7 +87,7 @@ function endWhenQuiet(response: IncomingMessage, idleMs: number): void {
   response.once('close', () => socket.setTimeout(0, end));
 }
 
-/** An authority that nobody knows is mostly that of a proxy that intercepts TLS. */
+/** An unknown authority usually belongs to a proxy that intercepts TLS. */
 function reasonOf(error: unknown): string {
   const { code = '' } = error as NodeJS.ErrnoException;
   const isUntrusted = /SELF_SIGNED|UNABLE_TO_GET_ISSUER|UNABLE_TO_VERIFY/.test(code);

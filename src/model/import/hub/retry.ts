@@ -3,7 +3,7 @@ import { ServiceError } from '../../../errors/service-error.ts';
 /** Waits before another try; rejects when the signal fires. */
 export type Wait = (waitMs: number, signal: AbortSignal) => Promise<unknown>;
 
-/** Waits between tries; the last is followed by the last try. */
+/** Waits between tries: one fewer than there are tries. */
 const waitsMs = [1000, 2000, 4000, 8000, 16_000];
 
 /**

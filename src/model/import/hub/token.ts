@@ -40,5 +40,5 @@ function readTokenFile(file: string, isNamed: boolean): string {
 
 function checked(token: HubToken): HubToken {
   if (/^[\x21-\x7e]+$/.test(token.value)) return token;
-  throw new ServiceError('invalid_argument', `${token.source} holds a character that no token has.`);
+  throw new ServiceError('invalid_argument', `${token.source} holds a character that a token cannot have.`);
 }

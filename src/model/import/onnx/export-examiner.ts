@@ -9,8 +9,8 @@ export interface ExportPorts {
 }
 
 /**
- * Looks into ONNX files that nobody has vouched for, each time in a process of its own: a file that crashes its reader
- * crashes that process only. Rejects with an ExportProblem, and with `cancelled` when the signal fires.
+ * Examines untrusted ONNX files, each time in a process of its own: a file that crashes its reader crashes only that
+ * process. Rejects with an ExportProblem, and with `cancelled` when the signal fires.
  */
 export interface ExportExaminer {
   readWeights(path: string, signal: AbortSignal | undefined): Promise<ExportWeights>;

@@ -4,7 +4,7 @@ import { systemReason } from '../../../errors/system-reason.ts';
 import type { ModelPrecision } from '../../model.ts';
 import { ExportProblem } from './export-problem.ts';
 
-/** What ONNX Runtime does not tell of an export. */
+/** What ONNX Runtime does not report about an export. */
 export interface ExportWeights {
   /** Files that hold weights, as paths from the graph's folder. */
   readonly files: readonly string[];

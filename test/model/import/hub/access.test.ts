@@ -86,7 +86,7 @@ describe('the token', () => {
     });
     assert.throws(() => readToken({}, join(folder, 'token')), {
       code: 'invalid_argument',
-      message: `${join(folder, 'token')} holds a character that no token has.`,
+      message: `${join(folder, 'token')} holds a character that a token cannot have.`,
     });
   });
 });

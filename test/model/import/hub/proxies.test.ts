@@ -121,7 +121,7 @@ test('a proxy that refuses is told from a hub that does, and what may pass is tr
     const { proxy, fetch, waits } = await setUp(t, { refuseWith });
     await assert.rejects(fetch({ HTTP_PROXY: proxy.address }), {
       message: new RegExp(
-        `^google/siglip-tiny is answered with status ${refuseWith} by hub\\.example\\.test or by the proxy http:\\S+ \\(HTTP_PROXY\\)\\.$`,
+        `^hub\\.example\\.test or the proxy http:\\S+ \\(HTTP_PROXY\\) answered the request for google/siglip-tiny with status ${refuseWith}\\.$`,
       ),
     });
     assert.equal(waits.length, tries);

@@ -1,1 +1,0 @@
-export { varint } from './protobuf.ts';
