@@ -48,7 +48,7 @@ const parts: Parts = {
       async fetchCheckpoint(repository, { out, force, ...options }) {
         const { readHubAccess } = await import('./model/import/hub/access.ts');
         const { fetchCheckpoint } = await import('./model/import/hub/fetch-checkpoint.ts');
-        const { checkConfiguration } = await import('./model/import/import-model.ts');
+        const { checkConfiguration } = await import('./model/import/import-checkpoint.ts');
         const { requireFree } = await import('./model/import/publish-folder.ts');
         // Refuses before the download what would be refused after it.
         await requireFree(resolve(out), force);

@@ -5,14 +5,15 @@ export interface Size {
 }
 
 /** Pillow's filters of these names. */
-export const resamples = ['bilinear', 'bicubic'] as const;
+export const resamples = ['bilinear', 'bicubic', 'lanczos'] as const;
 export type Resample = (typeof resamples)[number];
 
 /**
  * How an image of any shape becomes a square view. `squash` resizes both sides to the square. `crop` resizes the shorter
- * side and keeps the middle of the longer one.
+ * side and keeps the middle of the longer one. `fit-squash` resizes the longer side to the model's `fitSize` first, and
+ * squashes the result.
  */
-export const resizes = ['squash', 'crop'] as const;
+export const resizes = ['squash', 'crop', 'fit-squash'] as const;
 export type Resize = (typeof resizes)[number];
 
 /** An upper left corner on a canvas, in pixels; negative where that part is cropped away. */
@@ -22,10 +23,11 @@ export interface Offset {
 }
 
 /**
- * A picture to make from the raster. The whole raster is resized to `content` and pasted at `paste` on a black canvas of
+ * A picture to make from the raster. The whole raster is resized to `prescale`, if there is one, then to `content`, and pasted at `paste` on a black canvas of
  * `size`. Then `views` are cut from the canvas: squares of the encoder's view size, which is the plan's by default.
  */
 export interface Canvas {
+  readonly prescale?: Size;
   readonly content: Size;
   readonly resample: Resample;
   readonly size: Size;

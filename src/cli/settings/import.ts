@@ -1,6 +1,6 @@
 import { featureLayers, precisions } from '../../model/model.ts';
 import { command, type Rule } from './command.ts';
-import { readCosine, readImageSize, readPath, readResize, readRevision } from './readers.ts';
+import { readCosine, readFeatures, readImageSize, readPath, readResize, readRevision } from './readers.ts';
 import type { Settings, SettingValues } from './setting.ts';
 
 /** The mean cosine that int8 must reach by default. */
@@ -53,11 +53,20 @@ const importSettings = {
       'are used; photographs of your own measure better.',
   },
   features: {
-    type: 'choice',
-    choices: featureLayers,
-    default: 'last_hidden_state',
+    type: 'optional',
+    placeholder: featureLayers.join('|'),
+    read: readFeatures,
     flagOnly: true,
-    description: 'Hidden state that becomes the tokens; LLaVA-NeXT uses penultimate.',
+    description:
+      'Hidden state that becomes the tokens. By default the one that the projector takes, or last_hidden_state where ' +
+      'there is no projector.',
+  },
+  'tower-only': {
+    type: 'boolean',
+    flagOnly: true,
+    description:
+      'Imports the vision tower of a vision language model without its projector; the model then gives features and no ' +
+      'embeddings.',
   },
   'image-size': {
     type: 'optional',

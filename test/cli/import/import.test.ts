@@ -36,6 +36,7 @@ const settings = {
   resize: 'crop',
   features: 'pre_norm',
   force: true,
+  towerOnly: false,
   revision: undefined,
 } as const;
 

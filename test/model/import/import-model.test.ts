@@ -3,11 +3,8 @@ import { cp, mkdir, readFile, readdir, rm, truncate, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ServiceError } from '../../../src/errors/service-error.ts';
-import {
-  checkConfiguration,
-  importModel,
-  type ImportOptions,
-} from '../../../src/model/import/import-model.ts';
+import { importModel, type ImportOptions } from '../../../src/model/import/import-model.ts';
+import { checkConfiguration } from '../../../src/model/import/import-checkpoint.ts';
 import { loadModelFolder } from '../../../src/model/load-folder.ts';
 import type { Model } from '../../../src/model/model.ts';
 import { so400m } from '../../../bench/models/encoders.ts';

@@ -1,0 +1,130 @@
+import { basename, join, resolve } from 'node:path';
+import { ServiceError } from '../../errors/service-error.ts';
+import type { AnyresDefinition } from '../../recipes/plan-model.ts';
+import { JsonObject } from '../json-object.ts';
+import type { Manifest, Provenance } from '../manifest.ts';
+import type { FeatureLayer, Precision } from '../model.ts';
+import type { TowerGeometry } from '../tower-geometry.ts';
+import { calibrate, type Calibration } from './calibrate.ts';
+import { readGeometry, withImageSize, type ViewOptions } from './checkpoint-config.ts';
+import { CheckpointFiles } from './checkpoint-files.ts';
+import { Checkpoint } from './checkpoint.ts';
+import type { Family, ProjectorRecipe } from './families/family.ts';
+import { findFamily } from './families/registry.ts';
+import { readImageProcessor } from './image-processor.ts';
+import { type ProjectorContents, readProjector } from './projector-contents.ts';
+import { ProjectorTensors } from './projector-tensors.ts';
+import { findTower } from './tower-names.ts';
+import type { WriteOptions } from './weights-file.ts';
+import { writeModelFolder, type FolderContents } from './write-folder.ts';
+
+/** A checkpoint, and what is wanted of it: see ImportOptions. */
+export interface CheckpointOptions extends ViewOptions, WriteOptions {
+  readonly source: string;
+  readonly origin?: Pick<Provenance, 'source' | 'revision'> | undefined;
+  readonly features?: FeatureLayer | undefined;
+  readonly towerOnly?: boolean | undefined;
+  readonly precision: Precision;
+  readonly calibration?: Calibration | undefined;
+  readonly onNote?: ((sentence: string) => void) | undefined;
+}
+
+/** Rejects the configuration of a checkpoint, whose weights need not be there yet, if it would be refused whatever the options are. */
+export async function checkConfiguration(folder: string): Promise<void> {
+  await readImageProcessor(folder, await readGeometry(folder), { resize: 'squash' });
+}
+
+/** Writes the model folder of a checkpoint. Rejects with `invalid_argument` and one sentence. */
+export async function writeCheckpointFolder(folder: string, options: CheckpointOptions): Promise<Manifest> {
+  const { source, precision, calibration, onNote } = options;
+  const config = await readConfig(source);
+  const family = options.towerOnly === true ? undefined : findFamily(config);
+  const files = await CheckpointFiles.open(source);
+  const checkpoint = new Checkpoint(files, findTower(files.names()));
+  const stored = await readGeometry(source);
+  const { preprocessing, imageSize } = await readImageProcessor(source, stored, options);
+  const geometry = withImageSize(stored, imageSize);
+  checkpoint.requireTensorsOf(geometry);
+  const recipe = family?.read(config, geometry);
+  const features = chooseFeatures(options.features, recipe);
+  const projector = family && recipe && (await projectorOf(family, recipe, files, geometry));
+  const storedDtype = await checkpoint.dtype('embeddings.patch_embedding.weight');
+  const provenance = { ...(options.origin ?? { source: basename(resolve(source)) }), storedDtype };
+  const contents: FolderContents = {
+    geometry,
+    preprocessing,
+    features,
+    precision,
+    source: checkpoint,
+    trained: true,
+    projector,
+    anyres: recipe && anyresOf(recipe, stored, preprocessing.resample),
+    provenance,
+  };
+  for (const note of notesOn(contents, checkpoint, options)) onNote?.(note);
+  if (precision !== 'int8' || calibration === undefined) return writeModelFolder(folder, contents, options);
+  const int8 = await calibrate(join(folder, 'calibration'), contents, calibration, options);
+  calibration.onChosen?.(int8);
+  const float32 = new Set(int8.float32);
+  const formOf = (matrix: string) => (float32.has(matrix) ? 'exact' : 'int8');
+  return writeModelFolder(folder, { ...contents, formOf, provenance: { ...provenance, int8 } }, options);
+}
+
+function readConfig(folder: string): Promise<JsonObject> {
+  const missing = `config.json is missing in ${folder}; expected a Hugging Face checkpoint folder.`;
+  return JsonObject.read(join(folder, 'config.json'), missing);
+}
+
+/** The projector's own features: it makes nothing of others. */
+function chooseFeatures(wanted: FeatureLayer | undefined, recipe: ProjectorRecipe | undefined): FeatureLayer {
+  const own = recipe?.features;
+  if (wanted === undefined || own === undefined || wanted === own)
+    return wanted ?? own ?? 'last_hidden_state';
+  throw new ServiceError(
+    'invalid_argument',
+    `--features ${wanted} does not fit the projector, which takes ${own}; leave it out, or import the tower alone with ` +
+      '--tower-only.',
+  );
+}
+
+async function projectorOf(
+  family: Family,
+  recipe: ProjectorRecipe,
+  files: CheckpointFiles,
+  geometry: TowerGeometry,
+): Promise<ProjectorContents> {
+  return readProjector(family.name, recipe, new ProjectorTensors(files, recipe), geometry);
+}
+
+/** The checkpoint's AnyRes in squares of its own image size. */
+function anyresOf(
+  { anyres }: ProjectorRecipe,
+  { imageSize }: TowerGeometry,
+  resample: AnyresDefinition['resample'],
+): AnyresDefinition | undefined {
+  if (anyres === undefined) return undefined;
+  const grids = anyres.pinpoints.map(({ width, height }) => {
+    const [columns, rows] = [width / imageSize, height / imageSize];
+    if (Number.isInteger(columns) && Number.isInteger(rows)) return { columns, rows };
+    const message = `config.json: image_grid_pinpoints has ${width} x ${height} pixels, which squares of ${imageSize} do not fill.`;
+    throw new ServiceError('invalid_argument', message);
+  });
+  return { grids, resample, maxTiles: anyres.maxTiles };
+}
+
+/** What the user did not ask for and may not expect. */
+function* notesOn(
+  { geometry }: FolderContents,
+  checkpoint: Checkpoint,
+  options: CheckpointOptions,
+): Generator<string> {
+  const { imageSize, checkpointImageSize = imageSize } = geometry;
+  if (options.imageSize === undefined && imageSize !== checkpointImageSize) {
+    yield `The image processor makes views of ${imageSize} px, and the positions of config.json are for ${checkpointImageSize} px: ` +
+      `they are interpolated. --image-size ${checkpointImageSize} imports the tower as it is.`;
+  }
+  const [beside, ...more] = checkpoint.tensorsBeside();
+  if (beside !== undefined) {
+    yield `Left out: ${more.length + 1} tensors beside the vision tower's own, such as ${beside}.`;
+  }
+}
