@@ -54,6 +54,13 @@ export class Checkpoint implements TensorSource {
     this.#dtypeOf(name, tensor);
   }
 
+  /** Shapes of all tensors as stored, by their names without the prefix. */
+  async shapes(): Promise<ReadonlyMap<string, readonly number[]>> {
+    const shapes = new Map<string, readonly number[]>();
+    for (const name of this.#tower.stored.keys()) shapes.set(name, await this.shape(name));
+    return shapes;
+  }
+
   /** Shape of a tensor as stored. */
   async shape(name: string): Promise<readonly number[]> {
     return (await this.#require(name)).tensor.shape;

@@ -10,11 +10,11 @@ import { readGeometry, withImageSize, type ViewOptions } from './checkpoint-conf
 import { CheckpointFiles } from './checkpoint-files.ts';
 import { Checkpoint } from './checkpoint.ts';
 import type { Family, ProjectorRecipe } from './families/family.ts';
-import { findFamily } from './families/registry.ts';
-import { readImageProcessor } from './image-processor.ts';
+import { findFamily, requireKnownFamily } from './families/registry.ts';
+import { type ImageProcessor, readImageProcessor } from './image-processor.ts';
 import { type ProjectorContents, readProjector } from './projector-contents.ts';
 import { ProjectorTensors } from './projector-tensors.ts';
-import { findTower } from './tower-names.ts';
+import { findTower, hasTower } from './tower-names.ts';
 import type { WriteOptions } from './weights-file.ts';
 import { writeModelFolder, type FolderContents } from './write-folder.ts';
 
@@ -31,6 +31,8 @@ export interface CheckpointOptions extends ViewOptions, WriteOptions {
 
 /** Rejects the configuration of a checkpoint, whose weights need not be there yet, if it would be refused whatever the options are. */
 export async function checkConfiguration(folder: string): Promise<void> {
+  const config = await readConfig(folder);
+  if (findFamily(config)?.describeTower !== undefined) return;
   await readImageProcessor(folder, await readGeometry(folder), { resize: 'squash' });
 }
 
@@ -38,14 +40,15 @@ export async function checkConfiguration(folder: string): Promise<void> {
 export async function writeCheckpointFolder(folder: string, options: CheckpointOptions): Promise<Manifest> {
   const { source, precision, calibration, onNote } = options;
   const config = await readConfig(source);
-  const family = options.towerOnly === true ? undefined : findFamily(config);
+  const family = findFamily(config);
+  if (options.towerOnly !== true) requireKnownFamily(config);
   const files = await CheckpointFiles.open(source);
+  requireTower(config, files, family, options);
   const checkpoint = new Checkpoint(files, findTower(files.names()));
-  const stored = await readGeometry(source);
-  const { preprocessing, imageSize } = await readImageProcessor(source, stored, options);
+  const { stored, preprocessing, imageSize } = await describeTower(config, checkpoint, family, options);
   const geometry = withImageSize(stored, imageSize);
   checkpoint.requireTensorsOf(geometry);
-  const recipe = family?.read(config, geometry);
+  const recipe = options.towerOnly === true ? undefined : family?.read(config, geometry);
   const features = chooseFeatures(options.features, recipe);
   const projector = family && recipe && (await projectorOf(family, recipe, files, geometry));
   const storedDtype = await checkpoint.dtype('embeddings.patch_embedding.weight');
@@ -73,6 +76,48 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
 function readConfig(folder: string): Promise<JsonObject> {
   const missing = `config.json is missing in ${folder}; expected a Hugging Face checkpoint folder.`;
   return JsonObject.read(join(folder, 'config.json'), missing);
+}
+
+interface TowerDescription extends ImageProcessor {
+  /** The tower as it is in the checkpoint. */
+  readonly stored: TowerGeometry;
+}
+
+/** From config.json and the image processor's file, or from the tensors in a family that has no such files. */
+async function describeTower(
+  config: JsonObject,
+  checkpoint: Checkpoint,
+  family: Family | undefined,
+  options: CheckpointOptions,
+): Promise<TowerDescription> {
+  const { source, imageSize, resize } = options;
+  if (family?.describeTower === undefined) {
+    const stored = await readGeometry(source);
+    return { stored, ...(await readImageProcessor(source, stored, options)) };
+  }
+  const { geometry, processor } = family.describeTower(config, await checkpoint.shapes());
+  const { preprocessing } = processor;
+  return {
+    stored: geometry,
+    imageSize: imageSize ?? processor.imageSize,
+    preprocessing: { ...preprocessing, resize: resize ?? preprocessing.resize },
+  };
+}
+
+/** Names the repository of the tower where the checkpoint has only a projector. */
+function requireTower(
+  config: JsonObject,
+  files: CheckpointFiles,
+  family: Family | undefined,
+  { source }: CheckpointOptions,
+): void {
+  const repository = family?.towerRepository?.(config);
+  if (repository === undefined || hasTower(files.names())) return;
+  throw new ServiceError(
+    'invalid_argument',
+    `${config.where}: the checkpoint has no vision tower, which is ${repository}: "siglip-hd import ${repository} ` +
+      `--projector ${source}" imports both.`,
+  );
 }
 
 /** The projector's own features: it makes nothing of others. */

@@ -67,6 +67,10 @@ export function findTower(names: Iterable<string>): FoundTower {
   return { prefix, stored };
 }
 
+export function hasTower(names: Iterable<string>): boolean {
+  return [...names].some((name) => prefixOf(unwrapped(name)) !== undefined);
+}
+
 /** A tensor's name without the parts that wrappers add. */
 export function unwrapped(name: string): string {
   return name.replace(wrapper, '').replace(/^\./, '');

@@ -1,10 +1,25 @@
 import { ServiceError } from '../../../errors/service-error.ts';
 import { type JsonObject, shortJson } from '../../json-object.ts';
 import type { Family } from './family.ts';
+import { gemma3 } from './gemma3.ts';
+import { idefics3, smolvlm } from './idefics3.ts';
+import { llavaNext } from './llava-next.ts';
+import { llavaOnevision } from './llava-onevision.ts';
+import { llavaOriginal } from './llava-original.ts';
 import { llava } from './llava.ts';
+import { paligemma } from './paligemma.ts';
 
 /** Every family of vision language models whose embeddings can be made. */
-export const families: readonly Family[] = [llava];
+export const families: readonly Family[] = [
+  llava,
+  llavaNext,
+  llavaOnevision,
+  llavaOriginal,
+  paligemma,
+  gemma3,
+  idefics3,
+  smolvlm,
+];
 
 /** Types of models that are a tower, or have no language model beside it that takes the tower's tokens. */
 const towerTypes: ReadonlySet<unknown> = new Set([
@@ -16,13 +31,14 @@ const towerTypes: ReadonlySet<unknown> = new Set([
   'clip_vision_model',
 ]);
 
-/**
- * The family of the model that config.json describes; undefined for a tower alone. Throws `invalid_argument` for a
- * language model of a family that is not known.
- */
+/** The family of the model that config.json describes; undefined for a tower alone and for a family that is not known. */
 export function findFamily(config: JsonObject): Family | undefined {
-  const family = families.find(({ matches }) => matches(config));
-  if (family !== undefined || !isLanguageModel(config)) return family;
+  return families.find(({ matches }) => matches(config));
+}
+
+/** Throws `invalid_argument` for a language model of a family that is not known. */
+export function requireKnownFamily(config: JsonObject): void {
+  if (findFamily(config) !== undefined || !isLanguageModel(config)) return;
   const architectures: unknown = config.get('architectures');
   const title: unknown =
     config.get('model_type') ?? (Array.isArray(architectures) ? architectures[0] : undefined);
