@@ -3,7 +3,7 @@ import { ServiceError } from '../errors/service-error.ts';
 import type { AnyresDefinition } from '../recipes/plan-model.ts';
 import { type JsonObject, shortJson } from './json-object.ts';
 import { resamples, resizes } from '../recipes/plan.ts';
-import { graphFile, projectorFile, weightsFile } from './graph-io.ts';
+import { graphFile, newlineFile, projectorFile, weightsFile } from './graph-io.ts';
 import { parseAnyres, parseProjector } from './manifest-projector.ts';
 import { isInnerPath } from './inner-path.ts';
 import { featureLayers, modelPrecisions, type Model } from './model.ts';
@@ -36,6 +36,8 @@ export interface Provenance {
   readonly revision?: string;
   /** Dtype of the checkpoint's first tensor: F32, F16, BF16. Of an ONNX export, the dtype of most of its weights. */
   readonly storedDtype: string;
+  /** The checkpoint of a projector that is not the tower's own. */
+  readonly projector?: { readonly source: string; readonly revision?: string };
   /** Of an int8 model. */
   readonly int8?: Int8Provenance;
 }
@@ -153,12 +155,13 @@ export function parseManifest(json: JsonObject): Manifest {
     ...(json.has('anyres') ? { anyres: parseAnyres(json.object('anyres')) } : {}),
     files,
     provenance: {
-      source: provenance.string('source'),
-      ...(provenance.has('revision') ? { revision: parseCommit(provenance) } : {}),
+      ...parseOrigin(provenance),
       storedDtype: provenance.string('storedDtype'),
+      ...(provenance.has('projector') ? { projector: parseOrigin(provenance.object('projector')) } : {}),
       ...(provenance.has('int8') ? { int8: parseInt8(provenance.object('int8')) } : {}),
     },
   };
+  if (manifest.projector?.newline) requireNames(json.object('files'), [newlineFile]);
   if (json.string('digest') !== manifestDigest(manifest)) {
     throw new ServiceError(
       'invalid_argument',
@@ -166,6 +169,13 @@ export function parseManifest(json: JsonObject): Manifest {
     );
   }
   return manifest;
+}
+
+function parseOrigin(origin: JsonObject): Pick<Provenance, 'source' | 'revision'> {
+  return {
+    source: origin.string('source'),
+    ...(origin.has('revision') ? { revision: parseCommit(origin) } : {}),
+  };
 }
 
 function parseCommit(provenance: JsonObject): string {

@@ -14,9 +14,17 @@ import { findFamily, requireKnownFamily } from './families/registry.ts';
 import { type ImageProcessor, readImageProcessor } from './image-processor.ts';
 import { type ProjectorContents, readProjector } from './projector-contents.ts';
 import { ProjectorTensors } from './projector-tensors.ts';
+import { type FoundProjector, openProjector } from './projector-source.ts';
 import { findTower, hasTower } from './tower-names.ts';
 import type { WriteOptions } from './weights-file.ts';
 import { writeModelFolder, type FolderContents } from './write-folder.ts';
+
+/** A projector of another checkpoint. */
+export interface OtherProjector {
+  /** Its folder or file. */
+  readonly source: string;
+  readonly origin?: Pick<Provenance, 'source' | 'revision'> | undefined;
+}
 
 /** A checkpoint, and what is wanted of it: see ImportOptions. */
 export interface CheckpointOptions extends ViewOptions, WriteOptions {
@@ -24,6 +32,7 @@ export interface CheckpointOptions extends ViewOptions, WriteOptions {
   readonly origin?: Pick<Provenance, 'source' | 'revision'> | undefined;
   readonly features?: FeatureLayer | undefined;
   readonly towerOnly?: boolean | undefined;
+  readonly projector?: OtherProjector | undefined;
   readonly precision: Precision;
   readonly calibration?: Calibration | undefined;
   readonly onNote?: ((sentence: string) => void) | undefined;
@@ -41,18 +50,32 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
   const { source, precision, calibration, onNote } = options;
   const config = await readConfig(source);
   const family = findFamily(config);
-  if (options.towerOnly !== true) requireKnownFamily(config);
+  const isAlone = options.towerOnly === true || options.projector !== undefined;
+  if (!isAlone) requireKnownFamily(config);
   const files = await CheckpointFiles.open(source);
   requireTower(config, files, family, options);
   const checkpoint = new Checkpoint(files, findTower(files.names()));
   const { stored, preprocessing, imageSize } = await describeTower(config, checkpoint, family, options);
   const geometry = withImageSize(stored, imageSize);
   checkpoint.requireTensorsOf(geometry);
-  const recipe = options.towerOnly === true ? undefined : family?.read(config, geometry);
-  const features = chooseFeatures(options.features, recipe);
-  const projector = family && recipe && (await projectorOf(family, recipe, files, geometry));
+  const found =
+    options.projector !== undefined
+      ? await openProjector(options.projector.source, geometry, options.features)
+      : isAlone || family === undefined
+        ? undefined
+        : {
+            family: family.name,
+            recipe: family.read(config, geometry, { isOwnTower: true }),
+            files,
+            imageSize: stored.imageSize,
+          };
+  const features = chooseFeatures(options.features, found?.recipe);
   const storedDtype = await checkpoint.dtype('embeddings.patch_embedding.weight');
-  const provenance = { ...(options.origin ?? { source: basename(resolve(source)) }), storedDtype };
+  const provenance = {
+    ...(options.origin ?? { source: basename(resolve(source)) }),
+    storedDtype,
+    ...(options.projector === undefined ? {} : { projector: originOf(options.projector) }),
+  };
   const contents: FolderContents = {
     geometry,
     preprocessing,
@@ -60,8 +83,8 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
     precision,
     source: checkpoint,
     trained: true,
-    projector,
-    anyres: recipe && anyresOf(recipe, stored, preprocessing.resample),
+    projector: found && (await projectorOf(found, geometry)),
+    anyres: found && anyresOf(found, preprocessing.resample, stored.imageSize, geometry.imageSize),
     provenance,
   };
   for (const note of notesOn(contents, checkpoint, options)) onNote?.(note);
@@ -71,6 +94,10 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
   const float32 = new Set(int8.float32);
   const formOf = (matrix: string) => (float32.has(matrix) ? 'exact' : 'int8');
   return writeModelFolder(folder, { ...contents, formOf, provenance: { ...provenance, int8 } }, options);
+}
+
+function originOf({ source, origin }: OtherProjector): NonNullable<Provenance['projector']> {
+  return origin ?? { source: basename(resolve(source)) };
 }
 
 function readConfig(folder: string): Promise<JsonObject> {
@@ -132,29 +159,31 @@ function chooseFeatures(wanted: FeatureLayer | undefined, recipe: ProjectorRecip
   );
 }
 
-async function projectorOf(
-  family: Family,
-  recipe: ProjectorRecipe,
-  files: CheckpointFiles,
+function projectorOf(
+  { family, recipe, files }: FoundProjector,
   geometry: TowerGeometry,
 ): Promise<ProjectorContents> {
-  return readProjector(family.name, recipe, new ProjectorTensors(files, recipe), geometry);
+  return readProjector(family, recipe, new ProjectorTensors(files, recipe), geometry);
 }
 
-/** The checkpoint's AnyRes in squares of its own image size. */
+/** The checkpoint's AnyRes in squares of its tower's views, or of the first of `others` that fill its pinpoints. */
 function anyresOf(
-  { anyres }: ProjectorRecipe,
-  { imageSize }: TowerGeometry,
+  { recipe: { anyres }, imageSize }: FoundProjector,
   resample: AnyresDefinition['resample'],
+  ...others: readonly number[]
 ): AnyresDefinition | undefined {
   if (anyres === undefined) return undefined;
-  const grids = anyres.pinpoints.map(({ width, height }) => {
-    const [columns, rows] = [width / imageSize, height / imageSize];
-    if (Number.isInteger(columns) && Number.isInteger(rows)) return { columns, rows };
-    const message = `config.json: image_grid_pinpoints has ${width} x ${height} pixels, which squares of ${imageSize} do not fill.`;
-    throw new ServiceError('invalid_argument', message);
-  });
-  return { grids, resample, maxTiles: anyres.maxTiles };
+  const { pinpoints, maxTiles } = anyres;
+  const sides = imageSize === undefined ? others : [imageSize, ...others];
+  const side = sides.find((one) =>
+    pinpoints.every(({ width, height }) => width % one === 0 && height % one === 0),
+  );
+  if (side !== undefined) {
+    const grids = pinpoints.map(({ width, height }) => ({ columns: width / side, rows: height / side }));
+    return { grids, resample, maxTiles };
+  }
+  const message = `config.json: image_grid_pinpoints has sizes that no squares of ${sides[0]} px fill.`;
+  throw new ServiceError('invalid_argument', message);
 }
 
 /** What the user did not ask for and may not expect. */

@@ -3,7 +3,7 @@ import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 import type { Calibration } from './calibrate.ts';
 import type { ViewOptions } from './checkpoint-config.ts';
-import { writeCheckpointFolder } from './import-checkpoint.ts';
+import { type OtherProjector, writeCheckpointFolder } from './import-checkpoint.ts';
 import { describeModel } from '../load-folder.ts';
 import type { Manifest, Provenance } from '../manifest.ts';
 import type { FeatureLayer, Model, Precision } from '../model.ts';
@@ -23,6 +23,8 @@ export interface ImportOptions extends ViewOptions {
   readonly out: string;
   /** The projector's when absent, or else last_hidden_state. */
   readonly features?: FeatureLayer | undefined;
+  /** A projector to take instead of the checkpoint's own. */
+  readonly projector?: OtherProjector | undefined;
   /** Imports the vision tower alone, whatever lies beside it. */
   readonly towerOnly?: boolean | undefined;
   readonly precision: Precision;

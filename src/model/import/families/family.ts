@@ -11,7 +11,11 @@ export interface Family {
   /** Whether config.json describes a model of this family. */
   readonly matches: (config: JsonObject) => boolean;
   /** How the family makes embeddings. Throws `invalid_argument` for a variant that cannot be imported. */
-  readonly read: (config: JsonObject, tower: TowerGeometry) => ProjectorRecipe;
+  readonly read: (
+    config: JsonObject,
+    tower: TowerGeometry,
+    options: { /** Whether the tower comes from the projector's checkpoint. */ readonly isOwnTower: boolean },
+  ) => ProjectorRecipe;
   /** Describes the tower from its tensors, in families whose config.json does not. */
   readonly describeTower?: (config: JsonObject, shapes: TowerShapes) => DescribedTower;
   /** The repository that has the tower, where the checkpoint has none. */

@@ -4,8 +4,9 @@ import type { FeatureLayer } from '../../model.ts';
 import type { TowerGeometry } from '../../tower-geometry.ts';
 
 /**
- * The features that `vision_feature_layer` names: an index into the tower's hidden states, of which the first is the
- * embedding and the last the output of the last layer, before the final norm.
+ * The features that `vision_feature_layer` names: an index into the hidden states of the checkpoint's own tower, of which
+ * the first is the embedding and the last the output of the last layer, before the final norm. `tower` may be another
+ * one, with more layers.
  */
 export function readHiddenState(
   config: JsonObject,
@@ -13,8 +14,10 @@ export function readHiddenState(
   fallback: number,
   { layers }: TowerGeometry,
 ): FeatureLayer {
-  const index = config.integer(key, { min: -layers - 1, max: layers, fallback });
-  const layer = index < 0 ? layers + 1 + index : index;
+  const vision = config.has('vision_config') ? config.object('vision_config') : undefined;
+  const own = vision?.integer('num_hidden_layers', { min: 1, max: 512, fallback: layers }) ?? layers;
+  const index = config.integer(key, { min: -own - 1, max: own, fallback });
+  const layer = index < 0 ? own + 1 + index : index;
   if (layer === layers) return 'pre_norm';
   if (layer === layers - 1) return 'penultimate';
   throw config.fault(key, `-1 or -2, the layers whose features can be served`);

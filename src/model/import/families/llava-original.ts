@@ -19,11 +19,15 @@ export const llavaOriginal: Family = {
   },
 };
 
-function readOriginal(config: JsonObject, tower: TowerGeometry): ProjectorRecipe {
+function readOriginal(
+  config: JsonObject,
+  tower: TowerGeometry,
+  { isOwnTower }: { readonly isOwnTower: boolean },
+): ProjectorRecipe {
   if (config.has('mm_vision_select_feature')) config.oneOf('mm_vision_select_feature', ['patch']);
   const isAnyres = isTiled(config);
   return {
-    features: readFeatures(config, tower),
+    features: readFeatures(config, tower, isOwnTower),
     linears: readLinears(config),
     languageWidth: config.has('hidden_size')
       ? config.integer('hidden_size', { min: 1, max: 65_536 })
@@ -40,9 +44,9 @@ function readOriginal(config: JsonObject, tower: TowerGeometry): ProjectorRecipe
   };
 }
 
-/** LLaVA-NeXT drops the last layer of a SigLIP on loading, and takes what the one before it gives. */
-function readFeatures(config: JsonObject, tower: TowerGeometry): FeatureLayer {
-  if (tower.architecture === 'siglip') return 'pre_norm';
+/** LLaVA-NeXT drops the last layer of a SigLIP on loading, and saves what is left. */
+function readFeatures(config: JsonObject, tower: TowerGeometry, isOwnTower: boolean): FeatureLayer {
+  if (tower.architecture === 'siglip') return isOwnTower ? 'pre_norm' : 'penultimate';
   return readHiddenState(config, 'mm_vision_select_layer', -2, tower);
 }
 
