@@ -53,7 +53,8 @@ const parts: Parts = {
         // Refuses before the download what would be refused after it.
         await requireFree(resolve(out), force);
         const access = readHubAccess(env);
-        return fetchCheckpoint(repository, { ...options, access, onConfiguration: checkConfiguration });
+        const onConfiguration = (folder: string) => checkConfiguration(folder, options.part);
+        return fetchCheckpoint(repository, { ...options, access, onConfiguration });
       },
       peakRssBytes: () => process.resourceUsage().maxRSS * 1024,
     };

@@ -61,6 +61,15 @@ const importSettings = {
       'Hidden state that becomes the tokens. By default the one that the projector takes, or last_hidden_state where ' +
       'there is no projector.',
   },
+  projector: {
+    type: 'optional',
+    placeholder: 'SOURCE',
+    read: readPath,
+    flagOnly: true,
+    description:
+      'Checkpoint whose projector is taken: a folder, a file mm_projector.safetensors or mm_projector.bin, or a ' +
+      'repository on the hub. It must have been trained on features like those of SOURCE.',
+  },
   'tower-only': {
     type: 'boolean',
     flagOnly: true,
@@ -96,7 +105,12 @@ const importSettings = {
 
 export type ImportSettings = SettingValues<typeof importSettings>;
 
-const int8Rules: readonly Rule<ImportSettings>[] = [
+const rules: readonly Rule<ImportSettings>[] = [
+  {
+    of: ['projector', 'towerOnly'],
+    problems: ({ projector, towerOnly }) =>
+      projector !== undefined && towerOnly ? ['--projector and --tower-only exclude each other.'] : [],
+  },
   {
     of: ['precision', 'calibrates'],
     problems: ({ precision, calibrates }) =>
@@ -133,5 +147,5 @@ export const importCommand = command({
     "Python's huggingface_hub. See docs/models.md and docs/hub.md.",
   operands: { placeholder: 'SOURCE', min: 1, max: 1 },
   settings: importSettings,
-  rules: int8Rules,
+  rules,
 });

@@ -10,12 +10,13 @@ import { readGeometry, withImageSize, type ViewOptions } from './checkpoint-conf
 import { CheckpointFiles } from './checkpoint-files.ts';
 import { Checkpoint } from './checkpoint.ts';
 import type { Family, ProjectorRecipe } from './families/family.ts';
-import { findFamily, requireKnownFamily } from './families/registry.ts';
+import { describesItself, findFamily, requireKnownFamily } from './families/registry.ts';
 import { type ImageProcessor, readImageProcessor } from './image-processor.ts';
+import { type CheckpointPart, requireTower } from './needed-tensors.ts';
 import { type ProjectorContents, readProjector } from './projector-contents.ts';
 import { ProjectorTensors } from './projector-tensors.ts';
 import { type FoundProjector, openProjector } from './projector-source.ts';
-import { findTower, hasTower } from './tower-names.ts';
+import { findTower } from './tower-names.ts';
 import type { WriteOptions } from './weights-file.ts';
 import { writeModelFolder, type FolderContents } from './write-folder.ts';
 
@@ -39,9 +40,11 @@ export interface CheckpointOptions extends ViewOptions, WriteOptions {
 }
 
 /** Rejects the configuration of a checkpoint, whose weights need not be there yet, if it would be refused whatever the options are. */
-export async function checkConfiguration(folder: string): Promise<void> {
+export async function checkConfiguration(folder: string, part: CheckpointPart = 'model'): Promise<void> {
+  if (part === 'projector') return;
   const config = await readConfig(folder);
-  if (findFamily(config)?.describeTower !== undefined) return;
+  if (part === 'model') requireKnownFamily(config);
+  if (describesItself(config)) return;
   await readImageProcessor(folder, await readGeometry(folder), { resize: 'squash' });
 }
 
@@ -53,7 +56,7 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
   const isAlone = options.towerOnly === true || options.projector !== undefined;
   if (!isAlone) requireKnownFamily(config);
   const files = await CheckpointFiles.open(source);
-  requireTower(config, files, family, options);
+  requireTower([...files.names()], config, source);
   const checkpoint = new Checkpoint(files, findTower(files.names()));
   const { stored, preprocessing, imageSize } = await describeTower(config, checkpoint, family, options);
   const geometry = withImageSize(stored, imageSize);
@@ -129,22 +132,6 @@ async function describeTower(
     imageSize: imageSize ?? processor.imageSize,
     preprocessing: { ...preprocessing, resize: resize ?? preprocessing.resize },
   };
-}
-
-/** Names the repository of the tower where the checkpoint has only a projector. */
-function requireTower(
-  config: JsonObject,
-  files: CheckpointFiles,
-  family: Family | undefined,
-  { source }: CheckpointOptions,
-): void {
-  const repository = family?.towerRepository?.(config);
-  if (repository === undefined || hasTower(files.names())) return;
-  throw new ServiceError(
-    'invalid_argument',
-    `${config.where}: the checkpoint has no vision tower, which is ${repository}: "siglip-hd import ${repository} ` +
-      `--projector ${source}" imports both.`,
-  );
 }
 
 /** The projector's own features: it makes nothing of others. */

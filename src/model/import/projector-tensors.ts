@@ -5,7 +5,7 @@ import type { ProjectorRecipe } from './families/family.ts';
 import { linearName, newlineName, preparationName } from './projector-names.ts';
 import { rowMajor } from './strided.ts';
 import type { TensorSource } from './tensor-source.ts';
-import { unwrapped } from './tower-names.ts';
+import { bareName } from './tower-names.ts';
 import { weightBytes, type WeightDtype } from './weights.ts';
 
 /** A projector's tensors in a checkpoint, by their names in the graph. A transposed matrix is given as [outputs, inputs]. */
@@ -72,11 +72,11 @@ export function findTensors(
   names: Iterable<string>,
   wanted: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
-  const fullNames = new Map([...names].map((name) => [bare(name), name] as const));
+  const fullNames = new Map([...names].map((name) => [bareName(name), name] as const));
   const found = new Map<string, string>();
   const missing: string[] = [];
   for (const [tensor, name] of wanted) {
-    const full = fullNames.get(bare(name));
+    const full = fullNames.get(bareName(name));
     if (full === undefined) missing.push(name);
     else found.set(tensor, full);
   }
@@ -88,8 +88,4 @@ export function findTensors(
         'without embeddings.'
       : `The projector is incomplete: tensor ${first} is missing.`;
   throw new ServiceError('invalid_argument', message);
-}
-
-function bare(name: string): string {
-  return unwrapped(name).replace(/^model\./, '');
 }

@@ -71,6 +71,11 @@ export function hasTower(names: Iterable<string>): boolean {
   return [...names].some((name) => prefixOf(unwrapped(name)) !== undefined);
 }
 
+/** A tensor's name without what wrappers add and without `model.` before it. */
+export function bareName(name: string): string {
+  return unwrapped(name).replace(/^model\./, '');
+}
+
 /** A tensor's name without the parts that wrappers add. */
 export function unwrapped(name: string): string {
   return name.replace(wrapper, '').replace(/^\./, '');

@@ -37,6 +37,7 @@ const settings = {
   features: 'pre_norm',
   force: true,
   towerOnly: false,
+  projector: undefined,
   revision: undefined,
 } as const;
 

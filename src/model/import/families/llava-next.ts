@@ -1,5 +1,5 @@
 import type { Family } from './family.ts';
-import { readLlavaProjector } from './llava.ts';
+import { llavaTensors, readLlavaProjector } from './llava.ts';
 import { readPinpoints } from './pinpoints.ts';
 
 /** Default of transformers' LlavaNextConfig. */
@@ -15,6 +15,7 @@ const pinpoints = [
 export const llavaNext: Family = {
   name: 'llava-next',
   matches: (config) => config.get('model_type') === 'llava_next',
+  tensors: llavaTensors,
   read: (config, tower) => ({
     ...readLlavaProjector(config, tower, { layer: -2, strategy: 'default' }),
     newline: 'image_newline',

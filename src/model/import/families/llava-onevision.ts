@@ -1,5 +1,5 @@
 import type { Family } from './family.ts';
-import { readLlavaProjector } from './llava.ts';
+import { llavaTensors, readLlavaProjector } from './llava.ts';
 import { readMaxTiles, readPinpoints } from './pinpoints.ts';
 
 /** Default of transformers' LlavaOnevisionConfig: all grids of up to 6 x 6 squares. */
@@ -10,6 +10,7 @@ const pinpoints = sides.flatMap((height) => sides.map((width) => [height, width]
 export const llavaOnevision: Family = {
   name: 'llava-onevision',
   matches: (config) => config.get('model_type') === 'llava_onevision',
+  tensors: llavaTensors,
   read: (config, tower) => ({
     ...readLlavaProjector(config, tower, { layer: -1, strategy: 'full' }),
     newline: 'image_newline',

@@ -11,6 +11,7 @@ import { readMaxTiles, readPinpoints } from './pinpoints.ts';
 export const llavaOriginal: Family = {
   name: 'llava-original',
   matches: (config) => !config.has('vision_config') && config.has('mm_projector_type'),
+  tensors: /^(?:mm_projector\.|image_newline$)/,
   read: readOriginal,
   describeTower,
   towerRepository: (config) => {

@@ -3,10 +3,14 @@ import type { TowerGeometry } from '../../tower-geometry.ts';
 import type { Family, ProjectorRecipe } from './family.ts';
 import { readHiddenState, requirePatches } from './hidden-state.ts';
 
+/** Names of the projector's tensors in all models of llava-hf. */
+export const llavaTensors = /^(?:multi_modal_projector\.|image_newline$)/;
+
 /** LLaVA-1.5 in the layout of llava-hf, with a CLIP or a SigLIP tower. */
 export const llava: Family = {
   name: 'llava',
   matches: (config) => config.get('model_type') === 'llava' && config.has('vision_config'),
+  tensors: llavaTensors,
   read: (config, tower) => readLlavaProjector(config, tower, { layer: -2, strategy: 'default' }),
 };
 

@@ -48,8 +48,13 @@ export function requireKnownFamily(config: JsonObject): void {
   throw new ServiceError('invalid_argument', message);
 }
 
+/** Whether a checkpoint's tensors describe its tower, so that it needs no image processor's file. */
+export function describesItself(config: JsonObject): boolean {
+  return findFamily(config)?.describeTower !== undefined;
+}
+
 /** Whether a model has a language model: one that only compares images with texts is a tower. */
-function isLanguageModel(config: JsonObject): boolean {
+export function isLanguageModel(config: JsonObject): boolean {
   if (towerTypes.has(config.get('model_type'))) return false;
-  return config.has('text_config') && config.has('vision_config');
+  return findFamily(config) !== undefined || (config.has('text_config') && config.has('vision_config'));
 }

@@ -27,7 +27,10 @@ export async function fetchFiles(names: readonly string[], options: FilesOptions
   }
   if (remote.length === 0) return;
   const totalBytes = remote.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  await requireSpace(cache, remote);
+  const left = remote.map(
+    async (file) => file.sizeBytes - (await leftBytes(cache.blobs, file.etag, Date.now())),
+  );
+  await requireSpace(cache, await Promise.all(left));
   let doneBytes = 0;
   for (const file of remote) {
     const startBytes = doneBytes;
@@ -38,14 +41,11 @@ export async function fetchFiles(names: readonly string[], options: FilesOptions
   }
 }
 
-/** Refuses before minutes of downloading end in a full disk. Parts of earlier downloads count as arrived. */
-async function requireSpace(cache: RepositoryCache, remote: readonly RemoteFile[]): Promise<void> {
+/** Refuses before minutes of downloading end in a full disk. `missingBytes` are those of each file that have not arrived. */
+export async function requireSpace(cache: RepositoryCache, missingBytes: readonly number[]): Promise<void> {
   const freeBytes = await cache.freeBytes();
   if (freeBytes === undefined) return;
-  const missing = remote.map(
-    async (file) => file.sizeBytes - (await leftBytes(cache.blobs, file.etag, Date.now())),
-  );
-  const neededBytes = (await Promise.all(missing)).reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
+  const neededBytes = missingBytes.reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
   if (neededBytes <= freeBytes) return;
   const [needed, free] = [neededBytes, freeBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));
   const message = `${cache.blobs} has ${free} MiB free and the download needs ${needed} MiB; set HF_HUB_CACHE to a folder on another disk.`;
