@@ -27,10 +27,7 @@ export async function fetchFiles(names: readonly string[], options: FilesOptions
   }
   if (remote.length === 0) return;
   const totalBytes = remote.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const left = remote.map(
-    async (file) => file.sizeBytes - (await leftBytes(cache.blobs, file.etag, Date.now())),
-  );
-  await requireSpace(cache, await Promise.all(left));
+  await requireSpace(cache, remote, cache.blobs);
   let doneBytes = 0;
   for (const file of remote) {
     const startBytes = doneBytes;
@@ -41,11 +38,18 @@ export async function fetchFiles(names: readonly string[], options: FilesOptions
   }
 }
 
-/** Refuses before minutes of downloading end in a full disk. `missingBytes` are those of each file that have not arrived. */
-export async function requireSpace(cache: RepositoryCache, missingBytes: readonly number[]): Promise<void> {
+/** Refuses before minutes of downloading end in a full disk. Parts in `folder` of earlier downloads count as arrived. */
+export async function requireSpace(
+  cache: RepositoryCache,
+  files: readonly Pick<RemoteFile, 'etag' | 'sizeBytes'>[],
+  folder: string,
+): Promise<void> {
   const freeBytes = await cache.freeBytes();
   if (freeBytes === undefined) return;
-  const neededBytes = missingBytes.reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
+  const missing = files.map(
+    async (file) => file.sizeBytes - (await leftBytes(folder, file.etag, Date.now())),
+  );
+  const neededBytes = (await Promise.all(missing)).reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
   if (neededBytes <= freeBytes) return;
   const [needed, free] = [neededBytes, freeBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));
   const message = `${cache.blobs} has ${free} MiB free and the download needs ${needed} MiB; set HF_HUB_CACHE to a folder on another disk.`;

@@ -8,7 +8,7 @@ import { sliceFile } from './cache.ts';
 import { appendBody } from './download.ts';
 import { type FilesOptions, requireSpace } from './fetch-files.ts';
 import { configFile } from './needed-files.ts';
-import { leftBytes, PartialBlob } from './partial-blob.ts';
+import { PartialBlob } from './partial-blob.ts';
 import { retried } from './retry.ts';
 import { readShard, type Shard, type Slice, sliceOf } from './slice.ts';
 
@@ -31,7 +31,7 @@ export async function fetchSlice(options: SliceOptions): Promise<string | undefi
   const slice = await planSlice(options);
   if (slice === undefined) return undefined;
   await mkdir(cache.slices, { recursive: true });
-  await requireSpace(cache, [slice.sizeBytes - (await leftBytes(cache.slices, slice.etag, Date.now()))]);
+  await requireSpace(cache, [slice], cache.slices);
   await downloadSlice(slice, options);
   const folder = cache.slice(commit, part);
   await mkdir(folder, { recursive: true });
