@@ -113,7 +113,7 @@ export function parseManifest(json: JsonObject): Manifest {
     throw new ServiceError(
       'invalid_argument',
       `${json.where}: formatVersion is ${shortJson(json.get('formatVersion'))}, and this version of siglip-hd reads ` +
-        `${formatVersions.join(' and ')}: import the model again.`,
+        `${formatVersions.slice(0, -1).join(', ')} and ${projectorFormatVersion}: import the model again.`,
     );
   }
   const imageSize = json.integer('imageSize', { min: 1, max: 4_096 });
