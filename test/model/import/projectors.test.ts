@@ -68,7 +68,7 @@ async function embed(model: Model): Promise<{ readonly encoder: Rows; readonly p
   const alone = await projector.run({ features: makeInput(made['tokens']!) }, ['tokens', 'finite']);
   const rows = (tokens: Tensor, finite: Tensor): Rows => ({
     float32: Float32Array.from(tokens.data as Float32Array),
-    finite: Array.from(finite.data as Uint8Array, (flag) => Number(flag) !== 0),
+    finite: Array.from(finite.data as Uint8Array, (flag) => flag !== 0),
     shape: tokens.dims,
   });
   try {

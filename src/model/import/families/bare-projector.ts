@@ -23,7 +23,7 @@ export function bareRecipe(
     const hasBias = all.some((name) => name.endsWith(`${modules[0]}.bias`));
     const linears = modules.map((name) => ({
       weight: `${name}.weight`,
-      ...(hasBias ? { bias: `${name}.bias` } : {}),
+      bias: hasBias ? `${name}.bias` : undefined,
     }));
     const hasNewline = all.some((name) => /^(model\.)?image_newline$/.test(name));
     return { family, recipe: { features, linears, ...(hasNewline ? { newline: 'image_newline' } : {}) } };

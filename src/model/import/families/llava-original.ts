@@ -10,7 +10,8 @@ import { readMaxTiles, readPinpoints } from './pinpoints.ts';
 /** LLaVA's own layout of 1.5, 1.6 and NeXT: config.json names the tower and does not describe it. */
 export const llavaOriginal: Family = {
   name: 'llava-original',
-  matches: (config) => !config.has('vision_config') && config.has('mm_projector_type'),
+  matches: (config) =>
+    !config.has('vision_config') && (config.has('mm_projector_type') || config.has('mm_vision_tower')),
   tensors: /^(?:mm_projector\.|image_newline$)/,
   read: readOriginal,
   describeTower,
@@ -52,10 +53,10 @@ function readFeatures(config: JsonObject, tower: TowerGeometry, isOwnTower: bool
 }
 
 function readLinears(config: JsonObject): readonly ProjectorLinear[] {
-  const type = config.string('mm_projector_type');
+  const type = config.get('mm_projector_type') ?? 'linear';
   const linear = (module: string) => ({ weight: `${module}.weight`, bias: `${module}.bias` });
   if (type === 'linear') return [linear('model.mm_projector')];
-  const depth = Number(/^mlp([1-9])x_gelu$/.exec(type)?.[1] ?? 0);
+  const depth = Number(/^mlp([1-9])x_gelu$/.exec(typeof type === 'string' ? type : '')?.[1] ?? 0);
   if (depth === 0) throw config.fault('mm_projector_type', 'linear or mlpNx_gelu');
   // Every other module of the sequence is a gelu.
   return Array.from({ length: depth }, (_, index) => linear(`model.mm_projector.${index * 2}`));

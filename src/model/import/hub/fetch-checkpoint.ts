@@ -86,8 +86,9 @@ async function fetchConfiguration(
   repository: RepositoryName,
   part: CheckpointPart,
   isThere: IsThere,
-  { onProgress: _, ...download }: FilesOptions,
+  options: FilesOptions,
 ): Promise<readonly string[]> {
+  const download = { ...options, onProgress: undefined };
   if (!(await isThere(configFile))) {
     if (part === 'projector') return [];
     throw lacks(repository, configFile);
@@ -117,12 +118,12 @@ async function fetchWeights(
   },
   download: FilesOptions,
 ): Promise<string> {
-  const { cache, commit, onProgress: _, ...quiet } = download;
+  const { cache, commit } = download;
   const folder = cache.snapshot(commit);
   const [weights] = await presentOf(weightsOf(part), isThere);
   if (weights === undefined)
     throw lacks(repository, 'model.safetensors, no pytorch_model.bin and no shards of them');
-  if (isIndex(weights)) await fetchFiles([weights], { ...quiet, cache, commit });
+  if (isIndex(weights)) await fetchFiles([weights], { ...download, onProgress: undefined });
   const whole = isIndex(weights) ? await shardsOf(folder, weights, part) : [weights];
   const isLocal = (await presentOf(whole, (name) => cache.has(commit, name))).length === whole.length;
   const config = await JsonObject.find(join(folder, configFile));
