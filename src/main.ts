@@ -69,8 +69,8 @@ const parts: Parts = {
         const encoder = await Encoder.open(settings, {}, logger, () => {});
         return { encoder, close: () => encoder.close() };
       },
-      fileOf(format, { tensor, metadata }) {
-        const { body } = tokenFile(format, tensor, metadata);
+      fileOf(format, answer) {
+        const { body } = tokenFile(format, answer);
         return body.kind === 'buffers' ? body.buffers : body.slices;
       },
     };

@@ -34,6 +34,20 @@ export const embeddingOutputs = {
   float16: { tokens: 'embeddings_float16', finite: 'embeddings_finite_float16' },
 } as const satisfies Record<GraphDtype, TokenOutputs>;
 
+/** What an engine can be asked for: features of a dtype, or embeddings of one. */
+export type GraphOutput = GraphDtype | `embeddings_${GraphDtype}`;
+
+/** The names in the graph of whatever an engine can be asked for. */
+export const outputNames = {
+  ...graphOutputs,
+  embeddings_float32: embeddingOutputs.float32,
+  embeddings_float16: embeddingOutputs.float16,
+} as const satisfies Record<GraphOutput, TokenOutputs>;
+
+export function dtypeOf(output: GraphOutput): GraphDtype {
+  return output.endsWith('float16') ? 'float16' : 'float32';
+}
+
 /** Names of two outputs. */
 export interface TokenOutputs {
   readonly tokens: string;

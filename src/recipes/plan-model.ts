@@ -18,6 +18,19 @@ export interface PlanModel {
   /** Of `fit-squash`: what the longer side becomes first, in pixels. */
   readonly fitSize?: number | undefined;
   readonly anyres?: AnyresDefinition | undefined;
+  readonly projector?: PlanProjector | undefined;
+}
+
+/** What a plan needs to know about a model's projector. */
+export interface PlanProjector {
+  /** Rows of one view. */
+  readonly grid: Size;
+  /** Values of a row. */
+  readonly hiddenSize: number;
+  /** Whether it takes any number of tokens, rather than those of one view. */
+  readonly anyGrid: boolean;
+  /** Whether a newline row follows each line of an AnyRes map. */
+  readonly newline: boolean;
 }
 
 /** The AnyRes that a checkpoint was trained with. */

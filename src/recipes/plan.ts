@@ -16,6 +16,10 @@ export type Resample = (typeof resamples)[number];
 export const resizes = ['squash', 'crop', 'fit-squash'] as const;
 export type Resize = (typeof resizes)[number];
 
+/** What is answered: the tower's features, or what the model's projector makes of them for a language model. */
+export const tokenOutputs = ['features', 'embeddings'] as const;
+export type TokenOutput = (typeof tokenOutputs)[number];
+
 /** An upper left corner on a canvas, in pixels; negative where that part is cropped away. */
 export interface Offset {
   readonly left: number;
@@ -87,7 +91,8 @@ export type ChannelOrder = (typeof channelOrders)[number];
  * - fuse: `maps` are interpolated to the answer's grid (bilinear, torch's align_corners=False without antialias), then
  *   averaged with `weights` of sum 1 or concatenated by channel in order. With unshuffle_concat, larger maps are
  *   rearranged from space to depth instead.
- * - anyres: the tokens of view 0, then those of `map` inside `unpad`, interpolated to `limited` where that is smaller.
+ * - anyres: the tokens of view 0, then those of `map` inside `unpad`, interpolated to `limited` where that is smaller. With
+ *   `newline`, the projector's newline row follows each line of that map, even lines 0 wide.
  */
 export type Assembly =
   | { readonly kind: 'single' }
@@ -99,7 +104,13 @@ export type Assembly =
       readonly weights: readonly number[];
       readonly channelOrder: ChannelOrder;
     }
-  | { readonly kind: 'anyres'; readonly map: MapLayout; readonly unpad: TokenRect; readonly limited: Size };
+  | {
+      readonly kind: 'anyres';
+      readonly map: MapLayout;
+      readonly unpad: TokenRect;
+      readonly limited: Size;
+      readonly newline?: boolean;
+    };
 
 /** A number of tiles across and down. */
 export interface TileGrid {
@@ -117,8 +128,10 @@ export interface AnyresGeometry {
   readonly baseTokens: number;
   /** The part of the tiles' map that is kept; 0 wide or high for extreme shapes. */
   readonly unpad: TokenRect;
-  /** The kept map after the limit. A newline vector follows each of its rows, even rows 0 wide. */
+  /** The kept map after the limit. A newline vector belongs after each of its rows, even rows 0 wide. */
   readonly spatial: Size;
+  /** Newline rows in the answer: one after each row of `spatial`, or 0 where the caller adds them. */
+  readonly newlines: number;
   /** Whether the limit makes `spatial` smaller than `unpad`. */
   readonly resized: boolean;
 }
@@ -149,6 +162,8 @@ export interface Plan {
   readonly shape: readonly number[];
   /** The answer's token grid; for anyres, that of the base view. */
   readonly grid: Size;
+  /** Shape and grid of the assembled features, where the answer is what the projector makes of them. */
+  readonly fused?: Pick<Plan, 'shape' | 'grid'>;
   /** Present in a teacher plan. */
   readonly teacher?: TeacherMakeup;
   /** Present in an anyres plan. */
