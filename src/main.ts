@@ -48,12 +48,13 @@ const parts: Parts = {
       async fetchCheckpoint(repository, { out, force, ...options }) {
         const { readHubAccess } = await import('./model/import/hub/access.ts');
         const { fetchCheckpoint } = await import('./model/import/hub/fetch-checkpoint.ts');
-        const { checkConfiguration } = await import('./model/import/import-model.ts');
+        const { checkConfiguration } = await import('./model/import/import-checkpoint.ts');
         const { requireFree } = await import('./model/import/publish-folder.ts');
         // Refuses before the download what would be refused after it.
         await requireFree(resolve(out), force);
         const access = readHubAccess(env);
-        return fetchCheckpoint(repository, { ...options, access, onConfiguration: checkConfiguration });
+        const onConfiguration = (folder: string) => checkConfiguration(folder, options.part);
+        return fetchCheckpoint(repository, { ...options, access, onConfiguration });
       },
       peakRssBytes: () => process.resourceUsage().maxRSS * 1024,
     };
@@ -68,8 +69,8 @@ const parts: Parts = {
         const encoder = await Encoder.open(settings, {}, logger, () => {});
         return { encoder, close: () => encoder.close() };
       },
-      fileOf(format, { tensor, metadata }) {
-        const { body } = tokenFile(format, tensor, metadata);
+      fileOf(format, answer) {
+        const { body } = tokenFile(format, answer);
         return body.kind === 'buffers' ? body.buffers : body.slices;
       },
     };

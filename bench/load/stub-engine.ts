@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { GraphDtype } from '../../src/model/graph-io.ts';
+import { dtypeOf, type GraphOutput } from '../../src/model/graph-io.ts';
 import type {
   RunRequest,
   WorkerReply,
@@ -15,17 +15,17 @@ const port = parentPort;
 if (port === null) throw new Error('stub-engine.js is the entry of a worker thread');
 const { folder, graphs } = workerData as WorkerStart;
 const graph = JSON.parse(readFileSync(join(folder, graphs[0]!), 'utf8')) as StubGraph;
-const bytesOf = { float16: 2, float32: 4 } as const satisfies Record<GraphDtype, number>;
+const bytesOf = { float16: 2, float32: 4 } as const;
 const nobodyWakesIt = new Int32Array(new SharedArrayBuffer(4));
 
-function run({ id, views, dtypes }: RunRequest): void {
+function run({ id, views, outputs }: RunRequest): void {
   const start = performance.now();
-  const tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>> = {};
-  const finite: Partial<Record<GraphDtype, readonly boolean[]>> = {};
-  for (const dtype of dtypes) {
+  const tokens: Partial<Record<GraphOutput, Uint8Array<ArrayBuffer>>> = {};
+  const finite: Partial<Record<GraphOutput, readonly boolean[]>> = {};
+  for (const output of outputs) {
     // Written to, as tokens are: memory that nobody touches is not resident.
-    tokens[dtype] = new Uint8Array(views * graph.values * bytesOf[dtype]).fill(1);
-    finite[dtype] = Array.from({ length: views }, () => true);
+    tokens[output] = new Uint8Array(views * graph.values * bytesOf[dtypeOf(output)]).fill(1);
+    finite[output] = Array.from({ length: views }, () => true);
   }
   // A native call blocks its thread as well; and a timer would be late by what else the thread does.
   const leftMs = batchMsOf(graph, views) - (performance.now() - start);

@@ -18,7 +18,7 @@ import type { Engine } from '../../src/inference/engine.ts';
 import { defaultGrpcLimits } from '../../src/transport/grpc/limits.ts';
 import { startGrpcServer } from '../../src/transport/grpc/server.ts';
 import { startHttpServer } from '../../src/transport/http/server.ts';
-import { SharedPixels } from '../../src/inference/shared-pixels.ts';
+import { SharedInput } from '../../src/inference/shared-input.ts';
 import { setFlagsFromString } from 'node:v8';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
@@ -40,7 +40,7 @@ const tokens = answerTokens(channels);
 
 const model = { ...benchModel, name: 'stub', channels };
 
-const pixels = new SharedPixels();
+const pixels = new SharedInput();
 const engine: Engine = {
   encode: (views) =>
     new Promise((resolve) => {

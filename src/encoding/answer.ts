@@ -1,7 +1,7 @@
 import type { Reservation } from '../admission/budget.ts';
 import type { Model } from '../model/model.ts';
 import { planCost } from '../recipes/cost.ts';
-import type { Plan, Size } from '../recipes/plan.ts';
+import type { Plan, Size, TokenOutput } from '../recipes/plan.ts';
 import { slowest } from '../telemetry/stage-timings.ts';
 import type { AnswerMetadata } from '../tokens/answer-metadata.ts';
 import { dtypeBytes, type TokenDtype } from '../tokens/tensor.ts';
@@ -14,6 +14,7 @@ import type { ResolvedRequest } from './resolve-request.ts';
 export interface AnswerOutline {
   readonly model: Model;
   readonly plan: Plan;
+  readonly output: TokenOutput;
   readonly dtype: TokenDtype;
   /** The images' sizes in pixels. */
   readonly sizes: readonly Size[];
@@ -22,11 +23,23 @@ export interface AnswerOutline {
 }
 
 /** The metadata of an answer. Plan and the encode call give the same. */
-export function answerMetadata({ model, plan, dtype, sizes, stacked }: AnswerOutline): AnswerMetadata {
+export function answerMetadata({
+  model,
+  plan,
+  output,
+  dtype,
+  sizes,
+  stacked,
+}: AnswerOutline): AnswerMetadata {
+  const { projector } = model;
   return {
     model: { name: model.name, digest: model.digest, trained: model.trained },
     recipe: plan.recipe,
+    output,
     features: model.features,
+    ...(output === 'embeddings' && projector !== undefined
+      ? { projector: { family: projector.family, digest: projector.digest } }
+      : {}),
     precision: model.precision,
     dtype,
     shape: stacked ? [sizes.length, ...plan.shape] : plan.shape,
@@ -45,18 +58,19 @@ export function answerBytes(plan: Plan, dtype: TokenDtype): number {
 
 /** Builds one answer from all images, in order. The answer holds `reservation` until it is released. */
 export function answerOf(
-  { model, options: { dtype } }: ResolvedRequest,
+  { model, output, options: { dtype } }: ResolvedRequest,
   images: readonly Planned<SizedImage>[],
   answered: readonly AnsweredImage[],
   stacked: boolean,
   reservation: Reservation,
 ): EncodeAnswer {
   const sizes = images.map(({ size }) => size);
-  const metadata = answerMetadata({ model, plan: images[0]!.plan, dtype, sizes, stacked });
+  const metadata = answerMetadata({ model, plan: images[0]!.plan, output, dtype, sizes, stacked });
   return {
     tensor: { shape: metadata.shape, dtype, parts: answered.flatMap(({ parts }) => parts) },
     metadata,
     timings: slowest(answered.map(({ timings }) => timings)),
+    uuids: images.map(({ uuid }) => uuid),
     keys: images.flatMap(({ key }) => key ?? []),
     sources: answered.map(({ source }) => source),
     release: () => reservation.release(),

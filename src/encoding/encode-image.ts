@@ -1,51 +1,56 @@
 import type { ViewsPermit } from '../admission/view-budget.ts';
 import type { ViewTokens, WantedTokens } from '../inference/batcher.ts';
-import type { GraphDtype } from '../model/graph-io.ts';
+import type { GraphOutput } from '../model/graph-io.ts';
 import type { Plan } from '../recipes/plan.ts';
 import type { Trace } from '../telemetry/trace.ts';
-import type { TokenDtype } from '../tokens/tensor.ts';
 import type { EncodedImage } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
+import { projectFused } from './project-fused.ts';
 import type { NewImage, Planned } from './image-request.ts';
 import type { ResolvedRequest } from './resolve-request.ts';
 import { runAll } from './run-all.ts';
 
-/** Decodes an image, cuts its views, encodes them with the model and assembles their tokens. */
+/** Decodes an image, cuts its views, encodes them with the model, assembles their tokens, and projects those that were fused. */
 export async function encodeImage(
   parts: EncodingParts,
-  { batcher, options: { dtype, exif } }: ResolvedRequest,
+  resolved: ResolvedRequest,
   { image, size, plan, headerMs, trace }: Planned<NewImage>,
   permit: ViewsPermit,
   signal: AbortSignal,
 ): Promise<EncodedImage> {
   const { now } = parts;
-  const request = { image, exif, size, plan, schedulingClass: permit };
+  const { batcher, options } = resolved;
+  const request = { image, exif: options.exif, size, plan, schedulingClass: permit };
   const requestedAt = now();
   const { views, waitMs, decodeMs, cutMs } = await parts.viewPool.make(request, signal);
   const queuedAt = now();
   trace?.stage('wait to decode', requestedAt, requestedAt + waitMs);
   trace?.stage('decode', queuedAt - cutMs - decodeMs, queuedAt - cutMs);
   trace?.stage('views', queuedAt - cutMs, queuedAt);
-  const wanted = { dtype: graphDtype(plan, dtype), trace };
+  const wanted = { output: viewOutput(resolved, plan), trace };
   const encoded = await encodeViews(parts, batcher, permit, plan, views, wanted, signal);
   if (trace !== undefined) traceBatches(trace, queuedAt, encoded);
   const encodedAt = now();
-  const tokens = await assemble(
+  const assembled = await assemble(
     parts,
+    resolved,
     plan,
     encoded.map(({ tokens: view }) => view),
-    dtype,
   );
   const assembledAt = now();
   trace?.stage('assemble', encodedAt, assembledAt);
+  const projected =
+    plan.fused === undefined
+      ? { parts: assembled, queueMs: 0, engineMs: 0 }
+      : await projectFused(parts, resolved, assembled, permit, trace, signal);
   return {
     size,
-    parts: tokens,
+    parts: projected.parts,
     timings: {
       decodeMs: headerMs + decodeMs,
       viewsMs: cutMs,
-      queueMs: waitMs + Math.max(...encoded.map(({ queueMs }) => queueMs)),
-      engineMs: Math.max(...encoded.map(({ engineMs }) => engineMs)),
+      queueMs: waitMs + Math.max(...encoded.map(({ queueMs }) => queueMs)) + projected.queueMs,
+      engineMs: Math.max(...encoded.map(({ engineMs }) => engineMs)) + projected.engineMs,
       assembleMs: assembledAt - encodedAt,
     },
   };
@@ -86,25 +91,28 @@ function traceBatches(trace: Trace, queuedAt: number, encoded: readonly ViewToke
   }
 }
 
-/** The dtype to request from the graph: float32 where arithmetic follows, so that tokens are rounded once. */
-function graphDtype({ assembly }: Plan, dtype: TokenDtype): GraphDtype {
+/** What to ask the graph for: float32 where arithmetic follows, so that tokens are rounded once. */
+function viewOutput({ output, options: { dtype } }: ResolvedRequest, { assembly, fused }: Plan): GraphOutput {
   const isUntouched = assembly.kind === 'single' || assembly.kind === 'stack';
-  return isUntouched && dtype === 'float16' ? 'float16' : 'float32';
+  const graphDtype = isUntouched && dtype === 'float16' ? 'float16' : 'float32';
+  return output === 'embeddings' && fused === undefined ? `embeddings_${graphDtype}` : graphDtype;
 }
 
-/** Turns the views' tokens into the parts of the answer, in order. */
+/** Turns the views' tokens into the parts of the answer, in order, or into the float32 features that the projector takes. */
 async function assemble(
   { tokenPool }: EncodingParts,
+  { projector, options: { dtype } }: ResolvedRequest,
   plan: Plan,
   views: readonly Uint8Array<ArrayBuffer>[],
-  dtype: TokenDtype,
 ): Promise<readonly Uint8Array<ArrayBuffer>[]> {
-  switch (plan.assembly.kind) {
+  const { assembly, fused } = plan;
+  switch (assembly.kind) {
     case 'single':
     case 'stack':
       return dtype === 'bfloat16' ? await Promise.all(views.map((view) => tokenPool.bfloat16(view))) : views;
     case 'fuse':
     case 'anyres':
-      return [await tokenPool.assemble(plan, views, dtype)];
+      if (fused !== undefined) return [await tokenPool.assemble({ ...plan, ...fused }, views, 'float32')];
+      return [await tokenPool.assemble(plan, views, dtype, projector?.newline)];
   }
 }

@@ -101,11 +101,11 @@ async function encodeTogether(
 
 function planImage(
   { served }: EncodingParts,
-  { model, recipe }: ResolvedRequest,
+  { model, recipe, output }: ResolvedRequest,
   image: SizedImage,
 ): Planned<SizedImage> {
   const models = served.map((one) => one.model);
-  return { ...image, plan: planRecipe(image.size, model, recipe, models) };
+  return { ...image, plan: planRecipe(image.size, model, recipe, models, output) };
 }
 
 /** Reserves the answer's bytes as soon as it is planned, so that nothing is encoded in vain. */
@@ -183,7 +183,7 @@ function refuseUnstackable({ images, recipe: { recipe } }: EncodeRequest): void 
   if (recipe !== 'anyres' || images.length === 1) return;
   throw new ServiceError(
     'invalid_argument',
-    'AnyRes answers differ in length and cannot be stacked: request safetensors or jsonl, or send one image per ' +
+    'AnyRes answers differ in length and cannot be stacked: request safetensors, jsonl or vllm, or send one image per ' +
       'request.',
   );
 }

@@ -9,8 +9,8 @@ import type { TokenCache } from './cache/token-cache.ts';
 import type { EncodedImage } from './encoded-image.ts';
 import type { SingleFlight } from './single-flight.ts';
 
-/** A model and the batcher that its views join. */
-export type EncodingModel = Pick<ServedModel, 'model' | 'batcher'>;
+/** A model, the batcher that its views join, and its projector if it has one. */
+export type EncodingModel = Pick<ServedModel, 'model' | 'batcher' | 'projector'>;
 
 /** Everything that a request uses between its images and its tokens. */
 export interface EncodingParts {

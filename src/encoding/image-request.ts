@@ -3,7 +3,7 @@ import type { ImageDigest, ImageInput } from '../image/raster.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
 import type { Trace } from '../telemetry/trace.ts';
 import { imageDigest } from './cache/image-digest.ts';
-import { tokenKey } from './cache/token-key.ts';
+import { tokenKey, tokenUuid } from './cache/token-key.ts';
 import type { AnsweredImage } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
 import type { ResolvedRequest } from './resolve-request.ts';
@@ -13,6 +13,8 @@ export interface ImageRequest {
   readonly image: ImageInput | ImageDigest;
   /** The key of its tokens in the cache; undefined if nothing is looked up or cached. */
   readonly key: string | undefined;
+  /** 64 hex digits over everything that its tokens depend on. */
+  readonly uuid: string;
   readonly trace: Trace | undefined;
   /** Its name in error messages; undefined for the only image of a request. */
   readonly name: string | undefined;
@@ -41,7 +43,7 @@ export type SizedImage = FoundImage | NewImage;
 /** An image with its plan. */
 export type Planned<Image extends SizedImage> = Image & { readonly plan: Plan };
 
-/** Determines the key and the name of each image of a request. */
+/** Determines the key, the uuid and the name of each image of a request. */
 export async function keyImages(
   { served, shareCache }: EncodingParts,
   { model, recipe, options, terms }: ResolvedRequest,
@@ -54,11 +56,11 @@ export async function keyImages(
     images.map(async (image, index): Promise<ImageRequest> => {
       // A request by digest asks for cached tokens, even with no-store.
       const isCached = !terms.noStore || image.kind === 'digest';
-      const key = isCached
-        ? tokenKey({ image: await imageDigest(image), model, models, recipe, options, owner })
-        : undefined;
-      if (images.length === 1) return { image, key, trace, name: undefined };
-      return { image, key, trace: trace?.ofImage(index), name: `images[${index}]` };
+      const content = { image: await imageDigest(image), model, models, recipe, options };
+      const key = isCached ? tokenKey({ ...content, owner }) : undefined;
+      const identified = { image, key, uuid: tokenUuid(content) };
+      if (images.length === 1) return { ...identified, trace, name: undefined };
+      return { ...identified, trace: trace?.ofImage(index), name: `images[${index}]` };
     }),
   );
 }

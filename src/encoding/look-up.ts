@@ -67,10 +67,10 @@ export function cachedTokens({ cache }: EncodingParts, key: string | undefined):
 /** Whether tokens from a remote cache have the size that the plan of their image has. */
 function isWhole(
   { served }: EncodingParts,
-  { model, recipe, options }: ResolvedRequest,
+  { model, recipe, output, options }: ResolvedRequest,
   { size, parts }: ImageTokens,
 ): boolean {
   if (!(size.width >= 1 && size.height >= 1)) return false;
   const models = served.map((one) => one.model);
-  return answerBytes(planRecipe(size, model, recipe, models), options.dtype) === byteLengthOf(parts);
+  return answerBytes(planRecipe(size, model, recipe, models, output), options.dtype) === byteLengthOf(parts);
 }

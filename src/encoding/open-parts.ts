@@ -92,8 +92,9 @@ async function startModel(
   logger: Logger,
   onDown: (end: EngineEnd) => void,
 ): Promise<ServedModel> {
-  const { name, digest, features, precision, trained } = model;
-  logger.info({ model: name, digest, features, precision, trained }, 'loading the model');
+  const { name, digest, features, precision, trained, projector } = model;
+  const described = { digest, features, projector: projector?.family, precision, trained };
+  logger.info({ model: name, ...described }, 'loading the model');
   if (!trained) {
     logger.warn({ model: name }, 'this model has random weights: it shows the interface, not vision');
   }

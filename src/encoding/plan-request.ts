@@ -12,13 +12,20 @@ import { resolveRequest } from './resolve-request.ts';
 export function planAnswer(parts: EncodingParts, request: PlanRequest): PlanAnswer {
   const { size } = request;
   parts.requireSize(size);
-  const { model, recipe, options, terms, limitAnswer } = resolveRequest(parts, request);
-  const plan = planRecipe(size, model, recipe, modelsOf(parts));
+  const { model, recipe, output, options, terms, limitAnswer } = resolveRequest(parts, request);
+  const plan = planRecipe(size, model, recipe, modelsOf(parts), output);
   const { tokens, load } = planCost(plan);
   const sizeBytes = answerBytes(plan, options.dtype);
   limitAnswer(sizeBytes);
   parts.viewBudget.requireRoomFor(load, terms);
-  const metadata = answerMetadata({ model, plan, dtype: options.dtype, sizes: [size], stacked: false });
+  const metadata = answerMetadata({
+    model,
+    plan,
+    output,
+    dtype: options.dtype,
+    sizes: [size],
+    stacked: false,
+  });
   return { metadata, tokens, sizeBytes };
 }
 
@@ -27,8 +34,8 @@ export function validateRequest(
   parts: EncodingParts,
   request: Pick<EncodeRequest, 'recipe' | 'options'>,
 ): void {
-  const { model, recipe } = resolveRequest(parts, request);
-  planRecipe({ width: 1, height: 1 }, model, recipe, modelsOf(parts));
+  const { model, recipe, output } = resolveRequest(parts, request);
+  planRecipe({ width: 1, height: 1 }, model, recipe, modelsOf(parts), output);
 }
 
 function modelsOf({ served }: EncodingParts) {

@@ -6,7 +6,7 @@ import type { FeatureLayer, Model } from '../model/model.ts';
 import type { RequestTerms } from '../admission/priority.ts';
 import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
 import type { TokenDtype, TokenTensor } from '../tokens/tensor.ts';
-import type { Size } from '../recipes/plan.ts';
+import type { Size, TokenOutput } from '../recipes/plan.ts';
 import type { Trace } from '../telemetry/trace.ts';
 
 /** The validated options that all recipes have. */
@@ -17,6 +17,10 @@ export interface EncodeOptions {
   readonly expectDigest?: string;
   /** Refuse with failed_precondition unless the model has this feature layer. */
   readonly expectFeatures?: FeatureLayer;
+  /** Refuse with failed_precondition unless the model has a projector with this digest. */
+  readonly expectProjectorDigest?: string;
+  /** Features when absent. */
+  readonly output?: TokenOutput;
   readonly dtype: TokenDtype;
   readonly exif: 'apply' | 'ignore';
 }
@@ -45,6 +49,8 @@ export interface EncodeAnswer {
   readonly timings: StageTimings;
   /** The source of each image's tokens. */
   readonly sources: readonly AnswerSource[];
+  /** For each image, 64 hex digits over all that its tokens depend on: image, model, projector, recipe and options. */
+  readonly uuids: readonly string[];
   /** The cache key of each image's tokens; empty if they are not cached. */
   readonly keys: readonly string[];
   /** Frees the answer's reserved bytes. Must be called when the caller has read it or has left. */

@@ -2,6 +2,8 @@ import { type RequestTerms, defaultTerms } from '../admission/priority.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { Model } from '../model/model.ts';
 import { selectModel } from '../model/select-model.ts';
+import { settledAnyres } from '../recipes/anyres.ts';
+import type { TokenOutput } from '../recipes/plan.ts';
 import type { RecipeOptions } from '../recipes/recipe-options.ts';
 import type { EncodingModel, EncodingParts } from './encoding-parts.ts';
 import type { EncodeOptions, EncodeRequest } from './request.ts';
@@ -10,7 +12,10 @@ import type { EncodeOptions, EncodeRequest } from './request.ts';
 export interface ResolvedRequest {
   readonly model: Model;
   readonly batcher: EncodingModel['batcher'];
+  /** Of the model; present wherever `output` is embeddings. */
+  readonly projector: EncodingModel['projector'];
   readonly recipe: RecipeOptions;
+  readonly output: TokenOutput;
   readonly options: EncodeOptions;
   readonly terms: RequestTerms;
   /** When its caller stops waiting, by `parts.now()`. */
@@ -21,7 +26,7 @@ export interface ResolvedRequest {
 
 /**
  * Selects the model of a request. Throws `not_found` when it is not served, and `failed_precondition` when it is not the
- * model that the request expects.
+ * model that the request expects, or has no projector for the embeddings that it wants.
  */
 export function resolveRequest(
   parts: EncodingParts,
@@ -30,8 +35,22 @@ export function resolveRequest(
 ): ResolvedRequest {
   const { served, teacher, maxAnswerBytes } = parts;
   const isTeacher = recipe.recipe === 'teacher' && options.model === undefined && teacher !== undefined;
-  const { model, batcher } = selectModel(served, isTeacher ? { ...options, model: teacher } : options);
-  return { model, batcher, recipe, options, terms, deadlineAt, limitAnswer: answerLimit(maxAnswerBytes) };
+  const { model, batcher, projector } = selectModel(
+    served,
+    isTeacher ? { ...options, model: teacher } : options,
+  );
+  return {
+    model,
+    batcher,
+    projector,
+    // Equal requests have equal keys, whether or not they name what they would get anyway.
+    recipe: recipe.recipe === 'anyres' ? { recipe: 'anyres', ...settledAnyres(recipe, model) } : recipe,
+    output: options.output ?? 'features',
+    options,
+    terms,
+    deadlineAt,
+    limitAnswer: answerLimit(maxAnswerBytes),
+  };
 }
 
 function answerLimit(maxBytes: number): (sizeBytes: number) => void {

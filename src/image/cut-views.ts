@@ -1,6 +1,6 @@
 import type { Canvas, Offset } from '../recipes/plan.ts';
 import type { Raster } from './raster.ts';
-import { resamplePart } from './resample.ts';
+import { resample, resamplePart } from './resample.ts';
 import type { Rows } from './resample.ts';
 import type { SampleRange } from './resample-weights.ts';
 
@@ -31,7 +31,9 @@ interface Window {
   readonly atTop: number;
 }
 
-function cutCanvas(raster: Raster, canvas: Canvas, viewSize: number): Uint8Array<ArrayBuffer>[] {
+function cutCanvas(whole: Raster, canvas: Canvas, viewSize: number): Uint8Array<ArrayBuffer>[] {
+  const { prescale } = canvas;
+  const raster = prescale === undefined ? whole : resample(whole, prescale, canvas.resample);
   const windows = canvas.views.map((offset) => windowOf(canvas, offset, viewSize));
   const shown = windows.filter(({ columns, rows }) => columns.to > columns.from && rows.to > rows.from);
   if (shown.length > 0) {

@@ -36,7 +36,17 @@ const filters = {
       return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
     },
   },
+  lanczos: {
+    support: 3,
+    weigh: (distance: number): number =>
+      distance >= -3 && distance < 3 ? sinc(distance) * sinc(distance / 3) : 0,
+  },
 } as const satisfies Record<Resample, unknown>;
+
+function sinc(distance: number): number {
+  const x = distance * Math.PI;
+  return x === 0 ? 1 : Math.sin(x) / x;
+}
 
 /**
  * Pillow's weights for resizing an axis of `input` samples to `output`: precompute_coeffs and normalize_coeffs_8bpc

@@ -26,7 +26,7 @@ const bandBytes = 256 * 1024;
 const slackBytes = 64;
 
 /**
- * Resizes the raster as Pillow's Image.resize (12.3) does with BILINEAR or BICUBIC, to the last bit: a horizontal pass,
+ * Resizes the raster as Pillow's Image.resize (12.3) does with BILINEAR, BICUBIC or LANCZOS, to the last bit: a horizontal pass,
  * rounded to uint8, then a vertical one. A pass that would not change the size is skipped. The vertical pass comes first
  * if an image over 100 times as high as wide loses height. The result has its own buffer. Synchronous, and not for the
  * main thread.

@@ -4,7 +4,7 @@ import type { ViewsPermit } from '../admission/view-budget.ts';
 import { viewsToHandOver } from './batch-policy.ts';
 import type { BatchTimes } from './batch-times.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
-import type { GraphDtype } from '../model/graph-io.ts';
+import { dtypeOf, type GraphOutput } from '../model/graph-io.ts';
 import type { SchedulingClass } from '../admission/priority.ts';
 import type { Trace } from '../telemetry/trace.ts';
 import { PriorityQueue } from '../admission/priority-queue.ts';
@@ -21,7 +21,7 @@ export interface ViewTokens {
 
 /** What a request wants for its views. */
 export interface WantedTokens {
-  readonly dtype: GraphDtype;
+  readonly output: GraphOutput;
   /** The trace of the request, if it is traced. */
   readonly trace?: Trace | undefined;
 }
@@ -35,7 +35,7 @@ export interface BatcherOptions {
   readonly sizes?: readonly number[] | undefined;
   /** Whether to always use `largest`, whatever the measured times say. */
   readonly fixed: boolean;
-  /** Cuts a batch's tokens of one dtype into a buffer for each view, off the main thread. */
+  /** Cuts a batch's tokens of one output into a buffer for each view, off the main thread. */
   readonly split: (tokens: Uint8Array<ArrayBuffer>, views: number) => Promise<Uint8Array<ArrayBuffer>[]>;
   readonly now: () => number;
   readonly observe?: (batch: RunBatch) => void;
@@ -55,7 +55,7 @@ export interface RunBatch {
 
 interface Waiting extends SchedulingClass {
   readonly view: Uint8Array<ArrayBuffer>;
-  readonly dtype: GraphDtype;
+  readonly output: GraphOutput;
   readonly joinedAt: number;
   readonly resolve: (tokens: ViewTokens) => void;
   readonly reject: (error: ServiceError) => void;
@@ -137,7 +137,7 @@ export class Batcher {
   async encode(
     permit: ViewsPermit,
     views: readonly Uint8Array<ArrayBuffer>[],
-    { dtype, trace }: WantedTokens,
+    { output, trace }: WantedTokens,
     signal: AbortSignal,
   ): Promise<ViewTokens[]> {
     if (views.length > permit.views)
@@ -146,7 +146,7 @@ export class Batcher {
     const joinedAt = this.#options.now();
     const { caller, priority } = permit;
     const request = { hasLeft: false, permit, trace };
-    const shared = { dtype, caller, priority, joinedAt, request };
+    const shared = { output, caller, priority, joinedAt, request };
     const waiting: Waiting[] = [];
     const all = views.map(
       (view) =>
@@ -204,11 +204,11 @@ export class Batcher {
     const wasPrepared = this.#handedOver.length > 0;
     const handedOver: HandedOver = { views: batch.length, startedAt: now(), ended: Promise.resolve() };
     this.#handedOver.push(handedOver);
-    const dtypes = [...new Set(batch.map(({ dtype }) => dtype))];
+    const outputs = [...new Set(batch.map(({ output }) => output))];
     const encoding = engine
       .encode(
         batch.map(({ view }) => view),
-        dtypes,
+        outputs,
       )
       .finally(() => this.#takeBack(handedOver));
     handedOver.ended = encoding.then(
@@ -223,7 +223,7 @@ export class Batcher {
       const { engineMs, idleMs } = encoded;
       const gapMs = wasPrepared ? idleMs : undefined;
       observe?.({ views: batch.length, engineMs, gapMs, endedAt, traces: tracesOf(batch) });
-      await this.#answer(batch, encoded, endedAt);
+      await this.#answer(batch, outputs, encoded, endedAt);
     } catch (thrown) {
       const error = ServiceError.from(thrown);
       if (attempt === 'first') await this.#retry(batch);
@@ -259,15 +259,20 @@ export class Batcher {
     if (next !== undefined) next.startedAt = this.#options.now();
   }
 
-  async #answer(batch: readonly Waiting[], encoded: EncodedBatch, endedAt: number): Promise<void> {
-    for (const dtype of ['float16', 'float32'] as const) {
-      const tokens = encoded.tokens[dtype];
+  async #answer(
+    batch: readonly Waiting[],
+    outputs: readonly GraphOutput[],
+    encoded: EncodedBatch,
+    endedAt: number,
+  ): Promise<void> {
+    for (const output of outputs) {
+      const tokens = encoded.tokens[output];
       if (tokens === undefined) continue;
       const each = batch.length === 1 ? [tokens] : await this.#options.split(tokens, batch.length);
       for (const [index, waiting] of batch.entries()) {
-        if (waiting.dtype !== dtype) continue;
-        if (encoded.finite[dtype]?.[index] !== true) {
-          this.#settle(waiting, notFinite(dtype));
+        if (waiting.output !== output) continue;
+        if (encoded.finite[output]?.[index] !== true) {
+          this.#settle(waiting, notFinite(dtypeOf(output)));
           continue;
         }
         const { engineMs } = encoded;

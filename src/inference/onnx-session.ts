@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { graphFile, graphInput, graphOutputs } from '../model/graph-io.ts';
+import { graphFile, type GraphOutput, outputNames, projectorFile } from '../model/graph-io.ts';
 import type { GraphValue, RunGraph } from '../model/import/run-parts.ts';
 import type { EncodedBatch } from './engine.ts';
-import type { GraphDtype } from '../model/graph-io.ts';
 import { hasVnni } from './vnni.ts';
-import type { WorkerStart } from './worker-protocol.ts';
+import type { EngineInput, WorkerStart } from './worker-protocol.ts';
 
 const readsSharedMemory = Number(process.versions.node.split('.', 1)[0]) >= 24;
 
@@ -15,55 +14,53 @@ const readsSharedMemory = Number(process.versions.node.split('.', 1)[0]) >= 24;
  */
 export class OnnxSession {
   readonly #sessions: readonly InferenceSession[];
-  readonly #imageSize: number;
-  /** A copy of a batch's pixels, where the shared ones cannot be read. */
+  readonly #input: EngineInput;
+  /** A copy of a batch's views, where the shared ones cannot be read. */
   #own = new Uint8Array(0);
   /** When the last run ended. */
   #endedAt: number | undefined;
 
-  private constructor(sessions: readonly InferenceSession[], imageSize: number) {
+  private constructor(sessions: readonly InferenceSession[], input: EngineInput) {
     this.#sessions = sessions;
-    this.#imageSize = imageSize;
+    this.#input = input;
   }
 
   /** Rejects with ONNX Runtime's own error when a graph, its weights or the device cannot be used. */
-  static async open({ folder, graphs, device, threads, imageSize }: WorkerStart): Promise<OnnxSession> {
+  static async open({ folder, graphs, device, threads, input }: WorkerStart): Promise<OnnxSession> {
     const sessions: InferenceSession[] = [];
     for (const graph of graphs) {
       // The small graphs before and after the encoder would only move memory to the device and back.
-      const onDevice = graph === graphFile && device.kind === 'cuda';
+      const onDevice = (graph === graphFile || graph === projectorFile) && device.kind === 'cuda';
       const session = await InferenceSession.create(join(folder, graph), {
         ...cpuOptions(threads),
         executionProviders: onDevice ? [{ name: 'cuda', deviceId: device.deviceId }, 'cpu'] : ['cpu'],
       });
       sessions.push(session);
     }
-    return new OnnxSession(sessions, imageSize);
+    return new OnnxSession(sessions, input);
   }
 
-  /** Tokens of `views` views, whose pixels lie one after another. */
+  /** Tokens of `views` views, which lie one after another. */
   async run(
-    pixels: Uint8Array<SharedArrayBuffer>,
+    input: Uint8Array<SharedArrayBuffer>,
     views: number,
-    dtypes: readonly GraphDtype[],
+    outputs: readonly GraphOutput[],
   ): Promise<EncodedBatch> {
-    const side = this.#imageSize;
-    const input = new Tensor('uint8', this.#readable(pixels), [views, side, side, 3]);
-    const outputs = dtypes.flatMap((dtype) => Object.values(graphOutputs[dtype]));
+    const names = outputs.flatMap((output) => Object.values(outputNames[output]));
     const start = performance.now();
-    let values: Record<string, Tensor> = { [graphInput]: input };
+    let values: Record<string, Tensor> = { [this.#input.kind]: this.#tensor(this.#readable(input), views) };
     for (const [index, session] of this.#sessions.entries()) {
-      values = await session.run(values, this.#sessions[index + 1]?.inputNames ?? outputs);
+      values = await session.run(values, this.#sessions[index + 1]?.inputNames ?? names);
       for (const value of Object.values(values)) makeInput(value);
     }
     const idleMs = this.#endedAt === undefined ? undefined : start - this.#endedAt;
     this.#endedAt = performance.now();
     const engineMs = this.#endedAt - start;
-    const tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>> = {};
-    const finite: Partial<Record<GraphDtype, readonly boolean[]>> = {};
-    for (const dtype of dtypes) {
-      tokens[dtype] = bytesOf(values[graphOutputs[dtype].tokens]);
-      finite[dtype] = Array.from(bytesOf(values[graphOutputs[dtype].finite]), (flag) => flag !== 0);
+    const tokens: Partial<Record<GraphOutput, Uint8Array<ArrayBuffer>>> = {};
+    const finite: Partial<Record<GraphOutput, readonly boolean[]>> = {};
+    for (const output of outputs) {
+      tokens[output] = bytesOf(values[outputNames[output].tokens]);
+      finite[output] = Array.from(bytesOf(values[outputNames[output].finite]), (flag) => flag !== 0);
     }
     return { tokens, finite, engineMs, idleMs };
   }
@@ -72,12 +69,19 @@ export class OnnxSession {
     for (const session of this.#sessions) await session.release();
   }
 
+  #tensor(bytes: Uint8Array, views: number): Tensor {
+    const input = this.#input;
+    if (input.kind === 'pixels') return new Tensor('uint8', bytes, [views, input.side, input.side, 3]);
+    const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+    return new Tensor('float32', values, [views, values.length / views / input.channels, input.channels]);
+  }
+
   /** Native modules cannot read shared memory before Node 24. */
-  #readable(pixels: Uint8Array<SharedArrayBuffer>): Uint8Array {
-    if (readsSharedMemory) return pixels;
-    if (this.#own.byteLength < pixels.byteLength) this.#own = new Uint8Array(pixels.byteLength);
-    this.#own.set(pixels);
-    return this.#own.subarray(0, pixels.byteLength);
+  #readable(input: Uint8Array<SharedArrayBuffer>): Uint8Array {
+    if (readsSharedMemory) return input;
+    if (this.#own.byteLength < input.byteLength) this.#own = new Uint8Array(input.byteLength);
+    this.#own.set(input);
+    return this.#own.subarray(0, input.byteLength);
   }
 }
 

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { ServiceError } from '../errors/service-error.ts';
 import { graphFile } from '../model/graph-io.ts';
 import type { Model, ModelPrecision } from '../model/model.ts';
@@ -6,37 +5,29 @@ import { fixedSizes } from './batch-policy.ts';
 import { BatchTimes } from './batch-times.ts';
 import { Batcher, type BatcherOptions, type RunBatch } from './batcher.ts';
 import { blackView, warmUp, widestThatRuns } from './warm-up.ts';
-import { type EngineEnd, SupervisedEngine } from './supervised-engine.ts';
-import { WorkerEngine } from './worker-engine.ts';
+import { type ServedProjector, serveProjector } from './served-projector.ts';
+import { type EngineOptions, startEngine } from './start-engine.ts';
 import type { Device } from './worker-protocol.ts';
 
 /** A model that is ready to serve, with its running engine and the batcher that feeds it. */
 export interface ServedModel {
   readonly model: Model;
   readonly batcher: Batcher;
+  /** Present if the model has one. */
+  readonly projector?: ServedProjector | undefined;
   /** The times of its batches, measured at warm-up and learned since. */
   readonly times: BatchTimes;
-  /** Whether its engine accepts work now. */
+  /** Whether its engines accept work now. */
   isUp(): boolean;
   close(): Promise<void>;
 }
 
-export interface ServeModelOptions {
-  readonly device: Device;
-  readonly threads: number;
+export interface ServeModelOptions extends EngineOptions {
   /** The batch size to use; 0 to choose it by the measured times. */
   readonly maxBatch: number;
   readonly warmUpMs: number;
-  /** The script of the engine's thread; ONNX Runtime when absent. */
-  readonly engineScript?: URL | undefined;
   readonly split: BatcherOptions['split'];
   readonly observe: (batch: RunBatch) => void;
-  /** After this time, or ten times the batch's measured time if longer, the engine counts as stuck. */
-  readonly engineTimeoutMs: number;
-  /** Called for each engine that ends unexpectedly and is replaced. */
-  readonly onReplace: (error: ServiceError) => void;
-  /** Called once when the engine is down for good. */
-  readonly onDown: (end: EngineEnd, error: ServiceError) => void;
 }
 
 /** The largest batch that is chosen by measured times. */
@@ -46,44 +37,33 @@ const largestLearned = 32;
 const oneByOne: ReadonlySet<ModelPrecision> = new Set(['int8', 'exported']);
 
 /**
- * Starts a model's engine and measures its batches. Rejects with `failed_precondition` when it cannot be used. A model
+ * Starts a model's engines and measures its batches. Rejects with `failed_precondition` when they cannot be used. A model
  * that quantises activations runs one view at a time; in a batch, a view's tokens would depend on the other views.
  */
 export async function serveModel(model: Model, options: ServeModelOptions): Promise<ServedModel> {
-  const { device, threads, maxBatch, warmUpMs, engineScript, split, observe } = options;
+  const { device, maxBatch, warmUpMs: budgetMs, split, observe } = options;
   requireDevice(model, device);
   const times = new BatchTimes();
   const { folder, graphs = [graphFile], imageSize } = model;
   const now = () => performance.now();
-  const startedAt = now();
-  /** The limit for batches whose time is not known yet. */
-  const unknownMs = 10 * options.engineTimeoutMs;
-  let startMs = 0;
-  const engine = await SupervisedEngine.start({
-    start: (onEnd) => WorkerEngine.start({ folder, graphs, device, threads, imageSize }, onEnd, engineScript),
-    limitMs: (views) => {
-      const measuredMs = times.estimateMs(views);
-      return measuredMs === undefined ? unknownMs : Math.max(options.engineTimeoutMs, 10 * measuredMs);
-    },
-    firstLimitMs: unknownMs,
-    // The first start shows how long a start takes.
-    replaceLimitMs: () => options.engineTimeoutMs + 10 * startMs,
-    probe: () => blackView(imageSize),
-    onReplace: options.onReplace,
-    onDown: options.onDown,
-    wait,
-  });
-  startMs = now() - startedAt;
+  const input = { kind: 'pixels', side: imageSize } as const;
+  const engine = await startEngine(
+    { folder, graphs, input, probe: () => blackView(imageSize), times },
+    options,
+  );
   const widest = maxBatch === 0 ? largestLearned : maxBatch;
   let largest = oneByOne.has(model.precision) ? 1 : widest;
+  const output = model.projector === undefined ? 'float16' : 'embeddings_float16';
   const onGpu = device.kind === 'cuda';
+  let projector: ServedProjector | undefined;
   try {
     if (onGpu) {
-      const runs = await widestThatRuns(engine, largest, imageSize);
+      const runs = await widestThatRuns(engine, largest, imageSize, output);
       if (runs < largest && maxBatch !== 0) throw tooWide(model, maxBatch, runs);
       largest = runs;
     }
-    await warmUp(engine, times, { imageSize, largest, budgetMs: warmUpMs, now });
+    await warmUp(engine, times, { imageSize, output, largest, budgetMs, now });
+    projector = await serveProjector(model, options);
   } catch (error) {
     await engine.close();
     throw error;
@@ -98,7 +78,16 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
     now,
     observe,
   });
-  return { model, batcher, times, isUp: () => engine.isUp, close: () => engine.close() };
+  return {
+    model,
+    batcher,
+    projector,
+    times,
+    isUp: () => engine.isUp && projector?.isUp() !== false,
+    async close() {
+      await Promise.all([engine.close(), projector?.close()]);
+    },
+  };
 }
 
 function tooWide({ name }: Model, maxBatch: number, runs: number): ServiceError {

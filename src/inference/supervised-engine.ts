@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors/service-error.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
-import type { GraphDtype } from '../model/graph-io.ts';
+import type { GraphOutput } from '../model/graph-io.ts';
 
 /** Why an engine is down for good: it ended again and again, or it is stuck in a call that cannot be interrupted. */
 export type EngineEnd = 'ended' | 'stuck';
@@ -83,12 +83,12 @@ export class SupervisedEngine implements Engine {
 
   async encode(
     views: readonly Uint8Array<ArrayBuffer>[],
-    dtypes: readonly GraphDtype[],
+    outputs: readonly GraphOutput[],
   ): Promise<EncodedBatch> {
     if (this.#end !== undefined) throw this.#end;
     return await new Promise<EncodedBatch>((resolve, reject) => {
       this.#waiting.add(reject);
-      void this.#run(views, dtypes)
+      void this.#run(views, outputs)
         .then(resolve, reject)
         .finally(() => this.#waiting.delete(reject));
     });
@@ -107,14 +107,14 @@ export class SupervisedEngine implements Engine {
 
   async #run(
     views: readonly Uint8Array<ArrayBuffer>[],
-    dtypes: readonly GraphDtype[],
+    outputs: readonly GraphOutput[],
   ): Promise<EncodedBatch> {
     const engine = await this.#current;
     const batch = { views: views.length };
     this.#running.push(batch);
     if (this.#running.length === 1) this.#watchNext();
     try {
-      return await engine.encode(views, dtypes);
+      return await engine.encode(views, outputs);
     } catch (thrown) {
       const error = ServiceError.from(thrown);
       if (isOfDevice(error)) this.#giveUp('ended', error);

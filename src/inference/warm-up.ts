@@ -1,5 +1,6 @@
 import type { BatchTimes } from './batch-times.ts';
 import { ServiceError } from '../errors/service-error.ts';
+import type { GraphOutput } from '../model/graph-io.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
 
 /** A view for measuring: any view takes the same time. */
@@ -9,6 +10,8 @@ export function blackView(imageSize: number): Uint8Array<ArrayBuffer> {
 
 export interface WarmUpOptions {
   readonly imageSize: number;
+  /** The output to ask for: the one that takes most time and memory. float16 features when absent. */
+  readonly output?: GraphOutput;
   /** The largest batch to try. */
   readonly largest: number;
   /** No batch is started that is expected to end after this time. */
@@ -25,9 +28,9 @@ const worthTryingLarger = 1.02;
  * only counts if the budget allows no other.
  */
 export async function warmUp(engine: Engine, times: BatchTimes, options: WarmUpOptions): Promise<void> {
-  const { imageSize, largest, budgetMs, now } = options;
+  const { imageSize, output = 'float16', largest, budgetMs, now } = options;
   const start = now();
-  const run = async (views: number) => await runBlack(engine, views, imageSize);
+  const run = async (views: number) => await runBlack(engine, views, imageSize, output);
   let previousRate = 0;
   for (let views = 1; ; views = Math.min(views * 2, largest)) {
     const first = (await run(views)).engineMs;
@@ -49,10 +52,15 @@ export async function warmUp(engine: Engine, times: BatchTimes, options: WarmUpO
  * once, to its final size. A batch that fails, for example for lack of memory, is halved. Rejects as the engine does when
  * not even one view runs.
  */
-export async function widestThatRuns(engine: Engine, largest: number, imageSize: number): Promise<number> {
+export async function widestThatRuns(
+  engine: Engine,
+  largest: number,
+  imageSize: number,
+  output: GraphOutput = 'float16',
+): Promise<number> {
   for (let views = largest; ; views = Math.ceil(views / 2)) {
     try {
-      await runBlack(engine, views, imageSize);
+      await runBlack(engine, views, imageSize, output);
       return views;
     } catch (thrown) {
       if (views === 1 || ServiceError.from(thrown).code !== 'internal') throw thrown;
@@ -60,9 +68,14 @@ export async function widestThatRuns(engine: Engine, largest: number, imageSize:
   }
 }
 
-async function runBlack(engine: Engine, views: number, imageSize: number): Promise<EncodedBatch> {
+async function runBlack(
+  engine: Engine,
+  views: number,
+  imageSize: number,
+  output: GraphOutput,
+): Promise<EncodedBatch> {
   return await engine.encode(
     Array.from({ length: views }, () => blackView(imageSize)),
-    ['float16'],
+    [output],
   );
 }

@@ -3,14 +3,14 @@ import { Worker } from 'node:worker_threads';
 import { freeBuffers } from '../threads/transfer.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
-import type { GraphDtype } from '../model/graph-io.ts';
+import type { GraphOutput } from '../model/graph-io.ts';
 import { runtimeReason } from './runtime-reason.ts';
-import { SharedPixels } from './shared-pixels.ts';
-import type { RunRequest, WorkerReply, WorkerRequest, WorkerStart } from './worker-protocol.ts';
+import { SharedInput } from './shared-input.ts';
+import type { EngineInput, RunRequest, WorkerReply, WorkerRequest, WorkerStart } from './worker-protocol.ts';
 
 interface Pending {
   readonly views: readonly Uint8Array<ArrayBuffer>[];
-  readonly pixels: Uint8Array<SharedArrayBuffer>;
+  readonly input: Uint8Array<SharedArrayBuffer>;
   readonly resolve: (batch: EncodedBatch) => void;
   readonly reject: (error: ServiceError) => void;
 }
@@ -18,17 +18,17 @@ interface Pending {
 /** An engine that runs ONNX Runtime on a thread of its own. */
 export class WorkerEngine implements Engine {
   readonly #worker: Worker;
-  readonly #viewBytes: number;
+  readonly #input: EngineInput;
   readonly #pending = new Map<number, Pending>();
-  readonly #pixels = new SharedPixels();
+  readonly #shared = new SharedInput();
   #nextId = 0;
   #down: ServiceError | undefined;
   #closing = false;
   readonly #ended: Promise<void>;
 
-  private constructor(worker: Worker, imageSize: number, onDown: (error: ServiceError) => void) {
+  private constructor(worker: Worker, input: EngineInput, onDown: (error: ServiceError) => void) {
     this.#worker = worker;
-    this.#viewBytes = imageSize * imageSize * 3;
+    this.#input = input;
     worker.on('message', (message: WorkerReply) => this.#receive(message));
     const failed = new Promise<unknown>((resolve) => worker.once('error', resolve));
     this.#ended = new Promise((resolve) => {
@@ -65,29 +65,27 @@ export class WorkerEngine implements Engine {
       const reason = first.kind === 'start-failed' ? first.reason : first.kind;
       throw new ServiceError('failed_precondition', startFailure(start, reason));
     }
-    return new WorkerEngine(worker, start.imageSize, onDown);
+    return new WorkerEngine(worker, start.input, onDown);
   }
 
-  encode(views: readonly Uint8Array<ArrayBuffer>[], dtypes: readonly GraphDtype[]): Promise<EncodedBatch> {
+  encode(views: readonly Uint8Array<ArrayBuffer>[], outputs: readonly GraphOutput[]): Promise<EncodedBatch> {
     return new Promise((resolve, reject) => {
       if (this.#down !== undefined) {
         reject(this.#down);
         return;
       }
       // A view whose buffer was transferred has no bytes, and would spoil the batch.
-      const wrong = views.find(({ byteLength }) => byteLength !== this.#viewBytes);
+      const wrong = views.find(({ byteLength }) => !isViewOf(this.#input, byteLength));
       if (wrong !== undefined) {
-        reject(
-          ServiceError.from(new RangeError(`a view has ${wrong.byteLength} bytes, not ${this.#viewBytes}`)),
-        );
+        reject(ServiceError.from(new RangeError(`a view has ${wrong.byteLength} bytes`)));
         return;
       }
       const id = this.#nextId++;
-      // The thread gets a copy: should it die, the pixels are needed to try again.
-      const pixels = this.#pixels.copyIn(views);
-      const request: RunRequest = { kind: 'run', id, pixels, views: views.length, dtypes };
+      // The thread gets a copy: should it die, the views are needed to try again.
+      const input = this.#shared.copyIn(views);
+      const request: RunRequest = { kind: 'run', id, input, views: views.length, outputs };
       this.#worker.postMessage(request);
-      this.#pending.set(id, { views, pixels, resolve, reject });
+      this.#pending.set(id, { views, input, resolve, reject });
     });
   }
 
@@ -115,8 +113,8 @@ export class WorkerEngine implements Engine {
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     if (pending === undefined) return;
-    const { views, pixels, resolve, reject } = pending;
-    this.#pixels.release(pixels);
+    const { views, input, resolve, reject } = pending;
+    this.#shared.release(input);
     if (message.kind === 'ran') {
       freeBuffers(views);
       resolve(message);
@@ -125,6 +123,12 @@ export class WorkerEngine implements Engine {
       reject(new ServiceError('internal', 'The model failed on this image.', { cause }));
     }
   }
+}
+
+/** Whether a view of this size fits: of pixels exactly, of features any whole number of rows. */
+function isViewOf(input: EngineInput, sizeBytes: number): boolean {
+  if (input.kind === 'pixels') return sizeBytes === input.side * input.side * 3;
+  return sizeBytes > 0 && sizeBytes % (input.channels * Float32Array.BYTES_PER_ELEMENT) === 0;
 }
 
 /** The thread's first message. A thread that ends without one has failed to start. */

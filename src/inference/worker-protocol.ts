@@ -1,28 +1,36 @@
-import type { GraphDtype } from '../model/graph-io.ts';
+import type { GraphOutput } from '../model/graph-io.ts';
 
 /** Where a model runs. `deviceId` counts the CUDA devices that the process can see. */
 export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly deviceId: number };
+
+/**
+ * What the graphs of an engine take: pixels of square views, uint8 [views, side, side, 3], or features, float32
+ * [views, rows, channels], with any number of rows.
+ */
+export type EngineInput =
+  | { readonly kind: 'pixels'; readonly side: number }
+  | { readonly kind: 'features'; readonly channels: number };
 
 /** What the engine's thread is started with. */
 export interface WorkerStart {
   /** The model folder. */
   readonly folder: string;
-  /** Its graphs, in the order they run. `encoder.onnx` runs on `device`, the others on the CPU. */
+  /** The graphs to run, in order. Encoder and projector run on `device`, the others on the CPU. */
   readonly graphs: readonly string[];
   readonly device: Device;
   /** Threads that one operator may use on a CPU. */
   readonly threads: number;
-  readonly imageSize: number;
+  readonly input: EngineInput;
 }
 
 /** A batch to run. */
 export interface RunRequest {
   readonly kind: 'run';
   readonly id: number;
-  /** Pixels of all views, one view after another. With the reply the memory is the sender's again. */
-  readonly pixels: Uint8Array<SharedArrayBuffer>;
+  /** All views, one after another. With the reply the memory is the sender's again. */
+  readonly input: Uint8Array<SharedArrayBuffer>;
   readonly views: number;
-  readonly dtypes: readonly GraphDtype[];
+  readonly outputs: readonly GraphOutput[];
 }
 
 /** Main thread to engine thread. After `close` the thread ends by itself, when its native call returns. */
@@ -35,8 +43,8 @@ export type WorkerReply =
   | {
       readonly kind: 'ran';
       readonly id: number;
-      readonly tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>>;
-      readonly finite: Partial<Record<GraphDtype, readonly boolean[]>>;
+      readonly tokens: Partial<Record<GraphOutput, Uint8Array<ArrayBuffer>>>;
+      readonly finite: Partial<Record<GraphOutput, readonly boolean[]>>;
       readonly engineMs: number;
       readonly idleMs?: number | undefined;
     }

@@ -9,9 +9,9 @@ if (port === null) throw new Error('worker.js is the entry of a worker thread');
 const reply = (message: WorkerReply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 const reasonOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown));
 
-async function run(session: OnnxSession, { id, pixels, views, dtypes }: RunRequest): Promise<void> {
+async function run(session: OnnxSession, { id, input, views, outputs }: RunRequest): Promise<void> {
   try {
-    const { tokens, finite, engineMs, idleMs } = await session.run(pixels, views, dtypes);
+    const { tokens, finite, engineMs, idleMs } = await session.run(input, views, outputs);
     reply(
       { kind: 'ran', id, tokens, finite, engineMs, idleMs },
       Object.values(tokens).map(({ buffer }) => buffer),

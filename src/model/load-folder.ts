@@ -26,7 +26,7 @@ export async function loadModelFolder(folder: string, name?: string): Promise<Mo
 /** The model that a folder's manifest describes, without reading the folder. */
 export function describeModel(manifest: Manifest, folder: string, name = basename(folder)): Model {
   const { architecture, trained, imageSize, patchSize, grid, channels, layers } = manifest;
-  const { features, precision, resample, resize, towerDigest, graphs } = manifest;
+  const { features, precision, resample, resize, towerDigest, graphs, fitSize, projector, anyres } = manifest;
   return {
     name,
     folder: resolve(folder),
@@ -45,6 +45,9 @@ export function describeModel(manifest: Manifest, folder: string, name = basenam
     towerDigest,
     ...(manifest.provenance.revision === undefined ? {} : { revision: manifest.provenance.revision }),
     ...(graphs === undefined ? {} : { graphs }),
+    ...(fitSize === undefined ? {} : { fitSize }),
+    ...(projector === undefined ? {} : { projector }),
+    ...(anyres === undefined ? {} : { anyres }),
   };
 }
 

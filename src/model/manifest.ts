@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { ServiceError } from '../errors/service-error.ts';
+import type { AnyresDefinition } from '../recipes/plan-model.ts';
 import { type JsonObject, shortJson } from './json-object.ts';
 import { resamples, resizes } from '../recipes/plan.ts';
-import { graphFile, weightsFile } from './graph-io.ts';
+import { graphFile, newlineFile, projectorFile, weightsFile } from './graph-io.ts';
+import { parseAnyres, parseProjector } from './manifest-projector.ts';
 import { isInnerPath } from './inner-path.ts';
 import { featureLayers, modelPrecisions, type Model } from './model.ts';
+import type { Projector } from './projector.ts';
 import { architectures, gridSide, type Normalisation } from './tower-geometry.ts';
 
 export const manifestFile = 'model.json';
@@ -13,7 +16,9 @@ export const manifestFile = 'model.json';
 export const formatVersion = 3;
 /** Version of a folder made from an ONNX export: `graphs` that run one after another, and any files of weights. */
 export const exportFormatVersion = 4;
-const formatVersions = [formatVersion, exportFormatVersion] as const;
+/** Version of a folder with a projector: one graph for both kinds of tokens, and the projector's own beside it. */
+export const projectorFormatVersion = 5;
+const formatVersions = [formatVersion, exportFormatVersion, projectorFormatVersion] as const;
 
 export interface FileDigest {
   readonly sizeBytes: number;
@@ -31,6 +36,8 @@ export interface Provenance {
   readonly revision?: string;
   /** Dtype of the checkpoint's first tensor: F32, F16, BF16. Of an ONNX export, the dtype of most of its weights. */
   readonly storedDtype: string;
+  /** The checkpoint of a projector that is not the tower's own. */
+  readonly projector?: { readonly source: string; readonly revision?: string };
   /** Of an int8 model. */
   readonly int8?: Int8Provenance;
 }
@@ -63,7 +70,7 @@ export interface Manifest extends Omit<Model, 'name' | 'folder' | 'digest' | 're
  */
 export function manifestDigest(manifest: Manifest): string {
   const { architecture, imageSize, patchSize, grid, channels, layers } = manifest;
-  const { features, precision, resample, resize, towerDigest } = manifest;
+  const { features, precision, resample, resize, towerDigest, fitSize, projector, anyres } = manifest;
   const { rescale, mean, std } = manifest.normalisation;
   const settled = [
     manifest.formatVersion,
@@ -72,8 +79,19 @@ export function manifestDigest(manifest: Manifest): string {
     [features, precision, resample, resize, towerDigest],
     [rescale, mean, std],
     filesDigests(manifest),
+    ...(fitSize === undefined ? [] : [{ fitSize }]),
+    ...(projector === undefined ? [] : [{ projector: projectorParts(projector) }]),
+    ...(anyres === undefined ? [] : [{ anyres: anyresParts(anyres) }]),
   ];
   return `sha256:${createHash('sha256').update(JSON.stringify(settled)).digest('hex')}`;
+}
+
+function projectorParts({ family, digest, hiddenSize, grid, anyGrid, newline }: Projector): unknown[] {
+  return [family, digest, hiddenSize, grid.width, grid.height, anyGrid, newline];
+}
+
+function anyresParts({ grids, resample, maxTiles }: AnyresDefinition): unknown[] {
+  return [grids.map(({ columns, rows }) => [columns, rows]), resample, maxTiles];
 }
 
 /** An export's graphs name their files of weights, so those names count; one graph's files are always called the same. */
@@ -95,7 +113,7 @@ export function parseManifest(json: JsonObject): Manifest {
     throw new ServiceError(
       'invalid_argument',
       `${json.where}: formatVersion is ${shortJson(json.get('formatVersion'))}, and this version of siglip-hd reads ` +
-        `${formatVersions.join(' and ')}: import the model again.`,
+        `${formatVersions.slice(0, -1).join(', ')} and ${projectorFormatVersion}: import the model again.`,
     );
   }
   const imageSize = json.integer('imageSize', { min: 1, max: 4_096 });
@@ -123,6 +141,9 @@ export function parseManifest(json: JsonObject): Manifest {
     precision: json.oneOf('precision', modelPrecisions),
     resample: json.oneOf('resample', resamples),
     resize: json.oneOf('resize', resizes),
+    ...(json.get('resize') === 'fit-squash'
+      ? { fitSize: json.integer('fitSize', { min: 1, max: 16_384 }) }
+      : {}),
     normalisation: {
       rescale: normalisation.positive('rescale'),
       mean: normalisation.triple('mean'),
@@ -130,14 +151,17 @@ export function parseManifest(json: JsonObject): Manifest {
     },
     towerDigest: parseSha256(json, 'towerDigest'),
     ...(version === exportFormatVersion ? { graphs: parseGraphs(json, files) } : {}),
+    ...(version === projectorFormatVersion ? { projector: parseProjector(json.object('projector')) } : {}),
+    ...(json.has('anyres') ? { anyres: parseAnyres(json.object('anyres')) } : {}),
     files,
     provenance: {
-      source: provenance.string('source'),
-      ...(provenance.has('revision') ? { revision: parseCommit(provenance) } : {}),
+      ...parseOrigin(provenance),
       storedDtype: provenance.string('storedDtype'),
+      ...(provenance.has('projector') ? { projector: parseOrigin(provenance.object('projector')) } : {}),
       ...(provenance.has('int8') ? { int8: parseInt8(provenance.object('int8')) } : {}),
     },
   };
+  if (manifest.projector?.newline) requireNames(json.object('files'), [newlineFile]);
   if (json.string('digest') !== manifestDigest(manifest)) {
     throw new ServiceError(
       'invalid_argument',
@@ -145,6 +169,13 @@ export function parseManifest(json: JsonObject): Manifest {
     );
   }
   return manifest;
+}
+
+function parseOrigin(origin: JsonObject): Pick<Provenance, 'source' | 'revision'> {
+  return {
+    source: origin.string('source'),
+    ...(origin.has('revision') ? { revision: parseCommit(origin) } : {}),
+  };
 }
 
 function parseCommit(provenance: JsonObject): string {
@@ -165,12 +196,17 @@ function parseInt8(int8: JsonObject): Int8Provenance {
 
 function parseFiles(files: JsonObject, version: Manifest['formatVersion']): Manifest['files'] {
   const names = version === formatVersion ? [graphFile, weightsFile] : files.keys();
+  if (version === projectorFormatVersion) requireNames(files, [graphFile, weightsFile, projectorFile]);
   return Object.fromEntries(
     names.map((name) => {
       if (!isInnerPath(name)) throw files.fault(name, 'a file of the folder');
       return [name, parseFile(files.object(name))];
     }),
   );
+}
+
+function requireNames(files: JsonObject, names: readonly string[]): void {
+  for (const name of names) if (!files.has(name)) throw files.fault(name, 'a file of the folder');
 }
 
 function parseGraphs(json: JsonObject, files: Manifest['files']): readonly string[] {

@@ -1,4 +1,6 @@
+import type { AnyresDefinition } from '../recipes/plan-model.ts';
 import type { Resample, Resize, Size } from '../recipes/plan.ts';
+import type { Projector } from './projector.ts';
 import type { Architecture } from './tower-geometry.ts';
 
 /** Which hidden state the tokens are. LLaVA-NeXT takes `penultimate`. */
@@ -38,6 +40,8 @@ export interface Model {
   readonly resample: Resample;
   /** How Encode makes a view; other recipes have ways of their own. */
   readonly resize: Resize;
+  /** Of `fit-squash`: what the longer side becomes first, in pixels. */
+  readonly fitSize?: number | undefined;
   /**
    * SHA-256 over the tower without its positions, as 64 hex digits: folders of one checkpoint, normalisation, feature
    * layer and precision share it, whatever their image sizes.
@@ -47,4 +51,8 @@ export interface Model {
   readonly revision?: string | undefined;
   /** The folder's graphs, in the order they run; `encoder.onnx` alone when absent. */
   readonly graphs?: readonly string[] | undefined;
+  /** The model gives embeddings as well as features where it has one. */
+  readonly projector?: Projector | undefined;
+  /** The checkpoint's own AnyRes, which a request without AnyRes options gets. */
+  readonly anyres?: AnyresDefinition | undefined;
 }

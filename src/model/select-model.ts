@@ -1,21 +1,26 @@
 import { ServiceError } from '../errors/service-error.ts';
-import type { FeatureLayer } from './model.ts';
+import type { TokenOutput } from '../recipes/plan.ts';
+import type { FeatureLayer, Model } from './model.ts';
 
 /** What a request may say about the model that it wants. */
 export interface ModelWish {
   readonly model?: string;
   readonly expectDigest?: string;
   readonly expectFeatures?: FeatureLayer;
+  readonly expectProjectorDigest?: string;
+  /** Features when absent. */
+  readonly output?: TokenOutput;
 }
 
 /** The part of a served model with which a wish is compared. */
 interface Named {
-  readonly model: { readonly name: string; readonly digest: string; readonly features: FeatureLayer };
+  readonly model: Pick<Model, 'name' | 'digest' | 'features' | 'projector'>;
 }
 
 /**
  * The served model that a request means: the one that it names, or the first. Throws `not_found` for a name that is not
- * served, and `failed_precondition` when the model is not the expected one, whose tokens the caller could not use.
+ * served, and `failed_precondition` when the model is not the expected one, whose tokens the caller could not use, or has no
+ * projector to make embeddings with.
  */
 export function selectModel<T extends Named>(served: readonly T[], wish: ModelWish): T {
   const chosen = wish.model === undefined ? served[0] : served.find(({ model }) => model.name === wish.model);
@@ -23,7 +28,7 @@ export function selectModel<T extends Named>(served: readonly T[], wish: ModelWi
     const names = served.map(({ model }) => model.name).join(', ');
     throw new ServiceError('not_found', `No model "${wish.model}" is served here; there is: ${names}.`);
   }
-  const { name, digest, features } = chosen.model;
+  const { name, digest, features, projector } = chosen.model;
   if (wish.expectDigest !== undefined && wish.expectDigest !== digest) {
     throw new ServiceError(
       'failed_precondition',
@@ -34,6 +39,21 @@ export function selectModel<T extends Named>(served: readonly T[], wish: ModelWi
     throw new ServiceError(
       'failed_precondition',
       `The model "${name}" gives ${features}, not the expected ${wish.expectFeatures}; import it with --features ${wish.expectFeatures}.`,
+    );
+  }
+  if (wish.output === 'embeddings' && projector === undefined) {
+    throw new ServiceError(
+      'failed_precondition',
+      `The model "${name}" has no projector, so it gives features alone. For embeddings, import a whole VLM checkpoint, or a ` +
+        'tower with --projector SOURCE.',
+    );
+  }
+  const wanted = wish.expectProjectorDigest;
+  if (wanted !== undefined && wanted !== projector?.digest) {
+    const has = projector === undefined ? 'no projector' : `a projector with the digest ${projector.digest}`;
+    throw new ServiceError(
+      'failed_precondition',
+      `The model "${name}" has ${has}, not the expected ${wanted}.`,
     );
   }
   return chosen;

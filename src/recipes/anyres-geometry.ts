@@ -5,27 +5,33 @@ import type { AnyresGeometry, Offset, Size, TileGrid, TokenRect } from './plan.t
  * of operations in doubles, so the order here is the original's.
  */
 
+/** The grids up to the largest: 1x1, 1x2, 1x3, 2x1 and so on (columns x rows). */
+export function gridsUpTo({ columns, rows }: TileGrid): TileGrid[] {
+  return Array.from({ length: columns * rows }, (_, index) => ({
+    columns: Math.floor(index / rows) + 1,
+    rows: (index % rows) + 1,
+  }));
+}
+
 /**
  * Chooses the grid of tiles of side `tilePx` that shows most of the image's own pixels. Ties go to the grid that wastes
- * least, then to the first of 1x1, 1x2, 1x3, 2x1 and so on (columns x rows).
+ * least, then to the first. `grids` must not be empty.
  */
-export function selectTileGrid(image: Size, tilePx: number, maxGrid: TileGrid): TileGrid {
-  let best: TileGrid = { columns: 1, rows: 1 };
+export function selectTileGrid(image: Size, tilePx: number, grids: readonly TileGrid[]): TileGrid {
+  let best = grids[0]!;
   let bestShown = 0;
   let leastWaste = Infinity;
-  for (let columns = 1; columns <= maxGrid.columns; columns++) {
-    for (let rows = 1; rows <= maxGrid.rows; rows++) {
-      const width = columns * tilePx;
-      const height = rows * tilePx;
-      const scale = Math.min(width / image.width, height / image.height);
-      const fitted = Math.trunc(image.width * scale) * Math.trunc(image.height * scale);
-      const shown = Math.min(fitted, image.width * image.height);
-      const waste = width * height - shown;
-      if (shown > bestShown || (shown === bestShown && waste < leastWaste)) {
-        best = { columns, rows };
-        bestShown = shown;
-        leastWaste = waste;
-      }
+  for (const grid of grids) {
+    const width = grid.columns * tilePx;
+    const height = grid.rows * tilePx;
+    const scale = Math.min(width / image.width, height / image.height);
+    const fitted = Math.trunc(image.width * scale) * Math.trunc(image.height * scale);
+    const shown = Math.min(fitted, image.width * image.height);
+    const waste = width * height - shown;
+    if (shown > bestShown || (shown === bestShown && waste < leastWaste)) {
+      best = grid;
+      bestShown = shown;
+      leastWaste = waste;
     }
   }
   return best;
@@ -77,17 +83,18 @@ function floorDivide(a: number, b: number): number {
   return Math.round((a - (a % b)) / b);
 }
 
-/** Where the anyres tokens of an image lie. Expects valid arguments. */
+/** Where the anyres tokens of an image lie, with a newline row after each line if there is one. Expects valid arguments. */
 export function anyresGeometry(
   image: Size,
   model: { readonly imageSize: number; readonly grid: Size },
-  options: { readonly maxGrid: TileGrid; readonly maxTiles: number },
+  options: { readonly grids: readonly TileGrid[]; readonly maxTiles: number },
+  newline = false,
 ): AnyresGeometry {
-  const tileGrid = selectTileGrid(image, model.imageSize, options.maxGrid);
+  const tileGrid = selectTileGrid(image, model.imageSize, options.grids);
   const baseTokens = model.grid.width * model.grid.height;
   const map = { width: tileGrid.columns * model.grid.width, height: tileGrid.rows * model.grid.height };
   const unpad = unpadRect(image, map);
   const spatial = limitedSize(unpad, options.maxTiles, baseTokens);
   const resized = spatial.width !== unpad.width || spatial.height !== unpad.height;
-  return { tileGrid, baseTokens, unpad, spatial, resized };
+  return { tileGrid, baseTokens, unpad, spatial, newlines: newline ? spatial.height : 0, resized };
 }

@@ -20,19 +20,44 @@ export function planEncode(image: Size, model: PlanModel): Plan {
   };
 }
 
-function canvasOf(image: Size, { imageSize, resample, resize }: PlanModel): Canvas {
+function canvasOf(image: Size, { imageSize, resample, resize, fitSize }: PlanModel): Canvas {
   const square = { width: imageSize, height: imageSize };
-  const content = resize === 'squash' ? square : shortestEdge(image, imageSize);
-  // The middle as in transformers' center_crop: between two pixels, the upper left one.
-  const paste = {
-    left: 0 - Math.floor((content.width - imageSize) / 2),
-    top: 0 - Math.floor((content.height - imageSize) / 2),
-  };
-  return { content, resample, size: square, paste, views: [{ left: 0, top: 0 }] };
+  const origin = { left: 0, top: 0 };
+  const squashed = { content: square, resample, size: square, paste: origin, views: [origin] };
+  switch (resize) {
+    case 'squash':
+      return squashed;
+    case 'fit-squash':
+      return fitSize === undefined ? squashed : { ...squashed, prescale: longestEdge(image, fitSize) };
+    case 'crop': {
+      const content = shortestEdge(image, imageSize);
+      // The middle as in transformers' center_crop: between two pixels, the upper left one.
+      const paste = {
+        left: 0 - Math.floor((content.width - imageSize) / 2),
+        top: 0 - Math.floor((content.height - imageSize) / 2),
+      };
+      return { ...squashed, content, paste };
+    }
+  }
 }
 
 /** The shorter side becomes `edge`; the longer one is truncated, as in transformers' get_resize_output_image_size. */
 function shortestEdge({ width, height }: Size, edge: number): Size {
   const long = Math.trunc((edge * Math.max(width, height)) / Math.min(width, height));
   return width <= height ? { width: edge, height: long } : { width: long, height: edge };
+}
+
+/**
+ * The longer side becomes `edge`; the other one is truncated and made even, in the order of operations of
+ * _resize_output_size_rescale_to_max_len of transformers' Idefics3.
+ */
+function longestEdge({ width, height }: Size, edge: number): Size {
+  const ratio = width / height;
+  if (width >= height) return { width: edge, height: evenSide(edge / ratio) };
+  return { width: evenSide(edge * ratio), height: edge };
+}
+
+function evenSide(length: number): number {
+  const side = Math.trunc(length);
+  return Math.max(side % 2 === 0 ? side : side + 1, 1);
 }

@@ -5,15 +5,20 @@ export interface Size {
 }
 
 /** Pillow's filters of these names. */
-export const resamples = ['bilinear', 'bicubic'] as const;
+export const resamples = ['bilinear', 'bicubic', 'lanczos'] as const;
 export type Resample = (typeof resamples)[number];
 
 /**
  * How an image of any shape becomes a square view. `squash` resizes both sides to the square. `crop` resizes the shorter
- * side and keeps the middle of the longer one.
+ * side and keeps the middle of the longer one. `fit-squash` resizes the longer side to the model's `fitSize` first, and
+ * squashes the result.
  */
-export const resizes = ['squash', 'crop'] as const;
+export const resizes = ['squash', 'crop', 'fit-squash'] as const;
 export type Resize = (typeof resizes)[number];
+
+/** What is answered: the tower's features, or what the model's projector makes of them for a language model. */
+export const tokenOutputs = ['features', 'embeddings'] as const;
+export type TokenOutput = (typeof tokenOutputs)[number];
 
 /** An upper left corner on a canvas, in pixels; negative where that part is cropped away. */
 export interface Offset {
@@ -22,10 +27,11 @@ export interface Offset {
 }
 
 /**
- * A picture to make from the raster. The whole raster is resized to `content` and pasted at `paste` on a black canvas of
+ * A picture to make from the raster. The whole raster is resized to `prescale`, if there is one, then to `content`, and pasted at `paste` on a black canvas of
  * `size`. Then `views` are cut from the canvas: squares of the encoder's view size, which is the plan's by default.
  */
 export interface Canvas {
+  readonly prescale?: Size;
   readonly content: Size;
   readonly resample: Resample;
   readonly size: Size;
@@ -85,7 +91,8 @@ export type ChannelOrder = (typeof channelOrders)[number];
  * - fuse: `maps` are interpolated to the answer's grid (bilinear, torch's align_corners=False without antialias), then
  *   averaged with `weights` of sum 1 or concatenated by channel in order. With unshuffle_concat, larger maps are
  *   rearranged from space to depth instead.
- * - anyres: the tokens of view 0, then those of `map` inside `unpad`, interpolated to `limited` where that is smaller.
+ * - anyres: the tokens of view 0, then those of `map` inside `unpad`, interpolated to `limited` where that is smaller. With
+ *   `newline`, the projector's newline row follows each line of that map, even lines 0 wide.
  */
 export type Assembly =
   | { readonly kind: 'single' }
@@ -97,7 +104,13 @@ export type Assembly =
       readonly weights: readonly number[];
       readonly channelOrder: ChannelOrder;
     }
-  | { readonly kind: 'anyres'; readonly map: MapLayout; readonly unpad: TokenRect; readonly limited: Size };
+  | {
+      readonly kind: 'anyres';
+      readonly map: MapLayout;
+      readonly unpad: TokenRect;
+      readonly limited: Size;
+      readonly newline?: boolean;
+    };
 
 /** A number of tiles across and down. */
 export interface TileGrid {
@@ -115,8 +128,10 @@ export interface AnyresGeometry {
   readonly baseTokens: number;
   /** The part of the tiles' map that is kept; 0 wide or high for extreme shapes. */
   readonly unpad: TokenRect;
-  /** The kept map after the limit. A newline vector follows each of its rows, even rows 0 wide. */
+  /** The kept map after the limit. A newline vector belongs after each of its rows, even rows 0 wide. */
   readonly spatial: Size;
+  /** Newline rows in the answer: one after each row of `spatial`, or 0 where the caller adds them. */
+  readonly newlines: number;
   /** Whether the limit makes `spatial` smaller than `unpad`. */
   readonly resized: boolean;
 }
@@ -147,6 +162,8 @@ export interface Plan {
   readonly shape: readonly number[];
   /** The answer's token grid; for anyres, that of the base view. */
   readonly grid: Size;
+  /** Shape and grid of the assembled features, where the answer is what the projector makes of them. */
+  readonly fused?: Pick<Plan, 'shape' | 'grid'>;
   /** Present in a teacher plan. */
   readonly teacher?: TeacherMakeup;
   /** Present in an anyres plan. */

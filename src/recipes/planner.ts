@@ -1,23 +1,34 @@
 import type { RecipeOptions } from './recipe-options.ts';
 import { planAnyres } from './anyres.ts';
+import { projectAfter, projectedModel } from './embeddings.ts';
 import { planEncode } from './encode.ts';
-import type { Plan, Size } from './plan.ts';
+import type { Plan, Size, TokenOutput } from './plan.ts';
 import { planTeacher } from './teacher.ts';
 import type { PlanModel } from './plan-model.ts';
 
-/** Plans whichever recipe is requested, with the served models. Throws what that recipe's planner throws. */
+/**
+ * Plans whichever recipe is requested, with the served models. Throws what that recipe's planner throws. Embeddings need a
+ * model with a projector.
+ */
 export function planRecipe(
   image: Size,
   model: PlanModel,
   recipe: RecipeOptions,
   served: readonly PlanModel[] = [model],
+  output: TokenOutput = 'features',
 ): Plan {
+  const isProjected = output === 'embeddings';
   switch (recipe.recipe) {
     case 'encode':
-      return planEncode(image, model);
-    case 'teacher':
-      return planTeacher(image, model, recipe, served);
-    case 'anyres':
-      return planAnyres(image, model, recipe);
+      return planEncode(image, isProjected ? projectedModel(model) : model);
+    case 'teacher': {
+      // A projector is not linear: the scales are fused before it.
+      const plan = planTeacher(image, model, recipe, served);
+      return isProjected ? projectAfter(plan, model) : plan;
+    }
+    case 'anyres': {
+      const newline = isProjected && model.projector?.newline === true;
+      return planAnyres(image, isProjected ? projectedModel(model) : model, recipe, newline);
+    }
   }
 }

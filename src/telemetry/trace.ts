@@ -14,6 +14,7 @@ export const stages = [
   'queue',
   'engine',
   'assemble',
+  'project',
   'write',
 ] as const;
 export type Stage = (typeof stages)[number];

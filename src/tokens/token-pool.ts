@@ -3,7 +3,10 @@ import type { AssemblyPlan } from './assembly/assemble.ts';
 import type { TokenDtype } from './tensor.ts';
 import type { AssembleTask, SplitTask } from './token-tasks.ts';
 
-/** Work on whole token buffers, off the main thread. Takes over every buffer it is given; every result owns its own. */
+/**
+ * Work on whole token buffers, off the main thread. Takes over every buffer of tokens that it is given; every result owns
+ * its own.
+ */
 export class TokenPool {
   readonly #pool: WorkerPool;
 
@@ -24,16 +27,17 @@ export class TokenPool {
   }
 
   /**
-   * Makes the plan's answer from its views' float32 tokens (see assembly/assemble.ts). Rejects with `internal` when the
+   * Makes the plan's answer from its views' float32 tokens and a copy of the newline row (see assembly/assemble.ts). Rejects with `internal` when the
    * answer is not finite in `dtype` or cannot be made.
    */
   async assemble(
     { viewGrid, channels, assembly, shape, grid }: AssemblyPlan,
     views: readonly Uint8Array<ArrayBuffer>[],
     dtype: TokenDtype,
+    newline?: Uint8Array<ArrayBuffer>,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const plan: AssemblyPlan = { viewGrid, channels, assembly, shape, grid };
-    const task: AssembleTask = { plan, views, dtype };
+    const task: AssembleTask = { plan, views, dtype, newline };
     return await this.#pool.run('assemble', task, [...new Set(views.map(({ buffer }) => buffer))]);
   }
 

@@ -13,6 +13,7 @@ export interface AssembleTask {
   readonly plan: AssemblyPlan;
   readonly views: readonly Uint8Array<ArrayBuffer>[];
   readonly dtype: TokenDtype;
+  readonly newline: Uint8Array<ArrayBuffer> | undefined;
 }
 
 export function split({ tokens, count }: SplitTask): Promise<unknown> {
@@ -29,9 +30,9 @@ export function bfloat16(tokens: Uint8Array<ArrayBuffer>): Promise<unknown> {
   );
 }
 
-export function assemble({ plan, views, dtype }: AssembleTask): Promise<unknown> {
+export function assemble({ plan, views, dtype, newline }: AssembleTask): Promise<unknown> {
   return taskOutcome(
-    () => assembleTokens(plan, views, dtype),
+    () => assembleTokens(plan, views, dtype, newline),
     ({ buffer }) => [buffer],
   );
 }

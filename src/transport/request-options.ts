@@ -2,7 +2,14 @@ import { didYouMean } from '../errors/did-you-mean.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import { featureLayers } from '../model/model.ts';
 import { anyresAssemblies, anyresDefaults } from '../recipes/anyres.ts';
-import { channelOrders, fusions, resamples, type Size, teacherWindows } from '../recipes/plan.ts';
+import {
+  channelOrders,
+  fusions,
+  resamples,
+  type Size,
+  teacherWindows,
+  tokenOutputs,
+} from '../recipes/plan.ts';
 import { teacherDefaults } from '../recipes/teacher.ts';
 import type { EncodeOptions } from '../encoding/request.ts';
 import type { RecipeOptions } from '../recipes/recipe-options.ts';
@@ -43,6 +50,19 @@ const commonOptions: readonly RequestOption[] = [
     name: 'expect_features',
     values: featureLayers,
     description: 'Refuse with failed_precondition unless the model has this feature layer.',
+  },
+  {
+    name: 'output',
+    values: tokenOutputs,
+    default: 'features',
+    description:
+      "features: the tower's tokens; embeddings: those tokens after the model's projector, in a language model's width.",
+  },
+  {
+    name: 'expect_projector_digest',
+    pattern: 'sha256:[0-9a-f]{64}',
+    form: '"sha256:" and 64 lower-case hexadecimal digits',
+    description: "Refuse with failed_precondition unless this is the digest of the model's projector.",
   },
   {
     name: 'dtype',
@@ -141,7 +161,7 @@ export const requestOptions = {
 export type OptionRecord = Readonly<Record<string, string | undefined>>;
 
 /**
- * Parses a recipe's options and fills in the defaults. Throws `invalid_argument` for an unknown name or value, and lists
+ * Parses a recipe's options and fills in the defaults, but those of AnyRes. Throws `invalid_argument` for an unknown name or value, and lists
  * the known ones. Checks that depend on the model, such as which scales fit, belong to the plan.
  */
 export function parseOptions(
@@ -152,12 +172,14 @@ export function parseOptions(
   const table: readonly RequestOption[] = requestOptions[name];
   refuseUnknownNames(name, record, [...transportOptions, ...table.map((known) => known.name)]);
   for (const option of table) checkValue(option, record[option.name]);
-  const { model, expect_digest: expectDigest } = record;
+  const { model, expect_digest: expectDigest, expect_projector_digest: expectProjectorDigest } = record;
   const expectFeatures = oneOf(featureLayers, record['expect_features']);
   const options = {
     ...(model === undefined ? {} : { model }),
     ...(expectDigest === undefined ? {} : { expectDigest }),
     ...(expectFeatures === undefined ? {} : { expectFeatures }),
+    ...(expectProjectorDigest === undefined ? {} : { expectProjectorDigest }),
+    output: oneOf(tokenOutputs, record['output']) ?? 'features',
     dtype: oneOf(tokenDtypes, record['dtype']) ?? 'float16',
     exif: oneOf(exifModes, record['exif']) ?? 'apply',
   } as const;
@@ -184,12 +206,15 @@ function recipeOf(recipe: RecipeOptions['recipe'], record: OptionRecord): Recipe
     case 'anyres': {
       const { max_grid: maxGrid, max_tiles: maxTiles } = record;
       const grid = maxGrid === undefined ? undefined : sizeOf(maxGrid);
+      const assembly = oneOf(anyresAssemblies, record['assembly']);
+      const resample = oneOf(resamples, record['resample']);
+      // What is absent is left to the plan: a model may have a definition of its own.
       return {
         recipe,
-        maxGrid: grid === undefined ? anyresDefaults.maxGrid : { columns: grid.width, rows: grid.height },
-        maxTiles: maxTiles === undefined ? anyresDefaults.maxTiles : Number(maxTiles),
-        assembly: oneOf(anyresAssemblies, record['assembly']) ?? anyresDefaults.assembly,
-        resample: oneOf(resamples, record['resample']) ?? anyresDefaults.resample,
+        ...(grid === undefined ? {} : { maxGrid: { columns: grid.width, rows: grid.height } }),
+        ...(maxTiles === undefined ? {} : { maxTiles: Number(maxTiles) }),
+        ...(assembly === undefined ? {} : { assembly }),
+        ...(resample === undefined ? {} : { resample }),
       };
     }
   }

@@ -207,7 +207,7 @@ test('bfloat16 tokens are rounded from float32 tokens', async (t) => {
     signal: never,
   });
   await until(() => engine.batches.length === 1);
-  assert.deepEqual(engine.batches[0]!.dtypes, ['float32']);
+  assert.deepEqual(engine.batches[0]!.outputs, ['float32']);
   engine.batches[0]!.finish();
   const { tensor } = await answer;
   assert.equal(tensor.dtype, 'bfloat16');

@@ -7,6 +7,7 @@ import { ServiceError } from '../../src/errors/service-error.ts';
 import { BatchTimes } from '../../src/inference/batch-times.ts';
 import { Batcher } from '../../src/inference/batcher.ts';
 import { type SchedulingClass, defaultTerms } from '../../src/admission/priority.ts';
+import type { GraphOutput } from '../../src/model/graph-io.ts';
 import { splitTokens } from '../../src/tokens/token-tasks.ts';
 import { GatedEngine } from '../support/gated-engine.ts';
 
@@ -28,7 +29,7 @@ function setUp(largest: number) {
   const encode = (
     ids: readonly number[],
     signal = never,
-    dtype: 'float16' | 'float32' = 'float16',
+    output: GraphOutput = 'float16',
     schedulingClass: SchedulingClass = defaultTerms,
   ) => {
     const [permit] = viewBudget.admit([ids.length], 'model', schedulingClass) as [ViewsPermit];
@@ -36,7 +37,7 @@ function setUp(largest: number) {
       .encode(
         permit,
         ids.map((id) => Uint8Array.of(id)),
-        { dtype },
+        { output },
         signal,
       )
       .finally(() => permit.release());
@@ -144,10 +145,27 @@ test('a batch with both dtypes gives each caller its own', async () => {
   const half = encode([1], never, 'float16');
   const single = encode([2], never, 'float32');
   await turn();
-  assert.deepEqual([...engine.batches[0]!.dtypes].toSorted(), ['float16', 'float32']);
+  assert.deepEqual([...engine.batches[0]!.outputs].toSorted(), ['float16', 'float32']);
   engine.batches[0]!.finish();
   assert.deepEqual([...(await half)[0]!.tokens], [1, 16, 0, 0]);
   assert.deepEqual([...(await single)[0]!.tokens], [2, 32, 0, 0]);
+});
+
+test('a batch with features and embeddings gives each caller its own, and only to those whose rows are finite', async () => {
+  const { engine, encode } = setUp(8);
+  const features = encode([1], never, 'float32');
+  const embeddings = encode([2], never, 'embeddings_float32');
+  const tooLarge = encode([3], never, 'embeddings_float16');
+  const refused = assert.rejects(tooLarge, /not finite numbers in float16/);
+  await turn();
+  const finite = [true, true, true];
+  const overflow = [true, true, false];
+  engine.batches[0]!.finish({
+    finite: { float32: finite, embeddings_float32: finite, embeddings_float16: overflow },
+  });
+  assert.equal((await features)[0]!.tokens[0], 1);
+  assert.equal((await embeddings)[0]!.tokens[0], 2);
+  await refused;
 });
 
 const modelFailed = new ServiceError('internal', 'The model failed on this image.');

@@ -46,7 +46,7 @@ test('an int8 model gives a view the same tokens whatever views come with it', a
   const { signal } = new AbortController();
   const encode = async (views: Uint8Array<ArrayBuffer>[]) => {
     const [permit] = viewBudget.admit([views.length], 'model', defaultTerms) as [ViewsPermit];
-    const [first] = await served.batcher.encode(permit, views, { dtype: 'float32' }, signal);
+    const [first] = await served.batcher.encode(permit, views, { output: 'float32' }, signal);
     permit.release();
     return first?.tokens;
   };

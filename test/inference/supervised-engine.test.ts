@@ -40,8 +40,8 @@ function setUp({ limitMs, replaceLimitMs = 60_000 }: { limitMs?: number; replace
         },
       });
       return {
-        encode: async (views, dtypes) => {
-          if (views[0]![0] !== 0) return await engine.encode(views, dtypes);
+        encode: async (views, outputs) => {
+          if (views[0]![0] !== 0) return await engine.encode(views, outputs);
           if (probe.outcome === 'hangs') await new Promise(() => {});
           if (probe.outcome === 'ends') onDown(died);
           if (probe.outcome !== 'runs') throw died;

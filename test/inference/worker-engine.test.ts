@@ -17,7 +17,7 @@ const start = ({ modelFolder = folder, cuda = false } = {}): WorkerStart => ({
   graphs: [graphFile],
   device: cuda ? { kind: 'cuda', deviceId: 0 } : { kind: 'cpu' },
   threads: 1,
-  imageSize,
+  input: { kind: 'pixels', side: imageSize },
 });
 
 function view(seed: number): Uint8Array<ArrayBuffer> {

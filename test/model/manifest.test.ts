@@ -20,6 +20,28 @@ const ofVersion4 = {
   ),
 };
 
+const ofVersion5 = {
+  ...fields,
+  formatVersion: 5 as const,
+  resize: 'fit-squash' as const,
+  fitSize: 2048,
+  projector: {
+    family: 'llava-next',
+    digest: `sha256:${sha256}`,
+    hiddenSize: 48,
+    grid: { width: 4, height: 4 },
+    anyGrid: true,
+    newline: true,
+  },
+  anyres: { grids: [{ columns: 2, rows: 1 }], resample: 'lanczos' as const, maxTiles: 9 },
+  files: Object.fromEntries(
+    ['encoder.onnx', 'encoder.onnx_data', 'projector.onnx', 'newline.bin'].map((name) => [
+      name,
+      { sizeBytes: 1, sha256 },
+    ]),
+  ),
+};
+
 const parse = (json: string) => parseManifest(JsonObject.from(JSON.parse(json), 'model.json'));
 
 test('reads the folder of an export that an earlier version composed to one graph, under its own digest', () => {
@@ -31,6 +53,7 @@ test('reads the folder of an export that an earlier version composed to one grap
 test('reads what it writes', () => {
   assert.deepEqual(parse(manifestJson(ofVersion3)), ofVersion3);
   assert.deepEqual(parse(manifestJson(ofVersion4)), ofVersion4);
+  assert.deepEqual(parse(manifestJson(ofVersion5)), ofVersion5);
 });
 
 test('refuses graphs that are not files of the folder, or do not include the encoder', () => {
@@ -68,4 +91,33 @@ test('the digest of an export changes with every file, its name, and the order o
     { files: { ...ofVersion4.files, 'weights/a': { sizeBytes: 1, sha256: 'cd'.repeat(32) } } },
   ].map(digestOf);
   assert.equal(new Set(digests).size, digests.length);
+});
+
+test('the digest of a folder with a projector changes with the projector, its AnyRes and its files', () => {
+  const { projector, anyres, files } = ofVersion5;
+  const changes = [
+    {},
+    { fitSize: 1024 },
+    { projector: { ...projector, digest: `sha256:${'cd'.repeat(32)}` } },
+    { projector: { ...projector, newline: false } },
+    { anyres: { ...anyres, maxTiles: 0 } },
+    { anyres: { ...anyres, grids: [{ columns: 1, rows: 2 }] } },
+    { files: { ...files, 'newline.bin': { sizeBytes: 1, sha256: 'cd'.repeat(32) } } },
+    { files: { ...files, 'projector.onnx': { sizeBytes: 1, sha256: 'cd'.repeat(32) } } },
+  ];
+  const digests = changes.map((change) => {
+    const { digest } = JSON.parse(manifestJson({ ...ofVersion5, ...change })) as { digest: string };
+    return digest;
+  });
+  assert.equal(new Set(digests).size, changes.length);
+});
+
+test('refuses a folder with a projector whose files are not all there', () => {
+  for (const name of ['projector.onnx', 'newline.bin']) {
+    const { [name]: _gone, ...files } = ofVersion5.files;
+    assert.throws(() => parse(JSON.stringify({ ...ofVersion5, files })), {
+      code: 'invalid_argument',
+      message: new RegExp(`files: ${name.replace('.', '\\.')} must be a file of the folder`),
+    });
+  }
 });

@@ -4,12 +4,13 @@ import { describe, test } from 'node:test';
 import {
   anyresGeometry,
   fitCentred,
+  gridsUpTo,
   limitedSize,
   selectTileGrid,
 } from '../../src/recipes/anyres-geometry.ts';
 import { model } from './model.ts';
 
-const maxGrid = { columns: 3, rows: 3 };
+const grids = gridsUpTo({ columns: 3, rows: 3 });
 
 describe('anyresGeometry', () => {
   test("equals LLaVA's for all 600 sizes of the table", () => {
@@ -18,7 +19,7 @@ describe('anyresGeometry', () => {
     const got = lines.map((line) => {
       const [width, height] = line.split(',').map(Number);
       const image = { width: width!, height: height! };
-      const { tileGrid, unpad, spatial } = anyresGeometry(image, model, { maxGrid, maxTiles: 4 });
+      const { tileGrid, unpad, spatial } = anyresGeometry(image, model, { grids, maxTiles: 4 });
       const canvas = { width: tileGrid.columns * 512, height: tileGrid.rows * 512 };
       const { content, paste } = fitCentred(image, canvas);
       return Object.entries({
@@ -45,14 +46,15 @@ describe('anyresGeometry', () => {
 
   test('reports whether the limit shrinks the map', () => {
     const image = { width: 1218, height: 1722 };
-    assert.deepEqual(anyresGeometry(image, model, { maxGrid, maxTiles: 4 }), {
+    assert.deepEqual(anyresGeometry(image, model, { grids, maxTiles: 4 }), {
       tileGrid: { columns: 3, rows: 3 },
       baseTokens: 1024,
       unpad: { x: 14, y: 0, width: 68, height: 96 },
       spatial: { width: 53, height: 76 },
+      newlines: 0,
       resized: true,
     });
-    const unlimited = anyresGeometry(image, model, { maxGrid, maxTiles: 0 });
+    const unlimited = anyresGeometry(image, model, { grids, maxTiles: 0 });
     assert.deepEqual(unlimited.spatial, { width: 68, height: 96 });
     assert.equal(unlimited.resized, false);
   });
@@ -60,17 +62,17 @@ describe('anyresGeometry', () => {
 
 describe('selectTileGrid', () => {
   test('chooses two tiles as soon as they show one pixel more', () => {
-    assert.deepEqual(selectTileGrid({ width: 513, height: 512 }, 512, maxGrid), { columns: 2, rows: 1 });
+    assert.deepEqual(selectTileGrid({ width: 513, height: 512 }, 512, grids), { columns: 2, rows: 1 });
   });
 
   test('chooses no more columns and rows than allowed', () => {
     const image = { width: 3000, height: 3000 };
-    assert.deepEqual(selectTileGrid(image, 512, { columns: 2, rows: 3 }), { columns: 2, rows: 2 });
-    assert.deepEqual(selectTileGrid(image, 512, { columns: 1, rows: 1 }), { columns: 1, rows: 1 });
+    assert.deepEqual(selectTileGrid(image, 512, gridsUpTo({ columns: 2, rows: 3 })), { columns: 2, rows: 2 });
+    assert.deepEqual(selectTileGrid(image, 512, gridsUpTo({ columns: 1, rows: 1 })), { columns: 1, rows: 1 });
   });
 
   test('chooses one tile where the fitted image has no whole row in any grid', () => {
-    assert.deepEqual(selectTileGrid({ width: 20_000, height: 1 }, 512, maxGrid), { columns: 1, rows: 1 });
+    assert.deepEqual(selectTileGrid({ width: 20_000, height: 1 }, 512, grids), { columns: 1, rows: 1 });
   });
 });
 

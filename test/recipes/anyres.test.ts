@@ -19,7 +19,7 @@ const side = fc.oneof(
   fc.integer({ min: 1, max: 20_000 }),
 );
 const tileCount = fc.integer({ min: 1, max: 3 });
-const anyOptions: fc.Arbitrary<AnyresOptions> = fc.record({
+const anyOptions: fc.Arbitrary<Required<AnyresOptions>> = fc.record({
   maxGrid: fc.record({ columns: tileCount, rows: tileCount }),
   maxTiles: fc.integer({ min: 0, max: 10 }),
   assembly: fc.constantFrom(...anyresAssemblies),
@@ -51,6 +51,7 @@ describe('planAnyres', () => {
         map: { columns: 2, rows: 1, stride: { width: 32, height: 32 }, views: [1, 2] },
         unpad: { x: 8, y: 0, width: 48, height: 32 },
         limited: { width: 48, height: 32 },
+        newline: false,
       },
       shape: [2560, 48],
       grid: { width: 32, height: 32 },
@@ -59,6 +60,7 @@ describe('planAnyres', () => {
         baseTokens: 1024,
         unpad: { x: 8, y: 0, width: 48, height: 32 },
         spatial: { width: 48, height: 32 },
+        newlines: 0,
         resized: false,
       },
     });
@@ -89,6 +91,7 @@ describe('planAnyres', () => {
           baseTokens: geometry.base_tokens,
           unpad: { x, y, width, height },
           spatial: { width: geometry.spatial[0], height: geometry.spatial[1] },
+          newlines: 0,
           resized: geometry.resized,
         },
         golden.expected,

@@ -122,7 +122,7 @@ test("sends every stage of a request over HTTP, as a part of its caller's trace"
     const tree = traceTree(spans, root);
     t.diagnostic(`\n${tree}`);
     const passed = new Set(namesOf(tree).map((line) => line.trim()));
-    const others: ReadonlySet<Stage> = new Set(['shared cache', 'joined']);
+    const others: ReadonlySet<Stage> = new Set(['shared cache', 'joined', 'project']);
     const expected = stages.filter((stage) => !others.has(stage));
     assert.deepEqual(passed, new Set([name, 'batch (links: 1)', ...expected]));
     for (const span of spans) {

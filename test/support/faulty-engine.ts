@@ -18,11 +18,10 @@ const port = parentPort;
 
 const reply = (message: WorkerReply) => port?.postMessage(message);
 
-function run({ id, pixels, views }: RunRequest): void {
-  const firsts = Array.from(
-    { length: views },
-    (_, index) => pixels[(index * pixels.byteLength) / views]!,
-  ).map((first) => first || Number(process.env['FIRST_VIEW'] ?? 0));
+function run({ id, input, views }: RunRequest): void {
+  const firsts = Array.from({ length: views }, (_, index) => input[(index * input.byteLength) / views]!).map(
+    (first) => first || Number(process.env['FIRST_VIEW'] ?? 0),
+  );
   if (firsts.includes(faults.exit)) process.exit(3);
   if (firsts.includes(faults.hang)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   if (firsts.includes(faults.hangInNative)) openSync(process.env['HANG_FIFO']!, 'r');

@@ -1,10 +1,10 @@
 import type { EncodedBatch, Engine } from '../../src/inference/engine.ts';
-import type { GraphDtype } from '../../src/model/graph-io.ts';
+import type { GraphOutput } from '../../src/model/graph-io.ts';
 
 /** A batch that the test ends. */
 export interface HeldBatch {
   readonly views: readonly Uint8Array<ArrayBuffer>[];
-  readonly dtypes: readonly GraphDtype[];
+  readonly outputs: readonly GraphOutput[];
   /** Ends the run. Each view's tokens are four bytes, and the first is the view's own first byte. */
   finish(outcome?: { readonly engineMs?: number; readonly finite?: EncodedBatch['finite'] }): void;
   fail(error: Error): void;
@@ -22,19 +22,19 @@ export class GatedEngine implements Engine {
     for (const batch of this.batches) batch.finish();
   }
 
-  encode(views: readonly Uint8Array<ArrayBuffer>[], dtypes: readonly GraphDtype[]): Promise<EncodedBatch> {
+  encode(views: readonly Uint8Array<ArrayBuffer>[], outputs: readonly GraphOutput[]): Promise<EncodedBatch> {
     return new Promise((resolve, reject) => {
       this.batches.push({
         views,
-        dtypes,
+        outputs,
         finish: ({
           engineMs = 1,
           finite = { float16: views.map(() => true), float32: views.map(() => true) },
         } = {}) => {
-          const tokens: Partial<Record<GraphDtype, Uint8Array<ArrayBuffer>>> = {};
-          for (const dtype of dtypes) {
-            tokens[dtype] = new Uint8Array(
-              views.flatMap((view) => [view[0] ?? 0, dtype === 'float16' ? 16 : 32, 0, 0]),
+          const tokens: Partial<Record<GraphOutput, Uint8Array<ArrayBuffer>>> = {};
+          for (const output of outputs) {
+            tokens[output] = new Uint8Array(
+              views.flatMap((view) => [view[0] ?? 0, output === 'float16' ? 16 : 32, 0, 0]),
             );
           }
           resolve({ tokens, finite, engineMs });

@@ -10,6 +10,8 @@ interface Size {
 /** Metadata as a client that loads encoder.proto with enums as text sees it. */
 export interface AnswerMetadata {
   readonly model: { readonly name: string; readonly digest: string; readonly trained: boolean };
+  readonly output: string;
+  readonly projector: { readonly family: string; readonly digest: string } | null;
   readonly features: string;
   readonly precision: string;
   readonly dtype: string;
@@ -23,6 +25,7 @@ export interface AnswerMetadata {
     readonly baseTokens: number;
     readonly unpad: Size & { readonly x: number; readonly y: number };
     readonly spatial: Size;
+    readonly newlines: number;
     readonly resized: boolean;
   } | null;
   readonly teacher: {

@@ -177,12 +177,13 @@ export class HubServer {
     await this.faults.beforeBody?.();
     const stored = this.file(path.slice(1));
     const whole = this.faults.damage?.(stored) ?? stored;
-    const start = this.faults.ignoresRange ? 0 : Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
-    const bytes = whole.subarray(start);
+    const [, from = 0, to] = /^bytes=(\d+)-(\d*)$/.exec(this.faults.ignoresRange ? '' : (range ?? '')) ?? [];
+    const start = Number(from);
+    const bytes = whole.subarray(start, to ? Number(to) + 1 : whole.length);
     const isPart = range !== undefined && this.faults.ignoresRange !== true;
     response.writeHead(isPart ? 206 : 200, {
       'content-length': bytes.length,
-      ...(isPart ? { 'content-range': `bytes ${start}-${whole.length - 1}/${whole.length}` } : {}),
+      ...(isPart ? { 'content-range': `bytes ${start}-${start + bytes.length - 1}/${whole.length}` } : {}),
     });
     const dropAt = this.faults.drops?.shift();
     if (dropAt === undefined || dropAt >= bytes.length) {

@@ -86,7 +86,11 @@ export class StubEncoder implements VisualEncoder {
     };
   }
 
-  plan({ size: { width, height }, recipe, options: { dtype } }: PlanRequest): PlanAnswer {
+  plan({
+    size: { width, height },
+    recipe,
+    options: { output = 'features', dtype },
+  }: PlanRequest): PlanAnswer {
     const { name, digest, trained, features, precision } = this.model;
     const plan = planOf({ width, height }, this.model, recipe);
     const { views, tokens, values } = planCost(plan);
@@ -94,6 +98,7 @@ export class StubEncoder implements VisualEncoder {
       metadata: {
         model: { name, digest, trained },
         recipe: recipe.recipe,
+        output,
         features,
         precision,
         dtype,

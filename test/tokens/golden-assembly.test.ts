@@ -37,7 +37,13 @@ before(async () => {
     const model = await loadModelFolder(folder, name);
     const { imageSize } = model;
     const engine = await WorkerEngine.start(
-      { folder, graphs: [graphFile], device: { kind: 'cpu' }, threads: 1, imageSize },
+      {
+        folder,
+        graphs: [graphFile],
+        device: { kind: 'cpu' },
+        threads: 1,
+        input: { kind: 'pixels', side: imageSize },
+      },
       (error) => assert.fail(error),
     );
     served.set(name, { model, engine });

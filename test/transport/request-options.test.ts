@@ -8,6 +8,7 @@ import {
   type OptionRecord,
   type RequestOption,
 } from '../../src/transport/request-options.ts';
+import { anyresDefaults } from '../../src/recipes/anyres.ts';
 import type { RecipeOptions } from '../../src/recipes/recipe-options.ts';
 
 type RecipeName = RecipeOptions['recipe'];
@@ -30,18 +31,12 @@ function refusal(recipe: RecipeName, record: OptionRecord): ServiceError {
   return refused;
 }
 
-test('fills in the defaults and leaves out options without one', () => {
-  const options = { dtype: 'float16', exif: 'apply' };
+test('fills in the defaults, and leaves those of AnyRes to the model', () => {
+  const options = { output: 'features', dtype: 'float16', exif: 'apply' };
   const expected = {
     encode: { recipe: 'encode' },
     teacher: { recipe: 'teacher', fusion: 'average', windows: 'tiles' },
-    anyres: {
-      recipe: 'anyres',
-      maxGrid: { columns: 3, rows: 3 },
-      maxTiles: 4,
-      assembly: 'merge',
-      resample: 'bicubic',
-    },
+    anyres: { recipe: 'anyres' },
   };
   for (const recipe of recipeNames)
     for (const record of [{}, { model: undefined, dtype: undefined }])
@@ -53,6 +48,8 @@ test('reads every option by its name on the wire', () => {
     model: 'hd',
     expect_digest: digest,
     expect_features: 'penultimate',
+    output: 'embeddings',
+    expect_projector_digest: digest,
     dtype: 'bfloat16',
     exif: 'ignore',
   };
@@ -60,6 +57,8 @@ test('reads every option by its name on the wire', () => {
     model: 'hd',
     expectDigest: digest,
     expectFeatures: 'penultimate',
+    expectProjectorDigest: digest,
+    output: 'embeddings',
     dtype: 'bfloat16',
     exif: 'ignore',
   };
@@ -158,13 +157,15 @@ test('accepts every value that the option table lists', () => {
     }
 });
 
-test('the option table states the defaults that the parser fills in', () => {
+test('the option table states the defaults that absent options get', () => {
   for (const recipe of recipeNames) {
     const stated = requestOptions[recipe].flatMap((option: RequestOption) =>
       option.default === undefined ? [] : [[option.name, option.default]],
     );
     const record = Object.fromEntries(stated) as OptionRecord;
-    assert.deepEqual(parseOptions(recipe, record), parseOptions(recipe, {}));
+    const standard = recipe === 'anyres' ? anyresDefaults : {};
+    const { recipe: filled, options } = parseOptions(recipe, {});
+    assert.deepEqual(parseOptions(recipe, record), { recipe: { ...standard, ...filled }, options });
   }
 });
 
@@ -196,6 +197,6 @@ test("an unknown option is refused with a list that starts with the transport's 
   assert.throws(() => parseOptions('encode', { size: '9' }, ['format']), {
     code: 'invalid_argument',
     message:
-      'Unknown option "size". The options are format, model, expect_digest, expect_features, dtype, exif.',
+      'Unknown option "size". The options are format, model, expect_digest, expect_features, output, expect_projector_digest, dtype, exif.',
   });
 });

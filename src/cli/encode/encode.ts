@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { EncodeSettings } from '../settings/encode.ts';
-import { isArchive, tokenFormat } from '../settings/encode.ts';
+import { type FileFormat, fileExtensions, isArchive, tokenFormat } from '../settings/encode.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { EncodeAnswer, VisualEncoder } from '../../encoding/request.ts';
 import type { AnswerMetadata } from '../../tokens/answer-metadata.ts';
@@ -29,7 +29,7 @@ export interface EncodeParts {
     logger: Logger,
   ) => Promise<{ readonly encoder: Pick<VisualEncoder, 'encode'>; close(): Promise<void> }>;
   /** The buffers of a token file, in order. */
-  readonly fileOf: (format: 'npy' | 'safetensors', answer: EncodeAnswer) => Iterable<Uint8Array>;
+  readonly fileOf: (format: FileFormat, answer: EncodeAnswer) => Iterable<Uint8Array>;
   readonly metadataJson: (metadata: AnswerMetadata) => string;
   readonly logger: Logger;
 }
@@ -92,7 +92,9 @@ async function openSink(
 ): Promise<TokenSink> {
   if (isArchive(settings.out)) return await openArchiveSink(settings.out, files, metadataJson);
   const format = tokenFormat(settings);
-  return await openFolderSink(settings.out, `.${format}`, files, (answer) => fileOf(format, answer));
+  return await openFolderSink(settings.out, fileExtensions[format], files, (answer) =>
+    fileOf(format, answer),
+  );
 }
 
 /** Encodes and writes the files; resolves with how many succeeded. */
@@ -100,10 +102,11 @@ async function encodeAll(
   files: readonly string[],
   encoder: Pick<VisualEncoder, 'encode'>,
   sink: TokenSink,
-  { dtype, exif }: EncodeSettings,
+  { embeddings, dtype, exif }: EncodeSettings,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<number> {
+  const output = embeddings ? 'embeddings' : 'features';
   const progress = openProgress(terminal.stderr, 'encoding [{bar}] {value} of {total}, {eta_formatted} left');
   const waiting = files.values();
   const failures: string[] = [];
@@ -117,7 +120,7 @@ async function encodeAll(
           images,
           stacked: false,
           recipe,
-          options: { dtype, exif },
+          options: { output, dtype, exif },
           signal,
         });
         await sink.put(file, answer);

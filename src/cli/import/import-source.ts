@@ -2,6 +2,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
 import { manifestFile } from '../../model/manifest.ts';
+import type { OtherProjector } from '../../model/import/import-checkpoint.ts';
+import type { CheckpointPart } from '../../model/import/needed-tensors.ts';
 import { isRepositoryName, type RepositoryName } from '../../model/import/hub/repository-name.ts';
 
 /** A checkpoint on this machine. */
@@ -17,6 +19,7 @@ export type FetchCheckpoint = (
   repository: RepositoryName,
   options: {
     readonly revision: string;
+    readonly part: CheckpointPart;
     readonly out: string;
     readonly force: boolean;
     readonly signal: AbortSignal;
@@ -47,6 +50,16 @@ export async function findSource(
   }
   const { folder, commit } = await fetch(source, revision ?? 'main');
   return { source: folder, origin: { source, revision: commit } };
+}
+
+/** Finds the folder or file of a projector, or, where there is none, fetches the repository of that name. */
+export async function findProjector(
+  source: string,
+  fetch: (repository: RepositoryName, revision: string) => ReturnType<FetchCheckpoint>,
+): Promise<OtherProjector> {
+  if (await isThere(source)) return { source };
+  const { source: folder, origin } = await findSource(source, undefined, fetch);
+  return { source: folder, origin };
 }
 
 /** Refuses what people give instead of a checkpoint's folder: a file of it, or a model folder. */

@@ -2,14 +2,18 @@ import type { ImportSettings } from '../settings/import.ts';
 import type { Int8Provenance } from '../../model/manifest.ts';
 import type { Model } from '../../model/model.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { type FetchCheckpoint, findSource, type ImportSource } from './import-source.ts';
+import type { OtherProjector } from '../../model/import/import-checkpoint.ts';
+import type { RepositoryName } from '../../model/import/hub/repository-name.ts';
+import type { CheckpointPart } from '../../model/import/needed-tensors.ts';
+import { type FetchCheckpoint, findProjector, findSource, type ImportSource } from './import-source.ts';
 import { openProgress, type Progress } from '../progress.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
 
 /** importModel of src/model/import/import-model.ts, with int8's calibration already composed. */
 export type ImportModel = (
-  options: ImportSettings & {
+  options: Omit<ImportSettings, 'projector'> & {
     readonly source: string;
+    readonly projector: OtherProjector | undefined;
     readonly origin: ImportSource['origin'] | undefined;
     /** Called with what an int8 import keeps in fp32. */
     readonly onChosen: (chosen: Int8Provenance) => void;
@@ -40,7 +44,7 @@ export async function importCheckpoint(
   terminal: Terminal,
   { importModel, fetchCheckpoint, peakRssBytes }: ImportParts,
 ): Promise<ExitCode> {
-  const { out, force, revision } = settings;
+  const { out, force, revision, projector, towerOnly } = settings;
   const startMs = terminal.now();
   const download = openProgress(terminal.stderr, `downloading ${barFormat}`);
   const progress = openProgress(terminal.stderr, `importing ${barFormat}`);
@@ -48,21 +52,25 @@ export async function importCheckpoint(
   let origin: ImportSource['origin'];
   try {
     const model = await interruptible(terminal, async (signal) => {
-      const found = await findSource(source, revision, (repository, wanted) =>
+      const fetch = (part: CheckpointPart) => (repository: RepositoryName, wanted: string) =>
         fetchCheckpoint(repository, {
           revision: wanted,
+          part,
           out,
           force,
           signal,
           onProgress: showBytes(download),
           onCached: (sentence) => terminal.stderr.write(`${sentence}\n`),
-        }),
-      );
+        });
+      const isTower = towerOnly || projector !== undefined;
+      const found = await findSource(source, revision, fetch(isTower ? 'tower' : 'model'));
+      const other = projector === undefined ? undefined : await findProjector(projector, fetch('projector'));
       download.close();
       origin = found.origin;
       return importModel({
         ...settings,
         source: found.source,
+        projector: other,
         origin,
         onChosen: (one) => {
           chosen = one;
@@ -89,10 +97,23 @@ function showBytes(progress: Progress): (doneBytes: number, totalBytes: number) 
   return (done, total) => progress.update(Math.round(done / mebibyte), Math.ceil(total / mebibyte));
 }
 
-function describe({ imageSize, grid, channels, layers, features, precision, digest }: Model): string {
+function describe({
+  imageSize,
+  grid,
+  channels,
+  layers,
+  features,
+  precision,
+  digest,
+  projector,
+}: Model): string {
+  const embeddings =
+    projector === undefined
+      ? ''
+      : `, ${projector.grid.width} x ${projector.grid.height} embeddings of ${projector.hiddenSize} by ${projector.family}`;
   return (
     `${imageSize} px to ${grid.width} x ${grid.height} tokens of ${channels} channels, ${layers} layers, ` +
-    `${features}, ${precision}, ${digest}`
+    `${features}, ${precision}${embeddings}, ${digest}`
   );
 }
 

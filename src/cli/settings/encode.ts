@@ -14,7 +14,7 @@ const outputSettings = {
   },
   format: {
     type: 'choice',
-    choices: ['auto', 'npy', 'safetensors'],
+    choices: ['auto', 'npy', 'safetensors', 'torch'],
     default: 'auto',
     flagOnly: true,
     description: 'Format of the token files; auto is safetensors for an archive and npy for a folder.',
@@ -25,6 +25,11 @@ const outputSettings = {
     default: 'float16',
     flagOnly: true,
     description: 'Type of the values; npy has no bfloat16.',
+  },
+  embeddings: {
+    type: 'boolean',
+    flagOnly: true,
+    description: "Write what the model's projector makes of its features, for a language model.",
   },
   exif: {
     type: 'choice',
@@ -48,15 +53,15 @@ const outputRules: readonly Rule<OutputValues>[] = [
   {
     of: ['out', 'format'],
     problems: ({ out, format }) =>
-      format === 'npy' && isArchive(out)
-        ? [`--out ${out} is a safetensors archive; --format npy needs a folder.`]
+      (format === 'npy' || format === 'torch') && isArchive(out)
+        ? [`--out ${out} is a safetensors archive; --format ${format} needs a folder.`]
         : [],
   },
   {
     of: ['out', 'format', 'dtype'],
     problems: (values) =>
       values.dtype === 'bfloat16' && tokenFormat(values) === 'npy'
-        ? ['--dtype bfloat16 needs --format safetensors: npy has no bfloat16.']
+        ? ['--dtype bfloat16 needs --format safetensors or torch: npy has no bfloat16.']
         : [],
   },
 ];
@@ -84,8 +89,18 @@ export function isArchive(out: string): boolean {
   return out.endsWith('.safetensors');
 }
 
+/** The formats of token files. */
+export type FileFormat = 'npy' | 'safetensors' | 'torch';
+
+/** The extension of a format's files. */
+export const fileExtensions = {
+  npy: '.npy',
+  safetensors: '.safetensors',
+  torch: '.pt',
+} as const satisfies Record<FileFormat, string>;
+
 /** The format to write; resolves `auto`. */
-export function tokenFormat({ out, format }: Pick<OutputValues, 'out' | 'format'>): 'npy' | 'safetensors' {
+export function tokenFormat({ out, format }: Pick<OutputValues, 'out' | 'format'>): FileFormat {
   if (format !== 'auto') return format;
   return isArchive(out) ? 'safetensors' : 'npy';
 }

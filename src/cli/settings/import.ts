@@ -1,6 +1,6 @@
 import { featureLayers, precisions } from '../../model/model.ts';
 import { command, type Rule } from './command.ts';
-import { readCosine, readImageSize, readPath, readResize, readRevision } from './readers.ts';
+import { readCosine, readFeatures, readImageSize, readPath, readResize, readRevision } from './readers.ts';
 import type { Settings, SettingValues } from './setting.ts';
 
 /** The mean cosine that int8 must reach by default. */
@@ -53,11 +53,29 @@ const importSettings = {
       'are used; photographs of your own measure better.',
   },
   features: {
-    type: 'choice',
-    choices: featureLayers,
-    default: 'last_hidden_state',
+    type: 'optional',
+    placeholder: featureLayers.join('|'),
+    read: readFeatures,
     flagOnly: true,
-    description: 'Hidden state that becomes the tokens; LLaVA-NeXT uses penultimate.',
+    description:
+      'Hidden state that becomes the tokens. By default the one that the projector takes, or last_hidden_state where ' +
+      'there is no projector.',
+  },
+  projector: {
+    type: 'optional',
+    placeholder: 'SOURCE',
+    read: readPath,
+    flagOnly: true,
+    description:
+      'Checkpoint whose projector is taken: a folder, a file mm_projector.safetensors or mm_projector.bin, or a ' +
+      'repository on the hub. It must have been trained on features like those of SOURCE.',
+  },
+  'tower-only': {
+    type: 'boolean',
+    flagOnly: true,
+    description:
+      'Imports the vision tower of a vision language model without its projector; the model then gives features and no ' +
+      'embeddings.',
   },
   'image-size': {
     type: 'optional',
@@ -87,7 +105,12 @@ const importSettings = {
 
 export type ImportSettings = SettingValues<typeof importSettings>;
 
-const int8Rules: readonly Rule<ImportSettings>[] = [
+const rules: readonly Rule<ImportSettings>[] = [
+  {
+    of: ['projector', 'towerOnly'],
+    problems: ({ projector, towerOnly }) =>
+      projector !== undefined && towerOnly ? ['--projector and --tower-only exclude each other.'] : [],
+  },
   {
     of: ['precision', 'calibrates'],
     problems: ({ precision, calibrates }) =>
@@ -124,5 +147,5 @@ export const importCommand = command({
     "Python's huggingface_hub. See docs/models.md and docs/hub.md.",
   operands: { placeholder: 'SOURCE', min: 1, max: 1 },
   settings: importSettings,
-  rules: int8Rules,
+  rules,
 });

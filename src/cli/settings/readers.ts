@@ -1,6 +1,7 @@
 import { type ModelSource, servedName } from '../../model/model-source.ts';
 import type { Device } from '../../inference/worker-protocol.ts';
-import { resizes, type Resize } from '../../recipes/plan.ts';
+import { type FeatureLayer, featureLayers } from '../../model/model.ts';
+import type { Resize } from '../../recipes/plan.ts';
 import type { Reading } from './setting.ts';
 
 const decimal = /^\d{1,9}(?:\.\d{1,15})?(?:e-?\d{1,2})?$/;
@@ -83,10 +84,16 @@ export function readImageSize(text: string): Reading<number> {
   return { ok: false, problem: `must be a whole number from 1 to 4096, not "${text}"` };
 }
 
-export function readResize(text: string): Reading<Resize> {
-  const value = resizes.find((one) => one === text);
+export function readFeatures(text: string): Reading<FeatureLayer> {
+  const value = featureLayers.find((one) => one === text);
   if (value !== undefined) return { ok: true, value };
-  return { ok: false, problem: `must be ${resizes.join(' or ')}, not "${text}"` };
+  return { ok: false, problem: `must be ${featureLayers.join(', ')}, not "${text}"` };
+}
+
+export function readResize(text: string): Reading<Resize> {
+  const chosen = (['squash', 'crop'] as const).find((one) => one === text);
+  if (chosen !== undefined) return { ok: true, value: chosen };
+  return { ok: false, problem: `must be squash or crop, not "${text}"` };
 }
 
 /** A branch, tag or commit of a repository on the hub: a name that git allows and that cannot escape a folder. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Model } from '../../model/model.ts';
 import type { EncodeOptions } from '../request.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
@@ -20,7 +21,7 @@ export interface TokenKeyParts {
 
 /** The cache key of an image's tokens. It does not depend on the order of options or the model's name. */
 export function tokenKey({ image, model, models, recipe, options, owner }: TokenKeyParts): string {
-  const { dtype, exif } = options;
+  const { output, dtype, exif } = options;
   const tower = models.filter(({ towerDigest }) => towerDigest === model.towerDigest);
   const whole = recipe.recipe === 'teacher' && recipe.windows === 'whole';
   return JSON.stringify([
@@ -32,5 +33,13 @@ export function tokenKey({ image, model, models, recipe, options, owner }: Token
     Object.entries(recipe).toSorted(([a], [b]) => (a < b ? -1 : 1)),
     dtype,
     exif,
+    ...(output === 'embeddings' ? [output, model.projector?.digest] : []),
   ]);
+}
+
+/** 64 hex digits over everything that an image's tokens depend on, whoever asks for them. */
+export function tokenUuid(parts: Omit<TokenKeyParts, 'owner'>): string {
+  return createHash('sha256')
+    .update(tokenKey({ ...parts, owner: undefined }))
+    .digest('hex');
 }

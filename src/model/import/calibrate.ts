@@ -2,8 +2,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import { ServiceError } from '../../errors/service-error.ts';
 import { chooseMatrices } from './choose-matrices.ts';
 import { describeModel } from '../load-folder.ts';
-import { graphInput, graphOutputs } from '../graph-io.ts';
+import { embeddingOutputs, graphInput, graphOutputs } from '../graph-io.ts';
 import { matrixOfError, type MatrixForm } from './int8-linear.ts';
+import { hiddenSize } from './projector-graph.ts';
 import type { Int8Provenance } from '../manifest.ts';
 import type { Model } from '../model.ts';
 import { runInParts, type GraphValue, type RunGraph } from './run-parts.ts';
@@ -27,7 +28,8 @@ export interface Calibration {
 /**
  * Chooses which matrices of an int8 tower stay float32. Writes every weight both ways into `folder`, which must not
  * exist and is removed at the end. Encodes the views once with the float32 tower, which also measures each matrix's error
- * in int8, and then with one int8 tower or more. Holds a part of the weights in memory at a time.
+ * in int8, and then with one int8 tower or more. With a projector the embeddings count as the features do: the smaller
+ * cosine is what must be reached. Holds a part of the weights in memory at a time.
  */
 export async function calibrate(
   folder: string,
@@ -35,7 +37,7 @@ export async function calibrate(
   { minCosine, views, pictures, run }: Calibration,
   options: WriteOptions,
 ): Promise<Int8Provenance> {
-  const { channels } = contents.geometry;
+  const kinds = tokenKinds(contents);
   const both = { ...contents, formOf: (): MatrixForm => 'both' };
   await mkdir(folder);
   try {
@@ -45,10 +47,10 @@ export async function calibrate(
       (data): GraphValue => ({ type: 'uint8', shape: [1, manifest.imageSize, manifest.imageSize, 3], data }),
     );
     const runs = { run, folder, places: graph.places, signal: options.signal };
-    const { tokens } = graphOutputs.float32;
-    const isWanted = (name: string): boolean => name === tokens || matrixOfError(name) !== undefined;
+    const isTokens = (name: string): boolean => kinds.some(({ output }) => output === name);
+    const isWanted = (name: string): boolean => isTokens(name) || matrixOfError(name) !== undefined;
     const exact = await runInParts(graph, graphInput, inputs, isWanted, runs);
-    if (!exact.every((values) => values[tokens]!.data.every(Number.isFinite))) {
+    if (!exact.every((values) => kinds.every(({ output }) => values[output]!.data.every(Number.isFinite)))) {
       const message =
         'The fp32 model gives tokens that are not finite, so int8 cannot be compared with them.';
       throw new ServiceError('invalid_argument', message);
@@ -57,11 +59,14 @@ export async function calibrate(
     const { float32, cosine } = await chooseMatrices(errors, minCosine, async (kept) => {
       const formOf = (matrix: string): MatrixForm => (kept.has(matrix) ? 'exact' : 'int8');
       const mixed = towerOf({ ...contents, formOf }).graph;
-      const tried = await runInParts(mixed, graphInput, inputs, (name) => name === tokens, runs);
-      const cosines = tried.map((values, index) =>
-        meanTokenCosine(values[tokens]!.data, exact[index]![tokens]!.data, channels),
-      );
-      return cosines.reduce((sum, one) => sum + one, 0) / cosines.length;
+      const tried = await runInParts(mixed, graphInput, inputs, isTokens, runs);
+      const cosines = kinds.map(({ output, channels }) => {
+        const each = tried.map((values, index) =>
+          meanTokenCosine(values[output]!.data, exact[index]![output]!.data, channels),
+        );
+        return each.reduce((sum, one) => sum + one, 0) / each.length;
+      });
+      return Math.min(...cosines);
     });
     if (float32.length === errors.size) {
       throw new ServiceError(
@@ -74,6 +79,18 @@ export async function calibrate(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+interface TokenKind {
+  readonly output: string;
+  readonly channels: number;
+}
+
+/** The float32 outputs that are compared. */
+function tokenKinds({ geometry, projector }: FolderContents): readonly TokenKind[] {
+  const features = { output: graphOutputs.float32.tokens, channels: geometry.channels };
+  if (projector === undefined) return [features];
+  return [features, { output: embeddingOutputs.float32.tokens, channels: hiddenSize(projector) }];
 }
 
 /** Each matrix's error, as the mean over views. */

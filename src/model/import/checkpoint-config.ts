@@ -4,34 +4,55 @@ import type { Resize } from '../../recipes/plan.ts';
 import { JsonObject, shortJson } from '../json-object.ts';
 import type { Architecture, TowerGeometry } from '../tower-geometry.ts';
 
-/** Defaults of transformers' SiglipVisionConfig and CLIPVisionConfig. */
-const defaults = {
-  siglip: { imageSize: 224, patchSize: 16, epsilon: 1e-6, activation: 'gelu_pytorch_tanh' },
-  clip: { imageSize: 224, patchSize: 32, epsilon: 1e-5, activation: 'quick_gelu' },
-} as const;
+interface Defaults {
+  readonly architecture: Architecture;
+  readonly channels: number;
+  readonly heads: number;
+  readonly patchSize: number;
+  readonly epsilon: number;
+  readonly activation: string;
+}
 
-/** model_type of a tower, and of a two-tower model whose vision_config describes it. */
-const towerTypes: ReadonlyMap<unknown, Architecture> = new Map([
-  ['siglip', 'siglip'],
-  ['siglip_vision_model', 'siglip'],
-  ['clip', 'clip'],
-  ['clip_vision_model', 'clip'],
+const base = { channels: 768, heads: 12 } as const;
+const siglipLike = { architecture: 'siglip', epsilon: 1e-6, activation: 'gelu_pytorch_tanh' } as const;
+
+/** Defaults of transformers' SiglipVisionConfig, CLIPVisionConfig and Idefics3VisionConfig. */
+const siglip: Defaults = { ...base, ...siglipLike, patchSize: 16 };
+const clip: Defaults = {
+  ...base,
+  architecture: 'clip',
+  patchSize: 32,
+  epsilon: 1e-5,
+  activation: 'quick_gelu',
+};
+const idefics3: Defaults = { ...siglipLike, channels: 1152, heads: 16, patchSize: 32 };
+
+/** model_type of a tower, and of a model whose vision_config describes it. */
+const towerTypes: ReadonlyMap<unknown, Defaults> = new Map([
+  ['siglip', siglip],
+  ['siglip_vision_model', siglip],
+  ['clip', clip],
+  ['clip_vision_model', clip],
+  ['idefics3', idefics3],
+  ['idefics3_vision', idefics3],
+  ['smolvlm', idefics3],
+  ['smolvlm_vision', idefics3],
 ]);
 
 /** model_type of NaFlex checkpoints, whose views have no fixed size. */
 const naflexTypes: ReadonlySet<unknown> = new Set(['siglip2', 'siglip2_vision_model']);
 
 /** The tower of a larger model whose vision_config leaves model_type out, as transformers' class has it. */
-const defaultTowers: ReadonlyMap<unknown, Architecture> = new Map([
+const defaultTowers: ReadonlyMap<unknown, Defaults> = new Map([
   ...towerTypes,
-  ['llava', 'clip'],
-  ['llava_next', 'clip'],
-  ['llava_next_video', 'clip'],
-  ['video_llava', 'clip'],
-  ['vipllava', 'clip'],
-  ['llava_onevision', 'siglip'],
-  ['paligemma', 'siglip'],
-  ['gemma3', 'siglip'],
+  ['llava', clip],
+  ['llava_next', clip],
+  ['llava_next_video', clip],
+  ['video_llava', clip],
+  ['vipllava', clip],
+  ['llava_onevision', siglip],
+  ['paligemma', siglip],
+  ['gemma3', siglip],
 ]);
 
 /** First of `architectures`, where model_type is left out. */
@@ -61,16 +82,15 @@ export interface ViewOptions {
 export async function readGeometry(folder: string): Promise<TowerGeometry> {
   const missing = `config.json is missing in ${folder}; expected a Hugging Face checkpoint folder.`;
   const config = await JsonObject.read(join(folder, 'config.json'), missing);
-  const { vision, architecture } = findVision(config);
-  const usual = defaults[architecture];
-  const channels = vision.integer('hidden_size', { min: 1, max: 16_384, fallback: 768 });
-  const heads = vision.integer('num_attention_heads', { min: 1, max: 1_024, fallback: 12 });
+  const { vision, usual } = findVision(config);
+  const channels = vision.integer('hidden_size', { min: 1, max: 16_384, fallback: usual.channels });
+  const heads = vision.integer('num_attention_heads', { min: 1, max: 1_024, fallback: usual.heads });
   if (channels % heads !== 0)
     throw vision.fault('num_attention_heads', `a divisor of hidden_size ${channels}`);
-  const imageSize = vision.integer('image_size', { min: 1, max: 4_096, fallback: usual.imageSize });
+  const imageSize = vision.integer('image_size', { min: 1, max: 4_096, fallback: 224 });
   vision.integer('num_channels', { min: 3, max: 3, fallback: 3 });
   return {
-    architecture,
+    architecture: usual.architecture,
     imageSize,
     checkpointImageSize: imageSize,
     patchSize: vision.integer('patch_size', {
@@ -99,7 +119,7 @@ export function withImageSize(geometry: TowerGeometry, imageSize: number): Tower
 
 interface VisionConfig {
   readonly vision: JsonObject;
-  readonly architecture: Architecture;
+  readonly usual: Defaults;
 }
 
 /** The part of config.json that describes the vision tower: under vision_config, or wherever a tower is described. */
@@ -109,8 +129,8 @@ function findVision(config: JsonObject): VisionConfig {
     [around, vision] = [vision, vision.object('vision_config')];
   }
   const type = typeOf(vision);
-  const architecture = towerTypes.get(type) ?? (type === undefined ? defaultTower(around) : undefined);
-  if (architecture !== undefined) return { vision, architecture };
+  const usual = towerTypes.get(type) ?? (type === undefined ? defaultTower(around) : undefined);
+  if (usual !== undefined) return { vision, usual };
   const [found, another] = towersWithin(vision, 3);
   if (found !== undefined && another === undefined) return found;
   if (found !== undefined && another !== undefined) {
@@ -131,7 +151,7 @@ function typeOf(config: JsonObject): unknown {
   return modelClasses.get(first) ?? first ?? undefined;
 }
 
-function defaultTower(around: JsonObject | undefined): Architecture | undefined {
+function defaultTower(around: JsonObject | undefined): Defaults | undefined {
   return around && defaultTowers.get(typeOf(around));
 }
 
@@ -141,8 +161,8 @@ function towersWithin(config: JsonObject, depth: number): VisionConfig[] {
   const objects = config.keys().filter((key) => isObject(config.get(key)));
   return objects.slice(0, 100).flatMap((key) => {
     const vision = config.object(key);
-    const architecture = towerTypes.get(vision.get('model_type'));
-    return architecture === undefined ? towersWithin(vision, depth - 1) : [{ vision, architecture }];
+    const usual = towerTypes.get(vision.get('model_type'));
+    return usual === undefined ? towersWithin(vision, depth - 1) : [{ vision, usual }];
   });
 }
 

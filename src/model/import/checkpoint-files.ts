@@ -25,8 +25,9 @@ export class CheckpointFiles {
     this.#fileOf = fileOf;
   }
 
-  static async open(folder: string): Promise<CheckpointFiles> {
-    for (const file of weightFiles) {
+  /** Opens the first of `candidates` that the folder has. Rejects with `invalid_argument`. */
+  static async open(folder: string, candidates: readonly string[] = weightFiles): Promise<CheckpointFiles> {
+    for (const file of candidates) {
       const path = join(folder, file);
       if (!(await isThere(path))) continue;
       if (isIndex(file)) return new CheckpointFiles(folder, await readWeightMap(path, `${file} is missing.`));
@@ -35,7 +36,7 @@ export class CheckpointFiles {
       files.#tensors.set(file, Promise.resolve(tensors));
       return files;
     }
-    const message = `${folder} has no weights; expected one of ${weightFiles.join(', ')}.`;
+    const message = `${folder} has no weights; expected one of ${candidates.join(', ')}.`;
     throw new ServiceError('invalid_argument', message);
   }
 

@@ -16,14 +16,14 @@ const chunkElements = 1 << 20;
 const maxStridedBytes = 256 * 1024 * 1024;
 
 /**
- * The vision tower's tensors of a Hugging Face folder, whatever prefix their names have. Holds no file open between
- * reads, and reads only those shards that have a tensor which is asked for.
+ * The tensors of one part of a Hugging Face folder, mostly the vision tower, whatever prefix their names have. Holds no
+ * file open between reads, and reads only those shards that have a tensor which is asked for.
  */
 export class Checkpoint implements TensorSource {
   readonly #files: CheckpointFiles;
   readonly #tower: FoundTower;
 
-  private constructor(files: CheckpointFiles, tower: FoundTower) {
+  constructor(files: CheckpointFiles, tower: FoundTower) {
     this.#files = files;
     this.#tower = tower;
   }
@@ -52,6 +52,18 @@ export class Checkpoint implements TensorSource {
       );
     }
     this.#dtypeOf(name, tensor);
+  }
+
+  /** Shapes of all tensors as stored, by their names without the prefix. */
+  async shapes(): Promise<ReadonlyMap<string, readonly number[]>> {
+    const shapes = new Map<string, readonly number[]>();
+    for (const name of this.#tower.stored.keys()) shapes.set(name, await this.shape(name));
+    return shapes;
+  }
+
+  /** Shape of a tensor as stored. */
+  async shape(name: string): Promise<readonly number[]> {
+    return (await this.#require(name)).tensor.shape;
   }
 
   /** Dtype of a tensor as stored. */

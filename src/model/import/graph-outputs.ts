@@ -1,9 +1,9 @@
 import { castTo, type Graph } from './graph.ts';
-import { graphOutputs } from '../graph-io.ts';
+import { type GraphDtype, graphOutputs, type TokenOutputs } from '../graph-io.ts';
 
 /**
- * Adds the outputs of graph-io.ts to a graph. `state` is a float32 value that the constant `shape` reshapes to
- * [batch, tokens, channels].
+ * Adds the outputs of graph-io.ts to a graph. `state` is a float32 value that the value `shape` reshapes to
+ * [batch, tokens, channels]. A string as `tokens` is the name of a dynamic size.
  */
 export function addGraphOutputs(
   graph: Graph,
@@ -15,11 +15,11 @@ export function addGraphOutputs(
   }: {
     readonly state: string;
     readonly shape: string;
-    readonly tokens: number;
+    readonly tokens: number | string;
     readonly channels: number;
   },
+  { float32, float16 }: Readonly<Record<GraphDtype, TokenOutputs>> = graphOutputs,
 ): void {
-  const { float32, float16 } = graphOutputs;
   graph.node('Reshape', [state, shape], {}, float32.tokens);
   graph.node('Cast', [float32.tokens], castTo('float16'), float16.tokens);
   // Summed as float32: the sum of a view's largest float16 values is far from float32's limit.

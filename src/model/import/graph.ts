@@ -75,13 +75,18 @@ export class Graph {
   readonly #outputs: Port[] = [];
   readonly #weightsFile: string;
   readonly #prefix: string;
+  readonly #placed: Places;
   #names = 0;
   #weightsBytes = 0;
 
-  /** `weightsFile` is the external file's name beside the model. Names that the graph makes up begin with `prefix`. */
-  constructor(weightsFile: string, prefix = '') {
+  /**
+   * `weightsFile` is the external file's name beside the model. Names that the graph makes up begin with `prefix`.
+   * `placed` says where weights are that another graph placed in that file.
+   */
+  constructor(weightsFile: string, prefix = '', placed: Places = new Map()) {
     this.#weightsFile = weightsFile;
     this.#prefix = prefix;
+    this.#placed = placed;
   }
 
   /** Size of the external file so far. */
@@ -142,9 +147,10 @@ export class Graph {
   weight(name: string, type: ElementType, shape: readonly number[]): Placement {
     const offsetBytes = Math.ceil(this.#weightsBytes / alignmentBytes) * alignmentBytes;
     const sizeBytes = shape.reduce((product, size) => product * size, elementBytes[type]);
-    const place = { offsetBytes, sizeBytes };
+    const placed = this.#placed.get(name);
+    const place = placed ?? { offsetBytes, sizeBytes };
     this.#initialisers.push({ name, place, message: () => tensor(name, type, shape) });
-    this.#weightsBytes = offsetBytes + sizeBytes;
+    if (placed === undefined) this.#weightsBytes = offsetBytes + sizeBytes;
     return place;
   }
 
@@ -167,7 +173,8 @@ export class Graph {
       const cut = (name: string): Port => ({ name, info: valueInfo(name, 'float32') });
       const inputs = [this.#inputs.find(({ name }) => name === part.input) ?? cut(part.input)];
       const outputs = this.#outputs.filter(({ name }) => made.has(name));
-      const goesOn = part.output === undefined ? [] : [cut(part.output)];
+      const isOutput = outputs.some(({ name }) => name === part.output);
+      const goesOn = part.output === undefined || isOutput ? [] : [cut(part.output)];
       const initialisers = this.#initialisers.filter(({ name }) => used.has(name));
       return {
         output: part.output,

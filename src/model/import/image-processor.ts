@@ -14,6 +14,8 @@ export interface Preprocessing {
   readonly resample: Resample;
   /** How Encode makes a view of an image of any shape. */
   readonly resize: Resize;
+  /** Of `fit-squash`. */
+  readonly fitSize?: number | undefined;
 }
 
 /** What a checkpoint's image processor does, and the side of the views that it makes. */
@@ -40,6 +42,7 @@ export async function readImageProcessor(
     imageSize: options.imageSize ?? view.side,
     preprocessing: {
       resize: view.resize,
+      ...(view.fitSize === undefined ? {} : { fitSize: view.fitSize }),
       resample: readResample(config, defaults),
       normalisation: readNormalisation(config, defaults),
     },
@@ -94,6 +97,7 @@ const knownSteps: ReadonlySet<string> = new Set([
   'do_pad',
   // Adds views, which Encode does not make.
   'do_pan_and_scan',
+  'do_image_splitting',
 ]);
 
 function requireKnownSteps(config: JsonObject): void {
@@ -112,6 +116,7 @@ function readStep(config: JsonObject, key: string, fallback: boolean): boolean {
 interface View {
   readonly side: number;
   readonly resize: Resize;
+  readonly fitSize?: number;
 }
 
 /** How a view is made, and its side. When the user has chosen how, the file only says the side. */
@@ -121,6 +126,8 @@ function readView(
   towerSide: number,
   chosen: Resize | undefined,
 ): View {
+  if (defaults.fitSide !== undefined)
+    return readFittedView(config, defaults.size.side, defaults.fitSide, chosen);
   const isCropped = readStep(config, 'do_center_crop', defaults.cropSide !== undefined);
   const isPadded =
     readStep(config, 'do_pad', false) && (defaults.padsToSquare === true || config.has('pad_size'));
@@ -144,6 +151,18 @@ function readView(
   if (size.kind === 'square' || defaults.tiles) return { side, resize: 'squash' };
   if (isCropped) return { side, resize: 'crop' };
   throw config.fault('size', `a square, or do_center_crop true, ${orChoose}`);
+}
+
+/** Of a class that resizes twice: to the longest edge of `size`, and then to a square of `max_image_size`. */
+function readFittedView(config: JsonObject, side: number, fitSide: number, chosen: Resize | undefined): View {
+  const square = readLongestEdge(config, 'max_image_size') ?? side;
+  if (chosen !== undefined) return { side: square, resize: chosen };
+  if (!readStep(config, 'do_resize', true)) throw config.fault('do_resize', 'true');
+  return { side: square, resize: 'fit-squash', fitSize: readLongestEdge(config, 'size') ?? fitSide };
+}
+
+function readLongestEdge(config: JsonObject, key: 'size' | 'max_image_size'): number | undefined {
+  return config.has(key) ? config.object(key).integer('longest_edge', { min: 1, max: 4_096 }) : undefined;
 }
 
 /**
@@ -184,9 +203,10 @@ function isSide(value: unknown): value is number {
 function readResample(config: JsonObject, defaults: ProcessorClass): Resample {
   const value = config.get('resample') ?? defaults.resample;
   const name = typeof value === 'string' ? value.toLowerCase().split('.').at(-1) : value;
+  if (name === 1 || name === 'lanczos') return 'lanczos';
   if (name === 2 || name === 'bilinear') return 'bilinear';
   if (name === 3 || name === 'bicubic') return 'bicubic';
-  throw config.fault('resample', '2 (bilinear) or 3 (bicubic)');
+  throw config.fault('resample', '1 (lanczos), 2 (bilinear) or 3 (bicubic)');
 }
 
 function readNormalisation(config: JsonObject, defaults: ProcessorClass): Normalisation {

@@ -1,18 +1,15 @@
 import { stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
-import { calibrate, type Calibration } from './calibrate.ts';
-import { readGeometry, withImageSize, type ViewOptions } from './checkpoint-config.ts';
-import { Checkpoint } from './checkpoint.ts';
-import { readImageProcessor } from './image-processor.ts';
+import type { Calibration } from './calibrate.ts';
+import type { ViewOptions } from './checkpoint-config.ts';
+import { type OtherProjector, writeCheckpointFolder } from './import-checkpoint.ts';
 import { describeModel } from '../load-folder.ts';
 import type { Manifest, Provenance } from '../manifest.ts';
 import type { FeatureLayer, Model, Precision } from '../model.ts';
 import type { ExportExaminer } from './onnx/export-examiner.ts';
 import { isExport, writeExportFolder } from './onnx/write-export.ts';
 import { publishFolder } from './publish-folder.ts';
-import { writeModelFolder, type FolderContents } from './write-folder.ts';
 
 export interface ImportOptions extends ViewOptions {
   /**
@@ -24,7 +21,12 @@ export interface ImportOptions extends ViewOptions {
   readonly origin?: Pick<Provenance, 'source' | 'revision'> | undefined;
   /** Model folder to make. It must not exist, or must be empty, unless `force`. */
   readonly out: string;
-  readonly features: FeatureLayer;
+  /** The projector's when absent, or else last_hidden_state. */
+  readonly features?: FeatureLayer | undefined;
+  /** A projector to take instead of the checkpoint's own. */
+  readonly projector?: OtherProjector | undefined;
+  /** Imports the vision tower alone, whatever lies beside it. */
+  readonly towerOnly?: boolean | undefined;
   readonly precision: Precision;
   /** How int8 is measured; every matrix becomes int8, unmeasured, when absent. */
   readonly calibration?: Calibration | undefined;
@@ -65,54 +67,9 @@ export async function importModel(options: ImportOptions): Promise<Model> {
 }
 
 function writeExport(folder: string, options: ImportOptions): Promise<Manifest> {
-  const { source, examiner } = options;
+  const { source, examiner, features = 'last_hidden_state' } = options;
   if (examiner === undefined) throw new TypeError('an ONNX file is imported with an examiner');
-  return writeExportFolder(folder, { ...options, path: source, examiner }, options);
-}
-
-/**
- * Rejects the configuration of a checkpoint, whose weights need not be there yet, if importModel would refuse it whatever
- * its options are.
- */
-export async function checkConfiguration(folder: string): Promise<void> {
-  await readImageProcessor(folder, await readGeometry(folder), { resize: 'squash' });
-}
-
-async function writeCheckpointFolder(folder: string, options: ImportOptions): Promise<Manifest> {
-  const { source, features, precision, calibration, onNote } = options;
-  const stored = await readGeometry(source);
-  const { preprocessing, imageSize } = await readImageProcessor(source, stored, options);
-  const geometry = withImageSize(stored, imageSize);
-  const checkpoint = await Checkpoint.open(source);
-  checkpoint.requireTensorsOf(geometry);
-  const storedDtype = await checkpoint.dtype('embeddings.patch_embedding.weight');
-  const provenance = { ...(options.origin ?? { source: basename(resolve(source)) }), storedDtype };
-  const tower = { geometry, preprocessing, features, precision, source: checkpoint, trained: true };
-  const contents: FolderContents = { ...tower, provenance };
-  for (const note of notesOn(contents, checkpoint, options)) onNote?.(note);
-  if (precision !== 'int8' || calibration === undefined) return writeModelFolder(folder, contents, options);
-  const int8 = await calibrate(join(folder, 'calibration'), contents, calibration, options);
-  calibration.onChosen?.(int8);
-  const float32 = new Set(int8.float32);
-  const formOf = (matrix: string) => (float32.has(matrix) ? 'exact' : 'int8');
-  return writeModelFolder(folder, { ...contents, formOf, provenance: { ...provenance, int8 } }, options);
-}
-
-/** What the user did not ask for and may not expect. */
-function* notesOn(
-  { geometry }: FolderContents,
-  checkpoint: Checkpoint,
-  options: ImportOptions,
-): Generator<string> {
-  const { imageSize, checkpointImageSize = imageSize } = geometry;
-  if (options.imageSize === undefined && imageSize !== checkpointImageSize) {
-    yield `The image processor makes views of ${imageSize} px, and the positions of config.json are for ${checkpointImageSize} px: ` +
-      `they are interpolated. --image-size ${checkpointImageSize} imports the tower as it is.`;
-  }
-  const [beside, ...more] = checkpoint.tensorsBeside();
-  if (beside !== undefined) {
-    yield `Left out: ${more.length + 1} tensors beside the vision tower's own, such as ${beside}.`;
-  }
+  return writeExportFolder(folder, { ...options, features, path: source, examiner }, options);
 }
 
 async function requireSource(source: string): Promise<void> {

@@ -25,9 +25,10 @@ export function matrixOfError(output: string): string | undefined {
  * value * matrix^T + bias in int8. quantise.ts quantises the weights, each output channel by its own scale; ONNX Runtime
  * quantises `value`, with one scale for all of it.
  */
-export function int8Product(graph: Graph, value: string, matrix: string): string {
+export function int8Product(graph: Graph, value: string, matrix: string, bias = true): string {
   const { steps, scales } = int8Names(matrix);
-  return graph.node('com.microsoft.DynamicQuantizeMatMul', [value, steps, scales, '', `${matrix}.bias`]);
+  const inputs = [value, steps, scales, ...(bias ? ['', `${matrix}.bias`] : [])];
+  return graph.node('com.microsoft.DynamicQuantizeMatMul', inputs);
 }
 
 /** Adds an output for a product's error, sum((int8 - exact)^2) / sum(exact^2). */

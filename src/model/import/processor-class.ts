@@ -14,6 +14,8 @@ export interface ProcessorClass {
   readonly cropSide?: number;
   /** Makes tiles and a view of the whole image, which it squashes whatever `size` and `do_center_crop` say. */
   readonly tiles?: true;
+  /** Resizes the longer side to this first, and then both sides to `size`. */
+  readonly fitSide?: number;
   /** `do_pad` pads an image to a square. */
   readonly padsToSquare?: true;
 }
@@ -41,6 +43,8 @@ const tiled = (side: number): ProcessorClass => ({
   tiles: true,
 });
 
+const idefics3: ProcessorClass = { ...half, ...square(364), resample: 'lanczos', fitSide: 4 * 364 };
+
 /** The classes of transformers 5.18, which are those of 4.57, by image_processor_type without its suffix Fast or Pil. */
 const classes: ReadonlyMap<string, ProcessorClass> = new Map([
   ['SiglipImageProcessor', siglip],
@@ -57,15 +61,13 @@ const classes: ReadonlyMap<string, ProcessorClass> = new Map([
   ['LlavaOnevisionImageProcessor', tiled(384)],
   ['GotOcr2ImageProcessor', tiled(384)],
   ['Cohere2VisionImageProcessor', tiled(512)],
+  ['Idefics3ImageProcessor', idefics3],
+  ['SmolVLMImageProcessor', idefics3],
 ]);
-
-const lanczos = 'resizes an image twice with a Lanczos filter, which Encode does not have';
 
 /** Classes that Encode cannot imitate, and why. */
 const refused: ReadonlyMap<string, string> = new Map([
   ['Siglip2ImageProcessor', 'makes views of no fixed size, for NaFlex checkpoints'],
-  ['Idefics3ImageProcessor', lanczos],
-  ['SmolVLMImageProcessor', lanczos],
 ]);
 
 /** The class of a model whose files name none, by config.json's model_type. */
@@ -92,6 +94,13 @@ const classOfFamily: Record<Architecture, string> = {
 /** The class of a processor whose files name none: the model's, or else its tower's. */
 export function defaultProcessorName(modelType: unknown, architecture: Architecture): string {
   return classOfModel.get(modelType) ?? classOfFamily[architecture];
+}
+
+/** What OpenAI's CLIP and Google's SigLIP do to pixels. */
+export function processorDefaults(
+  architecture: Architecture,
+): Pick<ProcessorClass, 'resample' | 'mean' | 'std'> {
+  return architecture === 'clip' ? clip : siglip;
 }
 
 /** The class of that name, with or without the suffix of a backend; or why it cannot be used. */

@@ -40,13 +40,13 @@ export interface FoundTower {
  * `invalid_argument` when there is none, or more than one.
  */
 export function findTower(names: Iterable<string>): FoundTower {
-  const unwrapped = [...names].map((name) => [name.replace(wrapper, '').replace(/^\./, ''), name] as const);
-  const prefixes = unwrapped.flatMap(([name]) => prefixOf(name) ?? []);
+  const bareNames = [...names].map((name) => [unwrapped(name), name] as const);
+  const prefixes = bareNames.flatMap(([name]) => prefixOf(name) ?? []);
   const [prefix, ...others] = prefixes;
   if (prefix === undefined) {
     throw fault(
       `The checkpoint has no SigLIP or CLIP vision tower: no tensor is named ${telltale}, with or without a prefix; ` +
-        `its tensors are ${beginnings(unwrapped.map(([name]) => name))}.`,
+        `its tensors are ${beginnings(bareNames.map(([name]) => name))}.`,
     );
   }
   if (others.length > 0) {
@@ -57,7 +57,7 @@ export function findTower(names: Iterable<string>): FoundTower {
     );
   }
   const stored = new Map<string, string>();
-  for (const [unwrappedName, full] of unwrapped) {
+  for (const [unwrappedName, full] of bareNames) {
     if (!unwrappedName.startsWith(prefix)) continue;
     const name = unwrappedName.slice(prefix.length);
     if (stored.has(name))
@@ -65,6 +65,20 @@ export function findTower(names: Iterable<string>): FoundTower {
     stored.set(name, full);
   }
   return { prefix, stored };
+}
+
+export function hasTower(names: Iterable<string>): boolean {
+  return [...names].some((name) => prefixOf(unwrapped(name)) !== undefined);
+}
+
+/** A tensor's name without what wrappers add and without `model.` before it. */
+export function bareName(name: string): string {
+  return unwrapped(name).replace(/^model\./, '');
+}
+
+/** A tensor's name without the parts that wrappers add. */
+export function unwrapped(name: string): string {
+  return name.replace(wrapper, '').replace(/^\./, '');
 }
 
 /** Names in the checkpoint of the tower's own tensors: an import reads no others. */

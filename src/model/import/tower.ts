@@ -1,31 +1,17 @@
-import { Graph, castTo, type Placement } from './graph.ts';
-import { graphInput, weightsFile } from '../graph-io.ts';
+import { type Graph, castTo } from './graph.ts';
+import { graphInput } from '../graph-io.ts';
 import { addGraphOutputs } from './graph-outputs.ts';
-import { compareProducts, int8Names, int8Product, type FormOf } from './int8-linear.ts';
+import type { FormOf } from './int8-linear.ts';
+import { LinearBuilder, type GraphWeight } from './linear-builder.ts';
 import type { FeatureLayer, Precision } from '../model.ts';
 import { gridSide, type Normalisation, type TowerGeometry } from '../tower-geometry.ts';
-import type { WeightDtype } from './weights.ts';
-
-/** A tensor of the checkpoint, and how the weights file stores it. */
-export interface TowerWeight {
-  /** Its name without the tower's prefix. */
-  readonly tensor: string;
-  /** Shape in the checkpoint. */
-  readonly shape: readonly number[];
-  /**
-   * `patches`: each row [3, patch, patch] is stored as [patch, patch, 3], the order of pixels. `positions`: the table is
-   * resized to the view's grid by position-table.ts. `int8`: the matrix is quantised by quantise.ts.
-   */
-  readonly layout: 'as stored' | 'patches' | 'positions' | 'int8';
-  /** The dtype as which it is read. */
-  readonly dtype: WeightDtype;
-  readonly place: Placement;
-}
 
 export interface Tower {
   readonly graph: Graph;
   /** In the order of the weights file. */
-  readonly weights: readonly TowerWeight[];
+  readonly weights: readonly GraphWeight[];
+  /** Adds more to the graph. */
+  readonly linears: LinearBuilder;
 }
 
 /**
@@ -34,23 +20,23 @@ export interface Tower {
  * residual stream and the norms stay float32. With int8, `formOf` chooses the form of each matrix product of the layers.
  */
 export class TowerBuilder {
-  readonly graph = new Graph(weightsFile);
-  readonly weights: TowerWeight[] = [];
+  readonly linears: LinearBuilder;
+  readonly graph: Graph;
+  readonly weights: GraphWeight[];
   readonly #geometry: TowerGeometry;
   readonly #classTokens: number;
   /** Tokens of a view in a state. */
   readonly #tokens: number;
-  readonly #dtype: WeightDtype;
-  readonly #formOf: FormOf;
   readonly #flat: string;
   readonly #perView: string;
 
   constructor(geometry: TowerGeometry, precision: Precision, formOf: FormOf) {
     this.#geometry = geometry;
     this.#classTokens = geometry.architecture === 'clip' ? 1 : 0;
-    this.#formOf = precision === 'int8' ? formOf : () => 'exact';
+    this.linears = new LinearBuilder(precision, formOf);
+    this.graph = this.linears.graph;
+    this.weights = this.linears.weights;
     this.#tokens = gridSide(geometry) ** 2 + this.#classTokens;
-    this.#dtype = precision === 'fp16' ? 'float16' : 'float32';
     this.#flat = this.graph.constant('int64', [2], [-1, geometry.channels]);
     this.#perView = this.graph.constant('int64', [3], [-1, this.#tokens, geometry.channels]);
   }
@@ -81,12 +67,16 @@ export class TowerBuilder {
       graph.node('Transpose', [graph.node('Reshape', [pixels, blocks])], order),
       rows,
     ]);
-    const embedded = this.#linear(this.#normalise(patches, normalisation), 'embeddings.patch_embedding', {
-      shape: [channels, 3, patchSize, patchSize],
-      layout: 'patches',
-      dtype: 'float32',
-      bias: this.#classTokens === 0,
-    });
+    const embedded = this.linears.linear(
+      this.#normalise(patches, normalisation),
+      'embeddings.patch_embedding',
+      {
+        shape: [channels, 3, patchSize, patchSize],
+        layout: 'patches',
+        dtype: 'float32',
+        bias: this.#classTokens === 0,
+      },
+    );
     return graph.node('Reshape', [embedded, graph.constant('int64', [3], [-1, side * side, channels])]);
   }
 
@@ -95,7 +85,7 @@ export class TowerBuilder {
     const { graph } = this;
     const { channels } = this.#geometry;
     const name = 'embeddings.class_embedding';
-    this.#weight(name, [channels], 'float32');
+    this.linears.weight(name, [channels], 'float32');
     const one = graph.constant('int64', [2], [1, channels]);
     const shape = graph.node('Concat', [graph.node('Shape', [patches], { end: { int: 1 } }), one], {
       axis: { int: 0 },
@@ -129,19 +119,21 @@ export class TowerBuilder {
   #layer(state: string, name: string): string {
     const { channels, mlpChannels } = this.#geometry;
     const attended = this.#attention(
-      this.#narrow(this.norm(state, `${name}.layer_norm1`)),
+      this.linears.narrow(this.norm(state, `${name}.layer_norm1`)),
       `${name}.self_attn`,
     );
-    const middle = this.graph.node('Add', [state, this.#widen(attended)]);
-    const normed = this.#narrow(this.norm(middle, `${name}.layer_norm2`));
-    const wide = this.#activate(this.#linear(normed, `${name}.mlp.fc1`, { shape: [mlpChannels, channels] }));
-    const mlp = this.#linear(wide, `${name}.mlp.fc2`, { shape: [channels, mlpChannels] });
-    return this.graph.node('Add', [middle, this.#widen(mlp)]);
+    const middle = this.graph.node('Add', [state, this.linears.widen(attended)]);
+    const normed = this.linears.narrow(this.norm(middle, `${name}.layer_norm2`));
+    const wide = this.#activate(
+      this.linears.linear(normed, `${name}.mlp.fc1`, { shape: [mlpChannels, channels] }),
+    );
+    const mlp = this.linears.linear(wide, `${name}.mlp.fc2`, { shape: [channels, mlpChannels] });
+    return this.graph.node('Add', [middle, this.linears.widen(mlp)]);
   }
 
   norm(state: string, name: string): string {
     const { channels, epsilon } = this.#geometry;
-    for (const part of ['weight', 'bias']) this.#weight(`${name}.${part}`, [channels], 'float32');
+    for (const part of ['weight', 'bias']) this.linears.weight(`${name}.${part}`, [channels], 'float32');
     return this.graph.node('LayerNormalization', [state, `${name}.weight`, `${name}.bias`], {
       epsilon: { float: epsilon },
     });
@@ -185,10 +177,10 @@ export class TowerBuilder {
     const { channels, heads } = this.#geometry;
     const shape = [channels, channels];
     const projected = ['q_proj', 'k_proj', 'v_proj'].map((part) =>
-      graph.node('Reshape', [this.#linear(normed, `${name}.${part}`, { shape }), this.#perView]),
+      graph.node('Reshape', [this.linears.linear(normed, `${name}.${part}`, { shape }), this.#perView]),
     );
     const attended = graph.node('com.microsoft.MultiHeadAttention', projected, { num_heads: { int: heads } });
-    return this.#linear(graph.node('Reshape', [attended, this.#flat]), `${name}.out_proj`, { shape });
+    return this.linears.linear(graph.node('Reshape', [attended, this.#flat]), `${name}.out_proj`, { shape });
   }
 
   #activate(value: string): string {
@@ -201,56 +193,5 @@ export class TowerBuilder {
         // x * sigmoid(1.702 x), as in OpenAI's CLIP.
         return this.graph.node('com.microsoft.QuickGelu', [value], { alpha: { float: 1.702 } });
     }
-  }
-
-  /** value * weight^T + bias. The weight is as in the checkpoint: its rows are output channels. */
-  #linear(
-    value: string,
-    name: string,
-    weight: {
-      readonly shape: readonly number[];
-      readonly layout?: TowerWeight['layout'];
-      readonly dtype?: WeightDtype;
-      readonly bias?: boolean;
-    },
-  ): string {
-    const { shape, layout = 'as stored', dtype = this.#dtype, bias = true } = weight;
-    const form = layout === 'as stored' ? this.#formOf(name) : 'exact';
-    if (form !== 'int8') this.#weight(`${name}.weight`, shape, dtype, layout);
-    if (bias) this.#weight(`${name}.bias`, shape.slice(0, 1), dtype);
-    if (form === 'int8') return this.#int8Product(value, name, shape);
-    const inputs = [value, `${name}.weight`, ...(bias ? [`${name}.bias`] : [])];
-    const exact = this.graph.node('Gemm', inputs, { transB: { int: 1 } });
-    if (form === 'both') compareProducts(this.graph, name, exact, this.#int8Product(value, name, shape));
-    return exact;
-  }
-
-  #int8Product(value: string, name: string, shape: readonly number[]): string {
-    const { steps, scales } = int8Names(name);
-    const { offsetBytes } = this.graph.weight(steps, 'int8', shape.toReversed());
-    this.graph.weight(scales, 'float32', shape.slice(0, 1));
-    const place = { offsetBytes, sizeBytes: this.graph.weightsBytes - offsetBytes };
-    this.weights.push({ tensor: `${name}.weight`, shape, layout: 'int8', dtype: 'float32', place });
-    return int8Product(this.graph, value, name);
-  }
-
-  #weight(
-    tensor: string,
-    shape: readonly number[],
-    dtype: WeightDtype,
-    layout: TowerWeight['layout'] = 'as stored',
-  ): void {
-    const [rows = 1, ...row] = shape;
-    const stored = layout === 'patches' ? [rows, row.reduce((product, size) => product * size, 1)] : shape;
-    const place = this.graph.weight(tensor, dtype, stored);
-    this.weights.push({ tensor, shape, layout, dtype, place });
-  }
-
-  #narrow(value: string): string {
-    return this.#dtype === 'float32' ? value : this.graph.node('Cast', [value], castTo('float16'));
-  }
-
-  #widen(value: string): string {
-    return this.#dtype === 'float32' ? value : this.graph.node('Cast', [value], castTo('float32'));
   }
 }

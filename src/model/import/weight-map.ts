@@ -9,6 +9,9 @@ export const weightFiles = [
   'pytorch_model.bin.index.json',
 ] as const;
 
+/** Files of a projector alone, as LLaVA's first stage of training writes one. */
+export const projectorFiles = ['mm_projector.safetensors', 'mm_projector.bin'] as const;
+
 /** Whether a file of weights only says which files have them. */
 export function isIndex(file: string): boolean {
   return file.endsWith('.index.json');

@@ -3,10 +3,10 @@ import { open } from 'node:fs/promises';
 import { ServiceError } from '../../errors/service-error.ts';
 import { HashedFile } from './hashed-file.ts';
 import type { FileDigest } from '../manifest.ts';
+import { projectorPrefix, type GraphWeight } from './linear-builder.ts';
 import { resizePositions } from './position-table.ts';
 import { quantiseMatrix } from './quantise.ts';
 import type { TensorSource } from './tensor-source.ts';
-import type { TowerWeight } from './tower.ts';
 import { weightBytes } from './weights.ts';
 
 export interface WriteOptions {
@@ -17,17 +17,17 @@ export interface WriteOptions {
 
 export interface WrittenWeights {
   readonly file: FileDigest;
-  /** SHA-256 over all tensors but the positions, in their order, as 64 hex digits. */
+  /** SHA-256 over the tower's tensors but the positions, in their order, as 64 hex digits. */
   readonly withoutPositions: string;
 }
 
 /**
- * Writes a tower's tensors into a new file, each at its place, with a few MB in memory at a time. Rejects as the source
+ * Writes a graph's tensors into a new file, each at its place, with a few MB in memory at a time. Rejects as the source
  * does, and with `cancelled` when the signal fires.
  */
 export async function writeWeights(
   path: string,
-  weights: readonly TowerWeight[],
+  weights: readonly GraphWeight[],
   source: TensorSource,
   { onProgress, signal }: WriteOptions,
 ): Promise<WrittenWeights> {
@@ -40,11 +40,12 @@ export async function writeWeights(
     const output = new HashedFile(file);
     const tower = createHash('sha256');
     for (const weight of weights) {
+      const isHashed = weight.layout !== 'positions' && !weight.tensor.startsWith(projectorPrefix);
       await output.append(new Uint8Array(weight.place.offsetBytes - output.sizeBytes));
       for await (const chunk of laidOut(weight, source)) {
         if (signal?.aborted) throw new ServiceError('cancelled', 'The import was cancelled.');
         await output.append(chunk);
-        if (weight.layout !== 'positions') tower.update(chunk);
+        if (isHashed) tower.update(chunk);
         onProgress?.(output.sizeBytes, totalBytes);
       }
     }
@@ -60,7 +61,7 @@ export async function writeWeights(
 
 /** A weight's bytes as the file stores them; a chunk is valid until the next. */
 async function* laidOut(
-  weight: TowerWeight,
+  weight: GraphWeight,
   source: TensorSource,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   const { tensor, dtype, shape, layout, place } = weight;
@@ -84,7 +85,7 @@ async function* laidOut(
 /** The position table, read whole and resized to the grid that fills the weight's place. */
 async function gridPositions(
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
-  { shape, place }: TowerWeight,
+  { shape, place }: GraphWeight,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const [, channels = 1] = shape;
   const table = new Float32Array(shape.reduce((product, size) => product * size, 1));
@@ -101,7 +102,7 @@ async function gridPositions(
 }
 
 /** Reorders rows of [3, height, width] to [height, width, 3]. */
-function pixelOrder(chunk: Uint8Array<ArrayBuffer>, { shape, dtype }: TowerWeight): Uint8Array<ArrayBuffer> {
+function pixelOrder(chunk: Uint8Array<ArrayBuffer>, { shape, dtype }: GraphWeight): Uint8Array<ArrayBuffer> {
   const Elements = weightBytes[dtype] === 4 ? Uint32Array : Uint16Array;
   const from = new Elements(chunk.buffer, chunk.byteOffset, chunk.byteLength / weightBytes[dtype]);
   const to = new Elements(from.length);

@@ -1,14 +1,27 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { graphFile, weightsFile } from '../graph-io.ts';
-import { formatVersion, manifestFile, manifestJson, type Manifest, type Provenance } from '../manifest.ts';
+import { graphFile, newlineFile, projectorFile, weightsFile } from '../graph-io.ts';
+import {
+  type FileDigest,
+  formatVersion,
+  manifestFile,
+  manifestJson,
+  type Manifest,
+  projectorFormatVersion,
+  type Provenance,
+} from '../manifest.ts';
 import type { FeatureLayer, Precision } from '../model.ts';
+import type { Projector } from '../projector.ts';
+import type { AnyresDefinition } from '../../recipes/plan-model.ts';
 import type { Preprocessing } from './image-processor.ts';
 import { clipTower, siglipTower } from './towers.ts';
 import { type Tower } from './tower.ts';
 import { gridSide, type TowerGeometry } from '../tower-geometry.ts';
 import type { FormOf } from './int8-linear.ts';
+import { projectorPrefix } from './linear-builder.ts';
+import type { ProjectorContents } from './projector-contents.ts';
+import { addEmbeddings, hiddenSize, projectorGraph } from './projector-graph.ts';
 import type { TensorSource } from './tensor-source.ts';
 import { writeWeights, type WriteOptions } from './weights-file.ts';
 
@@ -22,11 +35,13 @@ export interface FolderContents {
   readonly formOf?: FormOf | undefined;
   readonly trained: boolean;
   readonly source: TensorSource;
+  readonly projector?: ProjectorContents | undefined;
+  readonly anyres?: AnyresDefinition | undefined;
   readonly provenance: Provenance;
 }
 
 /**
- * Writes graph, weights and model.json into an existing, empty folder. Checks every tensor before it writes anything,
+ * Writes graphs, weights and model.json into an existing, empty folder. Checks every tensor before it writes anything,
  * and holds a few MB of weights at a time. Returns what it wrote as model.json.
  */
 export async function writeModelFolder(
@@ -34,42 +49,72 @@ export async function writeModelFolder(
   contents: FolderContents,
   options: WriteOptions = {},
 ): Promise<Manifest> {
-  const { geometry, preprocessing, features, precision, trained, source, provenance } = contents;
+  const { geometry, preprocessing, features, precision, trained, provenance, projector, anyres } = contents;
   const tower = towerOf(contents);
+  const source = sourceOf(contents);
   for (const { tensor, shape } of tower.weights) await source.check(tensor, shape);
-  const graph = tower.graph.encode();
-  await writeFile(join(folder, graphFile), graph);
-  const { file, withoutPositions } = await writeWeights(
-    join(folder, weightsFile),
-    tower.weights,
-    source,
-    options,
-  );
+  const write = async (name: string, bytes: Uint8Array<ArrayBuffer>): Promise<Record<string, FileDigest>> => {
+    await writeFile(join(folder, name), bytes);
+    return { [name]: digestOf(bytes) };
+  };
+  const graph = await write(graphFile, tower.graph.encode());
+  const weightsPath = join(folder, weightsFile);
+  const { file, withoutPositions } = await writeWeights(weightsPath, tower.weights, source, options);
   const side = gridSide(geometry);
+  const grid = { width: side, height: side };
+  const own =
+    projector && projectorGraph(geometry, projector, precision, formOf(contents), tower.graph.places);
   const manifest: Manifest = {
-    formatVersion,
+    formatVersion: projector === undefined ? formatVersion : projectorFormatVersion,
     architecture: geometry.architecture,
     trained,
     imageSize: geometry.imageSize,
     patchSize: geometry.patchSize,
-    grid: { width: side, height: side },
+    grid,
     channels: geometry.channels,
     layers: geometry.layers,
     features,
     precision,
     ...preprocessing,
     towerDigest: towerDigest(contents, withoutPositions),
+    ...(projector === undefined ? {} : { projector: describeProjector(projector, grid) }),
+    ...(anyres === undefined ? {} : { anyres }),
     files: {
-      [graphFile]: {
-        sizeBytes: graph.byteLength,
-        sha256: createHash('sha256').update(graph).digest('hex'),
-      },
+      ...graph,
       [weightsFile]: file,
+      ...(own && (await write(projectorFile, own.encode()))),
+      ...(projector?.newline && (await write(newlineFile, projector.newline))),
     },
     provenance,
   };
   await writeFile(join(folder, manifestFile), manifestJson(manifest));
   return manifest;
+}
+
+function digestOf(bytes: Uint8Array): FileDigest {
+  return { sizeBytes: bytes.byteLength, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+function describeProjector(projector: ProjectorContents, grid: Projector['grid']): Projector {
+  const { family, digest, preparation, newline } = projector;
+  return {
+    family,
+    digest,
+    hiddenSize: hiddenSize(projector),
+    grid: preparation?.grid ?? grid,
+    anyGrid: preparation === undefined,
+    newline: newline !== undefined,
+  };
+}
+
+/** The tower's tensors, and the projector's by their prefix. */
+function sourceOf({ source, projector }: FolderContents): TensorSource {
+  if (projector === undefined) return source;
+  const sourceFor = (tensor: string) => (tensor.startsWith(projectorPrefix) ? projector.source : source);
+  return {
+    check: (tensor, shape) => sourceFor(tensor).check(tensor, shape),
+    read: (tensor, dtype, rowElements) => sourceFor(tensor).read(tensor, dtype, rowElements),
+  };
 }
 
 /** SHA-256, as hex digits, over everything that determines the tokens but the image size and what follows from it. */
@@ -87,8 +132,16 @@ function towerDigest(
   return createHash('sha256').update(JSON.stringify(settled)).digest('hex');
 }
 
-/** The tower that these contents describe. */
-export function towerOf({ geometry, preprocessing, features, precision, formOf }: FolderContents): Tower {
+/** The encoder that these contents describe: the tower, and the projector after it. */
+export function towerOf(contents: FolderContents): Tower {
+  const { geometry, preprocessing, features, precision, projector } = contents;
   const towers = { siglip: siglipTower, clip: clipTower } as const;
-  return towers[geometry.architecture](geometry, preprocessing.normalisation, features, precision, formOf);
+  const build = towers[geometry.architecture];
+  const tower = build(geometry, preprocessing.normalisation, features, precision, formOf(contents));
+  if (projector !== undefined) addEmbeddings(tower.linears, geometry, projector);
+  return tower;
+}
+
+function formOf({ formOf: chosen = () => 'int8' }: FolderContents): FormOf {
+  return chosen;
 }

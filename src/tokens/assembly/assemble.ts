@@ -3,6 +3,7 @@ import { AnswerWriter } from './answer-writer.ts';
 import { Average } from './average.ts';
 import { Concat } from './concat.ts';
 import { fitted } from './fitted-map.ts';
+import { WithNewlines } from './with-newlines.ts';
 import { tokenBytes, type TokenRows } from './token-rows.ts';
 import { Unshuffled } from './unshuffled.ts';
 import { mapSize, stackLayout, ViewMap, type ViewTokens } from './view-map.ts';
@@ -14,7 +15,7 @@ export type AssemblyPlan = Pick<Plan, 'viewGrid' | 'channels' | 'assembly' | 'sh
 
 /**
  * Assembles a plan's answer from its views' tokens. `views[i]` are the little-endian float32 tokens of the plan's view
- * i; they are only read. Returns the little-endian values of `plan.shape` in `dtype`, in a buffer of their own.
+ * i, and `newline` is the projector's row, for a plan with newlines; they are only read. Returns the little-endian values of `plan.shape` in `dtype`, in a buffer of their own.
  *
  * All arithmetic is float32, rounded once at the end. Rows pass through a kernel's memory one by one, so it needs room
  * for only a few rows beside views and answer. It is synchronous and must not run on the main thread.
@@ -26,11 +27,12 @@ export function assemble(
   plan: AssemblyPlan,
   views: readonly Uint8Array<ArrayBuffer>[],
   dtype: TokenDtype,
+  newline?: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
   requireSizes(plan, views);
 
   const memory = new KernelLayout();
-  const parts = answerParts(memory, plan, views);
+  const parts = answerParts(memory, plan, views, newline);
   const values = parts.reduce((sum, { width, height, channels }) => sum + width * height * channels, 0);
   const planned = plan.shape.reduce((product, length) => product * length, 1);
   if (values !== planned)
@@ -61,6 +63,7 @@ function answerParts(
   memory: KernelLayout,
   plan: AssemblyPlan,
   views: readonly Uint8Array<ArrayBuffer>[],
+  newline: Uint8Array<ArrayBuffer> | undefined,
 ): TokenRows[] {
   const { viewGrid: grid, channels, assembly } = plan;
   const tokens: ViewTokens = { views, grid, channels };
@@ -68,17 +71,23 @@ function answerParts(
   if (assembly.kind === 'single') return [stack([0])];
   if (assembly.kind === 'stack') return [stack([...views.keys()])];
   if (assembly.kind === 'fuse') return [fused(memory, tokens, assembly, plan.grid)];
-  return [stack([0]), ...unpadded(memory, tokens, assembly)];
+  return [stack([0]), ...unpadded(memory, tokens, assembly, newline)];
 }
 
-/** The part of an anyres map that is kept; empty for extreme shapes. */
+/** The part of an anyres map that is kept, with its newline rows; nothing for extreme shapes. */
 function unpadded(
   memory: KernelLayout,
   tokens: ViewTokens,
-  { map, unpad, limited }: Extract<Assembly, { kind: 'anyres' }>,
+  { map, unpad, limited, newline: hasNewline = false }: Extract<Assembly, { kind: 'anyres' }>,
+  newline: Uint8Array<ArrayBuffer> | undefined,
 ): TokenRows[] {
-  if (limited.width === 0 || limited.height === 0) return [];
-  return [fitted(memory, new ViewMap(memory, tokens, map, unpad), limited)];
+  const isEmpty = limited.width === 0 || limited.height === 0;
+  const kept = isEmpty ? undefined : fitted(memory, new ViewMap(memory, tokens, map, unpad), limited);
+  if (!hasNewline) return kept === undefined ? [] : [kept];
+  if (newline?.byteLength !== tokenBytes(1, tokens.channels)) {
+    throw new RangeError(`the newline row has ${newline?.byteLength ?? 0} bytes`);
+  }
+  return limited.height === 0 ? [] : [new WithNewlines(memory, kept, limited.height, newline)];
 }
 
 function fused(

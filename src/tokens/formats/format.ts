@@ -1,26 +1,31 @@
 import { ServiceError } from '../../errors/service-error.ts';
-import type { AnswerMetadata } from '../answer-metadata.ts';
+import type { ImageTokens } from './image-outcome.ts';
 import { jsonFile } from './json.ts';
 import { npyFile, npyCanHold } from './npy.ts';
 import { safetensorsFile } from './safetensors.ts';
-import { type TokenDtype, type TokenTensor, tokenDtypes } from '../tensor.ts';
+import { type TokenDtype, tokenDtypes } from '../tensor.ts';
 import { rawFile, type TokenFile } from './token-file.ts';
+import { torchFile } from './torch.ts';
+import { vllmFile, vllmFormats } from './vllm.ts';
 
 /** The formats of an answer, the default first. */
-export const tokenFormats = ['npy', 'raw', 'safetensors', 'json'] as const;
+export const tokenFormats = ['npy', 'raw', 'safetensors', 'json', 'torch', ...vllmFormats] as const;
 export type TokenFormat = (typeof tokenFormats)[number];
 
-const writers: Record<TokenFormat, (tensor: TokenTensor, metadata: AnswerMetadata) => TokenFile> = {
-  npy: npyFile,
-  raw: rawFile,
-  safetensors: safetensorsFile,
-  json: jsonFile,
+const writers: Record<TokenFormat, (answer: ImageTokens) => TokenFile> = {
+  npy: ({ tensor }) => npyFile(tensor),
+  raw: ({ tensor }) => rawFile(tensor),
+  safetensors: ({ tensor, metadata }) => safetensorsFile(tensor, metadata),
+  json: ({ tensor, metadata }) => jsonFile(tensor, metadata),
+  torch: ({ tensor }) => torchFile(tensor),
+  vllm: (answer) => vllmFile('vllm', answer),
+  'vllm-prompt-embeds': (answer) => vllmFile('vllm-prompt-embeds', answer),
 };
 
 /** Puts tokens and their metadata into a format. Reads no element. Throws as {@link requireDtype} does. */
-export function tokenFile(format: TokenFormat, tensor: TokenTensor, metadata: AnswerMetadata): TokenFile {
-  requireDtype(format, tensor.dtype);
-  return writers[format](tensor, metadata);
+export function tokenFile(format: TokenFormat, answer: ImageTokens): TokenFile {
+  requireDtype(format, answer.tensor.dtype);
+  return writers[format](answer);
 }
 
 /** Whether the file itself contains the metadata. Otherwise the metadata must travel beside it. */

@@ -6,6 +6,8 @@ import type { TokenTensor } from '../tensor.ts';
 export interface ImageTokens {
   readonly tensor: TokenTensor;
   readonly metadata: AnswerMetadata;
+  /** For each image, 64 hex digits over all that its tokens depend on: image, model, projector, recipe and options. */
+  readonly uuids: readonly string[];
 }
 
 /** The outcome of one of several images that are answered separately. `index` is its position in the request. */

@@ -33,11 +33,13 @@ export function metadataHeader(metadata: AnswerMetadata): string {
 
 /** Answer metadata as a plain object with the wire's snake_case names. */
 function metadataFields(metadata: AnswerMetadata): Record<string, unknown> {
-  const { model, grid, teacher, anyres } = metadata;
+  const { model, grid, projector, teacher, anyres } = metadata;
   return {
     model: { name: model.name, digest: model.digest, trained: model.trained },
     recipe: metadata.recipe,
+    output: metadata.output,
     features: metadata.features,
+    ...(projector === undefined ? {} : { projector: { family: projector.family, digest: projector.digest } }),
     precision: metadata.precision,
     dtype: metadata.dtype,
     shape: metadata.shape,
@@ -53,12 +55,13 @@ function teacherFields({ scales, weights, fusion, windows, models }: TeacherMake
   return { scales, weights, fusion, windows, models: models.map(({ name, digest }) => ({ name, digest })) };
 }
 
-function anyresFields({ tileGrid, baseTokens, unpad, spatial, resized }: AnyresGeometry) {
+function anyresFields({ tileGrid, baseTokens, unpad, spatial, newlines, resized }: AnyresGeometry) {
   return {
     tile_grid: { columns: tileGrid.columns, rows: tileGrid.rows },
     base_tokens: baseTokens,
     unpad: { x: unpad.x, y: unpad.y, width: unpad.width, height: unpad.height },
     spatial: { width: spatial.width, height: spatial.height },
+    newlines,
     resized,
   };
 }

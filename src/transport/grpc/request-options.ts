@@ -74,6 +74,8 @@ function commonRecord(options: RequestOptions__Output | null): Record<string, st
   return {
     model: options.model === '' ? undefined : options.model,
     expect_digest: options.expectDigest === '' ? undefined : options.expectDigest,
+    output: enumValue('OUTPUT', options.output),
+    expect_projector_digest: options.expectProjectorDigest === '' ? undefined : options.expectProjectorDigest,
     expect_features: enumValue('FEATURE_LAYER', options.expectFeatures),
     dtype: enumValue('DTYPE', options.dtype),
     exif: enumValue('EXIF', options.exif),

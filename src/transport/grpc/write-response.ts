@@ -73,7 +73,12 @@ export function writePlan({ metadata, tokens, sizeBytes }: PlanAnswer): Buffer {
 /** ListModelsResponse for the served models. Their folders stay private: encoder.proto has no field for them. */
 export function writeModels(models: readonly ServedModel[]): Buffer {
   return write.listModelsResponse({
-    models: models.map((model) => ({ ...model, features: enumName('FEATURE_LAYER', model.features) })),
+    models: models.map(({ projector = null, anyres = null, ...model }) => ({
+      ...model,
+      projector,
+      anyres,
+      features: enumName('FEATURE_LAYER', model.features),
+    })),
   });
 }
 
@@ -88,6 +93,7 @@ function streamed(id: string, field: number, outcome: readonly Piece[]): Gathere
 function metadataMessage({ teacher, ...metadata }: AnswerMetadata): Metadata {
   return {
     ...metadata,
+    output: enumName('OUTPUT', metadata.output),
     features: enumName('FEATURE_LAYER', metadata.features),
     dtype: enumName('DTYPE', metadata.dtype),
     recipe: enumName('RECIPE', metadata.recipe),

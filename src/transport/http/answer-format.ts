@@ -1,6 +1,8 @@
 import Negotiator from 'negotiator';
 import { ServiceError } from '../../errors/service-error.ts';
-import { tokenFormats } from '../../tokens/formats/format.ts';
+import type { EncodeRequest } from '../../encoding/request.ts';
+import { requireDtype, tokenFormats } from '../../tokens/formats/format.ts';
+import { type VllmFormat, vllmFormats } from '../../tokens/formats/vllm.ts';
 
 /** What an encode is answered in, the default first. */
 export const answerFormats = [...tokenFormats, 'jsonl'] as const;
@@ -12,6 +14,9 @@ export const formatTypes = {
   raw: ['application/octet-stream'],
   safetensors: ['application/x-safetensors', 'application/safetensors'],
   json: ['application/json'],
+  torch: ['application/x-pytorch'],
+  vllm: ['application/x-vllm-image-embeds+json'],
+  'vllm-prompt-embeds': ['application/x-vllm-prompt-embeds+json'],
   jsonl: ['application/jsonl', 'application/x-ndjson'],
 } as const satisfies Record<AnswerFormat, readonly [string, ...string[]]>;
 
@@ -32,6 +37,25 @@ export function chooseFormat(format: string | undefined, accept: string | undefi
   if (accepted !== undefined) return accepted;
   const types = answerFormats.map((name) => formatTypes[name][0]).join(', ');
   throw new ServiceError('not_acceptable', `Tokens are answered as ${types}; Accept allows none of these.`);
+}
+
+/** Throws unless the format can hold the answer, which vLLM takes as rows of one image. */
+export function requireFormat(
+  format: AnswerFormat,
+  { recipe, options }: Pick<EncodeRequest, 'recipe' | 'options'>,
+): void {
+  if (format === 'jsonl') return;
+  requireDtype(format, options.dtype);
+  if (!isVllm(format) || recipe.recipe !== 'anyres' || recipe.assembly !== 'tiles') return;
+  throw new ServiceError(
+    'not_acceptable',
+    `${format} holds [rows, width], and assembly=tiles answers [views, rows, width]: leave assembly out, or use another format.`,
+  );
+}
+
+/** Whether an answer in this format is a part of a vLLM message; of several images, a list of parts. */
+export function isVllm(format: AnswerFormat): format is VllmFormat {
+  return vllmFormats.some((known) => known === format);
 }
 
 function namedFormat(value: string): AnswerFormat {

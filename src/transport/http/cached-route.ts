@@ -5,9 +5,9 @@ import { ServiceError } from '../../errors/service-error.ts';
 import { digestOf } from '../../image/raster.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
-import { requireDtype, tokenFormats } from '../../tokens/formats/format.ts';
+import { tokenFormats } from '../../tokens/formats/format.ts';
 import { parseOptions } from '../request-options.ts';
-import { chooseFormat } from './answer-format.ts';
+import { chooseFormat, requireFormat } from './answer-format.ts';
 import { singleValues, termsOf } from './request-head.ts';
 import { type SendSettings, sendTokens } from './send-tokens.ts';
 
@@ -34,7 +34,7 @@ export async function answerCached(
   if (format === 'jsonl') {
     throw new ServiceError('not_acceptable', `GET answers one image, as one of ${tokenFormats.join(', ')}.`);
   }
-  requireDtype(format, asked.options.dtype);
+  requireFormat(format, asked);
   const { scope } = request;
   const answer = await encoder.encode({
     images: [image],

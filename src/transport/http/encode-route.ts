@@ -8,13 +8,15 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
 import type { RequestScope } from '../../telemetry/request-scope.ts';
 import { slowest } from '../../telemetry/stage-timings.ts';
-import { requireDtype, type TokenFormat } from '../../tokens/formats/format.ts';
+import type { TokenFormat } from '../../tokens/formats/format.ts';
 import type { ImageOutcome } from '../../tokens/formats/image-outcome.ts';
 import { jsonLine } from '../../tokens/formats/json.ts';
 import { safetensorsImagesFile } from '../../tokens/formats/safetensors.ts';
+import type { TokenFile } from '../../tokens/formats/token-file.ts';
+import { vllmImagesFile } from '../../tokens/formats/vllm.ts';
 import { byteLengthOf } from '../../tokens/tensor.ts';
 import { parseOptions } from '../request-options.ts';
-import { chooseFormat, formatTypes } from './answer-format.ts';
+import { chooseFormat, formatTypes, isVllm, requireFormat } from './answer-format.ts';
 import { type AnswerLine, AnswerWriter } from './answer-writer.ts';
 import type { HttpLimits } from './limits.ts';
 import { declaredBytes } from './read-body.ts';
@@ -52,7 +54,7 @@ export async function answerEncode(
   const { trace, signal } = request.scope;
   const asked = { ...parseOptions(recipe, query, ['format']), terms: termsOf(request), trace, signal };
   const format = chooseFormat(wanted, request.headers.accept);
-  if (format !== 'jsonl') requireDtype(format, asked.options.dtype);
+  requireFormat(format, asked);
   settings.encoder.validate(asked);
   const send = await encodeBody(request, reply, settings, asked, format);
   await send();
@@ -70,7 +72,14 @@ async function encodeBody(
   const received = await receive(request, reply, settings);
   asked.trace?.stage('receive', receivedMs, performance.now());
   if (format === 'jsonl') return encodeLines(reply, settings, received, asked);
-  if (format === 'safetensors' && received.stacked) return await encodeFile(reply, settings, received, asked);
+  if (received.stacked && format === 'safetensors') {
+    return await encodeFile(reply, settings, received, asked, safetensorsImagesFile);
+  }
+  if (received.stacked && isVllm(format)) {
+    return await encodeFile(reply, settings, received, asked, (outcomes) =>
+      vllmImagesFile(format, allEncoded(outcomes)),
+    );
+  }
   return await encodeTensor(reply, settings, received, asked, format);
 }
 
@@ -113,12 +122,13 @@ async function encodeTensor(
   return () => sendTokens(reply, { metrics, limits, format }, answer);
 }
 
-/** One safetensors file of several images. If none can be encoded, the first failure is the request's. */
+/** One file of several images. If none can be encoded, the first failure is the request's. */
 async function encodeFile(
   reply: FastifyReply,
   { encoder, metrics, limits }: EncodeRouteSettings,
   { images, release }: ReceivedImages,
   asked: Asked,
+  fileOf: (outcomes: readonly ImageOutcome<EncodeAnswer>[]) => TokenFile,
 ): Promise<Send> {
   const outcomes = await Promise.all(encoder.encodeEach({ images, ...asked })).finally(release);
   const { scope } = reply.request;
@@ -128,13 +138,24 @@ async function encodeFile(
   for (const outcome of outcomes) {
     if (outcome.kind === 'encoded') continue;
     const { index, error } = outcome;
-    if (answers.length === 0) throw error.withMessage(`images[${index}]: ${error.message}`);
+    if (answers.length === 0) throw ofImage(index, error);
     scope.note(error);
   }
   const timings = slowest(answers.map((answer) => answer.timings));
   const sources = answers.flatMap((answer) => answer.sources);
-  return () =>
-    sendFile(reply, { metrics, limits }, () => safetensorsImagesFile(outcomes), { timings, sources });
+  return () => sendFile(reply, { metrics, limits }, () => fileOf(outcomes), { timings, sources });
+}
+
+/** The answers of all images; throws the first failure. A message must not lack the part of one of its images. */
+function allEncoded(outcomes: readonly ImageOutcome<EncodeAnswer>[]): EncodeAnswer[] {
+  return outcomes.map((outcome) => {
+    if (outcome.kind === 'failed') throw ofImage(outcome.index, outcome.error);
+    return outcome.answer;
+  });
+}
+
+function ofImage(index: number, error: ServiceError): ServiceError {
+  return error.withMessage(`images[${index}]: ${error.message}`);
 }
 
 /** A line for each image, in the order in which they finish. */

@@ -30,9 +30,10 @@ export async function sendTokens(
   const { scope } = reply.request;
   scope.hold(answer.release);
   scope.answer = withoutTokens(answer);
-  const { tensor, metadata } = answer;
-  const headers = carriesMetadata(format) ? more : { 'tokens-meta': metadataHeader(metadata), ...more };
-  await sendFile(reply, settings, () => tokenFile(format, tensor, metadata), answer, headers);
+  const headers = carriesMetadata(format)
+    ? more
+    : { 'tokens-meta': metadataHeader(answer.metadata), ...more };
+  await sendFile(reply, settings, () => tokenFile(format, answer), answer, headers);
 }
 
 /** Sends a file of tokens. */

@@ -1,6 +1,8 @@
 import type { VisualEncoder } from '../../encoding/request.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { Model } from '../../model/model.ts';
+import type { Projector } from '../../model/projector.ts';
+import type { AnyresDefinition } from '../../recipes/plan-model.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { EndpointHandler } from './app.ts';
 import { answerDocs } from './docs-page.ts';
@@ -63,5 +65,17 @@ function modelFields(model: Model, isDefault: boolean): Record<string, unknown> 
     precision: model.precision,
     resample: model.resample,
     resize: model.resize,
+    ...(model.projector === undefined ? {} : { projector: projectorFields(model.projector) }),
+    ...(model.anyres === undefined ? {} : { anyres: anyresFields(model.anyres) }),
   };
+}
+
+function projectorFields({ family, digest, hiddenSize, grid, anyGrid, newline }: Projector) {
+  const { width, height } = grid;
+  const geometry = { grid: { width, height }, any_grid: anyGrid, newline };
+  return { family, digest, hidden_size: hiddenSize, tokens: width * height, ...geometry };
+}
+
+function anyresFields({ grids, resample, maxTiles }: AnyresDefinition) {
+  return { grids: grids.map(({ columns, rows }) => ({ columns, rows })), resample, max_tiles: maxTiles };
 }

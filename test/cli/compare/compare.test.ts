@@ -116,6 +116,7 @@ function stubMetadata(tokens: number): Omit<EncodeAnswer['metadata'], 'images'> 
   return {
     model: { name: 'stub', digest: 'sha256:0', trained: false },
     recipe: 'encode',
+    output: 'features',
     features: 'last_hidden_state',
     precision: 'fp32',
     dtype: 'float32',

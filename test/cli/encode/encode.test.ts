@@ -40,6 +40,7 @@ async function firstByte({ images, options }: EncodeRequest): Promise<EncodeAnsw
     metadata: {
       model: { name: 'stub', digest: 'sha256:0', trained: false },
       recipe: 'encode',
+      output: options.output ?? 'features',
       features: 'last_hidden_state',
       precision: 'fp32',
       dtype: options.dtype,
@@ -90,6 +91,21 @@ test('writes a file of tokens for each file and nothing else', async (context) =
   assert.equal(stdout.text, `${at('out')}: 2 of 2 files, 1.0 s\n`);
   assert.deepEqual(seen.settings?.models, [{ name: 'x', folder: '1' }], 'one model is enough');
   assert.equal(seen.closed, 1);
+});
+
+test('writes embeddings where they are asked for, and files for torch with their own extension', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1] });
+  const outputs: unknown[] = [];
+  const { parts } = stubParts(async (request) => {
+    outputs.push(request.options.output);
+    return await firstByte(request);
+  });
+  for (const flags of [['--embeddings', '--format', 'torch', '--dtype', 'bfloat16'], []]) {
+    const settings = settingsOf(['--out', at('out'), ...flags]);
+    assert.equal(await encodeFiles([at('a.jpg')], settings, fakeTerminal().terminal, parts), 0);
+  }
+  assert.deepEqual(outputs, ['embeddings', 'features']);
+  assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'a.pt']);
 });
 
 test('names a file that fails, does the others, and exits with 1', async (context) => {

@@ -36,6 +36,8 @@ const settings = {
   resize: 'crop',
   features: 'pre_norm',
   force: true,
+  towerOnly: false,
+  projector: undefined,
   revision: undefined,
 } as const;
 

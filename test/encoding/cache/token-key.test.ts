@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tokenKey, type TokenKeyParts } from '../../../src/encoding/cache/token-key.ts';
+import { tokenKey, type TokenKeyParts, tokenUuid } from '../../../src/encoding/cache/token-key.ts';
 import { anyresDefaults } from '../../../src/recipes/anyres.ts';
 import { teacherDefaults } from '../../../src/recipes/teacher.ts';
 import { gatedModel, largerModel } from '../../support/gated-encoder.ts';
@@ -12,6 +12,16 @@ const plain: TokenKeyParts = {
   recipe: { recipe: 'encode' },
   options: { dtype: 'float16', exif: 'apply' },
   owner: undefined,
+};
+
+const embeddings = { output: 'embeddings', dtype: 'float16', exif: 'apply' } as const;
+const projector = {
+  family: 'llava',
+  digest: 'sha256:1',
+  hiddenSize: 4,
+  grid: { width: 1, height: 1 },
+  anyGrid: true,
+  newline: false,
 };
 
 test('differs with everything that the tokens depend on, and with their owner', () => {
@@ -29,6 +39,9 @@ test('differs with everything that the tokens depend on, and with their owner', 
     { recipe: { recipe: 'anyres', ...anyresDefaults, maxTiles: 3 } },
     { options: { dtype: 'float32', exif: 'apply' } },
     { options: { dtype: 'float16', exif: 'ignore' } },
+    { options: embeddings },
+    { options: embeddings, model: { ...gatedModel, projector } },
+    { options: embeddings, model: { ...gatedModel, projector: { ...projector, digest: 'sha256:2' } } },
     { owner: 'a' },
     { owner: 'b' },
   ];
@@ -47,4 +60,11 @@ test("does not depend on the order of options or the model's name", () => {
     options: { dtype: 'float16', exif: 'apply', model: 'another', expectDigest: gatedModel.digest },
   });
   assert.equal(one, other);
+});
+
+test('the uuid of tokens differs with everything that they depend on, and not with their owner', () => {
+  const uuids = [plain, { ...plain, owner: 'a' }, { ...plain, image: 'sha256:3' }].map(tokenUuid);
+  assert.match(uuids[0]!, /^[0-9a-f]{64}$/);
+  assert.equal(uuids[1], uuids[0]);
+  assert.notEqual(uuids[2], uuids[0]);
 });

@@ -34,6 +34,11 @@ describe("config.json's vision tower", () => {
       { model_type: 'my_vlm', text_config: { hidden_size: 4 }, vision_tower: siglip },
       'siglip',
     ],
+    [
+      'of a SmolVLM',
+      { model_type: 'smolvlm', vision_config: { ...vision, model_type: 'smolvlm_vision' } },
+      'siglip',
+    ],
     ['under another name, two levels down', { thinker_config: { vision: siglip } }, 'siglip'],
   ];
   for (const [where, config, architecture] of places) {
@@ -53,11 +58,6 @@ describe("config.json's vision tower", () => {
       'is only named',
       { model_type: 'llava', hidden_size: 4096, mm_vision_tower: 'openai/clip' },
       /model_type "llava" does not describe the vision tower, which mm_vision_tower names: "openai\/clip"\. Import that one/,
-    ],
-    [
-      'is that of SmolVLM',
-      { model_type: 'smolvlm', vision_config: { model_type: 'smolvlm_vision' } },
-      /^config\.json: vision_config: model_type "smolvlm_vision" is not supported/,
     ],
     [
       'has no type, in a model that is not known',

@@ -43,6 +43,7 @@ describe("a checkpoint gives the tokens of transformers' own processor and tower
         out,
         features: 'last_hidden_state',
         precision: 'fp32',
+        towerOnly: true,
         imageSize,
       });
       assert.equal(model.grid.width * model.grid.height, tokens);

@@ -48,6 +48,22 @@ describe('an image processor', () => {
     assert.deepEqual((await read(t, files)).preprocessing.normalisation.mean, [0.1, 0.1, 0.1]);
   });
 
+  it('of Idefics3 and SmolVLM fits an image to the longest edge first, unless another way is chosen', async (t) => {
+    const fields = {
+      image_processor_type: 'SmolVLMImageProcessor',
+      do_image_splitting: true,
+      size: { longest_edge: 2048 },
+      max_image_size: { longest_edge: 512 },
+    };
+    const { imageSize, preprocessing } = await read(t, alone(fields));
+    const { resize, fitSize, resample } = preprocessing;
+    assert.deepEqual([imageSize, resize, fitSize, resample], [512, 'fit-squash', 2048, 'lanczos']);
+    const chosen = (await read(t, alone(fields), { resize: 'crop' })).preprocessing;
+    assert.deepEqual([chosen.resize, chosen.fitSize], ['crop', undefined]);
+    const usual = { ...alone({}), config: { model_type: 'idefics3' } };
+    assert.deepEqual((await read(t, usual)).imageSize, 364);
+  });
+
   it('makes views of its own size, of the size that is asked for, or of the tower where it does not resize', async (t) => {
     const sizes: readonly [object, ViewOptions, number][] = [
       [{ size: 48 }, {}, 48],
@@ -139,14 +155,9 @@ describe('an image processor is refused by name', () => {
       /"Siglip2ImageProcessorFast" makes views of no fixed size, for NaFlex/,
     ],
     [
-      'for a class with Lanczos',
-      alone({ image_processor_type: 'SmolVLMImageProcessor' }),
-      /"SmolVLMImageProcessor" resizes an image twice with a Lanczos filter/,
-    ],
-    [
-      'for the class of its model',
-      { ...alone({}), config: { model_type: 'idefics3' } },
-      /"Idefics3ImageProcessor" resizes an image twice/,
+      'for sides that it fits an image to',
+      alone({ image_processor_type: 'SmolVLMImageProcessor', size: { shortest_edge: 512 } }),
+      /size: longest_edge must be a whole number/,
     ],
     [
       'for a class that is no text',
@@ -213,13 +224,13 @@ describe('an image processor is refused by name', () => {
     ],
     [
       'for another filter',
-      alone({ size: 64, resample: 1 }),
-      /resample must be 2 \(bilinear\) or 3 \(bicubic\), not 1/,
+      alone({ size: 64, resample: 4 }),
+      /resample must be 1 \(lanczos\), 2 \(bilinear\) or 3 \(bicubic\), not 4/,
     ],
     [
       "for another filter's name",
-      alone({ size: 64, resample: 'lanczos' }),
-      /resample must be 2 .* not "lanczos"/,
+      alone({ size: 64, resample: 'hamming' }),
+      /resample must be 1 .* not "hamming"/,
     ],
     [
       'for two means',

@@ -3,11 +3,8 @@ import { cp, mkdir, readFile, readdir, rm, truncate, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ServiceError } from '../../../src/errors/service-error.ts';
-import {
-  checkConfiguration,
-  importModel,
-  type ImportOptions,
-} from '../../../src/model/import/import-model.ts';
+import { importModel, type ImportOptions } from '../../../src/model/import/import-model.ts';
+import { checkConfiguration } from '../../../src/model/import/import-checkpoint.ts';
 import { loadModelFolder } from '../../../src/model/load-folder.ts';
 import type { Model } from '../../../src/model/model.ts';
 import { so400m } from '../../../bench/models/encoders.ts';
@@ -248,7 +245,7 @@ describe('the configuration of a checkpoint', () => {
   it('can be checked before its weights are there', async (t) => {
     const folder = await temporaryFolder(t);
     const refused: readonly [Record<string, unknown>, RegExp][] = [
-      [{ image_processor_type: 'SmolVLMImageProcessor' }, /Lanczos/],
+      [{ image_processor_type: 'Siglip2ImageProcessor' }, /no fixed size/],
       [{ image_std: 0 }, /image_std/],
     ];
     for (const [index, [fields, message]] of refused.entries()) {
@@ -469,7 +466,7 @@ describe('import refuses', () => {
   }
 
   const preprocessorCases: readonly [string, Record<string, unknown>, RegExp][] = [
-    ['another filter', { resample: 1 }, /resample must be 2 \(bilinear\) or 3 \(bicubic\), not 1/],
+    ['another filter', { resample: 4 }, /resample must be 1 \(lanczos\), 2 .* or 3 \(bicubic\), not 4/],
     ['two means', { image_mean: [0.5, 0.5] }, /image_mean must be a list of three numbers/],
     ['a standard deviation of zero', { image_std: [0.5, 0, 0.5] }, /image_std must be numbers above 0/],
     ['a rescale factor of text', { rescale_factor: '1/255' }, /rescale_factor must be a number above 0/],

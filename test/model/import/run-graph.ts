@@ -14,7 +14,8 @@ export interface GraphTokens {
 /** Runs a model folder as the engine does, with every output fetched. */
 export async function runGraph(folder: string, views: readonly Uint8Array[]): Promise<GraphTokens> {
   const { graphs = [graphFile], imageSize, channels } = await loadModelFolder(folder);
-  const session = await OnnxSession.open({ folder, graphs, imageSize, threads: 1, device: { kind: 'cpu' } });
+  const input = { kind: 'pixels', side: imageSize } as const;
+  const session = await OnnxSession.open({ folder, graphs, input, threads: 1, device: { kind: 'cpu' } });
   try {
     const joined = Buffer.concat(views);
     const pixels = new Uint8Array(new SharedArrayBuffer(joined.byteLength));

@@ -200,6 +200,45 @@ describe('assemble', () => {
     }
   });
 
+  test('puts the newline row after each line of the kept and limited map, even of lines 0 wide', () => {
+    const grid = { width: 4, height: 4 };
+    const channels = 3;
+    const newline = Float32Array.from([0.5, -1, 2]);
+    for (const [kept, limited] of [
+      [
+        { width: 6, height: 8 },
+        { width: 6, height: 8 },
+      ],
+      [
+        { width: 6, height: 8 },
+        { width: 5, height: 7 },
+      ],
+      [
+        { width: 0, height: 8 },
+        { width: 0, height: 8 },
+      ],
+    ] as const) {
+      const map = layoutOf(2, 2, grid, 1);
+      const assembly: AnyresAssembly = { kind: 'anyres', map, unpad: { x: 1, y: 0, ...kept }, limited };
+      const values = viewsOf(5, grid, channels);
+      const plain = anyresPlan(grid, channels, assembly);
+      const without = [...floats(assemble(plain, values.map(bytesOf), 'float32'))];
+      const base = without.slice(0, 16 * channels);
+      const lines = Array.from({ length: limited.height }, (_, y) => {
+        const start = (16 + y * limited.width) * channels;
+        return [...without.slice(start, start + limited.width * channels), ...newline];
+      });
+      const shape = [16 + limited.height * (limited.width + 1), channels];
+      const plan = { ...plain, assembly: { ...assembly, newline: true }, shape };
+      const views = values.map(bytesOf);
+      const got = floats(assemble(plan, views, 'float32', bytesOf(newline)));
+      assert.deepEqual([...got], [...base, ...lines.flat()]);
+      const brief = halves(assemble(plan, views, 'float16', bytesOf(newline)));
+      assert.deepEqual(brief, Uint16Array.from(got, nearestHalf));
+      assert.throws(() => assemble(plan, views, 'float32'), RangeError);
+    }
+  });
+
   test('limits a map to a single column', () => {
     const grid = { width: 8, height: 8 };
     const map = layoutOf(1, 3, grid, 1);

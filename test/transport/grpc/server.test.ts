@@ -44,6 +44,8 @@ test('answers an Encode with its tokens, its metadata and its timings', async (t
   );
   assert.deepEqual(response.metadata, {
     model: { name: 'stub', digest: stubModel.digest, trained: false },
+    output: 'OUTPUT_FEATURES',
+    projector: null,
     features: 'FEATURE_LAYER_LAST_HIDDEN_STATE',
     precision: 'fp32',
     dtype: 'DTYPE_FLOAT16',
@@ -143,6 +145,7 @@ test('answers an AnyResEncode of every option, with its geometry', async (t) => 
     baseTokens: 1024,
     unpad: { x: 0, y: 3, width: 64, height: 90 },
     spatial: { width: 64, height: 90 },
+    newlines: 0,
     resized: false,
   });
 });
@@ -239,6 +242,8 @@ test('passes every option to the encoder', async (t) => {
       model: 'hd',
       expectDigest: stubModel.digest,
       expectFeatures: 'FEATURE_LAYER_PRE_NORM',
+      expectProjectorDigest: stubModel.digest,
+      output: 'OUTPUT_EMBEDDINGS',
       dtype: 'DTYPE_BFLOAT16',
       exif: 'EXIF_IGNORE',
     },
@@ -247,6 +252,8 @@ test('passes every option to the encoder', async (t) => {
     model: 'hd',
     expectDigest: stubModel.digest,
     expectFeatures: 'pre_norm',
+    expectProjectorDigest: stubModel.digest,
+    output: 'embeddings',
     dtype: 'bfloat16',
     exif: 'ignore',
   });
@@ -572,7 +579,12 @@ test('lists the served models, the default first', async (t) => {
     ['stub', 'second'],
   );
   const { folder: _, towerDigest: __, ...told } = stubModel;
-  assert.deepEqual(response.models[0], { ...told, features: 'FEATURE_LAYER_LAST_HIDDEN_STATE' });
+  assert.deepEqual(response.models[0], {
+    ...told,
+    features: 'FEATURE_LAYER_LAST_HIDDEN_STATE',
+    projector: null,
+    anyres: null,
+  });
 });
 
 test('lists and describes its services by reflection', async (t) => {

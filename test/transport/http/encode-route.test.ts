@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TokenFormat } from '../../../src/tokens/formats/format.ts';
+import type { VllmFormat } from '../../../src/tokens/formats/vllm.ts';
 import { type TokenDtype, tokenDtypes } from '../../../src/tokens/tensor.ts';
 import { readNpy, readSafetensors } from '../../tokens/read-token-file.ts';
+import { readTorch } from '../../tokens/read-torch-file.ts';
 import { requestOptions } from '../../../src/transport/request-options.ts';
 import { openStubApp, stubTokens } from './stub-server.ts';
 
@@ -27,7 +29,7 @@ function tokensOf(dtype: TokenDtype, stacked = false, count = 1): { shape: reado
 }
 
 async function decode(
-  format: TokenFormat,
+  format: Exclude<TokenFormat, VllmFormat>,
   answer: Response,
 ): Promise<{ shape: number[]; dtype: string; data: Buffer; meta: Record<string, unknown> }> {
   const bytes = Buffer.from(await answer.arrayBuffer());
@@ -51,12 +53,15 @@ async function decode(
       const data = Buffer.from(value.data, 'base64');
       return { shape: value.shape, dtype: value.dtype, data, meta: value.metadata };
     }
-    default:
-      throw new Error(`no reader for ${String(format)}`);
+    case 'torch': {
+      const { storage, shape, data } = readTorch(bytes);
+      const names: Record<string, string> = { HalfStorage: 'float16', FloatStorage: 'float32' };
+      return { shape, dtype: names[storage] ?? 'bfloat16', data, meta: header };
+    }
   }
 }
 
-for (const format of ['npy', 'raw', 'safetensors', 'json'] as const) {
+for (const format of ['npy', 'raw', 'safetensors', 'json', 'torch'] as const) {
   for (const dtype of tokenDtypes) {
     if (format === 'npy' && dtype === 'bfloat16') continue;
     test(`answers ${dtype} as ${format}, bit for bit, with its metadata`, async () => {
@@ -69,6 +74,7 @@ for (const format of ['npy', 'raw', 'safetensors', 'json'] as const) {
       assert.deepEqual(got.meta, {
         model: { name: 'stub', digest: `sha256:${'ab'.repeat(32)}`, trained: false },
         recipe: 'encode',
+        output: 'features',
         features: 'last_hidden_state',
         precision: 'fp32',
         dtype,
@@ -110,12 +116,18 @@ test('refuses bfloat16 as .npy and says what would work', async () => {
 
 test('passes the options on', async () => {
   await post(
-    '/encode?model=stub&expect_digest=sha256:' + 'ab'.repeat(32) + '&expect_features=pre_norm&exif=ignore',
+    '/encode?model=stub&expect_digest=sha256:' +
+      'ab'.repeat(32) +
+      '&expect_features=pre_norm&exif=ignore&output=embeddings' +
+      '&expect_projector_digest=sha256:' +
+      'cd'.repeat(32),
   );
   assert.deepEqual(encoder.requests.at(-1)?.options, {
     model: 'stub',
     expectDigest: `sha256:${'ab'.repeat(32)}`,
     expectFeatures: 'pre_norm',
+    expectProjectorDigest: `sha256:${'cd'.repeat(32)}`,
+    output: 'embeddings',
     dtype: 'float16',
     exif: 'ignore',
   });
@@ -176,9 +188,10 @@ test('says where anyres tokens lie, beside the tokens and inside the file', asyn
     base_tokens: 4,
     unpad: { x: 0, y: 1, width: 4, height: 0 },
     spatial: { width: 3, height: 0 },
+    newlines: 0,
     resized: true,
   };
-  for (const format of ['npy', 'raw', 'safetensors', 'json'] as const) {
+  for (const format of ['npy', 'raw', 'safetensors', 'json', 'torch'] as const) {
     const { meta } = await decode(format, await post(`/v1/anyres-encode?format=${format}`));
     assert.deepEqual([meta['recipe'], meta['views'], meta['anyres']], ['anyres', 1, anyres]);
   }

@@ -16,14 +16,8 @@ test('answers metadata, tokens and bytes from a size and options alone', async (
   assert.equal(status, 200);
   assert.deepEqual(encoder.planRequests.at(-1), {
     size: { width: 1218, height: 1722 },
-    recipe: {
-      recipe: 'anyres',
-      maxGrid: { columns: 3, rows: 3 },
-      maxTiles: 0,
-      assembly: 'merge',
-      resample: 'bicubic',
-    },
-    options: { dtype: 'float32', exif: 'apply' },
+    recipe: { recipe: 'anyres', maxTiles: 0 },
+    options: { output: 'features', dtype: 'float32', exif: 'apply' },
     terms: defaultTerms,
   });
   assert.deepEqual([body['tokens'], body['size_bytes']], [4, 48]);

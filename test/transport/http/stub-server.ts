@@ -55,6 +55,7 @@ export function stubTokens(request: EncodeRequest): EncodeAnswer {
     metadata: {
       model: { name: stubModel.name, digest: stubModel.digest, trained: false },
       recipe: request.recipe.recipe,
+      output: request.options.output ?? 'features',
       features: stubModel.features,
       precision: stubModel.precision,
       dtype,
@@ -75,6 +76,7 @@ export const stubAnyres: AnyresGeometry = {
   baseTokens: 4,
   unpad: { x: 0, y: 1, width: 4, height: 0 },
   spatial: { width: 3, height: 0 },
+  newlines: 0,
   resized: true,
 };
 

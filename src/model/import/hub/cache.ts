@@ -3,11 +3,15 @@ import { dirname, join, relative } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import type { RemoteFile } from './client.ts';
 import type { RepositoryName } from './repository-name.ts';
+import type { CheckpointPart } from '../needed-tensors.ts';
+
+/** The weights of a part of a commit's tensors. */
+export const sliceFile = 'model.safetensors';
 
 /**
  * A repository's folder in the hub's cache, laid out as Python's huggingface_hub does: `blobs/ETAG`, `refs/REVISION`
  * with a commit in it, `snapshots/COMMIT/FILE`, a link to a blob, and `.no_exist/COMMIT/FILE`, an empty file, for one
- * that the commit lacks. Every file appears complete.
+ * that the commit lacks. Every file appears complete. `tensors/` is ours alone, and Python's scan does not look there.
  */
 export class RepositoryCache {
   readonly #folder: string;
@@ -18,6 +22,20 @@ export class RepositoryCache {
 
   get blobs(): string {
     return join(this.#folder, 'blobs');
+  }
+
+  /** Where a commit's tensors are put together that are only a part of its files. */
+  get slices(): string {
+    return join(this.#folder, 'tensors');
+  }
+
+  /** Folder of a part of a commit's tensors, with a copy of its configuration. It appears complete. */
+  slice(commit: string, part: CheckpointPart): string {
+    return join(this.slices, commit, part);
+  }
+
+  async hasSlice(commit: string, part: CheckpointPart): Promise<boolean> {
+    return (await sizeOf(join(this.slice(commit, part), sliceFile))) !== undefined;
   }
 
   /** Folder of a commit's files. */

@@ -70,18 +70,22 @@ export class HubClient {
   }
 
   /**
-   * A file's bytes from `offsetBytes` on, or from 0 where the server cannot start elsewhere; the answer says which.
+   * A file's bytes from `offsetBytes` on, up to `endBytes` if it is given, or the whole file where the server gives no
+   * parts; the answer says where it starts.
    */
   async open(
     commit: string,
     name: string,
     offsetBytes: number,
-  ): Promise<{ readonly offsetBytes: number; readonly body: IncomingMessage }> {
-    const headers: Record<string, string> = offsetBytes === 0 ? {} : { range: `bytes=${offsetBytes}-` };
+    endBytes?: number,
+  ): Promise<{ readonly offsetBytes: number; readonly isPart: boolean; readonly body: IncomingMessage }> {
+    const last = endBytes === undefined ? '' : endBytes - 1;
+    const isWhole = offsetBytes === 0 && endBytes === undefined;
+    const headers: Record<string, string> = isWhole ? {} : { range: `bytes=${offsetBytes}-${last}` };
     const body = await this.#follow(this.#fileUrl(commit, name), { method: 'GET', headers }, () => true);
-    if (body.statusCode !== 206) return { offsetBytes: 0, body };
+    if (body.statusCode !== 206) return { offsetBytes: 0, isPart: false, body };
     const start = /^bytes (\d+)-/.exec(body.headers['content-range'] ?? '')?.[1];
-    if (Number(start) === offsetBytes) return { offsetBytes, body };
+    if (Number(start) === offsetBytes) return { offsetBytes, isPart: true, body };
     body.destroy();
     throw this.#strange(`another part of ${name} than was asked for`);
   }

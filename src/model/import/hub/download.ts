@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
 import type { RepositoryCache } from './cache.ts';
@@ -63,9 +64,23 @@ async function fill(
   { name, sizeBytes }: RemoteFile,
   options: DownloadOptions,
 ): Promise<void> {
-  const { client, commit, onProgress } = options;
+  const { client, commit } = options;
   const { offsetBytes, body } = await client.open(commit, name, part.sizeBytes);
   if (offsetBytes !== part.sizeBytes) await part.clear();
+  await appendBody(part, body, { name, sizeBytes }, options);
+}
+
+/**
+ * Appends an answer to the part until it has `sizeBytes` or, where the answer is longer, a chunk more. Rejects with
+ * `unavailable` when the answer ends before.
+ */
+export async function appendBody(
+  part: PartialBlob,
+  body: IncomingMessage,
+  { name, sizeBytes }: Pick<RemoteFile, 'name' | 'sizeBytes'>,
+  options: Pick<DownloadOptions, 'onProgress' | 'signal'>,
+): Promise<void> {
+  const { onProgress } = options;
   onProgress(part.sizeBytes);
   const chunks: AsyncIterator<Buffer> = body[Symbol.asyncIterator]();
   for (;;) {
@@ -81,7 +96,7 @@ async function fill(
   if (part.sizeBytes < sizeBytes) dropped(name, new Error('the connection ended'), options);
 }
 
-function dropped(name: string, error: unknown, { signal }: DownloadOptions): never {
+function dropped(name: string, error: unknown, { signal }: Pick<DownloadOptions, 'signal'>): never {
   if (signal.aborted) throw new ServiceError('cancelled', 'The import was cancelled.', { cause: error });
   const message = `${name} stopped arriving: ${systemReason(error)}; the next import continues from there.`;
   throw new ServiceError('unavailable', message, { cause: error });

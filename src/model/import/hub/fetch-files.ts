@@ -27,7 +27,7 @@ export async function fetchFiles(names: readonly string[], options: FilesOptions
   }
   if (remote.length === 0) return;
   const totalBytes = remote.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  await requireSpace(cache, remote);
+  await requireSpace(cache, remote, cache.blobs);
   let doneBytes = 0;
   for (const file of remote) {
     const startBytes = doneBytes;
@@ -38,12 +38,16 @@ export async function fetchFiles(names: readonly string[], options: FilesOptions
   }
 }
 
-/** Refuses before minutes of downloading end in a full disk. Parts of earlier downloads count as arrived. */
-async function requireSpace(cache: RepositoryCache, remote: readonly RemoteFile[]): Promise<void> {
+/** Refuses before minutes of downloading end in a full disk. Parts in `folder` of earlier downloads count as arrived. */
+export async function requireSpace(
+  cache: RepositoryCache,
+  files: readonly Pick<RemoteFile, 'etag' | 'sizeBytes'>[],
+  folder: string,
+): Promise<void> {
   const freeBytes = await cache.freeBytes();
   if (freeBytes === undefined) return;
-  const missing = remote.map(
-    async (file) => file.sizeBytes - (await leftBytes(cache.blobs, file.etag, Date.now())),
+  const missing = files.map(
+    async (file) => file.sizeBytes - (await leftBytes(folder, file.etag, Date.now())),
   );
   const neededBytes = (await Promise.all(missing)).reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
   if (neededBytes <= freeBytes) return;

@@ -2,6 +2,7 @@ import { ServiceError } from '../../../errors/service-error.ts';
 import type { HubAccess } from './access.ts';
 import type { RepositoryCache } from './cache.ts';
 import type { HubClient } from './client.ts';
+import type { CheckpointPart } from '../needed-tensors.ts';
 import { isComplete, isSettled } from './needed-files.ts';
 import type { RepositoryName } from './repository-name.ts';
 import { retried, type Wait } from './retry.ts';
@@ -14,6 +15,7 @@ export interface FoundRevision {
 
 export interface RevisionOptions {
   readonly revision: string;
+  readonly part: CheckpointPart;
   readonly access: HubAccess;
   /** Called with a sentence when the cache stands in for a hub that does not answer. */
   readonly onCached?: ((sentence: string) => void) | undefined;
@@ -30,11 +32,11 @@ export async function findRevision(
   repository: RepositoryName,
   cache: RepositoryCache,
   client: HubClient,
-  { revision, access, onCached, wait, signal }: RevisionOptions,
+  { revision, part, access, onCached, wait, signal }: RevisionOptions,
 ): Promise<FoundRevision> {
   const isCommit = /^[0-9a-f]{40}$/.test(revision);
   const known = isCommit ? revision : await cache.readRef(revision);
-  const cached = known !== undefined && (await isComplete(cache, known)) ? known : undefined;
+  const cached = known !== undefined && (await isComplete(cache, known, part)) ? known : undefined;
   if (cached !== undefined && isCommit && (await isSettled(cache, cached))) {
     return { commit: cached, files: undefined };
   }

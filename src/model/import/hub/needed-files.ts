@@ -1,13 +1,15 @@
 import { join } from 'node:path';
-import { findTower, towerTensorNames } from '../tower-names.ts';
-import { isIndex, readWeightMap, weightFiles } from '../weight-map.ts';
+import { JsonObject } from '../../json-object.ts';
+import { describesItself } from '../families/registry.ts';
+import { type CheckpointPart, neededTensors } from '../needed-tensors.ts';
+import { isIndex, projectorFiles, readWeightMap, weightFiles } from '../weight-map.ts';
 import { processorFiles } from '../image-processor.ts';
 import type { RepositoryCache } from './cache.ts';
 
 export const configFile = 'config.json';
 
 /** The files of `names` that are there, by `has`, in their order. */
-export async function presentOf<const Name extends string>(
+export async function presentOf<Name extends string>(
   names: readonly Name[],
   has: (name: string) => Promise<boolean>,
 ): Promise<Name[]> {
@@ -16,21 +18,44 @@ export async function presentOf<const Name extends string>(
   return present;
 }
 
-/** What to fetch after the first of `weightFiles`: the shards that hold the vision tower, as the index in `folder` says. */
-export async function shardsOf(folder: string, weights: string): Promise<readonly string[]> {
+/** What to fetch after the first of `weightFiles`: the shards that hold the wanted part, as the index in `folder` says. */
+export async function shardsOf(
+  folder: string,
+  weights: string,
+  part: CheckpointPart,
+): Promise<readonly string[]> {
   if (!isIndex(weights)) return [];
   const files = await readWeightMap(join(folder, weights), `${weights} is missing.`);
-  const tensors = towerTensorNames(findTower(files.keys()));
+  const config = await JsonObject.find(join(folder, configFile));
+  const tensors = neededTensors([...files.keys()], config, part);
   return [...new Set(tensors.map((tensor) => files.get(tensor)!))];
 }
 
+/** Whether an import of this part needs the file of an image processor. */
+export function needsProcessor(config: JsonObject | undefined, part: CheckpointPart): boolean {
+  return part !== 'projector' && (config === undefined || !describesItself(config));
+}
+
+/** Files of weights that may have this part, in order of preference. */
+export function weightsOf(part: CheckpointPart): readonly string[] {
+  return part === 'projector' ? [...projectorFiles, ...weightFiles] : weightFiles;
+}
+
 /** Whether the cache has all that an import needs of a commit. */
-export async function isComplete(cache: RepositoryCache, commit: string): Promise<boolean> {
+export async function isComplete(
+  cache: RepositoryCache,
+  commit: string,
+  part: CheckpointPart,
+): Promise<boolean> {
+  if (await cache.hasSlice(commit, part)) return true;
   const has = (name: string) => cache.has(commit, name);
-  if (!(await has(configFile)) || (await presentOf(processorFiles, has)).length === 0) return false;
-  const [weights] = await presentOf(weightFiles, has);
+  const config = await JsonObject.find(join(cache.snapshot(commit), configFile));
+  if (config === undefined && part !== 'projector') return false;
+  const processors = await presentOf(processorFiles, has);
+  if (processors.length === 0 && needsProcessor(config, part)) return false;
+  const [weights] = await presentOf(weightsOf(part), has);
   if (weights === undefined) return false;
-  const shards = await shardsOf(cache.snapshot(commit), weights);
+  const shards = await shardsOf(cache.snapshot(commit), weights, part);
   return (await presentOf(shards, has)).length === shards.length;
 }
 

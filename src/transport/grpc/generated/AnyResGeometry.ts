@@ -10,6 +10,7 @@ export interface AnyResGeometry {
   'unpad'?: (_siglip_hd_v1_TokenRect | null);
   'spatial'?: (_siglip_hd_v1_Size | null);
   'resized'?: (boolean);
+  'newlines'?: (number);
 }
 
 export interface AnyResGeometry__Output {
@@ -18,4 +19,5 @@ export interface AnyResGeometry__Output {
   'unpad': (_siglip_hd_v1_TokenRect__Output | null);
   'spatial': (_siglip_hd_v1_Size__Output | null);
   'resized': (boolean);
+  'newlines': (number);
 }

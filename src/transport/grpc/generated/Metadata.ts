@@ -7,6 +7,8 @@ import type { Size as _siglip_hd_v1_Size, Size__Output as _siglip_hd_v1_Size__Ou
 import type { Recipe as _siglip_hd_v1_Recipe, Recipe__Output as _siglip_hd_v1_Recipe__Output } from './Recipe.ts';
 import type { AnyResGeometry as _siglip_hd_v1_AnyResGeometry, AnyResGeometry__Output as _siglip_hd_v1_AnyResGeometry__Output } from './AnyResGeometry.ts';
 import type { TeacherMakeup as _siglip_hd_v1_TeacherMakeup, TeacherMakeup__Output as _siglip_hd_v1_TeacherMakeup__Output } from './TeacherMakeup.ts';
+import type { Output as _siglip_hd_v1_Output, Output__Output as _siglip_hd_v1_Output__Output } from './Output.ts';
+import type { ServedProjector as _siglip_hd_v1_ServedProjector, ServedProjector__Output as _siglip_hd_v1_ServedProjector__Output } from './ServedProjector.ts';
 
 export interface Metadata {
   'model'?: (_siglip_hd_v1_ServedModel | null);
@@ -20,6 +22,8 @@ export interface Metadata {
   'views'?: (number);
   'anyres'?: (_siglip_hd_v1_AnyResGeometry | null);
   'teacher'?: (_siglip_hd_v1_TeacherMakeup | null);
+  'output'?: (_siglip_hd_v1_Output);
+  'projector'?: (_siglip_hd_v1_ServedProjector | null);
 }
 
 export interface Metadata__Output {
@@ -34,4 +38,6 @@ export interface Metadata__Output {
   'views': (number);
   'anyres': (_siglip_hd_v1_AnyResGeometry__Output | null);
   'teacher': (_siglip_hd_v1_TeacherMakeup__Output | null);
+  'output': (_siglip_hd_v1_Output__Output);
+  'projector': (_siglip_hd_v1_ServedProjector__Output | null);
 }

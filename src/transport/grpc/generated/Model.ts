@@ -2,6 +2,8 @@
 
 import type { Size as _siglip_hd_v1_Size, Size__Output as _siglip_hd_v1_Size__Output } from './Size.ts';
 import type { FeatureLayer as _siglip_hd_v1_FeatureLayer, FeatureLayer__Output as _siglip_hd_v1_FeatureLayer__Output } from './FeatureLayer.ts';
+import type { Projector as _siglip_hd_v1_Projector, Projector__Output as _siglip_hd_v1_Projector__Output } from './Projector.ts';
+import type { AnyResDefinition as _siglip_hd_v1_AnyResDefinition, AnyResDefinition__Output as _siglip_hd_v1_AnyResDefinition__Output } from './AnyResDefinition.ts';
 
 export interface Model {
   'name'?: (string);
@@ -17,6 +19,8 @@ export interface Model {
   'precision'?: (string);
   'resample'?: (string);
   'resize'?: (string);
+  'projector'?: (_siglip_hd_v1_Projector | null);
+  'anyres'?: (_siglip_hd_v1_AnyResDefinition | null);
 }
 
 export interface Model__Output {
@@ -33,4 +37,6 @@ export interface Model__Output {
   'precision': (string);
   'resample': (string);
   'resize': (string);
+  'projector': (_siglip_hd_v1_Projector__Output | null);
+  'anyres': (_siglip_hd_v1_AnyResDefinition__Output | null);
 }

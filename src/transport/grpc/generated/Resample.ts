@@ -4,6 +4,7 @@ export const Resample = {
   RESAMPLE_UNSPECIFIED: 'RESAMPLE_UNSPECIFIED',
   RESAMPLE_BILINEAR: 'RESAMPLE_BILINEAR',
   RESAMPLE_BICUBIC: 'RESAMPLE_BICUBIC',
+  RESAMPLE_LANCZOS: 'RESAMPLE_LANCZOS',
 } as const;
 
 export type Resample =
@@ -13,5 +14,7 @@ export type Resample =
   | 1
   | 'RESAMPLE_BICUBIC'
   | 2
+  | 'RESAMPLE_LANCZOS'
+  | 3
 
 export type Resample__Output = typeof Resample[keyof typeof Resample]

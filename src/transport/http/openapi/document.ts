@@ -80,7 +80,7 @@ const headers = {
     schema: { type: 'string' },
   },
   'tokens-meta': {
-    description: 'Metadata as JSON in ASCII, under 2 KB; with npy and raw.',
+    description: 'Metadata as JSON in ASCII, under 2 KB; with npy, raw, torch, and vllm for one image.',
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Metadata' } } },
   },
   'tokens-cache': {
@@ -97,8 +97,9 @@ const headers = {
 const bodies =
   'The body is the image itself, whatever its content type says: JPEG, PNG, WebP, GIF, TIFF or AVIF, or a uint8 ' +
   '.npy of [height, width, 3] or [n, height, width, 3]. Only multipart/form-data and application/json are ' +
-  'envelopes. Several images are answered as [n, ...] in npy, raw and json, where any failure fails the request; ' +
-  'safetensors has a tensor for each and jsonl a line for each, with a failure in its place.';
+  'envelopes. Several images are answered as [n, ...] in npy, raw, json and torch, and as a list of parts in the formats of ' +
+  'vLLM, where any failure fails the request; safetensors has a tensor for each and jsonl a line for each, with a failure in ' +
+  'its place.';
 
 const binary = { type: 'string', format: 'binary' };
 
@@ -127,8 +128,8 @@ const operations: Record<Endpoint, Described> = {
   anyres_encode: encodeOperation(
     'anyres',
     'Encode images in tiles of their native resolution',
-    'A base view, then the unpadded map of up to 3 x 3 tiles, as LLaVA lays them. Lengths differ between images: ' +
-      'ask for several as safetensors or jsonl.',
+    'A base view, then the unpadded map of up to 3 x 3 tiles, as LLaVA lays them. A model that was trained with AnyRes ' +
+      'gives its own unless an option is named. Lengths differ between images: ask for several as safetensors, jsonl or vllm.',
   ),
   plan: {
     tags: ['tokens'],
@@ -241,7 +242,15 @@ function tokensResponse(formats: readonly AnswerFormat[]): Json {
 function answerContent(format: AnswerFormat): Json {
   if (format === 'json') return { schema: { $ref: '#/components/schemas/Tokens' }, example: examples.Tokens };
   if (format === 'jsonl') return { schema: { $ref: '#/components/schemas/Line' }, example: examples.Line };
+  if (format === 'vllm') return partsContent('VllmPart');
+  if (format === 'vllm-prompt-embeds') return partsContent('VllmPromptPart');
   return { schema: binary };
+}
+
+/** A part, or of several images a list of them. */
+function partsContent(name: 'VllmPart' | 'VllmPromptPart'): Json {
+  const part = { $ref: `#/components/schemas/${name}` };
+  return { schema: { oneOf: [part, { type: 'array', items: part }] } };
 }
 
 function ok(contentType: string, schema: Json, example?: Json | string): Json {

@@ -7,6 +7,7 @@ const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
 const metadata = {
   model: { name: 'siglip2-so400m', digest, trained: true },
   recipe: 'encode',
+  output: 'features',
   features: 'last_hidden_state',
   precision: 'fp16',
   dtype: 'float16',

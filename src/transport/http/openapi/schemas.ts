@@ -1,7 +1,7 @@
 import { errorCodes } from '../../../errors/service-error.ts';
 import { featureLayers, modelPrecisions } from '../../../model/model.ts';
 import { architectures } from '../../../model/tower-geometry.ts';
-import { fusions, resamples, resizes, teacherWindows } from '../../../recipes/plan.ts';
+import { fusions, resamples, resizes, teacherWindows, tokenOutputs } from '../../../recipes/plan.ts';
 import { tokenDtypes } from '../../../tokens/tensor.ts';
 import { problemKinds } from '../problem.ts';
 import { encodeEndpoints } from '../routes.ts';
@@ -33,6 +33,7 @@ export const schemas = {
     {
       model: object({ name: { type: 'string' }, digest: { type: 'string' }, trained: { type: 'boolean' } }),
       recipe: { enum: recipes },
+      output: { enum: tokenOutputs },
       features: { enum: featureLayers },
       precision: { type: 'string' },
       dtype: { enum: tokenDtypes },
@@ -42,6 +43,10 @@ export const schemas = {
       images: { type: 'array', items: size, description: 'Decoded size of each image, in pixels.' },
     },
     {
+      projector: {
+        ...object({ family: { type: 'string' }, digest: { type: 'string' } }),
+        description: 'What made the embeddings.',
+      },
       teacher: { $ref: '#/components/schemas/TeacherMakeup' },
       anyres: { $ref: '#/components/schemas/AnyresGeometry' },
     },
@@ -77,6 +82,10 @@ export const schemas = {
       ...size,
       description: 'The kept map after the limit: a newline vector goes after each of its rows.',
     },
+    newlines: {
+      type: 'integer',
+      description: 'Newline rows in the answer, one after each row of spatial; 0 where the client adds them.',
+    },
     resized: { type: 'boolean', description: 'Whether the limit makes spatial smaller than unpad.' },
   }),
   Plan: object({
@@ -107,23 +116,64 @@ export const schemas = {
       }),
     ],
   },
-  Model: object({
-    name: { type: 'string' },
-    default: { type: 'boolean' },
+  Model: object(
+    {
+      name: { type: 'string' },
+      default: { type: 'boolean' },
+      digest: { type: 'string' },
+      architecture: { enum: architectures },
+      trained: { type: 'boolean', description: 'False where the weights are random.' },
+      image_size: { type: 'integer' },
+      patch_size: { type: 'integer' },
+      grid: size,
+      tokens: { type: 'integer' },
+      channels: { type: 'integer' },
+      layers: { type: 'integer' },
+      features: { enum: featureLayers },
+      precision: { enum: modelPrecisions },
+      resample: { enum: resamples },
+      resize: { enum: resizes, description: 'How Encode makes an image square.' },
+    },
+    {
+      projector: { $ref: '#/components/schemas/Projector' },
+      anyres: { $ref: '#/components/schemas/AnyresDefinition' },
+    },
+  ),
+  Projector: object({
+    family: { type: 'string' },
     digest: { type: 'string' },
-    architecture: { enum: architectures },
-    trained: { type: 'boolean', description: 'False where the weights are random.' },
-    image_size: { type: 'integer' },
-    patch_size: { type: 'integer' },
-    grid: size,
-    tokens: { type: 'integer' },
-    channels: { type: 'integer' },
-    layers: { type: 'integer' },
-    features: { enum: featureLayers },
-    precision: { enum: modelPrecisions },
-    resample: { enum: resamples },
-    resize: { enum: resizes, description: 'How Encode makes an image square.' },
+    hidden_size: { type: 'integer', description: "Width of a row: the language model's." },
+    tokens: { type: 'integer', description: 'Rows of one view.' },
+    grid: { ...size, description: 'Rows of one view, across and down.' },
+    any_grid: {
+      type: 'boolean',
+      description: 'Whether it projects each token by itself; otherwise it pools those of one view.',
+    },
+    newline: { type: 'boolean', description: 'Whether a newline row follows each row of an AnyRes map.' },
   }),
+  AnyresDefinition: {
+    ...object({
+      grids: {
+        type: 'array',
+        items: object({ columns: { type: 'integer' }, rows: { type: 'integer' } }),
+      },
+      resample: { enum: resamples },
+      max_tiles: { type: 'integer', description: '0 for no limit.' },
+    }),
+    description: "The model's own AnyRes: what anyres-encode answers where no option of it is named.",
+  },
+  VllmPart: {
+    description: 'A part of the content of a vLLM chat message.',
+    ...object({
+      type: { const: 'image_embeds' },
+      uuid: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+      image_embeds: { type: 'string', contentEncoding: 'base64' },
+    }),
+  },
+  VllmPromptPart: {
+    description: 'A part of the content of a vLLM chat message.',
+    ...object({ type: { const: 'prompt_embeds' }, data: { type: 'string', contentEncoding: 'base64' } }),
+  },
   Images: {
     oneOf: [
       object({ image: { type: 'string', contentEncoding: 'base64' } }),

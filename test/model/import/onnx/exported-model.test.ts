@@ -28,7 +28,7 @@ test('gives a view of an export that quantises while it runs the same tokens wha
   const { signal } = new AbortController();
   const encode = async (views: Uint8Array<ArrayBuffer>[]) => {
     const [permit] = admission.admit([views.length], 'model', defaultTerms) as [ViewsPermit];
-    const [first] = await served.batcher.encode(permit, views, { dtype: 'float32' }, signal);
+    const [first] = await served.batcher.encode(permit, views, { output: 'float32' }, signal);
     permit.release();
     return first?.tokens;
   };

@@ -9,6 +9,7 @@ import {
   routes,
 } from '../../../../src/transport/http/routes.ts';
 import { requestOptions } from '../../../../src/transport/request-options.ts';
+import { tokenFormats } from '../../../../src/tokens/formats/format.ts';
 import { termsKeys } from '../../../../src/transport/request-terms.ts';
 import { openStubApp } from '../stub-server.ts';
 
@@ -108,7 +109,7 @@ for (const [endpoint, recipe] of Object.entries(encodeEndpoints)) {
 test('says of GET by digest that it answers one image, in a file, and takes If-None-Match', () => {
   const cached = description.paths['/v1/encode']?.['get'];
   const parameter = (wanted: string) => cached?.parameters?.find(({ name }) => name === wanted);
-  assert.deepEqual(parameter('format')?.schema.enum, ['npy', 'raw', 'safetensors', 'json']);
+  assert.deepEqual(parameter('format')?.schema.enum, tokenFormats);
   assert.equal(parameter('if-none-match')?.in, 'header');
   const { content } = cached!.responses['200']!;
   assert.equal(Object.keys(content as object).includes('application/jsonl'), false);

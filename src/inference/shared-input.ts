@@ -1,10 +1,10 @@
 import { byteLengthOf } from '../tokens/tensor.ts';
 
 /**
- * Shared memory for the pixels of batches, which an engine's thread reads without a copy of its own. Released memory is
- * used again: fresh memory costs several times as much as copying pixels into it.
+ * Shared memory for the views of batches, which an engine's thread reads without a copy of its own. Released memory is used
+ * again: fresh memory costs several times as much as copying pixels into it.
  */
-export class SharedPixels {
+export class SharedInput {
   #slotBytes = 0;
   #free: SharedArrayBuffer[] = [];
 
@@ -16,16 +16,16 @@ export class SharedPixels {
       this.#free = [];
     }
     const slot = this.#free.pop() ?? new SharedArrayBuffer(this.#slotBytes);
-    const pixels = new Uint8Array(slot, 0, sizeBytes);
+    const input = new Uint8Array(slot, 0, sizeBytes);
     let offset = 0;
     for (const view of views) {
-      pixels.set(view, offset);
+      input.set(view, offset);
       offset += view.byteLength;
     }
-    return pixels;
+    return input;
   }
 
-  /** Releases memory for the next batch. Call it once, when nobody reads the pixels any more. */
+  /** Releases memory for the next batch. Call it once, when nobody reads the views any more. */
   release({ buffer }: Uint8Array<SharedArrayBuffer>): void {
     if (buffer.byteLength === this.#slotBytes) this.#free.push(buffer);
   }

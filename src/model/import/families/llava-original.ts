@@ -1,0 +1,124 @@
+import { ServiceError } from '../../../errors/service-error.ts';
+import { type JsonObject, shortJson } from '../../json-object.ts';
+import type { FeatureLayer } from '../../model.ts';
+import type { TowerGeometry } from '../../tower-geometry.ts';
+import { processorDefaults } from '../processor-class.ts';
+import type { DescribedTower, Family, ProjectorLinear, ProjectorRecipe, TowerShapes } from './family.ts';
+import { readHiddenState } from './hidden-state.ts';
+import { readMaxTiles, readPinpoints } from './pinpoints.ts';
+
+/** LLaVA's own layout of 1.5, 1.6 and NeXT: config.json names the tower and does not describe it. */
+export const llavaOriginal: Family = {
+  name: 'llava-original',
+  matches: (config) =>
+    !config.has('vision_config') && (config.has('mm_projector_type') || config.has('mm_vision_tower')),
+  tensors: /^(?:mm_projector\.|image_newline$)/,
+  read: readOriginal,
+  describeTower,
+  towerRepository: (config) => {
+    const name = config.get('mm_vision_tower');
+    return typeof name === 'string' ? name : undefined;
+  },
+};
+
+function readOriginal(
+  config: JsonObject,
+  tower: TowerGeometry,
+  { isOwnTower }: { readonly isOwnTower: boolean },
+): ProjectorRecipe {
+  if (config.has('mm_vision_select_feature')) config.oneOf('mm_vision_select_feature', ['patch']);
+  const isAnyres = isTiled(config);
+  return {
+    features: readFeatures(config, tower, isOwnTower),
+    linears: readLinears(config),
+    languageWidth: config.has('hidden_size')
+      ? config.integer('hidden_size', { min: 1, max: 65_536 })
+      : undefined,
+    ...(hasNewline(config) ? { newline: 'image_newline' } : {}),
+    ...(isAnyres
+      ? {
+          anyres: {
+            pinpoints: readPinpoints(config, 'width first'),
+            maxTiles: readMaxTiles(config, 'image_aspect_ratio', 'anyres'),
+          },
+        }
+      : {}),
+  };
+}
+
+/** LLaVA-NeXT drops the last layer of a SigLIP on loading, and saves what is left. */
+function readFeatures(config: JsonObject, tower: TowerGeometry, isOwnTower: boolean): FeatureLayer {
+  if (tower.architecture === 'siglip') return isOwnTower ? 'pre_norm' : 'penultimate';
+  return readHiddenState(config, 'mm_vision_select_layer', -2, tower);
+}
+
+function readLinears(config: JsonObject): readonly ProjectorLinear[] {
+  const type = config.get('mm_projector_type') ?? 'linear';
+  const linear = (module: string) => ({ weight: `${module}.weight`, bias: `${module}.bias` });
+  if (type === 'linear') return [linear('model.mm_projector')];
+  const depth = Number(/^mlp([1-9])x_gelu$/.exec(typeof type === 'string' ? type : '')?.[1] ?? 0);
+  if (depth === 0) throw config.fault('mm_projector_type', 'linear or mlpNx_gelu');
+  // Every other module of the sequence is a gelu.
+  return Array.from({ length: depth }, (_, index) => linear(`model.mm_projector.${index * 2}`));
+}
+
+function isTiled(config: JsonObject): boolean {
+  const ratio = config.get('image_aspect_ratio');
+  return typeof ratio === 'string' && ratio.startsWith('anyres');
+}
+
+function hasNewline(config: JsonObject): boolean {
+  const merge = config.get('mm_patch_merge_type');
+  return typeof merge === 'string' && merge.includes('unpad');
+}
+
+/** OpenAI's CLIP has heads of 64 channels, and SigLIP So400m, of 1152 channels, has heads of 72. */
+function headsOf(channels: number): number {
+  return channels === 1152 ? 16 : channels / 64;
+}
+
+/** What the tensors do not say is that of OpenAI's CLIP, or of Google's SigLIP. */
+function describeTower(config: JsonObject, shapes: TowerShapes): DescribedTower {
+  const architecture = shapes.has('embeddings.class_embedding') ? 'clip' : 'siglip';
+  const [channels = 0, , patchSize = 0] = shapes.get('embeddings.patch_embedding.weight') ?? [];
+  const [positions = 0] = shapes.get('embeddings.position_embedding.weight') ?? [];
+  const [mlpChannels = 0] = shapes.get('encoder.layers.0.mlp.fc1.weight') ?? [];
+  const side = Math.sqrt(positions - (architecture === 'clip' ? 1 : 0));
+  if (
+    ![side, headsOf(channels), mlpChannels, patchSize].every((one) => Number.isSafeInteger(one) && one > 0)
+  ) {
+    const message = `The vision tower's tensors have shapes that no ${architecture} tower has.`;
+    throw new ServiceError('invalid_argument', message);
+  }
+  const layers = [...shapes.keys()].filter((name) => /^encoder\.layers\.\d+\.mlp\.fc1\.weight$/.test(name));
+  const imageSize = imageSizeOf(config, side, patchSize);
+  const { resample, mean, std } = processorDefaults(architecture);
+  return {
+    geometry: {
+      architecture,
+      imageSize,
+      checkpointImageSize: imageSize,
+      patchSize,
+      channels,
+      layers: layers.length,
+      heads: headsOf(channels),
+      mlpChannels,
+      epsilon: architecture === 'clip' ? 1e-5 : 1e-6,
+      activation: architecture === 'clip' ? 'quick_gelu' : 'gelu_tanh',
+    },
+    processor: {
+      imageSize,
+      preprocessing: {
+        resample,
+        resize: architecture === 'clip' && !isTiled(config) ? 'crop' : 'squash',
+        normalisation: { rescale: 1 / 255, mean, std },
+      },
+    },
+  };
+}
+
+/** The size at the end of the tower's name, where it makes the grid; a last incomplete patch is not in the tensors. */
+function imageSizeOf(config: JsonObject, side: number, patchSize: number): number {
+  const named = Number(/-(\d{1,4})$/.exec(shortJson(config.get('mm_vision_tower')).replaceAll('"', ''))?.[1]);
+  return Math.floor(named / patchSize) === side ? named : side * patchSize;
+}

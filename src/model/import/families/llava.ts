@@ -1,0 +1,41 @@
+import type { JsonObject } from '../../json-object.ts';
+import type { TowerGeometry } from '../../tower-geometry.ts';
+import type { Family, ProjectorRecipe } from './family.ts';
+import { readHiddenState, requirePatches } from './hidden-state.ts';
+
+/** Names of the projector's tensors in all models of llava-hf. */
+export const llavaTensors = /^(?:multi_modal_projector\.|image_newline$)/;
+
+/** LLaVA-1.5 in the layout of llava-hf, with a CLIP or a SigLIP tower. */
+export const llava: Family = {
+  name: 'llava',
+  matches: (config) => config.get('model_type') === 'llava' && config.has('vision_config'),
+  tensors: llavaTensors,
+  read: (config, tower) => readLlavaProjector(config, tower, { layer: -2, strategy: 'default' }),
+};
+
+/** The projector that all models of llava-hf share: two matrix products. */
+export function readLlavaProjector(
+  config: JsonObject,
+  tower: TowerGeometry,
+  defaults: { readonly layer: number; readonly strategy: 'default' | 'full' },
+): ProjectorRecipe {
+  requirePatches(config, defaults.strategy, tower);
+  if (config.has('projector_hidden_act')) config.oneOf('projector_hidden_act', ['gelu']);
+  const hasBias = config.boolean('multimodal_projector_bias', true);
+  const linear = (name: string) => ({
+    weight: `multi_modal_projector.${name}.weight`,
+    ...(hasBias ? { bias: `multi_modal_projector.${name}.bias` } : {}),
+  });
+  return {
+    features: readHiddenState(config, 'vision_feature_layer', defaults.layer, tower),
+    linears: [linear('linear_1'), linear('linear_2')],
+    languageWidth: textWidth(config),
+  };
+}
+
+/** Width of the language model that text_config describes; undefined where it leaves that out. */
+export function textWidth(config: JsonObject): number | undefined {
+  const text = config.has('text_config') ? config.object('text_config') : undefined;
+  return text?.has('hidden_size') ? text.integer('hidden_size', { min: 1, max: 65_536 }) : undefined;
+}

@@ -1,0 +1,120 @@
+import { copyFile, mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ServiceError } from '../../../errors/service-error.ts';
+import { JsonObject } from '../../json-object.ts';
+import { type CheckpointPart, neededTensors, requireTower } from '../needed-tensors.ts';
+import { isIndex, readWeightMap } from '../weight-map.ts';
+import { sliceFile } from './cache.ts';
+import { appendBody } from './download.ts';
+import { type FilesOptions, requireSpace } from './fetch-files.ts';
+import { configFile } from './needed-files.ts';
+import { PartialBlob } from './partial-blob.ts';
+import { retried } from './retry.ts';
+import { readShard, type Shard, type Slice, sliceOf } from './slice.ts';
+
+export interface SliceOptions extends FilesOptions {
+  readonly repository: string;
+  readonly part: CheckpointPart;
+  /** The file of weights, or the index of its shards, which is in the snapshot already. */
+  readonly weights: string;
+  /** Files to copy beside the tensors. */
+  readonly beside: readonly string[];
+}
+
+/**
+ * Downloads those tensors of a commit's safetensors files that an import of `part` reads, as byte ranges, into a folder
+ * of their own in the cache. Undefined where the server gives no parts of files. Rejects as fetchFiles does. There is no
+ * digest of a part of a file: only sizes are checked.
+ */
+export async function fetchSlice(options: SliceOptions): Promise<string | undefined> {
+  const { cache, commit, part, beside } = options;
+  const slice = await planSlice(options);
+  if (slice === undefined) return undefined;
+  await mkdir(cache.slices, { recursive: true });
+  await requireSpace(cache, [slice], cache.slices);
+  await downloadSlice(slice, options);
+  const folder = cache.slice(commit, part);
+  await mkdir(folder, { recursive: true });
+  for (const name of beside) await copyFile(join(cache.snapshot(commit), name), join(folder, name));
+  await rename(join(cache.slices, slice.etag), join(folder, sliceFile));
+  return folder;
+}
+
+async function planSlice(options: SliceOptions): Promise<Slice | undefined> {
+  const { cache, client, commit, repository, part, weights, wait, signal } = options;
+  const snapshot = cache.snapshot(commit);
+  const config = await JsonObject.find(join(snapshot, configFile));
+  const read = async (name: string): Promise<Shard | undefined> => {
+    const file = await retried(() => client.describe(commit, name), wait, signal);
+    return retried(() => readShard(file, client, commit), wait, signal);
+  };
+  const needed = (names: readonly string[]): string[] => {
+    if (part !== 'projector' && config !== undefined) requireTower(names, config, repository);
+    return neededTensors(names, config, part);
+  };
+  if (!isIndex(weights)) {
+    const shard = await read(weights);
+    return shard && sliceOf([shard], new Set(needed([...shard.tensors.keys()])));
+  }
+  const files = await readWeightMap(join(snapshot, weights), `${weights} is missing.`);
+  const names = needed([...files.keys()]);
+  const shards: Shard[] = [];
+  for (const name of new Set(names.map((tensor) => files.get(tensor)!))) {
+    const shard = await read(name);
+    if (shard === undefined) return undefined;
+    shards.push(shard);
+  }
+  return sliceOf(shards, new Set(names));
+}
+
+/** Downloads a slice over as many connections as it takes, from where an earlier download stopped. */
+async function downloadSlice(slice: Slice, options: SliceOptions): Promise<void> {
+  const { cache, wait, signal } = options;
+  const part = await PartialBlob.claim(cache.slices, slice.etag, Date.now());
+  let finished = false;
+  try {
+    let seenBytes = part.sizeBytes;
+    const progressed = () => {
+      const more = part.sizeBytes > seenBytes;
+      seenBytes = part.sizeBytes;
+      return more;
+    };
+    if (part.sizeBytes > slice.sizeBytes) await part.clear();
+    await retried(() => fillSlice(part, slice, options), wait, signal, progressed);
+    signal.throwIfAborted();
+    await part.finish(Date.now());
+    finished = true;
+  } finally {
+    if (!finished) await part.release();
+  }
+}
+
+/** Appends what the part lacks. */
+async function fillSlice(
+  part: PartialBlob,
+  { header, segments, sizeBytes }: Slice,
+  { client, commit, onProgress, signal }: SliceOptions,
+): Promise<void> {
+  if (part.sizeBytes < header.byteLength) {
+    await part.clear();
+    await part.append(header);
+  }
+  let end = header.byteLength;
+  for (const { file, offsetBytes, sizeBytes: segmentBytes } of segments) {
+    end += segmentBytes;
+    const leftOut = end - part.sizeBytes;
+    if (leftOut <= 0) continue;
+    const to = offsetBytes + segmentBytes;
+    const { isPart, body } = await client.open(commit, file, to - leftOut, to);
+    if (!isPart) {
+      body.destroy();
+      throw new ServiceError('unavailable', `The hub gave all of ${file} where a part was asked for.`);
+    }
+    const progress = (doneBytes: number) => onProgress?.(doneBytes, sizeBytes);
+    await appendBody(part, body, { name: file, sizeBytes: end }, { onProgress: progress, signal });
+    if (part.sizeBytes > end) {
+      await part.clear();
+      throw new Error(`the hub gave more of ${file} than was asked for`);
+    }
+  }
+}

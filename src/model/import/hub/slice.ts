@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { ServiceError } from '../../../errors/service-error.ts';
+import { systemReason } from '../../../errors/system-reason.ts';
+import { parseSafetensorsHeader } from '../safetensors.ts';
+import type { StoredTensor, StoredTensors } from '../stored-tensor.ts';
+import type { HubClient, RemoteFile } from './client.ts';
+
+/** Consecutive bytes of a file on the hub. */
+export interface Segment {
+  readonly file: string;
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** A safetensors file that is put together from tensors of others: a header, and then the segments. */
+export interface Slice {
+  readonly header: Uint8Array<ArrayBuffer>;
+  readonly segments: readonly Segment[];
+  readonly sizeBytes: number;
+  /** The same for the same tensors of the same files. */
+  readonly etag: string;
+}
+
+/** A safetensors file on the hub whose header was read. */
+export interface Shard {
+  readonly file: RemoteFile;
+  readonly tensors: StoredTensors;
+}
+
+/** Most headers of shards are smaller. */
+const firstBytes = 64 * 1024;
+const maxHeaderBytes = 16 * 1024 * 1024;
+
+/** Reads a safetensors file's header from the hub; undefined where the server gives no parts of files. */
+export async function readShard(
+  file: RemoteFile,
+  client: HubClient,
+  commit: string,
+): Promise<Shard | undefined> {
+  const read = async (from: number, to: number): Promise<Buffer | undefined> => {
+    const { isPart, body } = await client.open(commit, file.name, from, Math.min(to, file.sizeBytes));
+    if (isPart) return readAll(body, file.name);
+    body.destroy();
+    return undefined;
+  };
+  const start = await read(0, firstBytes);
+  if (start === undefined) return undefined;
+  const headerBytes = start.length < 8 ? 0 : Number(start.readBigUInt64LE());
+  const isPlausible = headerBytes <= Math.min(maxHeaderBytes, file.sizeBytes - 8);
+  const rest =
+    isPlausible && headerBytes + 8 > start.length ? await read(start.length, headerBytes + 8) : undefined;
+  const header = Buffer.concat([start, ...(rest === undefined ? [] : [rest])]).subarray(8, 8 + headerBytes);
+  return { file, tensors: parseSafetensorsHeader(header, file.sizeBytes, file.name) };
+}
+
+async function readAll(body: IncomingMessage, name: string): Promise<Buffer> {
+  return buffer(body).catch((error: unknown) => {
+    const message = `${name} stopped arriving: ${systemReason(error)}.`;
+    throw new ServiceError('unavailable', message, { cause: error });
+  });
+}
+
+/** Puts those of the shards' tensors together that are in `names`. */
+export function sliceOf(shards: readonly Shard[], names: ReadonlySet<string>): Slice {
+  const entries: Record<string, unknown> = {};
+  const segments: Segment[] = [];
+  let end = 0;
+  for (const { file, tensors } of shards) {
+    const wanted = [...tensors].filter(([name]) => names.has(name)).toSorted(byOffset);
+    for (const [name, { dtype, shape, offsetBytes, sizeBytes }] of wanted) {
+      entries[name] = { dtype, shape, data_offsets: [end, end + sizeBytes] };
+      end += sizeBytes;
+      append(segments, { file: file.name, offsetBytes, sizeBytes });
+    }
+  }
+  const json = Buffer.from(JSON.stringify(entries));
+  const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(padded.length));
+  const header = new Uint8Array(Buffer.concat([length, padded]));
+  const settled = [shards.map(({ file }) => [file.name, file.etag]), segments];
+  const etag = createHash('sha256').update(header).update(JSON.stringify(settled)).digest('hex');
+  return { header, segments, sizeBytes: header.byteLength + end, etag };
+}
+
+/** Neighbours become one segment, which takes one request. */
+function append(segments: Segment[], segment: Segment): void {
+  if (segment.sizeBytes === 0) return;
+  const last = segments.at(-1);
+  if (last?.file === segment.file && last.offsetBytes + last.sizeBytes === segment.offsetBytes) {
+    segments[segments.length - 1] = { ...last, sizeBytes: last.sizeBytes + segment.sizeBytes };
+  } else {
+    segments.push(segment);
+  }
+}
+
+function byOffset([, a]: [string, StoredTensor], [, b]: [string, StoredTensor]): number {
+  return a.offsetBytes - b.offsetBytes;
+}

@@ -1,0 +1,191 @@
+import { basename, join, resolve } from 'node:path';
+import { ServiceError } from '../../errors/service-error.ts';
+import type { AnyresDefinition } from '../../recipes/plan-model.ts';
+import { JsonObject } from '../json-object.ts';
+import type { Manifest, Provenance } from '../manifest.ts';
+import type { FeatureLayer, Precision } from '../model.ts';
+import type { TowerGeometry } from '../tower-geometry.ts';
+import { calibrate, type Calibration } from './calibrate.ts';
+import { readGeometry, withImageSize, type ViewOptions } from './checkpoint-config.ts';
+import { CheckpointFiles } from './checkpoint-files.ts';
+import { Checkpoint } from './checkpoint.ts';
+import type { Family, ProjectorRecipe } from './families/family.ts';
+import { describesItself, findFamily, requireKnownFamily } from './families/registry.ts';
+import { type ImageProcessor, readImageProcessor } from './image-processor.ts';
+import { type CheckpointPart, requireTower } from './needed-tensors.ts';
+import { type ProjectorContents, readProjector } from './projector-contents.ts';
+import { ProjectorTensors } from './projector-tensors.ts';
+import { type FoundProjector, openProjector } from './projector-source.ts';
+import { findTower } from './tower-names.ts';
+import type { WriteOptions } from './weights-file.ts';
+import { writeModelFolder, type FolderContents } from './write-folder.ts';
+
+/** A projector of another checkpoint. */
+export interface OtherProjector {
+  /** Its folder or file. */
+  readonly source: string;
+  readonly origin?: Pick<Provenance, 'source' | 'revision'> | undefined;
+}
+
+/** A checkpoint, and what is wanted of it: see ImportOptions. */
+export interface CheckpointOptions extends ViewOptions, WriteOptions {
+  readonly source: string;
+  readonly origin?: Pick<Provenance, 'source' | 'revision'> | undefined;
+  readonly features?: FeatureLayer | undefined;
+  readonly towerOnly?: boolean | undefined;
+  readonly projector?: OtherProjector | undefined;
+  readonly precision: Precision;
+  readonly calibration?: Calibration | undefined;
+  readonly onNote?: ((sentence: string) => void) | undefined;
+}
+
+/** Rejects the configuration of a checkpoint, whose weights need not be there yet, if it would be refused whatever the options are. */
+export async function checkConfiguration(folder: string, part: CheckpointPart = 'model'): Promise<void> {
+  if (part === 'projector') return;
+  const config = await readConfig(folder);
+  if (part === 'model') requireKnownFamily(config);
+  if (describesItself(config)) return;
+  await readImageProcessor(folder, await readGeometry(folder), { resize: 'squash' });
+}
+
+/** Writes the model folder of a checkpoint. Rejects with `invalid_argument` and one sentence. */
+export async function writeCheckpointFolder(folder: string, options: CheckpointOptions): Promise<Manifest> {
+  const { source, precision, calibration, onNote } = options;
+  const config = await readConfig(source);
+  const family = findFamily(config);
+  const isAlone = options.towerOnly === true || options.projector !== undefined;
+  if (!isAlone) requireKnownFamily(config);
+  const files = await CheckpointFiles.open(source);
+  requireTower([...files.names()], config, source);
+  const checkpoint = new Checkpoint(files, findTower(files.names()));
+  const { stored, preprocessing, imageSize } = await describeTower(config, checkpoint, family, options);
+  const geometry = withImageSize(stored, imageSize);
+  checkpoint.requireTensorsOf(geometry);
+  const found =
+    options.projector !== undefined
+      ? await openProjector(options.projector.source, geometry, options.features)
+      : isAlone || family === undefined
+        ? undefined
+        : {
+            family: family.name,
+            recipe: family.read(config, geometry, { isOwnTower: true }),
+            files,
+            imageSize: stored.imageSize,
+          };
+  const features = chooseFeatures(options.features, found?.recipe);
+  const storedDtype = await checkpoint.dtype('embeddings.patch_embedding.weight');
+  const provenance = {
+    ...(options.origin ?? { source: basename(resolve(source)) }),
+    storedDtype,
+    ...(options.projector === undefined ? {} : { projector: originOf(options.projector) }),
+  };
+  const contents: FolderContents = {
+    geometry,
+    preprocessing,
+    features,
+    precision,
+    source: checkpoint,
+    trained: true,
+    projector: found && (await projectorOf(found, geometry)),
+    anyres: found && anyresOf(found, preprocessing.resample, stored.imageSize, geometry.imageSize),
+    provenance,
+  };
+  for (const note of notesOn(contents, checkpoint, options)) onNote?.(note);
+  if (precision !== 'int8' || calibration === undefined) return writeModelFolder(folder, contents, options);
+  const int8 = await calibrate(join(folder, 'calibration'), contents, calibration, options);
+  calibration.onChosen?.(int8);
+  const float32 = new Set(int8.float32);
+  const formOf = (matrix: string) => (float32.has(matrix) ? 'exact' : 'int8');
+  return writeModelFolder(folder, { ...contents, formOf, provenance: { ...provenance, int8 } }, options);
+}
+
+function originOf({ source, origin }: OtherProjector): NonNullable<Provenance['projector']> {
+  return origin ?? { source: basename(resolve(source)) };
+}
+
+function readConfig(folder: string): Promise<JsonObject> {
+  const missing = `config.json is missing in ${folder}; expected a Hugging Face checkpoint folder.`;
+  return JsonObject.read(join(folder, 'config.json'), missing);
+}
+
+interface TowerDescription extends ImageProcessor {
+  /** The tower as it is in the checkpoint. */
+  readonly stored: TowerGeometry;
+}
+
+/** From config.json and the image processor's file, or from the tensors in a family that has no such files. */
+async function describeTower(
+  config: JsonObject,
+  checkpoint: Checkpoint,
+  family: Family | undefined,
+  options: CheckpointOptions,
+): Promise<TowerDescription> {
+  const { source, imageSize, resize } = options;
+  if (family?.describeTower === undefined) {
+    const stored = await readGeometry(source);
+    return { stored, ...(await readImageProcessor(source, stored, options)) };
+  }
+  const { geometry, processor } = family.describeTower(config, await checkpoint.shapes());
+  const { preprocessing } = processor;
+  return {
+    stored: geometry,
+    imageSize: imageSize ?? processor.imageSize,
+    preprocessing: { ...preprocessing, resize: resize ?? preprocessing.resize },
+  };
+}
+
+/** The projector's own features: it makes nothing of others. */
+function chooseFeatures(wanted: FeatureLayer | undefined, recipe: ProjectorRecipe | undefined): FeatureLayer {
+  const own = recipe?.features;
+  if (wanted === undefined || own === undefined || wanted === own)
+    return wanted ?? own ?? 'last_hidden_state';
+  throw new ServiceError(
+    'invalid_argument',
+    `--features ${wanted} does not fit the projector, which takes ${own}; leave it out, or import the tower alone with ` +
+      '--tower-only.',
+  );
+}
+
+function projectorOf(
+  { family, recipe, files }: FoundProjector,
+  geometry: TowerGeometry,
+): Promise<ProjectorContents> {
+  return readProjector(family, recipe, new ProjectorTensors(files, recipe), geometry);
+}
+
+/** The checkpoint's AnyRes in squares of its tower's views, or of the first of `others` that fill its pinpoints. */
+function anyresOf(
+  { recipe: { anyres }, imageSize }: FoundProjector,
+  resample: AnyresDefinition['resample'],
+  ...others: readonly number[]
+): AnyresDefinition | undefined {
+  if (anyres === undefined) return undefined;
+  const { pinpoints, maxTiles } = anyres;
+  const sides = imageSize === undefined ? others : [imageSize, ...others];
+  const side = sides.find((one) =>
+    pinpoints.every(({ width, height }) => width % one === 0 && height % one === 0),
+  );
+  if (side !== undefined) {
+    const grids = pinpoints.map(({ width, height }) => ({ columns: width / side, rows: height / side }));
+    return { grids, resample, maxTiles };
+  }
+  const message = `config.json: image_grid_pinpoints has sizes that no squares of ${sides[0]} px fill.`;
+  throw new ServiceError('invalid_argument', message);
+}
+
+/** What the user did not ask for and may not expect. */
+function* notesOn(
+  { geometry }: FolderContents,
+  checkpoint: Checkpoint,
+  options: CheckpointOptions,
+): Generator<string> {
+  const { imageSize, checkpointImageSize = imageSize } = geometry;
+  if (options.imageSize === undefined && imageSize !== checkpointImageSize) {
+    yield `The image processor makes views of ${imageSize} px, and the positions of config.json are for ${checkpointImageSize} px: ` +
+      `they are interpolated. --image-size ${checkpointImageSize} imports the tower as it is.`;
+  }
+  const [beside, ...more] = checkpoint.tensorsBeside();
+  if (beside !== undefined) {
+    yield `Left out: ${more.length + 1} tensors beside the vision tower's own, such as ${beside}.`;
+  }
+}

@@ -1,0 +1,36 @@
+import { ServiceError } from '../../errors/service-error.ts';
+import type { JsonObject } from '../json-object.ts';
+import { families, findFamily } from './families/registry.ts';
+import { bareName, findTower, hasTower, towerTensorNames } from './tower-names.ts';
+
+/** What an import takes of a checkpoint. `model` is the tower, and the projector where the checkpoint has one. */
+export type CheckpointPart = 'model' | 'tower' | 'projector';
+
+/** Names of the tensors that an import of this part reads. Throws `invalid_argument` where they are not there. */
+export function neededTensors(
+  names: readonly string[],
+  config: JsonObject | undefined,
+  part: CheckpointPart,
+): string[] {
+  const family = config && findFamily(config);
+  const tower = part === 'projector' ? [] : towerTensorNames(findTower(names));
+  if (part === 'tower' || (part === 'model' && family === undefined)) return tower;
+  const kinds = family === undefined ? families : [family];
+  const projector = names.filter((name) => kinds.some(({ tensors }) => tensors.test(bareName(name))));
+  if (part === 'projector' && projector.length === 0) {
+    const where = config === undefined ? 'The checkpoint' : `${config.where}: the checkpoint`;
+    throw new ServiceError('invalid_argument', `${where} has no tensors of a projector.`);
+  }
+  return [...tower, ...projector];
+}
+
+/** Names the repository of the tower where a checkpoint has none and its configuration says which it is. */
+export function requireTower(names: readonly string[], config: JsonObject, source: string): void {
+  const repository = findFamily(config)?.towerRepository?.(config);
+  if (repository === undefined || hasTower(names)) return;
+  throw new ServiceError(
+    'invalid_argument',
+    `${config.where}: the checkpoint has no vision tower, which is ${repository}: "siglip-hd import ${repository} ` +
+      `--projector ${source}" imports both.`,
+  );
+}

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { ServiceError } from '../../errors/service-error.ts';
+import type { TowerGeometry } from '../tower-geometry.ts';
+import type { Preparation, ProjectorRecipe } from './families/family.ts';
+import { linearName, newlineName, preparationName } from './projector-names.ts';
+import type { ProjectorTensors } from './projector-tensors.ts';
+
+/** A matrix product of a projector whose tensors were found. */
+export interface SizedLinear {
+  /** Its name in the graph; `.weight` and `.bias` follow. */
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly bias: boolean;
+}
+
+/** A projector as it goes into a model folder. */
+export interface ProjectorContents {
+  readonly family: string;
+  readonly digest: string;
+  readonly preparation: Preparation | undefined;
+  readonly linears: readonly SizedLinear[];
+  /** The newline's row as float32, little-endian. */
+  readonly newline: Uint8Array<ArrayBuffer> | undefined;
+  readonly source: ProjectorTensors;
+}
+
+/**
+ * Reads what a recipe says of a projector from its tensors, and checks that they fit each other and the tower. Rejects
+ * with `invalid_argument`.
+ */
+export async function readProjector(
+  family: string,
+  recipe: ProjectorRecipe,
+  source: ProjectorTensors,
+  { channels }: TowerGeometry,
+): Promise<ProjectorContents> {
+  const { preparation, newline, languageWidth } = recipe;
+  for (const [index, { shape }] of (preparation?.tensors ?? []).entries()) {
+    await source.check(preparationName(index), shape);
+  }
+  const linears: SizedLinear[] = [];
+  let width = preparation?.channels ?? channels;
+  for (const [index, { weight, bias }] of recipe.linears.entries()) {
+    const name = linearName(index);
+    const [outputs = 0, inputs = 0, ...more] = await source.shape(`${name}.weight`);
+    if (outputs === 0 || inputs === 0 || more.length > 0) throw fault(`Tensor ${weight} is no matrix.`);
+    if (inputs !== width) {
+      const before = index > 0 ? 'the one before it gives' : `the vision tower's ${channels} channels make`;
+      throw fault(
+        `The projector does not fit: ${weight} takes rows of ${inputs} values, and ${before} ${width}.`,
+      );
+    }
+    linears.push({ name, inputs, outputs, bias: bias !== undefined });
+    width = outputs;
+  }
+  if (languageWidth !== undefined && languageWidth !== width) {
+    throw fault(
+      `The projector gives rows of ${width} values, and config.json's language model takes ${languageWidth}.`,
+    );
+  }
+  for (const { name, inputs, outputs, bias } of linears) {
+    await source.check(`${name}.weight`, [outputs, inputs]);
+    if (bias) await source.check(`${name}.bias`, [outputs]);
+  }
+  if (newline !== undefined) await source.check(newlineName, [width]);
+  const digest = await digestOf(preparation, linears, newline !== undefined, source);
+  const row = newline === undefined ? undefined : await readNewline(source, width);
+  return { family, digest, preparation, linears, newline: row, source };
+}
+
+async function readNewline(source: ProjectorTensors, width: number): Promise<Uint8Array<ArrayBuffer>> {
+  const row = new Uint8Array(width * Float32Array.BYTES_PER_ELEMENT);
+  let filled = 0;
+  for await (const chunk of source.read(newlineName, 'float32', 1)) {
+    row.set(chunk, filled);
+    filled += chunk.byteLength;
+  }
+  return row;
+}
+
+/** The same for the same values, whatever their names and dtype in the checkpoint. */
+async function digestOf(
+  preparation: Preparation | undefined,
+  linears: readonly SizedLinear[],
+  hasNewline: boolean,
+  source: ProjectorTensors,
+): Promise<string> {
+  const sizes = linears.map(({ inputs, outputs, bias }) => [inputs, outputs, bias]);
+  const settled = [preparation?.settled ?? [], 'gelu', sizes, hasNewline];
+  const hash = createHash('sha256').update(JSON.stringify(settled));
+  const tensors: (readonly [string, number])[] = [
+    ...(preparation?.tensors ?? []).map(
+      ({ shape }, index) => [preparationName(index), shape.at(-1) ?? 1] as const,
+    ),
+    ...linears.flatMap(({ name, inputs, bias }) => [
+      [`${name}.weight`, inputs] as const,
+      ...(bias ? [[`${name}.bias`, 1] as const] : []),
+    ]),
+    ...(hasNewline ? [[newlineName, 1] as const] : []),
+  ];
+  for (const [name, rowElements] of tensors) {
+    for await (const chunk of source.read(name, 'float32', rowElements)) hash.update(chunk);
+  }
+  return `sha256:${hash.digest('hex')}`;
+}
+
+function fault(message: string): ServiceError {
+  return new ServiceError('invalid_argument', message);
+}

@@ -1,0 +1,91 @@
+import { ServiceError } from '../../errors/service-error.ts';
+import type { CheckpointFiles } from './checkpoint-files.ts';
+import { Checkpoint } from './checkpoint.ts';
+import type { ProjectorRecipe } from './families/family.ts';
+import { linearName, newlineName, preparationName } from './projector-names.ts';
+import { rowMajor } from './strided.ts';
+import type { TensorSource } from './tensor-source.ts';
+import { bareName } from './tower-names.ts';
+import { weightBytes, type WeightDtype } from './weights.ts';
+
+/** A projector's tensors in a checkpoint, by their names in the graph. A transposed matrix is given as [outputs, inputs]. */
+export class ProjectorTensors implements TensorSource {
+  readonly #checkpoint: Checkpoint;
+  readonly #transposed: ReadonlySet<string>;
+
+  /** Throws `invalid_argument` for a tensor that the recipe needs and the checkpoint lacks. */
+  constructor(files: CheckpointFiles, recipe: ProjectorRecipe) {
+    const wanted = tensorsOf(recipe);
+    const stored = findTensors(files.names(), wanted);
+    this.#checkpoint = new Checkpoint(files, { prefix: '', stored });
+    this.#transposed = new Set(
+      recipe.linears.flatMap(({ transposed }, index) => (transposed ? [`${linearName(index)}.weight`] : [])),
+    );
+  }
+
+  async shape(tensor: string): Promise<readonly number[]> {
+    const shape = await this.#checkpoint.shape(tensor);
+    return this.#transposed.has(tensor) ? shape.toReversed() : shape;
+  }
+
+  check(tensor: string, shape: readonly number[]): Promise<void> {
+    return this.#checkpoint.check(tensor, this.#transposed.has(tensor) ? shape.toReversed() : shape);
+  }
+
+  async *read(
+    tensor: string,
+    dtype: WeightDtype,
+    rowElements: number,
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+    if (!this.#transposed.has(tensor)) {
+      yield* this.#checkpoint.read(tensor, dtype, rowElements);
+      return;
+    }
+    const [outputs = 1, inputs = 1] = await this.shape(tensor);
+    const whole = new Uint8Array(outputs * inputs * weightBytes[dtype]);
+    let filled = 0;
+    for await (const chunk of this.#checkpoint.read(tensor, dtype, outputs)) {
+      whole.set(chunk, filled);
+      filled += chunk.byteLength;
+    }
+    yield rowMajor(whole, weightBytes[dtype], [outputs, inputs], [1, outputs]);
+  }
+}
+
+/** Names in the checkpoint of the tensors that a recipe needs, by their names in the graph. */
+export function tensorsOf({ preparation, linears, newline }: ProjectorRecipe): ReadonlyMap<string, string> {
+  return new Map([
+    ...(preparation?.tensors ?? []).map(({ name }, index) => [preparationName(index), name] as const),
+    ...linears.flatMap(({ weight, bias }, index) => [
+      [`${linearName(index)}.weight`, weight] as const,
+      ...(bias === undefined ? [] : [[`${linearName(index)}.bias`, bias] as const]),
+    ]),
+    ...(newline === undefined ? [] : [[newlineName, newline] as const]),
+  ]);
+}
+
+/**
+ * Finds tensors among a checkpoint's, with or without `model.` before their names. Throws `invalid_argument` where the
+ * checkpoint lacks one, and says so where it lacks all.
+ */
+export function findTensors(
+  names: Iterable<string>,
+  wanted: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const fullNames = new Map([...names].map((name) => [bareName(name), name] as const));
+  const found = new Map<string, string>();
+  const missing: string[] = [];
+  for (const [tensor, name] of wanted) {
+    const full = fullNames.get(bareName(name));
+    if (full === undefined) missing.push(name);
+    else found.set(tensor, full);
+  }
+  const [first] = missing;
+  if (first === undefined) return found;
+  const message =
+    found.size === 0
+      ? `The checkpoint has no projector: tensor ${first} is missing. --tower-only imports its vision tower alone, ` +
+        'without embeddings.'
+      : `The projector is incomplete: tensor ${first} is missing.`;
+  throw new ServiceError('invalid_argument', message);
+}

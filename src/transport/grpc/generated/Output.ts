@@ -1,0 +1,17 @@
+// Original file: proto/siglip_hd/v1/encoder.proto
+
+export const Output = {
+  OUTPUT_UNSPECIFIED: 'OUTPUT_UNSPECIFIED',
+  OUTPUT_FEATURES: 'OUTPUT_FEATURES',
+  OUTPUT_EMBEDDINGS: 'OUTPUT_EMBEDDINGS',
+} as const;
+
+export type Output =
+  | 'OUTPUT_UNSPECIFIED'
+  | 0
+  | 'OUTPUT_FEATURES'
+  | 1
+  | 'OUTPUT_EMBEDDINGS'
+  | 2
+
+export type Output__Output = typeof Output[keyof typeof Output]

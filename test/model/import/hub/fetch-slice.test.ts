@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { readHubAccess } from '../../../../src/model/import/hub/access.ts';
+import { fetchCheckpoint, type FetchOptions } from '../../../../src/model/import/hub/fetch-checkpoint.ts';
+import { importModel } from '../../../../src/model/import/import-model.ts';
+import { HubServer } from '../../../support/hub-server.ts';
+import { decodeSafetensors, encodeSafetensors, type TestTensor } from '../checkpoints.ts';
+
+const repository = 'owner/vlm-tiny';
+const weights = 'model.safetensors';
+const bigBytes = 20e6;
+
+/** A hub with the checkpoint of a fixture, an empty cache, and fetches that wait no time between tries. */
+async function setUp(t: TestContext, fixture = 'llava-next') {
+  const hub = await HubServer.open(t, repository, join('test/fixtures/vlm-checkpoints', fixture));
+  const folder = await mkdtemp(join(tmpdir(), 'siglip-hd-hub-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const access = (env: Record<string, string>) =>
+    readHubAccess({ HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: join(folder, 'cache'), ...env });
+  const fetch = (options: Partial<FetchOptions> = {}, env: Record<string, string> = {}) =>
+    fetchCheckpoint(repository, {
+      revision: 'main',
+      access: access(env),
+      wait: () => Promise.resolve(),
+      ...options,
+    });
+  const imported = async (source: string, name: string) => {
+    const out = join(folder, name);
+    return importModel({ source, out, precision: 'fp32' });
+  };
+  return { hub, fetch, imported };
+}
+
+/** Adds a large tensor of a language model, at the beginning or the end of the file. */
+function enlarge(hub: HubServer, where: 'first' | 'last'): void {
+  const tensors = [...decodeSafetensors(hub.file(weights))];
+  const data = Buffer.alloc(bigBytes);
+  const tensor: TestTensor = { dtype: 'F32', shape: [bigBytes / 4], data };
+  const big: [string, TestTensor] = ['language_model.big', tensor];
+  const all = where === 'first' ? [big, ...tensors] : [...tensors, big];
+  hub.setFile(weights, encodeSafetensors(new Map(all)));
+}
+
+describe('the checkpoint of a vision language model on the hub', () => {
+  test('comes without the bytes of its language model, and imports to the same model', async (t) => {
+    const { hub, fetch, imported } = await setUp(t);
+    const whole = await imported('test/fixtures/vlm-checkpoints/llava-next', 'whole');
+    for (const where of ['first', 'last'] as const) {
+      enlarge(hub, where);
+      hub.commit = (where === 'first' ? 'a' : 'b').repeat(40);
+      hub.servedBytes = 0;
+      const progress: (readonly [number, number])[] = [];
+      const { folder, commit } = await fetch({ onProgress: (done, total) => progress.push([done, total]) });
+      assert.equal(commit, hub.commit);
+      assert.ok(hub.servedBytes < bigBytes / 10, `${hub.servedBytes} bytes`);
+      assert.equal((await imported(folder, where)).digest, whole.digest);
+      const [done, total] = progress.at(-1)!;
+      assert.equal(done, total);
+    }
+  });
+
+  test('of several shards comes without those of its language model', async (t) => {
+    const { hub, fetch, imported } = await setUp(t, 'llava-original');
+    const name = 'model.safetensors.index.json';
+    const index = JSON.parse(hub.file(name).toString()) as { weight_map: Record<string, string> };
+    index.weight_map['model.layers.1.mlp.up_proj.weight'] = 'model-00003-of-00003.safetensors';
+    hub.setFile(name, Buffer.from(JSON.stringify(index)));
+    hub.setFile('model-00003-of-00003.safetensors', Buffer.alloc(10));
+    const { folder } = await fetch();
+    assert.ok(hub.asked().every((line) => !line.includes('00003')));
+    const whole = await imported('test/fixtures/vlm-checkpoints/llava-original', 'whole');
+    assert.equal((await imported(folder, 'out')).digest, whole.digest);
+  });
+
+  test('is not asked for twice, and imports without the hub afterwards', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    const { folder, commit } = await fetch();
+    hub.asked();
+    assert.equal((await fetch({ revision: commit })).folder, folder);
+    assert.equal((await fetch()).folder, folder);
+    assert.deepEqual(hub.asked(), ['GET hub main']);
+    assert.equal((await fetch({}, { HF_HUB_OFFLINE: '1' })).folder, folder);
+  });
+
+  test('goes on where the connection was cut', async (t) => {
+    const { hub, fetch, imported } = await setUp(t);
+    enlarge(hub, 'first');
+    hub.faults.drops = [Infinity, 50_000, 30_000];
+    const { folder } = await fetch();
+    assert.ok(hub.servedBytes < bigBytes / 10, `${hub.servedBytes} bytes`);
+    const whole = await imported('test/fixtures/vlm-checkpoints/llava-next', 'whole');
+    assert.equal((await imported(folder, 'out')).digest, whole.digest);
+  });
+
+  test('comes whole from a hub that gives no parts of files', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    hub.faults.ignoresRange = true;
+    const { folder } = await fetch();
+    assert.deepEqual(readFileSync(join(folder, weights)), hub.file(weights));
+  });
+
+  test('gives its projector alone where only that is wanted', async (t) => {
+    const { fetch } = await setUp(t, 'llava-original-no-tower');
+    const { folder } = await fetch({ part: 'projector' });
+    assert.deepEqual(readdirSync(folder).toSorted(), ['config.json', weights]);
+    const names = [...decodeSafetensors(readFileSync(join(folder, weights))).keys()];
+    assert.deepEqual(names.toSorted(), [
+      'model.mm_projector.0.bias',
+      'model.mm_projector.0.weight',
+      'model.mm_projector.2.bias',
+      'model.mm_projector.2.weight',
+    ]);
+  });
+
+  test('is refused before its tensors are downloaded where it has no tower', async (t) => {
+    const { hub, fetch } = await setUp(t, 'llava-original-no-tower');
+    enlarge(hub, 'last');
+    await assert.rejects(fetch(), {
+      code: 'invalid_argument',
+      message:
+        /no vision tower, which is openai\/clip-vit-large-patch14-336: .* --projector owner\/vlm-tiny" imports both/,
+    });
+    assert.ok(hub.servedBytes < bigBytes / 10, `${hub.servedBytes} bytes`);
+  });
+});

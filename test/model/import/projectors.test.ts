@@ -1,0 +1,344 @@
+import assert from 'node:assert/strict';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { makeInput } from '../../../src/inference/onnx-session.ts';
+import { importModel, type ImportOptions } from '../../../src/model/import/import-model.ts';
+import { loadModelFolder } from '../../../src/model/load-folder.ts';
+import type { Model } from '../../../src/model/model.ts';
+import { decodeSafetensors, encodeSafetensors, type TestTensor } from './checkpoints.ts';
+import { encodeView } from './encode-view.ts';
+import { expectedTokens, fixture, temporaryFolder } from './fixtures.ts';
+import { largestDifference } from './run-graph.ts';
+
+const checkpoint = (name: string): string => fixture(`vlm-checkpoints/${name}`);
+
+async function importTo(out: string, source: string, options: Partial<ImportOptions> = {}): Promise<Model> {
+  await importModel({ source, out, precision: 'fp32', ...options });
+  return loadModelFolder(out);
+}
+
+/** A copy of a fixture with its configuration and its only file of weights changed. */
+async function changed(
+  t: TestContext,
+  name: string,
+  {
+    config = {},
+    rename = (tensor) => tensor,
+    tensors: change = () => {},
+  }: {
+    readonly config?: Record<string, unknown>;
+    /** Undefined takes the tensor out. */
+    readonly rename?: (tensor: string) => string | undefined;
+    readonly tensors?: (tensors: Map<string, TestTensor>) => void;
+  },
+): Promise<string> {
+  const source = join(await temporaryFolder(t), name);
+  await cp(checkpoint(name), source, { recursive: true });
+  const path = join(source, 'config.json');
+  const old = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
+  await writeFile(path, JSON.stringify({ ...old, ...config }));
+  const file = join(source, 'model.safetensors');
+  const tensors = new Map(
+    [...decodeSafetensors(await readFile(file))].flatMap(([tensor, value]) => {
+      const renamed = rename(tensor);
+      return renamed === undefined ? [] : [[renamed, value] as const];
+    }),
+  );
+  change(tensors);
+  await writeFile(file, encodeSafetensors(tensors));
+  return source;
+}
+
+interface Rows {
+  readonly float32: Float32Array;
+  readonly finite: readonly boolean[];
+  readonly shape: readonly number[];
+}
+
+/** What the folder's encoder gives for the fixture view of the model's size, and what its projector makes of that. */
+async function embed(model: Model): Promise<{ readonly encoder: Rows; readonly projector: Rows }> {
+  const side = model.imageSize;
+  const view = await encodeView(`../vlm/views/view-${side}.png`, model);
+  const pixels = new Tensor('uint8', view, [1, side, side, 3]);
+  const encoder = await InferenceSession.create(join(model.folder, 'encoder.onnx'));
+  const projector = await InferenceSession.create(join(model.folder, 'projector.onnx'));
+  const made = await encoder.run({ pixels }, ['tokens', 'embeddings', 'embeddings_finite']);
+  const alone = await projector.run({ features: makeInput(made['tokens']!) }, ['tokens', 'finite']);
+  const rows = (tokens: Tensor, finite: Tensor): Rows => ({
+    float32: Float32Array.from(tokens.data as Float32Array),
+    finite: Array.from(finite.data as Uint8Array, (flag) => flag !== 0),
+    shape: tokens.dims,
+  });
+  try {
+    return {
+      encoder: rows(made['embeddings']!, made['embeddings_finite']!),
+      projector: rows(alone['tokens']!, alone['finite']!),
+    };
+  } finally {
+    await encoder.release();
+    await projector.release();
+  }
+}
+
+function largest(values: Float32Array): number {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}
+
+const families = [
+  { name: 'llava-clip', family: 'llava', features: 'penultimate', rows: 16 },
+  { name: 'llava-siglip', family: 'llava', features: 'penultimate', rows: 64 },
+  { name: 'llava-next', family: 'llava-next', features: 'penultimate', rows: 16 },
+  { name: 'llava-onevision', family: 'llava-onevision', features: 'pre_norm', rows: 16 },
+  { name: 'llava-original', family: 'llava-original', features: 'penultimate', rows: 16 },
+  { name: 'paligemma', family: 'paligemma', features: 'last_hidden_state', rows: 64 },
+  { name: 'gemma3', family: 'gemma3', features: 'last_hidden_state', rows: 16 },
+  { name: 'smolvlm', family: 'smolvlm', features: 'last_hidden_state', rows: 16 },
+  { name: 'idefics3', family: 'idefics3', features: 'last_hidden_state', rows: 4 },
+] as const;
+
+describe('the checkpoint of a vision language model', () => {
+  for (const { name, family, features, rows } of families) {
+    it(`gives the embeddings of transformers: ${name}`, async (t) => {
+      const out = join(await temporaryFolder(t), 'out');
+      const model = await importTo(out, checkpoint(name));
+      const view = `vlm/expected/${name}-encode-views-view-${model.imageSize}.png-embeddings.npy`;
+      const expected = await expectedTokens(`../${view}`);
+      assert.equal(model.features, features);
+      assert.equal(model.projector?.family, family);
+      const { encoder, projector } = await embed(model);
+      for (const made of [encoder, projector]) {
+        assert.deepEqual(made.shape, [1, rows, 48]);
+        assert.deepEqual(made.finite, [true]);
+        const difference = largestDifference(made.float32, expected);
+        assert.ok(difference <= 5e-6 * largest(expected), `${difference}`);
+      }
+    });
+  }
+
+  it('gives nearly the same embeddings in fp16 and, with its matrices in int8, similar ones', async (t) => {
+    const folder = await temporaryFolder(t);
+    for (const name of ['llava-clip', 'gemma3', 'smolvlm']) {
+      const exact = (await embed(await importTo(join(folder, name), checkpoint(name)))).encoder.float32;
+      for (const [precision, share] of [
+        ['fp16', 2e-3],
+        ['int8', 0.5],
+      ] as const) {
+        const out = join(folder, `${name}-${precision}`);
+        const { encoder, projector } = await embed(await importTo(out, checkpoint(name), { precision }));
+        for (const { float32 } of [encoder, projector]) {
+          const difference = largestDifference(float32, exact);
+          assert.ok(
+            difference > 0 && difference <= share * largest(exact),
+            `${name} ${precision} ${difference}`,
+          );
+        }
+      }
+    }
+  });
+
+  it('is the same model under the names of transformers 4, of its late versions and of wrappers', async (t) => {
+    const folder = await temporaryFolder(t);
+    const digests = new Map<string, string | undefined>();
+    const add = async (name: string, source: string): Promise<void> => {
+      digests.set(name, (await importTo(join(folder, name), source)).projector?.digest);
+    };
+    const wrapped = (tensor: string): string =>
+      tensor.replace('multi_modal_projector.', 'multi_modal_projector._orig_mod.');
+    await add('llava-clip', checkpoint('llava-clip'));
+    await add('llava-clip-tf4', checkpoint('llava-clip-tf4'));
+    await add('wrapped', await changed(t, 'llava-clip', { rename: wrapped }));
+    await add('llava-next', checkpoint('llava-next'));
+    await add('llava-next-452', checkpoint('llava-next-452'));
+    assert.equal(digests.get('llava-clip-tf4'), digests.get('llava-clip'));
+    assert.equal(digests.get('wrapped'), digests.get('llava-clip'));
+    assert.equal(digests.get('llava-next-452'), digests.get('llava-next'));
+    assert.notEqual(digests.get('llava-next'), digests.get('llava-clip'));
+  });
+
+  it('keeps its own AnyRes, and the newline as a row of its own', async (t) => {
+    const folder = await temporaryFolder(t);
+    const next = await importTo(join(folder, 'next'), checkpoint('llava-next'));
+    const grids = [
+      [2, 1],
+      [1, 2],
+      [2, 2],
+      [1, 3],
+      [3, 1],
+    ].map(([columns, rows]) => ({ columns, rows }));
+    assert.deepEqual(next.anyres, { grids, resample: 'bicubic', maxTiles: 0 });
+    const original = await importTo(join(folder, 'original'), checkpoint('llava-original'));
+    assert.deepEqual(original.anyres?.grids[0], { columns: 2, rows: 1 });
+    const onevision = await importTo(join(folder, 'onevision'), checkpoint('llava-onevision'));
+    assert.deepEqual([onevision.anyres?.grids.length, onevision.anyres?.maxTiles], [36, 9]);
+    const row = await readFile(join(folder, 'next', 'newline.bin'));
+    const stored = decodeSafetensors(await readFile(join(checkpoint('llava-next'), 'model.safetensors')));
+    assert.deepEqual(row, stored.get('image_newline')?.data);
+    assert.equal(next.projector?.newline, true);
+  });
+
+  it('has a digest that follows the newline, the projector and the AnyRes', async (t) => {
+    const folder = await temporaryFolder(t);
+    const first = await importTo(join(folder, 'first'), checkpoint('llava-next'));
+    const nudge = (name: string) => (tensors: Map<string, TestTensor>) => {
+      tensors.get(name)!.data.writeFloatLE(0.25, 0);
+    };
+    for (const name of ['image_newline', 'multi_modal_projector.linear_2.bias']) {
+      const other = await importTo(
+        join(folder, name),
+        await changed(t, 'llava-next', { tensors: nudge(name) }),
+      );
+      assert.notEqual(other.projector?.digest, first.projector?.digest);
+      assert.notEqual(other.digest, first.digest);
+      assert.equal(other.towerDigest, first.towerDigest);
+    }
+    const config = { image_grid_pinpoints: [[56, 112]] };
+    const fewer = await importTo(join(folder, 'fewer'), await changed(t, 'llava-next', { config }));
+    assert.equal(fewer.projector?.digest, first.projector?.digest);
+    assert.notEqual(fewer.digest, first.digest);
+  });
+
+  it('imports as a tower alone when that is asked for', async (t) => {
+    const out = join(await temporaryFolder(t), 'out');
+    for (const name of ['llava-next', 'llava-original']) {
+      const model = await importTo(out, checkpoint(name), { towerOnly: true, force: true });
+      assert.deepEqual([model.projector, model.anyres], [undefined, undefined]);
+      assert.equal(model.features, 'last_hidden_state');
+    }
+  });
+
+  const refusals: readonly [string, string, Parameters<typeof changed>[2], RegExp][] = [
+    [
+      'without a projector',
+      'llava-clip',
+      { rename: (tensor) => (tensor.startsWith('multi_modal') ? undefined : tensor) },
+      /^The checkpoint has no projector: tensor multi_modal_projector\.linear_1\.weight is missing\. --tower-only imports/,
+    ],
+    [
+      'with half a projector',
+      'llava-clip',
+      { rename: (tensor) => (tensor.endsWith('linear_2.weight') ? undefined : tensor) },
+      /^The projector is incomplete: tensor multi_modal_projector\.linear_2\.weight is missing\.$/,
+    ],
+    [
+      'without the newline of its AnyRes',
+      'llava-next',
+      { rename: (tensor) => (tensor === 'image_newline' ? undefined : tensor) },
+      /^The projector is incomplete: tensor image_newline is missing\.$/,
+    ],
+    [
+      'with a projector of another width',
+      'llava-clip',
+      {
+        tensors: (tensors) => {
+          const weight = tensors.get('multi_modal_projector.linear_1.weight')!;
+          weight.shape = [48, 24];
+          weight.data = weight.data.subarray(0, 48 * 24 * 2);
+        },
+      },
+      /linear_1\.weight takes rows of 24 values, and the vision tower's 32 channels make 32\.$/,
+    ],
+    [
+      'with a language model of another width',
+      'llava-clip',
+      { config: { text_config: { hidden_size: 64 } } },
+      /^The projector gives rows of 48 values, and config\.json's language model takes 64\.$/,
+    ],
+    [
+      'of a family that is not known',
+      'llava-clip',
+      { config: { model_type: 'flamingo' } },
+      /^config\.json: the family "flamingo" is not known.*; known are llava, llava-next, .*--tower-only/,
+    ],
+    [
+      'with features of a layer in the middle',
+      'llava-clip',
+      { config: { vision_feature_layer: -3 } },
+      /^config\.json: vision_feature_layer must be -1 or -2, /,
+    ],
+    [
+      'that keeps the class token',
+      'llava-clip',
+      { config: { vision_feature_select_strategy: 'full' } },
+      /^config\.json: vision_feature_select_strategy "full" is not supported with a clip tower/,
+    ],
+    [
+      'with AnyRes that no whole views fill',
+      'llava-next',
+      { config: { image_grid_pinpoints: [[56, 100]] } },
+      /^config\.json: image_grid_pinpoints has sizes that no squares of 56 px fill\.$/,
+    ],
+  ];
+  for (const [what, name, change, message] of refusals) {
+    it(`is refused ${what}`, async (t) => {
+      const source = await changed(t, name, change);
+      const out = join(await temporaryFolder(t), 'out');
+      await assert.rejects(importTo(out, source), { code: 'invalid_argument', message });
+    });
+  }
+
+  it('is refused with the repository of its tower where it has none', async (t) => {
+    const out = join(await temporaryFolder(t), 'out');
+    await assert.rejects(importTo(out, checkpoint('llava-original-no-tower')), {
+      code: 'invalid_argument',
+      message:
+        /has no vision tower, which is openai\/clip-vit-large-patch14-336: "siglip-hd import openai\/\S+ --projector /,
+    });
+  });
+
+  it('is refused with features that its projector does not take', async (t) => {
+    const out = join(await temporaryFolder(t), 'out');
+    const asked = { features: 'last_hidden_state' } as const;
+    await assert.rejects(importTo(out, checkpoint('llava-clip'), asked), {
+      code: 'invalid_argument',
+      message: /^--features last_hidden_state does not fit the projector, which takes penultimate;/,
+    });
+  });
+});
+
+describe('a tower with the projector of another checkpoint', () => {
+  const tower = checkpoint('clip-tower');
+  const whole = checkpoint('llava-original-no-tower');
+
+  async function requireExpected(model: Model): Promise<void> {
+    const expected = await expectedTokens(
+      '../vlm/expected/clip-tower-encode-views-view-56.png-embeddings.npy',
+    );
+    const { encoder } = await embed(model);
+    assert.ok(largestDifference(encoder.float32, expected) <= 5e-6 * largest(expected));
+  }
+
+  it('gives the embeddings of transformers, and names both in model.json', async (t) => {
+    const out = join(await temporaryFolder(t), 'out');
+    const origin = { source: 'owner/llava', revision: 'a'.repeat(40) };
+    await requireExpected(await importTo(out, tower, { projector: { source: whole, origin } }));
+    const { provenance } = JSON.parse(await readFile(join(out, 'model.json'), 'utf8')) as {
+      provenance: object;
+    };
+    assert.deepEqual(provenance, { source: 'clip-tower', storedDtype: 'F16', projector: origin });
+  });
+
+  it("takes a file of LLaVA's projector without a configuration", async (t) => {
+    const folder = await temporaryFolder(t);
+    const tensors = decodeSafetensors(await readFile(join(whole, 'model.safetensors')));
+    for (const name of tensors.keys()) if (!name.includes('mm_projector')) tensors.delete(name);
+    const source = join(folder, 'mm_projector.safetensors');
+    await writeFile(source, encodeSafetensors(tensors));
+    await requireExpected(await importTo(join(folder, 'file'), tower, { projector: { source } }));
+    await requireExpected(await importTo(join(folder, 'folder'), tower, { projector: { source: folder } }));
+  });
+
+  it('is refused where the projector takes another width, and where there is no projector', async (t) => {
+    const out = join(await temporaryFolder(t), 'out');
+    await assert.rejects(importTo(out, fixture('clip-tiny'), { projector: { source: whole } }), {
+      code: 'invalid_argument',
+      message: /^The projector does not fit: model\.mm_projector\.0\.weight takes rows of 64 values, /,
+    });
+    await assert.rejects(importTo(out, tower, { projector: { source: tower } }), {
+      code: 'invalid_argument',
+      message: /clip-tower has no projector that siglip-hd knows/,
+    });
+    await rm(out, { recursive: true, force: true });
+  });
+});
