@@ -147,6 +147,8 @@ class RemoteVisionTower(torch.nn.Module):
         asks_for_output = pixel_values is not None or bool(transformers_keywords)
         images = images if pixel_values is None else pixel_values
         if type(images) is list:
+            if not images:
+                return []
             features = self._encode(torch.stack(images))
             return [feature.unsqueeze(0).to(image) for feature, image in zip(features, images, strict=True)]
         features = self._encode(images).to(images)
@@ -183,7 +185,7 @@ class RemoteVisionTower(torch.nn.Module):
 
     def _output(self, features: torch.Tensor) -> TowerOutput:
         if self._model.architecture == "clip":
-            # transformers' models drop the class token, which the service does not give; one that keeps it is to notice.
+            # transformers' models drop the class token, which the service does not give; one that keeps it notices.
             class_token = torch.full_like(features[:, :1], float("nan"))
             features = torch.cat([class_token, features], dim=1)
         return TowerOutput(features, _HiddenStates(features, self._model, self._layer))

@@ -103,8 +103,8 @@ def expand_image_tokens(prompt: str, tokens: Tokens | Sequence[Tokens], family: 
     ``token_type_ids`` besides, see `image_token_types`.
 
     Args:
-        prompt: The text, with one placeholder for each image: ``<image>``, for Gemma 3 ``<start_of_image>``. PaliGemma's
-            come first, and its ``<bos>`` and line feed are added.
+        prompt: The text, with one placeholder for each image: ``<image>``, for Gemma 3 ``<start_of_image>``. Those of
+            PaliGemma come first, and its ``<bos>`` and line feed are added.
         tokens: Of each image in order; their number of rows is what counts.
         family: The model's: ``model.config.model_type``.
 

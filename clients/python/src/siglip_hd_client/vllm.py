@@ -4,7 +4,8 @@
     openai.chat.completions.create(model=..., messages=[{"role": "user", "content": [part, {"type": "text", ...}]}])
 
 The server needs ``--enable-mm-embeds`` for `image_embeds_part`, ``--enable-prompt-embeds`` for `prompt_embeds_part`,
-and ``--ec-transfer-config`` for `write_encoder_cache`. All three trust whoever reaches them: keep them behind a gateway.
+and ``--ec-transfer-config`` for `write_encoder_cache`. All three trust whoever reaches them: keep them behind a
+gateway.
 """
 
 from __future__ import annotations
