@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scripted import FIELDS
 
+from scripted import FIELDS
 from siglip_hd_client import Metadata, Tokens
 
 

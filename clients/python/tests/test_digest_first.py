@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scripted import ScriptedFactory, kinds, reply
 
+from scripted import ScriptedFactory, kinds, reply
 from siglip_hd_client import InvalidArgumentError, NotFoundError
 from siglip_hd_client.call import Call, Digest, EncodeCall, Reply, Terms
 from siglip_hd_client.images import FileImage

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import pytest
+
 from rows import rows
 from scripted import Script
-
 from siglip_hd_client import Client, InternalError, InvalidArgumentError
 from siglip_hd_client.call import EncodeCall, PlanCall, Reply
 

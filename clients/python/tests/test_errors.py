@@ -4,9 +4,9 @@ import pickle
 import re
 
 import pytest
-from conftest import REPOSITORY
 
 import siglip_hd_client
+from conftest import REPOSITORY
 from siglip_hd_client import OverloadedError, SiglipHdError, UnavailableError
 from siglip_hd_client.errors import ERROR_CLASSES, service_error
 

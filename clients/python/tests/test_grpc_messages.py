@@ -5,9 +5,9 @@ import subprocess
 from importlib.resources import files
 
 import pytest
+
 from conftest import REPOSITORY
 from scripted import reply
-
 from siglip_hd_client import InvalidArgumentError
 from siglip_hd_client.options import WIRE_OPTIONS
 
@@ -71,8 +71,8 @@ def test_a_plan_says_its_recipe_even_without_options() -> None:
 
 def test_an_option_or_a_value_that_the_contract_does_not_have_is_an_invalid_argument() -> None:
     for options, why in (
-        ({"dtype": "float64"}, "must be one of float16, float32, bfloat16"),
-        ({"exif": "unspecified"}, "must be one of apply, ignore"),
+        ({"dtype": "float64"}, "use one of float16, float32, bfloat16"),
+        ({"exif": "unspecified"}, "use one of apply, ignore"),
     ):
         with pytest.raises(InvalidArgumentError, match=why):
             grpc_request(EncodeCall("encode", FileImage(b"image"), options, TERMS))

@@ -9,9 +9,8 @@ from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import free_port
-from stand_in import problem, send, stand_in, tokens_answer
 
+from conftest import free_port
 from siglip_hd_client import (
     AsyncClient,
     CallTimeoutError,
@@ -22,6 +21,7 @@ from siglip_hd_client import (
     UnexpectedAnswerError,
 )
 from siglip_hd_client.http_wire import retry_after_s
+from stand_in import problem, send, stand_in, tokens_answer
 
 Encode = Callable[..., Tokens]
 
@@ -142,7 +142,7 @@ def test_an_answer_of_the_wrong_size_is_an_unexpected_answer(encode: Encode) -> 
     def short(handler: BaseHTTPRequestHandler) -> None:
         tokens_answer(cast(BaseHTTPRequestHandler, _Shortened(handler)))
 
-    with stand_in(short) as server, pytest.raises(UnexpectedAnswerError, match="take 16 bytes, not 8"):
+    with stand_in(short) as server, pytest.raises(UnexpectedAnswerError, match="have 16 bytes, not 8"):
         encode(server.url)
 
 
@@ -173,7 +173,7 @@ def test_a_connection_that_breaks_in_the_middle_of_an_answer_is_tried_again(enco
 
 
 def test_where_nobody_listens_it_is_a_connection_error(encode: Encode) -> None:
-    with pytest.raises(ConnectionFailedError, match="no connection") as caught:
+    with pytest.raises(ConnectionFailedError, match="connection to the service failed") as caught:
         encode(f"http://127.0.0.1:{free_port()}", max_retries=0, request_id="r9")
     assert caught.value.request_id == "r9"
     assert isinstance(caught.value, ConnectionError)
@@ -222,12 +222,12 @@ def test_url_and_key_may_come_from_the_environment(encode: Encode, monkeypatch: 
 @pytest.mark.parametrize(
     ("url", "settings", "why"),
     [
-        ("localhost:8080", {}, "is like http://localhost:8080"),
+        ("localhost:8080", {}, "use one like http://localhost:8080"),
         ("ftp://localhost", {}, "not a service's URL"),
         ("grpc://localhost", {}, "not a gRPC address"),
         ("grpc://localhost:50051/path", {}, "not a gRPC address"),
-        ("http://localhost", {"ca_file": "ca.pem"}, "for https://"),
-        ("https://localhost", {"key_file": "client.key"}, "give cert_file"),
+        ("http://localhost", {"ca_file": "ca.pem"}, "need an https://"),
+        ("https://localhost", {"key_file": "client.key"}, "needs cert_file"),
     ],
 )
 def test_a_connection_that_cannot_be_is_refused_when_the_client_is_made(
@@ -246,7 +246,7 @@ def test_a_key_is_not_in_what_a_client_prints() -> None:
 
 def test_an_option_that_nobody_knows_is_refused_by_its_name() -> None:
     with Client() as client:
-        with pytest.raises(TypeError, match="'scale' is not an option of encode; the options are model"):
+        with pytest.raises(TypeError, match="'scale' is not an option of encode; use one of model"):
             client.encode(b"image", scale=1)  # type: ignore[call-arg]
         with pytest.raises(TypeError, match="'max_tiles' is not an option of teacher"):
             client.teacher_encode(b"image", max_tiles=1)  # type: ignore[call-arg]

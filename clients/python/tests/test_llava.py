@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import FIXTURES, ROCKET, Service
 
+from conftest import FIXTURES, ROCKET, Service
 from siglip_hd_client import Client, FailedPreconditionError
 from siglip_hd_client.call import Call, EncodeCall, Reply
 from siglip_hd_client.connection import Connection
@@ -148,6 +148,15 @@ def test_its_image_processor_makes_what_transformers_makes(client: Client, name:
         ours = own.preprocess(picture, return_tensors="pt")["pixel_values"]
         assert ours.shape == theirs.shape
         assert (ours - theirs).abs().max() < 1e-6, path.name
+
+
+def test_its_image_processor_refuses_a_resize_that_it_does_not_know(client: Client) -> None:
+    processor = RemoteVisionTower(client).image_processor
+    processor.resize = "fit-squash"
+    with pytest.raises(
+        ValueError, match="resizes by fit-squash: pass RemoteVisionTower the checkpoint's own processor"
+    ):
+        processor.preprocess(np.zeros((64, 64, 3), np.uint8))
 
 
 def test_all_that_llava_touches_of_a_tower_is_there(client: Client) -> None:

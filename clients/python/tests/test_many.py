@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from scripted import FIELDS, AsyncScript, Script, reply
 
+from scripted import FIELDS, AsyncScript, Script, reply
 from siglip_hd_client import AsyncClient, Client, InvalidArgumentError, Item, UnavailableError
 from siglip_hd_client.call import Call, EncodeCall, Reply
 from siglip_hd_client.images import FileImage

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from scripted import ScriptedFactory, reply
 
+from scripted import ScriptedFactory, reply
 from siglip_hd_client import (
     CallTimeoutError,
     ConnectionFailedError,

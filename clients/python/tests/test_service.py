@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import FIXTURES, ROCKET, Service
 
+from conftest import FIXTURES, ROCKET, Service
 from siglip_hd_client import (
     AsyncClient,
     Client,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from rows import rows
 
 torch = pytest.importorskip("torch")

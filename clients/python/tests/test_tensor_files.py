@@ -9,8 +9,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from rows import rows
 
+from rows import rows
 from siglip_hd_client.tensor_files import npy_file, safetensors_file, torch_file
 
 DTYPES = pytest.mark.parametrize("dtype", ["float16", "float32", "bfloat16"])

@@ -5,9 +5,9 @@ import pickle
 
 import numpy as np
 import pytest
-from scripted import FIELDS
 
-from siglip_hd_client import Metadata, Tokens
+from scripted import FIELDS
+from siglip_hd_client import Metadata, Model, ServedProjector, Tokens
 
 
 def tokens(dtype: str = "float16", shape: tuple[int, ...] = (4, 2)) -> Tokens:
@@ -31,7 +31,7 @@ def test_numpy_gives_the_values_without_a_copy(dtype: str) -> None:
 
 
 def test_numpy_refuses_bfloat16_with_what_to_do() -> None:
-    with pytest.raises(TypeError, match=r"use torch\(\), or ask the service for float16"):
+    with pytest.raises(TypeError, match=r"call torch\(\), or encode as float16"):
         tokens("bfloat16").numpy()
 
 
@@ -68,7 +68,7 @@ def test_tokens_say_what_they_are() -> None:
 
 
 def test_values_that_do_not_fit_their_shape_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"shape \[4, 2\] take 16 bytes, not 14"):
+    with pytest.raises(ValueError, match=r"shape \[4, 2\] have 16 bytes, not 14"):
         dataclasses.replace(tokens(), data=bytearray(14))
 
 
@@ -76,3 +76,59 @@ def test_tokens_travel_between_processes() -> None:
     copy = pickle.loads(pickle.dumps(tokens()))
     assert (copy.numpy() == tokens().numpy()).all()
     assert copy.metadata == tokens().metadata
+
+
+DIGEST = "sha256:" + "1" * 64
+
+
+def test_embeddings_name_the_projector_that_made_them_and_features_none() -> None:
+    made = {"output": "embeddings", "projector": {"family": "llava-next", "digest": DIGEST}}
+    metadata = Metadata.from_fields({**FIELDS, **made})
+    assert metadata.output == "embeddings"
+    assert metadata.projector == ServedProjector("llava-next", DIGEST)
+    assert (tokens().metadata.output, tokens().metadata.projector) == ("features", None)
+
+
+def test_anyres_embeddings_say_how_many_newline_rows_they_have() -> None:
+    geometry = {
+        "tile_grid": {"columns": 2, "rows": 1},
+        "base_tokens": 4,
+        "unpad": {"x": 0, "y": 0, "width": 4, "height": 2},
+        "spatial": {"width": 4, "height": 2},
+        "resized": False,
+    }
+    for said, newlines in (({}, 0), ({"newlines": 2}, 2)):
+        anyres = Metadata.from_fields({**FIELDS, "anyres": {**geometry, **said}}).anyres
+        assert anyres is not None
+        assert anyres.newlines == newlines
+
+
+def test_a_served_model_says_what_its_embeddings_are() -> None:
+    fields = {
+        "name": "next",
+        "digest": DIGEST,
+        "architecture": "clip",
+        "trained": True,
+        "image_size": 336,
+        "patch_size": 14,
+        "grid": {"width": 24, "height": 24},
+        "channels": 1024,
+        "layers": 23,
+        "features": "penultimate",
+        "precision": "fp16",
+        "resample": "bicubic",
+        "resize": "squash",
+    }
+    projector = {
+        "family": "llava-next",
+        "digest": DIGEST,
+        "hidden_size": 4096,
+        "grid": {"width": 24, "height": 24},
+        "any_grid": True,
+        "newline": True,
+    }
+    assert Model.from_fields(fields).projector is None
+    found = Model.from_fields({**fields, "projector": projector}).projector
+    assert found is not None
+    assert (found.family, found.digest, found.hidden_size, found.newline) == ("llava-next", DIGEST, 4096, True)
+    assert (found.grid.width, found.grid.height) == (24, 24)

@@ -6,8 +6,8 @@
         tokens = client.encode("photo.jpg")
     print(tokens.shape, tokens.grid, tokens.numpy().dtype)
 
-The adapters for what consumes tokens are modules that are imported by name: `siglip_hd_client.vllm`, ``.transformers``,
-``.llava``, ``.sglang`` and ``.dynamo``.
+Adapters for model servers and libraries are separate modules: `siglip_hd_client.vllm`, ``.transformers``, ``.llava``,
+``.sglang`` and ``.dynamo``.
 """
 
 from ._version import __version__
@@ -41,8 +41,10 @@ from .metadata import (
     Metadata,
     Model,
     Plan,
+    Projector,
     ScaleModel,
     ServedModel,
+    ServedProjector,
     Size,
     TeacherMakeup,
     TileGrid,
@@ -76,10 +78,12 @@ __all__ = [
     "NotFoundError",
     "OverloadedError",
     "Plan",
+    "Projector",
     "RequestCancelledError",
     "RequestTimeoutError",
     "ScaleModel",
     "ServedModel",
+    "ServedProjector",
     "SiglipHdError",
     "Size",
     "TeacherMakeup",

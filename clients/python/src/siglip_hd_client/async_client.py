@@ -1,4 +1,4 @@
-"""The client for asyncio."""
+"""The asyncio client."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Image = TypeVar("Image", bound=ImageInput)
 
 
 class AsyncClient:
-    """A siglip-hd service, over HTTP or gRPC, for asyncio: `Client` with the same arguments, methods and errors.
+    """`Client` for asyncio, with the same arguments, methods and errors.
 
         async with AsyncClient("http://localhost:8080") as client:
             tokens = await client.encode("photo.jpg")
 
-    Files are read, and digests computed, in threads.
+    Worker threads read files and compute digests.
     """
 
     def __init__(
@@ -61,15 +61,15 @@ class AsyncClient:
         self._session.check("encode", defaults)
 
     async def encode(self, image: ImageInput, **options: Unpack[EncodeOptions]) -> Tokens:
-        """As `Client.encode`."""
+        """See `Client.encode`."""
         return await self._encode("encode", image, options)
 
     async def teacher_encode(self, image: ImageInput, **options: Unpack[TeacherOptions]) -> Tokens:
-        """As `Client.teacher_encode`."""
+        """See `Client.teacher_encode`."""
         return await self._encode("teacher", image, options)
 
     async def anyres_encode(self, image: ImageInput, **options: Unpack[AnyResOptions]) -> Tokens:
-        """As `Client.anyres_encode`."""
+        """See `Client.anyres_encode`."""
         return await self._encode("anyres", image, options)
 
     def encode_many(
@@ -81,10 +81,10 @@ class AsyncClient:
         ordered: bool = True,
         **options: Unpack[AnyOptions],
     ) -> AsyncIterator[Item[Image]]:
-        """As `Client.encode_many`, for ``async for``; ``images`` may be an async iterable too.
+        """See `Client.encode_many`. ``images`` may also be an async iterable.
 
-        When the loop over it ends early, what is under way is cancelled as the iterator is closed: at once within
-        ``contextlib.aclosing``, otherwise when Python comes to it.
+        Closing the iterator cancels the images in flight. After a ``break``, use ``contextlib.aclosing`` to close it at
+        once; otherwise Python closes it when it is garbage-collected.
         """
         self._session.check(recipe, options)
         if concurrency < 1:
@@ -97,15 +97,15 @@ class AsyncClient:
         )
 
     async def plan(self, width: int, height: int, *, recipe: Recipe = "encode", **options: Unpack[AnyOptions]) -> Plan:
-        """As `Client.plan`."""
+        """See `Client.plan`."""
         return await self._run(self._session.plan(recipe, Size(width, height), options))
 
     async def models(self, **options: Unpack[CallOptions]) -> tuple[Model, ...]:
-        """As `Client.models`."""
+        """See `Client.models`."""
         return await self._run(self._session.models(options))
 
     def with_options(self, **defaults: Unpack[EncodeOptions]) -> AsyncClient:
-        """As `Client.with_options`."""
+        """See `Client.with_options`."""
         other = object.__new__(AsyncClient)
         other.__dict__.update(self.__dict__)
         other._session = self._session.with_defaults(defaults)
@@ -129,7 +129,7 @@ class AsyncClient:
         return await self._run(steps)
 
     async def _run(self, steps: Steps[Result]) -> Result:
-        """Carries out the steps of a call."""
+        """Runs the steps of a call."""
         try:
             step = next(steps)
             while True:

@@ -1,4 +1,4 @@
-"""One request to the service, and its answer, as both transports take and give them."""
+"""Requests and replies, independent of the transport."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .metadata import Fields, Recipe, Size, Source, Timings
 
 @dataclass(frozen=True)
 class Digest:
-    """A file's digest in place of the file, for tokens that the service's cache may still have."""
+    """A file's digest, sent instead of the file when the service may have its tokens cached."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Terms:
-    """How a request is to be served."""
+    """How the service should treat a request."""
 
     request_id: str
     priority: Literal["interactive", "bulk"] | None = None
@@ -28,7 +28,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class EncodeCall:
-    """Asks for tokens."""
+    """Requests tokens."""
 
     recipe: Recipe
     image: SentImage | Digest
@@ -36,7 +36,7 @@ class EncodeCall:
     terms: Terms
 
     def by_digest(self) -> EncodeCall | None:
-        """The same of what the cache has, or None where the image is no file."""
+        """The same call by the file's digest; None if the image is not a file."""
         if not isinstance(self.image, FileImage):
             return None
         return replace(self, image=Digest(self.image.digest))
@@ -44,7 +44,7 @@ class EncodeCall:
 
 @dataclass(frozen=True)
 class PlanCall:
-    """Asks what an encode of an image of this size would answer."""
+    """Asks what an encode of an image of this size would return."""
 
     recipe: Recipe
     size: Size
@@ -54,7 +54,7 @@ class PlanCall:
 
 @dataclass(frozen=True)
 class ModelsCall:
-    """Asks for the served models."""
+    """Lists the served models."""
 
     terms: Terms
 
@@ -64,11 +64,11 @@ Call: TypeAlias = EncodeCall | PlanCall | ModelsCall
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back, before it is read.
+    """An undecoded reply.
 
     Attributes:
-        fields: The answer's JSON; of an encode its metadata.
-        data: An encode's values; otherwise empty.
+        fields: The reply's JSON; for an encode, its metadata.
+        data: The values of an encode; otherwise empty.
     """
 
     fields: Fields
@@ -79,20 +79,20 @@ class Reply:
 
 
 class Transport(Protocol):
-    """A way to the service."""
+    """Sends calls to the service."""
 
     def send(self, call: Call, timeout_s: float | None) -> Reply:
-        """Sends a request once. Raises SiglipHdError where it has no answer."""
+        """Sends a call once. Raises SiglipHdError if it fails."""
 
     def close(self) -> None:
         """Closes the connections."""
 
 
 class AsyncTransport(Protocol):
-    """A way to the service, for asyncio."""
+    """Sends calls to the service, for asyncio."""
 
     async def send(self, call: Call, timeout_s: float | None) -> Reply:
-        """Sends a request once. Raises SiglipHdError where it has no answer."""
+        """Sends a call once. Raises SiglipHdError if it fails."""
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -1,4 +1,4 @@
-"""The client."""
+"""The synchronous client."""
 
 from __future__ import annotations
 
@@ -29,29 +29,28 @@ Image = TypeVar("Image", bound=ImageInput)
 
 
 class Client:
-    """A siglip-hd service, over HTTP or gRPC, for any number of threads.
+    """Calls a siglip-hd service over HTTP or gRPC. Threads may share a client.
 
         with Client("http://localhost:8080") as client:
             tokens = client.encode("photo.jpg")
 
-    Every call may fail with a `SiglipHdError`; `siglip_hd_client.errors` has its kinds. Calls are safe to repeat, so
-    after an error that may pass (overload, a restart, a broken connection) they are, at the time that the service says.
+    Any call can raise a `SiglipHdError`; see `siglip_hd_client.errors` for its subclasses. Calls are idempotent, so the
+    client retries after transient errors (overload, a restart, a broken connection) and waits as the service asks.
 
     Args:
         url: ``http://``, ``https://``, ``grpc://host:port`` or, over TLS, ``grpcs://host:port``. Default: the
             environment's SIGLIP_HD_URL, or ``http://localhost:8080``.
-        api_key: The caller's key. Default: the environment's SIGLIP_HD_API_KEY, or none.
-        ca_file: PEM file of the authorities to trust. Default: the system's.
-        cert_file: PEM file of a client certificate.
-        key_file: PEM file of its key, where that is another file.
-        headers: More headers, or gRPC metadata, of every request.
-        digest_first: Whether a file of 64 KiB or more that was sent before, with the same options, is asked for by its
-            digest first.
-        transport: Another way to the service, in place of the URL's; for tests.
-        clock: Another clock; for tests.
-        sleep: Waits for seconds; for tests.
-        **defaults: Options of calls that do not name their own: ``timeout`` (600 s), ``max_retries`` (2), ``model``,
-            ``dtype``, and the like.
+        api_key: The API key. Default: the environment's SIGLIP_HD_API_KEY, or none.
+        ca_file: PEM file with the CA certificates to trust. Default: the system's.
+        cert_file: PEM file with a client certificate.
+        key_file: PEM file with the certificate's key. Default: ``cert_file`` contains it.
+        headers: Additional HTTP headers, or gRPC metadata, for every request.
+        digest_first: Whether to send only the digest of a file that was sent before with the same options, and the file
+            itself only if the service no longer has its tokens. Applies to files of 64 KiB or more.
+        transport: Replaces the transport that the URL selects; for tests.
+        clock: Replaces the system clock; for tests.
+        sleep: Replaces `time.sleep`; for tests.
+        **defaults: Default options of every call: ``timeout`` (600 s), ``max_retries`` (2), ``model``, ``dtype`` etc.
     """
 
     def __init__(
@@ -79,33 +78,33 @@ class Client:
         self._session.check("encode", defaults)
 
     def encode(self, image: ImageInput, **options: Unpack[EncodeOptions]) -> Tokens:
-        """The tokens of one view of an image: ``(tokens, channels)``, float16 unless ``dtype`` says otherwise.
+        """Encodes one view of an image: ``(tokens, channels)``, float16 by default.
 
         Args:
             image: A path, the bytes of a file, an open binary file, a Pillow image, or uint8 pixels
-                ``[height, width, 3]``; over HTTP also a stack ``[n, height, width, 3]``, which is answered as
+                ``[height, width, 3]``. Over HTTP also a stack of images ``[n, height, width, 3]``, which gives
                 ``(n, tokens, channels)``.
             **options: See `EncodeOptions` and `CallOptions`.
 
         Raises:
-            SiglipHdError: There is no answer.
+            SiglipHdError: The call failed.
             OSError: The file cannot be read.
-            TypeError: It is no image, or an option is unknown.
-            ValueError: The array does not hold pixels.
+            TypeError: ``image`` has an unsupported type, or an option is unknown.
+            ValueError: The array is not an image.
         """
         return self._run(self._session.encode("encode", image, options))
 
     def teacher_encode(self, image: ImageInput, **options: Unpack[TeacherOptions]) -> Tokens:
-        """The tokens of an image at several scales, fused to one grid.
+        """Encodes an image at several scales and fuses the results to one grid.
 
-        As `encode`, with the options of `TeacherOptions`.
+        Like `encode`, with the options of `TeacherOptions`.
         """
         return self._run(self._session.encode("teacher", image, options))
 
     def anyres_encode(self, image: ImageInput, **options: Unpack[AnyResOptions]) -> Tokens:
-        """The tokens of the whole image, then of tiles at its native resolution; `Tokens.anyres` says where they lie.
+        """Encodes the whole image, then tiles at its native resolution; `Tokens.anyres` describes the layout.
 
-        As `encode`, with the options of `AnyResOptions`.
+        Like `encode`, with the options of `AnyResOptions`.
         """
         return self._run(self._session.encode("anyres", image, options))
 
@@ -118,7 +117,7 @@ class Client:
         ordered: bool = True,
         **options: Unpack[AnyOptions],
     ) -> Iterator[Item[Image]]:
-        """Encodes many images, ``concurrency`` at a time, and gives an `Item` for each.
+        """Encodes many images, ``concurrency`` at a time, and yields an `Item` for each.
 
             for item in client.encode_many(paths):
                 if item.error is not None:
@@ -126,19 +125,19 @@ class Client:
                 else:
                     save(item.image, item.tokens.numpy())
 
-        An image that fails is an item with an error, and the others go on. Images are taken from ``images`` as there is
-        room, and at most twice ``concurrency`` of them are held, so that a million fit. ``timeout`` holds for each
-        image by itself.
+        A failed image yields an item with an error; the other images are unaffected. The client reads ``images`` lazily
+        and holds at most ``2 * concurrency`` of them, so memory does not grow with their number. ``timeout`` applies to
+        each image separately.
 
         Args:
             images: Anything that `encode` takes.
-            recipe: How each is encoded; ``options`` are that recipe's.
-            concurrency: How many are under way at a time.
-            ordered: Whether items come in the order of ``images``, or as they finish.
+            recipe: How to encode each image; ``options`` are this recipe's.
+            concurrency: The number of images in flight.
+            ordered: Whether to yield items in the order of ``images``, or as they finish.
             **options: See `EncodeOptions`, `TeacherOptions`, `AnyResOptions` and `CallOptions`.
 
         Raises:
-            TypeError: An option is unknown to the recipe.
+            TypeError: The recipe has no such option.
             ValueError: ``concurrency`` is less than 1.
         """
         self._session.check(recipe, options)
@@ -156,15 +155,15 @@ class Client:
         return in_threads(images, encode, concurrency=concurrency, ordered=ordered)
 
     def plan(self, width: int, height: int, *, recipe: Recipe = "encode", **options: Unpack[AnyOptions]) -> Plan:
-        """What an encode of an image of ``width`` x ``height`` pixels, upright, would answer. Nothing is encoded."""
+        """Says what an encode of an upright image of ``width`` x ``height`` pixels would return, without encoding."""
         return self._run(self._session.plan(recipe, Size(width, height), options))
 
     def models(self, **options: Unpack[CallOptions]) -> tuple[Model, ...]:
-        """The served models, the default first."""
+        """Lists the served models, the default first."""
         return self._run(self._session.models(options))
 
     def with_options(self, **defaults: Unpack[EncodeOptions]) -> Client:
-        """A client of the same connections with other defaults: ``client.with_options(timeout=5).encode(image)``."""
+        """Returns a client with other defaults on the same connections: ``client.with_options(timeout=5)``."""
         other = object.__new__(Client)
         other.__dict__.update(self.__dict__)
         other._session = self._session.with_defaults(defaults)
@@ -184,7 +183,7 @@ class Client:
         self.close()
 
     def _run(self, steps: Steps[Result], sleep: Callable[[float], None] | None = None) -> Result:
-        """Carries out the steps of a call."""
+        """Runs the steps of a call."""
         sleep = sleep or self._sleep
         try:
             step = next(steps)

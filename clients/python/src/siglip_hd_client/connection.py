@@ -1,4 +1,4 @@
-"""Where a service is, and how it is reached."""
+"""How to connect to a service."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Scheme = Literal["http", "https", "grpc", "grpcs"]
 
 @dataclass(frozen=True)
 class Connection:
-    """A service's address, and what opens its door.
+    """A service's address and credentials.
 
     Attributes:
-        url: ``http://``, ``https://``, ``grpc://`` or ``grpcs://``, and where the service is.
-        api_key: Sent with every request, as ``authorization: Bearer``.
-        ca_file: PEM file of the authorities that may have signed the service's certificate.
-        cert_file: PEM file of the client's own certificate, with its intermediates.
-        key_file: PEM file of that certificate's key, where it is not in the same file.
-        headers: More headers, or gRPC metadata, of every request.
+        url: An ``http://``, ``https://``, ``grpc://`` or ``grpcs://`` URL.
+        api_key: Sent with every request as ``authorization: Bearer``.
+        ca_file: PEM file with the CA certificates that may sign the service's certificate.
+        cert_file: PEM file with the client's certificate and its intermediates.
+        key_file: PEM file with that certificate's key, unless ``cert_file`` contains it.
+        headers: Additional HTTP headers, or gRPC metadata, for every request.
     """
 
     url: str
@@ -37,29 +37,29 @@ class Connection:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https", "grpc", "grpcs") or not parts.hostname:
             raise ValueError(
-                f"{self.url!r} is not a service's URL: it is like http://localhost:8080 or grpc://localhost:50051."
+                f"{self.url!r} is not a service's URL; use one like http://localhost:8080 or grpc://localhost:50051."
             )
         if self.is_grpc and (parts.port is None or parts.path not in ("", "/")):
-            raise ValueError(f"{self.url!r} is not a gRPC address: it is like {parts.scheme}://host:50051.")
+            raise ValueError(f"{self.url!r} is not a gRPC address; use one like {parts.scheme}://host:50051.")
         files = (self.ca_file, self.cert_file, self.key_file)
         if not self.is_secure and any(file is not None for file in files):
-            raise ValueError(f"Certificates are for https:// and grpcs://, and the URL is {self.url!r}.")
+            raise ValueError(f"Certificates need an https:// or grpcs:// URL, not {self.url!r}.")
         if self.key_file is not None and self.cert_file is None:
-            raise ValueError("key_file is the key of a certificate: give cert_file as well.")
+            raise ValueError("key_file needs cert_file: the certificate that the key belongs to.")
 
     @property
     def is_grpc(self) -> bool:
-        """Whether the service is spoken to over gRPC."""
+        """Whether the URL selects gRPC."""
         return self.url.startswith("grpc")
 
     @property
     def is_secure(self) -> bool:
-        """Whether by TLS."""
+        """Whether the connection uses TLS."""
         return urlsplit(self.url).scheme in ("https", "grpcs")
 
     @property
     def target(self) -> str:
-        """Host and port, as gRPC names them."""
+        """Host and port, as gRPC takes them."""
         return urlsplit(self.url).netloc
 
 
@@ -71,7 +71,7 @@ def connection_of(
     key_file: str | os.PathLike[str] | None,
     headers: Mapping[str, str] | None,
 ) -> Connection:
-    """A client's arguments. The environment's SIGLIP_HD_URL and SIGLIP_HD_API_KEY stand in for what is not given."""
+    """The connection for a client's arguments; SIGLIP_HD_URL and SIGLIP_HD_API_KEY are the defaults."""
     return Connection(
         url=url or os.environ.get("SIGLIP_HD_URL") or DEFAULT_URL,
         api_key=api_key or os.environ.get("SIGLIP_HD_API_KEY") or None,
@@ -87,5 +87,5 @@ def _path(path: str | os.PathLike[str] | None) -> str | None:
 
 
 def missing_grpc(url: str) -> ImportError:
-    """What a gRPC URL needs that is not installed."""
+    """The error for a gRPC URL without grpcio and protobuf."""
     return ImportError(f"{url} needs grpcio and protobuf: pip install 'siglip-hd-client[grpc]'")

@@ -1,4 +1,4 @@
-"""The types that tokens come in, as each library names them."""
+"""Data types of tokens, and each library's name for them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .metadata import Dtype
 
 @dataclass(frozen=True)
 class DtypeNames:
-    """One type's size and names.
+    """A type's size and names.
 
     Attributes:
-        item_bytes: Of one value.
-        numpy: NumPy's name, little-endian; None where it has no such type.
-        torch_storage: The class that a torch.save file names for the values.
-        safetensors: Its name in a safetensors header.
+        item_bytes: Size of one value.
+        numpy: NumPy's name, little-endian; None if NumPy lacks the type.
+        torch_storage: The storage class in a torch.save file.
+        safetensors: The name in a safetensors header.
     """
 
     item_bytes: int

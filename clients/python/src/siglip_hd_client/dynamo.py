@@ -1,4 +1,4 @@
-"""A vision encoder for NVIDIA Dynamo's aggregated vLLM worker, by its tensor (linear) route.
+"""A vision encoder for NVIDIA Dynamo's aggregated vLLM worker, on its tensor (linear) route.
 
     # my_encoders.py, and DYN_ENCODER_CLASS=my_encoders.Encoder
     from siglip_hd_client.dynamo import SiglipHdEncoder
@@ -7,7 +7,7 @@
         image_token_id = 151655
         options = {"model": "llava-next"}
 
-Needs Dynamo, whose worker imports it. The worker needs ``--enable-multimodal`` and ``--enable-prompt-embeds``.
+Dynamo's worker imports the class; run it with ``--enable-multimodal`` and ``--enable-prompt-embeds``.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 
 class SiglipHdEncoder(VisionEncoderBackend):
-    """Has a siglip-hd service encode the images of Dynamo's requests. Subclass it, and say at least which image token.
+    """Encodes the images of Dynamo's requests with a siglip-hd service. Subclass it and set ``image_token_id``.
 
-    Each image is one call of the service, made in Dynamo's pool of preprocessing threads: the service batches them,
-    and an image that fails fails its own request alone.
+    Dynamo's preprocessing threads make one call for each image. The service batches them. An image that fails affects
+    its own request only.
 
     Attributes:
-        image_token_id: Of the placeholder in the language model's chat template.
-        url: The service's. Default: the environment's SIGLIP_HD_URL, or ``http://localhost:8080``.
+        image_token_id: The id of the placeholder in the language model's chat template.
+        url: The service's URL. Default: the environment's SIGLIP_HD_URL, or ``http://localhost:8080``.
         recipe: ``encode``, ``teacher`` or ``anyres``.
-        options: Of the encode: ``model``, ``expect_projector_digest`` and the like.
-        preprocess_concurrency: Images under way at a time.
+        options: Options of the encode, such as ``model`` and ``expect_projector_digest``.
+        preprocess_concurrency: The number of images in flight.
     """
 
     image_token_id: int
@@ -50,18 +50,18 @@ class SiglipHdEncoder(VisionEncoderBackend):
     preprocess_concurrency = 16
 
     def build(self, model_id: str) -> None:  # noqa: ARG002 - the service has the model
-        """Opens the client, and asks the service whether it gives such embeddings."""
+        """Opens the client and checks that the service can make these embeddings."""
         options = {"dtype": "bfloat16", **self.options, "output": "embeddings"}
         self._client = Client(self.url)
         self._options = options
         self._client.plan(64, 64, recipe=self.recipe, **options)
 
     def preprocess(self, raw: str) -> Preprocessed:
-        """Has one image encoded.
+        """Encodes one image.
 
         Raises:
-            ValueError: The image is at fault; Dynamo answers its caller with 400 and the sentence.
-            SiglipHdError: The service is.
+            ValueError: The image is invalid; Dynamo answers its caller with 400 and the sentence.
+            SiglipHdError: The call failed for another reason.
         """
         image = self.load(raw)
         encode = {
@@ -76,19 +76,19 @@ class SiglipHdEncoder(VisionEncoderBackend):
         return Preprocessed(item=require_rows(tokens).torch(), cost=tokens.shape[0])
 
     def load(self, raw: str) -> bytes:
-        """The bytes of an image that a request names. A ``data:`` URL has them; override this to fetch others."""
+        """The bytes of an image URL. Supports ``data:`` URLs; override it to fetch others."""
         head, comma, body = raw.partition(",")
         if not head.startswith("data:") or not comma:
-            raise ValueError("The image must be a data: URL.")
+            raise ValueError("The image URL is not a data: URL.")
         try:
             if head.endswith(";base64"):
                 return base64.b64decode(urllib.parse.unquote(body), validate=True)
         except binascii.Error:
-            raise ValueError("The image's data: URL is not base64.") from None
+            raise ValueError("The image's data: URL is not valid base64.") from None
         return urllib.parse.unquote_to_bytes(body)
 
     def forward_batch(self, items: list[torch.Tensor], target_bucket: int | None = None) -> list[torch.Tensor]:  # noqa: ARG002
-        """The rows, which are there already: ``(rows, hidden)`` of each image."""
+        """Returns the rows as they are: ``(rows, hidden)`` of each image."""
         return items
 
     def close(self) -> None:

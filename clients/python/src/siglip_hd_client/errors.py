@@ -1,17 +1,17 @@
-"""What a call can fail with: one class for each code of the service, and three that only a client knows."""
+"""The errors of a call: one class for each error code of the service, and three of the client's own."""
 
 from __future__ import annotations
 
 
 class SiglipHdError(Exception):
-    """A call that has no answer.
+    """A call failed.
 
     Attributes:
-        code: The service's name for the problem, such as ``overloaded``; the same over HTTP and gRPC.
+        code: The error code, such as ``overloaded``; the same over HTTP and gRPC.
         detail: A sentence that says what is wrong.
-        request_id: What the service's log calls the request.
-        retry_after: Seconds after which the service expects to have room, where it says so.
-        is_transient: Whether the same call may succeed later. Calls are retried on these alone.
+        request_id: The request's id in the service's log.
+        retry_after: Seconds until the service expects to have room; None if it does not say.
+        is_transient: Whether the same call may succeed later. The client retries only such errors.
     """
 
     code: str = "unknown"
@@ -41,7 +41,7 @@ class SiglipHdError(Exception):
 
 
 class InvalidArgumentError(SiglipHdError):
-    """Not an image, an unknown option, or a plan that cannot be."""
+    """The bytes are not an image, an option is unknown or invalid, or options contradict each other."""
 
     code = "invalid_argument"
 
@@ -53,103 +53,103 @@ class UnauthenticatedError(SiglipHdError):
 
 
 class NotFoundError(SiglipHdError):
-    """The service has no such model or path."""
+    """The service has no such model, path or cached tokens."""
 
     code = "not_found"
 
 
 class MethodNotAllowedError(SiglipHdError):
-    """The path has other methods: the URL may not be a siglip-hd service's."""
+    """The path does not allow this method; the URL may not belong to a siglip-hd service."""
 
     code = "method_not_allowed"
 
 
 class NotAcceptableError(SiglipHdError):
-    """The answer cannot be given in this format or dtype."""
+    """The service cannot answer in this format or dtype."""
 
     code = "not_acceptable"
 
 
 class RequestTimeoutError(SiglipHdError):
-    """The request took too long to arrive at the service."""
+    """The service did not receive the request in time."""
 
     code = "request_timeout"
     is_transient = True
 
 
 class FailedPreconditionError(SiglipHdError):
-    """The model, feature layer or projector is not the one that the call expects."""
+    """The model, feature layer or projector is not the one that the call expects, or the model has no projector."""
 
     code = "failed_precondition"
 
 
 class TooLargeError(SiglipHdError):
-    """The image, the request or the answer is over a limit of the service."""
+    """The image, the request or the answer exceeds a limit of the service."""
 
     code = "too_large"
 
 
 class UnsupportedMediaError(SiglipHdError):
-    """The image is in a format that the service does not accept."""
+    """The service does not accept this image format."""
 
     code = "unsupported_media"
 
 
 class OverloadedError(SiglipHdError):
-    """The service has no room at the moment; ``retry_after`` says when it expects some."""
+    """The service is overloaded; ``retry_after`` says when to come back."""
 
     code = "overloaded"
     is_transient = True
 
 
 class HeadersTooLargeError(SiglipHdError):
-    """The URL and headers are over the service's limit."""
+    """The URL and headers exceed the service's limit."""
 
     code = "headers_too_large"
 
 
 class RequestCancelledError(SiglipHdError):
-    """The service saw the client leave."""
+    """The request was cancelled."""
 
     code = "cancelled"
 
 
 class InternalError(SiglipHdError):
-    """The service failed; its log has the request id."""
+    """The service failed; look for the request id in its log."""
 
     code = "internal"
     is_transient = True
 
 
 class UnavailableError(SiglipHdError):
-    """The service is starting or stopping, or an engine is down."""
+    """The service is starting or stopping, or its engine is down."""
 
     code = "unavailable"
     is_transient = True
 
 
 class DeadlineExceededError(SiglipHdError, TimeoutError):
-    """The answer was not ready, or could not be ready, within the call's timeout or the service's own."""
+    """The service did not answer, or could not have answered, within the call's timeout or its own."""
 
     code = "deadline_exceeded"
 
 
 class CallTimeoutError(DeadlineExceededError):
-    """The call's timeout ended before the service said anything."""
+    """The call timed out without an answer from the service."""
 
 
 class ConnectionFailedError(SiglipHdError, ConnectionError):
-    """There was no connection to the service, or it broke before the answer was complete."""
+    """The client could not connect to the service, or the connection broke."""
 
     code = "connection_failed"
     is_transient = True
 
 
 class UnexpectedAnswerError(SiglipHdError):
-    """The answer is not one that a siglip-hd service gives; a proxy's error page, for example.
+    """The answer does not come from a siglip-hd service; it may be a proxy's error page.
 
     Attributes:
-        status: The HTTP status, where the answer came over HTTP.
+        status: The HTTP status, if the answer came over HTTP.
     """
 
     code = "unexpected_answer"
@@ -185,13 +185,13 @@ _SERVICE_ERRORS: tuple[type[SiglipHdError], ...] = (
     DeadlineExceededError,
 )
 
-#: The class of each code that the service names.
+#: The class of each error code of the service.
 ERROR_CLASSES: dict[str, type[SiglipHdError]] = {error.code: error for error in _SERVICE_ERRORS}
 
 
 def service_error(
     code: str, detail: str, *, request_id: str | None = None, retry_after: float | None = None
 ) -> SiglipHdError:
-    """The error for a code that the service named; of a code that is newer than this client the base class."""
+    """The error for one of the service's codes; the base class if the code is newer than this client."""
     error_class = ERROR_CLASSES.get(code, SiglipHdError)
     return error_class(detail, code=code, request_id=request_id, retry_after=retry_after)

@@ -1,7 +1,7 @@
-"""Message classes of the service's gRPC contract, made from a description of it when this module is imported.
+"""Message classes of the service's gRPC contract, built at import.
 
-Code that protoc generates fits one range of protobuf's versions. ``encoder.binpb`` is the contract as a serialized
-FileDescriptorSet, which any version reads. Needs protobuf (``pip install 'siglip-hd-client[grpc]'``).
+Code that protoc generates works with a limited range of protobuf versions. ``encoder.binpb`` is the contract as a
+serialized FileDescriptorSet, which every version reads. Needs protobuf (``pip install 'siglip-hd-client[grpc]'``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SERVICE = f"{PACKAGE}.VisualEncoderService"
 
 
 def _status_file() -> descriptor_pb2.FileDescriptorProto:
-    """google.rpc.Status and ErrorInfo, by the numbers of google/rpc/status.proto and error_details.proto."""
+    """google.rpc.Status and ErrorInfo, with the field numbers of status.proto and error_details.proto."""
     kind = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(
         name="google/rpc/status_and_error_info.proto",
@@ -62,25 +62,25 @@ _POOL = _pool()
 
 
 def message_class(name: str) -> type[Message]:
-    """The class of a message, by its full name."""
+    """The class of the message with this full name."""
     return GetMessageClass(_POOL.FindMessageTypeByName(name))
 
 
 def method_classes(method: str) -> tuple[type[Message], type[Message]]:
-    """The classes of a method's request and response."""
+    """The request and response classes of a method."""
     found = _POOL.FindServiceByName(SERVICE).methods_by_name[method]
     return GetMessageClass(found.input_type), GetMessageClass(found.output_type)
 
 
 def set_field(message: Message, name: str, value: Any) -> None:
-    """Sets a field to an option's value: of an enum its name on the wire, of a message its fields in order.
+    """Sets a field to an option's value: an enum to the value's name, a message to its fields in order.
 
-    Raises InvalidArgumentError where there is no such field or value.
+    Raises InvalidArgumentError if the field or the value does not exist.
     """
     field: Any = message.DESCRIPTOR.fields_by_name.get(name)
     if field is None:
         raise InvalidArgumentError(
-            f"The gRPC contract of this client has no {name}; use an http:// URL, or a newer client."
+            f"This client's gRPC contract has no option {name}: use an http:// URL or a newer client."
         )
     if field.type == FieldDescriptor.TYPE_MESSAGE:
         sides = getattr(message, name)
@@ -100,12 +100,12 @@ def _enum_number(field: Any, value: str) -> int:
     number = numbers.get(value)
     if number is None or number == 0:
         names = ", ".join(name for name, found in numbers.items() if found != 0)
-        raise InvalidArgumentError(f"Option {field.name} is {value!r}; it must be one of {names}.")
+        raise InvalidArgumentError(f"Option {field.name} is {value!r}; use one of {names}.")
     return int(number)
 
 
 def fields_of(message: Message) -> dict[str, Any]:
-    """A message as the JSON that HTTP answers: enums by their names on the wire, and what is not set left out."""
+    """A message as HTTP's JSON: enums as names, without fields that are not set."""
     return {field.name: _plain(message, field) for field in message.DESCRIPTOR.fields if _is_there(message, field)}
 
 
@@ -134,7 +134,7 @@ def _wire_name(enum: Any, name: str) -> str:
 
 
 def reason_of(trailer: Mapping[str, Any]) -> str | None:
-    """The code in a failure's ``grpc-status-details-bin``; None where the service said none."""
+    """The error code in ``grpc-status-details-bin``; None if there is none of the service's."""
     details = trailer.get("grpc-status-details-bin")
     if not isinstance(details, bytes):
         return None

@@ -1,4 +1,4 @@
-"""The service over gRPC. Needs grpcio and protobuf (``pip install 'siglip-hd-client[grpc]'``)."""
+"""The gRPC transport. Needs grpcio and protobuf (``pip install 'siglip-hd-client[grpc]'``)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .grpc_messages import method_classes
 from .grpc_wire import grpc_request, read_error, read_reply
 
 _OPTIONS: tuple[tuple[str, str | int], ...] = (
-    # Tokens pass the 4 MiB that a client accepts by default.
+    # Tokens exceed the 4 MiB that a client accepts by default.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.primary_user_agent", f"siglip-hd-client/{__version__}"),
-    # Retries are the steps' business; and a service that comes back is found within a second or two.
+    # The steps of a call retry. Reconnect soon after a restart.
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
@@ -29,7 +29,7 @@ _OPTIONS: tuple[tuple[str, str | int], ...] = (
 
 
 class GrpcTransport:
-    """The service over gRPC, for any number of threads."""
+    """Sends calls over gRPC. Thread-safe."""
 
     def __init__(self, connection: Connection) -> None:
         credentials = _credentials(connection)
@@ -41,7 +41,7 @@ class GrpcTransport:
         )
 
     def send(self, call: Call, timeout_s: float | None) -> Reply:
-        """Sends a request once."""
+        """Sends a call once. Raises SiglipHdError if it fails."""
         request = grpc_request(call)
         method = self._channel.unary_unary(request.path, **_serializers(request.method))
         try:
@@ -49,7 +49,7 @@ class GrpcTransport:
                 request.message, timeout=timeout_s, metadata=(*request.metadata, *self._metadata)
             )
         except grpc.RpcError as error:
-            # What a call raises is the call.
+            # The RpcError is the call itself.
             failed: Any = error
             raise read_error(call, failed.code(), failed.details(), _mapping(failed.trailing_metadata())) from error
         return read_reply(call, response, _mapping(done.initial_metadata()))
@@ -60,7 +60,7 @@ class GrpcTransport:
 
 
 class AsyncGrpcTransport:
-    """The service over gRPC, for asyncio."""
+    """Sends calls over gRPC, for asyncio."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -68,7 +68,7 @@ class AsyncGrpcTransport:
         self._opened: grpc.aio.Channel | None = None
 
     async def send(self, call: Call, timeout_s: float | None) -> Reply:
-        """Sends a request once."""
+        """Sends a call once. Raises SiglipHdError if it fails."""
         request = grpc_request(call)
         method: Any = self._channel().unary_unary(request.path, **_serializers(request.method))
         sent = method(request.message, timeout=timeout_s, metadata=(*request.metadata, *self._metadata))
@@ -79,7 +79,7 @@ class AsyncGrpcTransport:
         return read_reply(call, response, _mapping(await sent.initial_metadata()))
 
     def _channel(self) -> grpc.aio.Channel:
-        # A channel belongs to the loop that it is made in, and the client may be made outside of any.
+        # A channel belongs to the event loop that creates it, and the client may be created outside one.
         if self._opened is None:
             target, credentials = self._connection.target, _credentials(self._connection)
             self._opened = (
@@ -104,7 +104,7 @@ def _credentials(connection: Connection) -> grpc.ChannelCredentials | None:
     if not connection.is_secure:
         return None
     ca, cert, key = (_read(file) for file in (connection.ca_file, connection.cert_file, connection.key_file))
-    # One file may have both.
+    # One file may contain both.
     return grpc.ssl_channel_credentials(ca, key if key is not None else cert, cert)
 
 

@@ -1,4 +1,4 @@
-"""Requests and answers as gRPC has them, without sending any. Needs grpcio and protobuf."""
+"""Converts calls to gRPC requests, and responses to replies. Needs grpcio and protobuf."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .options import WIRE_OPTIONS
 _METHODS: dict[Recipe, str] = {"encode": "Encode", "teacher": "TeacherEncode", "anyres": "AnyResEncode"}
 _SOURCES: dict[str, Source] = {"hit": "hit", "joined": "joined", "miss": "miss"}
 
-#: What failures are that carry no code of the service's: refusals of the gRPC library, on either side.
+#: Codes for failures that the gRPC library reports on either side, without a code of the service.
 _CODES_BY_STATUS = {
     grpc.StatusCode.CANCELLED: "cancelled",
     grpc.StatusCode.INVALID_ARGUMENT: "invalid_argument",
@@ -37,7 +37,7 @@ _CODES_BY_STATUS = {
 
 @dataclass(frozen=True)
 class GrpcRequest:
-    """A request of one method."""
+    """A request to a method."""
 
     method: str
     message: Message
@@ -50,21 +50,21 @@ class GrpcRequest:
 
 
 def method_of(call: Call) -> str:
-    """The name of the method that a call is of."""
+    """The name of a call's method."""
     if isinstance(call, ModelsCall):
         return "ListModels"
     return "Plan" if isinstance(call, PlanCall) else _METHODS[call.recipe]
 
 
 def grpc_request(call: Call) -> GrpcRequest:
-    """A call as gRPC has it. Raises InvalidArgumentError for what its contract cannot say."""
+    """A call as a gRPC request. Raises InvalidArgumentError if the contract cannot express it."""
     method = method_of(call)
     request: Any = method_classes(method)[0]()
     if isinstance(call, EncodeCall):
         _set_image(request.image, call.image)
     elif isinstance(call, PlanCall):
         request.image.width, request.image.height = call.size.width, call.size.height
-        # Which recipe it is an empty message says as well.
+        # Even an empty message selects the recipe.
         getattr(request, call.recipe).SetInParent()
     if not isinstance(call, ModelsCall):
         for name, value in call.options.items():
@@ -83,7 +83,7 @@ def _set_image(message: Any, image: SentImage | Digest) -> None:
         message.raw.rgb = image.pixels.tobytes()
     else:
         raise InvalidArgumentError(
-            "gRPC takes one image a call: use encode_many for several, or an http:// URL for a stack."
+            "gRPC takes one image a call: use encode_many for several images, or an http:// URL for a stack."
         )
 
 
@@ -98,7 +98,7 @@ def _metadata(call: Call) -> tuple[tuple[str, str], ...]:
 
 
 def read_reply(call: Call, response: Any, initial: Mapping[str, Any]) -> Reply:
-    """A method's response."""
+    """The reply in a method's response."""
     request_id = str(initial.get("x-request-id", call.terms.request_id))
     if isinstance(call, ModelsCall | PlanCall):
         return Reply(fields_of(response), request_id=request_id)
@@ -117,17 +117,17 @@ def _timings(fields: Fields) -> Timings:
 
 
 def read_error(call: Call, status: grpc.StatusCode, details: str | None, trailer: Mapping[str, Any]) -> SiglipHdError:
-    """What a call with another status than OK fails with."""
+    """The error for a status other than OK."""
     request_id = str(trailer.get("x-request-id", call.terms.request_id))
     detail = details or status.name
     reason = reason_of(trailer)
     if reason is not None:
         return service_error(reason, detail, request_id=request_id, retry_after=_retry_after_s(trailer))
-    # gRPC's own word for a connection that is not there, or not any more.
+    # gRPC reports a missing or broken connection as UNAVAILABLE.
     if status == grpc.StatusCode.UNAVAILABLE:
-        return ConnectionFailedError(f"There is no connection to the service: {detail}", request_id=request_id)
+        return ConnectionFailedError(f"The connection to the service failed: {detail}", request_id=request_id)
     if status == grpc.StatusCode.DEADLINE_EXCEEDED:
-        return CallTimeoutError("The answer was not there in time.", request_id=request_id)
+        return CallTimeoutError("The service did not answer in time.", request_id=request_id)
     if status == grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than" in detail:
         return service_error("too_large", detail, request_id=request_id)
     return service_error(_CODES_BY_STATUS.get(status, "internal"), detail, request_id=request_id)

@@ -1,4 +1,4 @@
-"""The service over HTTP, by httpx."""
+"""The HTTP transport, on httpx."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .connection import Connection
 from .errors import CallTimeoutError, ConnectionFailedError, SiglipHdError
 from .http_wire import http_request, read_error, read_reply
 
-#: How long a connection may take to come about, in seconds.
+#: Timeout for connecting, in seconds.
 _CONNECT_S = 5.0
-#: Shorter than the 72 s after which the service closes an idle connection.
+#: Shorter than the service's own timeout for idle connections, 72 s.
 _KEEP_ALIVE_S = 60.0
 
 
 class HttpTransport:
-    """The service over HTTP, for any number of threads."""
+    """Sends calls over HTTP. Thread-safe."""
 
     def __init__(self, connection: Connection) -> None:
         self._client = httpx.Client(**_client_settings(connection))
 
     def send(self, call: Call, timeout_s: float | None) -> Reply:
-        """Sends a request once."""
+        """Sends a call once. Raises SiglipHdError if it fails."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         try:
             with self._client.stream(**_request(call, timeout_s)) as response:
@@ -49,13 +49,13 @@ class HttpTransport:
 
 
 class AsyncHttpTransport:
-    """The service over HTTP, for asyncio."""
+    """Sends calls over HTTP, for asyncio."""
 
     def __init__(self, connection: Connection) -> None:
         self._client = httpx.AsyncClient(**_client_settings(connection))
 
     async def send(self, call: Call, timeout_s: float | None) -> Reply:
-        """Sends a request once."""
+        """Sends a call once. Raises SiglipHdError if it fails."""
         try:
             return await asyncio.wait_for(self._send(call, timeout_s), timeout_s)
         except asyncio.TimeoutError as error:
@@ -92,7 +92,7 @@ def _client_settings(connection: Connection) -> _ClientSettings:
         "base_url": connection.url,
         "headers": headers,
         "verify": _verification(connection),
-        # How many requests are under way at a time is their caller's to decide.
+        # The caller decides how many requests are in flight.
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEEP_ALIVE_S),
     }
 
@@ -132,7 +132,7 @@ def _request(call: Call, timeout_s: float | None) -> _Request:
 
 
 class _Body:
-    """An answer's bytes, in memory that is made once where its length is known, and that may be written to."""
+    """Collects an answer's bytes in writable memory, allocated once if the length is known."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         length = headers.get("content-length", "")
@@ -155,17 +155,17 @@ def _read(call: Call, response: httpx.Response, body: _Body) -> Reply:
 
 
 def _timed_out(call: Call) -> CallTimeoutError:
-    return CallTimeoutError("The answer was not there in time.", request_id=call.terms.request_id)
+    return CallTimeoutError("The service did not answer in time.", request_id=call.terms.request_id)
 
 
 def _failure(call: Call, error: httpx.TransportError) -> SiglipHdError:
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return _timed_out(call)
     what = str(error) or type(error).__name__
-    # What is wrong with the request itself stays wrong.
+    # Retrying does not help against an invalid request.
     stays = isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
     return ConnectionFailedError(
-        f"There is no connection to the service: {what}",
+        f"The connection to the service failed: {what}",
         request_id=call.terms.request_id,
         is_transient=not stays,
     )

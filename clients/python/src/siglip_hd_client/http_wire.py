@@ -1,4 +1,4 @@
-"""Requests and answers as HTTP has them, without sending any."""
+"""Converts calls to HTTP requests, and responses to replies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SOURCES: dict[str, Source] = {"hit": "hit", "joined": "joined", "miss": "miss"}
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request, its path relative to the service's URL."""
+    """An HTTP request; its path is relative to the service's URL."""
 
     method: str
     path: str
@@ -37,7 +37,7 @@ class HttpRequest:
 
 
 def http_request(call: Call, timeout_s: float | None) -> HttpRequest:
-    """A call as HTTP has it."""
+    """A call as an HTTP request."""
     headers = _headers(call, timeout_s)
     if isinstance(call, ModelsCall):
         return HttpRequest("GET", "/v1/models", {}, headers)
@@ -54,7 +54,7 @@ def http_request(call: Call, timeout_s: float | None) -> HttpRequest:
 
 def _headers(call: Call, timeout_s: float | None) -> dict[str, str]:
     terms = call.terms
-    # Tokens do not get smaller by compression.
+    # Tokens do not compress.
     headers = {"x-request-id": terms.request_id, "accept-encoding": "identity"}
     if terms.priority is not None:
         headers["priority"] = terms.priority
@@ -66,14 +66,14 @@ def _headers(call: Call, timeout_s: float | None) -> dict[str, str]:
 
 
 def read_reply(call: Call, headers: Mapping[str, str], body: bytearray) -> Reply:
-    """A successful answer. Raises UnexpectedAnswerError where it is none of the service's."""
+    """The reply in a 200 response. Raises UnexpectedAnswerError if it does not come from the service."""
     request_id = headers.get("x-request-id", call.terms.request_id)
     if not isinstance(call, EncodeCall):
         return Reply(_json_object(body, "body", request_id), request_id=request_id)
     metadata = headers.get("tokens-meta")
     if metadata is None:
         raise UnexpectedAnswerError(
-            "The answer has no tokens-meta header; is the URL a siglip-hd service's?",
+            "The answer has no tokens-meta header; check that the URL is a siglip-hd service's.",
             status=200,
             request_id=request_id,
         )
@@ -87,7 +87,7 @@ def read_reply(call: Call, headers: Mapping[str, str], body: bytearray) -> Reply
 
 
 def read_error(call: Call, status: int, headers: Mapping[str, str], body: bytes | bytearray) -> SiglipHdError:
-    """What an answer with another status than 200 fails with."""
+    """The error for a status other than 200."""
     request_id = headers.get("x-request-id", call.terms.request_id)
     retry_after = retry_after_s(headers)
     problem = _problem(headers, body)
@@ -100,7 +100,7 @@ def read_error(call: Call, status: int, headers: Mapping[str, str], body: bytes 
         )
     text = " ".join(bytes(body[:400]).decode("utf-8", "replace").split())[:200]
     return UnexpectedAnswerError(
-        f"HTTP {status} without a problem of the service's: {text or 'an empty body'}",
+        f"HTTP {status}, not from a siglip-hd service: {text or 'an empty body'}",
         status=status,
         request_id=request_id,
         retry_after=retry_after,
@@ -119,7 +119,7 @@ def _problem(headers: Mapping[str, str], body: bytes | bytearray) -> dict[str, A
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by ``retry-after-ms``, or else ``Retry-After``, in seconds or as a date."""
+    """Seconds to wait, from ``retry-after-ms`` or else ``Retry-After``, in seconds or as a date."""
     for name, per_second in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             seconds = float(headers.get(name, "")) / per_second

@@ -1,4 +1,4 @@
-"""What callers give as an image, read into what is sent."""
+"""Reads the images that callers pass."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ class FileImage:
 
     @property
     def body(self) -> bytes:
-        """What HTTP sends."""
+        """The body of an HTTP request."""
         return self.data
 
     @cached_property
     def digest(self) -> str:
-        """What the service's cache knows the file by."""
+        """The key of the file in the service's cache."""
         return f"sha256:{hashlib.sha256(self.data).hexdigest()}"
 
 
 @dataclass(frozen=True)
 class PixelImage:
-    """Pixels, uint8, ``[height, width, 3]`` or, over HTTP alone, a stack ``[n, height, width, 3]``."""
+    """uint8 pixels: ``[height, width, 3]``, or, over HTTP only, a stack ``[n, height, width, 3]``."""
 
     pixels: npt.NDArray[np.uint8]
 
     @property
     def body(self) -> bytes:
-        """What HTTP sends: a .npy file."""
+        """The body of an HTTP request: a .npy file."""
         header = io.BytesIO()
         shape = self.pixels.shape
         np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
@@ -67,15 +67,15 @@ SentImage: TypeAlias = FileImage | PixelImage
 
 
 def read_image(image: ImageInput, *, exif: Literal["apply", "ignore"] = "apply") -> SentImage:
-    """Reads what a caller gave, whole.
+    """Reads an image.
 
-    Files are sent as they are; the service decodes them. Of a Pillow image its pixels are sent, turned by the
-    orientation in its EXIF unless ``exif`` says otherwise.
+    A file stays encoded; the service decodes it. A Pillow image becomes its pixels, with its EXIF orientation applied
+    unless ``exif`` is ``ignore``.
 
     Raises:
         OSError: The file cannot be read.
-        TypeError: It is of no type that is an image.
-        ValueError: It is an array, but not of pixels; or a URL, which nobody fetches.
+        TypeError: The type is not supported.
+        ValueError: The array is not an image, or the path is a URL.
     """
     if isinstance(image, str | os.PathLike):
         return FileImage(_read_path(image))
@@ -88,17 +88,17 @@ def read_image(image: ImageInput, *, exif: Literal["apply", "ignore"] = "apply")
     read = getattr(image, "read", None)
     if read is None:
         raise TypeError(
-            f"An image is a path, bytes, a binary file, a PIL image or a uint8 array, not {type(image).__name__}."
+            f"An image must be a path, bytes, a binary file, a PIL image or a uint8 array, not {type(image).__name__}."
         )
     data = read()
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise TypeError('The file gives text; open it with mode "rb".')
+        raise TypeError('The file is open in text mode; open it with mode "rb".')
     return FileImage(bytes(data))
 
 
 def _read_path(path: str | os.PathLike[str]) -> bytes:
     if isinstance(path, str) and path.startswith(("http://", "https://", "data:")):
-        raise ValueError("The image is a URL: fetch it yourself and give its bytes; the service fetches none.")
+        raise ValueError("The image is a URL: fetch it yourself and pass its bytes. The service fetches no URLs.")
     with open(path, "rb") as file:
         return file.read()
 
@@ -106,14 +106,14 @@ def _read_path(path: str | os.PathLike[str]) -> bytes:
 def _checked_pixels(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     shape = array.shape
     if array.dtype != np.uint8:
-        raise ValueError(f"Pixels are uint8, not {array.dtype}; scale them to 0..255 first.")
+        raise ValueError(f"Pixels must be uint8, not {array.dtype}; scale them to 0..255 first.")
     if len(shape) not in (3, 4) or shape[-1] != 3 or 0 in shape:
-        raise ValueError(f"Pixels have the shape [height, width, 3], not {list(shape)}.")
+        raise ValueError(f"Pixels must have the shape [height, width, 3], not {list(shape)}.")
     return array
 
 
 def _is_pillow(image: object) -> bool:
-    # Where nobody has imported Pillow, nothing is an image of its.
+    # If nobody has imported Pillow, this is not a Pillow image.
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(image, pillow.Image)
 

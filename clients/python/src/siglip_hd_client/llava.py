@@ -1,11 +1,11 @@
-"""A vision tower whose weights are elsewhere: for LLaVA's own code and its forks, and for transformers' LLaVA models.
+"""A remote vision tower for LLaVA's own code and its forks, and for transformers' LLaVA models.
 
     tower = RemoteVisionTower(Client("http://localhost:8080"))
     model.get_model().vision_tower = tower      # LLaVA's own code
     model.model.vision_tower = tower            # transformers
 
-It gives the tower's features; projector, pooling and newline rows stay the model's. Needs torch, and Pillow where its
-image processor is used.
+It returns the tower's features; the model keeps its projector, pooling and newline rows. Needs torch; its image
+processor needs Pillow.
 """
 
 from __future__ import annotations
@@ -26,42 +26,41 @@ from .metadata import Dtype, Model
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-#: What pictures are normalised by, channel by channel.
+#: Mean and standard deviation of each channel, by architecture.
 _STATISTICS = {
     "siglip": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
 }
-#: The service's default limit of a request.
+#: The service's default limit for a request.
 _MOST_IMAGES = 16
-#: Under the service's default limit of a body, 20 MiB.
+#: Below the service's default limit for a body, 20 MiB.
 _MOST_BODY_BYTES = 16 * 2**20
 _WIRE_DTYPES: dict[torch.dtype, Dtype] = {torch.float16: "float16", torch.bfloat16: "bfloat16"}
 
 
 class RemoteVisionTower(torch.nn.Module):
-    """Sends pictures to a siglip-hd service and gives its features, with the interface of LLaVA's vision towers.
+    """Encodes images with a siglip-hd service, behind the interface of LLaVA's vision towers.
 
-    It takes what a tower takes: pixels that are normalised already, a tensor ``(batch, 3, size, size)``, which is
-    answered as ``(batch, tokens, channels)``, or a list of ``(3, size, size)``, answered as a list of
-    ``(1, tokens, channels)``; both in the input's dtype and on its device. The uint8 pixels are recovered exactly, and
-    up to 16 pictures are sent in one request. Called with transformers' keywords it gives an output with
-    ``hidden_states`` and ``last_hidden_state``.
+    Like a local tower, it takes normalised pixels. A tensor ``(batch, 3, size, size)`` gives features ``(batch, tokens,
+    channels)``; a list of ``(3, size, size)`` gives a list of ``(1, tokens, channels)``. Features have the dtype and
+    device of their input. The tower restores the exact uint8 pixels and sends up to 16 images in one request. Called
+    with transformers' keywords, it returns an output with ``hidden_states`` and ``last_hidden_state``.
 
-    There is nothing to train or to load: it has no parameters, no gradient flows through it, and a checkpoint's tensors
-    of its tower are left over ("unexpected keys").
+    It has no parameters, and no gradient flows through it. When a checkpoint that contains a tower is loaded into the
+    model, the tower's tensors are "unexpected keys".
 
     Args:
-        client: The service. A ``grpc://`` one has a call for each picture.
+        client: The service's client. Over ``grpc://``, each image is a call.
         model: Name of the served model. Default: the service's first.
-        image_mean: What pictures are normalised by, channel by channel. Default: the architecture's.
-        image_std: Likewise.
-        vision_feature_layer: The index by which transformers' model asks for its layer. Default: the one that is
-            served, from the end of a tower of all layers.
-        images_per_request: Pictures of one request at most; not over the service's ``--max-images``.
-        image_processor: In place of `TowerImageProcessor`.
+        image_mean: Mean of each channel that the pixels were normalised with. Default: the architecture's.
+        image_std: Standard deviation of each channel. Default: the architecture's.
+        vision_feature_layer: The index that transformers' model uses for its feature layer. Default: the index of the
+            served layer, counted from the end of the full tower.
+        images_per_request: The most images in one request; at most the service's ``--max-images``.
+        image_processor: Replaces `TowerImageProcessor`.
 
     Raises:
-        SiglipHdError: The service does not say what it serves.
+        SiglipHdError: The service cannot be asked for its models.
         ValueError: It does not serve the model.
     """
 
@@ -95,26 +94,26 @@ class RemoteVisionTower(torch.nn.Module):
             num_hidden_layers=self._model.layers,
             num_channels=3,
         )
-        # Follows .to(), .half() and the like, and says what dtype and device the tower is thought to have.
+        # Follows .to(), .half() and so on; gives the tower its dtype and device.
         self.register_buffer("_place", torch.empty(0), persistent=False)
         self._place: torch.Tensor
 
     def load_model(self, device_map: object = None) -> None:
-        """Does nothing: the service has loaded it."""
+        """Does nothing: the service has loaded the model."""
 
     @property
     def dtype(self) -> torch.dtype:
-        """That of `dummy_feature`; features have their input's."""
+        """The dtype of `dummy_feature`; features have the dtype of their input."""
         return self._place.dtype
 
     @property
     def device(self) -> torch.device:
-        """That of `dummy_feature`; features are where their input is."""
+        """The device of `dummy_feature`; features are on the device of their input."""
         return self._place.device
 
     @property
     def dummy_feature(self) -> torch.Tensor:
-        """Zeros, ``(1, channels)``, for batches without a picture."""
+        """Zeros, ``(1, channels)``, for batches without an image."""
         return torch.zeros(1, self.hidden_size, device=self.device, dtype=self.dtype)
 
     @property
@@ -124,7 +123,7 @@ class RemoteVisionTower(torch.nn.Module):
 
     @property
     def image_size(self) -> int:
-        """Side of the square that it sees, in pixels."""
+        """Side of its square input, in pixels."""
         return self._model.image_size
 
     @property
@@ -139,11 +138,11 @@ class RemoteVisionTower(torch.nn.Module):
 
     @property
     def num_patches(self) -> int:
-        """Tokens of a picture."""
+        """Tokens of an image."""
         return self._model.grid.width * self._model.grid.height
 
     def forward(self, images: Any = None, *, pixel_values: Any = None, **transformers_keywords: Any) -> Any:
-        """The features of pictures; see the class."""
+        """Encodes images; see the class."""
         asks_for_output = pixel_values is not None or bool(transformers_keywords)
         images = images if pixel_values is None else pixel_values
         if type(images) is list:
@@ -157,7 +156,9 @@ class RemoteVisionTower(torch.nn.Module):
     def _encode(self, images: torch.Tensor) -> torch.Tensor:
         side = self.image_size
         if images.ndim != 4 or tuple(images.shape[1:]) != (3, side, side):
-            raise ValueError(f"The tower takes pixels [batch, 3, {side}, {side}], not {list(images.shape)}.")
+            raise ValueError(
+                f"The tower takes pixels of the shape [batch, 3, {side}, {side}], not {list(images.shape)}."
+            )
         pixels = self._pixels(images)
         step = 1 if self._client.url.startswith("grpc") else self._images_of_a_request(pixels)
         stacks = [pixels[start : start + step] for start in range(0, len(pixels), step)]
@@ -176,7 +177,7 @@ class RemoteVisionTower(torch.nn.Module):
         return max(1, min(self._images_per_request, fitting))
 
     def _pixels(self, images: torch.Tensor) -> npt.NDArray[np.uint8]:
-        """The uint8 pixels, ``[batch, size, size, 3]``, that were normalised into these."""
+        """Undoes the normalisation: uint8 pixels ``[batch, size, size, 3]``."""
         mean = torch.tensor(self._mean, device=images.device).view(3, 1, 1)
         std = torch.tensor(self._std, device=images.device).view(3, 1, 1)
         levels = ((images.detach().float() * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
@@ -185,7 +186,7 @@ class RemoteVisionTower(torch.nn.Module):
 
     def _output(self, features: torch.Tensor) -> TowerOutput:
         if self._model.architecture == "clip":
-            # transformers' models drop the class token, which the service does not give; one that keeps it notices.
+            # The service gives no class token. Models drop it; NaN makes a model that uses it fail visibly.
             class_token = torch.full_like(features[:, :1], float("nan"))
             features = torch.cat([class_token, features], dim=1)
         return TowerOutput(features, _HiddenStates(features, self._model, self._layer))
@@ -193,11 +194,11 @@ class RemoteVisionTower(torch.nn.Module):
 
 @dataclass
 class TowerOutput:
-    """What transformers' models read of a tower's output. Of CLIP the class token, which comes first, is NaN.
+    """The part of a tower's output that transformers' models read. CLIP's class token, which comes first, is NaN.
 
     Attributes:
-        last_hidden_state: ``(batch, tokens, channels)``: the served layer.
-        hidden_states: Of all layers the served one.
+        last_hidden_state: The served layer, ``(batch, tokens, channels)``.
+        hidden_states: Has the served layer only.
     """
 
     last_hidden_state: torch.Tensor
@@ -207,37 +208,38 @@ class TowerOutput:
 
 
 class _HiddenStates:
-    """The hidden states of a tower of which one is known; asking for another fails."""
+    """A tower's hidden states, of which only the served one is available."""
 
     def __init__(self, features: torch.Tensor, model: Model, layer: int | None) -> None:
         self._features = features
         self._served = model.features
         end = model.layers + 1
-        # Of the end of the tower and of the layer before it; both counted from either side.
+        # The indexes of the last layer and the one before, from either end.
         known = {"pre_norm": (-1, end - 1), "last_hidden_state": (-1, end - 1), "penultimate": (-2, end - 2)}
         self._layers = known.get(model.features, ()) if layer is None else (layer,)
 
     def __getitem__(self, layer: int) -> torch.Tensor:
         if layer not in self._layers:
             raise FailedPreconditionError(
-                f"The model asks for the tower's hidden state {layer}, and the service serves {self._served} "
-                f"({' or '.join(map(str, self._layers)) or 'no index of which is known'}). If they are the same, "
-                f"say so: RemoteVisionTower(..., vision_feature_layer={layer})."
+                f"The model needs the tower's hidden state {layer}, but the service serves {self._served} "
+                f"({' or '.join(map(str, self._layers)) or 'whose index is unknown'}). If these are the same, "
+                f"pass RemoteVisionTower(..., vision_feature_layer={layer})."
             )
         return self._features
 
 
 @dataclass
 class TowerImageProcessor:
-    """Makes pictures into what the tower takes, as the checkpoint's own processor does.
+    """Makes the tower's input from images, as the checkpoint's own processor does.
 
     Attributes:
-        size: As the local towers' processors say it: of CLIP ``{"shortest_edge": side}``, of SigLIP ``(side, side)``.
+        size: In the form of the local towers' processors: ``{"shortest_edge": side}`` for CLIP, ``(side, side)`` for
+            SigLIP.
         crop_size: Height and width of the square.
-        image_mean: Of each channel.
-        image_std: Of each channel.
-        resample: ``bilinear`` or ``bicubic``.
-        crops: Whether the picture is cropped to its middle; otherwise it is squashed.
+        image_mean: Mean of each channel.
+        image_std: Standard deviation of each channel.
+        resample: Pillow's filter: ``bilinear``, ``bicubic`` or ``lanczos``.
+        resize: ``squash`` to the square, or ``crop`` the centre.
     """
 
     size: tuple[int, int] | dict[str, int]
@@ -245,19 +247,23 @@ class TowerImageProcessor:
     image_mean: tuple[float, ...]
     image_std: tuple[float, ...]
     resample: str
-    crops: bool
+    resize: str
 
     @classmethod
     def of(cls, model: Model, mean: tuple[float, ...], std: tuple[float, ...]) -> TowerImageProcessor:
         """The processor of a served model."""
         side = model.image_size
         size = {"shortest_edge": side} if model.architecture == "clip" else (side, side)
-        return cls(size, {"height": side, "width": side}, mean, std, model.resample, model.resize == "crop")
+        return cls(size, {"height": side, "width": side}, mean, std, model.resample, model.resize)
 
     def preprocess(
         self, images: Image | npt.NDArray[np.uint8] | Sequence[Any], return_tensors: str | None = "pt"
     ) -> dict[str, Any]:
-        """``{"pixel_values": (batch, 3, size, size)}``, float32: of torch, or without ``return_tensors`` of NumPy."""
+        """``{"pixel_values": (batch, 3, size, size)}``, a float32 tensor; an array with ``return_tensors=None``.
+
+        Raises:
+            ValueError: The model resizes images in a way that this processor does not know.
+        """
         pictures = list(images) if isinstance(images, list | tuple) else [images]
         pixels = np.stack([self._pixels(picture) for picture in pictures])
         mean, std = (np.asarray(values, np.float32) for values in (self.image_mean, self.image_std))
@@ -272,11 +278,14 @@ class TowerImageProcessor:
 
         image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
         image = image.convert("RGB")
-        filters = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-        side, resample = self.crop_size["height"], filters[self.resample]
-        if not self.crops:
+        side, resample = self.crop_size["height"], Image.Resampling[self.resample.upper()]
+        if self.resize == "squash":
             return np.asarray(image.resize((side, side), resample))
-        # As transformers: the shorter side becomes the square's, the longer is cut down.
+        if self.resize != "crop":
+            raise ValueError(
+                f"The model resizes by {self.resize}: pass RemoteVisionTower the checkpoint's own processor."
+            )
+        # As in transformers: resize the shorter side to the square's, then crop the longer one.
         width, height = (int(side * edge / min(image.size)) for edge in image.size)
         left, top = (width - side) // 2, (height - side) // 2
         return np.asarray(image.resize((width, height), resample).crop((left, top, left + side, top + side)))
@@ -286,4 +295,4 @@ def _served(models: Sequence[Model], name: str | None) -> Model:
     for model in models:
         if name is None or model.name == name:
             return model
-    raise ValueError(f"The service does not serve {name}; it serves {', '.join(model.name for model in models)}.")
+    raise ValueError(f"The service has no model {name}; it serves {', '.join(model.name for model in models)}.")

@@ -1,4 +1,4 @@
-"""Many images: some at a time, in bounded memory, and an error an image."""
+"""Encodes many images concurrently, in bounded memory, with an error for each image that fails."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Image = TypeVar("Image")
 
 @dataclass(frozen=True)
 class Item(Generic[Image]):
-    """What became of one image of many.
+    """The result for one image.
 
     Attributes:
-        index: Its place in what was given, from 0.
-        image: What was given.
-        error: Why it has no tokens: a `SiglipHdError`, or an OSError, TypeError or ValueError of reading it.
+        index: The image's position in the input, from 0.
+        image: The image as passed.
+        error: A `SiglipHdError`, or an OSError, TypeError or ValueError from reading the image; None on success.
     """
 
     index: int
@@ -32,15 +32,15 @@ class Item(Generic[Image]):
 
     @property
     def tokens(self) -> Tokens:
-        """Its tokens. Raises the item's error where it has none."""
+        """The image's tokens. Raises ``error`` if there is one."""
         if self.error is not None:
             raise self.error
         assert self._tokens is not None
         return self._tokens
 
 
-class Stopped(Exception):  # noqa: N818 - nobody is to handle it
-    """Whoever took the items has gone."""
+class Stopped(Exception):  # noqa: N818 - internal, and not an error
+    """The consumer has stopped iterating."""
 
 
 def in_threads(
@@ -52,9 +52,9 @@ def in_threads(
 ) -> Iterator[Item[Image]]:
     """Encodes images in `concurrency` threads.
 
-    Images are taken from the iterable as there is room, in the caller's thread. At most twice `concurrency` are held,
-    under way or waiting to be taken. When the caller stops early, `encode`'s event is set, and what is under way ends
-    behind its back.
+    The caller's thread reads the iterable when there is room. At most twice `concurrency` images are in flight, or
+    finished and not yet yielded. When the caller stops early, `encode`'s event is set, and calls in flight end in the
+    background.
     """
     stopped = threading.Event()
 
@@ -81,17 +81,17 @@ def in_threads(
 
 
 def _is_ready(held: Iterable[Future[Any]] | Iterable[asyncio.Task[Any]], ordered: bool) -> bool:
-    """Whether the next result is there already."""
+    """Whether the next result is available."""
     ready = (one.done() for one in held)
     return next(ready, False) if ordered else any(ready)
 
 
 def _take(held: deque[Future[Item[Image]]], ordered: bool) -> Item[Image]:
-    """The next result: the oldest, or whichever is there first."""
+    """Waits for the next result: the oldest, or the first to finish."""
     if ordered:
         return held.popleft().result()
     done = wait(held, return_when=FIRST_COMPLETED).done
-    # Of those that are there, the oldest.
+    # The oldest of those that have finished.
     first = next(future for future in held if future in done)
     held.remove(first)
     return first.result()
@@ -104,7 +104,7 @@ async def in_tasks(
     concurrency: int,
     ordered: bool,
 ) -> AsyncIterator[Item[Image]]:
-    """The same in asyncio's tasks, which are cancelled when the caller stops early."""
+    """Like `in_threads`, in asyncio tasks, which are cancelled when the caller stops early."""
     room = asyncio.Semaphore(concurrency)
 
     async def work(index: int, image: Image) -> Item[Image]:
@@ -136,7 +136,7 @@ async def _take_task(held: deque[asyncio.Task[Item[Image]]], ordered: bool) -> I
         first = next(task for task in held if task in done)
         held.remove(first)
         held.appendleft(first)
-    # It stays held while it is waited for, so that it is cancelled with the others.
+    # Keep it in `held` while awaiting it, so that it is cancelled with the others.
     item = await held[0]
     held.popleft()
     return item

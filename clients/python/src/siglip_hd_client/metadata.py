@@ -1,7 +1,7 @@
-"""What answers say of themselves, typed.
+"""Typed metadata of answers.
 
-Both transports give the same fields: the JSON of HTTP, and the messages of gRPC turned into it. Fields that are newer
-than this client are passed over.
+Both transports give the same fields: HTTP's JSON, and gRPC's messages converted to it. The client ignores unknown
+fields.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-#: JSON as both transports give it.
+#: A JSON object from either transport.
 Fields = Mapping[str, Any]
 
-#: Type of a tensor's values.
+#: Data type of the tokens.
 Dtype = Literal["float16", "float32", "bfloat16"]
-#: How an image becomes views, and their tokens the answer.
+#: How the service cuts an image into views and combines their tokens.
 Recipe = Literal["encode", "teacher", "anyres"]
-#: What is answered: what the tower gives, or rows of the language model's width.
+#: The tower's features, or the rows after the projector, which have the language model's hidden size.
 Output = Literal["features", "embeddings"]
-#: Where an answer comes from: the service's cache, work that another request had begun, or an engine.
+#: Whether the tokens came from the cache, from another request's work in progress, or from the engine.
 Source = Literal["hit", "joined", "miss"]
 
 
@@ -38,7 +38,7 @@ class Size:
 
 @dataclass(frozen=True)
 class TileGrid:
-    """How many tiles lie beside and below each other."""
+    """Columns and rows of tiles."""
 
     columns: int
     rows: int
@@ -56,14 +56,15 @@ class TokenRect:
 
 @dataclass(frozen=True)
 class AnyResGeometry:
-    """Where the tokens of an AnyRes answer lie: first the base view's, then the map's, row after row.
+    """The layout of AnyRes tokens: the base view's tokens, then the map's, row by row.
 
     Attributes:
-        tile_grid: Tiles that the image was cut into.
-        base_tokens: Tokens of the whole image in one view, which come first.
-        unpad: What is kept of the tiles' map; 0 wide or high for extreme shapes.
-        spatial: The kept map after the limit, in tokens. A newline row goes after each of its rows.
-        resized: Whether the limit made ``spatial`` smaller than ``unpad``.
+        tile_grid: The tiles that the image was cut into.
+        base_tokens: The number of tokens of the base view, which shows the whole image.
+        unpad: The part of the tiles' map without padding; 0 wide or high for extreme aspect ratios.
+        spatial: Size of that part after the token limit.
+        resized: Whether the token limit made ``spatial`` smaller than ``unpad``.
+        newlines: The number of newline rows among the tokens, one after each line of ``spatial``; 0 if there are none.
     """
 
     tile_grid: TileGrid
@@ -71,6 +72,7 @@ class AnyResGeometry:
     unpad: TokenRect
     spatial: Size
     resized: bool
+    newlines: int = 0
 
     @classmethod
     def from_fields(cls, fields: Fields) -> AnyResGeometry:
@@ -82,12 +84,13 @@ class AnyResGeometry:
             unpad=TokenRect(int(unpad["x"]), int(unpad["y"]), int(unpad["width"]), int(unpad["height"])),
             spatial=Size.from_fields(fields["spatial"]),
             resized=bool(fields["resized"]),
+            newlines=int(fields.get("newlines") or 0),
         )
 
 
 @dataclass(frozen=True)
 class ScaleModel:
-    """The model that encoded one scale of a teacher."""
+    """The model that encoded one scale."""
 
     name: str
     digest: str
@@ -95,14 +98,14 @@ class ScaleModel:
 
 @dataclass(frozen=True)
 class TeacherMakeup:
-    """How a teacher's tokens came about.
+    """How a TeacherEncode made its tokens.
 
     Attributes:
         scales: Sides of the squares that the image was resized to, in pixels.
-        weights: Of each scale in the average, of sum 1; empty for a concatenation.
+        weights: Weight of each scale in the average, summing to 1; empty for a concatenation.
         fusion: ``average``, ``concat`` or ``unshuffle_concat``.
         windows: ``tiles``, ``half_overlap`` or ``whole``.
-        models: What encoded each scale.
+        models: The model that encoded each scale.
     """
 
     scales: tuple[int, ...]
@@ -125,12 +128,12 @@ class TeacherMakeup:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """The model that answered.
+    """The model that made the tokens.
 
     Attributes:
-        name: What requests call it.
-        digest: ``sha256:`` and 64 hexadecimal digits, over everything that changes tokens.
-        trained: False for the service's embedded default model, whose weights are random.
+        name: The name that requests select it by.
+        digest: ``sha256:`` and 64 hexadecimal digits, over everything that affects its tokens.
+        trained: False for the service's built-in default model, which has random weights.
     """
 
     name: str
@@ -139,23 +142,68 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
-class Metadata:
-    """What an answer says of its tokens.
+class ServedProjector:
+    """The projector that made the embeddings.
 
     Attributes:
-        model: The model that answered.
+        family: Its kind, such as ``llava`` or ``gemma3``.
+        digest: ``sha256:`` and 64 hexadecimal digits, over everything that affects embeddings.
+    """
+
+    family: str
+    digest: str
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> ServedProjector:
+        """From the service's JSON."""
+        return cls(str(fields["family"]), str(fields["digest"]))
+
+
+@dataclass(frozen=True)
+class Projector(ServedProjector):
+    """A served model's projector.
+
+    Attributes:
+        hidden_size: Channels of an embedding: the language model's hidden size.
+        grid: Embeddings of one view, across and down.
+        newline: Whether AnyRes embeddings have a newline row after each line of the map.
+    """
+
+    hidden_size: int
+    grid: Size
+    newline: bool
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Projector:
+        """From the service's JSON."""
+        return cls(
+            family=str(fields["family"]),
+            digest=str(fields["digest"]),
+            hidden_size=int(fields["hidden_size"]),
+            grid=Size.from_fields(fields["grid"]),
+            newline=bool(fields["newline"]),
+        )
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Describes tokens.
+
+    Attributes:
+        model: The model that made them.
         recipe: ``encode``, ``teacher`` or ``anyres``.
-        output: ``features`` of the tower, or ``embeddings`` of the language model's width.
-        features: The hidden state that the tokens are, or were made from.
-        precision: Of the model's arithmetic: ``fp32``, ``fp16``, ``int8``, or ``exported``.
-        dtype: Type of the values.
-        shape: ``(tokens, channels)``; with ``assembly="tiles"`` ``(views, tokens, channels)``; of a stack of images
-            their number goes before it.
+        output: ``features`` of the tower, or ``embeddings`` after the projector.
+        projector: The projector that made the embeddings; None for features.
+        features: The tower's hidden state that they are, or were projected from.
+        precision: The model's precision: ``fp32``, ``fp16``, ``int8``, or ``exported``.
+        dtype: Data type of the values.
+        shape: ``(tokens, channels)``; ``(views, tokens, channels)`` with ``assembly="tiles"``; a stack of images adds
+            their number in front.
         grid: Tokens across and down; for AnyRes, of the base view.
-        views: Views that the model encoded for each image.
-        images: Size of each image in pixels, upright.
-        teacher: How a teacher's answer came about; None otherwise.
-        anyres: Where an AnyRes answer's tokens lie; None otherwise.
+        views: The number of views that the model encoded for each image.
+        images: Upright size of each image in pixels.
+        teacher: How a TeacherEncode made them; None for other recipes.
+        anyres: The layout of AnyRes tokens; None for other recipes.
     """
 
     model: ServedModel
@@ -170,11 +218,13 @@ class Metadata:
     images: tuple[Size, ...]
     teacher: TeacherMakeup | None = None
     anyres: AnyResGeometry | None = None
+    projector: ServedProjector | None = None
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Metadata:
-        """From the service's JSON. Raises KeyError, TypeError or ValueError where it is not that."""
+        """From the service's JSON. Raises KeyError, TypeError or ValueError if it is not valid."""
         model, teacher, anyres = fields["model"], fields.get("teacher"), fields.get("anyres")
+        projector = fields.get("projector")
         return cls(
             model=ServedModel(str(model["name"]), str(model["digest"]), bool(model["trained"])),
             recipe=fields["recipe"],
@@ -188,19 +238,20 @@ class Metadata:
             images=tuple(Size.from_fields(image) for image in fields.get("images") or ()),
             teacher=None if teacher is None else TeacherMakeup.from_fields(teacher),
             anyres=None if anyres is None else AnyResGeometry.from_fields(anyres),
+            projector=None if projector is None else ServedProjector.from_fields(projector),
         )
 
 
 @dataclass(frozen=True)
 class Timings:
-    """Wall time that each stage took in the service, in milliseconds. A cached answer took none of them.
+    """Wall time of each stage in the service, in milliseconds; 0 for cached tokens.
 
     Attributes:
-        decode_ms: From bytes to pixels.
-        views_ms: From pixels to the model's inputs.
+        decode_ms: Decoding the image.
+        views_ms: Making the model's inputs.
         queue_ms: Waiting for the engine.
-        engine_ms: In the engine.
-        assemble_ms: Putting the views' tokens together; 0 where there is nothing to.
+        engine_ms: Running the engine.
+        assemble_ms: Assembling the views' tokens; 0 for a single view.
     """
 
     decode_ms: float = 0.0
@@ -212,12 +263,12 @@ class Timings:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a call would be answered with.
+    """What an encode would return.
 
     Attributes:
-        metadata: That the call answers.
-        tokens: Their number, over all views where these are answered apart.
-        size_bytes: Of the tensor's data.
+        metadata: The metadata of its tokens.
+        tokens: The number of tokens, over all views.
+        size_bytes: Size of their values.
     """
 
     metadata: Metadata
@@ -235,19 +286,20 @@ class Model:
     """A served model.
 
     Attributes:
-        name: What requests call it.
-        digest: ``sha256:`` and 64 hexadecimal digits, over everything that changes tokens.
+        name: The name that requests select it by.
+        digest: ``sha256:`` and 64 hexadecimal digits, over everything that affects its tokens.
         architecture: ``siglip`` or ``clip``.
-        trained: False for the service's embedded default model, whose weights are random.
+        trained: False for the service's built-in default model, which has random weights.
         image_size: Side of the model's square input, in pixels.
         patch_size: Side of a patch, in pixels.
         grid: Tokens across and down.
-        channels: Values of a token.
-        layers: Transformer layers.
-        features: The hidden state that its tokens are.
+        channels: Channels of a token.
+        layers: The number of transformer layers.
+        features: The hidden state that it serves.
         precision: ``fp32``, ``fp16``, ``int8``, or ``exported``.
-        resample: How images are resized for it: ``bilinear`` or ``bicubic``, as Pillow does either.
-        resize: How Encode makes an image square: ``squash``, or ``crop`` to its middle.
+        resample: Pillow's filter that images are resized with, such as ``bilinear`` or ``bicubic``.
+        resize: How Encode makes an image square, such as ``squash``, or ``crop`` to its centre.
+        projector: Makes its embeddings; None if it has features only.
     """
 
     name: str
@@ -263,10 +315,12 @@ class Model:
     precision: str
     resample: str
     resize: str
+    projector: Projector | None = None
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Model:
         """From the service's JSON."""
+        projector = fields.get("projector")
         return cls(
             name=str(fields["name"]),
             digest=str(fields["digest"]),
@@ -281,4 +335,5 @@ class Model:
             precision=str(fields["precision"]),
             resample=str(fields["resample"]),
             resize=str(fields["resize"]),
+            projector=None if projector is None else Projector.from_fields(projector),
         )

@@ -1,4 +1,4 @@
-"""What a call may ask, and how each option is written on either transport."""
+"""The options of calls, and how each transport writes them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .metadata import Dtype, Output, Recipe
 
 
 class CallOptions(TypedDict, total=False):
-    """What any call may ask. What is left out asks for nothing, or for its default.
+    """Options of every call.
 
     Attributes:
-        timeout: Seconds that the call may take in all, retries and waits included; None for no limit.
-        max_retries: How often the call is tried again after an error that may pass.
-        priority: ``bulk`` takes what interactive requests leave.
-        no_store: The service neither answers from its cache nor keeps the answer.
-        request_id: What the service's log calls the request: 1 to 128 visible ASCII characters. Default: made.
+        timeout: Seconds for the whole call, including retries and waits; None for no limit.
+        max_retries: How often to retry after a transient error.
+        priority: ``bulk`` uses the capacity that interactive requests leave.
+        no_store: Bypass the service's cache, both for reading and for writing.
+        request_id: The request's id in the service's log: 1 to 128 visible ASCII characters. Default: a random UUID.
     """
 
     timeout: float | None
@@ -29,16 +29,16 @@ class CallOptions(TypedDict, total=False):
 
 
 class EncodeOptions(CallOptions, total=False):
-    """What any encode may ask.
+    """Options of every encode.
 
     Attributes:
         model: Name of the served model. Default: the service's first.
-        output: ``features`` of the tower (default), or ``embeddings``, rows after the model's projector.
+        output: ``features`` of the tower (default), or ``embeddings``, the rows after the model's projector.
         dtype: Type of the tokens. Default: float16.
-        exif: Whether the EXIF orientation turns the image. Default: apply.
-        expect_digest: Fail with `FailedPreconditionError` unless this is the model's digest.
-        expect_features: Fail with `FailedPreconditionError` unless the model gives this hidden state.
-        expect_projector_digest: Fail with `FailedPreconditionError` unless this is the projector's digest.
+        exif: Whether to apply the EXIF orientation. Default: apply.
+        expect_digest: Fail with `FailedPreconditionError` unless the model has this digest.
+        expect_features: Fail with `FailedPreconditionError` unless the model serves this hidden state.
+        expect_projector_digest: Fail with `FailedPreconditionError` unless the projector has this digest.
     """
 
     model: str
@@ -51,15 +51,15 @@ class EncodeOptions(CallOptions, total=False):
 
 
 class TeacherOptions(EncodeOptions, total=False):
-    """What a TeacherEncode may ask besides.
+    """Options of `Client.teacher_encode`.
 
     Attributes:
-        scales: Squares that the image is resized to, in pixels, such as ``(512, 1024)``.
+        scales: Sides of the squares that the image is resized to, in pixels, such as ``(512, 1024)``.
         weights: Weight of each scale in the average.
-        fusion: How the scales' maps become one.
-        windows: How a scale is cut into views.
-        channel_order: Order of unshuffle_concat's channels.
-        grid: Columns and rows of the answer's tokens.
+        fusion: How to fuse the scales' maps.
+        windows: How to cut each scale into views.
+        channel_order: Channel order of unshuffle_concat.
+        grid: Columns and rows of the resulting tokens.
     """
 
     scales: Sequence[int]
@@ -71,12 +71,14 @@ class TeacherOptions(EncodeOptions, total=False):
 
 
 class AnyResOptions(EncodeOptions, total=False):
-    """What an AnyResEncode may ask besides.
+    """Options of `Client.anyres_encode`.
+
+    Without any of them, a model that was imported from a VLM checkpoint uses the checkpoint's own AnyRes definition.
 
     Attributes:
-        max_grid: Columns and rows of the largest grid of tiles.
-        max_tiles: Tiles' worth of tokens that the map is limited to; 0 for no limit.
-        assembly: ``merge``: base tokens, then the map; ``tiles``: every view's tokens, untouched.
+        max_grid: Columns and rows of the largest tile grid.
+        max_tiles: Limits the map to this many tiles' worth of tokens; 0 for no limit.
+        assembly: ``merge`` gives the base tokens, then the map; ``tiles`` gives the unchanged tokens of every view.
         resample: Pillow's filter for the base view and the tiles.
     """
 
@@ -87,16 +89,16 @@ class AnyResOptions(EncodeOptions, total=False):
 
 
 class AnyOptions(TeacherOptions, AnyResOptions, total=False):
-    """What an encode may ask whose recipe is a parameter; the options must be that recipe's."""
+    """Options of calls that take the recipe as an argument; the recipe must have them."""
 
 
 @dataclass(frozen=True)
 class WireOption:
-    """How an option is written.
+    """How the transports write an option.
 
     Attributes:
-        text: Its value in HTTP's query.
-        message: The field of gRPC's request that has it: ``options``, ``teacher`` or ``anyres``.
+        text: Formats its value for the HTTP query.
+        message: The field of the gRPC request that contains it: ``options``, ``teacher`` or ``anyres``.
     """
 
     text: Callable[[Any], str]
@@ -113,7 +115,7 @@ def _list(numbers: Sequence[int]) -> str:
 
 
 def _decimals(numbers: Sequence[float]) -> str:
-    # Without an exponent, which the service does not read.
+    # The service does not accept exponents.
     return ",".join(f"{Decimal(repr(float(number))):f}" for number in numbers)
 
 
@@ -130,7 +132,7 @@ _COMMON = {
     )
 }
 
-#: The options of each recipe by their names, which are the same in Python, HTTP and gRPC.
+#: The options of each recipe. Their names are the same in Python, HTTP and gRPC.
 WIRE_OPTIONS: dict[Recipe, dict[str, WireOption]] = {
     "encode": _COMMON,
     "teacher": {
@@ -156,11 +158,11 @@ _TERMS = CallOptions.__annotations__.keys()
 
 @dataclass(frozen=True)
 class Asked:
-    """A call's options, taken apart.
+    """A call's options.
 
     Attributes:
-        wire: What the service is asked, by name.
-        terms: How the call is to be made: the rest.
+        wire: The options that the service receives, by name.
+        terms: The other options: how to make the call.
     """
 
     wire: Mapping[str, Any]
@@ -168,13 +170,13 @@ class Asked:
 
 
 def take_apart(recipe: Recipe | None, defaults: CallOptions, given: CallOptions) -> Asked:
-    """A call's own options over a client's defaults. Raises TypeError for an option that the recipe does not have."""
+    """Merges a call's options into the client's defaults. Raises TypeError if the recipe lacks an option."""
     known = {} if recipe is None else WIRE_OPTIONS[recipe]
     for name in given:
         if name not in known and name not in _TERMS:
             names = ", ".join([*known, *_TERMS])
-            raise TypeError(f"{name!r} is not an option of {recipe or 'this call'}; the options are {names}.")
-    # A client's defaults may be of another recipe.
+            raise TypeError(f"{name!r} is not an option of {recipe or 'this call'}; use one of {names}.")
+    # Ignore defaults that are options of other recipes.
     options = {
         **{name: value for name, value in defaults.items() if name in known or name in _TERMS},
         **given,

@@ -1,31 +1,31 @@
-"""When a call is tried again. The rules are those of OpenAI's client, so that nobody has to learn new ones."""
+"""Decides when to retry a call, by the rules of OpenAI's Python client."""
 
 from __future__ import annotations
 
 from .errors import SiglipHdError
 
-#: Tries after the first.
+#: Attempts after the first.
 DEFAULT_MAX_RETRIES = 2
-#: Of the whole call, in seconds.
+#: For the whole call, in seconds.
 DEFAULT_TIMEOUT_S = 600.0
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 8.0
-#: A service that asks for more than this is not waited for.
+#: The client does not wait if the service asks for more than this.
 _LONGEST_RETRY_AFTER_S = 120.0
-#: The part of a wait that is left to chance, so that clients that were refused together do not come back together.
+#: The random part of a wait, so that clients that were refused together do not retry together.
 _JITTER = 0.25
 
 
 def wait_before_retry(error: SiglipHdError, retries: int, chance: float) -> float | None:
-    """Seconds to wait before a call that failed is tried again; None where trying again makes no sense.
+    """Seconds to wait before retrying a failed call; None if a retry makes no sense.
 
-    What the service asks for is waited for, and up to a quarter more. Otherwise it is half a second, doubled with each
-    retry up to 8 s, less up to a quarter.
+    If the service names a delay, the wait is that and up to a quarter more. Otherwise it is half a second, doubled with
+    each retry up to 8 s, less up to a quarter.
 
     Args:
-        error: What the last try failed with.
-        retries: How often it has been tried again already.
+        error: The error of the last attempt.
+        retries: The number of retries so far.
         chance: A random number from 0 to 1.
     """
     if not error.is_transient:

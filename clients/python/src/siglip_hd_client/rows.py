@@ -1,4 +1,4 @@
-"""What a language model takes: rows of its own width, after the projector."""
+"""The check that tokens are embeddings of one image."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from .tokens import Tokens
 
 
 def require_rows(tokens: Tokens) -> Tokens:
-    """The tokens, if they are rows that a language model takes, ``(rows, hidden)``.
+    """Returns the tokens if they are embeddings of one image, ``(rows, hidden)``.
 
     Raises:
-        ValueError: They are the tower's features, which no language model takes, or of several images or views.
+        ValueError: They are the tower's features, or of several images or views.
     """
     if tokens.metadata.output != "embeddings":
         raise ValueError(
-            "These tokens are the tower's features; a language model takes rows after the projector: "
-            'encode with output="embeddings".'
+            "These tokens are the tower's features, and a language model needs embeddings: encode with "
+            'output="embeddings".'
         )
     if len(tokens.shape) != 2:
         raise ValueError(
-            f'Rows are [rows, hidden], not {list(tokens.shape)}: encode one image, not as assembly="tiles".'
+            f"Embeddings must have the shape [rows, hidden], not {list(tokens.shape)}: encode one image, without "
+            'assembly="tiles".'
         )
     return tokens

@@ -1,4 +1,4 @@
-"""What a sync and an async client have in common: everything but waiting."""
+"""The logic that the sync and async clients share."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Session:
-    """A client's defaults, and what it remembers.
+    """A client's defaults and state.
 
     Attributes:
-        defaults: Options of calls that do not name their own.
-        sent: Files that the service was sent; None where none are to be asked for by digest.
+        defaults: Default options of every call.
+        sent: The files that were sent before; None to send every file.
+        clock: Time and randomness.
     """
 
     defaults: CallOptions
@@ -37,15 +38,15 @@ class Session:
     clock: Clock = SYSTEM_CLOCK
 
     def with_defaults(self, options: CallOptions) -> Session:
-        """The same, with other defaults over these."""
+        """A session with these options merged into the defaults."""
         return replace(self, defaults=cast(CallOptions, {**self.defaults, **options}))
 
     def check(self, recipe: Recipe, options: Mapping[str, Any]) -> None:
-        """Raises TypeError for an option that the recipe does not have."""
+        """Raises TypeError if the recipe lacks an option."""
         take_apart(recipe, self.defaults, cast(CallOptions, options))
 
     def encode(self, recipe: Recipe, image: ImageInput, options: Mapping[str, Any]) -> Steps[Tokens]:
-        """Encodes an image. The deadline counts from here, and the image is read whole before this returns."""
+        """Encodes an image. Reads it before returning; the deadline includes the reading."""
         asked = take_apart(recipe, self.defaults, cast(CallOptions, options))
         limits = self._limits(asked)
         sent_image = read_image(image, exif=asked.wire.get("exif", "apply"))
@@ -61,14 +62,14 @@ class Session:
         return _understood(reply, _tokens)
 
     def plan(self, recipe: Recipe, size: Size, options: Mapping[str, Any]) -> Steps[Plan]:
-        """Asks what an encode would answer."""
+        """Asks what an encode would return."""
         asked = take_apart(recipe, self.defaults, cast(CallOptions, options))
         call = PlanCall(recipe, size, asked.wire, _terms(asked))
         reply = yield from with_retries(call, self._limits(asked), self.clock)
         return _understood(reply, lambda reply: Plan.from_fields(reply.fields))
 
     def models(self, options: Mapping[str, Any]) -> Steps[tuple[Model, ...]]:
-        """Asks for the served models."""
+        """Lists the served models."""
         asked = take_apart(None, self.defaults, cast(CallOptions, options))
         reply = yield from with_retries(ModelsCall(_terms(asked)), self._limits(asked), self.clock)
         return _understood(reply, lambda reply: tuple(Model.from_fields(model) for model in reply.fields["models"]))
@@ -100,6 +101,6 @@ def _understood(reply: Reply, read: Callable[[Reply], Answer]) -> Answer:
         return read(reply)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnexpectedAnswerError(
-            f"The answer is not one that this client understands: {type(error).__name__}: {error}",
+            f"The client cannot read the answer: {type(error).__name__}: {error}",
             request_id=reply.request_id,
         ) from error

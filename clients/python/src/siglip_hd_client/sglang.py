@@ -1,8 +1,8 @@
-"""Visual tokens for SGLang's Engine, in Python. Its HTTP server takes none.
+"""Embeddings for SGLang's Engine, in Python. Its HTTP server does not take any.
 
     llm.generate(input_ids=ids, image_data=[image_data([tokens])])
 
-``input_ids`` must hold the image token once for each row already, and two images must not touch.
+``input_ids`` must already contain one image token for each row, with other tokens between two images.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ImageData(TypedDict):
-    """What the Engine takes in place of a request's images."""
+    """The Engine's form of precomputed embeddings."""
 
     format: str
     feature: torch.Tensor
@@ -30,20 +30,20 @@ def image_data(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
 ) -> ImageData:
-    """The one dict that stands for all images of a request, in their order in the prompt.
+    """The single dict for all images of a request, in the prompt's order.
 
     Args:
-        tokens: Rows after the projector, of each image: encode with ``output="embeddings"``.
-        device: Where the rows are put. Default: the CPU.
-        dtype: What they are turned into. Default: what they are.
+        tokens: The embeddings of each image: encode with ``output="embeddings"``.
+        device: The tensor's device. Default: the CPU.
+        dtype: The tensor's dtype. Default: the tokens' own.
 
     Raises:
-        ValueError: There is no image, or tokens are features, or not of one image each.
+        ValueError: There are no images, or the tokens are not embeddings of one image each.
     """
     import torch
 
     images = [tokens] if isinstance(tokens, Tokens) else list(tokens)
     if not images:
-        raise ValueError("There is no image.")
+        raise ValueError("There are no images; give at least one.")
     rows = [require_rows(image).torch(device, dtype) for image in images]
     return {"format": "precomputed_embedding", "feature": torch.cat(rows) if len(rows) > 1 else rows[0]}

@@ -1,7 +1,7 @@
-"""What a call does, without doing it: generators that yield requests to send and times to wait.
+"""The steps of a call, as generators that yield calls to send and times to wait.
 
-A driver carries the steps out, sync or async, over any transport: it sends a `Send`'s reply back into the generator, or
-throws the SiglipHdError that it failed with. Retries, deadlines and digests are so written once.
+A driver, sync or async, runs the steps: it sends the reply to a `Send` into the generator, or throws the SiglipHdError.
+So retries, deadlines and digests have one implementation for both clients.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Send:
-    """Send a request, once, and give up after the time."""
+    """Send a call once, with a timeout."""
 
     call: Call
     timeout_s: float | None
@@ -29,7 +29,7 @@ class Send:
 
 @dataclass(frozen=True)
 class Wait:
-    """Let time pass."""
+    """Wait."""
 
     seconds: float
 
@@ -39,7 +39,7 @@ Steps: TypeAlias = Generator[Send | Wait, Reply | None, Result]
 
 @dataclass(frozen=True)
 class Clock:
-    """Time and chance."""
+    """Time and randomness."""
 
     now: Callable[[], float]
     chance: Callable[[], float]
@@ -47,11 +47,11 @@ class Clock:
 
 @dataclass(frozen=True)
 class Limits:
-    """How long, and how often, a call is tried.
+    """How long and how often to try a call.
 
     Attributes:
-        deadline: When the call ends, by the clock; None for never.
-        max_retries: Tries after the first.
+        deadline: The clock's time by which the call must end; None for no limit.
+        max_retries: Attempts after the first.
     """
 
     deadline: float | None
@@ -59,12 +59,14 @@ class Limits:
 
 
 def with_retries(call: Call, limits: Limits, clock: Clock) -> Steps[Reply]:
-    """Sends a call until it is answered, its error is one that stays, or a limit is reached."""
+    """Sends a call until it succeeds, fails permanently, or reaches a limit."""
     retries = 0
     while True:
         left_s = None if limits.deadline is None else limits.deadline - clock.now()
         if left_s is not None and left_s <= 0:
-            raise CallTimeoutError("The timeout ended before the call was sent.", request_id=call.terms.request_id)
+            raise CallTimeoutError(
+                "The timeout expired before the client sent the call.", request_id=call.terms.request_id
+            )
         try:
             reply = yield Send(call, left_s)
         except SiglipHdError as error:
@@ -79,7 +81,7 @@ def with_retries(call: Call, limits: Limits, clock: Clock) -> Steps[Reply]:
 
 
 def digest_first(call: EncodeCall, sent: SentDigests, limits: Limits, clock: Clock) -> Steps[Reply]:
-    """The same, but of a file that was sent before the digest goes first, and the file where the cache has it not."""
+    """Like `with_retries`, but for a file that was sent before, sends its digest first and the file on a cache miss."""
     short = call.by_digest() if _is_worth_a_digest(call) else None
     if short is not None and short in sent:
         try:
@@ -92,7 +94,7 @@ def digest_first(call: EncodeCall, sent: SentDigests, limits: Limits, clock: Clo
     return reply
 
 
-#: Below this a file is as quickly sent as asked for, and the service looks it up all the same.
+#: Sending a smaller file costs no more than asking by digest, and the service still finds it in its cache.
 _SMALLEST_FILE_BYTES = 64 * 1024
 _MOST_DIGESTS = 10_000
 
@@ -103,7 +105,7 @@ def _is_worth_a_digest(call: EncodeCall) -> bool:
 
 
 class SentDigests:
-    """What the service has been sent, with which options: the most recent, and safe to use from any thread."""
+    """The files most recently sent, each with its options. Thread-safe."""
 
     def __init__(self, most: int = _MOST_DIGESTS) -> None:
         self._most = most
@@ -115,7 +117,7 @@ class SentDigests:
             return _key(call) in self._keys
 
     def add(self, call: EncodeCall) -> None:
-        """Remembers a call by digest, and forgets the oldest where there are too many."""
+        """Remembers a call by digest, and forgets the oldest beyond the limit."""
         with self._lock:
             self._keys.pop(_key(call), None)
             self._keys[_key(call)] = None
@@ -129,5 +131,5 @@ class SentDigests:
 
 
 def _key(call: EncodeCall) -> int:
-    # A hash may collide; what is wrongly thought sent is then sent after all.
+    # Hashes may collide; the service then misses the digest, and the client sends the file.
     return hash((call.recipe, call.image, repr(sorted(call.options.items(), key=lambda option: option[0]))))

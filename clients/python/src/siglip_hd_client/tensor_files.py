@@ -1,4 +1,4 @@
-"""Tokens as the files that model servers read, written without the libraries that define them."""
+"""Writes tokens as .npy, .safetensors and torch.save files, without torch or safetensors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .tokens import Tokens
 
 
 def npy_file(tokens: Tokens) -> bytes:
-    """A .npy file. Raises ValueError for bfloat16, which NumPy does not have."""
+    """A .npy file. Raises ValueError for bfloat16, which NumPy lacks."""
     name = DTYPES[tokens.dtype].numpy
     if name is None:
         raise ValueError("A .npy file cannot hold bfloat16.")
@@ -38,7 +38,7 @@ def safetensors_file(tokens: Tokens, name: str) -> list[bytes | bytearray]:
 def torch_file(tokens: Tokens) -> bytes:
     """A file that ``torch.load(weights_only=True)`` reads as one tensor.
 
-    It is a ZIP of stored entries: a pickle of nothing but torch's own frame for a tensor, and the values.
+    It is a ZIP of stored entries: a pickle that rebuilds one tensor and nothing else, and the values.
     """
     pickle = _tensor_pickle(tokens.shape, DTYPES[tokens.dtype].torch_storage)
     return _stored_zip(
@@ -52,7 +52,7 @@ def torch_file(tokens: Tokens) -> bytes:
 
 
 def _tensor_pickle(shape: Sequence[int], storage: str) -> bytes:
-    """``_rebuild_tensor_v2(storage "0" on the CPU, 0, shape, strides, False, OrderedDict())``, by protocol 2."""
+    """``_rebuild_tensor_v2(storage "0" on the CPU, 0, shape, strides, False, OrderedDict())``, in protocol 2."""
     strides = [int(np.prod(shape[axis + 1 :], dtype=np.int64)) for axis in range(len(shape))]
     count = int(np.prod(shape, dtype=np.int64))
     persistent_id = b"(%s%s%s%s%stQ" % (

@@ -1,4 +1,4 @@
-"""Visual tokens, and what the service says of them."""
+"""Visual tokens."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tokens:
-    """The tokens of one image, in the memory that they arrived in.
+    """The tokens of one image.
 
     Attributes:
-        data: The little-endian values, row-major. `numpy` and `torch` share this memory.
-        metadata: What they are: model, recipe, shape, geometry.
-        timings: What the service spent on them, stage by stage.
-        source: ``hit`` from the service's cache, ``joined`` to another request's work, or ``miss``.
-        request_id: What the service's log calls the request.
+        data: The values, little-endian and row-major. `numpy` and `torch` share this memory.
+        metadata: Describes them: model, recipe, shape, layout.
+        timings: The time that each stage took in the service.
+        source: ``hit`` in the service's cache, ``joined`` to another request's work, or ``miss``.
+        request_id: The request's id in the service's log.
     """
 
     data: bytearray
@@ -38,11 +38,11 @@ class Tokens:
         wanted_bytes = math.prod(self.shape) * DTYPES[self.dtype].item_bytes
         if len(self.data) != wanted_bytes:
             shape = list(self.shape)
-            raise ValueError(f"{self.dtype} tokens of shape {shape} take {wanted_bytes} bytes, not {len(self.data)}.")
+            raise ValueError(f"{self.dtype} tokens of shape {shape} have {wanted_bytes} bytes, not {len(self.data)}.")
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """``(tokens, channels)``; with ``assembly="tiles"`` ``(views, tokens, channels)``."""
+        """``(tokens, channels)``; ``(views, tokens, channels)`` with ``assembly="tiles"``."""
         return self.metadata.shape
 
     @property
@@ -57,29 +57,29 @@ class Tokens:
 
     @property
     def views(self) -> int:
-        """Views that the model encoded for the image."""
+        """The number of views that the model encoded for the image."""
         return self.metadata.views
 
     @property
     def anyres(self) -> AnyResGeometry | None:
-        """Where an AnyRes answer's tokens lie; None for other recipes."""
+        """The layout of AnyRes tokens; None for other recipes."""
         return self.metadata.anyres
 
     def numpy(self) -> npt.NDArray[Any]:
         """The tokens as an array of `shape`, float16 or float32, without a copy.
 
         Raises:
-            TypeError: The tokens are bfloat16, which NumPy does not have.
+            TypeError: The tokens are bfloat16, which NumPy lacks.
         """
         name = DTYPES[self.dtype].numpy
         if name is None:
-            raise TypeError("NumPy has no bfloat16: use torch(), or ask the service for float16 or float32.")
+            raise TypeError("NumPy has no bfloat16; call torch(), or encode as float16 or float32.")
         return np.frombuffer(self.data, name).reshape(self.shape)
 
     def torch(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> torch.Tensor:
         """The tokens as a tensor of `shape`.
 
-        It shares the tokens' memory unless a device or a dtype asks for a conversion. Needs torch
+        It shares the tokens' memory unless ``device`` or ``dtype`` requires a copy. Needs torch
         (``pip install 'siglip-hd-client[torch]'``).
         """
         import torch

@@ -1,4 +1,4 @@
-"""Visual tokens for transformers' models, which then need neither their vision tower nor their projector.
+"""Embeddings for transformers' models, which then need neither vision tower nor projector.
 
 transformers 5:
 
@@ -6,7 +6,7 @@ transformers 5:
     inputs = processor.tokenizer(text, return_tensors="pt", add_special_tokens=False)
     model.generate(**inputs, mm_encoder_outputs=encoder_outputs(tokens, "llava"))
 
-transformers 4, where ``generate`` takes no encoder outputs:
+transformers 4, whose ``generate`` takes no encoder outputs:
 
     embeds = inputs_embeds(model, inputs["input_ids"], tokens)
     model.generate(inputs_embeds=embeds, attention_mask=inputs["attention_mask"])
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Family:
-    """What differs from family to family.
+    """The conventions of a model family.
 
     Attributes:
-        placeholder: What a prompt has in place of each image.
-        expansion: What the model's processor makes of it, for a number of rows.
-        is_stacked: Whether the model takes one tensor ``(images, rows, hidden)``, or a list of ``(rows, hidden)``.
+        placeholder: The text that marks an image in a prompt.
+        expansion: The text that the model's processor replaces it with, for a number of rows.
+        is_stacked: Whether the model takes a tensor ``(images, rows, hidden)`` instead of a list of ``(rows, hidden)``.
     """
 
     placeholder: str
@@ -72,17 +72,17 @@ def encoder_outputs(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
 ) -> dict[str, Any]:
-    """What ``generate`` and ``forward`` of transformers 5 take as ``mm_encoder_outputs``.
+    """The ``mm_encoder_outputs`` argument of ``generate`` and ``forward`` in transformers 5.
 
     Args:
-        tokens: Rows after the projector, of each image of the request in order: encode with ``output="embeddings"``.
-        family: The model's: ``model.config.model_type``.
-        device: Where the rows are put: ``model.device``. Default: the CPU.
-        dtype: What they are turned into. Default: what they are; the models cast.
+        tokens: The embeddings of each image of the request, in order: encode with ``output="embeddings"``.
+        family: ``model.config.model_type``.
+        device: The tensors' device: ``model.device``. Default: the CPU.
+        dtype: The tensors' dtype. Default: the tokens' own; the models cast.
 
     Raises:
-        ValueError: The family is unknown; or tokens are features, or not of one image each; or the family takes images
-            of one number of rows, and these differ.
+        ValueError: The family is unknown, the tokens are not embeddings of one image each, or the family needs the same
+            number of rows for every image.
     """
     import torch
     from transformers.modeling_outputs import BaseModelOutputWithPooling
@@ -92,29 +92,29 @@ def encoder_outputs(
         return {"image": BaseModelOutputWithPooling(pooler_output=rows)}
     if len({image.shape for image in rows}) > 1:
         shapes = ", ".join(str(list(image.shape)) for image in rows)
-        raise ValueError(f"{family} takes images of one shape; these are {shapes}.")
+        raise ValueError(f"{family} needs embeddings of one shape; these are {shapes}.")
     return {"image": BaseModelOutputWithPooling(pooler_output=torch.stack(rows))}
 
 
 def expand_image_tokens(prompt: str, tokens: Tokens | Sequence[Tokens], family: str) -> str:
-    """A prompt in which each image's placeholder is what the model's own processor makes of it, for these rows.
+    """Expands each image's placeholder in a prompt to one image token a row, as the model's own processor does.
 
-    Tokenize the result with ``add_special_tokens=False`` where it comes from a chat template. A Gemma 3 needs
-    ``token_type_ids`` besides, see `image_token_types`.
+    If the prompt comes from a chat template, tokenize the result with ``add_special_tokens=False``. Gemma 3 also needs
+    ``token_type_ids``: see `image_token_types`.
 
     Args:
-        prompt: The text, with one placeholder for each image: ``<image>``, for Gemma 3 ``<start_of_image>``. Those of
-            PaliGemma come first, and its ``<bos>`` and line feed are added.
-        tokens: Of each image in order; their number of rows is what counts.
-        family: The model's: ``model.config.model_type``.
+        prompt: The text, with one placeholder for each image: ``<image>``, or ``<start_of_image>`` for Gemma 3. For
+            PaliGemma they come first, and the function adds ``<bos>`` and the final line feed.
+        tokens: The embeddings of each image, in order.
+        family: ``model.config.model_type``.
 
     Raises:
-        ValueError: The family is unknown, or the prompt has not one placeholder for each image.
+        ValueError: The family is unknown, or the number of placeholders is not the number of images.
     """
     images, known = _images(tokens), _family(family)
     found = prompt.count(known.placeholder)
     if found != len(images):
-        raise ValueError(f"The prompt has {known.placeholder} {found} times, and there are {len(images)} images.")
+        raise ValueError(f"The prompt contains {known.placeholder} {found} times for {len(images)} images.")
     if family == "paligemma":
         pictures, text = re.fullmatch(r"((?:.*<image>)?)(.*)", prompt, re.DOTALL).groups()  # type: ignore[union-attr]
         prompt = f"{pictures}<bos>{text}\n"
@@ -123,7 +123,7 @@ def expand_image_tokens(prompt: str, tokens: Tokens | Sequence[Tokens], family: 
 
 
 def image_token_types(input_ids: torch.Tensor, image_token_id: int) -> torch.Tensor:
-    """``token_type_ids`` for Gemma 3: 1 at image tokens. Without them it silently attends to images causally.
+    """``token_type_ids`` for Gemma 3: 1 at image tokens. Without them it silently uses causal attention for images.
 
     Args:
         input_ids: ``(batch, length)``.
@@ -133,18 +133,19 @@ def image_token_types(input_ids: torch.Tensor, image_token_id: int) -> torch.Ten
 
 
 def inputs_embeds(model: Any, input_ids: torch.Tensor, tokens: Tokens | Sequence[Tokens]) -> torch.Tensor:
-    """A prompt's embeddings, ``(batch, length, hidden)``, with the images' rows at the image tokens.
+    """A prompt's input embeddings, ``(batch, length, hidden)``, with the images' rows at the image tokens.
 
-    For transformers 4, whose ``generate`` takes them in place of ``input_ids``. PaliGemma's rows are scaled as that
-    version scales them.
+    For transformers 4, whose ``generate`` takes them instead of ``input_ids``. PaliGemma's rows are scaled as
+    transformers 4 scales them.
 
     Args:
-        model: The model; its ``config`` names the family and the image token.
-        input_ids: ``(batch, length)``, image tokens expanded.
-        tokens: Rows after the projector, of each image in order: encode with ``output="embeddings"``.
+        model: The model; its ``config`` gives the family and the image token.
+        input_ids: ``(batch, length)``, with expanded image tokens.
+        tokens: The embeddings of each image, in order: encode with ``output="embeddings"``.
 
     Raises:
-        ValueError: There are not as many image tokens as rows, or tokens are features, or not of one image each.
+        ValueError: The number of image tokens is not the number of rows, or the tokens are not embeddings of one image
+            each.
     """
     import torch
 
@@ -154,7 +155,7 @@ def inputs_embeds(model: Any, input_ids: torch.Tensor, tokens: Tokens | Sequence
         rows = rows / rows.shape[-1] ** 0.5
     mask = input_ids == _image_token_id(model.config)
     if int(mask.sum()) != len(rows):
-        raise ValueError(f"The prompt has {int(mask.sum())} image tokens, and there are {len(rows)} rows.")
+        raise ValueError(f"The prompt has {int(mask.sum())} image tokens for {len(rows)} rows.")
     return embeds.masked_scatter(mask.unsqueeze(-1), rows)
 
 
@@ -163,13 +164,13 @@ def _image_token_id(config: Any) -> int:
         value = getattr(config, name, None)
         if value is not None:
             return int(value)
-    raise ValueError(f"The configuration of {config.model_type} names no image token.")
+    raise ValueError(f"The configuration of {config.model_type} has no image token.")
 
 
 def _family(name: str) -> _Family:
     known = _FAMILIES.get(name)
     if known is None:
-        raise ValueError(f"{name!r} is not one of the families {', '.join(_FAMILIES)}.")
+        raise ValueError(f"Unknown family {name!r}; use one of {', '.join(_FAMILIES)}.")
     return known
 
 

@@ -3,9 +3,9 @@
     part = image_embeds_part(client.encode("photo.jpg", output="embeddings"))
     openai.chat.completions.create(model=..., messages=[{"role": "user", "content": [part, {"type": "text", ...}]}])
 
-The server needs ``--enable-mm-embeds`` for `image_embeds_part`, ``--enable-prompt-embeds`` for `prompt_embeds_part`,
-and ``--ec-transfer-config`` for `write_encoder_cache`. All three trust whoever reaches them: keep them behind a
-gateway.
+vLLM needs ``--enable-mm-embeds`` for `image_embeds_part`, ``--enable-prompt-embeds`` for `prompt_embeds_part`, and
+``--ec-transfer-config`` for `write_encoder_cache`. It trusts the embeddings that it receives, so expose it to trusted
+callers only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .tokens import Tokens
 
 
 class ImageEmbedsPart(TypedDict):
-    """A part of a chat message that stands for an image, where the model is a multimodal one."""
+    """A part of a chat message: an image's embeddings for a multimodal model."""
 
     type: str
     image_embeds: str
@@ -32,17 +32,17 @@ class ImageEmbedsPart(TypedDict):
 
 
 class PromptEmbedsPart(TypedDict):
-    """A part of a chat message that stands for its rows, whatever the model is."""
+    """A part of a chat message: embeddings for any language model."""
 
     type: str
     data: str
 
 
 def rows_uuid(tokens: Tokens) -> str:
-    """64 hexadecimal digits over the rows: what vLLM's caches may know them by.
+    """A key for vLLM's caches: 64 hexadecimal digits, a digest of the rows.
 
-    Whatever changes the rows changes it: the image, the model, its projector, the recipe or an option. Rows that were
-    computed twice may differ in their last bits, and so in this; rows from the service's cache are the same.
+    It changes with anything that changes the rows: the image, the model, its projector, the recipe or an option. Rows
+    that were computed twice may differ in their last bits, and then have different keys; vLLM merely caches them twice.
     """
     digest = hashlib.sha256(f"{tokens.dtype} {list(tokens.shape)}".encode())
     digest.update(tokens.data)
@@ -50,17 +50,17 @@ def rows_uuid(tokens: Tokens) -> str:
 
 
 def image_embeds_part(tokens: Tokens, *, uuid: str | None = None) -> ImageEmbedsPart:
-    """A content part with an image's rows, ``(rows, hidden)``, for a multimodal model of the LLaVA families.
+    """A content part with an image's embeddings, for a multimodal model of the LLaVA families.
 
-    The text keeps one placeholder of the chat template for each part; vLLM repeats it to the number of rows. float16
-    and float32 travel as .npy, bfloat16 as a torch.save file.
+    The chat template adds one placeholder for each part, and vLLM repeats it to the number of rows. float16 and float32
+    rows become a .npy file, bfloat16 rows a torch.save file.
 
     Args:
-        tokens: Rows after the projector: encode with ``output="embeddings"``.
-        uuid: What vLLM's caches know the image by. Default: `rows_uuid`.
+        tokens: The embeddings, ``(rows, hidden)``: encode with ``output="embeddings"``.
+        uuid: The image's key in vLLM's caches. Default: `rows_uuid`.
 
     Raises:
-        ValueError: The tokens are features, or not of one image.
+        ValueError: The tokens are not embeddings of one image.
     """
     require_rows(tokens)
     content = torch_file(tokens) if tokens.dtype == "bfloat16" else npy_file(tokens)
@@ -68,39 +68,44 @@ def image_embeds_part(tokens: Tokens, *, uuid: str | None = None) -> ImageEmbeds
 
 
 def prompt_embeds_part(tokens: Tokens) -> PromptEmbedsPart:
-    """A content part with an image's rows, ``(rows, hidden)``, for a plain language model.
+    """A content part with an image's embeddings, for the bare language model of a multimodal one.
 
-    It is right for models whose image rows have ordinary positions and causal attention, as LLaVA's have.
+    Use it for models with ordinary positions and causal attention for image tokens, such as LLaVA.
+
+    Args:
+        tokens: The embeddings, ``(rows, hidden)``: encode with ``output="embeddings"``.
 
     Raises:
-        ValueError: The tokens are features, or not of one image.
+        ValueError: The tokens are not embeddings of one image.
     """
     return {"type": "prompt_embeds", "data": _base64(torch_file(require_rows(tokens)))}
 
 
 def write_encoder_cache(tokens: Tokens, folder: str | os.PathLike[str], identifier: str) -> Path:
-    """Puts an image's rows into the folder that vLLM's ECExampleConnector shares, so that no tower runs for it.
+    """Writes an image's embeddings to the folder of vLLM's ECExampleConnector, so that vLLM does not run its tower.
 
-    Experimental: vLLM calls that connector an example, checks neither shape nor dtype, and deletes nothing. Ask the
-    service for the model's own dtype, and give rows as the model's ``embed_multimodal`` does.
+    Experimental: vLLM calls this connector an example. It checks neither shape nor dtype and deletes no files. Encode
+    with the model's own dtype; the rows must equal those of the model's ``embed_multimodal``.
 
     Args:
-        tokens: Rows after the projector: encode with ``output="embeddings"``.
+        tokens: The embeddings, ``(rows, hidden)``: encode with ``output="embeddings"``.
         folder: The connector's ``shared_storage_path``.
-        identifier: vLLM's for the image: the ``uuid`` of its part, where the request has neither
+        identifier: vLLM's identifier of the image: the ``uuid`` of its part, if the request has neither
             ``mm_processor_kwargs`` nor ``media_io_kwargs``.
 
     Returns:
-        The file, which was renamed into place whole.
+        The file, renamed into place when complete.
 
     Raises:
-        ValueError: The tokens are features, or not of one image; or the identifier is no name of a folder.
+        ValueError: The tokens are not embeddings of one image, or the identifier cannot be a folder's name.
         OSError: The file cannot be written.
     """
     require_rows(tokens)
-    # A LoRA's name and a colon may come before it.
+    # vLLM may put a LoRA's name and a colon in front.
     if not re.fullmatch(r"[A-Za-z0-9_:-][A-Za-z0-9._:-]*", identifier):
-        raise ValueError(f"{identifier!r} becomes the name of a folder: use letters, digits, dots, dashes and colons.")
+        raise ValueError(
+            f"The identifier {identifier!r} becomes a folder's name: use letters, digits, dots, dashes and colons."
+        )
     image_folder = Path(folder) / identifier
     image_folder.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=image_folder, suffix=".part")
@@ -110,7 +115,7 @@ def write_encoder_cache(tokens: Tokens, folder: str | os.PathLike[str], identifi
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        # Readable by vLLM's user, who may be another.
+        # vLLM may run as another user.
         os.chmod(temporary, 0o644)
         written = image_folder / "encoder_cache.safetensors"
         os.replace(temporary, written)
