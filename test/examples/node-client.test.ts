@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { runProgram } from '../support/external.ts';
 import { grpcAddress } from '../support/grpc-stand-in.ts';
@@ -14,7 +17,7 @@ test('the Node client prints the shape, the model and the timings', async (t) =>
   assert.equal(exitCode, 0, stderr);
   assert.match(stdout, /^shape \[\d+, \d+\], \d+ values/m);
   assert.match(stdout, /^model \S+, FEATURE_LAYER_\w+, trained: (true|false)$/m);
-  assert.match(stdout, /^decode [\d.]+ ms, views [\d.]+ ms, queue [\d.]+ ms, engine [\d.]+ ms$/m);
+  assert.match(stdout, /^decodeMs [\d.]+, viewsMs [\d.]+, queueMs [\d.]+, engineMs [\d.]+/m);
 });
 
 test('the Node client says why it failed', async () => {
@@ -25,4 +28,28 @@ test('the Node client says why it failed', async () => {
   ]);
   assert.equal(exitCode, 1);
   assert.match(stderr, /^UNAVAILABLE: /m);
+});
+
+test('the Node client says which image it cannot read', async () => {
+  const { exitCode, stderr } = await runProgram(process.execPath, [client, 'missing.jpg']);
+  assert.equal(exitCode, 2);
+  assert.match(stderr, /missing\.jpg/);
+});
+
+test('the Node client fits the types that are generated from the contract', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'siglip-hd-node-client-'));
+  t.after(() => rm(folder, { recursive: true }));
+  for (const name of ['proto', 'node_modules']) await symlink(resolve(name), join(folder, name));
+  const copy = join(folder, 'examples/node-client');
+  await cp('examples/node-client', copy, { recursive: true });
+  for (const script of ['types', 'check']) {
+    const { exitCode, stdout, stderr } = await runProgram('npm', [
+      '--prefix',
+      copy,
+      'run',
+      '--silent',
+      script,
+    ]);
+    assert.equal(exitCode, 0, stdout + stderr);
+  }
 });

@@ -1,0 +1,91 @@
+"""How to connect to a service."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+DEFAULT_URL = "http://localhost:8080"
+
+Scheme = Literal["http", "https", "grpc", "grpcs"]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A service's address and credentials.
+
+    Attributes:
+        url: An ``http://``, ``https://``, ``grpc://`` or ``grpcs://`` URL.
+        api_key: Sent with every request as ``authorization: Bearer``.
+        ca_file: PEM file with the CA certificates that may sign the service's certificate.
+        cert_file: PEM file with the client's certificate and its intermediates.
+        key_file: PEM file with that certificate's key, unless ``cert_file`` contains it.
+        headers: Additional HTTP headers, or gRPC metadata, for every request.
+    """
+
+    url: str
+    api_key: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https", "grpc", "grpcs") or not parts.hostname:
+            raise ValueError(
+                f"{self.url!r} is not a service's URL; use one like http://localhost:8080 or grpc://localhost:50051."
+            )
+        if self.is_grpc and (parts.port is None or parts.path not in ("", "/")):
+            raise ValueError(f"{self.url!r} is not a gRPC address; use one like {parts.scheme}://host:50051.")
+        files = (self.ca_file, self.cert_file, self.key_file)
+        if not self.is_secure and any(file is not None for file in files):
+            raise ValueError(f"Certificates need an https:// or grpcs:// URL, not {self.url!r}.")
+        if self.key_file is not None and self.cert_file is None:
+            raise ValueError("key_file needs cert_file: the certificate that the key belongs to.")
+
+    @property
+    def is_grpc(self) -> bool:
+        """Whether the URL selects gRPC."""
+        return self.url.startswith("grpc")
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the connection uses TLS."""
+        return urlsplit(self.url).scheme in ("https", "grpcs")
+
+    @property
+    def target(self) -> str:
+        """Host and port, as gRPC takes them."""
+        return urlsplit(self.url).netloc
+
+
+def connection_of(
+    url: str | None,
+    api_key: str | None,
+    ca_file: str | os.PathLike[str] | None,
+    cert_file: str | os.PathLike[str] | None,
+    key_file: str | os.PathLike[str] | None,
+    headers: Mapping[str, str] | None,
+) -> Connection:
+    """The connection for a client's arguments; SIGLIP_HD_URL and SIGLIP_HD_API_KEY are the defaults."""
+    return Connection(
+        url=url or os.environ.get("SIGLIP_HD_URL") or DEFAULT_URL,
+        api_key=api_key or os.environ.get("SIGLIP_HD_API_KEY") or None,
+        ca_file=_path(ca_file),
+        cert_file=_path(cert_file),
+        key_file=_path(key_file),
+        headers=headers or {},
+    )
+
+
+def _path(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.fspath(path)
+
+
+def missing_grpc(url: str) -> ImportError:
+    """The error for a gRPC URL without grpcio and protobuf."""
+    return ImportError(f"{url} needs grpcio and protobuf: pip install 'siglip-hd-client[grpc]'")

@@ -1,0 +1,339 @@
+"""Typed metadata of answers.
+
+Both transports give the same fields: HTTP's JSON, and gRPC's messages converted to it. The client ignores unknown
+fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+#: A JSON object from either transport.
+Fields = Mapping[str, Any]
+
+#: Data type of the tokens.
+Dtype = Literal["float16", "float32", "bfloat16"]
+#: How the service cuts an image into views and combines their tokens.
+Recipe = Literal["encode", "teacher", "anyres"]
+#: The tower's features, or the rows after the projector, which have the language model's hidden size.
+Output = Literal["features", "embeddings"]
+#: Whether the tokens came from the cache, from another request's work in progress, or from the engine.
+Source = Literal["hit", "joined", "miss"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """A width and a height, in pixels or in tokens."""
+
+    width: int
+    height: int
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Size:
+        """From the service's JSON."""
+        return cls(int(fields["width"]), int(fields["height"]))
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Columns and rows of tiles."""
+
+    columns: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class TokenRect:
+    """A rectangle of a map, in tokens."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class AnyResGeometry:
+    """The layout of AnyRes tokens: the base view's tokens, then the map's, row by row.
+
+    Attributes:
+        tile_grid: The tiles that the image was cut into.
+        base_tokens: The number of tokens of the base view, which shows the whole image.
+        unpad: The part of the tiles' map without padding; 0 wide or high for extreme aspect ratios.
+        spatial: Size of that part after the token limit.
+        resized: Whether the token limit made ``spatial`` smaller than ``unpad``.
+        newlines: The number of newline rows among the tokens, one after each line of ``spatial``; 0 if there are none.
+    """
+
+    tile_grid: TileGrid
+    base_tokens: int
+    unpad: TokenRect
+    spatial: Size
+    resized: bool
+    newlines: int = 0
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> AnyResGeometry:
+        """From the service's JSON."""
+        tiles, unpad = fields["tile_grid"], fields["unpad"]
+        return cls(
+            tile_grid=TileGrid(int(tiles["columns"]), int(tiles["rows"])),
+            base_tokens=int(fields["base_tokens"]),
+            unpad=TokenRect(int(unpad["x"]), int(unpad["y"]), int(unpad["width"]), int(unpad["height"])),
+            spatial=Size.from_fields(fields["spatial"]),
+            resized=bool(fields["resized"]),
+            newlines=int(fields.get("newlines") or 0),
+        )
+
+
+@dataclass(frozen=True)
+class ScaleModel:
+    """The model that encoded one scale."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class TeacherMakeup:
+    """How a TeacherEncode made its tokens.
+
+    Attributes:
+        scales: Sides of the squares that the image was resized to, in pixels.
+        weights: Weight of each scale in the average, summing to 1; empty for a concatenation.
+        fusion: ``average``, ``concat`` or ``unshuffle_concat``.
+        windows: ``tiles``, ``half_overlap`` or ``whole``.
+        models: The model that encoded each scale.
+    """
+
+    scales: tuple[int, ...]
+    weights: tuple[float, ...]
+    fusion: str
+    windows: str
+    models: tuple[ScaleModel, ...]
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> TeacherMakeup:
+        """From the service's JSON."""
+        return cls(
+            scales=tuple(int(scale) for scale in fields["scales"]),
+            weights=tuple(float(weight) for weight in fields.get("weights") or ()),
+            fusion=str(fields["fusion"]),
+            windows=str(fields["windows"]),
+            models=tuple(ScaleModel(str(m["name"]), str(m["digest"])) for m in fields["models"]),
+        )
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """The model that made the tokens.
+
+    Attributes:
+        name: The name that requests select it by.
+        digest: ``sha256:`` and 64 hexadecimal digits, over everything that affects its tokens.
+        trained: False for the service's built-in default model, which has random weights.
+    """
+
+    name: str
+    digest: str
+    trained: bool
+
+
+@dataclass(frozen=True)
+class ServedProjector:
+    """The projector that made the embeddings.
+
+    Attributes:
+        family: Its kind, such as ``llava`` or ``gemma3``.
+        digest: ``sha256:`` and 64 hexadecimal digits, over everything that affects embeddings.
+    """
+
+    family: str
+    digest: str
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> ServedProjector:
+        """From the service's JSON."""
+        return cls(str(fields["family"]), str(fields["digest"]))
+
+
+@dataclass(frozen=True)
+class Projector(ServedProjector):
+    """A served model's projector.
+
+    Attributes:
+        hidden_size: Channels of an embedding: the language model's hidden size.
+        grid: Embeddings of one view, across and down.
+        newline: Whether AnyRes embeddings have a newline row after each line of the map.
+    """
+
+    hidden_size: int
+    grid: Size
+    newline: bool
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Projector:
+        """From the service's JSON."""
+        return cls(
+            family=str(fields["family"]),
+            digest=str(fields["digest"]),
+            hidden_size=int(fields["hidden_size"]),
+            grid=Size.from_fields(fields["grid"]),
+            newline=bool(fields["newline"]),
+        )
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Describes tokens.
+
+    Attributes:
+        model: The model that made them.
+        recipe: ``encode``, ``teacher`` or ``anyres``.
+        output: ``features`` of the tower, or ``embeddings`` after the projector.
+        projector: The projector that made the embeddings; None for features.
+        features: The tower's hidden state that they are, or were projected from.
+        precision: The model's precision: ``fp32``, ``fp16``, ``int8``, or ``exported``.
+        dtype: Data type of the values.
+        shape: ``(tokens, channels)``; ``(views, tokens, channels)`` with ``assembly="tiles"``; a stack of images adds
+            their number in front.
+        grid: Tokens across and down; for AnyRes, of the base view.
+        views: The number of views that the model encoded for each image.
+        images: Upright size of each image in pixels.
+        teacher: How a TeacherEncode made them; None for other recipes.
+        anyres: The layout of AnyRes tokens; None for other recipes.
+    """
+
+    model: ServedModel
+    recipe: Recipe
+    output: Output
+    features: str
+    precision: str
+    dtype: Dtype
+    shape: tuple[int, ...]
+    grid: Size
+    views: int
+    images: tuple[Size, ...]
+    teacher: TeacherMakeup | None = None
+    anyres: AnyResGeometry | None = None
+    projector: ServedProjector | None = None
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Metadata:
+        """From the service's JSON. Raises KeyError, TypeError or ValueError if it is not valid."""
+        model, teacher, anyres = fields["model"], fields.get("teacher"), fields.get("anyres")
+        projector = fields.get("projector")
+        return cls(
+            model=ServedModel(str(model["name"]), str(model["digest"]), bool(model["trained"])),
+            recipe=fields["recipe"],
+            output=fields.get("output") or "features",
+            features=str(fields["features"]),
+            precision=str(fields["precision"]),
+            dtype=fields["dtype"],
+            shape=tuple(int(side) for side in fields["shape"]),
+            grid=Size.from_fields(fields["grid"]),
+            views=int(fields["views"]),
+            images=tuple(Size.from_fields(image) for image in fields.get("images") or ()),
+            teacher=None if teacher is None else TeacherMakeup.from_fields(teacher),
+            anyres=None if anyres is None else AnyResGeometry.from_fields(anyres),
+            projector=None if projector is None else ServedProjector.from_fields(projector),
+        )
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Wall time of each stage in the service, in milliseconds; 0 for cached tokens.
+
+    Attributes:
+        decode_ms: Decoding the image.
+        views_ms: Making the model's inputs.
+        queue_ms: Waiting for the engine.
+        engine_ms: Running the engine.
+        assemble_ms: Assembling the views' tokens; 0 for a single view.
+    """
+
+    decode_ms: float = 0.0
+    views_ms: float = 0.0
+    queue_ms: float = 0.0
+    engine_ms: float = 0.0
+    assemble_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an encode would return.
+
+    Attributes:
+        metadata: The metadata of its tokens.
+        tokens: The number of tokens, over all views.
+        size_bytes: Size of their values.
+    """
+
+    metadata: Metadata
+    tokens: int
+    size_bytes: int
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Plan:
+        """From the service's JSON."""
+        return cls(Metadata.from_fields(fields["metadata"]), int(fields["tokens"]), int(fields["size_bytes"]))
+
+
+@dataclass(frozen=True)
+class Model:
+    """A served model.
+
+    Attributes:
+        name: The name that requests select it by.
+        digest: ``sha256:`` and 64 hexadecimal digits, over everything that affects its tokens.
+        architecture: ``siglip`` or ``clip``.
+        trained: False for the service's built-in default model, which has random weights.
+        image_size: Side of the model's square input, in pixels.
+        patch_size: Side of a patch, in pixels.
+        grid: Tokens across and down.
+        channels: Channels of a token.
+        layers: The number of transformer layers.
+        features: The hidden state that it serves.
+        precision: ``fp32``, ``fp16``, ``int8``, or ``exported``.
+        resample: Pillow's filter that images are resized with, such as ``bilinear`` or ``bicubic``.
+        resize: How Encode makes an image square, such as ``squash``, or ``crop`` to its centre.
+        projector: Makes its embeddings; None if it has features only.
+    """
+
+    name: str
+    digest: str
+    architecture: str
+    trained: bool
+    image_size: int
+    patch_size: int
+    grid: Size
+    channels: int
+    layers: int
+    features: str
+    precision: str
+    resample: str
+    resize: str
+    projector: Projector | None = None
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Model:
+        """From the service's JSON."""
+        projector = fields.get("projector")
+        return cls(
+            name=str(fields["name"]),
+            digest=str(fields["digest"]),
+            architecture=str(fields["architecture"]),
+            trained=bool(fields["trained"]),
+            image_size=int(fields["image_size"]),
+            patch_size=int(fields["patch_size"]),
+            grid=Size.from_fields(fields["grid"]),
+            channels=int(fields["channels"]),
+            layers=int(fields["layers"]),
+            features=str(fields["features"]),
+            precision=str(fields["precision"]),
+            resample=str(fields["resample"]),
+            resize=str(fields["resize"]),
+            projector=None if projector is None else Projector.from_fields(projector),
+        )
