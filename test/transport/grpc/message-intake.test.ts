@@ -58,16 +58,23 @@ test('a waiting call leaves the line when its client cancels or its deadline pas
   const session = connectRaw(server.port);
   const first = begin(session, 'Encode').end(encodeMessage(800));
   await until(() => encoder.requests.length === 1);
+  const leavingStream = begin(session, 'StreamEncode');
+  leavingStream.write(streamMessage('a', 850));
   const leaving = begin(session, 'Encode').end(encodeMessage(900));
   const late = begin(session, 'Encode', { 'grpc-timeout': '50m' }).end(encodeMessage(900));
   assert.equal(await statusOf(late), status.DEADLINE_EXCEEDED);
+  leavingStream.close(constants.NGHTTP2_CANCEL);
   leaving.close(constants.NGHTTP2_CANCEL);
   await until(() => observed.length === 2);
+  // A request of a stream begins when its message has arrived.
   assert.deepEqual(
-    observed.map(({ code }) => code),
-    ['deadline_exceeded', 'cancelled'],
+    observed.map(({ endpoint, code }) => [endpoint, code]),
+    [
+      ['encode', 'deadline_exceeded'],
+      ['encode', 'cancelled'],
+    ],
   );
-  // Those two had stood before this one, which fits beside the first.
+  // Those three stood before this one, which fits beside the first.
   const next = begin(session, 'Encode').end(encodeMessage(100));
   await until(() => encoder.requests.length === 2);
   encoder.gate.open();
