@@ -126,7 +126,8 @@ export class MessageIntake {
       return;
     }
     this.#hasBegun = true;
-    if (sizeBytes > maxBytes) throw tooLarge(sizeBytes, maxBytes);
+    if (sizeBytes > maxBytes)
+      throw tooLarge(sizeBytes, maxBytes, budget === undefined ? '' : ' (--max-body-bytes)');
     if (budget === undefined) return;
     this.#arriving = new ArrivingMessage(sizeBytes);
     this.#messages.push(this.#arriving);
@@ -171,7 +172,7 @@ export class MessageIntake {
   }
 }
 
-function tooLarge(sizeBytes: number, maxBytes: number): ServiceError {
+function tooLarge(sizeBytes: number, maxBytes: number, flag: string): ServiceError {
   const [size, limit] = [sizeBytes, maxBytes].map((value) => value.toLocaleString('en-US'));
-  return new ServiceError('too_large', `The message has ${size} bytes; at most ${limit} are taken.`);
+  return new ServiceError('too_large', `The message has ${size} bytes; the limit is ${limit}${flag}.`);
 }
