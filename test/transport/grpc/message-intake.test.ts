@@ -12,7 +12,7 @@ import { anyone } from '../../../src/admission/caller.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../../src/encoding/request.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import { Gate } from '../../support/gate.ts';
-import { until } from '../../support/until.ts';
+import { settled, until } from '../../support/until.ts';
 import { StubEncoder } from '../../support/stub-encoder.ts';
 import { begin, closed, connectRaw, encodeMessage, prefix, statusOf, streamMessage } from './raw-calls.ts';
 import { budgetOf, file, serve, service } from './stub-server.ts';
@@ -129,12 +129,8 @@ test('messages that never end take no more memory than the budget and their flow
     stream.write(bytes);
   }
   await until(() => server.underWay === 100);
-  // Until nothing more comes: the windows are full.
-  let heldBefore = -1;
-  for (let held = 0; held !== heldBefore; held = process.memoryUsage().arrayBuffers) {
-    heldBefore = held;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  // Nothing more arrives once the windows are full.
+  await settled(() => process.memoryUsage().arrayBuffers);
   collect();
   const heldBytes = process.memoryUsage().arrayBuffers - before;
   assert.ok(heldBytes < 8 * 2 ** 20 + 100 * (2 ** 18 + 2 ** 17), String(heldBytes));
@@ -400,12 +396,8 @@ test('reflection stops reading while its answers are not read', async (t) => {
   };
   stream.on('drain', send);
   send();
-  // What is not read is not taken any more: the windows fill, and nothing drains.
-  let before = -1;
-  while (before !== taken) {
-    before = taken;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  // Nothing more is taken once the windows are full.
+  await settled(() => taken);
   assert.ok(taken < 2 ** 22, String(taken));
 });
 
