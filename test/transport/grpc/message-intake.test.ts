@@ -114,6 +114,27 @@ test('300 clients that announce 20 MB and send 20 kB do not keep another client 
   );
 });
 
+for (const isFreed of [true, false])
+  test(`a slow message whose room went to another ${isFreed ? 'waits for it' : 'is refused if it stays taken'}`, async (t) => {
+    const encoder = new StubEncoder();
+    encoder.gate = new Gate();
+    const waitMs = isFreed ? 5000 : 20;
+    const { server } = await serve(t, encoder, { waitMs }, { messageBudget: budgetOf(300_000) });
+    const session = connectRaw(server.port);
+    const message = streamMessage('a', 200_000);
+    const slow = begin(session, 'StreamEncode');
+    const answered = statusOf(slow);
+    slow.write(message.subarray(0, 80_000));
+    // It fits once the slow message holds no more than twice what has arrived.
+    const other = begin(session, 'StreamEncode');
+    other.write(streamMessage('b', 130_000));
+    await until(() => encoder.requests.length === 1);
+    slow.end(message.subarray(80_000));
+    await new Promise((resolve) => session.ping(resolve));
+    if (isFreed) encoder.gate.open();
+    assert.equal(await answered, isFreed ? status.OK : status.RESOURCE_EXHAUSTED);
+  });
+
 test('messages that never end take no more memory than the budget and their flow-control windows', async (t) => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
