@@ -18,21 +18,21 @@ export interface ServiceConfig extends EncoderConfig, AccessConfig {
   readonly host: string;
   readonly httpPort: number;
   readonly grpcPort: number;
-  /** Of metrics alone; without it they are on HTTP's port. */
+  /** Port for metrics; if absent, they are served on the HTTP port. */
   readonly metricsPort?: number | undefined;
   readonly maxBodyBytes: number;
-  /** Of all HTTP bodies and gRPC messages held at one time. */
+  /** Most bytes of HTTP bodies and gRPC messages held at one time. */
   readonly maxInflightBytes: number;
   readonly maxImages: number;
-  /** The package's, for metrics and the description of the API. */
+  /** The package's version, for metrics and the description of the API. */
   readonly version?: string | undefined;
-  /** Origins whose pages may use the HTTP API, or `*` for any page; none when absent. */
+  /** Origins whose pages may use the HTTP API, or `*` for any; none if absent. */
   readonly corsOrigins?: readonly string[] | undefined;
-  /** Absent where nothing is traced. Closed with the service. */
+  /** If absent, nothing is traced. Closed with the service. */
   readonly tracing?: Tracing | undefined;
 }
 
-/** What a gRPC message holds beside its image. */
+/** Most bytes of a gRPC message besides its image. */
 const messageBytes = 64 * 1024;
 
 /** The running service. */
@@ -40,9 +40,9 @@ export interface Service {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly metricsPort: number | undefined;
-  /** Readiness goes false; requests are still taken. */
+  /** Reports not ready. Requests are still accepted. */
   setNotReady(): void;
-  /** Not ready, no new work; resolves when what is in flight is answered. */
+  /** Reports not ready and refuses new work. Resolves when the requests under way have been answered. */
   drain(): Promise<void>;
   close(): Promise<void>;
 }
@@ -52,8 +52,8 @@ interface Closable {
 }
 
 /**
- * Builds the parts and starts them: the transports first, so that probes are answered while the models load, then
- * the engines. Parts close in the order in which they are listed: the transports before the engines that they ask.
+ * Starts the transports, so that they answer probes, and then loads the models. Parts close in the reverse order of their
+ * start.
  */
 export async function startService(
   config: ServiceConfig,
@@ -96,11 +96,11 @@ export async function startService(
 interface Transports {
   readonly http: HttpServer;
   readonly grpc: GrpcServer;
-  /** The port of metrics alone. */
+  /** The server for metrics, if they have a port of their own. */
   readonly scraped: HttpServer | undefined;
 }
 
-/** Listens on every port, over one budget of request bytes. What has been opened is put first in `opened`. */
+/** Listens on every port. Puts what it has opened first in `opened`. */
 async function startTransports(
   config: ServiceConfig,
   { authenticate, callers, tls }: Access,
@@ -116,7 +116,7 @@ async function startTransports(
   const callBudget = new Budget({
     limit: maxOpenCalls,
     callers,
-    full: () => full('The service has as many gRPC calls open as it may; try again later.'),
+    full: () => full('Too many gRPC calls are open; try again later.'),
   });
   const readPixels: HttpServerOptions['readPixels'] = (bytes) =>
     isNpy(bytes) ? readNpyRasters(bytes, config) : undefined;
@@ -161,7 +161,7 @@ async function startTransports(
   return { http, grpc, scraped };
 }
 
-/** Bounds what requests hold until their images are encoded. */
+/** Limits the bytes that requests hold until their images are encoded. */
 function requestBudget(
   { maxInflightBytes, maxBodyBytes }: ServiceConfig,
   callers: Access['callers'],
@@ -173,18 +173,18 @@ function requestBudget(
     largest: maxBodyBytes + messageBytes,
     callers,
     full: () =>
-      full('The service holds as many request bytes as it may (--max-inflight-bytes); try again later.'),
+      full('The service has no room for the bytes of this request (--max-inflight-bytes); try again later.'),
   });
   metrics.watchHeld('requests', () => budget.held);
   return budget;
 }
 
-/** Makes the error for a request that finds no room for its bytes. */
+/** Makes the error for a request that does not fit. */
 function refusal(encoder: Encoder, metrics: Metrics): (message: string) => ServiceError {
   return (message) => {
     const bound = 'request_bytes';
     metrics.observeRefusal(bound);
-    // Room comes when other clients have sent their bodies, of which the queue of views knows nothing.
+    // Bytes are freed when other clients have sent their bodies, which the queue of views cannot predict.
     const retryAfterMs = Math.max(1000, encoder.retryAfterMs() ?? 0);
     return new ServiceError('overloaded', message, { retryAfterMs, bound });
   };

@@ -8,6 +8,11 @@ export interface Reservation {
   readonly amount: number;
   /** Raises the reservation to `amount`, never lowers it. Throws as `reserve` does, and then holds what it held. */
   grow(amount: number): void;
+  /**
+   * Raises the reservation to `amount` as soon as that fits, before requests that hold nothing yet. Rejects with the
+   * budget's error if it can never fit, and with the signal's ServiceError when the signal fires first.
+   */
+  growInTurn(amount: number, signal: AbortSignal): Promise<void>;
   /** Lowers the reservation to `amount`, never raises it. */
   settle(amount: number): void;
   /** Frees the reservation for good. Further calls do nothing. */
@@ -28,7 +33,8 @@ export interface BudgetOptions {
 interface Waiter {
   readonly amount: number;
   readonly caller: Caller;
-  readonly enter: (reservation: Reservation) => void;
+  /** Takes the amount. Called when it fits. */
+  readonly enter: () => void;
 }
 
 const noCallers = (): readonly Caller[] => [];
@@ -42,6 +48,8 @@ export class Budget {
   readonly full: () => ServiceError;
   readonly #shares: () => Shares;
   readonly #byCaller = new Map<string | undefined, number>();
+  /** Reservations that wait to grow, first come first. */
+  readonly #growing = new Set<Waiter>();
   /** Waiting requests by caller, first come first. */
   readonly #waiting = new Map<string | undefined, Set<Waiter>>();
   #held = 0;
@@ -82,7 +90,18 @@ export class Budget {
     const line = this.#waiting.get(caller.name) ?? new Set<Waiter>();
     if (line.size === 0 && this.fits(amount, caller)) return this.#take(amount, caller);
     this.#waiting.set(caller.name, line);
-    return await new Promise<Reservation>((resolve, reject) => {
+    return await this.#wait(line, amount, caller, signal, () => this.#take(amount, caller));
+  }
+
+  /** Stands in `line` until `amount` fits, and then takes it. */
+  #wait<T>(
+    line: Set<Waiter>,
+    amount: number,
+    caller: Caller,
+    signal: AbortSignal,
+    take: () => T,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
       const leave = (): void => {
         line.delete(waiter);
         reject(abortFailure(signal));
@@ -91,9 +110,9 @@ export class Budget {
       const waiter: Waiter = {
         amount,
         caller,
-        enter: (reservation) => {
+        enter: () => {
           signal.removeEventListener('abort', leave);
-          resolve(reservation);
+          resolve(take());
         },
       };
       line.add(waiter);
@@ -105,6 +124,10 @@ export class Budget {
     this.#add(caller.name, amount);
     let held = amount;
     let isReleased = false;
+    const raise = (to: number): void => {
+      this.#add(caller.name, to - held);
+      held = to;
+    };
     const settle = (to: number): void => {
       if (to >= held) return;
       const change = to - held;
@@ -119,8 +142,13 @@ export class Budget {
       grow: (to) => {
         if (isReleased || to <= held) return;
         if (!this.fits(to - held, caller)) throw this.full();
-        this.#add(caller.name, to - held);
-        held = to;
+        raise(to);
+      },
+      growInTurn: async (to, signal) => {
+        if (signal.aborted) throw abortFailure(signal);
+        if (to > this.mostOf(caller)) throw this.full();
+        if (this.fits(to - held, caller)) raise(to);
+        else await this.#wait(this.#growing, to - held, caller, signal, () => raise(to));
       },
       settle,
       release: () => {
@@ -138,13 +166,17 @@ export class Budget {
   }
 
   #admitWaiting(): void {
+    for (const waiter of this.#growing) this.#admit(waiter, this.#growing);
     for (const [name, line] of this.#waiting) {
-      for (const waiter of line) {
-        if (!this.fits(waiter.amount, waiter.caller)) break;
-        line.delete(waiter);
-        waiter.enter(this.#take(waiter.amount, waiter.caller));
-      }
+      for (const waiter of line) if (!this.#admit(waiter, line)) break;
       if (line.size === 0) this.#waiting.delete(name);
     }
+  }
+
+  #admit(waiter: Waiter, line: Set<Waiter>): boolean {
+    if (!this.fits(waiter.amount, waiter.caller)) return false;
+    line.delete(waiter);
+    waiter.enter();
+    return true;
   }
 }

@@ -13,9 +13,8 @@ export interface LogTarget {
 }
 
 /**
- * A log that writes each entry at once, in one line: none is lost when the process ends. JSON has `level` as a word
- * and `time` in ISO 8601; `pretty` is for people, in colour on a terminal. An error's stack takes lines of its own
- * there.
+ * A log that writes each entry synchronously, so that none is lost when the process ends. JSON has `level` as a word and
+ * `time` in ISO 8601. `pretty` is for people: coloured on a terminal, with error stacks on lines of their own.
  */
 export function createLogger({ logLevel, logFormat }: LoggerOptions, target: LogTarget): Logger {
   const terminal = target.isTTY === true;

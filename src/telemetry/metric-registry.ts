@@ -10,8 +10,8 @@ export interface DescribedMetric {
 const prefix = 'siglip_hd_';
 
 /**
- * Metrics of one service, whose names begin with `siglip_hd_`, beside those of Node and of the process, which have
- * prom-client's standard names.
+ * The metrics of one service, with names that begin with `siglip_hd_`, and prom-client's standard metrics of Node and the
+ * process.
  */
 export class MetricRegistry {
   readonly #registry = new Registry();
@@ -33,7 +33,7 @@ export class MetricRegistry {
     return new Histogram({ ...this.#describe(name, help, labels), buckets: [...buckets] });
   }
 
-  /** `read` sets the gauge at each scrape; what it does not set again is gone. */
+  /** `read` sets the gauge at each scrape. A series that it does not set is no longer exposed. */
   gauge<Label extends string>(
     name: string,
     help: string,

@@ -13,7 +13,7 @@ export interface QueuedViews {
   readonly queued: number;
 }
 
-/** What memory holds for callers: bodies and messages, cached tokens, answers that are not read yet. */
+/** What memory is held for: request bodies and messages, cached tokens, and unread answers. */
 export type HeldFor = 'requests' | 'cache' | 'unread';
 
 /** A batch that an engine has run. */
@@ -31,13 +31,13 @@ export interface BatchPlan {
   readonly largest: number;
 }
 
-/** What `siglip_hd_model_info` says of a model. */
+/** What `siglip_hd_model_info` says about a model. */
 export interface ServedModelInfo {
   readonly name: string;
   readonly digest: string;
   readonly features: string;
   readonly precision: string;
-  /** Commit on the hub that it was imported from. */
+  /** The commit on the hub that it was imported from. */
   readonly revision?: string | undefined;
 }
 
@@ -46,9 +46,8 @@ const stageSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 const batchViews = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
 
 /**
- * The metrics of one service, in a registry of its own, so that several services may live in a process. Durations are
- * given in milliseconds and exposed in seconds. Gauges are read at each scrape; a later `watch` of the same thing
- * replaces an earlier one.
+ * The metrics of one service, in a registry of its own, so that a process can run several services. Durations are passed
+ * in milliseconds and exposed in seconds. Gauges are read at each scrape; a second `watch` replaces the first.
  */
 export class Metrics {
   readonly #registry = new MetricRegistry();
@@ -108,15 +107,15 @@ export class Metrics {
   #readModels = (): readonly ServedModelInfo[] => [];
   readonly #batchPlans = new Map<string, () => BatchPlan>();
 
-  /** `version` is the package's, for `siglip_hd_build_info`. */
+  /** `version` is the package's version, for `siglip_hd_build_info`. */
   constructor(version = 'unknown') {
-    // A series that begins with its first value has no rate until its second.
+    // A counter that starts with its first increment shows no rate until the second.
     for (const bound of bounds) this.#refusals.inc({ bound }, 0);
     this.#addInfo(version);
     this.#addGauges();
   }
 
-  /** Counts a request, once, when its answer has ended or its client has gone. */
+  /** Counts a request that has been answered or whose client has left. */
   observeRequest(request: {
     readonly transport: Transport;
     readonly endpoint: string;
@@ -130,7 +129,7 @@ export class Metrics {
     this.#requestDuration.observe({ transport, endpoint }, durationMs / 1000);
   }
 
-  /** The stages of one successful encode by a model. */
+  /** Records the stages of a successful encode. */
   observeStages({ decodeMs, viewsMs, queueMs, engineMs, assembleMs }: StageTimings, model: string): void {
     const stages = {
       decode: decodeMs,
@@ -144,29 +143,29 @@ export class Metrics {
     }
   }
 
-  /** Where one image's tokens came from. */
+  /** Counts an image by the source of its tokens. */
   observeSource(source: AnswerSource): void {
     this.#sources.inc({ source });
   }
 
-  /** The time to put one answer of a model into its format. */
+  /** Records the time to format an answer. */
   observeWrite(writeMs: number, model: string): void {
     this.#stageDuration.observe({ stage: 'write', model }, writeMs / 1000);
   }
 
-  /** One batch that the engine ran. */
+  /** Records a batch that the engine has run. */
   observeBatch({ views, engineMs, gapMs, model }: ObservedBatch): void {
     this.#batchViews.observe({ model }, views);
     this.#engineBusy.inc({ model }, engineMs / 1000);
     if (gapMs !== undefined) this.#engineGap.observe({ model }, gapMs / 1000);
   }
 
-  /** A request that was refused for want of room or time. */
+  /** Counts a request that was refused for want of room or time. */
   observeRefusal(bound: Bound): void {
     this.#refusals.inc({ bound });
   }
 
-  /** An engine that ended by itself and was replaced. */
+  /** Counts an engine that ended by itself and was replaced. */
   observeRestart(model: string): void {
     this.#restarts.inc({ model });
   }

@@ -4,8 +4,8 @@ import { readTracingVariables } from './otel-variables.ts';
 import type { Tracing } from './trace.ts';
 
 /**
- * Opens traces where the environment asks for them, and warns of values that it ignores. Nothing of
- * OpenTelemetry is loaded otherwise.
+ * Opens tracing if the environment requests it, and logs a warning for each value that it ignores. Loads OpenTelemetry
+ * only if it is needed.
  */
 export async function openTracing(
   env: NodeJS.ProcessEnv,

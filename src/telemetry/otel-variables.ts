@@ -1,16 +1,16 @@
 const protocols = ['grpc', 'http/protobuf'] as const;
 export type OtlpProtocol = (typeof protocols)[number];
 
-/** What the standard `OTEL_` variables say of traces. */
+/** What the standard `OTEL_` variables say about traces. */
 export interface TracingVariables {
-  /** How to send traces; undefined where they are off. */
+  /** How to send traces; undefined if they are off. */
   readonly protocol: OtlpProtocol | undefined;
   /** A sentence for each value that is ignored. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Reads the standard `OTEL_` variables: traces are on where they name an exporter or an endpoint. A value that is not
+ * Reads the standard `OTEL_` variables. Traces are on if they name an exporter or an endpoint. A value that is not
  * recognised counts as not set, as OpenTelemetry's specification asks: it is removed from `env`, since OpenTelemetry's
  * libraries read the same variables, and `warnings` names it. Recognised names are written back in lower case.
  */
@@ -34,7 +34,7 @@ export function readTracingVariables(env: NodeJS.ProcessEnv): TracingVariables {
   if (exporter === undefined && !endpointVariables.some(isNamed)) return off(warnings);
   const named = protocolVariables.map((name) => read({ name, ...oneOf(protocols) }));
   const protocol = protocols.find((one) => one === (named[0] ?? named[1])) ?? 'http/protobuf';
-  // gRPC takes whatever is a target to it.
+  // gRPC accepts any target.
   if (protocol === 'http/protobuf') for (const name of endpointVariables) read({ name, ...address });
   for (const variable of variables) read(variable);
   if (env['OTEL_TRACES_SAMPLER']?.endsWith('traceidratio'))
@@ -43,7 +43,7 @@ export function readTracingVariables(env: NodeJS.ProcessEnv): TracingVariables {
   return isOn ? { protocol, warnings } : off(warnings);
 }
 
-/** The endpoint of traces as it is written; undefined where the protocol's default holds. */
+/** The endpoint for traces, as written; undefined for the protocol's default. */
 export function tracesEndpoint(env: NodeJS.ProcessEnv): string | undefined {
   return endpointVariables.map((name) => env[name]?.trim()).find(Boolean);
 }
@@ -52,7 +52,7 @@ function off(warnings: readonly string[]): TracingVariables {
   return { protocol: undefined, warnings };
 }
 
-/** A list of names, of which OTLP is the only one that is served. */
+/** Reads a list of exporters. Only OTLP is supported. */
 function readExporter(env: NodeJS.ProcessEnv, warnings: string[]): 'otlp' | 'none' | undefined {
   const name = 'OTEL_TRACES_EXPORTER';
   const value = env[name]?.trim();
@@ -65,7 +65,7 @@ function readExporter(env: NodeJS.ProcessEnv, warnings: string[]): 'otlp' | 'non
 }
 
 interface Kind {
-  /** The value as OpenTelemetry's libraries know it; undefined where it is not recognised. */
+  /** The value as OpenTelemetry's libraries expect it; undefined if it is not recognised. */
   readonly normalise: (value: string) => string | undefined;
   readonly expected: string;
 }
@@ -91,13 +91,13 @@ const count = matching('a whole number above 0', (value) => /^[0-9]{1,9}$/.test(
 const share = matching('a number from 0 to 1', (value) => Number(value) >= 0 && Number(value) <= 1);
 const samplers = ['always_on', 'always_off', 'traceidratio'].flatMap((name) => [name, `parentbased_${name}`]);
 
-/** The signal's own variable comes before the general one. */
+/** The variable for traces takes precedence over the general one. */
 const endpointVariables = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'] as const;
 const protocolVariables = ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'] as const;
 
 const compression = oneOf(['gzip', 'none']);
 
-/** Those whose bad values OpenTelemetry's libraries would take, or complain of at the first trace only. */
+/** The variables whose bad values OpenTelemetry's libraries accept, or report only with the first trace. */
 const variables: readonly Variable[] = [
   { name: 'OTEL_TRACES_SAMPLER', ...oneOf(samplers) },
   { name: 'OTEL_EXPORTER_OTLP_COMPRESSION', ...compression },

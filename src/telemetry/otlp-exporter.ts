@@ -7,7 +7,7 @@ import { type OtlpProtocol, tracesEndpoint } from './otel-variables.ts';
 
 /**
  * Loads the exporter of a protocol, which reads the `OTEL_` variables itself, and points it at the proxy that `env`
- * names for the endpoint. Rejects with `invalid_argument` where the exporter cannot use that proxy.
+ * names for the endpoint. Rejects with `invalid_argument` if the exporter cannot use that proxy.
  */
 export async function openExporter(protocol: OtlpProtocol, env: NodeJS.ProcessEnv): Promise<SpanExporter> {
   switch (protocol) {
@@ -29,7 +29,7 @@ async function openHttpExporter(env: NodeJS.ProcessEnv): Promise<SpanExporter> {
   });
 }
 
-/** An agent of one's own takes the place of the exporter's, and of the certificates that it read. */
+/** Our agent replaces the exporter's, and with it the certificates that the exporter has read. */
 function readTls(env: NodeJS.ProcessEnv): SecureContextOptions {
   const read = (what: string): Buffer | undefined => {
     const file = env[`OTEL_EXPORTER_OTLP_TRACES_${what}`] || env[`OTEL_EXPORTER_OTLP_${what}`];
@@ -39,8 +39,8 @@ function readTls(env: NodeJS.ProcessEnv): SecureContextOptions {
 }
 
 /**
- * grpc-js reads its proxy from lower-case variables alone, by simpler rules, and goes past a proxy that it cannot
- * use. Its own variables, which it looks at first, therefore get the outcome.
+ * grpc-js reads its proxy from lower-case variables only, by simpler rules, and ignores a proxy that it cannot use. So
+ * this sets the variables that it reads first.
  */
 function setGrpcProxy(env: NodeJS.ProcessEnv): void {
   const endpoint = tracesEndpoint(env) ?? 'http://localhost:4317';
@@ -51,10 +51,10 @@ function setGrpcProxy(env: NodeJS.ProcessEnv): void {
     return;
   }
   if (proxy.url.protocol !== 'http:') {
-    const message = `gRPC goes through proxies of http:// alone, and ${describeProxy(proxy)} is none.`;
+    const message = `gRPC needs an http:// proxy, and ${describeProxy(proxy)} is not one.`;
     throw new ServiceError('invalid_argument', message);
   }
   env['grpc_proxy'] = proxy.url.href;
-  // No host: a host of this name cannot be.
+  // A name that no host has.
   env['no_grpc_proxy'] = '.invalid';
 }

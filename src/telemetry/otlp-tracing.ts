@@ -24,8 +24,8 @@ import type { Attributes, ReadHeader, Stage, Trace, TracedBatch, TracedEnd, Trac
 const closeMs = 1500;
 
 /**
- * Traces by OpenTelemetry, which `spanExporter` sends. OpenTelemetry's own libraries read the sampler, the resource
- * and the batches from the standard `OTEL_` variables. Nothing is registered globally: spans are given their parents.
+ * Traces with OpenTelemetry and sends them with `spanExporter`. OpenTelemetry's libraries read the sampler, the resource
+ * and the batch settings from the standard `OTEL_` variables. Nothing is registered globally; parents are explicit.
  */
 export function openOtlpTracing(spanExporter: SpanExporter, version: string, logger: Logger): Tracing {
   const own = resourceFromAttributes({ 'service.name': 'siglip-hd', 'service.version': version });
@@ -78,7 +78,7 @@ class CountingExporter implements SpanExporter {
     this.#exporter = exporter;
   }
 
-  /** Of the spans exported since count(). */
+  /** Those of the spans exported since count(). */
   get unsent(): number {
     return this.#unsent;
   }
@@ -115,7 +115,7 @@ class RequestTrace implements Trace {
   readonly #tracer: SpanTracer;
   readonly #span: Span;
   readonly #context: Context;
-  /** Added to performance.now() it gives milliseconds since 1970. */
+  /** Add it to performance.now() for milliseconds since 1970. */
   readonly #epochMs: number;
   readonly #imageAttributes: Attributes;
 
@@ -168,7 +168,7 @@ class RequestTrace implements Trace {
   }
 }
 
-/** How often to warn of a collector that does not answer; every attempt would fill the log. */
+/** The least time between two warnings. One for each attempt would fill the log. */
 const quietMs = 60_000;
 
 /** Sends OpenTelemetry's own diagnostics to the log. */

@@ -9,12 +9,12 @@ export interface RequestLogger {
   error(fields: object, message: string): void;
 }
 
-/** What the log line and the trace report of an answer. */
+/** What the log line and the trace say about an answer. */
 export interface LoggedAnswer {
   readonly metadata: {
     readonly model: { readonly name: string };
     readonly recipe: string;
-    /** Of each image. */
+    /** Views of each image. */
     readonly views: number;
     readonly images: readonly { readonly width: number; readonly height: number }[];
   };
@@ -22,7 +22,7 @@ export interface LoggedAnswer {
   readonly sources: readonly AnswerSource[];
 }
 
-/** The answer without its tokens, which would otherwise stay in memory until the line is written. */
+/** An answer without its tokens, which would otherwise stay in memory until the line is written. */
 export function withoutTokens({ metadata, timings, sources }: LoggedAnswer): LoggedAnswer {
   return { metadata, timings, sources };
 }
@@ -30,10 +30,10 @@ export function withoutTokens({ metadata, timings, sources }: LoggedAnswer): Log
 /** A request that has ended. */
 export interface EndedRequest {
   readonly transport: Transport;
-  /** The same name on both transports; `unmatched` for an unknown route. */
+  /** Its name, the same on both transports; `unmatched` for an unknown route. */
   readonly endpoint: string;
   readonly requestId: string;
-  /** Of W3C Trace Context. */
+  /** Trace id of W3C Trace Context. */
   readonly traceId?: string | undefined;
   /** The name of its API key. */
   readonly caller?: string | undefined;
@@ -43,9 +43,9 @@ export interface EndedRequest {
   readonly streamedId?: string;
   readonly code: Outcome;
   readonly durationMs: number;
-  /** The answer; for images that are answered each by itself, the first of them. */
+  /** The answer; if each image is answered separately, the first. */
   readonly answer?: LoggedAnswer | undefined;
-  /** Why the request failed; with the code `ok`, why one of its images did. */
+  /** Why the request failed; if its code is `ok`, why one of its images failed. */
   readonly failure: ServiceError | undefined;
 }
 
@@ -57,8 +57,8 @@ export function isProbe(endpoint: string): boolean {
 }
 
 /**
- * Logs a request in one line: the service's own failures as errors with their cause, probes at debug level, everything
- * else, refusals included, at info.
+ * Logs a request in one line: the service's own failures at level error with their cause, probes at level debug, and
+ * everything else, refusals included, at level info.
  */
 export function logRequest(logger: RequestLogger, request: EndedRequest): void {
   const { transport, endpoint, requestId, traceId, caller, peer, streamedId, code } = request;

@@ -16,23 +16,23 @@ import type { ReadHeader, Trace, Tracer } from './trace.ts';
 export interface RequestReports {
   readonly logger: RequestLogger;
   readonly metrics: Pick<Metrics, 'observeRequest'>;
-  /** Absent where nothing is traced. */
+  /** If absent, nothing is traced. */
   readonly tracer?: Tracer | undefined;
 }
 
-/** What a request says of itself before anything is read of its body. */
+/** What is known of a request before its body is read. */
 export interface BegunRequest {
   readonly requestId: string;
-  /** The client's address; undefined when it had gone before its request was read. */
+  /** The client's address; undefined if it left before its request was read. */
   readonly peer: string | undefined;
   readonly readHeader: ReadHeader;
-  /** A streamed request's own id. */
+  /** The id of a request of a stream. */
   readonly streamedId?: string;
 }
 
 /**
- * One request of either transport, from its first byte to the end of its answer: who asks, until when anybody waits,
- * what is held for it, and how it ended. `end()` logs, counts and traces it, and frees what it held, once.
+ * One request of either transport, from its headers to the end of its answer: its caller, its signal, what it holds and
+ * how it ended. `end()` logs, counts and traces it, and frees what it holds.
  */
 export class RequestScope {
   readonly requestId: string;
@@ -40,15 +40,15 @@ export class RequestScope {
   readonly streamedId: string | undefined;
   /** By performance.now(). */
   readonly startedMs = performance.now();
-  /** Undefined where the request is not traced. */
+  /** Undefined if the request is not traced. */
   readonly trace: Trace | undefined;
-  /** The name that logs and metrics give it, alike on both transports. */
+  /** Its name in logs and metrics, the same on both transports. */
   endpoint = 'unmatched';
   /** Known once its key has been checked. */
   caller: Caller = anyone;
-  /** What it was answered with. */
+  /** What the log says about its answer. */
   answer: LoggedAnswer | undefined;
-  /** Why it failed, or why a part of it did. */
+  /** Why it failed, or why a part of it failed. */
   failure: ServiceError | undefined;
   readonly #transport: Transport;
   readonly #reports: RequestReports;
@@ -68,28 +68,28 @@ export class RequestScope {
     this.streamedId = request.streamedId;
   }
 
-  /** Fires when nobody waits for the answer any more, with a ServiceError as its reason. */
+  /** Fires with a ServiceError when nobody waits for the answer any more. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** Ends the work for this request. */
+  /** Stops the work for this request. */
   abort(reason: ServiceError): void {
     this.#abort.abort(reason);
   }
 
-  /** Has `release` called when the request ends; at once where it has ended. */
+  /** Calls `release` when the request ends; at once if it has ended. */
   hold(release: () => void): void {
     if (this.#isEnded) release();
     else this.#onEnd.push(release);
   }
 
-  /** Notes why a part of the answer failed; the service's own failures are kept before the caller's. */
+  /** Records why a part of the answer failed. A failure of the service replaces one of the caller. */
   note(failure: ServiceError): void {
     if (this.failure === undefined || (isFault(failure) && !isFault(this.failure))) this.failure = failure;
   }
 
-  /** Reports the request and frees what it held; later calls do nothing. */
+  /** Reports the request and frees what it holds. Further calls do nothing. */
   end(code: Outcome, wireCall: WireCall): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
@@ -112,14 +112,14 @@ export class RequestScope {
       failure,
     };
     logRequest(logger, ended);
-    // Probes come every few seconds from machines, and would hide what callers get.
+    // Machines send probes every few seconds, which would hide what callers get.
     if (isProbe(endpoint)) return;
     metrics.observeRequest({ transport: this.#transport, endpoint, code, durationMs, caller });
     if (this.trace !== undefined) endTrace(this.trace, ended, wireCall);
   }
 }
 
-/** The peer as its own network writes it: a socket of both families reports IPv4 clients as `::ffff:10.0.0.1`. */
+/** The peer's plain address: a socket of both families reports an IPv4 client as `::ffff:10.0.0.1`. */
 function plainPeer(peer: string | undefined): string | undefined {
   return peer?.replace(/^\[?::ffff:(\d+\.\d+\.\d+\.\d+)\]?/i, '$1');
 }

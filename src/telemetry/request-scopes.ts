@@ -1,7 +1,7 @@
 import type { Transport } from './metrics.ts';
 import { type BegunRequest, type RequestReports, RequestScope } from './request-scope.ts';
 
-/** The requests of one transport that have begun and not ended. */
+/** The requests of one transport that have not ended. */
 export class RequestScopes {
   readonly #transport: Transport;
   readonly #reports: RequestReports;
@@ -13,7 +13,7 @@ export class RequestScopes {
     this.#reports = reports;
   }
 
-  /** How many have not ended. */
+  /** How many there are. */
   get underWay(): number {
     return this.#open.size;
   }

@@ -3,10 +3,10 @@ import { type EndedRequest, viewsOf } from './request-log.ts';
 import { leastReady } from './stage-timings.ts';
 import { type Attributes, callersTraceId, type ReadHeader, type Trace, type Tracer } from './trace.ts';
 
-/** What is known of a request's trace from its start. */
+/** The trace of a new request. */
 export interface BegunTrace {
   readonly trace: Trace | undefined;
-  /** Its caller's where it is not traced here. */
+  /** If the request is not traced here, its caller's trace id. */
   readonly traceId: string | undefined;
 }
 
@@ -15,7 +15,7 @@ export function beginTrace(tracer: Tracer | undefined, read: ReadHeader, startMs
   return { trace, traceId: trace?.id ?? callersTraceId(read) };
 }
 
-/** How its protocol names a request, and what it says of it. */
+/** A request in its protocol's own terms. */
 export interface WireCall {
   readonly name: string;
   readonly attributes: Attributes;
@@ -23,7 +23,7 @@ export interface WireCall {
 
 const faults: ReadonlySet<ErrorCode> = new Set(['internal', 'unavailable', 'deadline_exceeded']);
 
-/** Whether a failure is the service's own, which OpenTelemetry counts as a server's error. */
+/** Whether a failure is the service's own, which OpenTelemetry counts as a server error. */
 export function isFault({ code }: ServiceError): boolean {
   return faults.has(code);
 }

@@ -1,22 +1,22 @@
-/** Wall time of each stage in milliseconds; for several images, of the slowest. */
+/** The wall time of each stage in milliseconds; for several images, the longest. */
 export interface StageTimings {
   readonly decodeMs: number;
   readonly viewsMs: number;
-  /** For a place to be decoded in, and for the engine. */
+  /** Waiting to be decoded, and for the engine. */
   readonly queueMs: number;
   readonly engineMs: number;
-  /** From the views' tokens to the answer's; next to nothing where there is nothing to assemble. */
+  /** From the views' tokens to the answer's; close to 0 if there is nothing to assemble. */
   readonly assembleMs?: number;
 }
 
-/** Where an image's tokens come from: the cache, work that another request began, or its own. */
+/** Where an image's tokens come from: the cache, another request's work, or the request's own work. */
 export const answerSources = ['hit', 'joined', 'miss'] as const;
 export type AnswerSource = (typeof answerSources)[number];
 
-/** Of what was there already. */
+/** The timings of tokens that were not encoded for the request. */
 export const noTime: StageTimings = { decodeMs: 0, viewsMs: 0, queueMs: 0, engineMs: 0, assembleMs: 0 };
 
-/** Of several images that were encoded at once: each stage's longest time. */
+/** The longest time of each stage, over images that were encoded at the same time. */
 export function slowest(timings: readonly StageTimings[]): StageTimings {
   const most = (read: (timing: StageTimings) => number) => Math.max(...timings.map(read));
   return {
@@ -30,7 +30,7 @@ export function slowest(timings: readonly StageTimings[]): StageTimings {
   };
 }
 
-/** Of several images: hit where all were in the cache, miss where any was encoded for this request. */
+/** The source of several images: hit if all were in the cache, miss if any was encoded for this request. */
 export function leastReady(sources: readonly AnswerSource[]): AnswerSource {
   return answerSources.findLast((source) => sources.includes(source)) ?? 'miss';
 }

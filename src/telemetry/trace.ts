@@ -25,17 +25,17 @@ export interface TracedBatch {
   readonly views: number;
   readonly startMs: number;
   readonly endMs: number;
-  /** Of the traced requests that have views in it. */
+  /** The traces of its requests. */
   readonly traces: readonly Trace[];
 }
 
 /** How a request ended. */
 export interface TracedEnd {
-  /** The call by its protocol's own name. */
+  /** The call's name in its protocol. */
   readonly name: string;
   readonly attributes: Attributes;
   readonly endMs: number;
-  /** The failure, where it is the service's own fault. */
+  /** The failure, if it is the service's fault. */
   readonly fault?: ServiceError | undefined;
 }
 
@@ -43,13 +43,13 @@ export interface TracedEnd {
 export interface Trace {
   /** 32 hexadecimal digits. */
   readonly id: string;
-  /** This trace for the stages of one image of several. */
+  /** The same trace, for the stages of one of several images. */
   ofImage(index: number): Trace;
   /** Records a stage that has ended. */
   stage(stage: Stage, startMs: number, endMs: number, attributes?: Attributes): void;
-  /** Records a batch as a part of this trace, linked to all of its requests. */
+  /** Records a batch in this trace, with links to the traces of all its requests. */
   batch(batch: TracedBatch): void;
-  /** Ends the trace: until then nothing of it is sent. */
+  /** Ends the trace. */
   end(end: TracedEnd): void;
 }
 
@@ -70,7 +70,7 @@ export interface Tracing extends Tracer {
 /** Version, trace, parent and flags; later versions than 00 may add to them. */
 const traceparentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(|-.*)$/;
 
-/** The id of the caller's trace by W3C Trace Context, whether or not the request is traced here. */
+/** The trace id in the caller's traceparent header, whether or not the request is traced here. */
 export function callersTraceId(read: ReadHeader): string | undefined {
   const [, version, id, parent, more] = traceparentPattern.exec(read('traceparent') ?? '') ?? [];
   const isValid = version !== 'ff' && (version !== '00' || more === '') && !isZero(id) && !isZero(parent);

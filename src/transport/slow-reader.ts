@@ -1,14 +1,14 @@
 export interface ReadingPace {
-  /** How long a client may take whatever the answer's length, in milliseconds. */
+  /** How long a client may take to read an answer of any length. */
   readonly graceMs: number;
-  /** The slowest that it may read beside that. */
+  /** The slowest that it may read beyond that. */
   readonly bytesPerSecond: number;
 }
 
 /**
- * Calls `onLate` unless the client has read an answer of `sizeBytes` in time: the grace and what the slowest pace
- * takes. An idle timeout alone lets a client that reads a byte now and then hold its tokens for ever. Gives what
- * ends the wait, to be called when the answer has been read or its client has gone.
+ * Calls `onLate` after the time that a client has to read an answer of `sizeBytes`: the grace, and the time at the slowest
+ * pace. With an idle timeout, a client that reads a byte now and then could hold its tokens forever. Call the returned
+ * function when the answer has been read or the client has left.
  */
 export function limitReading(
   sizeBytes: number,

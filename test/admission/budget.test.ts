@@ -39,6 +39,36 @@ test('a reservation that cannot grow keeps what it has', () => {
   budget.reserve(40);
 });
 
+test('a reservation grows in turn before requests that hold nothing yet', async () => {
+  const budget = new Budget({ limit: 100, full });
+  const { signal } = new AbortController();
+  const [first, other] = [budget.reserve(10), budget.reserve(90)];
+  const order: string[] = [];
+  const waiting = budget.reserveInTurn(50, anyone, signal).then(() => order.push('waiting'));
+  const growing = first.growInTurn(60, signal).then(() => order.push('growing'));
+  other.settle(40);
+  await growing;
+  assert.equal(first.amount, 60);
+  other.release();
+  first.settle(50);
+  await waiting;
+  assert.deepEqual(order, ['growing', 'waiting']);
+});
+
+test('a reservation that can never grow so far is refused at once, and one that leaves keeps what it has', async () => {
+  const budget = new Budget({ limit: 100, full });
+  const first = budget.reserve(10);
+  await assert.rejects(first.growInTurn(101, new AbortController().signal), { code: 'overloaded' });
+  const other = budget.reserve(90);
+  const leaving = new AbortController();
+  const growing = first.growInTurn(20, leaving.signal);
+  leaving.abort();
+  await assert.rejects(growing, { code: 'cancelled' });
+  other.release();
+  assert.equal(first.amount, 10);
+  budget.reserve(90);
+});
+
 test('settling a reservation frees the rest and never grows it', () => {
   const budget = new Budget({ limit: 100, full });
   const first = budget.reserve(100);

@@ -104,7 +104,7 @@ const cases: readonly ContractCase[] = [
     what: 'a file of 30 MB',
     image: () => Promise.resolve(Buffer.alloc(30_000_000, 7)),
     answer: 'too_large',
-    says: /over the limit of [0-9.]+ [KM]iB|30,000,[0-9]+ bytes; at most/,
+    says: /over the limit of [0-9.]+ [KM]iB|30,000,[0-9]+ bytes; the limit is [0-9,]+ \(--max-body-bytes\)/,
   },
   { what: 'an SVG', image: svg, answer: 'unsupported_media', says: /SVG.*JPEG/s },
   {

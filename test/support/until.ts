@@ -6,3 +6,15 @@ export async function until(condition: () => boolean | Promise<boolean>, limitMs
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
+
+/** Resolves with a number once it has not changed for 100 ms. Rejects after `limitMs`. */
+export async function settled(read: () => number, limitMs = 30_000): Promise<number> {
+  const giveUpAt = performance.now() + limitMs;
+  for (let before = read(); ; ) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const now = read();
+    if (now === before) return now;
+    if (performance.now() > giveUpAt) throw new Error(`still changing after ${limitMs} ms: ${String(read)}`);
+    before = now;
+  }
+}

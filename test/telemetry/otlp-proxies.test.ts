@@ -103,7 +103,7 @@ test('a proxy that cannot be used switches traces off with a warning, and nothin
   for (const [protocol, proxy, message] of [
     ['http/protobuf', 'socks5://127.0.0.1:9', /^traces are off: ALL_PROXY names a SOCKS proxy/],
     ['grpc', 'socks5://127.0.0.1:9', /^traces are off: ALL_PROXY names a SOCKS proxy/],
-    ['grpc', 'https://127.0.0.1:9', /^traces are off: gRPC goes through proxies of http:\/\/ alone/],
+    ['grpc', 'https://127.0.0.1:9', /^traces are off: gRPC needs an http:\/\/ proxy/],
   ] as const) {
     const { receiver, send } = await setUp(t, protocol);
     const lines = await send({ ALL_PROXY: proxy });

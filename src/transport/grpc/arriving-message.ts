@@ -1,5 +1,5 @@
 import type { Budget, Reservation } from '../../admission/budget.ts';
-import type { Caller } from '../../admission/caller.ts';
+import { anyone, type Caller } from '../../admission/caller.ts';
 import type { ServiceError } from '../../errors/service-error.ts';
 
 /** How long a message may arrive before it counts as slow. */
@@ -14,14 +14,18 @@ const frameCostBytes = 256;
 /**
  * The bytes that a message holds while it arrives. It waits its turn for room for all of it. A slow message then gives
  * back what is more than twice what has arrived, and reserves again as it arrives: a client that announces bytes and does
- * not send them keeps nobody out.
+ * not send them keeps nobody out. It then waits before messages that have not begun, so that they do not keep it out.
  */
 export class ArrivingMessage {
-  /** Resolves when the message may be read, and rejects with why it may not. Undefined before `request()`. */
+  /** Resolves when there is room for what has arrived, and rejects with why there is none. Undefined before `request()`. */
   admitted: Promise<void> | undefined;
   readonly #sizeBytes: number;
   readonly #waiting = new AbortController();
+  #budget: Budget | undefined;
+  #caller = anyone;
   #reservation: Reservation | undefined;
+  /** Whether it waits for room for what has arrived. */
+  #isGrowing = false;
   #slow: NodeJS.Timeout | undefined;
   #arrivedBytes = 0;
   #frames = 0;
@@ -33,11 +37,14 @@ export class ArrivingMessage {
 
   /** Whether more of it would arrive if its stream were read, and may not. */
   get isWaiting(): boolean {
-    return this.#reservation === undefined && this.#arrivedBytes < this.#sizeBytes;
+    const hasRoom = this.#reservation !== undefined && !this.#isGrowing;
+    return !hasRoom && this.#arrivedBytes < this.#sizeBytes;
   }
 
   /** Waits for room. */
   request(budget: Budget, caller: Caller): Promise<void> {
+    this.#budget = budget;
+    this.#caller = caller;
     const turn = budget.reserveInTurn(this.#sizeBytes, caller, this.#waiting.signal);
     this.admitted = turn.then((reservation) => {
       if (this.#isCancelled) reservation.release();
@@ -46,15 +53,11 @@ export class ArrivingMessage {
     return this.admitted;
   }
 
-  /** Counts a DATA frame of it. Throws the budget's error if there is no room for the frame. */
-  add(sizeBytes: number): void {
+  /** Counts a DATA frame of it. If there is no room for the frame, returns what waits for room. */
+  add(sizeBytes: number): Promise<void> | undefined {
     this.#arrivedBytes += sizeBytes;
     this.#frames++;
-    const reservation = this.#reservation;
-    if (reservation === undefined) return;
-    const neededBytes = Math.max(this.#arrivedBytes, this.#frames * frameCostBytes);
-    if (neededBytes <= reservation.amount) return;
-    reservation.grow(Math.max(neededBytes, Math.min(this.#sizeBytes, 2 * reservation.amount)));
+    return this.#isGrowing ? undefined : this.#grow();
   }
 
   /** Stops waiting, for `reason`, and releases what it holds. */
@@ -70,6 +73,24 @@ export class ArrivingMessage {
     clearTimeout(this.#slow);
     this.#reservation!.settle(this.#sizeBytes);
     return this.#reservation!;
+  }
+
+  #grow(): Promise<void> | undefined {
+    const reservation = this.#reservation;
+    const neededBytes = Math.max(this.#arrivedBytes, this.#frames * frameCostBytes);
+    if (reservation === undefined || neededBytes <= reservation.amount) return undefined;
+    const doubledBytes = Math.max(neededBytes, Math.min(this.#sizeBytes, 2 * reservation.amount));
+    if (this.#budget!.fits(doubledBytes - reservation.amount, this.#caller)) {
+      reservation.grow(doubledBytes);
+      return undefined;
+    }
+    this.#isGrowing = true;
+    this.admitted = reservation.growInTurn(neededBytes, this.#waiting.signal).then(() => {
+      this.#isGrowing = false;
+      // More may have arrived meanwhile.
+      return this.#grow();
+    });
+    return this.admitted;
   }
 
   #admit(reservation: Reservation): void {

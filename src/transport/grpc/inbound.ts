@@ -80,7 +80,8 @@ export class InboundCall extends ServerInterceptingCall {
   /** Messages that the connection has not accepted yet. */
   #unsent = 0;
   #isAnswered = false;
-  #isRefused = false;
+  /** Whether it has been refused or has ended. */
+  #isOver = false;
 
   constructor(next: ServerInterceptingCallInterface, call: OpenedCall, settings: InboundSettings) {
     super(next);
@@ -232,8 +233,8 @@ export class InboundCall extends ServerInterceptingCall {
   }
 
   #refuse(error: ServiceError, code = grpcStatus(error.code)): void {
-    if (this.#isRefused || this.#isAnswered) return;
-    this.#isRefused = true;
+    if (this.#isOver || this.#isAnswered) return;
+    this.#isOver = true;
     this.#intake.close(error);
     this.report(error, code);
     if (this.onRefusal === undefined) this.sendStatus(statusOf(error, this.callScope.requestId, code));
@@ -249,6 +250,8 @@ export class InboundCall extends ServerInterceptingCall {
 
   #end(): void {
     this.#place?.release();
+    // A message that waits for room is cancelled below, which is no refusal.
+    this.#isOver = true;
     const reason = Date.now() >= Number(this.getDeadline()) - clockMarginMs ? late() : gone();
     this.#intake.close(reason);
     if (!this.#isAnswered) {

@@ -51,7 +51,7 @@ export class MessageIntake {
     this.#call = call;
     this.#prefixes = new MessagePrefixes({
       begin: (sizeBytes) => this.#begin(sizeBytes),
-      add: (sizeBytes) => this.#arriving?.add(sizeBytes),
+      add: (sizeBytes) => this.#add(sizeBytes),
     });
     call.stream.prependListener('data', (chunk: Buffer) => this.#take(chunk));
   }
@@ -126,21 +126,34 @@ export class MessageIntake {
       return;
     }
     this.#hasBegun = true;
-    if (sizeBytes > maxBytes) throw tooLarge(sizeBytes, maxBytes);
+    if (sizeBytes > maxBytes)
+      throw tooLarge(sizeBytes, maxBytes, budget === undefined ? '' : ' (--max-body-bytes)');
     if (budget === undefined) return;
     this.#arriving = new ArrivingMessage(sizeBytes);
     this.#messages.push(this.#arriving);
   }
 
+  #add(sizeBytes: number): void {
+    const message = this.#arriving;
+    const room = message?.add(sizeBytes);
+    // Messages that hold room and wait for more could wait for each other forever.
+    if (message !== undefined && room !== undefined) this.#waitFor(room, message, true);
+  }
+
   /** Requests room for the message that the handler gets next. */
   #requestRoom(): void {
-    const { budget, isUnary, limits } = this.#call;
+    const { budget, isUnary } = this.#call;
     const [message] = this.#messages;
     if (budget === undefined || message === undefined || message.admitted !== undefined) return;
     // A message of a stream waits as long as its call lasts: the client is held back and loses nothing.
-    const timer = isUnary ? setTimeout(() => message.cancel(budget.full()), limits.waitMs) : undefined;
-    void message
-      .request(budget, this.#call.caller())
+    this.#waitFor(message.request(budget, this.#call.caller()), message, isUnary);
+  }
+
+  /** Reads on once there is room for a message. */
+  #waitFor(room: Promise<void>, message: ArrivingMessage, isLimited: boolean): void {
+    const { budget, limits } = this.#call;
+    const timer = isLimited ? setTimeout(() => message.cancel(budget!.full()), limits.waitMs) : undefined;
+    void room
       .finally(() => clearTimeout(timer))
       .then(
         () => this.readOn(),
@@ -171,7 +184,7 @@ export class MessageIntake {
   }
 }
 
-function tooLarge(sizeBytes: number, maxBytes: number): ServiceError {
+function tooLarge(sizeBytes: number, maxBytes: number, flag: string): ServiceError {
   const [size, limit] = [sizeBytes, maxBytes].map((value) => value.toLocaleString('en-US'));
-  return new ServiceError('too_large', `The message has ${size} bytes; at most ${limit} are taken.`);
+  return new ServiceError('too_large', `The message has ${size} bytes; the limit is ${limit}${flag}.`);
 }

@@ -4,11 +4,11 @@ import type { EncodeRequest } from '../../encoding/request.ts';
 import { requireDtype, tokenFormats } from '../../tokens/formats/format.ts';
 import { type VllmFormat, vllmFormats } from '../../tokens/formats/vllm.ts';
 
-/** What an encode is answered in, the default first. */
+/** The formats of an answer, the default first. */
 export const answerFormats = [...tokenFormats, 'jsonl'] as const;
 export type AnswerFormat = (typeof answerFormats)[number];
 
-/** Media types that name each format; answers carry the first. */
+/** The media types of each format; answers have the first. */
 export const formatTypes = {
   npy: ['application/x-npy', 'application/npy'],
   raw: ['application/octet-stream'],
@@ -21,14 +21,14 @@ export const formatTypes = {
 } as const satisfies Record<AnswerFormat, readonly [string, ...string[]]>;
 
 /**
- * The format to answer in: `format` if given, otherwise by the Accept header (RFC 9110, 12.5.1). Throws
- * invalid_argument for an unknown format, and not_acceptable if the header allows none.
+ * The format of the answer: `format` if given, otherwise what the Accept header prefers (RFC 9110, 12.5.1). Throws
+ * `invalid_argument` for an unknown format, and `not_acceptable` if the header allows none.
  */
 export function chooseFormat(format: string | undefined, accept: string | undefined): AnswerFormat {
   if (format !== undefined) return namedFormat(format);
-  // A header that names no media type at all says nothing.
+  // A header without a media type is ignored.
   if (accept === undefined || accept === '*/*' || !accept.includes('/')) return answerFormats[0];
-  // A wildcard means a format's first type; its other types count where they are named.
+  // A wildcard matches a format's first type only; its other types must be named.
   const offered = answerFormats.flatMap((name): readonly string[] =>
     formatTypes[name].filter((type, index) => index === 0 || accept.toLowerCase().includes(type)),
   );

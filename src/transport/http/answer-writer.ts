@@ -10,13 +10,13 @@ import { readInTime } from './read-in-time.ts';
 /** One line of an answer that is sent line by line. */
 export interface AnswerLine {
   readonly slices: Iterable<Uint8Array>;
-  /** The line's length, or about that. */
+  /** The line's approximate length. */
   readonly sizeBytes: number;
 }
 
 /**
- * Writes token answers past fastify, which would copy or buffer them: buffers that are there in one vectored write, and
- * what is made on the way no faster than the client reads.
+ * Writes tokens directly to the response, because fastify would copy or buffer them. Buffers go out in one vectored
+ * write; slices are made no faster than the client reads.
  */
 export class AnswerWriter {
   readonly #reply: FastifyReply;
@@ -46,7 +46,7 @@ export class AnswerWriter {
     }
   }
 
-  /** Sends each line when it is there. A line may keep the client waiting; the client may not keep a line waiting. */
+  /** Sends each line when it is ready. The client may wait long for a line, but must read each one in time. */
   async sendLines(contentType: string, lines: AsyncIterable<AnswerLine>): Promise<void> {
     if (!this.#begin({ 'content-type': contentType })) return;
     const pace = { graceMs: this.#limits.readGraceMs, bytesPerSecond: this.#limits.readBytesPerSecond };
@@ -56,7 +56,7 @@ export class AnswerWriter {
         await this.#writeSlices(slices).finally(wasRead);
         if (this.#response.destroyed) return;
       }
-      // Bounds the time for what is still buffered.
+      // Limits the time for what is still buffered.
       readInTime(this.#response, 0, this.#limits);
     });
   }
@@ -69,7 +69,7 @@ export class AnswerWriter {
     return !destroyed;
   }
 
-  /** Runs `write` and ends the answer. One that fails is cut off: half an answer must not look like a whole one. */
+  /** Runs `write` and ends the answer. If it fails, closes the connection: half an answer must not look complete. */
   async #write(write: () => Promise<void>): Promise<void> {
     try {
       await write();
@@ -83,7 +83,7 @@ export class AnswerWriter {
     }
   }
 
-  /** Lets other work in between two slices. */
+  /** Lets other work run between slices. */
   async #writeSlices(slices: Iterable<Uint8Array>): Promise<void> {
     for (const slice of slices) {
       if (this.#response.destroyed) return;
@@ -93,7 +93,7 @@ export class AnswerWriter {
   }
 }
 
-/** Waits until the response takes more, or is closed. */
+/** Waits until the response accepts more, or is closed. */
 async function drained(response: ServerResponse): Promise<void> {
   await new Promise<void>((resolve) => {
     const done = (): void => {

@@ -15,16 +15,16 @@ import { readInTime } from './read-in-time.ts';
 import { credentialsOf } from './request-head.ts';
 import { allowedMethods, type Endpoint, openEndpoints, type Route } from './routes.ts';
 
-/** Answers one endpoint. What it throws is answered as a problem. */
+/** Handles an endpoint. What it throws is sent as a problem. */
 export type EndpointHandler = (request: FastifyRequest, reply: FastifyReply) => unknown;
 
 export interface AppSettings extends ListenerOptions {
   readonly routes: readonly Route[];
   readonly handlers: Readonly<Record<Endpoint, EndpointHandler>>;
   readonly requests: OpenRequests;
-  /** Asked before the body of a request is read, except for the open endpoints. Admits anyone when absent. */
+  /** Called before a body is read, except for the open endpoints. If absent, every request is accepted. */
   readonly authenticate?: Authenticate | undefined;
-  /** Origins whose pages may use the API; `*` stands for any. None when absent. */
+  /** Origins whose pages may use the API, or `*` for any; none if absent. */
   readonly corsOrigins?: readonly string[] | undefined;
   /** Called when the application closes. */
   readonly onClose: () => Promise<void>;
@@ -97,7 +97,7 @@ function ignoreBadContentType(request: FastifyRequest): void {
   if (request.mediaType === undefined || request.mediaType === '') delete request.raw.headers['content-type'];
 }
 
-/** Answers whatever was thrown as a problem. */
+/** Sends what was thrown as a problem. */
 function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const failure = serviceError(thrown);
   const { code, status, headers, body } = problem(failure, request.id);
@@ -106,7 +106,7 @@ function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyRep
   reply.code(status).headers(headers).send(body);
 }
 
-/** Bounds how long a client may take to read an answer, and lets one that is still sending come to read it. */
+/** Limits the time to read an answer, and keeps the connection of a client that is still sending open until then. */
 function finishAnswer(
   limits: HttpLimits,
   request: FastifyRequest,

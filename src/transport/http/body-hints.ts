@@ -16,8 +16,8 @@ export function isUrl(text: string): boolean {
 }
 
 /**
- * What is wrong with an image that is the name of a file, as curl sends it without an @, or a URL; undefined for any
- * other. `curl` is how it is told to send a file, up to the @.
+ * The error message for an image that is the name of a file, which curl sends if the @ is missing, or a URL. Undefined
+ * for any other. `curl` is its option that sends a file, up to the @.
  */
 export function textInPlaceOfImage(bytes: Uint8Array, curl: string): string | undefined {
   if (bytes.byteLength > longestText) return undefined;
@@ -29,8 +29,8 @@ export function textInPlaceOfImage(bytes: Uint8Array, curl: string): string | un
 }
 
 /**
- * What to add to the refusal of an image that curl -d may have damaged: it leaves out the line breaks of a file. Empty
- * for a body of another content type, or with line breaks in it.
+ * A hint for an image that cannot be decoded because `curl -d` has dropped its line breaks. Empty if the body has another
+ * content type or contains line breaks.
  */
 export function strippedHint(bytes: Uint8Array, contentType: string | undefined): string {
   if (!/^\s*application\/x-www-form-urlencoded\b/i.test(contentType ?? '')) return '';

@@ -12,8 +12,8 @@ import { singleValues, termsOf } from './request-head.ts';
 import { type SendSettings, sendTokens } from './send-tokens.ts';
 
 /**
- * Answers the cached tokens of an image that the client names by its digest: not_found if the cache has none, 304 if the
- * client has them already.
+ * Sends the cached tokens of an image that the client names by its digest, or 304 if the client has them already. Throws
+ * `not_found` if they are not in the cache.
  */
 export async function answerCached(
   request: FastifyRequest,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
-/** Swagger UI, with relative addresses alone so that it works below a path prefix. */
+/** Swagger UI. All addresses are relative, so that it works below a path prefix. */
 const page = `<!doctype html>
 <html lang="en">
 <head>
@@ -27,7 +27,7 @@ const start = `SwaggerUIBundle({
   displayRequestDuration: true,
   // Without this it would ask validator.swagger.io about the description.
   validatorUrl: null,
-  // Offers megabytes of tokens for download, where it would show them as text for half a minute.
+  // Offers tokens for download. Swagger UI would take half a minute to show them as text.
   responseInterceptor: (response) => {
     const extension = /npy|safetensors/.exec(response.headers['content-type'])?.[0];
     if (extension) response.headers['content-disposition'] = 'attachment; filename=tokens.' + extension;
@@ -52,13 +52,13 @@ const assets = {
   'favicon-32x32.png': 'image/png',
 } as const;
 
-/** The page that shows the API and tries it. */
+/** Sends the page on which people read about the API and try it. */
 export function answerDocs(_request: FastifyRequest, reply: FastifyReply): void {
   reply.type('text/html; charset=utf-8').header('content-security-policy', policy);
   reply.header('referrer-policy', 'no-referrer').send(page);
 }
 
-/** Adds what the page loads, and the ways to it. Nothing is read before it is asked for. */
+/** Adds the files that the page loads, and redirects to the page. A file is read when it is first requested. */
 export function addDocs(app: FastifyInstance): void {
   const config = { endpoint: 'docs' } as const;
   const { resolve } = createRequire(import.meta.url);
@@ -66,7 +66,7 @@ export function addDocs(app: FastifyInstance): void {
   app.get('/docs/', { config }, (_request, reply) => reply.redirect('../docs'));
   app.get('/docs/start.js', { config }, (_request, reply) => reply.type('text/javascript').send(start));
   for (const [name, type] of Object.entries(assets)) {
-    // Kept, so that clients that read it slowly share it.
+    // Kept in memory, so that slow clients share one copy.
     let file: Promise<Buffer> | undefined;
     app.get(`/docs/${name}`, { config }, async (_request, reply) => {
       file ??= readFile(resolve(`swagger-ui-dist/${name}`));

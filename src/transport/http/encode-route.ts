@@ -27,23 +27,23 @@ import { sendFile, sendTokens } from './send-tokens.ts';
 export interface EncodeRouteSettings extends BodyReaders {
   readonly encoder: VisualEncoder;
   readonly metrics: Metrics;
-  /** Bounds the bytes of all bodies. Absent where nothing bounds them. */
+  /** Limits the bytes of all bodies. Unlimited if absent. */
   readonly budget?: Budget | undefined;
   readonly limits: HttpLimits;
 }
 
-/** What the head of a request asks for. */
+/** What a request asks for, known before its body is read. */
 type Asked = Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'trace' | 'signal'>;
 
 interface ReceivedImages extends RequestImages {
-  /** Frees what the images hold of the budget; called when they are encoded, not when a slow client has read. */
+  /** Releases the reserved bytes. Call it when the images are encoded: a slow reader must not hold them. */
   readonly release: () => void;
 }
 
-/** Sends an answer. Holds nothing of the images, however slowly it is read. */
+/** Sends an answer. Must not refer to the images, because the client may read slowly. */
 type Send = () => Promise<void>;
 
-/** Answers an encode of any recipe. What can be refused before the body is read is refused then. */
+/** Handles an encode of any recipe. Refuses what it can before it reads the body. */
 export async function answerEncode(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -60,7 +60,7 @@ export async function answerEncode(
   await send();
 }
 
-/** Has the images of the body encoded and lets go of them. Line by line they are sent while they are encoded. */
+/** Receives the images and encodes them. Lines are sent while other images are still being encoded. */
 async function encodeBody(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -83,7 +83,7 @@ async function encodeBody(
   return await encodeTensor(reply, settings, received, asked, format);
 }
 
-/** Charges the body its declared length, or the most that it may have, and then what the images have in truth. */
+/** Reserves the declared length of the body, or the largest if none is declared; then keeps the size of the images. */
 async function receive(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -103,7 +103,7 @@ async function receive(
   }
 }
 
-/** One tensor, of one image or of several stacked. */
+/** Encodes the images into one tensor. */
 async function encodeTensor(
   reply: FastifyReply,
   { encoder, metrics, limits }: EncodeRouteSettings,
@@ -122,7 +122,7 @@ async function encodeTensor(
   return () => sendTokens(reply, { metrics, limits, format }, answer);
 }
 
-/** One file of several images. If none can be encoded, the first failure is the request's. */
+/** Encodes several images into one file. If all fail, so does the request, with the first failure. */
 async function encodeFile(
   reply: FastifyReply,
   { encoder, metrics, limits }: EncodeRouteSettings,
@@ -158,7 +158,7 @@ function ofImage(index: number, error: ServiceError): ServiceError {
   return error.withMessage(`images[${index}]: ${error.message}`);
 }
 
-/** A line for each image, in the order in which they finish. */
+/** Encodes each image into a line of its own, in the order in which they finish. */
 function encodeLines(
   reply: FastifyReply,
   { encoder, limits }: EncodeRouteSettings,
@@ -171,14 +171,16 @@ function encodeLines(
     release();
     for (const outcome of all) if (outcome.kind === 'encoded') scope.hold(outcome.answer.release);
   });
-  return () => new AnswerWriter(reply, limits).sendLines(formatTypes.jsonl[0], lines(outcomes, scope));
+  // The answer must not hold the list: a line's tokens are freed once the client has read it.
+  const sent = lines(inCompletionOrder(outcomes), scope);
+  return () => new AnswerWriter(reply, limits).sendLines(formatTypes.jsonl[0], sent);
 }
 
 async function* lines(
-  outcomes: readonly Promise<ImageOutcome<EncodeAnswer>>[],
+  outcomes: AsyncIterable<ImageOutcome<EncodeAnswer>>,
   scope: RequestScope,
 ): AsyncGenerator<AnswerLine, void, void> {
-  for await (const outcome of inCompletionOrder(outcomes)) {
+  for await (const outcome of outcomes) {
     if (outcome.kind === 'failed') scope.note(outcome.error);
     else scope.answer ??= withoutTokens(outcome.answer);
     const tokenBytes = outcome.kind === 'encoded' ? byteLengthOf(outcome.answer.tensor.parts) : 0;

@@ -11,7 +11,7 @@ export interface JsonImages {
 
 const wanted = '{"image": base64} or {"images": [base64, ...]}';
 
-/** More brackets than any body of images has. JSON.parse takes a hundred times the memory of a body of nothing else. */
+/** More brackets than a body of images needs. JSON.parse takes a hundred times the memory of a body of brackets. */
 const mostOfEach = 8192;
 
 /**
@@ -43,9 +43,9 @@ export function jsonImages(body: Uint8Array<ArrayBuffer>, maxImages: number): Js
   return { images, stacked };
 }
 
-/** The refusal of a request with more images than one may have. */
+/** The error for a request with too many images. */
 export function tooManyImages(maxImages: number): ServiceError {
-  return new ServiceError('too_large', `A request may have ${maxImages} images at most (--max-images).`);
+  return new ServiceError('too_large', `A request may have at most ${maxImages} images (--max-images).`);
 }
 
 function parseObject(bytes: Buffer): Record<string, unknown> {
@@ -115,7 +115,7 @@ function hintFor(text: string): string {
   return /^[\w+/-]+ /.test(text) ? ' Where a URL is decoded, a "+" becomes a space.' : '';
 }
 
-/** How often a character occurs, counted no further than one more than `limit`. */
+/** Counts a character, but no further than `limit` + 1. */
 function countOf(bytes: Buffer, character: string, limit: number): number {
   let count = 0;
   for (

@@ -3,11 +3,11 @@ import { WorkerPool } from '../../threads/worker-pool.ts';
 import { type JsonImages, jsonImages } from './json-images.ts';
 import type { JsonTask } from './json-worker.ts';
 
-/** What the main thread parses at once, in about two milliseconds. */
+/** Bodies up to this size are parsed on the main thread, in about two milliseconds. */
 const smallBytes = 256 * 1024;
 const idleMs = 30_000;
 
-/** Reads the images of JSON bodies: large ones on a thread, which starts with the first of them and ends when idle. */
+/** Reads the images in JSON bodies: large bodies on a thread, which starts when needed and ends when idle. */
 export class JsonPool {
   readonly #pool: WorkerPool;
 
@@ -17,14 +17,14 @@ export class JsonPool {
     this.#pool = new WorkerPool({ worker, threads: 1, idleMs, onThreadError });
   }
 
-  /** Takes the body over. Rejects as {@link jsonImages} throws. */
+  /** Takes ownership of the body. Rejects as {@link jsonImages} throws. */
   async read(body: Uint8Array<ArrayBuffer>, maxImages: number): Promise<JsonImages> {
     if (body.byteLength <= smallBytes) return jsonImages(body, maxImages);
     const task: JsonTask = { body: await toTransferable(body), maxImages };
     return await this.#pool.run('default', task, [task.body.buffer]);
   }
 
-  /** Lets the bodies that are being read finish, and ends the thread. */
+  /** Ends the thread when it has read the bodies that it has. */
   async close(): Promise<void> {
     await this.#pool.close();
   }

@@ -1,11 +1,11 @@
 export interface HttpLimits {
-  /** Largest request body, in whatever envelope. */
+  /** Largest request body, in any envelope. */
   readonly maxBodyBytes: number;
   /** Most images in one request. */
   readonly maxImages: number;
   /** Largest request line and headers together. */
   readonly maxHeaderBytes: number;
-  /** Connections beyond these are closed at once. */
+  /** Most connections. Further ones are closed at once. */
   readonly maxConnections: number;
   /** How long a TLS handshake may take. */
   readonly handshakeMs: number;
@@ -13,13 +13,13 @@ export interface HttpLimits {
   readonly headersMs: number;
   /** How long a whole request may take to arrive. */
   readonly requestMs: number;
-  /** How long an idle connection is kept. */
+  /** How long an idle connection stays open. */
   readonly keepAliveMs: number;
-  /** How long a client may take to read an answer, whatever its length. */
+  /** How long a client may take to read an answer of any length. */
   readonly readGraceMs: number;
-  /** The slowest pace at which a client may read an answer beyond that. */
+  /** The slowest that it may read beyond that. */
   readonly readBytesPerSecond: number;
-  /** How long the rest of a refused body is read, so that the client gets to read the answer. */
+  /** How long the rest of a refused body is read, so that the client can read the answer. */
   readonly lingerMs: number;
 }
 

@@ -5,13 +5,13 @@ import type { HttpLimits } from './limits.ts';
 
 export interface ListenerOptions {
   readonly limits: HttpLimits;
-  /** Absent where connections are in the clear. */
+  /** If absent, connections are not encrypted. */
   readonly tls?: TlsIdentity | undefined;
   /** Called for a connection whose TLS handshake failed. */
   readonly onHandshakeFailed: (error: Error) => void;
 }
 
-/** Node's HTTP/1.1 server, in the clear or over TLS. */
+/** Node's HTTP/1.1 server, with or without TLS. */
 export function createListener(options: ListenerOptions, handle: RequestListener): Server {
   const server =
     options.tls === undefined ? createServer(timeouts(options)) : tlsServer(options, options.tls);

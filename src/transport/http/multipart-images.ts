@@ -5,8 +5,8 @@ import type { HttpLimits } from './limits.ts';
 import { receiveBody } from './read-body.ts';
 
 /**
- * The `image` parts of a multipart/form-data body, in order. Rejects with invalid_argument for any other part or a
- * broken body, and with too_large over a limit.
+ * Reads the `image` parts of a multipart/form-data body, in order. Rejects with `invalid_argument` if there is any other
+ * part or the body is broken, and with `too_large` if it exceeds a limit.
  */
 export async function multipartImages(
   request: FastifyRequest,
@@ -14,8 +14,8 @@ export async function multipartImages(
   limits: HttpLimits,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   return await new Promise((resolve, reject) => {
-    receiveBody(request, reply, limits.maxBodyBytes, reject);
-    collectParts(request, limits).then(resolve, reject);
+    const stop = receiveBody(request, reply, limits.maxBodyBytes, reject);
+    collectParts(request, limits).finally(stop).then(resolve, reject);
   });
 }
 
@@ -38,8 +38,10 @@ async function collectParts(
         );
       }
       if (images.length === maxImages) throw tooManyImages(maxImages);
-      const { buffer, byteOffset, byteLength } = await part.toBuffer();
-      images.push(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
+      // part.toBuffer() would keep the buffer for as long as the request lives.
+      const chunks: Buffer[] = await part.file.toArray();
+      if (part.file.truncated) throw tooLarge();
+      images.push(Buffer.concat(chunks));
     }
   } catch (thrown) {
     throw multipartError(thrown);
@@ -52,7 +54,11 @@ function multipartError(thrown: unknown): ServiceError {
   if (thrown instanceof ServiceError) return thrown;
   const cause = thrown instanceof Error ? thrown : new Error(String(thrown));
   if ('statusCode' in cause && cause.statusCode === 413) {
-    return new ServiceError('too_large', 'The form has too many parts or too large a part.', { cause });
+    return tooLarge(cause);
   }
   return new ServiceError('invalid_argument', `The form is broken: ${cause.message}.`, { cause });
+}
+
+function tooLarge(cause?: Error): ServiceError {
+  return new ServiceError('too_large', 'The form has too many parts or too large a part.', { cause });
 }

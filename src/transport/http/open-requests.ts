@@ -94,8 +94,8 @@ export class OpenRequests {
   }
 
   /**
-   * Has every answer from now on close its connection. Requests that have not arrived in full are refused: they may
-   * never arrive.
+   * Closes each connection after its next answer. Refuses requests that have not fully arrived, because they may never
+   * arrive.
    */
   drain(reason: ServiceError): void {
     this.#isDraining = true;
@@ -121,7 +121,7 @@ export class OpenRequests {
     else open.request.scope.abort(this.#refusalOf(error));
   }
 
-  /** Refuses what never became a request. */
+  /** Answers bytes that never became a request. */
   #refuseUnread(refusal: ServiceError, socket: Socket): void {
     const requestId = requestIdOf(undefined);
     const { code, status, headers, body } = problem(refusal, requestId);
@@ -149,7 +149,7 @@ export class OpenRequests {
   }
 }
 
-/** The client's address as gRPC writes it. */
+/** The client's address, written as gRPC does. */
 function peerOf({ remoteAddress, remotePort }: Socket): string | undefined {
   if (remoteAddress === undefined) return undefined;
   return `${isIPv6(remoteAddress) ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
@@ -159,7 +159,7 @@ function peerOf({ remoteAddress, remotePort }: Socket): string | undefined {
 function wireCall({ request, reply }: OpenRequest): WireCall {
   const { method } = request;
   const { endpoint } = request.scope;
-  // Aliases share the name of the route that they stand for.
+  // An alias has the name of its route.
   const route = routes.find((one) => one.endpoint === endpoint && one.aliasOf === undefined)?.path;
   return {
     name: route === undefined ? method : `${method} ${route}`,

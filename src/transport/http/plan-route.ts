@@ -14,8 +14,8 @@ const recipeNames = Object.values(encodeEndpoints);
 export const maxSide = 2 ** 31 - 1;
 
 /**
- * Answers what an encode of an image of `width` x `height` pixels would answer: its metadata, tokens and bytes. Throws
- * what that encode would be refused with.
+ * Describes the answer to an encode of an image of `width` x `height` pixels: its metadata, tokens and bytes. Throws what
+ * that encode would throw.
  */
 export function answerPlan(request: FastifyRequest, reply: FastifyReply, encoder: VisualEncoder): void {
   const { recipe: name, width, height, ...query } = singleValues(request.query);

@@ -47,7 +47,7 @@ export interface Problem {
   readonly body: Buffer;
 }
 
-/** Answers a failure. Retry-After gives the wait in whole seconds, retry-after-ms exactly. */
+/** The answer to a failure. Retry-After gives the wait in whole seconds, retry-after-ms exactly. */
 export function problem(failure: ServiceError, requestId: string): Problem {
   const code = failure instanceof HttpRefusal ? failure.problemCode : failure.code;
   const { status, title } = problemKinds[code];
@@ -75,7 +75,7 @@ export function problem(failure: ServiceError, requestId: string): Problem {
   return { code, status, headers, body };
 }
 
-/** Anything thrown as a ServiceError. Of the framework's errors its 4xx are the caller's fault; the rest is internal. */
+/** A thrown value as a ServiceError. A 4xx of fastify is the caller's fault; anything else unexpected is `internal`. */
 export function serviceError(thrown: unknown): ServiceError {
   if (thrown instanceof ServiceError || !(thrown instanceof Error)) return ServiceError.from(thrown);
   if ('code' in thrown && thrown.code === 'FST_ERR_BAD_URL') {

@@ -2,39 +2,45 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { abortFailure } from '../../errors/abort.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 
-/** A body of undeclared length gets a buffer of this size at first, and then one of twice the size. */
+/** The first buffer for a body of undeclared length. It is doubled as needed. */
 const firstBytes = 256 * 1024;
 
-/** The length that a request declares for its body: 0 without a body, undefined for one of unknown length. */
+/** The declared length of a request's body: 0 if it has none, undefined if it declares no length. */
 export function declaredBytes({ headers }: FastifyRequest): number | undefined {
   if (headers['content-length'] !== undefined) return Number(headers['content-length']);
   return headers['transfer-encoding'] === undefined ? 0 : undefined;
 }
 
 /**
- * Asks for a body if its client waits to be asked, and lets it flow. Throws too_large if its declared length is over
- * the limit. Calls `fail` when it passes the limit, or when nobody waits for its answer any more.
+ * Starts to receive a body, and sends `100 Continue` to a client that waits for it. Throws `too_large` if the declared
+ * length exceeds the limit. Calls `fail` if the body itself exceeds it, or if the request is aborted.
+ *
+ * Call the returned function when the body has arrived. A listener lives as long as its request, which is until the
+ * client has read the answer, and keeps in memory what it refers to.
  */
 export function receiveBody(
   request: FastifyRequest,
   reply: FastifyReply,
   maxBytes: number,
   fail: (failure: ServiceError) => void,
-): void {
+): () => void {
   const { raw, headers, scope } = request;
   if ((declaredBytes(request) ?? 0) > maxBytes) throw bodyTooLarge(maxBytes);
+  if (scope.signal.aborted) throw abortFailure(scope.signal);
+  let sizeBytes = 0;
+  const count = ({ byteLength }: Buffer): void => {
+    sizeBytes += byteLength;
+    if (sizeBytes > maxBytes) fail(bodyTooLarge(maxBytes));
+  };
   const leave = (): void => fail(abortFailure(scope.signal));
-  if (scope.signal.aborted) leave();
-  else scope.signal.addEventListener('abort', leave, { once: true });
+  scope.signal.addEventListener('abort', leave, { once: true });
   // HTTP/1.0 has no interim answers, so an expectation that comes with it is ignored (RFC 9110, 10.1.1).
   if (/\b100-continue\b/i.test(headers.expect ?? '') && raw.httpVersionMinor > 0) reply.raw.writeContinue();
-  let sizeBytes = 0;
-  raw.on('data', function count({ byteLength }: Buffer) {
-    sizeBytes += byteLength;
-    if (sizeBytes <= maxBytes) return;
+  raw.on('data', count);
+  return () => {
     raw.off('data', count);
-    fail(bodyTooLarge(maxBytes));
-  });
+    scope.signal.removeEventListener('abort', leave);
+  };
 }
 
 /** The whole body, in a buffer of its own. */
@@ -43,27 +49,35 @@ export async function readBody(
   reply: FastifyReply,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const { raw } = request;
   const most = Math.min(declaredBytes(request) ?? maxBytes, maxBytes);
   return await new Promise((resolve, reject) => {
-    let body: Buffer<ArrayBuffer> | undefined;
+    const stopReceiving = receiveBody(request, reply, maxBytes, fail);
+    let body = Buffer.allocUnsafeSlow(declaredBytes(request) ?? Math.min(most, firstBytes));
     let length = 0;
-    const stop = (failure: ServiceError): void => {
-      // The request lives until its answer has been read, and its listeners with it.
-      body = undefined;
-      reject(failure);
-    };
-    receiveBody(request, reply, maxBytes, stop);
-    body = Buffer.allocUnsafeSlow(declaredBytes(request) ?? Math.min(most, firstBytes));
-    request.raw.on('data', (chunk: Buffer) => {
-      if (body === undefined) return;
+    raw.on('data', take).once('end', end);
+
+    function take(chunk: Buffer): void {
       const needed = length + chunk.byteLength;
+      if (needed > most) return;
       if (needed > body.byteLength) body = grown(body, length, Math.min(most, Math.max(2 * length, needed)));
       length += chunk.copy(body, length);
-    });
-    request.raw.once('end', () => {
-      if (body !== undefined) resolve(body.subarray(0, length));
-      body = undefined;
-    });
+    }
+
+    function end(): void {
+      stop();
+      resolve(body.subarray(0, length));
+    }
+
+    function fail(failure: ServiceError): void {
+      stop();
+      reject(failure);
+    }
+
+    function stop(): void {
+      stopReceiving();
+      raw.off('data', take).off('end', end);
+    }
   });
 }
 

@@ -4,7 +4,7 @@ import { ServiceError } from '../../errors/service-error.ts';
 import { readTerms } from '../request-terms.ts';
 import type { Credentials } from '../security/authenticate.ts';
 
-/** The query with one value for each name. Throws invalid_argument for a name that is given twice. */
+/** The query, with one value for each name. Throws `invalid_argument` if a name occurs twice. */
 export function singleValues(query: unknown): Record<string, string> {
   for (const [name, value] of Object.entries(query as Record<string, string | string[]>)) {
     if (typeof value === 'string') continue;
@@ -14,7 +14,7 @@ export function singleValues(query: unknown): Record<string, string> {
   return query as Record<string, string>;
 }
 
-/** How a request asks to be served. Its time runs from when its headers were read. */
+/** The terms of a request. Its timeout counts from when its headers were read. */
 export function termsOf({ headers, scope }: FastifyRequest): RequestTerms {
   return readTerms(scope.caller, scope.startedMs, (key) => headers[key]?.toString());
 }

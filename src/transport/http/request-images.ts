@@ -9,8 +9,8 @@ import { multipartImages } from './multipart-images.ts';
 import { readBody } from './read-body.ts';
 
 /**
- * The pixels in a .npy file, `stacked` when its array is a list of images; undefined for bytes that are no .npy file.
- * Throws ServiceError for a .npy file that holds something else.
+ * Reads the pixels in a .npy file, `stacked` if its array is a list of images. Undefined if the bytes are no .npy file.
+ * Throws a ServiceError if the file contains anything else.
  */
 export type ReadPixels = (
   bytes: Uint8Array<ArrayBuffer>,
@@ -24,26 +24,26 @@ export interface BodyReaders {
 
 export interface RequestImages {
   readonly images: readonly ImageInput[];
-  /** True when the caller sent a list, even of one. */
+  /** Whether the caller sent a list, even of one. */
   readonly stacked: boolean;
   /** Bytes of all images together. */
   readonly sizeBytes: number;
-  /** What to add to the refusal of an image that cannot be decoded. */
+  /** Added to the error message if an image cannot be decoded. */
   readonly hint: string;
 }
 
-/** The images as they came in their envelope. */
+/** What a body contains: the image itself, a form or JSON. */
 interface Envelope {
   readonly files: readonly Uint8Array<ArrayBuffer>[];
   readonly stacked: boolean;
   readonly hint: string;
-  /** How curl is told to send a file in this envelope, up to the @. */
+  /** curl's option that sends a file in this way, up to the @. */
   readonly curl: string;
 }
 
 /**
- * Reads the images of a request. The content type tells a form or JSON; any other body is the image itself, whatever its
- * type. The image's own bytes tell .npy pixels from a file for the decoder.
+ * Reads the images of a request. A content type counts only if it is that of a form or JSON; any other body is the image
+ * itself. The first bytes of an image show whether it is .npy.
  */
 export async function requestImages(
   request: FastifyRequest,

@@ -1,6 +1,6 @@
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 
-/** The endpoints that answer tokens, and how each makes them. */
+/** The endpoints that return tokens, with their recipes. */
 export const encodeEndpoints = {
   encode: 'encode',
   teacher_encode: 'teacher',
@@ -8,7 +8,7 @@ export const encodeEndpoints = {
 } as const satisfies Record<string, RecipeOptions['recipe']>;
 export type EncodeEndpoint = keyof typeof encodeEndpoints;
 
-/** What the service answers over HTTP; also the `endpoint` label of its metrics. */
+/** The endpoints of the HTTP API; also the `endpoint` label of metrics. */
 export type Endpoint =
   | EncodeEndpoint
   | 'plan'
@@ -32,11 +32,11 @@ export interface Route {
   readonly endpoint: Endpoint;
   readonly method: 'GET' | 'POST';
   readonly path: string;
-  /** The path that this one is another name for. */
+  /** The path of which this one is an alias. */
   readonly aliasOf?: string;
 }
 
-/** Every route of the API. Registration, 405 with Allow and /openapi.json all follow from this table. */
+/** Every route of the API. Registration, the Allow header of a 405 and /openapi.json come from this table. */
 export const routes: readonly Route[] = [
   { endpoint: 'encode', method: 'GET', path: '/v1/encode' },
   { endpoint: 'encode', method: 'GET', path: '/encode', aliasOf: '/v1/encode' },

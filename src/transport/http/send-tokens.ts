@@ -14,13 +14,13 @@ export interface SendSettings {
   readonly limits: HttpLimits;
 }
 
-/** How an answer came about, for its headers. */
+/** How an answer was made, for its headers. */
 interface Making {
   readonly timings: StageTimings;
   readonly sources: readonly AnswerSource[];
 }
 
-/** Sends one tensor in a format, with its metadata in a header where the format has no place for it. */
+/** Sends one tensor. Its metadata goes into a header if the format has no place for it. */
 export async function sendTokens(
   reply: FastifyReply,
   { format, ...settings }: SendSettings & { readonly format: TokenFormat },

@@ -27,20 +27,20 @@ export interface HttpAppOptions {
   readonly metrics: Metrics;
   readonly logger: RequestLogger;
   readonly readPixels: ReadPixels;
-  /** The endpoints that are served; all when absent. */
+  /** The endpoints to serve; all if absent. */
   readonly endpoints?: ReadonlySet<Endpoint>;
-  /** Nothing is traced when absent. */
+  /** If absent, nothing is traced. */
   readonly tracer?: Tracer | undefined;
-  /** Bounds the bytes of all bodies. Nothing bounds them when absent. */
+  /** Limits the bytes of all bodies. Unlimited if absent. */
   readonly budget?: Budget | undefined;
-  /** Admits anyone when absent. */
+  /** If absent, every request is accepted. */
   readonly authenticate?: Authenticate;
-  /** Connections are in the clear when absent. */
+  /** If absent, connections are not encrypted. */
   readonly tls?: TlsIdentity | undefined;
-  /** Origins whose pages may use the API, or `*` for any; none when absent. */
+  /** Origins whose pages may use the API, or `*` for any; none if absent. */
   readonly corsOrigins?: readonly string[] | undefined;
   readonly limits?: Partial<HttpLimits>;
-  /** The package's, for the description of the API. */
+  /** The package's version, for the description of the API. */
   readonly version?: string | undefined;
 }
 
@@ -48,7 +48,7 @@ export interface HttpServerOptions extends HttpAppOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** The flag that chooses another port, for when this one is taken. */
+  /** The flag that sets the port, for the error if it is in use. */
   readonly portFlag?: string;
 }
 
@@ -56,13 +56,13 @@ export interface HttpServer {
   readonly port: number;
   /** Requests that are not answered yet. */
   readonly underWay: number;
-  /** Stops accepting, and resolves when every request under way has its answer. */
+  /** Accepts no more connections, and resolves when every request under way has been answered. */
   drain(): Promise<void>;
-  /** Ends what is left, as `unavailable` where no answer has begun, and frees the port. */
+  /** Ends all requests, with `unavailable` if their answers have not begun, and frees the port. */
   close(): Promise<void>;
 }
 
-/** Listens. Rejects with `failed_precondition` if the address cannot be used. */
+/** Starts to listen. Rejects with `failed_precondition` if the address cannot be used. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { app, requests } = await createHttpApp(options);
   const { server } = app;
@@ -102,7 +102,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   };
 }
 
-/** Everything that answers requests, without a port. */
+/** The server without a port. */
 export async function createHttpApp(
   options: HttpAppOptions,
 ): Promise<{ readonly app: FastifyInstance; readonly requests: OpenRequests }> {

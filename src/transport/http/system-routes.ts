@@ -11,12 +11,12 @@ import { answerPlan } from './plan-route.ts';
 import type { EncodeEndpoint, Endpoint } from './routes.ts';
 import { sendJson } from './send-json.ts';
 
-/** Handlers of everything that answers no tokens. While `isDraining`, /readyz says no whatever the encoder says. */
+/** Handlers of the endpoints that return no tokens. While `isDraining`, /readyz fails even if the encoder is ready. */
 export function systemHandlers(settings: {
   readonly encoder: VisualEncoder;
   readonly metrics: Metrics;
   readonly isDraining: () => boolean;
-  /** The package's. */
+  /** The package's version. */
   readonly version: string;
 }): Record<Exclude<Endpoint, EncodeEndpoint>, EndpointHandler> {
   const { encoder, metrics, isDraining, version } = settings;
@@ -47,7 +47,7 @@ export function systemHandlers(settings: {
   };
 }
 
-/** A model as callers see it: without the place where it lies. */
+/** A model as callers see it, without its folder. */
 function modelFields(model: Model, isDefault: boolean): Record<string, unknown> {
   return {
     name: model.name,

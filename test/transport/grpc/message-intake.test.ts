@@ -12,7 +12,7 @@ import { anyone } from '../../../src/admission/caller.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../../src/encoding/request.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import { Gate } from '../../support/gate.ts';
-import { until } from '../../support/until.ts';
+import { settled, until } from '../../support/until.ts';
 import { StubEncoder } from '../../support/stub-encoder.ts';
 import { begin, closed, connectRaw, encodeMessage, prefix, statusOf, streamMessage } from './raw-calls.ts';
 import { budgetOf, file, serve, service } from './stub-server.ts';
@@ -58,16 +58,23 @@ test('a waiting call leaves the line when its client cancels or its deadline pas
   const session = connectRaw(server.port);
   const first = begin(session, 'Encode').end(encodeMessage(800));
   await until(() => encoder.requests.length === 1);
+  const leavingStream = begin(session, 'StreamEncode');
+  leavingStream.write(streamMessage('a', 850));
   const leaving = begin(session, 'Encode').end(encodeMessage(900));
   const late = begin(session, 'Encode', { 'grpc-timeout': '50m' }).end(encodeMessage(900));
   assert.equal(await statusOf(late), status.DEADLINE_EXCEEDED);
+  leavingStream.close(constants.NGHTTP2_CANCEL);
   leaving.close(constants.NGHTTP2_CANCEL);
   await until(() => observed.length === 2);
+  // A request of a stream begins when its message has arrived.
   assert.deepEqual(
-    observed.map(({ code }) => code),
-    ['deadline_exceeded', 'cancelled'],
+    observed.map(({ endpoint, code }) => [endpoint, code]),
+    [
+      ['encode', 'deadline_exceeded'],
+      ['encode', 'cancelled'],
+    ],
   );
-  // Those two had stood before this one, which fits beside the first.
+  // Those three stood before this one, which fits beside the first.
   const next = begin(session, 'Encode').end(encodeMessage(100));
   await until(() => encoder.requests.length === 2);
   encoder.gate.open();
@@ -107,6 +114,27 @@ test('300 clients that announce 20 MB and send 20 kB do not keep another client 
   );
 });
 
+for (const isFreed of [true, false])
+  test(`a slow message whose room went to another ${isFreed ? 'waits for it' : 'is refused if it stays taken'}`, async (t) => {
+    const encoder = new StubEncoder();
+    encoder.gate = new Gate();
+    const waitMs = isFreed ? 5000 : 20;
+    const { server } = await serve(t, encoder, { waitMs }, { messageBudget: budgetOf(300_000) });
+    const session = connectRaw(server.port);
+    const message = streamMessage('a', 200_000);
+    const slow = begin(session, 'StreamEncode');
+    const answered = statusOf(slow);
+    slow.write(message.subarray(0, 80_000));
+    // It fits once the slow message holds no more than twice what has arrived.
+    const other = begin(session, 'StreamEncode');
+    other.write(streamMessage('b', 130_000));
+    await until(() => encoder.requests.length === 1);
+    slow.end(message.subarray(80_000));
+    await new Promise((resolve) => session.ping(resolve));
+    if (isFreed) encoder.gate.open();
+    assert.equal(await answered, isFreed ? status.OK : status.RESOURCE_EXHAUSTED);
+  });
+
 test('messages that never end take no more memory than the budget and their flow-control windows', async (t) => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
@@ -122,12 +150,8 @@ test('messages that never end take no more memory than the budget and their flow
     stream.write(bytes);
   }
   await until(() => server.underWay === 100);
-  // Until nothing more comes: the windows are full.
-  let heldBefore = -1;
-  for (let held = 0; held !== heldBefore; held = process.memoryUsage().arrayBuffers) {
-    heldBefore = held;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  // Nothing more arrives once the windows are full.
+  await settled(() => process.memoryUsage().arrayBuffers);
   collect();
   const heldBytes = process.memoryUsage().arrayBuffers - before;
   assert.ok(heldBytes < 8 * 2 ** 20 + 100 * (2 ** 18 + 2 ** 17), String(heldBytes));
@@ -393,12 +417,8 @@ test('reflection stops reading while its answers are not read', async (t) => {
   };
   stream.on('drain', send);
   send();
-  // What is not read is not taken any more: the windows fill, and nothing drains.
-  let before = -1;
-  while (before !== taken) {
-    before = taken;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  // Nothing more is taken once the windows are full.
+  await settled(() => taken);
   assert.ok(taken < 2 ** 22, String(taken));
 });
 

@@ -477,7 +477,10 @@ test('refuses a message over the limit as too large, and goes on', async (t) => 
   const caller = client(service);
   const { error } = await caller.call('Encode', { image: { file: Buffer.alloc(100_001) } });
   assert.equal(error?.code, status.INVALID_ARGUMENT);
-  assert.match(error.details, /^The message has 100,[0-9]+ bytes; at most 100,000 are taken\.$/);
+  assert.match(
+    error.details,
+    /^The message has 100,[0-9]+ bytes; the limit is 100,000 \(--max-body-bytes\)\.$/,
+  );
   assert.equal(lines[0]?.fields.code, 'too_large');
   assert.equal((await caller.call('Encode', file)).error, undefined);
   assert.equal(encoder.requests.length, 1);
