@@ -6,12 +6,14 @@ import { bareName, findTower, hasTower, towerTensorNames } from './tower-names.t
 /** What an import takes of a checkpoint. `model` is the tower, and the projector where the checkpoint has one. */
 export type CheckpointPart = 'model' | 'tower' | 'projector';
 
-/** Names of the tensors that an import of this part reads. Throws `invalid_argument` where they are not there. */
+/** Names of the tensors that an import of this part reads. `source` is the checkpoint in messages. Throws `invalid_argument` where they are not there. */
 export function neededTensors(
   names: readonly string[],
   config: JsonObject | undefined,
   part: CheckpointPart,
+  source: string,
 ): string[] {
+  if (part !== 'projector' && config !== undefined) requireTower(names, config, source);
   const family = config && findFamily(config);
   const tower = part === 'projector' ? [] : towerTensorNames(findTower(names));
   if (part === 'tower' || (part === 'model' && family === undefined)) return tower;

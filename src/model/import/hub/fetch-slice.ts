@@ -2,7 +2,7 @@ import { copyFile, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { JsonObject } from '../../json-object.ts';
-import { type CheckpointPart, neededTensors, requireTower } from '../needed-tensors.ts';
+import { type CheckpointPart, neededTensors } from '../needed-tensors.ts';
 import { isIndex, readWeightMap } from '../weight-map.ts';
 import { sliceFile } from './cache.ts';
 import { appendBody } from './download.ts';
@@ -48,10 +48,7 @@ async function planSlice(options: SliceOptions): Promise<Slice | undefined> {
     const file = await retried(() => client.describe(commit, name), wait, signal);
     return retried(() => readShard(file, client, commit), wait, signal);
   };
-  const needed = (names: readonly string[]): string[] => {
-    if (part !== 'projector' && config !== undefined) requireTower(names, config, repository);
-    return neededTensors(names, config, part);
-  };
+  const needed = (names: readonly string[]) => neededTensors(names, config, part, repository);
   if (!isIndex(weights)) {
     const shard = await read(weights);
     return shard && sliceOf([shard], new Set(needed([...shard.tensors.keys()])));

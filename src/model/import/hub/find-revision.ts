@@ -36,7 +36,8 @@ export async function findRevision(
 ): Promise<FoundRevision> {
   const isCommit = /^[0-9a-f]{40}$/.test(revision);
   const known = isCommit ? revision : await cache.readRef(revision);
-  const cached = known !== undefined && (await isComplete(cache, known, part)) ? known : undefined;
+  const cached =
+    known !== undefined && (await isComplete(cache, known, part, repository)) ? known : undefined;
   if (cached !== undefined && isCommit && (await isSettled(cache, cached))) {
     return { commit: cached, files: undefined };
   }

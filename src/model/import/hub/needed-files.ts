@@ -23,11 +23,12 @@ export async function shardsOf(
   folder: string,
   weights: string,
   part: CheckpointPart,
+  source: string,
 ): Promise<readonly string[]> {
   if (!isIndex(weights)) return [];
   const files = await readWeightMap(join(folder, weights), `${weights} is missing.`);
   const config = await JsonObject.find(join(folder, configFile));
-  const tensors = neededTensors([...files.keys()], config, part);
+  const tensors = neededTensors([...files.keys()], config, part, source);
   return [...new Set(tensors.map((tensor) => files.get(tensor)!))];
 }
 
@@ -46,6 +47,7 @@ export async function isComplete(
   cache: RepositoryCache,
   commit: string,
   part: CheckpointPart,
+  source: string,
 ): Promise<boolean> {
   if (await cache.hasSlice(commit, part)) return true;
   const has = (name: string) => cache.has(commit, name);
@@ -55,7 +57,7 @@ export async function isComplete(
   if (processors.length === 0 && needsProcessor(config, part)) return false;
   const [weights] = await presentOf(weightsOf(part), has);
   if (weights === undefined) return false;
-  const shards = await shardsOf(cache.snapshot(commit), weights, part);
+  const shards = await shardsOf(cache.snapshot(commit), weights, part, source);
   return (await presentOf(shards, has)).length === shards.length;
 }
 

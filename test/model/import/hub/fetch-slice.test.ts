@@ -126,4 +126,16 @@ describe('the checkpoint of a vision language model on the hub', () => {
     });
     assert.ok(hub.servedBytes < bigBytes / 10, `${hub.servedBytes} bytes`);
   });
+
+  test('of several shards is refused likewise, by its index', async (t) => {
+    const { hub, fetch } = await setUp(t, 'llava-original-no-tower');
+    const shard = 'model-00001-of-00001.safetensors';
+    const names = [...decodeSafetensors(hub.file(weights)).keys()];
+    const index = { weight_map: Object.fromEntries(names.map((name) => [name, shard])) };
+    hub.setFile('model.safetensors.index.json', Buffer.from(JSON.stringify(index)));
+    hub.setFile(shard, hub.file(weights));
+    hub.setFile(weights, undefined);
+    await assert.rejects(fetch(), { code: 'invalid_argument', message: /which is openai\/clip-vit/ });
+    assert.ok(hub.asked().every((line) => !line.includes(shard)));
+  });
 });
