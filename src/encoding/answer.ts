@@ -70,7 +70,7 @@ export function answerOf(
     tensor: { shape: metadata.shape, dtype, parts: answered.flatMap(({ parts }) => parts) },
     metadata,
     timings: slowest(answered.map(({ timings }) => timings)),
-    uuids: images.map(({ uuid }) => uuid),
+    uuids: images.flatMap(({ uuid }) => uuid ?? []),
     keys: images.flatMap(({ key }) => key ?? []),
     sources: answered.map(({ source }) => source),
     release: () => reservation.release(),

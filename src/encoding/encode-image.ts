@@ -72,8 +72,10 @@ async function encodeViews(
   let from = 0;
   const parts = canvases.map(({ encoder, views: { length } }) => {
     const own = views.slice(from, (from += length));
-    const other = served.find(({ model }) => model.name === encoder?.model);
-    return { own, batcher: other?.batcher ?? batcher };
+    if (encoder === undefined) return { own, batcher };
+    const other = served.find(({ model }) => model.name === encoder.model);
+    if (other === undefined) throw new Error(`The plan names "${encoder.model}", which is not served.`);
+    return { own, batcher: other.batcher };
   });
   const encoded = await runAll(parts, signal, (part, all) =>
     part.batcher.encode(permit, part.own, wanted, all),

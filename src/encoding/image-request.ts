@@ -13,8 +13,8 @@ export interface ImageRequest {
   readonly image: ImageInput | ImageDigest;
   /** The key of its tokens in the cache; undefined if nothing is looked up or cached. */
   readonly key: string | undefined;
-  /** 64 hex digits over everything that its tokens depend on. */
-  readonly uuid: string;
+  /** 64 hex digits over everything that its tokens depend on; undefined if the request does not want them. */
+  readonly uuid: string | undefined;
   readonly trace: Trace | undefined;
   /** Its name in error messages; undefined for the only image of a request. */
   readonly name: string | undefined;
@@ -46,7 +46,7 @@ export type Planned<Image extends SizedImage> = Image & { readonly plan: Plan };
 /** Determines the key, the uuid and the name of each image of a request. */
 export async function keyImages(
   { served, shareCache }: EncodingParts,
-  { model, recipe, options, terms }: ResolvedRequest,
+  { model, recipe, options, terms, hasUuids }: ResolvedRequest,
   images: readonly (ImageInput | ImageDigest)[],
   trace: Trace | undefined,
 ): Promise<readonly ImageRequest[]> {
@@ -56,9 +56,10 @@ export async function keyImages(
     images.map(async (image, index): Promise<ImageRequest> => {
       // A request by digest asks for cached tokens, even with no-store.
       const isCached = !terms.noStore || image.kind === 'digest';
-      const content = { image: await imageDigest(image), model, models, recipe, options };
-      const key = isCached ? tokenKey({ ...content, owner }) : undefined;
-      const identified = { image, key, uuid: tokenUuid(content) };
+      const digest = isCached || hasUuids ? await imageDigest(image) : undefined;
+      const content = digest && { image: digest, model, models, recipe, options };
+      const key = content && isCached ? tokenKey({ ...content, owner }) : undefined;
+      const identified = { image, key, uuid: content && hasUuids ? tokenUuid(content) : undefined };
       if (images.length === 1) return { ...identified, trace, name: undefined };
       return { ...identified, trace: trace?.ofImage(index), name: `images[${index}]` };
     }),

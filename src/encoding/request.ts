@@ -34,6 +34,8 @@ export interface EncodeRequest {
   readonly options: EncodeOptions;
   /** How to serve it; {@link defaultTerms} when absent. */
   readonly terms?: RequestTerms;
+  /** Whether the answer has uuids, for which every image is hashed. */
+  readonly hasUuids?: boolean;
   /** Records its stages; absent if it is not traced. */
   readonly trace?: Trace | undefined;
   /** Fires when the client leaves, the deadline passes or the service stops. */
@@ -49,7 +51,7 @@ export interface EncodeAnswer {
   readonly timings: StageTimings;
   /** The source of each image's tokens. */
   readonly sources: readonly AnswerSource[];
-  /** For each image, 64 hex digits over all that its tokens depend on: image, model, projector, recipe and options. */
+  /** If requested, for each image 64 hex digits over all that its tokens depend on: image, model, projector, recipe and options. */
   readonly uuids: readonly string[];
   /** The cache key of each image's tokens; empty if they are not cached. */
   readonly keys: readonly string[];

@@ -18,6 +18,7 @@ export interface ResolvedRequest {
   readonly output: TokenOutput;
   readonly options: EncodeOptions;
   readonly terms: RequestTerms;
+  readonly hasUuids: boolean;
   /** When its caller stops waiting, by `parts.now()`. */
   readonly deadlineAt: number;
   /** Adds to the size of the answer. Throws `too_large` when the sum exceeds the limit of one answer. */
@@ -30,7 +31,10 @@ export interface ResolvedRequest {
  */
 export function resolveRequest(
   parts: EncodingParts,
-  { recipe, options, terms = defaultTerms }: Pick<EncodeRequest, 'recipe' | 'options' | 'terms'>,
+  { recipe, options, terms = defaultTerms, hasUuids = false }: Pick<
+    EncodeRequest,
+    'recipe' | 'options' | 'terms' | 'hasUuids'
+  >,
   deadlineAt = Number.POSITIVE_INFINITY,
 ): ResolvedRequest {
   const { served, teacher, maxAnswerBytes } = parts;
@@ -48,6 +52,7 @@ export function resolveRequest(
     output: options.output ?? 'features',
     options,
     terms,
+    hasUuids,
     deadlineAt,
     limitAnswer: answerLimit(maxAnswerBytes),
   };

@@ -6,7 +6,7 @@ import type { TokenTensor } from '../tensor.ts';
 export interface ImageTokens {
   readonly tensor: TokenTensor;
   readonly metadata: AnswerMetadata;
-  /** For each image, 64 hex digits over all that its tokens depend on: image, model, projector, recipe and options. */
+  /** If requested, for each image 64 hex digits over all that its tokens depend on: image, model, projector, recipe and options. */
   readonly uuids: readonly string[];
 }
 

@@ -16,8 +16,8 @@ interface Part {
 
 const partOf: Record<VllmFormat, (image: ImageTokens) => Part> = {
   // With --enable-mm-embeds. vLLM takes .npy, which has no bfloat16, or torch.save's format.
-  vllm: ({ tensor, uuids: [uuid = ''] }) => ({
-    head: `{"type":"image_embeds","uuid":"${uuid}","image_embeds":"`,
+  vllm: ({ tensor, uuids }) => ({
+    head: `{"type":"image_embeds","uuid":"${theOnly(uuids)}","image_embeds":"`,
     payload: npyCanHold(tensor.dtype) ? npyFile(tensor) : torchFile(tensor),
   }),
   // With --enable-prompt-embeds. vLLM takes torch.save's format alone.
@@ -69,4 +69,10 @@ function* jsonSlices(open: string, parts: readonly Part[], close: string): Gener
     yield Buffer.from(partEnd);
   }
   yield Buffer.from(close);
+}
+
+function theOnly(uuids: readonly string[]): string {
+  const [uuid] = uuids;
+  if (uuid === undefined || uuids.length > 1) throw new Error(`A part is of one image, not ${uuids.length}.`);
+  return uuid;
 }

@@ -41,6 +41,7 @@ export async function answerCached(
     stacked: false,
     ...asked,
     terms: termsOf(request),
+    hasUuids: format === 'vllm',
     trace: scope.trace,
     signal: scope.signal,
   });

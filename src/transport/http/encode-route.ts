@@ -33,7 +33,7 @@ export interface EncodeRouteSettings extends BodyReaders {
 }
 
 /** What a request asks for, known before its body is read. */
-type Asked = Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'trace' | 'signal'>;
+type Asked = Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'hasUuids' | 'trace' | 'signal'>;
 
 interface ReceivedImages extends RequestImages {
   /** Releases the reserved bytes. Call it when the images are encoded: a slow reader must not hold them. */
@@ -52,8 +52,9 @@ export async function answerEncode(
 ): Promise<void> {
   const { format: wanted, ...query } = singleValues(request.query);
   const { trace, signal } = request.scope;
-  const asked = { ...parseOptions(recipe, query, ['format']), terms: termsOf(request), trace, signal };
+  const options = parseOptions(recipe, query, ['format']);
   const format = chooseFormat(wanted, request.headers.accept);
+  const asked = { ...options, terms: termsOf(request), hasUuids: format === 'vllm', trace, signal };
   requireFormat(format, asked);
   settings.encoder.validate(asked);
   const send = await encodeBody(request, reply, settings, asked, format);

@@ -52,7 +52,7 @@ for (const transport of transports) {
     const over: Offer = {
       ...usual,
       place: placeOf(stub, transport),
-      arrivals: { kind: 'poisson', perSecond: 400 },
+      arrivals: { kind: 'poisson', perSecond: 200 },
       windowMs: 1500,
     };
     const result = await makeOffer(over);
