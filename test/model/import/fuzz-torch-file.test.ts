@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { importModel } from '../../../src/model/import/import-model.ts';
 import { readTorchFile } from '../../../src/model/import/torch-file.ts';
 import { fixture, temporaryFolder } from './fixtures.ts';
-import { fuzzRuns, mutated, mutations, requireRefusal } from './fuzzing.ts';
+import { fuzzRuns, mutated, mutations, requireRefusal } from '../../support/fuzzing.ts';
 import { pickle, pickledTensor, zip, type Pickled, type ZipEntry } from './torch-writer.ts';
 
 /** Numbers at which sums and products go wrong. */
