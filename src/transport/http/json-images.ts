@@ -119,6 +119,7 @@ function withoutDataUrl(text: string, name: string): string {
 }
 
 function hintFor(text: string): string {
+  if (/^\s*image\/[^,]{1,100};base64,/i.test(text)) return ' It is a data: URL without its "data:".';
   if (isUrl(text)) return ' It is a URL, and none is fetched: send the image.';
   if (namesFile(text)) return ' It is the name of a file: send what is in the file.';
   return /^[\w+/-]+ /.test(text) ? ' Where a URL is decoded, a "+" becomes a space.' : '';
