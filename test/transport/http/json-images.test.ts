@@ -137,7 +137,7 @@ for (const encoding of ['utf-16le', 'utf-16be', 'utf-32le'] as const) {
       const bytes = {
         'utf-16le': () => wide,
         'utf-16be': () => wide.swap16(),
-        'utf-32le': () => Buffer.from(Uint32Array.from([...text], (one) => one.codePointAt(0)!).buffer),
+        'utf-32le': () => Buffer.from(Uint32Array.from(text, (one) => one.codePointAt(0)!).buffer),
       }[encoding]();
       assert.throws(() => jsonImages(owned(bytes), 1), {
         code: 'invalid_argument',
