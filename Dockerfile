@@ -15,11 +15,11 @@ COPY bin bin
 COPY deploy/docker deploy/docker
 RUN npm run build
 RUN node deploy/docker/bake-default.js cache
-RUN npm prune --omit=dev && node deploy/docker/prune-platforms.js node_modules
+RUN npm prune --omit=dev && node deploy/docker/prune-modules.js node_modules
 
 # ONNX Runtime's own script fetches its CUDA libraries.
 FROM build AS build-cuda
-RUN npm rebuild onnxruntime-node --ignore-scripts=false && node deploy/docker/prune-platforms.js node_modules
+RUN npm rebuild onnxruntime-node --ignore-scripts=false && node deploy/docker/prune-modules.js node_modules
 
 FROM nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04 AS cuda
 # glibc's own allocator lets memory grow under many threads that decode.

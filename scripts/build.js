@@ -1,7 +1,7 @@
 // Compiles src, test and bench with tsc, and the AssemblyScript kernels with asc, into build/.
-// Recompiles a kernel only if its source is newer than its output.
+// Recompiles a kernel only if its source is newer than its output, and deletes outputs that have no source any more.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -38,3 +38,9 @@ for (const folder of ['src/image/kernels', 'src/tokens/kernels']) {
   }
 }
 run('typescript/bin/tsc', ['--project', 'tsconfig.json']);
+
+for (const output of readdirSync(join(root, 'build'), { recursive: true })) {
+  const source = join(root, output.replace(/\.(js|js\.map|wasm)$/, '.ts'));
+  if (source === join(root, output)) continue;
+  if (!existsSync(source)) rmSync(join(root, 'build', output));
+}

@@ -2,6 +2,7 @@ import type { Sharp } from 'sharp';
 import { ServiceError } from '../errors/service-error.ts';
 import { formatNames } from './format.ts';
 import { decodeGif } from './gif.ts';
+import { hasPremultipliedAlpha } from './headers/avif.ts';
 import { FileFault } from './headers/file-fault.ts';
 import type { Orientation } from './headers/orientation.ts';
 import type { Raster } from './raster.ts';
@@ -40,10 +41,12 @@ export async function decode(bytes: Uint8Array, { exif, maxPixels }: DecodeOptio
 
 async function decodeByLibvips(
   file: Buffer,
-  { format, isCmyk }: ImageHeader,
+  { format, cmykBits }: ImageHeader,
   orientation: Orientation,
   maxPixels: number,
 ): Promise<Raster> {
+  const isCmyk = cmykBits !== undefined;
+  const isPremultiplied = format === 'avif' && hasPremultipliedAlpha(file);
   const input = sharp(libvipsInput(file, format), {
     ignoreIcc: true,
     limitInputPixels: maxPixels,
@@ -52,21 +55,23 @@ async function decodeByLibvips(
   });
   const coloured = isCmyk
     ? input.pipelineColourspace('cmyk').toColourspace('cmyk')
-    : input.removeAlpha().toColourspace('srgb');
+    : (isPremultiplied ? input.ensureAlpha() : input.removeAlpha()).toColourspace('srgb');
   // Not toUint8Array: in sharp 0.35.5 it leaks what it copies from.
   const { data, info } = await turned(coloured, orientation)
-    .raw({ depth: 'uchar' })
+    .raw({ depth: cmykBits === 16 ? 'ushort' : 'uchar' })
     .toBuffer({ resolveWithObject: true })
     .catch((error: unknown) => {
       throw undecodable(format, error);
     });
-  if (info.channels !== (isCmyk ? 4 : 3)) {
+  if (info.channels !== (isCmyk || isPremultiplied ? 4 : 3)) {
     throw ServiceError.from(
       new Error(`decoding gave ${info.channels} channels for a ${formatNames[format]}`),
     );
   }
-  const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return { width: info.width, height: info.height, data: isCmyk ? rgbOfCmyk(pixels) : pixels };
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const pixels = cmykBits === 16 ? highBytes(bytes) : bytes;
+  const rgb = isCmyk ? rgbOfCmyk(pixels) : isPremultiplied ? withoutAlpha(pixels) : pixels;
+  return { width: info.width, height: info.height, data: rgb };
 }
 
 /** Mirrors left to right, then rotates clockwise. */
@@ -95,6 +100,27 @@ function rgbOfCmyk(pixels: Uint8Array): Uint8Array {
     for (const end = to + 3, ink = from - to; to < end; to++) {
       const product = pixels[to + ink]! * white + 128;
       rgb[to] = white - (((product >> 8) + product) >> 8);
+    }
+  }
+  return rgb;
+}
+
+/** The upper halves of samples of 16 bits, in place: Pillow reads nothing else of them. */
+function highBytes(samples: Uint8Array): Uint8Array {
+  const high = samples.subarray(0, samples.length / 2);
+  // sharp gives them in the order of the machine, and its binaries are for little-endian ones.
+  for (let i = 0; i < high.length; i++) high[i] = samples[i * 2 + 1]!;
+  return high;
+}
+
+/** The colours of premultiplied RGBA, in place: divided by alpha, and black where nothing shows, as libavif has them. */
+function withoutAlpha(pixels: Uint8Array): Uint8Array {
+  const rgb = pixels.subarray(0, (pixels.length / 4) * 3);
+  for (let from = 0, to = 0; from < pixels.length; from += 4) {
+    const alpha = pixels[from + 3]!;
+    for (const end = to + 3, ahead = from - to; to < end; to++) {
+      const colour = pixels[to + ahead]!;
+      rgb[to] = alpha === 0 ? 0 : Math.min(255, Math.round((colour * 255) / alpha));
     }
   }
   return rgb;

@@ -53,7 +53,7 @@ export function readNpyRasters(bytes: Uint8Array, limits: NpyLimits): NpyPixels 
   if (count > limits.maxImages) {
     throw new ServiceError(
       'too_large',
-      `The .npy file has ${count.toLocaleString('en-US')} images; at most ${limits.maxImages.toLocaleString('en-US')} are accepted.`,
+      `The .npy file has ${count.toLocaleString('en-US')} images; at most ${limits.maxImages.toLocaleString('en-US')} are accepted (--max-images).`,
     );
   }
   if (width * height > limits.maxPixels) throw tooManyPixels({ width, height }, limits.maxPixels);

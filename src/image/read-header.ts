@@ -19,8 +19,8 @@ export interface ImageHeader {
   /** As stored, before the orientation. */
   readonly size: Size;
   readonly orientation: Orientation;
-  /** Whether the pixels are CMYK of 8 bits. */
-  readonly isCmyk: boolean;
+  /** Bits of a sample of CMYK; undefined for other colours. */
+  readonly cmykBits?: 8 | 16 | undefined;
   /** Of a GIF only. */
   readonly gifFrame?: GifFrame;
 }
@@ -43,10 +43,10 @@ export async function readHeader(bytes: Uint8Array): Promise<ImageHeader> {
     if (format === 'avif') return await readAvifHeader(file);
     const { size, ...notes } = await readers[format](file);
     const orientation = orientationOf(notes);
-    if (size !== undefined) return { format, size, orientation, isCmyk: false };
+    if (size !== undefined) return { format, size, orientation };
     const { width, height, space, channels, depth } = await askLibvips(file, format);
-    const isCmyk = space === 'cmyk' && channels === 4 && depth === 'uchar';
-    return { format, size: { width, height }, orientation, isCmyk };
+    const cmykBits = space === 'cmyk' && channels === 4 ? sampleBits[depth] : undefined;
+    return { format, size: { width, height }, orientation, cmykBits };
   } catch (error) {
     throw error instanceof FileFault ? undecodable(format, error) : error;
   }
@@ -63,6 +63,8 @@ export function decodedSize({ size, orientation }: ImageHeader, exif: ExifUse): 
   return turnedSize(size, exif === 'apply' ? orientation : 1);
 }
 
+const sampleBits: Readonly<Record<string, 8 | 16>> = { uchar: 8, ushort: 16 };
+
 const readers = {
   jpeg: readJpegHeader,
   png: readPngHeader,
@@ -72,14 +74,14 @@ const readers = {
 
 function readGifHeader(file: Buffer): ImageHeader {
   const gifFrame = readGifFrame(file);
-  return { format: 'gif', size: gifFrame.canvas, orientation: 1, isCmyk: false, gifFrame };
+  return { format: 'gif', size: gifFrame.canvas, orientation: 1, gifFrame };
 }
 
 async function readAvifHeader(file: Buffer): Promise<ImageHeader> {
   if (hasBoundlessSide(file)) throw new FileFault('it claims a side of more than 10,000,000 pixels');
   const { width, height, exif, xmp } = await askLibvips(file, 'avif');
   const orientation = avifOrientation(file, { exif, xmp });
-  return { format: 'avif', size: { width, height }, orientation, isCmyk: false };
+  return { format: 'avif', size: { width, height }, orientation };
 }
 
 async function askLibvips(file: Buffer, format: ImageFormat) {

@@ -10,7 +10,7 @@ export function tooManyPixels(size: Size, maxPixels: number): ServiceError {
   );
   return new ServiceError(
     'too_large',
-    `The image has ${width} x ${height} pixels; at most ${limit} pixels are accepted.`,
+    `The image has ${width} x ${height} pixels; at most ${limit} pixels are accepted (--max-pixels).`,
   );
 }
 

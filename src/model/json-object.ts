@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { quoted, withoutControls } from '../errors/quoted.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import { systemReason } from '../errors/system-reason.ts';
 
@@ -134,13 +135,13 @@ export class JsonObject {
 
 /** A value for a message: its JSON, cut to 60 characters. */
 export function shortJson(value: unknown): string {
-  const text = JSON.stringify(outline(value, 2)) ?? 'missing';
+  const text = withoutControls(JSON.stringify(outline(value, 2)) ?? 'missing');
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 /** A name from a file for a message: on one line, cut to 100 characters. */
 export function shortName(name: string): string {
-  const text = JSON.stringify(name.length > 100 ? `${name.slice(0, 97)}...` : name);
+  const text = quoted(name.length > 100 ? `${name.slice(0, 97)}...` : name);
   return text.slice(1, -1);
 }
 

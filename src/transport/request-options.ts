@@ -74,7 +74,8 @@ const commonOptions: readonly RequestOption[] = [
     name: 'exif',
     values: exifModes,
     default: 'apply',
-    description: 'Whether to rotate the image by its EXIF orientation before encoding.',
+    description:
+      'Whether to rotate and flip the image by the orientation in its EXIF, XMP or PNG texts before encoding.',
   },
 ];
 

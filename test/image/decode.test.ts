@@ -151,7 +151,7 @@ describe('decode', () => {
     await refusal(
       bytes,
       'too_large',
-      /^The image has 20,000 x 20,000 pixels; at most 100,000,000 pixels are accepted\.$/,
+      /^The image has 20,000 x 20,000 pixels; at most 100,000,000 pixels are accepted \(--max-pixels\)\.$/,
     );
   });
 

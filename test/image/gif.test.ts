@@ -97,7 +97,7 @@ describe('a GIF', () => {
     bytes.writeUInt16LE(65_535, 8);
     await assert.rejects(decode(bytes, options), {
       code: 'too_large',
-      message: 'The image has 65,535 x 65,535 pixels; at most 10,000,000 pixels are accepted.',
+      message: 'The image has 65,535 x 65,535 pixels; at most 10,000,000 pixels are accepted (--max-pixels).',
     });
   });
 });

@@ -148,13 +148,13 @@ describe('readNpyRasters', () => {
       'too many images',
       npy({ shape: '5, 1, 1, 3' }, new Uint8Array(15)),
       'too_large',
-      /^The \.npy file has 5 images; at most 4 are accepted\.$/,
+      /^The \.npy file has 5 images; at most 4 are accepted \(--max-images\)\.$/,
     ],
     [
       'too many pixels, before their bytes are looked for',
       npy({ shape: '20000, 20000, 3' }, new Uint8Array()),
       'too_large',
-      /^The image has 20,000 x 20,000 pixels; at most 1,000 pixels are accepted\.$/,
+      /^The image has 20,000 x 20,000 pixels; at most 1,000 pixels are accepted \(--max-pixels\)\.$/,
     ],
   ];
   for (const [why, bytes, code, message] of cases) {

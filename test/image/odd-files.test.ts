@@ -4,10 +4,8 @@ import fc from 'fast-check';
 import { ServiceError } from '../../src/errors/service-error.ts';
 import { decode } from '../../src/image/decode.ts';
 import { decodedSize, readHeader } from '../../src/image/read-header.ts';
+import { fuzzRuns } from '../support/fuzzing.ts';
 import { oddFiles } from './odd-files.ts';
-
-/** Set it higher for a longer search. */
-const numRuns = Number(process.env['ODD_FILES'] ?? 1000);
 
 for (const [format, files] of Object.entries(oddFiles)) {
   test(`whatever a ${format} notes of its orientation, it is decoded in the size of its header, or refused`, async () => {
@@ -23,7 +21,7 @@ for (const [format, files] of Object.entries(oddFiles)) {
           assert.equal(error.code, 'invalid_argument');
         }
       }),
-      { numRuns },
+      { numRuns: fuzzRuns(1000) },
     );
   });
 }

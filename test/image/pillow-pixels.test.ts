@@ -32,10 +32,11 @@ for (const kind of new Set(cases.map((row) => row.kind))) {
       if (sha256 !== undefined) {
         assert.equal(createHash('sha256').update(raster.data).digest('hex'), sha256, name);
       } else {
-        // libheif rounds colours otherwise than libavif.
+        // libheif rounds colours otherwise than libavif, and dividing by alpha makes more of it.
+        const limit = name.startsWith('premultiplied') ? 2 : 1;
         const wanted = Buffer.from(rgb!, 'base64');
         const furthest = Math.max(...raster.data.map((value, i) => Math.abs(value - wanted[i]!)));
-        assert.ok(furthest <= 1, `${name}: ${furthest} levels off`);
+        assert.ok(furthest <= limit, `${name}: ${furthest} levels off`);
       }
     }
   });

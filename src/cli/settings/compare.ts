@@ -67,7 +67,7 @@ const compareSettings = {
     choices: ['apply', 'ignore'],
     default: 'apply',
     flagOnly: true,
-    description: 'Whether to rotate and flip images by their EXIF orientation.',
+    description: 'Whether to rotate and flip images by the orientation in their EXIF, XMP or PNG texts.',
   },
   device: engineSettings.device,
   threads: engineSettings.threads,

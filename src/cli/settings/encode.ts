@@ -36,7 +36,7 @@ const outputSettings = {
     choices: ['apply', 'ignore'],
     default: 'apply',
     flagOnly: true,
-    description: 'Whether to rotate and flip images by their EXIF orientation.',
+    description: 'Whether to rotate and flip images by the orientation in their EXIF, XMP or PNG texts.',
   },
 } as const satisfies Settings;
 

@@ -43,6 +43,14 @@ export function hasBoundlessSide(file: Buffer): boolean {
 /** Longest side of any image in libvips (VIPS_MAX_COORD). */
 const libvipsMaxCoord = 10_000_000;
 
+/** Whether an AVIF's colours are multiplied by its alpha ('prem' of ISO/IEC 23008-12, 7.3.5.2). */
+export function hasPremultipliedAlpha(file: Buffer): boolean {
+  return boxes(file, 'prem').some((at) => {
+    const sizeBytes = file.readUInt32BE(at - 4);
+    return sizeBytes === 14 || sizeBytes === 18;
+  });
+}
+
 /** The metadata of any AVIF seen in practice fits in so many bytes. */
 const metaBytes = 2 ** 16;
 

@@ -1,6 +1,7 @@
-import { access } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
+import { shortName } from '../json-object.ts';
 import { openStored, readAt } from './open-stored.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
 import type { StoredTensor, StoredTensors } from './stored-tensor.ts';
@@ -36,7 +37,11 @@ export class CheckpointFiles {
       files.#tensors.set(file, Promise.resolve(tensors));
       return files;
     }
-    const message = `${folder} has no weights; expected one of ${candidates.join(', ')}.`;
+    const others = (await readdir(folder)).filter((name) =>
+      /\.(safetensors|bin|pth?|ckpt|msgpack|h5|gguf)$/.test(name),
+    );
+    const found = others.length === 0 ? '' : `; it has ${others.slice(0, 4).map(shortName).join(', ')}`;
+    const message = `${folder} has no weights that are read: expected one of ${candidates.join(', ')}${found}.`;
     throw new ServiceError('invalid_argument', message);
   }
 

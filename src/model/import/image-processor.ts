@@ -65,10 +65,7 @@ async function readClass(
   config: JsonObject,
   { architecture }: TowerGeometry,
 ): Promise<ProcessorClass> {
-  const extractor = config.get('feature_extractor_type');
-  const named =
-    config.get('image_processor_type') ??
-    (typeof extractor === 'string' ? extractor.replace('FeatureExtractor', 'ImageProcessor') : extractor);
+  const named = config.get('image_processor_type') ?? config.get('feature_extractor_type');
   if (named !== undefined && typeof named !== 'string')
     throw config.fault('image_processor_type', 'a string');
   const name = named ?? (await nameFromModel(folder, architecture));

@@ -7,6 +7,7 @@ import type { FeatureLayer, Precision } from '../model.ts';
 import type { TowerGeometry } from '../tower-geometry.ts';
 import { calibrate, type Calibration } from './calibrate.ts';
 import { readGeometry, withImageSize, type ViewOptions } from './checkpoint-config.ts';
+import { requireNoAdapter } from './adapter.ts';
 import { CheckpointFiles } from './checkpoint-files.ts';
 import { Checkpoint } from './checkpoint.ts';
 import type { Family, ProjectorRecipe } from './families/family.ts';
@@ -55,6 +56,7 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
   const family = findFamily(config);
   const isAlone = options.towerOnly === true || options.projector !== undefined;
   if (!isAlone) requireKnownFamily(config);
+  await requireNoAdapter(source);
   const files = await CheckpointFiles.open(source);
   requireTower([...files.names()], config, source);
   const checkpoint = new Checkpoint(files, findTower(files.names()));

@@ -103,9 +103,9 @@ export function processorDefaults(
   return architecture === 'clip' ? clip : siglip;
 }
 
-/** The class of that name, with or without the suffix of a backend; or why it cannot be used. */
+/** The class of that name, of any version of transformers and backend; or why it cannot be used. */
 export function processorClass(name: string): ProcessorClass | { readonly refusal: string } {
-  const base = name.replace(/(Fast|Pil)$/, '');
+  const base = name.replace(/(Fast|Pil)$/, '').replace(/FeatureExtractor$/, 'ImageProcessor');
   const found = classes.get(base);
   if (found !== undefined) return found;
   const reason = refused.get(base) ?? `is not supported; expected one of ${[...classes.keys()].join(', ')}`;

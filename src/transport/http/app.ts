@@ -71,9 +71,7 @@ export async function createApp(settings: AppSettings): Promise<FastifyInstance>
   app.addHook('onSend', async (request, reply, payload) => finishAnswer(limits, request, reply, payload));
   app.addHook('onClose', settings.onClose);
   app.setErrorHandler(answerError);
-  app.setNotFoundHandler((request) => {
-    throw noRoute(settings.routes, request);
-  });
+  app.setNotFoundHandler((request, reply) => answerNoRoute(settings.routes, request, reply));
   app.removeAllContentTypeParsers();
   await app.register(multipart);
   // Leaves the body unread: a handler reads it once everything else has been checked.
@@ -121,15 +119,25 @@ function finishAnswer(
   return lingering(payload, request.raw, limits.lingerMs);
 }
 
-function noRoute(routes: readonly Route[], request: FastifyRequest): ServiceError {
+/**
+ * Answers OPTIONS for any path that has a route. Without origins to allow, a browser then tells its user that CORS is
+ * what is missing; it would take a 405 for a broken service.
+ */
+function answerNoRoute(routes: readonly Route[], request: FastifyRequest, reply: FastifyReply): void {
   const path = request.url.split('?', 1)[0] ?? '';
-  const allow = allowedMethods(routes, path);
-  if (allow !== undefined) {
-    const message = `${path} takes ${allow}, not ${request.method}.`;
-    return new HttpRefusal('method_not_allowed', message, { allow });
+  const methods = allowedMethods(routes, path);
+  if (methods !== undefined) {
+    const allow = `${methods}, OPTIONS`;
+    if (request.method !== 'OPTIONS') {
+      throw new HttpRefusal('method_not_allowed', `${path} takes ${methods}, not ${request.method}.`, {
+        allow,
+      });
+    }
+    reply.code(204).header('allow', allow).send();
+    return;
   }
   const paths = routes.map((route) => route.path);
-  return new ServiceError(
+  throw new ServiceError(
     'not_found',
     `There is no ${path.slice(0, 128)}; /docs lists what there is.${didYouMean(path, paths)}`,
   );

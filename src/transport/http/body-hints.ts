@@ -1,3 +1,5 @@
+import { recognise } from '../../image/format.ts';
+
 const longestText = 1024;
 
 /** Whether a text is the name of an image file, or a path. */
@@ -16,16 +18,30 @@ export function isUrl(text: string): boolean {
 }
 
 /**
- * The error message for an image that is the name of a file, which curl sends if the @ is missing, or a URL. Undefined
- * for any other. `curl` is its option that sends a file, up to the @.
+ * The error message for an image that is text: JSON, base64, a URL, or the name of a file, which curl sends if the @ is
+ * missing. Undefined for any other. `curl` is its option that sends a file, up to the @.
  */
 export function textInPlaceOfImage(bytes: Uint8Array, curl: string): string | undefined {
-  if (bytes.byteLength > longestText) return undefined;
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
-  if (isUrl(text)) return 'The image is a URL, and none is fetched: send the image itself.';
-  if (!namesFile(text)) return undefined;
-  const name = text.trim();
-  return `The image is the text ${JSON.stringify(name)}. To send the file of that name, write ${curl}@${name}.`;
+  const { buffer, byteOffset, byteLength } = bytes;
+  const head = Buffer.from(buffer, byteOffset, Math.min(byteLength, longestText)).toString();
+  if (/^\ufeff?\s*\{/.test(head)) return 'The image is JSON, which needs the content type application/json.';
+  // What curl -d image=... sends.
+  const value = head.replace(/^images?=@?/, '');
+  if (isBase64OfImage(value)) {
+    return 'The image is base64. Send the bytes that it stands for, or JSON: {"image": base64}.';
+  }
+  if (byteLength > longestText) return undefined;
+  if (isUrl(value)) return 'The image is a URL, and none is fetched: send the image itself.';
+  if (!namesFile(value)) return undefined;
+  const name = value.trim();
+  return `The image is the text ${JSON.stringify(head.trim())}. To send the file of that name, write ${curl}@${name}.`;
+}
+
+/** Whether a text starts as base64 of an image does, alone or in a data: URL. */
+function isBase64OfImage(text: string): boolean {
+  const start = text.trimStart().replace(/^data:[^,]{0,256};\s*base64\s*,/i, '');
+  const digits = start.replace(/%2[BF]/gi, decodeURIComponent).slice(0, 64);
+  return /^[\w+/=\r\n-]+$/.test(digits) && recognise(Buffer.from(digits, 'base64')).kind === 'accepted';
 }
 
 /**

@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer';
+import { quoted, withoutControls } from '../../errors/quoted.ts';
 import { type ErrorCode, ServiceError } from '../../errors/service-error.ts';
 import { recognise } from '../../image/format.ts';
 import { isUrl, namesFile } from './body-hints.ts';
@@ -27,7 +28,7 @@ export function jsonImages(body: Uint8Array<ArrayBuffer>, maxImages: number): Js
   const other = names.find((each) => each !== name);
   if (other !== undefined) {
     throw invalid(
-      `The field ${quoted(other)} does not belong in the JSON body, which is ${wanted}; options are query parameters.`,
+      `The field ${short(other)} does not belong in the JSON body, which is ${wanted}; options are query parameters.`,
     );
   }
   if (name === undefined) throw invalid(`The JSON body has no image; it must be ${wanted}.`);
@@ -76,8 +77,16 @@ function faultOf(bytes: Buffer, { message }: SyntaxError): string {
   if (message.includes('control character')) {
     return 'a string has a line break or another control character in it. Encode without line breaks, as base64 -w0 does.';
   }
-  // V8 adds an excerpt of the body.
-  return `${message.replace(/, (?:\.{3})?".*$/s, '').slice(0, 120)}.`;
+  if (isWide(bytes)) return 'it is in UTF-16 or UTF-32. Write it in UTF-8, as JSON is.';
+  // V8 quotes the character that it did not expect, and adds an excerpt of the body.
+  return `${withoutControls(message.replace(/, (?:\.{3})?".*$/s, '').slice(0, 120))}.`;
+}
+
+/** Whether JSON is in UTF-16 or UTF-32: it starts with a byte order mark, or with an ASCII character of several bytes. */
+function isWide(bytes: Buffer): boolean {
+  const [first, second] = bytes;
+  const isMarked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  return isMarked || first === 0 || second === 0;
 }
 
 function decode(value: unknown, name: string): Uint8Array<ArrayBuffer> {
@@ -87,7 +96,7 @@ function decode(value: unknown, name: string): Uint8Array<ArrayBuffer> {
   const digits = base64.replace(/={1,2}$/, '');
   const [wrong] = /[^A-Za-z0-9+/_-]/u.exec(digits) ?? [];
   if (wrong !== undefined) {
-    throw invalid(`${name} is not valid base64: ${quoted(wrong)} is in it.${hintFor(value)}`);
+    throw invalid(`${name} is not valid base64: ${short(wrong)} is in it.${hintFor(value)}`);
   }
   const isPadded = digits.length < base64.length;
   if (digits.length % 4 === 1 || (isPadded && base64.length % 4 !== 0)) {
@@ -110,6 +119,7 @@ function withoutDataUrl(text: string, name: string): string {
 }
 
 function hintFor(text: string): string {
+  if (/^\s*image\/[^,]{1,100};base64,/i.test(text)) return ' It is a data: URL without its "data:".';
   if (isUrl(text)) return ' It is a URL, and none is fetched: send the image.';
   if (namesFile(text)) return ' It is the name of a file: send what is in the file.';
   return /^[\w+/-]+ /.test(text) ? ' Where a URL is decoded, a "+" becomes a space.' : '';
@@ -128,8 +138,8 @@ function countOf(bytes: Buffer, character: string, limit: number): number {
   return count;
 }
 
-function quoted(text: string): string {
-  return JSON.stringify(text.slice(0, 64));
+function short(text: string): string {
+  return quoted(text.slice(0, 64));
 }
 
 function invalid(message: string, code: ErrorCode = 'invalid_argument'): ServiceError {

@@ -64,6 +64,16 @@ describe('an image processor', () => {
     assert.deepEqual((await read(t, usual)).imageSize, 364);
   });
 
+  it('is the same under the name of any version and backend', async (t) => {
+    const files = (name: string, key = 'image_processor_type') =>
+      read(t, alone({ [key]: name, size: square, crop_size: square }));
+    const usual = await files('CLIPImageProcessor');
+    assert.equal(usual.preprocessing.normalisation.mean[0], 0.48145466);
+    for (const name of ['CLIPImageProcessorFast', 'CLIPImageProcessorPil', 'CLIPFeatureExtractor'])
+      assert.deepEqual(await files(name), usual, name);
+    assert.deepEqual(await files('CLIPFeatureExtractor', 'feature_extractor_type'), usual);
+  });
+
   it('makes views of its own size, of the size that is asked for, or of the tower where it does not resize', async (t) => {
     const sizes: readonly [object, ViewOptions, number][] = [
       [{ size: 48 }, {}, 48],

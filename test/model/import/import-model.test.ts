@@ -500,7 +500,13 @@ describe('import refuses', () => {
       'a folder without an index',
       'model.safetensors.index.json',
       rm,
-      /has no weights; expected one of model\.safetensors, .*, pytorch_model\.bin\.index\.json\.$/,
+      /has no weights that are read: expected one of model\.safetensors, .*, pytorch_model\.bin\.index\.json; it has model-00001-of-\d+\.safetensors, /,
+    ],
+    [
+      'an adapter beside the weights',
+      'adapter_config.json',
+      (path: string) => writeFile(path, '{"peft_type":"LORA"}'),
+      /has an adapter \(adapter_config\.json\), which is not applied here\. Merge it with PEFT's merge_and_unload\(\)/,
     ],
     [
       'a missing shard',

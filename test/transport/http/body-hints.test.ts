@@ -23,6 +23,36 @@ test('tells whoever sends the name of a file to write an @ before it', async () 
   assert.match(await refusal(form), /^The image is the text "photo.jpg"\. .* write -F image=@photo\.jpg\.$/);
 });
 
+test('tells whoever writes image=@FILE after curl -d how to send the file', async () => {
+  assert.match(
+    await refusal('image=@photo.jpg', urlencoded),
+    /^The image is the text "image=@photo\.jpg"\. To send the file of that name, write --data-binary @photo\.jpg\.$/,
+  );
+});
+
+test('tells whoever sends JSON under another content type which it needs', async () => {
+  const json = `{"image":"${imageBytes('rocket.jpg').toString('base64')}"}`;
+  for (const type of ['text/plain;charset=UTF-8', 'text/json', 'application/vnd.api+json', 'image/jpeg'])
+    for (const body of [json, `\ufeff\n ${json}`])
+      assert.equal(
+        await refusal(body, { 'content-type': type }),
+        'The image is JSON, which needs the content type application/json.',
+      );
+});
+
+test('tells whoever sends base64 in place of bytes', async () => {
+  const base64 = imageBytes('rocket.jpg').toString('base64');
+  const sentence = 'The image is base64. Send the bytes that it stands for, or JSON: {"image": base64}.';
+  for (const body of [base64, base64.replace(/.{76}/g, '$&\r\n'), `data:image/jpeg;base64,${base64}`])
+    assert.equal(await refusal(body), sentence);
+  assert.equal(await refusal(`image=${encodeURIComponent(base64)}`, urlencoded), sentence);
+  const form = new FormData();
+  form.append('image', base64);
+  assert.equal(await refusal(form), sentence);
+  const twice = JSON.stringify({ image: Buffer.from(base64).toString('base64') });
+  assert.equal(await refusal(twice, { 'content-type': 'application/json' }), sentence);
+});
+
 test('tells whoever sends a URL that none is fetched', async () => {
   assert.match(await refusal('https://example.com/a.png', urlencoded), /is a URL, and none is fetched/);
 });

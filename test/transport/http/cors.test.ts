@@ -55,8 +55,17 @@ test('lets no other page read anything, and none at all unless origins are given
     assert.equal((await ask('/v1/encode', encode)).headers.get('access-control-allow-origin'), null);
     assert.equal((await ask('/v1/encode', preflight)).headers.get('access-control-allow-origin'), null);
   }
-  const { ask } = await openStubApp();
-  assert.equal((await ask('/v1/encode', preflight)).status, 405);
+});
+
+test('answers OPTIONS with the methods of a path where no origins are given, without an API key', async () => {
+  const { ask } = await openStubApp({ authenticate: () => assert.fail('a preflight carries no key') });
+  const { status, headers } = await ask('/v1/encode', preflight);
+  assert.deepEqual([status, headers.get('allow')], [204, 'GET, HEAD, POST, OPTIONS']);
+  assert.deepEqual(
+    [...headers.keys()].filter((name) => name.startsWith('access-control-')),
+    [],
+  );
+  assert.equal((await ask('/v1/nothing', preflight)).status, 404);
 });
 
 test('lets any page use the API where the origins are *', async () => {

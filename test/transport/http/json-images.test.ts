@@ -129,6 +129,24 @@ test('takes nothing that JSON.parse does not, and nothing of another shape', () 
   assert.ok(taken > 0);
 });
 
+for (const encoding of ['utf-16le', 'utf-16be', 'utf-32le'] as const) {
+  for (const mark of ['', '\ufeff']) {
+    test(`says of JSON in ${encoding}${mark && ' with a byte order mark'} that it must be UTF-8`, () => {
+      const text = `${mark}{"image":"${base64}"}`;
+      const wide = Buffer.from(text, 'utf-16le');
+      const bytes = {
+        'utf-16le': () => wide,
+        'utf-16be': () => wide.swap16(),
+        'utf-32le': () => Buffer.from(Uint32Array.from(text, (one) => one.codePointAt(0)!).buffer),
+      }[encoding]();
+      assert.throws(() => jsonImages(owned(bytes), 1), {
+        code: 'invalid_argument',
+        message: 'The body is not valid JSON: it is in UTF-16 or UTF-32. Write it in UTF-8, as JSON is.',
+      });
+    });
+  }
+}
+
 const pool = new JsonPool((error) => assert.fail(String(error)));
 after(() => pool.close());
 

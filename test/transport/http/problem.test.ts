@@ -90,10 +90,9 @@ test('answers 404 for a path that there is not, with any method and body', async
 
 test('answers 405 with Allow for a path with another method', async () => {
   for (const [method, path, allow] of [
-    ['DELETE', '/encode', 'GET, HEAD, POST'],
-    ['PUT', '/v1/encode', 'GET, HEAD, POST'],
-    ['POST', '/healthz', 'GET, HEAD'],
-    ['OPTIONS', '/v1/models', 'GET, HEAD'],
+    ['DELETE', '/encode', 'GET, HEAD, POST, OPTIONS'],
+    ['PUT', '/v1/encode', 'GET, HEAD, POST, OPTIONS'],
+    ['POST', '/healthz', 'GET, HEAD, OPTIONS'],
   ] as const) {
     const answer = await ask(path, { method });
     assert.equal(answer.headers.get('allow'), allow);

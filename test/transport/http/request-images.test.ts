@@ -157,6 +157,7 @@ test('refuses JSON that is broken, or not base64, with a sentence', async () => 
     ['{"image":"iVBORw0 KGgo"}', /a "\+" becomes a space/],
     ['{"image":"YWJj\nYWJj"}', /line break.*base64 -w0/],
     ['{"image":"data:image/svg+xml,<svg/>"}', /data: URL without ";base64,"/],
+    ['{"image":"image/png;base64,iVBORw0KGgo="}', /is a data: URL without its "data:"\.$/],
     ['{"image":"https://example.com/a.png"}', /is a URL, and none is fetched/],
     ['{"image":"photos/a.JPG"}', /name of a file/],
     ['{"images":[]}', /images is empty/],

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ServiceError } from '../../../errors/service-error.ts';
+import { adapterFile, adapterRefusal } from '../adapter.ts';
 import { processorFiles } from '../image-processor.ts';
 import { isIndex } from '../weight-map.ts';
 import { isLanguageModel } from '../families/registry.ts';
@@ -60,6 +61,7 @@ export async function fetchCheckpoint(
     });
     const folder = cache.snapshot(commit);
     const isThere = async (name: string) => files?.includes(name) ?? cache.has(commit, name);
+    if (part !== 'projector' && (await isThere(adapterFile))) throw adapterRefusal(repository);
     const download = { cache, client, commit, wait, signal, onProgress };
     const configuration = await fetchConfiguration(repository, part, isThere, download);
     for (const name of processorFiles) {

@@ -355,6 +355,15 @@ describe('the hub refuses with one sentence, without the token', () => {
       message: /has no processor_config\.json and no preprocessor_config\.json, so it cannot be imported/,
     });
   });
+
+  test('a repository with an adapter, before anything is downloaded', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    hub.setFile('adapter_config.json', Buffer.from('{"peft_type":"LORA"}'));
+    await assert.rejects(fetch(), {
+      message: /has an adapter \(adapter_config\.json\), which is not applied here/,
+    });
+    assert.ok(!hub.asked().some((line) => line.includes('config.json')));
+  });
 });
 
 describe('the token', () => {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { ServiceError } from '../../../src/errors/service-error.ts';
+import { ServiceError } from '../../src/errors/service-error.ts';
 
 /** How often a property is tried: `usual` times, or FUZZ_RUNS where that is set. */
 export function fuzzRuns(usual: number): number {
   return Number(process.env['FUZZ_RUNS'] ?? usual);
 }
+
+/** Where the cases of a property start: the same for everybody, or FUZZ_SEED where that is set. */
+export const fuzzSeed = Number(process.env['FUZZ_SEED'] ?? 7);
 
 /** Changes of a file: bytes overwritten, taken out or doubled, from a place given as a fraction of its length. */
 export const mutations = fc.array(
@@ -35,7 +38,7 @@ export function mutated(file: Uint8Array, changes: Mutations): Buffer {
   return bytes;
 }
 
-/** Holds that an import ended with one line for its user. */
+/** Holds that bad input was refused as such, with one line for the user. */
 export function requireRefusal(error: unknown): void {
   assert.ok(error instanceof ServiceError, error instanceof Error ? error.stack : String(error));
   assert.equal(error.code, 'invalid_argument');
