@@ -31,10 +31,12 @@ export interface ResolvedRequest {
  */
 export function resolveRequest(
   parts: EncodingParts,
-  { recipe, options, terms = defaultTerms, hasUuids = false }: Pick<
-    EncodeRequest,
-    'recipe' | 'options' | 'terms' | 'hasUuids'
-  >,
+  {
+    recipe,
+    options,
+    terms = defaultTerms,
+    hasUuids = false,
+  }: Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'hasUuids'>,
   deadlineAt = Number.POSITIVE_INFINITY,
 ): ResolvedRequest {
   const { served, teacher, maxAnswerBytes } = parts;
