@@ -140,8 +140,9 @@ test('any configuration gives a tower and its pixels, or one line that says what
     assert.ok(
       [rescale, ...mean, ...std].every(Number.isFinite) && rescale > 0 && std.every((one) => one > 0),
     );
-    assert.match(preprocessing.resample, /^bi(linear|cubic)$/);
-    assert.match(preprocessing.resize, /^(squash|crop)$/);
+    assert.match(preprocessing.resample, /^(bilinear|bicubic|lanczos)$/);
+    assert.match(preprocessing.resize, /^(squash|crop|fit-squash)$/);
+    assert.equal(preprocessing.resize === 'fit-squash', preprocessing.fitSize !== undefined);
     assert.equal(withImageSize(geometry, side).imageSize, side);
     outcomes.taken += 1;
   };

@@ -1,90 +1,11 @@
 import assert from 'node:assert/strict';
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { makeInput } from '../../../src/inference/onnx-session.ts';
-import { importModel, type ImportOptions } from '../../../src/model/import/import-model.ts';
-import { loadModelFolder } from '../../../src/model/load-folder.ts';
-import type { Model } from '../../../src/model/model.ts';
-import { decodeSafetensors, encodeSafetensors, type TestTensor } from './checkpoints.ts';
-import { encodeView } from './encode-view.ts';
-import { expectedTokens, fixture, temporaryFolder } from './fixtures.ts';
+import { describe, it } from 'node:test';
+import { decodeSafetensors, type TestTensor } from './checkpoints.ts';
+import { expectedTokens, temporaryFolder } from './fixtures.ts';
 import { largestDifference } from './run-graph.ts';
-
-const checkpoint = (name: string): string => fixture(`vlm-checkpoints/${name}`);
-
-async function importTo(out: string, source: string, options: Partial<ImportOptions> = {}): Promise<Model> {
-  await importModel({ source, out, precision: 'fp32', ...options });
-  return loadModelFolder(out);
-}
-
-/** A copy of a fixture with its configuration and its only file of weights changed. */
-async function changed(
-  t: TestContext,
-  name: string,
-  {
-    config = {},
-    rename = (tensor) => tensor,
-    tensors: change = () => {},
-  }: {
-    readonly config?: Record<string, unknown>;
-    /** Undefined takes the tensor out. */
-    readonly rename?: (tensor: string) => string | undefined;
-    readonly tensors?: (tensors: Map<string, TestTensor>) => void;
-  },
-): Promise<string> {
-  const source = join(await temporaryFolder(t), name);
-  await cp(checkpoint(name), source, { recursive: true });
-  const path = join(source, 'config.json');
-  const old = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
-  await writeFile(path, JSON.stringify({ ...old, ...config }));
-  const file = join(source, 'model.safetensors');
-  const tensors = new Map(
-    [...decodeSafetensors(await readFile(file))].flatMap(([tensor, value]) => {
-      const renamed = rename(tensor);
-      return renamed === undefined ? [] : [[renamed, value] as const];
-    }),
-  );
-  change(tensors);
-  await writeFile(file, encodeSafetensors(tensors));
-  return source;
-}
-
-interface Rows {
-  readonly float32: Float32Array;
-  readonly finite: readonly boolean[];
-  readonly shape: readonly number[];
-}
-
-/** What the folder's encoder gives for the fixture view of the model's size, and what its projector makes of that. */
-async function embed(model: Model): Promise<{ readonly encoder: Rows; readonly projector: Rows }> {
-  const side = model.imageSize;
-  const view = await encodeView(`../vlm/views/view-${side}.png`, model);
-  const pixels = new Tensor('uint8', view, [1, side, side, 3]);
-  const encoder = await InferenceSession.create(join(model.folder, 'encoder.onnx'));
-  const projector = await InferenceSession.create(join(model.folder, 'projector.onnx'));
-  const made = await encoder.run({ pixels }, ['tokens', 'embeddings', 'embeddings_finite']);
-  const alone = await projector.run({ features: makeInput(made['tokens']!) }, ['tokens', 'finite']);
-  const rows = (tokens: Tensor, finite: Tensor): Rows => ({
-    float32: Float32Array.from(tokens.data as Float32Array),
-    finite: Array.from(finite.data as Uint8Array, (flag) => flag !== 0),
-    shape: tokens.dims,
-  });
-  try {
-    return {
-      encoder: rows(made['embeddings']!, made['embeddings_finite']!),
-      projector: rows(alone['tokens']!, alone['finite']!),
-    };
-  } finally {
-    await encoder.release();
-    await projector.release();
-  }
-}
-
-function largest(values: Float32Array): number {
-  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-}
+import { changed, checkpoint, embed, importTo, largest } from './vlm-checkpoint.ts';
 
 const families = [
   { name: 'llava-clip', family: 'llava', features: 'penultimate', rows: 16 },
@@ -294,51 +215,5 @@ describe('the checkpoint of a vision language model', () => {
       code: 'invalid_argument',
       message: /^--features last_hidden_state does not fit the projector, which takes penultimate;/,
     });
-  });
-});
-
-describe('a tower with the projector of another checkpoint', () => {
-  const tower = checkpoint('clip-tower');
-  const whole = checkpoint('llava-original-no-tower');
-
-  async function requireExpected(model: Model): Promise<void> {
-    const expected = await expectedTokens(
-      '../vlm/expected/clip-tower-encode-views-view-56.png-embeddings.npy',
-    );
-    const { encoder } = await embed(model);
-    assert.ok(largestDifference(encoder.float32, expected) <= 5e-6 * largest(expected));
-  }
-
-  it('gives the embeddings of transformers, and names both in model.json', async (t) => {
-    const out = join(await temporaryFolder(t), 'out');
-    const origin = { source: 'owner/llava', revision: 'a'.repeat(40) };
-    await requireExpected(await importTo(out, tower, { projector: { source: whole, origin } }));
-    const { provenance } = JSON.parse(await readFile(join(out, 'model.json'), 'utf8')) as {
-      provenance: object;
-    };
-    assert.deepEqual(provenance, { source: 'clip-tower', storedDtype: 'F16', projector: origin });
-  });
-
-  it("takes a file of LLaVA's projector without a configuration", async (t) => {
-    const folder = await temporaryFolder(t);
-    const tensors = decodeSafetensors(await readFile(join(whole, 'model.safetensors')));
-    for (const name of tensors.keys()) if (!name.includes('mm_projector')) tensors.delete(name);
-    const source = join(folder, 'mm_projector.safetensors');
-    await writeFile(source, encodeSafetensors(tensors));
-    await requireExpected(await importTo(join(folder, 'file'), tower, { projector: { source } }));
-    await requireExpected(await importTo(join(folder, 'folder'), tower, { projector: { source: folder } }));
-  });
-
-  it('is refused where the projector takes another width, and where there is no projector', async (t) => {
-    const out = join(await temporaryFolder(t), 'out');
-    await assert.rejects(importTo(out, fixture('clip-tiny'), { projector: { source: whole } }), {
-      code: 'invalid_argument',
-      message: /^The projector does not fit: model\.mm_projector\.0\.weight takes rows of 64 values, /,
-    });
-    await assert.rejects(importTo(out, tower, { projector: { source: tower } }), {
-      code: 'invalid_argument',
-      message: /clip-tower has no projector that siglip-hd knows/,
-    });
-    await rm(out, { recursive: true, force: true });
   });
 });
