@@ -108,14 +108,7 @@ export function manifestJson(manifest: Manifest): string {
 
 /** Reads and checks every field of model.json; `invalid_argument`, naming the field, where one does not fit. */
 export function parseManifest(json: JsonObject): Manifest {
-  const version = formatVersions.find((one) => one === json.get('formatVersion'));
-  if (version === undefined) {
-    throw new ServiceError(
-      'invalid_argument',
-      `${json.where}: formatVersion is ${shortJson(json.get('formatVersion'))}, and this version of siglip-hd reads ` +
-        `${formatVersions.slice(0, -1).join(', ')} and ${projectorFormatVersion}: import the model again.`,
-    );
-  }
+  const version = parseVersion(json);
   const imageSize = json.integer('imageSize', { min: 1, max: 4_096 });
   const geometry = {
     imageSize,
@@ -127,7 +120,6 @@ export function parseManifest(json: JsonObject): Manifest {
   const grid = json.object('grid');
   const normalisation = json.object('normalisation');
   const files = parseFiles(json.object('files'), version);
-  const provenance = json.object('provenance');
   const manifest: Manifest = {
     formatVersion: version,
     architecture: json.oneOf('architecture', architectures),
@@ -154,12 +146,7 @@ export function parseManifest(json: JsonObject): Manifest {
     ...(version === projectorFormatVersion ? { projector: parseProjector(json.object('projector')) } : {}),
     ...(json.has('anyres') ? { anyres: parseAnyres(json.object('anyres')) } : {}),
     files,
-    provenance: {
-      ...parseOrigin(provenance),
-      storedDtype: provenance.string('storedDtype'),
-      ...(provenance.has('projector') ? { projector: parseOrigin(provenance.object('projector')) } : {}),
-      ...(provenance.has('int8') ? { int8: parseInt8(provenance.object('int8')) } : {}),
-    },
+    provenance: parseProvenance(json.object('provenance')),
   };
   if (manifest.projector?.newline) requireNames(json.object('files'), [newlineFile]);
   if (json.string('digest') !== manifestDigest(manifest)) {
@@ -169,6 +156,25 @@ export function parseManifest(json: JsonObject): Manifest {
     );
   }
   return manifest;
+}
+
+function parseVersion(json: JsonObject): Manifest['formatVersion'] {
+  const version = formatVersions.find((one) => one === json.get('formatVersion'));
+  if (version !== undefined) return version;
+  throw new ServiceError(
+    'invalid_argument',
+    `${json.where}: formatVersion is ${shortJson(json.get('formatVersion'))}, and this version of siglip-hd reads ` +
+      `${formatVersions.slice(0, -1).join(', ')} and ${projectorFormatVersion}: import the model again.`,
+  );
+}
+
+function parseProvenance(json: JsonObject): Provenance {
+  return {
+    ...parseOrigin(json),
+    storedDtype: json.string('storedDtype'),
+    ...(json.has('projector') ? { projector: parseOrigin(json.object('projector')) } : {}),
+    ...(json.has('int8') ? { int8: parseInt8(json.object('int8')) } : {}),
+  };
 }
 
 function parseOrigin(origin: JsonObject): Pick<Provenance, 'source' | 'revision'> {
