@@ -228,6 +228,13 @@ describe('the checkpoint of a vision language model', () => {
     });
   });
 
+  it('is refused in one line without control characters, whatever its configuration calls its tower', async (t) => {
+    const config = { mm_vision_tower: 'a\n\u001b[2Jb' };
+    const source = await changed(t, 'llava-original-no-tower', { config });
+    const out = join(await temporaryFolder(t), 'out');
+    await assert.rejects(importTo(out, source), { code: 'invalid_argument', message: /^\P{Cc}+$/u });
+  });
+
   it('is refused with features that its projector does not take', async (t) => {
     const out = join(await temporaryFolder(t), 'out');
     const asked = { features: 'last_hidden_state' } as const;
