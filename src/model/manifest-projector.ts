@@ -3,7 +3,10 @@ import { resamples } from '../recipes/plan.ts';
 import { JsonObject } from './json-object.ts';
 import type { Projector } from './projector.ts';
 
-const most = { side: 4_096, hiddenSize: 65_536, gridSide: 16, grids: 256 } as const;
+const most = { side: 4_096, hiddenSize: 65_536, grids: 256 } as const;
+
+/** The most squares along a side of an AnyRes grid. */
+export const mostGridSide = 16;
 
 /** Reads `projector` of model.json; `invalid_argument`, naming the field, where one does not fit. */
 export function parseProjector(json: JsonObject): Projector {
@@ -32,7 +35,7 @@ export function parseAnyres(json: JsonObject): AnyresDefinition {
   return {
     grids: grids.map((one) => {
       const grid = JsonObject.from(one, `${json.where}: grids`);
-      const side = { min: 1, max: most.gridSide };
+      const side = { min: 1, max: mostGridSide };
       return { columns: grid.integer('columns', side), rows: grid.integer('rows', side) };
     }),
     resample: json.oneOf('resample', resamples),

@@ -162,8 +162,8 @@ export const requestOptions = {
 export type OptionRecord = Readonly<Record<string, string | undefined>>;
 
 /**
- * Parses a recipe's options and fills in the defaults, but those of AnyRes. Throws `invalid_argument` for an unknown name or value, and lists
- * the known ones. Checks that depend on the model, such as which scales fit, belong to the plan.
+ * Parses a recipe's options and fills in the defaults, except those of AnyRes. Throws `invalid_argument` for an unknown
+ * name or value, and lists the known ones. Checks that depend on the model, such as which scales fit, belong to the plan.
  */
 export function parseOptions(
   name: RecipeOptions['recipe'],

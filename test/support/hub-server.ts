@@ -25,6 +25,8 @@ export interface HubFaults {
   refuse?: { readonly path: string; readonly status: number; readonly code?: string; times?: number };
   /** Bytes of each answer of the CDN after which the connection is cut, one for each answer; then none is. */
   drops?: number[];
+  /** Bytes that each answer of the CDN has beyond the part that was asked for, one for each answer; then none has. */
+  extra?: number[];
   /** Changes the bytes that the CDN serves; their headers tell of the unchanged ones. */
   damage?: (bytes: Buffer) => Buffer;
   /** Where the hub redirects to instead of the CDN. */
@@ -179,7 +181,8 @@ export class HubServer {
     const whole = this.faults.damage?.(stored) ?? stored;
     const [, from = 0, to] = /^bytes=(\d+)-(\d*)$/.exec(this.faults.ignoresRange ? '' : (range ?? '')) ?? [];
     const start = Number(from);
-    const bytes = whole.subarray(start, to ? Number(to) + 1 : whole.length);
+    const extra = this.faults.extra?.shift() ?? 0;
+    const bytes = whole.subarray(start, to ? Number(to) + 1 + extra : whole.length);
     const isPart = range !== undefined && this.faults.ignoresRange !== true;
     response.writeHead(isPart ? 206 : 200, {
       'content-length': bytes.length,

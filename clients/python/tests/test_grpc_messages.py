@@ -87,6 +87,7 @@ def test_a_message_is_read_as_the_json_of_http_is() -> None:
         "unpad": {"x": 0, "y": 1, "width": 4, "height": 2},
         "spatial": {"width": 4, "height": 2},
         "resized": False,
+        "newlines": 2,
     }
     from google.protobuf.json_format import ParseDict
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import json
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
@@ -11,11 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from conftest import free_port
+from scripted import FIELDS
 from siglip_hd_client import (
     AsyncClient,
     CallTimeoutError,
     Client,
     ConnectionFailedError,
+    DeadlineExceededError,
     OverloadedError,
     Tokens,
     UnexpectedAnswerError,
@@ -103,11 +106,41 @@ def test_a_refused_call_is_sent_again_and_answered(encode: Encode) -> None:
     assert len(server.seen) == 2
 
 
+def test_a_deadline_that_the_service_reports_keeps_what_it_says(encode: Encode) -> None:
+    with (
+        stand_in(problem(504, "deadline_exceeded")) as server,
+        pytest.raises(DeadlineExceededError, match=r"It is deadline_exceeded\. \(request r1\)") as caught,
+    ):
+        encode(server.url)
+    assert not isinstance(caught.value, CallTimeoutError)
+
+
+def test_an_answer_that_cannot_be_decompressed_is_a_connection_error(encode: Encode) -> None:
+    with (
+        stand_in(lambda handler: send(handler, 200, b"no gzip", {"content-encoding": "gzip"})) as server,
+        pytest.raises(ConnectionFailedError),
+    ):
+        encode(server.url, max_retries=0)
+
+
+def test_timings_that_a_proxy_garbled_do_not_spoil_an_answer(encode: Encode) -> None:
+    headers = {"tokens-meta": json.dumps(FIELDS), "server-timing": "decode;dur=1.2.3, views;dur=., engine;dur=7"}
+    with stand_in(lambda handler: send(handler, 200, bytes(16), headers)) as server:
+        assert encode(server.url).timings.engine_ms == 7
+
+
 def test_retry_after_may_be_seconds_or_a_date() -> None:
     assert retry_after_s({"retry-after": "3"}) == 3
     in_a_minute = email.utils.formatdate(time.time() + 60, usegmt=True)
     assert retry_after_s({"retry-after": in_a_minute}) == pytest.approx(60, abs=2)
-    for nonsense in ({}, {"retry-after": "soon"}, {"retry-after-ms": "nan"}, {"retry-after": "-1"}):
+    in_18000_years = "Mon, 01 Jan 20301 00:00:00 GMT"
+    for nonsense in (
+        {},
+        {"retry-after": "soon"},
+        {"retry-after-ms": "nan"},
+        {"retry-after": "-1"},
+        {"retry-after": in_18000_years},
+    ):
         assert retry_after_s(nonsense) is None
 
 

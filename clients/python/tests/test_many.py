@@ -180,6 +180,57 @@ def test_a_slow_source_does_not_hold_back_what_is_finished() -> None:
     assert taken == [0, 1]
 
 
+@both
+def test_a_slow_caller_does_not_leave_the_service_without_work(kind: str) -> None:
+    taken, full = 0, threading.Event()
+
+    def images() -> Iterator[bytes]:
+        nonlocal taken
+        for _ in range(100):
+            taken += 1
+            if taken == 8:
+                full.set()
+            yield b"x"
+
+    class Gated(AsyncScript):
+        async def send(self, call: Call, timeout_s: float | None) -> Reply:
+            while not full.is_set():
+                await asyncio.sleep(0)
+            return await super().send(call, timeout_s)
+
+    def answer(_: Call) -> Reply:
+        assert full.wait(20)
+        return reply()
+
+    def check(count: int) -> None:
+        # All answers are there, and yet every item that the caller takes makes room for one more image.
+        assert taken == count + 7
+
+    script = Script([answer])
+    if kind == "sync":
+        items = iter(Client(transport=script).encode_many(images(), concurrency=4))
+        for count in range(1, 40):
+            next(items)
+            check(count)
+            deadline = time.monotonic() + 20
+            while len(script.calls) < taken:
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+        items.close()  # type: ignore[attr-defined]
+        return
+
+    async def some() -> None:
+        stream = AsyncClient(transport=Gated(script)).encode_many(images(), concurrency=4)
+        for count in range(1, 40):
+            await anext(stream)
+            check(count)
+            while len(script.calls) < taken:
+                await asyncio.sleep(0.001)
+        await stream.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(asyncio.wait_for(some(), 60))
+
+
 def test_whoever_stops_early_has_nothing_new_begun() -> None:
     script = Script([reply()])
     for item in Client(transport=script).encode_many([b"x"] * 1000, concurrency=2):

@@ -3,6 +3,7 @@ import { ServiceError } from '../../errors/service-error.ts';
 import type { AnyresDefinition } from '../../recipes/plan-model.ts';
 import { JsonObject } from '../json-object.ts';
 import type { Manifest, Provenance } from '../manifest.ts';
+import { mostGridSide } from '../manifest-projector.ts';
 import type { FeatureLayer, Precision } from '../model.ts';
 import type { TowerGeometry } from '../tower-geometry.ts';
 import { calibrate, type Calibration } from './calibrate.ts';
@@ -167,12 +168,18 @@ function anyresOf(
   const side = sides.find((one) =>
     pinpoints.every(({ width, height }) => width % one === 0 && height % one === 0),
   );
-  if (side !== undefined) {
-    const grids = pinpoints.map(({ width, height }) => ({ columns: width / side, rows: height / side }));
-    return { grids, resample, maxTiles };
+  if (side === undefined) {
+    throw pinpointsFault(`has sizes that no squares of ${sides[0]} px fill`);
   }
-  const message = `config.json: image_grid_pinpoints has sizes that no squares of ${sides[0]} px fill.`;
-  throw new ServiceError('invalid_argument', message);
+  const grids = pinpoints.map(({ width, height }) => ({ columns: width / side, rows: height / side }));
+  if (grids.some(({ columns, rows }) => Math.max(columns, rows) > mostGridSide)) {
+    throw pinpointsFault(`has sizes of more than ${mostGridSide} squares of ${side} px along a side`);
+  }
+  return { grids, resample, maxTiles };
+}
+
+function pinpointsFault(sentence: string): ServiceError {
+  return new ServiceError('invalid_argument', `config.json: image_grid_pinpoints ${sentence}.`);
 }
 
 /** What the user did not ask for and may not expect. */

@@ -1,12 +1,15 @@
 import { ServiceError } from '../../errors/service-error.ts';
-import type { JsonObject } from '../json-object.ts';
+import { type JsonObject, shortName } from '../json-object.ts';
 import { families, findFamily } from './families/registry.ts';
 import { bareName, findTower, hasTower, towerTensorNames } from './tower-names.ts';
 
 /** What an import takes of a checkpoint. `model` is the tower, and the projector where the checkpoint has one. */
 export type CheckpointPart = 'model' | 'tower' | 'projector';
 
-/** Names of the tensors that an import of this part reads. `source` is the checkpoint in messages. Throws `invalid_argument` where they are not there. */
+/**
+ * Names of the tensors that an import of this part reads. `source` is the checkpoint in messages. Throws
+ * `invalid_argument` where they are missing.
+ */
 export function neededTensors(
   names: readonly string[],
   config: JsonObject | undefined,
@@ -28,8 +31,9 @@ export function neededTensors(
 
 /** Names the repository of the tower where a checkpoint has none and its configuration says which it is. */
 export function requireTower(names: readonly string[], config: JsonObject, source: string): void {
-  const repository = findFamily(config)?.towerRepository?.(config);
-  if (repository === undefined || hasTower(names)) return;
+  const named = findFamily(config)?.towerRepository?.(config);
+  if (named === undefined || hasTower(names)) return;
+  const repository = shortName(named);
   throw new ServiceError(
     'invalid_argument',
     `${config.where}: the checkpoint has no vision tower, which is ${repository}: "siglip-hd import ${repository} ` +

@@ -15,7 +15,8 @@ export type AssemblyPlan = Pick<Plan, 'viewGrid' | 'channels' | 'assembly' | 'sh
 
 /**
  * Assembles a plan's answer from its views' tokens. `views[i]` are the little-endian float32 tokens of the plan's view
- * i, and `newline` is the projector's row, for a plan with newlines; they are only read. Returns the little-endian values of `plan.shape` in `dtype`, in a buffer of their own.
+ * i, and `newline` is the projector's row, for a plan with newlines; they are only read. Returns the little-endian
+ * values of `plan.shape` in `dtype`, in a buffer of their own.
  *
  * All arithmetic is float32, rounded once at the end. Rows pass through a kernel's memory one by one, so it needs room
  * for only a few rows beside views and answer. It is synchronous and must not run on the main thread.

@@ -99,6 +99,20 @@ describe('the checkpoint of a vision language model', () => {
     assert.equal(next.projector?.newline, true);
   });
 
+  it('has no AnyRes of its own where LLaVA does not merge its tiles into an unpadded map', async (t) => {
+    const folder = await temporaryFolder(t);
+    const source = join(folder, 'flat');
+    await cp(checkpoint('llava-original'), source, { recursive: true });
+    const path = join(source, 'config.json');
+    const config = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
+    for (const mm_patch_merge_type of ['flat', 'spatial', undefined]) {
+      await writeFile(path, JSON.stringify({ ...config, mm_patch_merge_type }));
+      const model = await importTo(join(folder, 'out'), source, { force: true });
+      assert.equal(model.anyres, undefined);
+      assert.equal(model.projector?.newline, false);
+    }
+  });
+
   it('has a digest that follows the newline, the projector and the AnyRes', async (t) => {
     const folder = await temporaryFolder(t);
     const first = await importTo(join(folder, 'first'), checkpoint('llava-next'));
@@ -190,6 +204,12 @@ describe('the checkpoint of a vision language model', () => {
       { config: { image_grid_pinpoints: [[56, 100]] } },
       /^config\.json: image_grid_pinpoints has sizes that no squares of 56 px fill\.$/,
     ],
+    [
+      'with AnyRes of more squares than a model folder can hold',
+      'llava-next',
+      { config: { image_grid_pinpoints: [[56, 56 * 17]] } },
+      /^config\.json: image_grid_pinpoints has sizes of more than 16 squares of 56 px along a side\.$/,
+    ],
   ];
   for (const [what, name, change, message] of refusals) {
     it(`is refused ${what}`, async (t) => {
@@ -206,6 +226,13 @@ describe('the checkpoint of a vision language model', () => {
       message:
         /has no vision tower, which is openai\/clip-vit-large-patch14-336: "siglip-hd import openai\/\S+ --projector /,
     });
+  });
+
+  it('is refused in one line without control characters, whatever its configuration calls its tower', async (t) => {
+    const config = { mm_vision_tower: 'a\n\u001b[2Jb' };
+    const source = await changed(t, 'llava-original-no-tower', { config });
+    const out = join(await temporaryFolder(t), 'out');
+    await assert.rejects(importTo(out, source), { code: 'invalid_argument', message: /^\P{Cc}+$/u });
   });
 
   it('is refused with features that its projector does not take', async (t) => {

@@ -40,7 +40,7 @@ class HttpTransport:
                     if deadline is not None and time.monotonic() > deadline:
                         raise _timed_out(call)
                 return _read(call, response, body)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise _failure(call, error) from error
 
     def close(self) -> None:
@@ -58,6 +58,9 @@ class AsyncHttpTransport:
         """Sends a call once. Raises SiglipHdError if it fails."""
         try:
             return await asyncio.wait_for(self._send(call, timeout_s), timeout_s)
+        except SiglipHdError:
+            # The service's deadline_exceeded is a TimeoutError, too.
+            raise
         except asyncio.TimeoutError as error:
             raise _timed_out(call) from error
 
@@ -68,7 +71,7 @@ class AsyncHttpTransport:
                 async for chunk in response.aiter_bytes():
                     body.append(chunk)
                 return _read(call, response, body)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise _failure(call, error) from error
 
     async def close(self) -> None:
@@ -158,7 +161,7 @@ def _timed_out(call: Call) -> CallTimeoutError:
     return CallTimeoutError("The service did not answer in time.", request_id=call.terms.request_id)
 
 
-def _failure(call: Call, error: httpx.TransportError) -> SiglipHdError:
+def _failure(call: Call, error: httpx.RequestError) -> SiglipHdError:
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return _timed_out(call)
     what = str(error) or type(error).__name__

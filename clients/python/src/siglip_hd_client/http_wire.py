@@ -128,11 +128,14 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         if math.isfinite(seconds) and seconds >= 0:
             return seconds
     date = email.utils.parsedate_tz(headers.get("retry-after"))
-    return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+    try:
+        return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+    except (ValueError, OverflowError):
+        return None
 
 
 def _timings(header: str) -> Timings:
-    found = {stage: float(ms) for stage, ms in re.findall(r"(\w+);dur=([0-9.]+)", header)}
+    found = {stage: float(ms) for stage, ms in re.findall(r"(\w+);dur=(\d+(?:\.\d+)?)", header)}
     return Timings(
         decode_ms=found.get("decode", 0.0),
         views_ms=found.get("views", 0.0),

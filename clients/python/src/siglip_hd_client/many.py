@@ -71,7 +71,8 @@ def in_threads(
     try:
         for index, image in enumerate(images):
             held.append(pool.submit(work, index, image))
-            while len(held) >= 2 * concurrency or _is_ready(held, ordered):
+            # One item an image: results that wait for a slow caller must not empty the pipeline.
+            if len(held) >= 2 * concurrency or _is_ready(held, ordered):
                 yield _take(held, ordered)
         while held:
             yield _take(held, ordered)
@@ -120,7 +121,9 @@ async def in_tasks(
         async for image in _async_iterator(images):
             held.append(asyncio.create_task(work(index, image)))
             index += 1
-            while len(held) >= 2 * concurrency or _is_ready(held, ordered):
+            # Starts the task even if the caller never awaits anything else.
+            await asyncio.sleep(0)
+            if len(held) >= 2 * concurrency or _is_ready(held, ordered):
                 yield await _take_task(held, ordered)
         while held:
             yield await _take_task(held, ordered)

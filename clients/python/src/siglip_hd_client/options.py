@@ -85,7 +85,7 @@ class AnyResOptions(EncodeOptions, total=False):
     max_grid: tuple[int, int]
     max_tiles: int
     assembly: Literal["merge", "tiles"]
-    resample: Literal["bicubic", "bilinear"]
+    resample: Literal["bilinear", "bicubic", "lanczos"]
 
 
 class AnyOptions(TeacherOptions, AnyResOptions, total=False):

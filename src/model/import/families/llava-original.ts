@@ -27,15 +27,16 @@ function readOriginal(
   { isOwnTower }: { readonly isOwnTower: boolean },
 ): ProjectorRecipe {
   if (config.has('mm_vision_select_feature')) config.oneOf('mm_vision_select_feature', ['patch']);
-  const isAnyres = isTiled(config);
+  // Only this merge makes the map that AnyRes answers.
+  const isUnpadded = hasUnpad(config);
   return {
     features: readFeatures(config, tower, isOwnTower),
     linears: readLinears(config),
     languageWidth: config.has('hidden_size')
       ? config.integer('hidden_size', { min: 1, max: 65_536 })
       : undefined,
-    ...(hasNewline(config) ? { newline: 'image_newline' } : {}),
-    ...(isAnyres
+    ...(isUnpadded ? { newline: 'image_newline' } : {}),
+    ...(isUnpadded && isTiled(config)
       ? {
           anyres: {
             pinpoints: readPinpoints(config, 'width first'),
@@ -67,7 +68,7 @@ function isTiled(config: JsonObject): boolean {
   return typeof ratio === 'string' && ratio.startsWith('anyres');
 }
 
-function hasNewline(config: JsonObject): boolean {
+function hasUnpad(config: JsonObject): boolean {
   const merge = config.get('mm_patch_merge_type');
   return typeof merge === 'string' && merge.includes('unpad');
 }

@@ -40,9 +40,9 @@ export interface FetchOptions extends Omit<RevisionOptions, 'wait' | 'signal' | 
 
 /**
  * Downloads what an import needs of a repository into the hub's cache: the configuration, and the weights or the
- * shards of them that hold the wanted part; of a checkpoint with a language model only that part's tensors. Files that are there are not downloaded again; without the hub, a cache
- * that has all of them is enough. Rejects with a ServiceError of one sentence: `invalid_argument`, or `cancelled`
- * when the signal fired.
+ * shards of them that hold the wanted part; of a checkpoint with a language model only that part's tensors. Files in
+ * the cache are not downloaded again; without the hub, a cache that has all of them is enough. Rejects with a
+ * ServiceError of one sentence: `invalid_argument`, or `cancelled` when the signal fired.
  */
 export async function fetchCheckpoint(
   repository: RepositoryName,

@@ -59,7 +59,9 @@ async function planSlice(options: SliceOptions): Promise<Slice | undefined> {
   for (const name of new Set(names.map((tensor) => files.get(tensor)!))) {
     const shard = await read(name);
     if (shard === undefined) return undefined;
-    shards.push(shard);
+    // Another shard may have a tensor of the same name; the index says which one counts.
+    const own = [...shard.tensors].filter(([tensor]) => files.get(tensor) === name);
+    shards.push({ ...shard, tensors: new Map(own) });
   }
   return sliceOf(shards, new Set(names));
 }
@@ -111,7 +113,7 @@ async function fillSlice(
     await appendBody(part, body, { name: file, sizeBytes: end }, { onProgress: progress, signal });
     if (part.sizeBytes > end) {
       await part.clear();
-      throw new Error(`the hub gave more of ${file} than was asked for`);
+      throw new ServiceError('invalid_argument', `The hub gave more of ${file} than was asked for.`);
     }
   }
 }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { buffer } from 'node:stream/consumers';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
 import { parseSafetensorsHeader } from '../safetensors.ts';
@@ -40,8 +39,9 @@ export async function readShard(
   commit: string,
 ): Promise<Shard | undefined> {
   const read = async (from: number, to: number): Promise<Buffer | undefined> => {
-    const { isPart, body } = await client.open(commit, file.name, from, Math.min(to, file.sizeBytes));
-    if (isPart) return readAll(body, file.name);
+    const end = Math.min(to, file.sizeBytes);
+    const { isPart, body } = await client.open(commit, file.name, from, end);
+    if (isPart) return readAll(body, end - from, file.name);
     body.destroy();
     return undefined;
   };
@@ -55,11 +55,25 @@ export async function readShard(
   return { file, tensors: parseSafetensorsHeader(header, file.sizeBytes, file.name) };
 }
 
-async function readAll(body: IncomingMessage, name: string): Promise<Buffer> {
-  return buffer(body).catch((error: unknown) => {
+/** Reads an answer of `sizeBytes`. Rejects with `unavailable` for a shorter one, and does not read on in a longer one. */
+async function readAll(body: IncomingMessage, sizeBytes: number, name: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let doneBytes = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      doneBytes += chunk.byteLength;
+      if (doneBytes > sizeBytes) break;
+    }
+  } catch (error) {
     const message = `${name} stopped arriving: ${systemReason(error)}.`;
     throw new ServiceError('unavailable', message, { cause: error });
-  });
+  }
+  if (doneBytes === sizeBytes) return Buffer.concat(chunks);
+  if (doneBytes > sizeBytes) {
+    throw new ServiceError('invalid_argument', `The hub gave more of ${name} than was asked for.`);
+  }
+  throw new ServiceError('unavailable', `${name} stopped arriving after ${doneBytes} of ${sizeBytes} bytes.`);
 }
 
 /** Puts those of the shards' tensors together that are in `names`. */

@@ -103,6 +103,39 @@ describe('the checkpoint of a vision language model on the hub', () => {
     assert.deepEqual(readFileSync(join(folder, weights)), hub.file(weights));
   });
 
+  test('is refused in one line where the hub gives more than the part that was asked for', async (t) => {
+    const { hub, fetch } = await setUp(t);
+    enlarge(hub, 'last');
+    for (const extra of [[5], [0, 5]]) {
+      hub.faults.extra = extra;
+      await assert.rejects(fetch(), {
+        code: 'invalid_argument',
+        message: 'The hub gave more of model.safetensors than was asked for.',
+      });
+    }
+    const { folder } = await fetch();
+    assert.ok(readdirSync(folder).includes(weights), 'a hub that answers as asked is read from the start');
+  });
+
+  test('of several shards takes each tensor from the shard that the index names', async (t) => {
+    const { hub, fetch, imported } = await setUp(t, 'llava-original');
+    const index = JSON.parse(hub.file('model.safetensors.index.json').toString()) as {
+      weight_map: Record<string, string>;
+    };
+    const tensor = 'model.mm_projector.0.weight';
+    const named = index.weight_map[tensor]!;
+    const other = Object.values(index.weight_map).find((file) => file !== named)!;
+    const { dtype, shape, data } = decodeSafetensors(hub.file(named)).get(tensor)!;
+    const stale = new Map([
+      ...decodeSafetensors(hub.file(other)),
+      [tensor, { dtype, shape, data: Buffer.alloc(data.length) }],
+    ]);
+    hub.setFile(other, encodeSafetensors(stale));
+    const { folder } = await fetch();
+    const whole = await imported('test/fixtures/vlm-checkpoints/llava-original', 'whole');
+    assert.equal((await imported(folder, 'out')).digest, whole.digest);
+  });
+
   test('gives its projector alone where only that is wanted', async (t) => {
     const { fetch } = await setUp(t, 'llava-original-no-tower');
     const { folder } = await fetch({ part: 'projector' });
