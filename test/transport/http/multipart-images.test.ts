@@ -72,7 +72,8 @@ test('answers any form, however broken, as an encode or the caller’s fault', a
 });
 
 test('reads images of any bytes back out of a form', async () => {
-  const image = fc.uint8Array({ minLength: 1, maxLength: 300 });
+  // The first byte of a JPEG: text in place of an image is refused.
+  const image = fc.uint8Array({ maxLength: 300 }).map((bytes) => Uint8Array.of(0xff, ...bytes));
   await fc.assert(
     fc.asyncProperty(fc.array(image, { minLength: 1, maxLength: 3 }), async (images) => {
       const head = '--b\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n';

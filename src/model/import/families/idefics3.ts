@@ -1,3 +1,4 @@
+import { ServiceError } from '../../../errors/service-error.ts';
 import type { JsonObject } from '../../json-object.ts';
 import { gridSide, type TowerGeometry } from '../../tower-geometry.ts';
 import type { LinearBuilder } from '../linear-builder.ts';
@@ -22,9 +23,28 @@ function familyOf(name: 'idefics3' | 'smolvlm'): Family {
 export const idefics3 = familyOf('idefics3');
 export const smolvlm = familyOf('smolvlm');
 
+/** Patches along a side that Idefics3 models have, at most. */
+const largestSide = 64;
+
+/**
+ * The sides up to {@link largestSide} at which transformers takes some positions one too low: it finds them by
+ * `torch.bucketize` over float32 fractions, whose rounding varies with the width of the CPU's vectors.
+ */
+const shiftedSides = new Set([19, 25, 29, 31, 38, 40, 41, 43, 47, 49, 50, 54, 55, 58, 59, 61, 62]);
+
+function requirePlainPositions(patches: number, { where }: JsonObject): void {
+  if (patches <= largestSide && !shiftedSides.has(patches)) return;
+  throw new ServiceError(
+    'invalid_argument',
+    `${where}: a view has ${patches} patches along a side, and there the positions that transformers computes for ` +
+      'Idefics3 depend on the machine. Give another --image-size.',
+  );
+}
+
 /** Pixel shuffle: a row holds a square of features, left to right and then down. */
 function shuffle(config: JsonObject, tower: TowerGeometry): Preparation {
   const patches = gridSide(tower);
+  requirePlainPositions(patches, config);
   const square = config.integer('scale_factor', { min: 1, max: patches, fallback: 2 });
   const side = patches / square;
   if (!Number.isInteger(side)) {
