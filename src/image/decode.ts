@@ -5,6 +5,8 @@ import { decodeGif } from './gif.ts';
 import { hasPremultipliedAlpha } from './headers/avif.ts';
 import { FileFault } from './headers/file-fault.ts';
 import type { Orientation } from './headers/orientation.ts';
+import { readSequentialJpeg } from './headers/sequential-jpeg.ts';
+import { decodeJpeg } from './jpeg.ts';
 import type { Raster } from './raster.ts';
 import { decodedSize, type ExifUse, type ImageHeader, libvipsInput, readHeader } from './read-header.ts';
 import { tooManyPixels, undecodable } from './refusals.ts';
@@ -36,7 +38,19 @@ export async function decode(bytes: Uint8Array, { exif, maxPixels }: DecodeOptio
   } catch (error) {
     throw error instanceof FileFault ? undecodable(format, error) : error;
   }
-  return await decodeByLibvips(file, header, exif === 'apply' ? header.orientation : 1, maxPixels);
+  const orientation = exif === 'apply' ? header.orientation : 1;
+  const raster = format === 'jpeg' ? decodeOrdinaryJpeg(file, header, orientation) : undefined;
+  return raster ?? (await decodeByLibvips(file, header, orientation, maxPixels));
+}
+
+function decodeOrdinaryJpeg(
+  file: Buffer,
+  { size }: ImageHeader,
+  orientation: Orientation,
+): Raster | undefined {
+  const jpeg = readSequentialJpeg(file);
+  const isOfSize = jpeg?.size.width === size.width && jpeg.size.height === size.height;
+  return isOfSize ? decodeJpeg(file, jpeg, orientation) : undefined;
 }
 
 async function decodeByLibvips(
