@@ -24,8 +24,8 @@ export interface DecodeOptions {
  * this thread: it cannot be transferred. `bytes` must not change meanwhile.
  *
  * Rejects as {@link readHeader} does, with `invalid_argument` also for a truncated or damaged file, and with
- * `too_large`, from the header alone, for more than `maxPixels`. Runs on libuv's threads; GIF and CMYK keep this thread
- * busy too. Cannot be interrupted.
+ * `too_large`, from the header alone, for more than `maxPixels`. Keeps this thread busy with ordinary JPEGs, GIFs and CMYK;
+ * libvips decodes all others, on libuv's threads. Cannot be interrupted.
  */
 export async function decode(bytes: Uint8Array, { exif, maxPixels }: DecodeOptions): Promise<Raster> {
   const header = await readHeader(bytes);
@@ -43,6 +43,7 @@ export async function decode(bytes: Uint8Array, { exif, maxPixels }: DecodeOptio
   return raster ?? (await decodeByLibvips(file, header, orientation, maxPixels));
 }
 
+/** Undefined for a JPEG that is left to libvips, which decodes it or refuses it. */
 function decodeOrdinaryJpeg(
   file: Buffer,
   { size }: ImageHeader,

@@ -1,9 +1,8 @@
 import { wasmKernel } from '../threads/wasm-kernel.ts';
 import type { WasmKernel } from '../threads/wasm-kernel.ts';
-import type { Orientation } from './headers/orientation.ts';
+import { type Orientation, turnedSize } from './headers/orientation.ts';
 import type { SequentialJpeg } from './headers/sequential-jpeg.ts';
 import type { Raster } from './raster.ts';
-import { TurnedRaster } from './turned-raster.ts';
 
 /** Exports of kernels/jpeg.ts, which describes them. */
 interface JpegKernel extends WasmKernel {
@@ -14,6 +13,7 @@ interface JpegKernel extends WasmKernel {
     across: number,
     down: number,
     restartInterval: number,
+    stripRows: number,
   ): number;
   piece(): number;
   pieceBytes(): number;
@@ -23,7 +23,7 @@ interface JpegKernel extends WasmKernel {
   setInput(sizeBytes: number): void;
   inputRead(): number;
   advance(): number;
-  stripAddress(): number;
+  turnStrip(swaps: boolean, right: boolean, bottom: boolean): number;
   stripFirst(): number;
   stripRows(): number;
 }
@@ -38,7 +38,10 @@ export function decodeJpeg(file: Buffer, jpeg: SequentialJpeg, orientation: Orie
   return withKernel(0, (kernel) => {
     const { size, components, across, down, restartInterval } = jpeg;
     const { width, height } = size;
-    if (kernel.start(width, height, components.length, across, down, restartInterval) === 0) return undefined;
+    const rows = corners[orientation].swaps ? sidewaysRows(width) : 1;
+    const chroma = [across, down] as const;
+    if (kernel.start(width, height, components.length, ...chroma, restartInterval, rows) === 0)
+      return undefined;
     const memory = new Uint8Array(kernel.memory.buffer);
     return setTables(kernel, memory, jpeg) ? decodeScan(kernel, memory, file, jpeg, orientation) : undefined;
   });
@@ -72,9 +75,8 @@ function decodeScan(
   { size, scanAt }: SequentialJpeg,
   orientation: Orientation,
 ): Raster | undefined {
-  const { width } = size;
-  const turned = new TurnedRaster(size, orientation);
-  const strip = kernel.stripAddress();
+  const { width, height } = turnedSize(size, orientation);
+  const raster = { width, height, data: new Uint8Array(width * height * 3) };
   let from = scanAt;
   let to = scanAt;
   for (;;) {
@@ -88,15 +90,51 @@ function decodeScan(
       continue;
     }
     if (state < 0) return undefined;
-    const bytes = kernel.stripRows() * width * 3;
-    turned.place(memory.subarray(strip, strip + bytes), kernel.stripFirst());
-    if (state === 2) return turned.raster;
+    place(kernel, memory, raster, orientation);
+    if (state === 2) return raster;
   }
 }
 
-/** The coefficients in the order of a scan (ITU T.81, figure A.6). */
-const zigzag = Uint8Array.of(
-  ...[0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6],
-  ...[7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31],
-  ...[39, 46, 53, 60, 61, 54, 47, 55, 62, 63],
-);
+/** Copies the kernel's strip to its place in the raster, turned. */
+function place(kernel: JpegKernel, memory: Uint8Array, raster: Raster, orientation: Orientation): void {
+  const { width, height, data } = raster;
+  const { swaps, right, bottom } = corners[orientation];
+  const strip = kernel.turnStrip(swaps, right, bottom);
+  const [first, count] = [kernel.stripFirst(), kernel.stripRows()];
+  if (!swaps) {
+    const top = bottom ? height - first - count : first;
+    data.set(memory.subarray(strip, strip + count * width * 3), top * width * 3);
+    return;
+  }
+  const left = right ? width - first - count : first;
+  for (let y = 0; y < height; y++) {
+    const pixels = strip + y * count * 3;
+    data.set(memory.subarray(pixels, pixels + count * 3), (y * width + left) * 3);
+  }
+}
+
+/** Rows in a strip if they become columns: enough to copy their pixels in long pieces, in some 3 MB. */
+function sidewaysRows(width: number): number {
+  return Math.max(16, Math.min(256, Math.floor(1_000_000 / width)));
+}
+
+/** Where an orientation puts the stored picture's upper left corner, and whether rows become columns (EXIF 2.3, 4.6.4). */
+const corners = {
+  1: { swaps: false, right: false, bottom: false },
+  2: { swaps: false, right: true, bottom: false },
+  3: { swaps: false, right: true, bottom: true },
+  4: { swaps: false, right: false, bottom: true },
+  5: { swaps: true, right: false, bottom: false },
+  6: { swaps: true, right: true, bottom: false },
+  7: { swaps: true, right: true, bottom: true },
+  8: { swaps: true, right: false, bottom: true },
+} as const satisfies Record<Orientation, { swaps: boolean; right: boolean; bottom: boolean }>;
+
+/** The coefficients' places, row by row, in the order of a scan: diagonal after diagonal (ITU T.81, figure A.6). */
+const zigzag = Uint8Array.from({ length: 64 }, (_, place) => place).sort((a, b) => turnOf(a) - turnOf(b));
+
+function turnOf(place: number): number {
+  const [row, column] = [place >> 3, place & 7];
+  const diagonal = row + column;
+  return diagonal * 8 + (diagonal % 2 === 0 ? column : row);
+}

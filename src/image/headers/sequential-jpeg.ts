@@ -34,6 +34,7 @@ export interface HuffmanTable {
  * unusual.
  */
 export function readSequentialJpeg(file: Buffer): SequentialJpeg | undefined {
+  if (file.length < 4 || file.readUInt16BE(0) !== startOfImage) return undefined;
   const read = new Segments();
   for (let at = 2; at + 4 <= file.length; ) {
     const marker = file[at + 1]!;
@@ -47,6 +48,7 @@ export function readSequentialJpeg(file: Buffer): SequentialJpeg | undefined {
   return undefined;
 }
 
+const startOfImage = 0xffd8;
 const startOfScan = 0xda;
 /** libjpeg's. */
 const longestSide = 65_500;

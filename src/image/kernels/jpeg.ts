@@ -1,13 +1,21 @@
 // Decodes sequential JPEGs of one or three components to RGB, to the bit as libjpeg-turbo does, in WebAssembly SIMD
 // (AssemblyScript). ../jpeg.ts calls it, and says which files come here.
 //
-// The file comes in pieces, the picture goes in strips of one row of MCUs, so that memory depends on the width alone. All
-// addresses are the kernel's own; nothing in a file is used as one unchecked.
+// The file comes in pieces and the picture goes in strips, so that memory depends on the width alone. All addresses are the
+// kernel's own; nothing in a file is used as one unchecked.
 import { endSegment, hasMcu, inputRead, isWithinSegment, setInput, startStream } from './jpeg/bit-stream';
 import { rgbOfGrey, rgbOfYcc } from './jpeg/colour';
 import { buildHuffmanTable, decodeBlock, huffmanTable, lastDc, setFactors } from './jpeg/huffman';
 import { inverseDct } from './jpeg/inverse-dct';
-import { blockAddress, dequantiseAddress, dequantiseBytes, inputAddress, inputBytes, pictureAddress } from './jpeg/memory-map';
+import {
+  blockAddress,
+  dequantiseAddress,
+  dequantiseBytes,
+  inputAddress,
+  inputBytes,
+  pictureAddress,
+} from './jpeg/memory-map';
+import { turnRows } from './jpeg/turn';
 import { addRows, copyRow, narrow, widen } from './jpeg/upsample';
 
 export { buildHuffmanTable, inputRead, setFactors, setInput };
@@ -38,6 +46,8 @@ let cbRow: usize = 0;
 let crRow: usize = 0;
 let sumsRow: usize = 0;
 let strip: usize = 0;
+let turnedStrip: usize = 0;
+let stripHeight: i32 = 0;
 let stripStart: i32 = 0;
 let stripEnd: i32 = 0;
 
@@ -55,9 +65,6 @@ export function piece(): usize {
 export function pieceBytes(): usize {
   return inputBytes;
 }
-export function stripAddress(): usize {
-  return strip;
-}
 /** The strip's first row. */
 export function stripFirst(): i32 {
   return stripStart;
@@ -67,8 +74,8 @@ export function stripRows(): i32 {
 }
 
 /**
- * Starts a picture with chroma, if it has 3 components rather than 1, of 1/across x 1/down of its size. False if there is
- * no memory. Tables are built after this.
+ * Starts a picture with chroma, if it has 3 components rather than 1, of 1/across x 1/down of its size. Strips get at least
+ * `rows` rows, but for the last one. False if there is no memory. Tables are built after this.
  */
 export function start(
   pictureWidth: i32,
@@ -77,6 +84,7 @@ export function start(
   acrossFactor: i32,
   downFactor: i32,
   interval: i32,
+  rows: i32,
 ): bool {
   width = pictureWidth;
   height = pictureHeight;
@@ -84,14 +92,14 @@ export function start(
   across = acrossFactor;
   down = downFactor;
   restartInterval = interval;
+  stripHeight = rows;
   mcusAcross = (width + 8 * across - 1) / (8 * across);
   mcusDown = (height + 8 * down - 1) / (8 * down);
   mcuColumn = 0;
   mcuRow = 0;
   restarts = 0;
-  startInterval();
-  startStream();
-  memory.fill(blockAddress, 0, 128);
+  stripStart = 0;
+  stripEnd = 0;
 
   lumaStride = <usize>(mcusAcross * 8 * across);
   chromaStride = <usize>(mcusAcross * 8);
@@ -108,10 +116,16 @@ export function start(
   end += lumaStride + 64;
   sumsRow = end + 64;
   end = sumsRow + (chromaStride << 1) + 128;
+  const stripBytes = <usize>width * 3 * <usize>(min(rows, height) + 8 * down + 1) + 64;
   strip = end;
-  end += (<usize>width) * 3 * <usize>(8 * down + 1) + 64;
-  const missing = <i32>(((end + 0xffff) >> 16)) - memory.size();
-  return missing <= 0 || memory.grow(missing) >= 0;
+  turnedStrip = strip + stripBytes;
+  end = turnedStrip + stripBytes;
+  const missing = <i32>((end + 0xffff) >> 16) - memory.size();
+  if (missing > 0 && memory.grow(missing) < 0) return false;
+  startInterval();
+  startStream();
+  memory.fill(blockAddress, 0, 128);
+  return true;
 }
 
 /** Chooses the tables of a component: `dc` and `ac` are 0 to 3. */
@@ -127,6 +141,30 @@ export function chooseTables(component: i32, dc: i32, ac: i32): void {
  * follows. 1 if there is a strip; 2 if it is the last one; -1 if the file is not in order.
  */
 export function advance(): i32 {
+  if (stripEnd - stripStart >= stripHeight) stripStart = stripEnd;
+  while (mcuRow < mcusDown) {
+    const state = decodeRow();
+    if (state <= 0) return state;
+    mcuColumn = 0;
+    mcuRow++;
+    const isLast = mcuRow === mcusDown;
+    if (isLast && !endSegment(0xd9)) return -1;
+    extendStrip(isLast);
+    if (isLast) return 2;
+    if (stripEnd - stripStart >= stripHeight) return 1;
+  }
+  return -1;
+}
+
+/** Turns the strip: see turnRows. Returns the address of its pixels. */
+export function turnStrip(swaps: bool, right: bool, bottom: bool): usize {
+  if (!swaps && !right && !bottom) return strip;
+  turnRows(strip, turnedStrip, width, stripEnd - stripStart, swaps, right, bottom);
+  return turnedStrip;
+}
+
+/** Decodes the rest of a row of MCUs. As advance returns 0 or -1; 1 once it is done. */
+function decodeRow(): i32 {
   while (mcuColumn < mcusAcross) {
     if (mcusToRestart === 0) {
       if (!endSegment(0xd0 + (restarts & 7))) return -1;
@@ -138,12 +176,7 @@ export function advance(): i32 {
     mcusToRestart--;
     mcuColumn++;
   }
-  const isLast = mcuRow + 1 === mcusDown;
-  if (isLast && !endSegment(0xd9)) return -1;
-  makeStrip(isLast);
-  mcuColumn = 0;
-  mcuRow++;
-  return isLast ? 2 : 1;
+  return 1;
 }
 
 function startInterval(): void {
@@ -157,7 +190,8 @@ function decodeMcu(): bool {
   const luma = lumaPlane + lumaStride + <usize>(mcuColumn * 8 * across);
   for (let y: usize = 0; y < <usize>down; y++) {
     for (let x: usize = 0; x < <usize>across; x++) {
-      if (!decodeSamples(0, tables0, previousDc0, luma + (y << 3) * lumaStride + (x << 3), lumaStride)) return false;
+      if (!decodeSamples(0, tables0, previousDc0, luma + (y << 3) * lumaStride + (x << 3), lumaStride))
+        return false;
       previousDc0 = lastDc;
     }
   }
@@ -173,25 +207,25 @@ function decodeMcu(): bool {
 function decodeSamples(component: i32, tables: i32, previousDc: i32, target: usize, stride: usize): bool {
   const offsets = decodeBlock(huffmanTable(tables >> 4), huffmanTable(tables & 15), component, previousDc);
   if (offsets < 0) return false;
-  const factor = load<u16>(dequantiseAddress + (<usize>component) * dequantiseBytes);
+  const factor = load<u16>(dequantiseAddress + <usize>component * dequantiseBytes);
   inverseDct(<i32>(<i16>(lastDc * factor)), offsets, target, stride);
   return true;
 }
 
 /**
- * Makes the rows of the picture for which there is all chroma: where two rows of chroma make one, those from the last
+ * Adds the rows of the picture for which there is all chroma: where two rows of chroma make one, those from the last
  * one of the MCUs before.
  */
-function makeStrip(isLast: bool): void {
-  const lag = down - 1;
-  const first = mcuRow * 8 * down;
-  stripStart = max(first - lag, 0);
-  stripEnd = isLast ? height : first + 8 * down - lag;
-  let target = strip;
-  for (let y = stripStart; y < stripEnd; y++) {
+function extendStrip(isLast: bool): void {
+  const end = mcuRow * 8 * down;
+  const first = end - 8 * down;
+  const from = stripEnd;
+  stripEnd = isLast ? height : end - (down - 1);
+  let target = strip + <usize>((from - stripStart) * width * 3);
+  for (let y = from; y < stripEnd; y++) {
     const luma = lumaPlane + <usize>(y - first + 1) * lumaStride;
     if (components === 1) rgbOfGrey(luma, target, width);
-    else makeRow(y, luma, target);
+    else makeRow(y, first / down - 1, luma, target);
     target += <usize>(width * 3);
   }
   memory.copy(lumaPlane, lumaPlane + lumaStride * <usize>(8 * down), lumaStride);
@@ -200,20 +234,20 @@ function makeStrip(isLast: bool): void {
   memory.copy(crPlane, crPlane + chromaStride * 8, chromaStride);
 }
 
-function makeRow(y: i32, luma: usize, target: usize): void {
+/** Makes a row of the picture. `firstChroma` is the number of the planes' first row of chroma. */
+function makeRow(y: i32, firstChroma: i32, luma: usize, target: usize): void {
   const near = y / down;
   let far = near;
   if (down === 2) {
     const last = (height + 1) / 2 - 1;
     far = (y & 1) === 0 ? max(near - 1, 0) : min(near + 1, last);
   }
-  const above = mcuRow * 8 - 1;
-  const nearOffset = <usize>(near - above) * chromaStride;
+  const nearOffset = <usize>(near - firstChroma) * chromaStride;
   if (across === 1 && down === 1) {
     rgbOfYcc(luma, cbPlane + nearOffset, crPlane + nearOffset, target, width);
     return;
   }
-  const farOffset = <usize>(far - above) * chromaStride;
+  const farOffset = <usize>(far - firstChroma) * chromaStride;
   const isOdd = (y & 1) !== 0;
   upsample(cbPlane + nearOffset, cbPlane + farOffset, isOdd, cbRow);
   upsample(crPlane + nearOffset, crPlane + farOffset, isOdd, crRow);

@@ -13,11 +13,16 @@ const blueOfCb: i16 = -7471;
 const greenOfCb: i16 = -22_554;
 const greenOfCr: i16 = 18_734;
 
-// @ts-ignore: decorator
-@inline
 function green(luma: v128, cb: v128, cr: v128): v128 {
   const factors = i16x8(
-    greenOfCb, greenOfCr, greenOfCb, greenOfCr, greenOfCb, greenOfCr, greenOfCb, greenOfCr,
+    greenOfCb,
+    greenOfCr,
+    greenOfCb,
+    greenOfCr,
+    greenOfCb,
+    greenOfCr,
+    greenOfCb,
+    greenOfCr,
   );
   const half = i32x4.splat(1 << 15);
   const first = i8x16.shuffle(cb, cr, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
@@ -29,19 +34,12 @@ function green(luma: v128, cb: v128, cr: v128): v128 {
   return i16x8.add(luma, i16x8.sub(products, cr));
 }
 
-// @ts-ignore: decorator
-@inline
 function red(luma: v128, cr: v128): v128 {
   return i16x8.add(i16x8.add(luma, cr), i16x8.q15mulr_sat_s(cr, i16x8.splat(redOfCr)));
 }
 
-// @ts-ignore: decorator
-@inline
 function blue(luma: v128, cb: v128): v128 {
-  return i16x8.add(
-    i16x8.add(luma, i16x8.add(cb, cb)),
-    i16x8.q15mulr_sat_s(cb, i16x8.splat(blueOfCb)),
-  );
+  return i16x8.add(i16x8.add(luma, i16x8.add(cb, cb)), i16x8.q15mulr_sat_s(cb, i16x8.splat(blueOfCb)));
 }
 
 /** Writes `width` pixels. */
@@ -76,14 +74,39 @@ export function rgbOfGrey(luma: usize, target: usize, width: i32): void {
   }
 }
 
-/** Interleaves 16 pixels. */
-// @ts-ignore: decorator
-@inline
+/** Interleaves 16 pixels. Swizzles keep their constants out of the loop, as shuffles would not. */
 function storePixels(target: usize, r: v128, g: v128, b: v128): void {
-  const start = i8x16.shuffle(r, g, 0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5);
-  const middle = i8x16.shuffle(g, b, 5, 21, 0, 6, 22, 0, 7, 23, 0, 8, 24, 0, 9, 25, 0, 10);
-  const end = i8x16.shuffle(b, r, 10, 27, 0, 11, 28, 0, 12, 29, 0, 13, 30, 0, 14, 31, 0, 15);
-  v128.store(target, i8x16.shuffle(start, b, 0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15));
-  v128.store(target, i8x16.shuffle(middle, r, 0, 1, 22, 3, 4, 23, 6, 7, 24, 9, 10, 25, 12, 13, 26, 15), 16);
-  v128.store(target, i8x16.shuffle(end, g, 0, 1, 27, 3, 4, 28, 6, 7, 29, 9, 10, 30, 12, 13, 31, 15), 32);
+  v128.store(
+    target,
+    v128.or(
+      v128.or(
+        i8x16.swizzle(r, i8x16(0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1, 5)),
+        i8x16.swizzle(g, i8x16(-1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1)),
+      ),
+      i8x16.swizzle(b, i8x16(-1, -1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1)),
+    ),
+    0,
+  );
+  v128.store(
+    target,
+    v128.or(
+      v128.or(
+        i8x16.swizzle(r, i8x16(-1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10, -1)),
+        i8x16.swizzle(g, i8x16(5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10)),
+      ),
+      i8x16.swizzle(b, i8x16(-1, 5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1)),
+    ),
+    16,
+  );
+  v128.store(
+    target,
+    v128.or(
+      v128.or(
+        i8x16.swizzle(r, i8x16(-1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1, -1)),
+        i8x16.swizzle(g, i8x16(-1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1)),
+      ),
+      i8x16.swizzle(b, i8x16(10, -1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15)),
+    ),
+    32,
+  );
 }

@@ -1,13 +1,7 @@
 // Huffman decoding of the blocks of a sequential JPEG (ITU T.81, F.2.2), with the rules of libjpeg-turbo's jdhuff.c.
 // What is not in order is refused, even where libjpeg-turbo would go on.
 import { bitCount, bits, nextAddress, setBits } from './bit-stream';
-import {
-  blockAddress,
-  dequantiseAddress,
-  dequantiseBytes,
-  huffmanAddress,
-  huffmanBytes,
-} from './memory-map';
+import { blockAddress, dequantiseAddress, dequantiseBytes, huffmanAddress, huffmanBytes } from './memory-map';
 
 // A Huffman table has an entry (u32) for each value of the next `lookBits` bits, then, for codes longer than that, an
 // entry for each symbol, and by length, u32, from 0: the end of its codes as 16 bits, and its first symbol less its
@@ -28,7 +22,7 @@ const mostDcBits: u32 = 11;
 const mostAcBits: u32 = 10;
 
 export function huffmanTable(slot: i32): usize {
-  return huffmanAddress + (<usize>slot) * huffmanBytes;
+  return huffmanAddress + <usize>slot * huffmanBytes;
 }
 
 /**
@@ -103,7 +97,7 @@ function longEntry(table: usize, stream: u64): u32 {
  * (jutils.c), 16 more entries catch runs past the end, which decodeBlock reports.
  */
 export function setFactors(component: i32, source: usize, order: usize): void {
-  const table = dequantiseAddress + (<usize>component) * dequantiseBytes;
+  const table = dequantiseAddress + <usize>component * dequantiseBytes;
   for (let k: usize = 0; k < 80; k++) {
     const at: u32 = k < 64 ? load<u8>(order + k) : 63;
     const factor: u32 = k < 64 ? load<u8>(source + k) : 0;
@@ -112,12 +106,10 @@ export function setFactors(component: i32, source: usize, order: usize): void {
 }
 
 /** Takes the value of an entry's bits from a stream: ITU T.81's EXTEND. */
-// @ts-ignore: decorator
-@inline
 function valueOf(entry: u32, stream: u64): i32 {
   const rest = stream << ((entry >> 6) & 63);
   const flip = ~(<i64>rest >> 63);
-  return <i32>((((<u64>(<i64>rest ^ flip)) >> ((entry >> 12) & 63)) ^ flip) - flip);
+  return <i32>(((<u64>(<i64>rest ^ flip) >> ((entry >> 12) & 63)) ^ flip) - flip);
 }
 
 /** The DC coefficient of the block that decodeBlock decoded last, before its factor. */
@@ -129,7 +121,7 @@ export let lastDc: i32 = 0;
  * is not in order. May read past the stream's end.
  */
 export function decodeBlock(dcTable: usize, acTable: usize, component: i32, previousDc: i32): i32 {
-  const factors = dequantiseAddress + (<usize>component) * dequantiseBytes;
+  const factors = dequantiseAddress + <usize>component * dequantiseBytes;
   let stream = bits;
   let count = bitCount;
   let next = nextAddress;

@@ -18,50 +18,34 @@ const f2053: i16 = 16819;
 const f2562: i16 = 20995;
 const f3072: i16 = 25172;
 
-// @ts-ignore: decorator
-@inline
 function pairs(first: i16, second: i16): v128 {
   return i16x8(first, second, first, second, first, second, first, second);
 }
 
-// @ts-ignore: decorator
-@inline
 function low(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
 }
 
-// @ts-ignore: decorator
-@inline
 function high(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
 }
 
-// @ts-ignore: decorator
-@inline
 function low32(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
 }
 
-// @ts-ignore: decorator
-@inline
 function high32(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
 }
 
-// @ts-ignore: decorator
-@inline
 function low64(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
 }
 
-// @ts-ignore: decorator
-@inline
 function high64(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
 }
 
-// @ts-ignore: decorator
-@inline
 function sum(lowA: v128, highA: v128, lowB: v128, highB: v128, shift: i32): v128 {
   return i16x8.narrow_i32x4_s(
     i32x4.shr_s(i32x4.add(lowA, lowB), shift),
@@ -69,8 +53,6 @@ function sum(lowA: v128, highA: v128, lowB: v128, highB: v128, shift: i32): v128
   );
 }
 
-// @ts-ignore: decorator
-@inline
 function difference(lowA: v128, highA: v128, lowB: v128, highB: v128, shift: i32): v128 {
   return i16x8.narrow_i32x4_s(
     i32x4.shr_s(i32x4.sub(lowA, lowB), shift),
@@ -79,8 +61,6 @@ function difference(lowA: v128, highA: v128, lowB: v128, highB: v128, shift: i32
 }
 
 /** One pass over the columns of the 8 rows at `source`; writes the result, turned, to `target`. */
-// @ts-ignore: decorator
-@inline
 function pass(source: usize, target: usize, shift: i32): void {
   const round = i32x4.splat(1 << (shift - 1));
   const zero = i16x8.splat(0);
@@ -172,13 +152,8 @@ function pass(source: usize, target: usize, shift: i32): void {
   v128.store(target, high64(b3, b7), 112);
 }
 
-// @ts-ignore: decorator
-@inline
 function storeRows(target: usize, stride: usize, from: usize): void {
-  const samples = v128.xor(
-    i8x16.narrow_i16x8_s(v128.load(from), v128.load(from, 16)),
-    i8x16.splat(-128),
-  );
+  const samples = v128.xor(i8x16.narrow_i16x8_s(v128.load(from), v128.load(from, 16)), i8x16.splat(-128));
   v128.store64_lane(target, samples, 0);
   v128.store64_lane(target + stride, samples, 1);
 }
@@ -217,6 +192,9 @@ function fill(dc: i32, target: usize, stride: usize): void {
 /** The first pass where only the first row has coefficients: libjpeg-turbo's short cut. */
 function repeatFirstRow(): void {
   for (let column: usize = 0; column < 16; column += 2) {
-    v128.store(workAddress + (column << 3), i16x8.splat(load<i16>(blockAddress + column) << <i16>passOneBits));
+    v128.store(
+      workAddress + (column << 3),
+      i16x8.splat(load<i16>(blockAddress + column) << (<i16>passOneBits)),
+    );
   }
 }

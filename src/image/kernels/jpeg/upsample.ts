@@ -19,17 +19,11 @@ export function addRows(near: usize, far: usize, sums: usize, width: i32): void 
     const farther = v128.load(far + x);
     v128.store(
       sums + (x << 1),
-      i16x8.add(
-        i16x8.mul(i16x8.extend_low_i8x16_u(nearer), three),
-        i16x8.extend_low_i8x16_u(farther),
-      ),
+      i16x8.add(i16x8.mul(i16x8.extend_low_i8x16_u(nearer), three), i16x8.extend_low_i8x16_u(farther)),
     );
     v128.store(
       sums + (x << 1),
-      i16x8.add(
-        i16x8.mul(i16x8.extend_high_i8x16_u(nearer), three),
-        i16x8.extend_high_i8x16_u(farther),
-      ),
+      i16x8.add(i16x8.mul(i16x8.extend_high_i8x16_u(nearer), three), i16x8.extend_high_i8x16_u(farther)),
       16,
     );
   }
@@ -46,14 +40,7 @@ function repeatEnds(sums: usize, width: i32): void {
  * `target` gets twice `width` samples: even ones from a column and the one before, odd ones from it and the next, with
  * their own biases.
  */
-export function widen(
-  sums: usize,
-  target: usize,
-  width: i32,
-  evenBias: i16,
-  oddBias: i16,
-  shift: i32,
-): void {
+export function widen(sums: usize, target: usize, width: i32, evenBias: i16, oddBias: i16, shift: i32): void {
   const three = i16x8.splat(3);
   const biasEven = i16x8.splat(evenBias);
   const biasOdd = i16x8.splat(oddBias);
