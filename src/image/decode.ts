@@ -21,7 +21,7 @@ export interface DecodeOptions {
 /**
  * Decodes a JPEG, PNG, WebP, GIF, TIFF or AVIF file, or its first frame or page, to the pixels of Pillow's
  * `convert('RGB')` after ImageOps.exif_transpose; docs/pixels.md lists the exceptions. The raster's buffer stays on
- * this thread: it cannot be transferred. `bytes` must not change meanwhile.
+ * this thread: not every one can be transferred. `bytes` must not change meanwhile.
  *
  * Rejects as {@link readHeader} does, with `invalid_argument` also for a truncated or damaged file, and with
  * `too_large`, from the header alone, for more than `maxPixels`. Keeps this thread busy with ordinary JPEGs, GIFs and CMYK;

@@ -3,10 +3,10 @@
 //
 // The file comes in pieces and the picture goes in strips, so that memory depends on the width alone. All addresses are the
 // kernel's own; nothing in a file is used as one unchecked.
-import { endSegment, hasMcu, inputRead, isWithinSegment, setInput, startStream } from './jpeg/bit-stream';
-import { rgbOfGrey, rgbOfYcc } from './jpeg/colour';
-import { buildHuffmanTable, decodeBlock, huffmanTable, lastDc, setFactors } from './jpeg/huffman';
-import { inverseDct } from './jpeg/inverse-dct';
+import { endSegment, hasMcu, inputRead, isWithinSegment, setInput, startStream } from './jpeg/bit-stream.ts';
+import { rgbOfGrey, rgbOfYcc } from './jpeg/colour.ts';
+import { buildHuffmanTable, decodeBlock, huffmanTable, lastDc, setFactors } from './jpeg/huffman.ts';
+import { inverseDct } from './jpeg/inverse-dct.ts';
 import {
   blockAddress,
   dequantiseAddress,
@@ -14,9 +14,9 @@ import {
   inputAddress,
   inputBytes,
   pictureAddress,
-} from './jpeg/memory-map';
-import { turnRows } from './jpeg/turn';
-import { addRows, copyRow, narrow, widen } from './jpeg/upsample';
+} from './jpeg/memory-map.ts';
+import { turnRows } from './jpeg/turn.ts';
+import { addRows, copyRow, narrow, widen } from './jpeg/upsample.ts';
 
 export { buildHuffmanTable, inputRead, setFactors, setInput };
 

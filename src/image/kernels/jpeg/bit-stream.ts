@@ -3,7 +3,7 @@
 //
 // The segment is unstuffed into the stream buffer in reverse: the first byte lies at the highest address. So a
 // little-endian load of 8 bytes has the next bytes of the segment with the first one on top.
-import { inputAddress, mcuBytes, streamAddress, streamEnd } from './memory-map';
+import { inputAddress, mcuBytes, streamAddress, streamEnd } from './memory-map.ts';
 
 /** The next bits, the first one on top; those below the upper `bitCount` are true or 0. */
 export let bits: u64 = 0;

@@ -1,7 +1,13 @@
 // Huffman decoding of the blocks of a sequential JPEG (ITU T.81, F.2.2), with the rules of libjpeg-turbo's jdhuff.c.
 // What is not in order is refused, even where libjpeg-turbo would go on.
-import { bitCount, bits, nextAddress, setBits } from './bit-stream';
-import { blockAddress, dequantiseAddress, dequantiseBytes, huffmanAddress, huffmanBytes } from './memory-map';
+import { bitCount, bits, nextAddress, setBits } from './bit-stream.ts';
+import {
+  blockAddress,
+  dequantiseAddress,
+  dequantiseBytes,
+  huffmanAddress,
+  huffmanBytes,
+} from './memory-map.ts';
 
 // A Huffman table has an entry (u32) for each value of the next `lookBits` bits, then, for codes longer than that, an
 // entry for each symbol, and by length, u32, from 0: the end of its codes as 16 bits, and its first symbol less its

@@ -1,6 +1,6 @@
 // The accurate inverse DCT of libjpeg-turbo (JDCT_ISLOW), after simd/x86_64/jidctint-sse2.asm. It equals jidctint.c for
 // all coefficients of sound files; for others, 16-bit sums wrap and saturate as they do there.
-import { blockAddress, workAddress } from './memory-map';
+import { blockAddress, workAddress } from './memory-map.ts';
 
 const passOneBits: i32 = 2;
 
