@@ -60,7 +60,7 @@ export const engineSettings = {
     type: 'integer',
     min: 1,
     max: 256,
-    default: { text: 'cores, at most 32', of: ({ cores }) => String(Math.min(cores, 32)) },
+    default: { text: 'cores, at most 16', of: ({ cores }) => String(Math.min(cores, 16)) },
     description:
       'Threads that decode ordinary JPEGs and GIFs, wait for libvips to decode others, resize images and cut views.',
   },
