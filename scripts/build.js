@@ -1,5 +1,6 @@
 // Compiles src, test and bench with tsc, and the AssemblyScript kernels with asc, into build/.
-// Recompiles a kernel only if its source is newer than its output, and deletes outputs that have no source any more.
+// Recompiles a kernel only if its source, or a part of it in the folder of its name, is newer than its output. Deletes
+// outputs that have no source any more.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,12 +16,19 @@ function run(command, args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
+/** When a kernel's source, or one of its parts, was last changed. */
+function newest(source) {
+  const parts = source.replace(/\.ts$/, '');
+  const files = existsSync(parts) ? readdirSync(parts).map((name) => join(parts, name)) : [];
+  return Math.max(...[source, ...files].map((file) => statSync(file).mtimeMs));
+}
+
 for (const folder of ['src/image/kernels', 'src/tokens/kernels']) {
   if (!existsSync(join(root, folder))) continue;
   for (const file of readdirSync(join(root, folder)).filter((name) => name.endsWith('.ts'))) {
     const source = join(root, folder, file);
     const output = join(root, 'build', folder, file.replace(/\.ts$/, '.wasm'));
-    if (existsSync(output) && statSync(output).mtimeMs > statSync(source).mtimeMs) continue;
+    if (existsSync(output) && statSync(output).mtimeMs > newest(source)) continue;
     mkdirSync(dirname(output), { recursive: true });
     run('assemblyscript/bin/asc.js', [
       source,

@@ -5,6 +5,8 @@ import { decodeGif } from './gif.ts';
 import { hasPremultipliedAlpha } from './headers/avif.ts';
 import { FileFault } from './headers/file-fault.ts';
 import type { Orientation } from './headers/orientation.ts';
+import { readSequentialJpeg } from './headers/sequential-jpeg.ts';
+import { decodeJpeg } from './jpeg.ts';
 import type { Raster } from './raster.ts';
 import { decodedSize, type ExifUse, type ImageHeader, libvipsInput, readHeader } from './read-header.ts';
 import { tooManyPixels, undecodable } from './refusals.ts';
@@ -19,11 +21,11 @@ export interface DecodeOptions {
 /**
  * Decodes a JPEG, PNG, WebP, GIF, TIFF or AVIF file, or its first frame or page, to the pixels of Pillow's
  * `convert('RGB')` after ImageOps.exif_transpose; docs/pixels.md lists the exceptions. The raster's buffer stays on
- * this thread: it cannot be transferred. `bytes` must not change meanwhile.
+ * this thread: not every one can be transferred. `bytes` must not change meanwhile.
  *
  * Rejects as {@link readHeader} does, with `invalid_argument` also for a truncated or damaged file, and with
- * `too_large`, from the header alone, for more than `maxPixels`. Runs on libuv's threads; GIF and CMYK keep this thread
- * busy too. Cannot be interrupted.
+ * `too_large`, from the header alone, for more than `maxPixels`. Keeps this thread busy with ordinary JPEGs, GIFs and CMYK;
+ * libvips decodes all others, on libuv's threads. Cannot be interrupted.
  */
 export async function decode(bytes: Uint8Array, { exif, maxPixels }: DecodeOptions): Promise<Raster> {
   const header = await readHeader(bytes);
@@ -36,7 +38,20 @@ export async function decode(bytes: Uint8Array, { exif, maxPixels }: DecodeOptio
   } catch (error) {
     throw error instanceof FileFault ? undecodable(format, error) : error;
   }
-  return await decodeByLibvips(file, header, exif === 'apply' ? header.orientation : 1, maxPixels);
+  const orientation = exif === 'apply' ? header.orientation : 1;
+  const raster = format === 'jpeg' ? decodeOrdinaryJpeg(file, header, orientation) : undefined;
+  return raster ?? (await decodeByLibvips(file, header, orientation, maxPixels));
+}
+
+/** Undefined for a JPEG that is left to libvips, which decodes it or refuses it. */
+function decodeOrdinaryJpeg(
+  file: Buffer,
+  { size }: ImageHeader,
+  orientation: Orientation,
+): Raster | undefined {
+  const jpeg = readSequentialJpeg(file);
+  const isOfSize = jpeg?.size.width === size.width && jpeg.size.height === size.height;
+  return isOfSize ? decodeJpeg(file, jpeg, orientation) : undefined;
 }
 
 async function decodeByLibvips(

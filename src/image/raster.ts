@@ -5,6 +5,8 @@ export interface Raster {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;
+  /** Frees the pixels, where that need not be left to the garbage collector. The raster is empty afterwards. */
+  readonly release?: () => void;
 }
 
 /** Most pixels of an image by default: where Pillow starts to warn of a decompression bomb, 256 MiB as RGB. */

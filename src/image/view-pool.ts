@@ -10,7 +10,7 @@ import type { ImageInput } from './raster.ts';
 import type { CutViews, ViewTask } from './view-worker.ts';
 
 export interface ViewPoolOptions {
-  /** Threads that resize, 1 or more. They decode on libuv's threads, which the process shares. */
+  /** Threads that decode ordinary JPEGs, let libvips decode others on libuv's threads, and resize; 1 or more. */
   readonly threads: number;
   /** Most images held as pixels at one time, over all threads; 1 or more. */
   readonly images: number;
@@ -68,7 +68,7 @@ class PiscinaViewPool implements ViewPool {
     this.#pool = new WorkerPool({
       worker: worker ?? new URL('./view-worker.js', import.meta.url),
       threads,
-      // While libuv decodes one image, the thread cuts another.
+      // With fewer threads than images, a thread cuts one image while libvips decodes another.
       tasksPerThread: Math.ceil(images / threads),
       onThreadError,
     });

@@ -43,6 +43,7 @@ async function decodeAndCut({ image, decoding, size, plan, dropped }: ViewTask):
   requireWanted(dropped);
   const decodedMs = performance.now();
   const views = cutViews(raster, plan.canvases, plan.viewSize);
+  raster.release?.();
   return { views, decodeMs: decodedMs - startMs, cutMs: performance.now() - decodedMs };
 }
 

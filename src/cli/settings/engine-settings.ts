@@ -60,8 +60,9 @@ export const engineSettings = {
     type: 'integer',
     min: 1,
     max: 256,
-    default: { text: 'cores / 4, at least 1', of: ({ cores }) => String(Math.max(1, Math.floor(cores / 4))) },
-    description: 'Threads that decode and resize images and cut views.',
+    default: { text: 'cores, at most 16', of: ({ cores }) => String(Math.min(cores, 16)) },
+    description:
+      'Threads that decode ordinary JPEGs and GIFs, wait for libvips to decode others, resize images and cut views.',
   },
   'decode-concurrency': {
     type: 'integer',
@@ -72,7 +73,7 @@ export const engineSettings = {
       of: ({ cores, poolThreads }) => String(Math.min(cores, poolThreads)),
     },
     description:
-      'Images held as pixels at one time, including those being decoded. Decoding runs on UV_THREADPOOL_SIZE threads.',
+      'Images held as pixels at one time, including those being decoded. libvips decodes on UV_THREADPOOL_SIZE threads.',
   },
   'max-pixels': {
     type: 'integer',

@@ -18,8 +18,9 @@ The prefix has no underscore inside on purpose. In a namespace with a Service na
 variables that start with \`SIGLIP_HD_\` in every pod (\`SIGLIP_HD_PORT=tcp://...\`). If your Service is named
 \`sigliphd\`, set \`enableServiceLinks: false\` in the pods.
 
-Images are decoded on libuv's threads. Only the environment variable \`UV_THREADPOOL_SIZE\` can set their number, before
-the program starts; \`siglip-hd\` sets it to cores + 4 if it is unset.
+The view threads decode ordinary JPEGs and GIFs; libvips decodes all other images on libuv's threads. Only the environment
+variable \`UV_THREADPOOL_SIZE\` can set their number, before the program starts; \`siglip-hd\` sets it to cores + 4 if it is
+unset.
 
 [Security](security.md) describes API keys and certificates.`;
 

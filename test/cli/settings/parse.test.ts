@@ -33,7 +33,7 @@ test('takes defaults, some of them from the machine', () => {
   assert.equal(settings.httpPort, 8080);
   assert.equal(settings.grpcPort, 50_051);
   assert.equal(settings.threads, 7);
-  assert.equal(settings.viewThreads, 2);
+  assert.equal(settings.viewThreads, 8);
   assert.equal(settings.decodeConcurrency, 8);
   assert.equal(settings.maxBodyBytes, 20 * 2 ** 20);
   assert.equal(settings.cacheDir, '/home/ada/.cache/siglip-hd');
