@@ -8,6 +8,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
+if (!existsSync(join(root, 'build/.tsbuildinfo'))) {
+  process.stderr.write('Compiling the sources, once; this takes about half a minute.\n');
+}
+
 function run(command, args) {
   const { status } = spawnSync(process.execPath, [join(root, 'node_modules', command), ...args], {
     cwd: root,
