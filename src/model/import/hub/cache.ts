@@ -96,7 +96,8 @@ export class RepositoryCache {
   }
 }
 
-async function replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+/** Makes a file that appears complete, in place of one that may be there. */
+export async function replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = `${path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
   await mkdir(dirname(path), { recursive: true });
   try {

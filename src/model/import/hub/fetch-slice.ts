@@ -1,10 +1,10 @@
-import { copyFile, mkdir, rename } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { JsonObject } from '../../json-object.ts';
 import { type CheckpointPart, neededTensors } from '../needed-tensors.ts';
 import { isIndex, readWeightMap } from '../weight-map.ts';
-import { sliceFile } from './cache.ts';
+import { replace, sliceFile } from './cache.ts';
 import { appendBody } from './download.ts';
 import { type FilesOptions, requireSpace } from './fetch-files.ts';
 import { configFile } from './needed-files.ts';
@@ -32,11 +32,12 @@ export async function fetchSlice(options: SliceOptions): Promise<string | undefi
   if (slice === undefined) return undefined;
   await mkdir(cache.slices, { recursive: true });
   await requireSpace(cache, [slice], cache.slices);
-  await downloadSlice(slice, options);
   const folder = cache.slice(commit, part);
   await mkdir(folder, { recursive: true });
-  for (const name of beside) await copyFile(join(cache.snapshot(commit), name), join(folder, name));
-  await rename(join(cache.slices, slice.etag), join(folder, sliceFile));
+  for (const name of beside) {
+    await replace(join(folder, name), (temporary) => copyFile(join(cache.snapshot(commit), name), temporary));
+  }
+  await downloadSlice(slice, join(folder, sliceFile), options);
   return folder;
 }
 
@@ -66,8 +67,8 @@ async function planSlice(options: SliceOptions): Promise<Slice | undefined> {
   return sliceOf(shards, new Set(names));
 }
 
-/** Downloads a slice over as many connections as it takes, from where an earlier download stopped. */
-async function downloadSlice(slice: Slice, options: SliceOptions): Promise<void> {
+/** Downloads a slice to `path` over as many connections as it takes, from where an earlier download stopped. */
+async function downloadSlice(slice: Slice, path: string, options: SliceOptions): Promise<void> {
   const { cache, wait, signal } = options;
   const part = await PartialBlob.claim(cache.slices, slice.etag, Date.now());
   let finished = false;
@@ -81,7 +82,7 @@ async function downloadSlice(slice: Slice, options: SliceOptions): Promise<void>
     if (part.sizeBytes > slice.sizeBytes) await part.clear();
     await retried(() => fillSlice(part, slice, options), wait, signal, progressed);
     signal.throwIfAborted();
-    await part.finish(Date.now());
+    await part.finish(Date.now(), path);
     finished = true;
   } finally {
     if (!finished) await part.release();

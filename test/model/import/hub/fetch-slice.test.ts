@@ -86,6 +86,13 @@ describe('the checkpoint of a vision language model on the hub', () => {
     assert.equal((await fetch({}, { HF_HUB_OFFLINE: '1' })).folder, folder);
   });
 
+  test('comes to all who fetch it at the same time', async (t) => {
+    const { fetch, imported } = await setUp(t);
+    const fetched = await Promise.all(Array.from({ length: 8 }, () => fetch()));
+    const whole = await imported('test/fixtures/vlm-checkpoints/llava-next', 'whole');
+    assert.equal((await imported(fetched[0]!.folder, 'out')).digest, whole.digest);
+  });
+
   test('goes on where the connection was cut', async (t) => {
     const { hub, fetch, imported } = await setUp(t);
     enlarge(hub, 'first');
