@@ -101,6 +101,25 @@ describe('the checkpoint of a vision language model on the hub', () => {
     }
   });
 
+  for (const [what, headerBytes, fileBytes, message] of [
+    ['more than 16 MiB', 17e6, 18e6, 'has a header of 17000000 bytes; at most 16777216 are read'],
+    [
+      'more than the file',
+      1000,
+      500,
+      'is truncated, or not a safetensors file: it has 500 bytes and its header needs more',
+    ],
+    ['nothing', 0, 4, 'is truncated, or not a safetensors file: it has 4 bytes and its header needs more'],
+  ] as const) {
+    test(`is refused in the words of a folder's import where its header has ${what}`, async (t) => {
+      const { hub, fetch } = await setUp(t);
+      const length = Buffer.alloc(8);
+      length.writeBigUInt64LE(BigInt(headerBytes));
+      hub.setFile(weights, Buffer.concat([length, Buffer.alloc(fileBytes)]).subarray(0, fileBytes));
+      await assert.rejects(fetch(), { code: 'invalid_argument', message: `${weights} ${message}.` });
+    });
+  }
+
   test('comes to all who fetch it at the same time', async (t) => {
     const { fetch, imported } = await setUp(t);
     const fetched = await Promise.all(Array.from({ length: 8 }, () => fetch()));
