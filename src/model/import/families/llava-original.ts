@@ -32,6 +32,7 @@ function readOriginal(
   return {
     features: readFeatures(config, tower, isOwnTower),
     linears: readLinears(config),
+    isPadded: config.get('image_aspect_ratio') === 'pad',
     languageWidth: config.has('hidden_size')
       ? config.integer('hidden_size', { min: 1, max: 65_536 })
       : undefined,
