@@ -71,8 +71,13 @@ export class Encoder implements VisualEncoder {
   }
 
   encodeEach(request: EachRequest): readonly Promise<ImageOutcome<EncodeAnswer>>[] {
+    const parts = this.#opened;
+    if (parts === undefined) {
+      const error = stillStarting();
+      return request.images.map(async (_, index) => ({ kind: 'failed', index, error }) as const);
+    }
     const { signal, deadlineAt, end } = this.#startDeadline(request);
-    const outcomes = encodeEach(this.#parts, { ...request, signal }, deadlineAt).map(async (each) => {
+    const outcomes = encodeEach(parts, { ...request, signal }, deadlineAt).map(async (each) => {
       const outcome = await each;
       if (outcome.kind === 'encoded') this.#reportAnswer(outcome.answer);
       else this.#reportFailure(outcome.error);
@@ -124,9 +129,7 @@ export class Encoder implements VisualEncoder {
 
   get #parts(): OpenParts {
     if (this.#opened !== undefined) return this.#opened;
-    throw new ServiceError('unavailable', 'The service is starting: its models are still loading.', {
-      retryAfterMs: 1000,
-    });
+    throw stillStarting();
   }
 
   #startDeadline({ terms, signal }: Pick<EncodeRequest, 'terms' | 'signal'>) {
@@ -146,4 +149,10 @@ export class Encoder implements VisualEncoder {
   #reportFailure({ bound }: ServiceError): void {
     if (bound !== undefined) this.#observer.observeRefusal?.(bound);
   }
+}
+
+function stillStarting(): ServiceError {
+  return new ServiceError('unavailable', 'The service is starting: its models are still loading.', {
+    retryAfterMs: 1000,
+  });
 }

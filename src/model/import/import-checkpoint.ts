@@ -93,7 +93,7 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
     anyres: found && anyresOf(found, preprocessing.resample, stored.imageSize, geometry.imageSize),
     provenance,
   };
-  for (const note of notesOn(contents, checkpoint, options)) onNote?.(note);
+  for (const note of notesOn(contents, checkpoint, options, found?.recipe)) onNote?.(note);
   if (precision !== 'int8' || calibration === undefined) return writeModelFolder(folder, contents, options);
   const int8 = await calibrate(join(folder, 'calibration'), contents, calibration, options);
   calibration.onChosen?.(int8);
@@ -182,16 +182,28 @@ function pinpointsFault(sentence: string): ServiceError {
   return new ServiceError('invalid_argument', `config.json: image_grid_pinpoints ${sentence}.`);
 }
 
+/** What a model does to an image that is not square. */
+const fittings = {
+  crop: 'crops them',
+  squash: 'stretches them',
+  'fit-squash': 'stretches them',
+} as const;
+
 /** What the user did not ask for and may not expect. */
 function* notesOn(
-  { geometry }: FolderContents,
+  { geometry, preprocessing }: FolderContents,
   checkpoint: Checkpoint,
   options: CheckpointOptions,
+  recipe: ProjectorRecipe | undefined,
 ): Generator<string> {
   const { imageSize, checkpointImageSize = imageSize } = geometry;
   if (options.imageSize === undefined && imageSize !== checkpointImageSize) {
     yield `The image processor makes views of ${imageSize} px, and the positions of config.json are for ${checkpointImageSize} px: ` +
       `they are interpolated. --image-size ${checkpointImageSize} imports the tower as it is.`;
+  }
+  if (recipe?.isPadded && options.resize === undefined) {
+    yield `LLaVA pads images to squares (image_aspect_ratio "pad"), and this model ${fittings[preprocessing.resize]}: pad images ` +
+      "that are not square before you send them, or their embeddings differ from LLaVA's.";
   }
   const [beside, ...more] = checkpoint.tensorsBeside();
   if (beside !== undefined) {

@@ -1,4 +1,5 @@
 import { ServiceError } from '../../errors/service-error.ts';
+import { shortName } from '../json-object.ts';
 import type { CheckpointFiles } from './checkpoint-files.ts';
 import { Checkpoint } from './checkpoint.ts';
 import type { ProjectorRecipe } from './families/family.ts';
@@ -66,17 +67,22 @@ export function tensorsOf({ preparation, linears, newline }: ProjectorRecipe): R
 
 /**
  * Finds tensors among a checkpoint's, with or without `model.` before their names. Throws `invalid_argument` where the
- * checkpoint lacks one, and says so where it lacks all.
+ * checkpoint lacks one, and says so where it lacks all, or has one twice.
  */
 export function findTensors(
   names: Iterable<string>,
   wanted: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
-  const fullNames = new Map([...names].map((name) => [bareName(name), name] as const));
+  const fullNames = new Map<string, string[]>();
+  for (const name of names) fullNames.set(bareName(name), [...(fullNames.get(bareName(name)) ?? []), name]);
   const found = new Map<string, string>();
   const missing: string[] = [];
   for (const [tensor, name] of wanted) {
-    const full = fullNames.get(bareName(name));
+    const [full, other] = fullNames.get(bareName(name)) ?? [];
+    if (other !== undefined) {
+      const message = `Tensors ${shortName(full!)} and ${shortName(other)} are the same one.`;
+      throw new ServiceError('invalid_argument', message);
+    }
     if (full === undefined) missing.push(name);
     else found.set(tensor, full);
   }

@@ -35,22 +35,27 @@ export async function readSafetensorsHeader(path: string): Promise<StoredTensors
     const { size } = await file.stat();
     const length = Buffer.alloc(8);
     const hasLength = await readAt(file, length, 0);
-    const headerBytes = Number(length.readBigUInt64LE());
-    if (!hasLength || headerBytes > size - 8) {
-      throw fault(
-        label,
-        `is truncated, or not a safetensors file: it has ${size} bytes and its header needs more`,
-      );
-    }
-    if (headerBytes > maxHeaderBytes) {
-      throw fault(label, `has a header of ${headerBytes} bytes; at most ${maxHeaderBytes} are read`);
-    }
-    const header = Buffer.alloc(headerBytes);
+    const header = Buffer.alloc(headerLength(hasLength ? length : Buffer.alloc(0), size, label));
     if (!(await readAt(file, header, 8))) throw fault(label, 'is truncated');
     return parseSafetensorsHeader(header, size, label);
   } finally {
     await file.close();
   }
+}
+
+/** Bytes of a file's header, which `start`, the first bytes of the file, says. Throws `invalid_argument` unless it can be read. */
+export function headerLength(start: Buffer, fileBytes: number, label: string): number {
+  const headerBytes = start.byteLength < 8 ? Infinity : Number(start.readBigUInt64LE());
+  if (headerBytes > fileBytes - 8) {
+    throw fault(
+      label,
+      `is truncated, or not a safetensors file: it has ${fileBytes} bytes and its header needs more`,
+    );
+  }
+  if (headerBytes > maxHeaderBytes) {
+    throw fault(label, `has a header of ${headerBytes} bytes; at most ${maxHeaderBytes} are read`);
+  }
+  return headerBytes;
 }
 
 /**

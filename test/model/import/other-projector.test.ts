@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import type { ImportOptions } from '../../../src/model/import/import-model.ts';
 import type { Model } from '../../../src/model/model.ts';
 import { decodeSafetensors, encodeSafetensors } from './checkpoints.ts';
 import { expectedTokens, fixture, temporaryFolder } from './fixtures.ts';
@@ -65,6 +66,21 @@ describe('a tower with the projector of another checkpoint', () => {
       code: 'invalid_argument',
       message: /^mm_projector\.bin .*os\.system/,
     });
+  });
+
+  it('notes that LLaVA pads images where this model crops them', async (t) => {
+    const folder = await temporaryFolder(t);
+    const notesOn = async (name: string, options: Partial<ImportOptions>) => {
+      const notes: string[] = [];
+      const onNote = (note: string) => notes.push(note);
+      await importTo(join(folder, name), tower, { projector: { source: whole }, onNote, ...options });
+      return notes;
+    };
+    assert.deepEqual(await notesOn('cropped', {}), [
+      'LLaVA pads images to squares (image_aspect_ratio "pad"), and this model crops them: pad images that are not square ' +
+        "before you send them, or their embeddings differ from LLaVA's.",
+    ]);
+    assert.deepEqual(await notesOn('chosen', { resize: 'squash' }), []);
   });
 
   it('is refused where the projector takes another width, and where there is no projector', async (t) => {

@@ -157,6 +157,18 @@ describe('the checkpoint of a vision language model', () => {
       /^The projector is incomplete: tensor multi_modal_projector\.linear_2\.weight is missing\.$/,
     ],
     [
+      'with a tensor of its projector twice',
+      'llava-clip',
+      {
+        tensors: (tensors) => {
+          const bias = tensors.get('multi_modal_projector.linear_1.bias')!;
+          const other = Buffer.alloc(bias.data.byteLength);
+          tensors.set('model.multi_modal_projector.linear_1.bias', { ...bias, data: other });
+        },
+      },
+      /^Tensors multi_modal_projector\.linear_1\.bias and model\.multi_modal_projector\.linear_1\.bias are the same one\.$/,
+    ],
+    [
       'without the newline of its AnyRes',
       'llava-next',
       { rename: (tensor) => (tensor === 'image_newline' ? undefined : tensor) },

@@ -41,6 +41,8 @@ export interface ProjectorRecipe {
   /** Name in the checkpoint of the row that follows each line of an AnyRes map. */
   readonly newline?: string | undefined;
   readonly anyres?: AnyresRecipe | undefined;
+  /** Whether the model was trained on images that were padded to squares, which no view is. */
+  readonly isPadded?: boolean | undefined;
   /** Width of the language model as config.json has it; undefined where it does not say. */
   readonly languageWidth?: number | undefined;
 }

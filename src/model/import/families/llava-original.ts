@@ -32,6 +32,7 @@ function readOriginal(
   return {
     features: readFeatures(config, tower, isOwnTower),
     linears: readLinears(config),
+    isPadded: config.get('image_aspect_ratio') === 'pad',
     languageWidth: config.has('hidden_size')
       ? config.integer('hidden_size', { min: 1, max: 65_536 })
       : undefined,
@@ -47,10 +48,30 @@ function readOriginal(
   };
 }
 
-/** LLaVA-NeXT drops the last layer of a SigLIP on loading, and saves what is left. */
+/** Layers of Google's SigLIP towers, by their channels. */
+const siglipLayers: ReadonlyMap<number, number> = new Map([
+  [768, 12],
+  [1024, 24],
+  [1152, 27],
+  [1536, 40],
+]);
+
+/**
+ * LLaVA-NeXT drops the last layer of a SigLIP on loading, takes the output of the layers that are left, whatever
+ * mm_vision_select_layer says, and saves those alone. A fork may save the whole tower, and count from its end.
+ */
 function readFeatures(config: JsonObject, tower: TowerGeometry, isOwnTower: boolean): FeatureLayer {
-  if (tower.architecture === 'siglip') return isOwnTower ? 'pre_norm' : 'penultimate';
-  return readHiddenState(config, 'mm_vision_select_layer', -2, tower);
+  const key = 'mm_vision_select_layer';
+  if (tower.architecture !== 'siglip') return readHiddenState(config, key, -2, tower);
+  if (!isOwnTower) return 'penultimate';
+  const layer = config.integer(key, { min: -2, max: -1, fallback: -2 });
+  const whole = siglipLayers.get(tower.channels);
+  if (tower.layers + 1 === whole || (tower.layers !== whole && layer === -1)) return 'pre_norm';
+  if (tower.layers === whole && layer === -2) return 'penultimate';
+  const message =
+    `${config.where}: ${key} ${layer} with the ${tower.layers} layers of the checkpoint's SigLIP tower does not tell which ` +
+    'layer the projector takes; --tower-only imports the tower alone, with the layer that --features names.';
+  throw new ServiceError('invalid_argument', message);
 }
 
 function readLinears(config: JsonObject): readonly ProjectorLinear[] {

@@ -5,6 +5,8 @@ import type { RemoteFile } from './client.ts';
 import type { RepositoryName } from './repository-name.ts';
 import type { CheckpointPart } from '../needed-tensors.ts';
 
+export const configFile = 'config.json';
+
 /** The weights of a part of a commit's tensors. */
 export const sliceFile = 'model.safetensors';
 
@@ -34,6 +36,7 @@ export class RepositoryCache {
     return join(this.slices, commit, part);
   }
 
+  /** Whether it has tensors; see findSlice for whether it has all that are needed. */
   async hasSlice(commit: string, part: CheckpointPart): Promise<boolean> {
     return (await sizeOf(join(this.slice(commit, part), sliceFile))) !== undefined;
   }
@@ -96,7 +99,8 @@ export class RepositoryCache {
   }
 }
 
-async function replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+/** Makes a file that appears complete, in place of one that may be there. */
+export async function replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = `${path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
   await mkdir(dirname(path), { recursive: true });
   try {

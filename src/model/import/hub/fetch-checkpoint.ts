@@ -8,12 +8,13 @@ import { isLanguageModel } from '../families/registry.ts';
 import type { CheckpointPart } from '../needed-tensors.ts';
 import { JsonObject } from '../../json-object.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
-import { RepositoryCache } from './cache.ts';
+import { configFile, RepositoryCache } from './cache.ts';
+import { findSlice } from './cached-slice.ts';
 import { HubClient } from './client.ts';
 import { fetchFiles, type FilesOptions } from './fetch-files.ts';
 import { fetchSlice } from './fetch-slice.ts';
 import { findRevision, type RevisionOptions } from './find-revision.ts';
-import { configFile, needsProcessor, presentOf, shardsOf, weightsOf } from './needed-files.ts';
+import { needsProcessor, presentOf, shardsOf, weightsOf } from './needed-files.ts';
 import type { RepositoryName } from './repository-name.ts';
 import type { Wait } from './retry.ts';
 
@@ -69,9 +70,8 @@ export async function fetchCheckpoint(
     }
     await onConfiguration?.(folder);
     const weights = { repository, part, isThere, configuration };
-    const found = (await cache.hasSlice(commit, part))
-      ? cache.slice(commit, part)
-      : await fetchWeights(weights, download);
+    const found =
+      (await findSlice(cache, commit, part, repository)) ?? (await fetchWeights(weights, download));
     await cache.writeRef(revision, commit);
     return { folder: found, commit };
   } catch (error) {

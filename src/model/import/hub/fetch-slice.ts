@@ -1,13 +1,13 @@
-import { copyFile, mkdir, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { JsonObject } from '../../json-object.ts';
 import { type CheckpointPart, neededTensors } from '../needed-tensors.ts';
 import { isIndex, readWeightMap } from '../weight-map.ts';
-import { sliceFile } from './cache.ts';
+import { configFile, sliceFile } from './cache.ts';
+import { describeSlice } from './cached-slice.ts';
 import { appendBody } from './download.ts';
 import { type FilesOptions, requireSpace } from './fetch-files.ts';
-import { configFile } from './needed-files.ts';
 import { PartialBlob } from './partial-blob.ts';
 import { retried } from './retry.ts';
 import { readShard, type Shard, type Slice, sliceOf } from './slice.ts';
@@ -28,19 +28,24 @@ export interface SliceOptions extends FilesOptions {
  */
 export async function fetchSlice(options: SliceOptions): Promise<string | undefined> {
   const { cache, commit, part, beside } = options;
-  const slice = await planSlice(options);
-  if (slice === undefined) return undefined;
+  const plan = await planSlice(options);
+  if (plan === undefined) return undefined;
+  const { slice, names } = plan;
   await mkdir(cache.slices, { recursive: true });
   await requireSpace(cache, [slice], cache.slices);
-  await downloadSlice(slice, options);
   const folder = cache.slice(commit, part);
-  await mkdir(folder, { recursive: true });
-  for (const name of beside) await copyFile(join(cache.snapshot(commit), name), join(folder, name));
-  await rename(join(cache.slices, slice.etag), join(folder, sliceFile));
+  await describeSlice(cache, commit, part, { beside, names });
+  await downloadSlice(slice, join(folder, sliceFile), options);
   return folder;
 }
 
-async function planSlice(options: SliceOptions): Promise<Slice | undefined> {
+interface SlicePlan {
+  readonly slice: Slice;
+  /** Names of all the checkpoint's tensors. */
+  readonly names: readonly string[];
+}
+
+async function planSlice(options: SliceOptions): Promise<SlicePlan | undefined> {
   const { cache, client, commit, repository, part, weights, wait, signal } = options;
   const snapshot = cache.snapshot(commit);
   const config = await JsonObject.find(join(snapshot, configFile));
@@ -51,23 +56,26 @@ async function planSlice(options: SliceOptions): Promise<Slice | undefined> {
   const needed = (names: readonly string[]) => neededTensors(names, config, part, repository);
   if (!isIndex(weights)) {
     const shard = await read(weights);
-    return shard && sliceOf([shard], new Set(needed([...shard.tensors.keys()])));
+    if (shard === undefined) return undefined;
+    const names = [...shard.tensors.keys()];
+    return { slice: sliceOf([shard], new Set(needed(names))), names };
   }
   const files = await readWeightMap(join(snapshot, weights), `${weights} is missing.`);
-  const names = needed([...files.keys()]);
+  const names = [...files.keys()];
+  const wanted = needed(names);
   const shards: Shard[] = [];
-  for (const name of new Set(names.map((tensor) => files.get(tensor)!))) {
+  for (const name of new Set(wanted.map((tensor) => files.get(tensor)!))) {
     const shard = await read(name);
     if (shard === undefined) return undefined;
     // Another shard may have a tensor of the same name; the index says which one counts.
     const own = [...shard.tensors].filter(([tensor]) => files.get(tensor) === name);
     shards.push({ ...shard, tensors: new Map(own) });
   }
-  return sliceOf(shards, new Set(names));
+  return { slice: sliceOf(shards, new Set(wanted)), names };
 }
 
-/** Downloads a slice over as many connections as it takes, from where an earlier download stopped. */
-async function downloadSlice(slice: Slice, options: SliceOptions): Promise<void> {
+/** Downloads a slice to `path` over as many connections as it takes, from where an earlier download stopped. */
+async function downloadSlice(slice: Slice, path: string, options: SliceOptions): Promise<void> {
   const { cache, wait, signal } = options;
   const part = await PartialBlob.claim(cache.slices, slice.etag, Date.now());
   let finished = false;
@@ -81,7 +89,7 @@ async function downloadSlice(slice: Slice, options: SliceOptions): Promise<void>
     if (part.sizeBytes > slice.sizeBytes) await part.clear();
     await retried(() => fillSlice(part, slice, options), wait, signal, progressed);
     signal.throwIfAborted();
-    await part.finish(Date.now());
+    await part.finish(Date.now(), path);
     finished = true;
   } finally {
     if (!finished) await part.release();

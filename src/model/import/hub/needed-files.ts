@@ -4,9 +4,8 @@ import { describesItself } from '../families/registry.ts';
 import { type CheckpointPart, neededTensors } from '../needed-tensors.ts';
 import { isIndex, projectorFiles, readWeightMap, weightFiles } from '../weight-map.ts';
 import { processorFiles } from '../image-processor.ts';
-import type { RepositoryCache } from './cache.ts';
-
-export const configFile = 'config.json';
+import { configFile, type RepositoryCache } from './cache.ts';
+import { findSlice } from './cached-slice.ts';
 
 /** The files of `names` that are there, by `has`, in their order. */
 export async function presentOf<Name extends string>(
@@ -49,7 +48,7 @@ export async function isComplete(
   part: CheckpointPart,
   source: string,
 ): Promise<boolean> {
-  if (await cache.hasSlice(commit, part)) return true;
+  if ((await findSlice(cache, commit, part, source)) !== undefined) return true;
   const has = (name: string) => cache.has(commit, name);
   const config = await JsonObject.find(join(cache.snapshot(commit), configFile));
   if (config === undefined && part !== 'projector') return false;

@@ -67,11 +67,11 @@ export class PartialBlob {
     return this.#hash.copy().digest('hex');
   }
 
-  /** Makes the part the blob. Its bytes are on the disk before it has the name. */
-  async finish(nowMs: number): Promise<void> {
+  /** Makes the part the blob, or the file `path`. Its bytes are on the disk before it has the name. */
+  async finish(nowMs: number, path = join(this.#blobs, this.#etag)): Promise<void> {
     await this.#file.sync();
     await this.#file.close();
-    await rename(this.#path, join(this.#blobs, this.#etag));
+    await rename(this.#path, path);
     for (const left of await findAbandoned(this.#blobs, this.#etag, nowMs))
       await rm(left.path, { force: true });
   }

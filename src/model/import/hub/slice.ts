@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
-import { parseSafetensorsHeader } from '../safetensors.ts';
+import { headerLength, parseSafetensorsHeader } from '../safetensors.ts';
 import type { StoredTensor, StoredTensors } from '../stored-tensor.ts';
 import type { HubClient, RemoteFile } from './client.ts';
 
@@ -30,7 +30,6 @@ export interface Shard {
 
 /** Most headers of shards are smaller. */
 const firstBytes = 64 * 1024;
-const maxHeaderBytes = 16 * 1024 * 1024;
 
 /** Reads a safetensors file's header from the hub; undefined where the server gives no parts of files. */
 export async function readShard(
@@ -47,10 +46,8 @@ export async function readShard(
   };
   const start = await read(0, firstBytes);
   if (start === undefined) return undefined;
-  const headerBytes = start.length < 8 ? 0 : Number(start.readBigUInt64LE());
-  const isPlausible = headerBytes <= Math.min(maxHeaderBytes, file.sizeBytes - 8);
-  const rest =
-    isPlausible && headerBytes + 8 > start.length ? await read(start.length, headerBytes + 8) : undefined;
+  const headerBytes = headerLength(start, file.sizeBytes, file.name);
+  const rest = headerBytes + 8 > start.length ? await read(start.length, headerBytes + 8) : undefined;
   const header = Buffer.concat([start, ...(rest === undefined ? [] : [rest])]).subarray(8, 8 + headerBytes);
   return { file, tensors: parseSafetensorsHeader(header, file.sizeBytes, file.name) };
 }
