@@ -94,9 +94,9 @@ function hasUnpad(config: JsonObject): boolean {
   return typeof merge === 'string' && merge.includes('unpad');
 }
 
-/** OpenAI's CLIP has heads of 64 channels, and SigLIP So400m, of 1152 channels, has heads of 72. */
+/** OpenAI's CLIP has heads of 64 channels; SigLIP's So400m (1152 channels) and giant (1536) have 16 heads. */
 function headsOf(channels: number): number {
-  return channels === 1152 ? 16 : channels / 64;
+  return channels === 1152 || channels === 1536 ? 16 : channels / 64;
 }
 
 /** What the tensors do not say is that of OpenAI's CLIP, or of Google's SigLIP. */
