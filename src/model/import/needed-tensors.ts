@@ -36,7 +36,7 @@ export function requireTower(names: readonly string[], config: JsonObject, sourc
   const repository = shortName(named);
   throw new ServiceError(
     'invalid_argument',
-    `${config.where}: the checkpoint has no vision tower, which is ${repository}: "siglip-hd import ${repository} ` +
-      `--projector ${source}" imports both.`,
+    `${config.where}: the checkpoint has no vision tower of its own; it uses ${repository}. To import both: ` +
+      `siglip-hd import ${repository} --projector ${source} --out FOLDER`,
   );
 }
