@@ -63,8 +63,10 @@ const parts: Parts = {
     const { Encoder } = await import('./encoding/encoder.ts');
     const { metadataJson } = await import('./tokens/formats/metadata.ts');
     const { tokenFile } = await import('./tokens/formats/format.ts');
+    const { requireProjector } = await import('./model/require-projector.ts');
     return {
       metadataJson,
+      requireProjector,
       async createEncoder(settings, logger) {
         const encoder = await Encoder.open(settings, {}, logger, () => {});
         return { encoder, close: () => encoder.close() };

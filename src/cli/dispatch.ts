@@ -101,7 +101,7 @@ async function run<T extends Settings>(
 
 function unknownCommand(name: string): string {
   const known = [...commands, benchOutline].map((command) => command.name);
-  return `siglip-hd has no command "${name}"; siglip-hd --help lists its commands.${didYouMean(name, known)}`;
+  return `there is no command "${name}"; siglip-hd --help lists the commands.${didYouMean(name, known)}`;
 }
 
 function refuse(terminal: Terminal, problems: readonly string[]): ExitCode {

@@ -1,8 +1,10 @@
 /**
  * ` Did you mean "x"?` with a leading space, to follow a sentence that refuses `given`, where one of the `known`
- * names is close enough to be a typing mistake; empty otherwise. Case, and `_` for `-`, do not count.
+ * names is another tool's name for it, or close enough to be a typing mistake; empty otherwise. Case, and `_` for `-`, do not count.
  */
 export function didYouMean(given: string, known: readonly string[]): string {
+  const meant = synonyms.get(given.toLowerCase());
+  if (meant !== undefined && known.includes(meant)) return ` Did you mean "${meant}"?`;
   const wanted = normalised(given);
   let nearest: string | undefined;
   let least = Number.POSITIVE_INFINITY;
@@ -16,6 +18,17 @@ export function didYouMean(given: string, known: readonly string[]): string {
   }
   return nearest === undefined ? '' : ` Did you mean "${nearest}"?`;
 }
+
+/** Names that other tools use. */
+const synonyms: ReadonlyMap<string, string> = new Map([
+  ['bf16', 'bfloat16'],
+  ['fp16', 'float16'],
+  ['f16', 'float16'],
+  ['half', 'float16'],
+  ['fp32', 'float32'],
+  ['f32', 'float32'],
+  ['pt', 'torch'],
+]);
 
 /** The cost of a distance grows with the product of the lengths; no name is longer. */
 const longestName = 64;

@@ -16,11 +16,27 @@ const readBytes = 1 << 20;
  */
 export async function loadModelFolder(folder: string, name?: string): Promise<Model> {
   const path = resolve(folder);
-  const missing = `${path} is not a model folder: ${manifestFile} is missing. "siglip-hd import" makes one.`;
-  const manifestPath = join(path, manifestFile);
-  const manifest = parseManifest(await JsonObject.read(manifestPath, missing, manifestPath));
+  const manifest = await readManifest(path);
   for (const [file, expected] of Object.entries(manifest.files)) await requireFile(path, file, expected);
   return describeModel(manifest, path, name);
+}
+
+/** As {@link loadModelFolder}, but reads model.json alone. */
+export async function readModelFolder(folder: string, name?: string): Promise<Model> {
+  const path = resolve(folder);
+  return describeModel(await readManifest(path), path, name);
+}
+
+async function readManifest(folder: string): Promise<Manifest> {
+  const isThere = await stat(folder).then(
+    () => true,
+    ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT',
+  );
+  const missing = isThere
+    ? `${folder} is not a model folder: ${manifestFile} is missing. "siglip-hd import" makes one.`
+    : `${folder} does not exist; "siglip-hd import" makes a model folder.`;
+  const path = join(folder, manifestFile);
+  return parseManifest(await JsonObject.read(path, missing, path));
 }
 
 /** The model that a folder's manifest describes, without reading the folder. */

@@ -50,11 +50,11 @@ export function selectModel<T extends Named>(served: readonly T[], wish: ModelWi
   }
   const wanted = wish.expectProjectorDigest;
   if (wanted !== undefined && wanted !== projector?.digest) {
-    const has = projector === undefined ? 'no projector' : `a projector with the digest ${projector.digest}`;
-    throw new ServiceError(
-      'failed_precondition',
-      `The model "${name}" has ${has}, not the expected ${wanted}.`,
-    );
+    const differs =
+      projector === undefined
+        ? `has no projector, but the request expects one with the digest ${wanted}`
+        : `has a projector with the digest ${projector.digest}, not the expected ${wanted}`;
+    throw new ServiceError('failed_precondition', `The model "${name}" ${differs}.`);
   }
   return chosen;
 }

@@ -249,7 +249,10 @@ function checkValue({ name, values, pattern, form }: RequestOption, value: strin
   const fits = values?.includes(value) ?? new RegExp(`^(?:${pattern ?? ''})$`).test(value);
   if (fits) return;
   const must = values === undefined ? `be ${form ?? ''}` : `be one of ${values.join(', ')}`;
-  throw new ServiceError('invalid_argument', `Option ${name} is ${quoted(value)}; it must ${must}.`);
+  throw new ServiceError(
+    'invalid_argument',
+    `Option ${name} is ${quoted(value)}; it must ${must}.${didYouMean(value, values ?? [])}`,
+  );
 }
 
 function oneOf<Value extends string>(values: readonly Value[], value: string | undefined): Value | undefined {

@@ -50,7 +50,7 @@ test('exits with 2 and help on stderr when no command is named', async () => {
 
 test('exits with 2 for a command that does not exist, and suggests the one that was meant', async () => {
   const { exitCode, stderr } = await run(['sevre']);
-  const sentence = 'siglip-hd has no command "sevre"; siglip-hd --help lists its commands.';
+  const sentence = 'there is no command "sevre"; siglip-hd --help lists the commands.';
   assert.deepEqual([exitCode, stderr], [2, `siglip-hd: ${sentence} Did you mean "serve"?\n`]);
 });
 

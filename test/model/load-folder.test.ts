@@ -31,6 +31,14 @@ describe('loadModelFolder', () => {
     assert.equal((await loadModelFolder(folder, 'student')).name, 'student');
   });
 
+  it('says that a folder does not exist, rather than that it is no model folder', async (t) => {
+    const folder = join(await modelFolder(t), 'nope');
+    await assert.rejects(loadModelFolder(folder), {
+      code: 'invalid_argument',
+      message: `${folder} does not exist; "siglip-hd import" makes a model folder.`,
+    });
+  });
+
   const damages: readonly [string, string, (path: string) => Promise<void>, RegExp][] = [
     ['a folder without model.json', 'model.json', rm, /is not a model folder: model\.json is missing/],
     [

@@ -228,7 +228,6 @@ test('the uuid of a part is the same for the same tokens alone', async () => {
   assert.equal(await uuidOf(plain), await uuidOf(`${plain}&exif=apply`));
   const others = [
     plain,
-    'encode?model=llava-next',
     'encode?model=llava-siglip&output=embeddings',
     `${plain}&dtype=bfloat16`,
     'anyres-encode?model=llava-next&output=embeddings',

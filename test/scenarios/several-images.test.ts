@@ -96,6 +96,19 @@ test('fails a safetensors request of which no image could be encoded, with the f
   assert.equal(((await answer.json()) as { detail: string }).detail, 'images[0]: No room.');
 });
 
+test('counts a request for lines as failed if all of its images fail', async () => {
+  const { url, encoder, metrics } = await startStubServer();
+  encoder.answer = byText({ broken: noImage });
+  for (const texts of [['broken'], ['broken', 'broken'], ['a', 'broken']]) {
+    const answer = await fetch(`${url}/encode?format=jsonl`, list(...texts));
+    assert.equal((await answer.text()).trimEnd().split('\n').length, texts.length);
+  }
+  const counted = (code: string, times: number) =>
+    `siglip_hd_requests_total{transport="http",endpoint="encode",code="${code}"} ${times}\n`;
+  await until(async () => (await metrics.expose()).text.includes(counted('ok', 1)));
+  assert.ok((await metrics.expose()).text.includes(counted('invalid_argument', 2)));
+});
+
 test('hands several images to the encoder together where one array is the answer', async () => {
   const { url, encoder } = await startStubServer();
   for (const format of ['npy', 'raw', 'json']) {

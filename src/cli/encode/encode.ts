@@ -23,6 +23,8 @@ export interface EncoderSettings extends EncodeSettings {
 }
 
 export interface EncodeParts {
+  /** Rejects if the first model has no projector. Loads nothing. */
+  readonly requireProjector: (models: EncodeSettings['models']) => Promise<void>;
   /** Opens the pipeline in this process, without transports. */
   readonly createEncoder: (
     settings: EncoderSettings,
@@ -50,6 +52,7 @@ export async function encodeFiles(
   terminal: Terminal,
   parts: EncodeParts,
 ): Promise<ExitCode> {
+  if (settings.embeddings) await parts.requireProjector(settings.models);
   const sink = await openSink(files, settings, parts);
   const startMs = terminal.now();
   let done = 0;

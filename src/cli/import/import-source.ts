@@ -45,10 +45,16 @@ export async function findSource(
     throw new ServiceError('invalid_argument', message);
   }
   if (!isRepositoryName(source)) {
-    const message = `${source} does not exist here, and a repository on the hub is named OWNER/NAME.`;
+    const named = repositoryIn(source);
+    const message =
+      named === undefined
+        ? `${source} does not exist here, and a repository on the hub is named OWNER/NAME.`
+        : `${source} is a URL: write ${named} for that repository on the hub.`;
     throw new ServiceError('invalid_argument', message);
   }
-  const { folder, commit } = await fetch(source, revision ?? 'main');
+  const { folder, commit } = await fetch(source, revision ?? 'main').catch((error: unknown) => {
+    throw notHere(source, error);
+  });
   return { source: folder, origin: { source, revision: commit } };
 }
 
@@ -57,7 +63,10 @@ export async function findProjector(
   source: string,
   fetch: (repository: RepositoryName, revision: string) => ReturnType<FetchCheckpoint>,
 ): Promise<OtherProjector> {
-  if (await isThere(source)) return { source };
+  if (await isThere(source)) {
+    await refuseNoProjector(source);
+    return { source };
+  }
   const { source: folder, origin } = await findSource(source, undefined, fetch);
   return { source: folder, origin };
 }
@@ -72,6 +81,27 @@ async function refuseNoCheckpoint(source: string): Promise<void> {
     const message = `${source} is a model folder already: serve --model ${source} serves it.`;
     throw new ServiceError('invalid_argument', message);
   }
+}
+
+/** Refuses a file that holds no weights, such as the projector's config.json. */
+async function refuseNoProjector(source: string): Promise<void> {
+  if (/\.(?:safetensors|bin|index\.json)$/.test(source) || (await stat(source)).isDirectory()) return;
+  const message = `--projector takes a folder, a .safetensors file or a .bin file; ${source} is none of these.`;
+  throw new ServiceError('invalid_argument', message);
+}
+
+/** The repository whose page a URL is of; undefined for anything else. */
+function repositoryIn(source: string): RepositoryName | undefined {
+  const [, name = ''] = /^https?:\/\/[^/]+\/([^/?#]+\/[^/?#]+)/.exec(source) ?? [];
+  return isRepositoryName(name) && !/^(?:datasets|spaces)\//.test(name) ? name : undefined;
+}
+
+/** A mistyped path looks like a repository, so an unreachable hub must not be all that its user hears of. */
+function notHere(source: string, error: unknown): unknown {
+  if (!(error instanceof ServiceError) || error.code !== 'unavailable') return error;
+  return error.withMessage(
+    `There is no file or folder ${source} here, and fetching a repository of that name failed: ${error.message}`,
+  );
 }
 
 /** A path that exists, or that the import will say why it cannot read. */

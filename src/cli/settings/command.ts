@@ -9,6 +9,8 @@ export interface CommandOutline {
   /** Arguments that are not flags. */
   readonly operands: { readonly placeholder: string; readonly min: number; readonly max: number };
   readonly settings: Settings;
+  /** Sentences on flags that the command lacks and users may expect, by name without dashes. */
+  readonly hints?: Readonly<Record<string, string>>;
 }
 
 /** A condition on several values that are each valid alone. */

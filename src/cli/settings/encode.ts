@@ -80,6 +80,7 @@ export const encodeCommand = command({
     ...quietLogSettings,
   },
   rules: [...engineRules, ...outputRules],
+  hints: { output: 'Use --embeddings for embeddings, and --out for the path to write to.' },
 });
 
 export type EncodeSettings = SettingValues<typeof encodeCommand.settings>;

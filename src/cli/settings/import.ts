@@ -143,11 +143,8 @@ export const importCommand = command({
   summary:
     'Makes a model folder from SOURCE: a Hugging Face checkpoint folder; an ONNX export of the vision model, a .onnx ' +
     'file with its JSON files beside it or in the folder above; or, if there is no such file or folder, a repository ' +
-    "on the hub, OWNER/NAME. A repository is downloaded into the hub's cache, as Python's huggingface_hub does, by " +
-    'HF_ENDPOINT, HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_HUB_CACHE, ' +
-    'HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME, HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE, HTTPS_PROXY, HTTP_PROXY, ' +
-    'ALL_PROXY, NO_PROXY, SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and NODE_EXTRA_CA_CERTS. See docs/models.md ' +
-    'and docs/hub.md.',
+    "on the hub, OWNER/NAME. A repository is downloaded into the hub's cache, as Python's huggingface_hub does, and " +
+    'HF_TOKEN, HF_HOME, HTTPS_PROXY and the like have their usual effect. See docs/models.md and docs/hub.md.',
   operands: { placeholder: 'SOURCE', min: 1, max: 1 },
   settings: importSettings,
   rules,

@@ -127,9 +127,11 @@ function tokenize(settings: Settings, args: readonly string[]) {
   return parseArgs({ args: [...args], options, strict: false, tokens: true }).tokens;
 }
 
-function unknownFlag({ name: command, settings }: CommandOutline, flag: string): string {
+function unknownFlag({ name: command, settings, hints = {} }: CommandOutline, flag: string): string {
   const known = Object.keys(settings).map((name) => `--${name}`);
-  return `${command} has no flag ${flag}; siglip-hd ${command} --help lists its flags.${didYouMean(flag, known)}`;
+  const name = flag.replace(/^--/, '');
+  const hint = Object.hasOwn(hints, name) ? ` ${hints[name]}` : didYouMean(flag, known);
+  return `${command} has no flag ${flag}; siglip-hd ${command} --help lists its flags.${hint}`;
 }
 
 /** A setting's texts, and the name to report if one of them is wrong. */

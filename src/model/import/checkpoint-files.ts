@@ -37,6 +37,7 @@ export class CheckpointFiles {
       files.#tensors.set(file, Promise.resolve(tensors));
       return files;
     }
+    await refuseExports(folder);
     const others = (await readdir(folder)).filter((name) =>
       /\.(safetensors|bin|pth?|ckpt|msgpack|h5|gguf)$/.test(name),
     );
@@ -59,6 +60,18 @@ export class CheckpointFiles {
     this.#tensors.set(file, tensors);
     const tensor = (await tensors).get(name);
     return tensor && { tensor, path };
+  }
+}
+
+/** A folder whose only weights are ONNX exports, as onnx-community publishes them. */
+async function refuseExports(folder: string): Promise<void> {
+  for (const inner of [folder, join(folder, 'onnx')]) {
+    const names = await readdir(inner).catch((): string[] => []);
+    const [first, ...more] = names.filter((name) => name.endsWith('.onnx')).toSorted();
+    if (first === undefined) continue;
+    const others = more.length === 0 ? '' : `, or another of its ${more.length + 1} exports`;
+    const message = `${folder} has ONNX exports in place of weights; give the .onnx file: ${join(inner, first)}${others}.`;
+    throw new ServiceError('invalid_argument', message);
   }
 }
 

@@ -1,7 +1,7 @@
 import { ServiceError } from '../../errors/service-error.ts';
 import { type JsonObject, shortName } from '../json-object.ts';
 import { families, findFamily } from './families/registry.ts';
-import { bareName, findTower, hasTower, towerTensorNames } from './tower-names.ts';
+import { findTower, hasTower, towerTensorNames, unwrapped } from './tower-names.ts';
 
 /** What an import takes of a checkpoint. `model` is the tower, and the projector where the checkpoint has one. */
 export type CheckpointPart = 'model' | 'tower' | 'projector';
@@ -21,7 +21,7 @@ export function neededTensors(
   const tower = part === 'projector' ? [] : towerTensorNames(findTower(names));
   if (part === 'tower' || (part === 'model' && family === undefined)) return tower;
   const kinds = family === undefined ? families : [family];
-  const projector = names.filter((name) => kinds.some(({ tensors }) => tensors.test(bareName(name))));
+  const projector = names.filter((name) => kinds.some(({ tensors }) => tensors.test(unwrapped(name))));
   if (part === 'projector' && projector.length === 0) {
     const where = config === undefined ? 'The checkpoint' : `${config.where}: the checkpoint`;
     throw new ServiceError('invalid_argument', `${where} has no tensors of a projector.`);
@@ -36,7 +36,7 @@ export function requireTower(names: readonly string[], config: JsonObject, sourc
   const repository = shortName(named);
   throw new ServiceError(
     'invalid_argument',
-    `${config.where}: the checkpoint has no vision tower, which is ${repository}: "siglip-hd import ${repository} ` +
-      `--projector ${source}" imports both.`,
+    `${config.where}: the checkpoint has no vision tower of its own; it uses ${repository}. To import both: ` +
+      `siglip-hd import ${repository} --projector ${source} --out FOLDER`,
   );
 }

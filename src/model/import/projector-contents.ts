@@ -46,10 +46,9 @@ export async function readProjector(
     const [outputs = 0, inputs = 0, ...more] = await source.shape(`${name}.weight`);
     if (outputs === 0 || inputs === 0 || more.length > 0) throw fault(`Tensor ${weight} is no matrix.`);
     if (inputs !== width) {
-      const before = index > 0 ? 'the one before it gives' : `the vision tower's ${channels} channels make`;
-      throw fault(
-        `The projector does not fit: ${weight} takes rows of ${inputs} values, and ${before} ${width}.`,
-      );
+      const before =
+        index > 0 ? 'the matrix before it gives' : `the vision tower's ${channels} channels give rows of`;
+      throw fault(`The projector does not fit: ${weight} takes rows of ${inputs}, but ${before} ${width}.`);
     }
     linears.push({ name, inputs, outputs, bias: bias !== undefined });
     width = outputs;

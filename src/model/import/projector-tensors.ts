@@ -66,8 +66,8 @@ export function tensorsOf({ preparation, linears, newline }: ProjectorRecipe): R
 }
 
 /**
- * Finds tensors among a checkpoint's, with or without `model.` before their names. Throws `invalid_argument` where the
- * checkpoint lacks one, and says so where it lacks all, or has one twice.
+ * Finds tensors among a checkpoint's, whatever one prefix stands before all their names; `model.` does not count. Throws
+ * `invalid_argument` where the checkpoint lacks one, and says so where it lacks all, or has one twice.
  */
 export function findTensors(
   names: Iterable<string>,
@@ -75,10 +75,11 @@ export function findTensors(
 ): ReadonlyMap<string, string> {
   const fullNames = new Map<string, string[]>();
   for (const name of names) fullNames.set(bareName(name), [...(fullNames.get(bareName(name)) ?? []), name]);
+  const prefix = prefixOf([...fullNames.keys()], [...wanted.values()].map(bareName));
   const found = new Map<string, string>();
   const missing: string[] = [];
   for (const [tensor, name] of wanted) {
-    const [full, other] = fullNames.get(bareName(name)) ?? [];
+    const [full, other] = fullNames.get(`${prefix}${bareName(name)}`) ?? [];
     if (other !== undefined) {
       const message = `Tensors ${shortName(full!)} and ${shortName(other)} are the same one.`;
       throw new ServiceError('invalid_argument', message);
@@ -93,5 +94,22 @@ export function findTensors(
       ? `The checkpoint has no projector: tensor ${first} is missing. --tower-only imports its vision tower alone, ` +
         'without embeddings.'
       : `The projector is incomplete: tensor ${first} is missing.`;
+  throw new ServiceError('invalid_argument', message);
+}
+
+/** What stands before a projector's names in the checkpoint. Throws `invalid_argument` for two projectors. */
+function prefixOf(names: readonly string[], wanted: readonly string[]): string {
+  const prefixes = new Set(
+    names.flatMap((name) =>
+      wanted.flatMap((end) => {
+        const isWhole = name === end || name.endsWith(`.${end}`);
+        return isWhole ? [name.slice(0, name.length - end.length)] : [];
+      }),
+    ),
+  );
+  const [only = '', ...others] = prefixes.has('') ? [''] : prefixes;
+  if (others.length === 0) return only;
+  const list = [...prefixes].slice(0, 8).map(shortName).join(', ');
+  const message = `The checkpoint has ${prefixes.size} projectors, whose tensors have the prefixes ${list}; save one of them alone and import that.`;
   throw new ServiceError('invalid_argument', message);
 }

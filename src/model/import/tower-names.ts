@@ -111,11 +111,28 @@ export function requireTensorsOf({ stored }: FoundTower, { architecture, layers 
     }
   }
   const count = Math.max(-1, ...indices) + 1;
+  const missing = Array.from({ length: Math.max(count, layers) }, (_, index) => index).filter(
+    (index) => !indices.has(index),
+  );
+  if (missing.length > 0) {
+    const which = `layer${missing.length === 1 ? '' : 's'} ${ranges(missing)}`;
+    throw fault(
+      `The checkpoint has no tensors of ${which} of the vision tower, counted from 0, and config.json says num_hidden_layers ` +
+        `${layers}: get the whole checkpoint, or correct config.json if it is wrong.`,
+    );
+  }
   if (count === layers) return;
   throw fault(
-    `The vision tower has ${count} layers, and config.json says num_hidden_layers ${layers}; set it to ${count} for the whole ` +
+    `The vision tower has ${count} layers, but config.json says num_hidden_layers ${layers}: set it to ${count} for the whole ` +
       'tower, and choose the layer with --features.',
   );
+}
+
+/** Ascending numbers in words: `2`, `2 to 6`, `0, 2 to 6`. */
+function ranges(numbers: readonly number[]): string {
+  const starts = numbers.filter((number, at) => numbers[at - 1] !== number - 1);
+  const ends = numbers.filter((number, at) => numbers[at + 1] !== number + 1);
+  return starts.map((start, at) => (start === ends[at] ? `${start}` : `${start} to ${ends[at]}`)).join(', ');
 }
 
 const titles = { siglip: 'SigLIP', clip: 'CLIP' } as const;

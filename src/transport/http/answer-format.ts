@@ -39,14 +39,21 @@ export function chooseFormat(format: string | undefined, accept: string | undefi
   throw new ServiceError('not_acceptable', `Tokens are answered as ${types}; Accept allows none of these.`);
 }
 
-/** Throws unless the format can hold the answer, which vLLM takes as rows of one image. */
+/** Throws unless the format can hold the answer. A part for vLLM holds the embeddings of one image. */
 export function requireFormat(
   format: AnswerFormat,
   { recipe, options }: Pick<EncodeRequest, 'recipe' | 'options'>,
 ): void {
   if (format === 'jsonl') return;
   requireDtype(format, options.dtype);
-  if (!isVllm(format) || recipe.recipe !== 'anyres' || recipe.assembly !== 'tiles') return;
+  if (!isVllm(format)) return;
+  if (options.output === 'features') {
+    throw new ServiceError(
+      'invalid_argument',
+      `${format} holds what a language model takes, and features are not that: add output=embeddings, or use another format.`,
+    );
+  }
+  if (recipe.recipe !== 'anyres' || recipe.assembly !== 'tiles') return;
   throw new ServiceError(
     'not_acceptable',
     `${format} holds [rows, width], and assembly=tiles answers [views, rows, width]: leave assembly out, or use another format.`,

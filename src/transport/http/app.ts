@@ -125,13 +125,12 @@ function finishAnswer(
  */
 function answerNoRoute(routes: readonly Route[], request: FastifyRequest, reply: FastifyReply): void {
   const path = request.url.split('?', 1)[0] ?? '';
-  const methods = allowedMethods(routes, path);
+  const methods = allowedMethods(routes, path === '/' ? '/docs' : path);
   if (methods !== undefined) {
     const allow = `${methods}, OPTIONS`;
     if (request.method !== 'OPTIONS') {
-      throw new HttpRefusal('method_not_allowed', `${path} takes ${methods}, not ${request.method}.`, {
-        allow,
-      });
+      const message = `${path} takes ${methods}, not ${request.method}.${methodHint(path, request.method, methods)}`;
+      throw new HttpRefusal('method_not_allowed', message, { allow });
     }
     reply.code(204).header('allow', allow).send();
     return;
@@ -139,6 +138,20 @@ function answerNoRoute(routes: readonly Route[], request: FastifyRequest, reply:
   const paths = routes.map((route) => route.path);
   throw new ServiceError(
     'not_found',
-    `There is no ${path.slice(0, 128)}; /docs lists what there is.${didYouMean(path, paths)}`,
+    `The service has no path ${path.slice(0, 128)}; /docs lists its paths.${nearestPath(path, paths)}`,
   );
+}
+
+/** What a client that sends an image should do instead. */
+function methodHint(path: string, method: string, methods: string): string {
+  if (path === '/' && (method === 'POST' || method === 'PUT')) return ' POST images to /v1/encode.';
+  if (method !== 'PUT' || !methods.includes('POST')) return '';
+  return ' curl -T sends PUT: use --data-binary @FILE instead.';
+}
+
+/** Suggests the path with the same last part, as in /v1/images/encode, or else the one that is spelt most like it. */
+function nearestPath(path: string, paths: readonly string[]): string {
+  const last = path.slice(path.lastIndexOf('/'));
+  const same = last.length > 1 ? paths.find((known) => known.endsWith(last)) : undefined;
+  return same === undefined ? didYouMean(path, paths) : ` Did you mean "${same}"?`;
 }

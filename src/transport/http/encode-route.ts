@@ -6,7 +6,6 @@ import { ServiceError } from '../../errors/service-error.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
-import type { RequestScope } from '../../telemetry/request-scope.ts';
 import { slowest } from '../../telemetry/stage-timings.ts';
 import type { TokenFormat } from '../../tokens/formats/format.ts';
 import type { ImageOutcome } from '../../tokens/formats/image-outcome.ts';
@@ -173,14 +172,16 @@ function encodeLines(
     for (const outcome of all) if (outcome.kind === 'encoded') scope.hold(outcome.answer.release);
   });
   // The answer must not hold the list: a line's tokens are freed once the client has read it.
-  const sent = lines(inCompletionOrder(outcomes), scope);
+  const sent = lines(inCompletionOrder(outcomes), reply.request);
   return () => new AnswerWriter(reply, limits).sendLines(formatTypes.jsonl[0], sent);
 }
 
+/** If every image fails, the log and the metrics count the request as failed. */
 async function* lines(
   outcomes: AsyncIterable<ImageOutcome<EncodeAnswer>>,
-  scope: RequestScope,
+  request: FastifyRequest,
 ): AsyncGenerator<AnswerLine, void, void> {
+  const { scope } = request;
   for await (const outcome of outcomes) {
     if (outcome.kind === 'failed') scope.note(outcome.error);
     else scope.answer ??= withoutTokens(outcome.answer);
@@ -188,6 +189,7 @@ async function* lines(
     yield { slices: jsonLine(outcome), sizeBytes: (tokenBytes * 4) / 3 };
     if (outcome.kind === 'encoded') outcome.answer.release();
   }
+  if (scope.answer === undefined && scope.failure !== undefined) request.outcome = scope.failure.code;
 }
 
 /** Adds a hint to the refusal of an image that cannot be decoded. */

@@ -8,9 +8,9 @@ export type ProblemCode = Exclude<Outcome, 'ok'>;
 export const problemKinds = {
   invalid_argument: { status: 400, title: 'The request is not valid' },
   unauthenticated: { status: 401, title: 'The API key is missing or wrong' },
-  not_found: { status: 404, title: 'There is no such thing here' },
+  not_found: { status: 404, title: 'Not found' },
   not_acceptable: { status: 406, title: 'No answer can be given in this form' },
-  failed_precondition: { status: 412, title: 'The model is not the one expected' },
+  failed_precondition: { status: 412, title: 'The model does not fit the request' },
   too_large: { status: 413, title: 'The request is over a limit' },
   unsupported_media: { status: 415, title: 'The media type is not supported' },
   overloaded: { status: 429, title: 'The service has no room' },
@@ -18,7 +18,7 @@ export const problemKinds = {
   deadline_exceeded: { status: 504, title: 'The answer was not ready in time' },
   unavailable: { status: 503, title: 'The service is not available' },
   internal: { status: 500, title: 'The service failed' },
-  method_not_allowed: { status: 405, title: 'The path has no such method' },
+  method_not_allowed: { status: 405, title: 'The path does not take this method' },
   request_timeout: { status: 408, title: 'The request did not arrive in time' },
   headers_too_large: { status: 431, title: 'The headers are over the limit' },
 } as const satisfies Record<ProblemCode, { status: number; title: string }>;

@@ -79,7 +79,11 @@ async function readEnvelope(
     return { files, stacked: files.length > 1, hint: '', curl: '-F image=' };
   }
   const body = await readBody(request, reply, limits.maxBodyBytes);
-  if (body.byteLength === 0) throw new ServiceError('invalid_argument', 'The body is empty; send an image.');
+  if (body.byteLength === 0)
+    throw new ServiceError(
+      'invalid_argument',
+      'The body is empty: send an image. If the client is curl, check that the file exists.',
+    );
   const contentType = request.headers['content-type'];
   if (request.mediaType === 'application/json') {
     const { images, stacked } = await jsonPool.read(body, limits.maxImages);

@@ -41,7 +41,8 @@ export function readKeysFile(text: string): KeysReading {
     place: `line ${index + 1}`,
     fields: line.split(/[ \t]+/).filter((field) => field !== ''),
   }));
-  return readEntries(entries.filter(({ fields: [first] }) => first !== undefined && !first.startsWith('#')));
+  const given = entries.filter(({ fields: [first] }) => first !== undefined && !first.startsWith('#'));
+  return readEntries(given, 'NAME KEY');
 }
 
 /** Reads a list of keys: `NAME:KEY[:bulk][:weight=N]`, separated by commas. */
@@ -50,11 +51,12 @@ export function readKeyList(text: string): KeysReading {
     place: `entry ${index + 1}`,
     fields: entry.split(':').map((field) => field.trim()),
   }));
-  return readEntries(entries);
+  return readEntries(entries, 'NAME:KEY');
 }
 
-function readEntries(entries: readonly Entry[]): KeysReading {
-  if (entries.length === 0) return { ok: false, problems: ['there are no keys'] };
+/** `form` is how an entry is written. */
+function readEntries(entries: readonly Entry[], form: 'NAME KEY' | 'NAME:KEY'): KeysReading {
+  if (entries.length === 0) return { ok: false, problems: [`there are no keys: write ${form}`] };
   if (entries.length > mostKeys) {
     return { ok: false, problems: [`there are ${entries.length} keys, more than ${mostKeys}`] };
   }
@@ -64,7 +66,7 @@ function readEntries(entries: readonly Entry[]): KeysReading {
   for (const { place, fields } of entries) {
     const [name = '', key = '', ...attributes] = fields;
     const digest = keyDigest(key).toString('hex');
-    const wrong = [...wrongName(name), ...wrongKey(key), ...wrongAttributes(attributes)];
+    const wrong = [...wrongName(name), ...wrongKey(key, form), ...wrongAttributes(attributes)];
     const [namesake, twin] = [places.get(`name ${name}`), places.get(`key ${digest}`)];
     if (namesake !== undefined) wrong.push(`repeats the name of ${namesake}`);
     if (key !== '' && twin !== undefined) wrong.push(`repeats the key of ${twin}`);
@@ -80,8 +82,8 @@ function wrongName(name: string): string[] {
   return namePattern.test(name) ? [] : ['needs a name of 1 to 64 characters from A-Z a-z 0-9 . _ -'];
 }
 
-function wrongKey(key: string): string[] {
-  if (key === '') return ['has no key'];
+function wrongKey(key: string, form: string): string[] {
+  if (key === '') return [`has no key: write ${form}`];
   if (key.length < shortestKey) return [`has a key of ${key.length} characters, fewer than ${shortestKey}`];
   return keyPattern.test(key) ? [] : ['has a key with characters other than A-Z a-z 0-9 . _ ~ + / - ='];
 }

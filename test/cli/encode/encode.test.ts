@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -8,6 +8,7 @@ import { type EncodeParts, type EncoderSettings, encodeFiles } from '../../../sr
 import { encodeCommand } from '../../../src/cli/settings/encode.ts';
 import { parseCommand } from '../../../src/cli/settings/parse.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
+import { requireProjector } from '../../../src/model/require-projector.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../../src/encoding/request.ts';
 import { fakeTerminal } from '../fake-terminal.ts';
 import { madeUp } from '../../support/answer-origin.ts';
@@ -57,6 +58,7 @@ async function firstByte({ images, options }: EncodeRequest): Promise<EncodeAnsw
 function stubParts(encode = firstByte) {
   const seen: { settings?: EncoderSettings; closed: number } = { closed: 0 };
   const parts: EncodeParts = {
+    requireProjector: async () => {},
     createEncoder: async (settings) => {
       seen.settings = settings;
       return {
@@ -106,6 +108,31 @@ test('writes embeddings where they are asked for, and files for torch with their
   }
   assert.deepEqual(outputs, ['embeddings', 'features']);
   assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'a.pt']);
+});
+
+test('refuses embeddings of a model without a projector once, before it loads the model or makes a folder', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1], 'b.jpg': [2] });
+  const { parts, seen } = stubParts();
+  const { terminal, stderr } = fakeTerminal();
+  await mkdir(at('tower'));
+  await cp('test/fixtures/model-folders/export-version-3.json', at('tower/model.json'));
+  for (const [flags, name] of [
+    [['--model', `tower=${at('tower')}`], 'tower'],
+    [[], 'untrained'],
+  ] as const) {
+    const settings = settingsOf(['--out', at('out'), '--embeddings', ...flags]);
+    const encoding = encodeFiles([at('a.jpg'), at('b.jpg')], settings, terminal, {
+      ...parts,
+      requireProjector,
+    });
+    await assert.rejects(encoding, {
+      code: 'failed_precondition',
+      message: new RegExp(`^The model "${name}" has no projector`),
+    });
+  }
+  assert.equal(stderr.text, '');
+  assert.equal(seen.settings, undefined);
+  assert.deepEqual((await readdir(at('.'))).toSorted(), ['a.jpg', 'b.jpg', 'tower']);
 });
 
 test('names a file that fails, does the others, and exits with 1', async (context) => {

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { findSource } from '../../../src/cli/import/import-source.ts';
+import { findProjector, findSource } from '../../../src/cli/import/import-source.ts';
 import { type ImportModel, importCheckpoint } from '../../../src/cli/import/import.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import type { Model } from '../../../src/model/model.ts';
@@ -138,6 +138,29 @@ test('passes SIGINT on as an abort and rejects with what the import says', async
     ),
   );
   await assert.rejects(importing, cancelled);
+});
+
+test('says what to give instead of a URL, and that a path is not there when the hub cannot be asked', async () => {
+  const fetch = () =>
+    Promise.reject(new ServiceError('unavailable', 'huggingface.co cannot be reached: no such host.'));
+  for (const url of ['https://huggingface.co/owner/name', 'http://hf.co/owner/name/tree/main?x=1']) {
+    await assert.rejects(findSource(url, undefined, fetch), {
+      code: 'invalid_argument',
+      message: `${url} is a URL: write owner/name for that repository on the hub.`,
+    });
+  }
+  await assert.rejects(findSource('https://huggingface.co/datasets/a/b', undefined, fetch), {
+    message: /is named OWNER\/NAME\.$/,
+  });
+  await assert.rejects(findProjector('nofolder/x', fetch), {
+    code: 'unavailable',
+    message:
+      /^There is no file or folder nofolder\/x here, and .* failed: huggingface\.co cannot be reached: no such host\.$/,
+  });
+  await assert.rejects(findProjector('test/fixtures/clip-tiny/config.json', fetch), {
+    code: 'invalid_argument',
+    message: /^--projector takes a folder, a \.safetensors file or a \.bin file; \S+config\.json is none/,
+  });
 });
 
 test('says what to give instead of a file of a checkpoint, or of a model folder', async (context) => {

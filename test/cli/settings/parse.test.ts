@@ -255,6 +255,16 @@ test('says that an operand and a required flag are missing', () => {
   });
 });
 
+test('says which flags encode has for --output, whose value may be a path or embeddings', () => {
+  const input = { args: ['a.jpg', '--out', 'x', '--output', 'embeddings'], env: {}, machine };
+  const parsed = parseCommand(encodeCommand, input);
+  assert.equal(parsed.kind, 'refused');
+  assert.deepEqual(parsed.problems, [
+    'encode has no flag --output; siglip-hd encode --help lists its flags. Use --embeddings for embeddings, and --out for ' +
+      'the path to write to.',
+  ]);
+});
+
 test('says once that a flag does not exist, and nothing of its value', () => {
   const parsed = serve(['--dtype', 'float16']);
   assert.deepEqual(parsed.kind === 'refused' && parsed.problems, [

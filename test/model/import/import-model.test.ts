@@ -63,6 +63,23 @@ describe('import', () => {
     assert.deepEqual(await readdir(folder), ['file']);
   });
 
+  it('names the ONNX export of a folder that has no other weights', async (t) => {
+    const folder = await temporaryFolder(t);
+    const source = join(folder, 'source');
+    await mkdir(join(source, 'onnx'), { recursive: true });
+    await cp(join(fixture('siglip-tiny'), 'config.json'), join(source, 'config.json'));
+    const exported = join(source, 'onnx', 'vision_model.onnx');
+    await writeFile(exported, '');
+    await assert.rejects(importTo(join(folder, 'out'), source), {
+      code: 'invalid_argument',
+      message: `${source} has ONNX exports in place of weights; give the .onnx file: ${exported}.`,
+    });
+    await writeFile(join(source, 'onnx', 'vision_model_fp16.onnx'), '');
+    await assert.rejects(importTo(join(folder, 'out'), source), {
+      message: /vision_model\.onnx, or another of its 2 exports\.$/,
+    });
+  });
+
   it('describes what it made, as loading the folder does', async (t) => {
     const folder = await temporaryFolder(t);
     const seen: [number, number][] = [];
@@ -445,12 +462,12 @@ describe('import refuses', () => {
     [
       'more layers than tensors',
       { num_hidden_layers: 4 },
-      /^The vision tower has 3 layers, and config\.json says num_hidden_layers 4; set it to 3/,
+      /^The checkpoint has no tensors of layer 3 of the vision tower, .* num_hidden_layers 4: get the whole/,
     ],
     [
       'fewer layers than tensors',
       { num_hidden_layers: 2 },
-      /^The vision tower has 3 layers, and config\.json says num_hidden_layers 2; set it to 3/,
+      /^The vision tower has 3 layers, but config\.json says num_hidden_layers 2: set it to 3/,
     ],
     [
       'an image size of other positions',

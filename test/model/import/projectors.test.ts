@@ -70,7 +70,16 @@ describe('the checkpoint of a vision language model', () => {
     await add('llava-clip', checkpoint('llava-clip'));
     await add('llava-clip-tf4', checkpoint('llava-clip-tf4'));
     await add('wrapped', await changed(t, 'llava-clip', { rename: wrapped }));
+    for (const prefix of ['module.', '_orig_mod.', 'module._orig_mod.', 'student.', 'module.model.']) {
+      await add(prefix, await changed(t, 'llava-clip', { rename: (tensor) => `${prefix}${tensor}` }));
+      assert.equal(digests.get(prefix), digests.get('llava-clip'), prefix);
+    }
     await add('llava-next', checkpoint('llava-next'));
+    await add(
+      'module.llava-next',
+      await changed(t, 'llava-next', { rename: (tensor) => `module.${tensor}` }),
+    );
+    assert.equal(digests.get('module.llava-next'), digests.get('llava-next'));
     await add('llava-next-452', checkpoint('llava-next-452'));
     assert.equal(digests.get('llava-clip-tf4'), digests.get('llava-clip'));
     assert.equal(digests.get('wrapped'), digests.get('llava-clip'));
@@ -169,6 +178,19 @@ describe('the checkpoint of a vision language model', () => {
       /^Tensors multi_modal_projector\.linear_1\.bias and model\.multi_modal_projector\.linear_1\.bias are the same one\.$/,
     ],
     [
+      'with two projectors',
+      'llava-clip',
+      {
+        rename: (tensor) => tensor.replace(/^multi_modal_projector\./, 'teacher.multi_modal_projector.'),
+        tensors: (tensors) => {
+          for (const [name, tensor] of tensors) {
+            if (name.startsWith('teacher.')) tensors.set(name.replace('teacher.', 'student.'), tensor);
+          }
+        },
+      },
+      /^The checkpoint has 2 projectors, whose tensors have the prefixes "?teacher\."?, "?student\."?; save one/,
+    ],
+    [
       'without the newline of its AnyRes',
       'llava-next',
       { rename: (tensor) => (tensor === 'image_newline' ? undefined : tensor) },
@@ -184,7 +206,7 @@ describe('the checkpoint of a vision language model', () => {
           weight.data = weight.data.subarray(0, 48 * 24 * 2);
         },
       },
-      /linear_1\.weight takes rows of 24 values, and the vision tower's 32 channels make 32\.$/,
+      /linear_1\.weight takes rows of 24, but the vision tower's 32 channels give rows of 32\.$/,
     ],
     [
       'with a language model of another width',
@@ -236,7 +258,7 @@ describe('the checkpoint of a vision language model', () => {
     await assert.rejects(importTo(out, checkpoint('llava-original-no-tower')), {
       code: 'invalid_argument',
       message:
-        /has no vision tower, which is openai\/clip-vit-large-patch14-336: "siglip-hd import openai\/\S+ --projector /,
+        /has no vision tower of its own; .*: siglip-hd import openai\/clip-vit-large-patch14-336 --projector \S+ --out FOLDER$/,
     });
   });
 

@@ -224,6 +224,24 @@ test('refuses an unknown option, dtype or format, each by name', async () => {
   }
 });
 
+test('refuses a part for vLLM without output=embeddings, which is what a language model takes', async () => {
+  for (const format of ['vllm', 'vllm-prompt-embeds']) {
+    for (const path of ['encode', 'teacher-encode', 'anyres-encode']) {
+      for (const query of ['', '&output=features', '&dtype=bfloat16']) {
+        const answer = await post(`/v1/${path}?format=${format}${query}`);
+        const { code, detail } = (await answer.json()) as { code: string; detail: string };
+        assert.deepEqual([answer.status, code], [400, 'invalid_argument'], `${path} ${format} ${query}`);
+        assert.match(detail, /add output=embeddings/);
+      }
+    }
+    const cached = await ask(`/v1/encode?format=${format}&image=sha256:${'0'.repeat(64)}`);
+    assert.equal(cached.status, 400);
+    assert.equal((await post(`/v1/encode?format=${format}&output=embeddings`)).status, 200);
+  }
+  const accept = { accept: 'application/x-vllm-image-embeds+json' };
+  assert.equal((await post('/v1/encode', { headers: accept })).status, 400);
+});
+
 test('answers in the format that Accept prefers', async () => {
   const answer = await post('/encode', {
     headers: { accept: 'application/x-npy;q=0.2, application/x-safetensors;q=0.9, text/html' },

@@ -101,6 +101,24 @@ test('answers 405 with Allow for a path with another method', async () => {
   }
 });
 
+test('says where to send an image that was sent to the wrong path or with the wrong method', async () => {
+  for (const [method, path, status, sentence] of [
+    ['POST', '/', 405, / takes GET, HEAD, not POST\. POST images to \/v1\/encode\.$/],
+    ['PUT', '/encode', 405, /not PUT\. curl -T sends PUT: use --data-binary @FILE instead\.$/],
+    ['PUT', '/healthz', 405, /not PUT\.$/],
+    ['POST', '/v1/images/encode', 404, / Did you mean "\/v1\/encode"\?$/],
+    ['POST', '/v1/images/', 404, /lists its paths\.$/],
+    ['GET', '/v2/plan', 404, / Did you mean "\/v1\/plan"\?$/],
+    ['POST', '/v1/encode?dtype=bf16', 400, / Did you mean "bfloat16"\?$/],
+    ['POST', '/v1/encode?dtype=FP16', 400, / Did you mean "float16"\?$/],
+    ['POST', '/v1/encode?dtype=int8', 400, /must be one of float16, float32, bfloat16\.$/],
+  ] as const) {
+    const problem = await readProblem(await ask(path, { method, body: method === 'GET' ? null : 'x' }));
+    assert.equal(problem.status, status, path);
+    assert.match(problem.detail, sentence);
+  }
+});
+
 test('answers 400 for a path that cannot be decoded and for bytes that are not HTTP', async () => {
   assert.equal((await readProblem(await ask('/%zz'))).code, 'invalid_argument');
   const text = await rawExchange(server.port, 'this is not HTTP\r\n\r\n');

@@ -25,9 +25,9 @@ test('reads a list of keys from an environment variable', () => {
 });
 
 for (const [text, problems] of [
-  ['', ['there are no keys']],
-  ['# none\n', ['there are no keys']],
-  ['ada', ['line 1 has no key']],
+  ['', ['there are no keys: write NAME KEY']],
+  ['# none\n', ['there are no keys: write NAME KEY']],
+  ['ada', ['line 1 has no key: write NAME KEY']],
   [`\nada ${adasKey.slice(0, 15)}`, ['line 2 has a key of 15 characters, fewer than 16']],
   [`ada ${adasKey}!`, ['line 1 has a key with characters other than A-Z a-z 0-9 . _ ~ + / - =']],
   [`a,b ${adasKey}`, ['line 1 needs a name of 1 to 64 characters from A-Z a-z 0-9 . _ -']],
@@ -44,7 +44,7 @@ for (const [text, problems] of [
     'ada short\nada\n! x',
     [
       'line 1 has a key of 5 characters, fewer than 16',
-      'line 2 has no key',
+      'line 2 has no key: write NAME KEY',
       'line 2 repeats the name of line 1',
       'line 3 needs a name of 1 to 64 characters from A-Z a-z 0-9 . _ -',
       'line 3 has a key of 1 characters, fewer than 16',

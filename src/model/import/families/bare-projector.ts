@@ -4,8 +4,8 @@ import type { ProjectorRecipe } from './family.ts';
 
 /** Modules of LLaVA's projectors, first of the original layout and then of llava-hf's. */
 const layouts = [
-  { family: 'llava-original', module: /^(?:model\.)?(mm_projector(?:\.\d+)?)\.weight$/ },
-  { family: 'llava', module: /^(?:model\.)?(multi_modal_projector\.linear_\d)\.weight$/ },
+  { family: 'llava-original', module: /(?:^|\.)(mm_projector(?:\.\d+)?)\.weight$/ },
+  { family: 'llava', module: /(?:^|\.)(multi_modal_projector\.linear_\d)\.weight$/ },
 ] as const;
 
 /**
@@ -18,14 +18,14 @@ export function bareRecipe(
 ): { readonly family: string; readonly recipe: ProjectorRecipe } | undefined {
   const all = [...names].map(unwrapped);
   for (const { family, module } of layouts) {
-    const modules = all.flatMap((name) => module.exec(name)?.[1] ?? []).toSorted(byIndex);
+    const modules = [...new Set(all.flatMap((name) => module.exec(name)?.[1] ?? []))].toSorted(byIndex);
     if (modules.length === 0) continue;
     const hasBias = all.some((name) => name.endsWith(`${modules[0]}.bias`));
     const linears = modules.map((name) => ({
       weight: `${name}.weight`,
       bias: hasBias ? `${name}.bias` : undefined,
     }));
-    const hasNewline = all.some((name) => /^(model\.)?image_newline$/.test(name));
+    const hasNewline = all.some((name) => /(?:^|\.)image_newline$/.test(name));
     return { family, recipe: { features, linears, ...(hasNewline ? { newline: 'image_newline' } : {}) } };
   }
   return undefined;

@@ -10,7 +10,7 @@ export interface Family {
   readonly name: string;
   /** Whether config.json describes a model of this family. */
   readonly matches: (config: JsonObject) => boolean;
-  /** Names of the tensors that are no tower's and that `read` may ask for, without `model.` before them. */
+  /** Matches the names of the tensors that `read` may ask for, whatever prefix they have; the tower's are not among them. */
   readonly tensors: RegExp;
   /** How the family makes embeddings. Throws `invalid_argument` for a variant that cannot be imported. */
   readonly read: (

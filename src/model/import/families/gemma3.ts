@@ -8,7 +8,7 @@ import { textWidth } from './llava.ts';
 export const gemma3: Family = {
   name: 'gemma3',
   matches: (config) => config.get('model_type') === 'gemma3' && config.has('vision_config'),
-  tensors: /^multi_modal_projector\./,
+  tensors: /(?:^|\.)multi_modal_projector\./,
   read: (config, tower) => ({
     features: 'last_hidden_state',
     preparation: poolAndNorm(config, tower),

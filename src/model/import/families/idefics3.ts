@@ -10,7 +10,7 @@ function familyOf(name: 'idefics3' | 'smolvlm'): Family {
   return {
     name,
     matches: (config) => config.get('model_type') === name,
-    tensors: /^connector\./,
+    tensors: /(?:^|\.)connector\./,
     read: (config, tower) => ({
       features: 'last_hidden_state',
       preparation: shuffle(config, tower),

@@ -12,7 +12,7 @@ export const llavaOriginal: Family = {
   name: 'llava-original',
   matches: (config) =>
     !config.has('vision_config') && (config.has('mm_projector_type') || config.has('mm_vision_tower')),
-  tensors: /^(?:mm_projector\.|image_newline$)/,
+  tensors: /(?:^|\.)(?:mm_projector\.|image_newline$)/,
   read: readOriginal,
   describeTower,
   towerRepository: (config) => {

@@ -4,7 +4,7 @@ import type { Family, ProjectorRecipe } from './family.ts';
 import { readHiddenState, requirePatches } from './hidden-state.ts';
 
 /** Names of the projector's tensors in all models of llava-hf. */
-export const llavaTensors = /^(?:multi_modal_projector\.|image_newline$)/;
+export const llavaTensors = /(?:^|\.)(?:multi_modal_projector\.|image_newline$)/;
 
 /** LLaVA-1.5 in the layout of llava-hf, with a CLIP or a SigLIP tower. */
 export const llava: Family = {

@@ -8,7 +8,7 @@ import { textWidth } from './llava.ts';
 export const paligemma: Family = {
   name: 'paligemma',
   matches: (config) => config.get('model_type') === 'paligemma',
-  tensors: /^multi_modal_projector\./,
+  tensors: /(?:^|\.)multi_modal_projector\./,
   read: (config) => ({
     features: 'last_hidden_state',
     linears: [{ weight: 'multi_modal_projector.linear.weight', bias: 'multi_modal_projector.linear.bias' }],

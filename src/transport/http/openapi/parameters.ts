@@ -38,7 +38,7 @@ export const requestIdParameter: Json = {
   name: requestIdKey,
   in: 'header',
   description:
-    'An id for the answer, the log and the traces: 1 to 128 visible ASCII characters. Made where there is none.',
+    'An id for the answer, the log and the traces: 1 to 128 visible ASCII characters. Generated if absent.',
   schema: { type: 'string' },
 };
 
@@ -75,7 +75,8 @@ function answerParameters(recipe: RecipeOptions['recipe'], formats: readonly Ans
   const format = {
     name: 'format',
     in: 'query',
-    description: 'Format of the answer; goes before the Accept header.',
+    description:
+      'Format of the answer; takes precedence over the Accept header. The formats of vLLM need output=embeddings.',
     schema: { enum: formats, default: formats[0] },
   };
   return [format, ...requestOptions[recipe].map((option) => optionParameter(option, option.description))];
