@@ -99,8 +99,22 @@ def test_a_model_says_what_its_embeddings_are(client: Client) -> None:
         served = plan.metadata.projector
         assert served is not None
         assert (served.family, served.digest) == (projector.family, projector.digest)
+        assert projector.tokens == rows
+        assert projector.any_grid == (name not in ("gemma3", "smolvlm"))
     assert models["llava-next"].projector is not None
     assert models["llava-next"].projector.newline
+
+
+def test_a_model_says_the_anyres_that_it_was_trained_with(client: Client) -> None:
+    models = {model.name: model for model in client.models()}
+    assert models["llava-clip"].anyres is None
+    anyres = models["llava-next"].anyres
+    assert anyres is not None
+    assert len(anyres.grids) > 1
+    assert anyres.resample in ("bilinear", "bicubic", "lanczos")
+    tokens = client.anyres_encode(FIXTURES / "images" / "rocket.jpg", model="llava-next")
+    assert tokens.anyres is not None
+    assert tokens.anyres.tile_grid in anyres.grids
 
 
 def test_embeddings_of_another_projector_are_refused(client: Client) -> None:
