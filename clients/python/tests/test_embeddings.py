@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -136,3 +137,21 @@ def test_embeddings_become_a_part_for_vllm(client: Client) -> None:
     part = image_embeds_part(tokens)
     assert part["type"] == "image_embeds"
     assert len(part["image_embeds"]) > 4 * len(tokens.data) // 3
+
+
+def test_the_lines_of_the_docs_give_a_part_for_vllm_and_raise_for_another_projector(
+    vlm_service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (REPOSITORY / "docs" / "llm-servers.md").read_text()
+    lines = page[page.index("import httpx, openai") : page.index("answer = openai")].replace(", openai", "")
+    lines = lines.replace("http://localhost:8080", vlm_service.http_url)
+    (tmp_path / "photo.jpg").write_bytes((FIXTURES / "images" / "rocket.jpg").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    with Client(vlm_service.http_url) as client:
+        digests = [model.projector.digest for model in client.models() if model.projector is not None]
+    names: dict[str, Any] = {}
+    # The default model is the first.
+    exec(lines.replace("sha256:...", digests[0]), names)
+    assert names["part"]["type"] == "image_embeds"
+    with pytest.raises(httpx.HTTPStatusError, match="412"):
+        exec(lines.replace("sha256:...", digests[1]), {})
