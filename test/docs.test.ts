@@ -59,6 +59,15 @@ test('docs/README.md leads to every page of docs', () => {
   assert.deepEqual(missing, []);
 });
 
+test('every request of Python in the documentation raises the service’s error', () => {
+  const unchecked = pages.flatMap((page) =>
+    [...readFileSync(page, 'utf8').matchAll(/(?:httpx|requests)\.(?:post|get)\([^]{0,300}/g)]
+      .filter(([request]) => !request.includes('raise_for_status()'))
+      .map(([request]) => `${page}: ${request.split('\n')[0]}`),
+  );
+  assert.deepEqual(unchecked, []);
+});
+
 /** What src says to users and logs, with the parts of each sentence joined. */
 function spokenText(): string {
   const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) =>
@@ -72,8 +81,8 @@ function spokenText(): string {
 }
 
 test('the messages that troubleshooting.md explains are those that the service gives', () => {
-  // The system's, and grpc-js's in a client.
-  const foreign = ['address not available', 'Received message larger than max'];
+  // The system's, grpc-js's in a client, and vLLM's.
+  const foreign = ['address not available', 'Received message larger than max', 'Image embedding hidden'];
   const spoken = spokenText();
   const page = readFileSync('docs/troubleshooting.md', 'utf8');
   const cells = page.split('\n').map((line) => /^\| ([^|]*`[^|]*) \|/.exec(line)?.[1] ?? '');

@@ -20,6 +20,11 @@ const definition = loadSync('siglip_hd/v1/encoder.proto', {
 });
 const contract = /** @type {ProtoGrpcType} */ (/** @type {unknown} */ (loadPackageDefinition(definition)));
 
+/** grpc-js ends the details of a failed connection with a note that may be empty. */
+function sentence(/** @type {string} */ details) {
+  return details.replace(/\s*Resolution note:\s*$/, '');
+}
+
 /** Opens a connection to `host:port`. */
 export function connect(/** @type {string} */ address) {
   const client = new contract.siglip_hd.v1.VisualEncoderService(address, credentials.createInsecure(), {
@@ -43,7 +48,7 @@ export function connect(/** @type {string} */ address) {
       };
       return new Promise((resolve, reject) => {
         client.encode(request, { deadline: Date.now() + 60_000 }, (error, response) => {
-          if (error !== null) return reject(new Error(`${status[error.code]}: ${error.details}`));
+          if (error !== null) return reject(new Error(`${status[error.code]}: ${sentence(error.details)}`));
           const { tensor, metadata, timings } = response ?? {};
           if (!tensor || !metadata || !timings) return reject(new Error('The answer has no tokens.'));
           // The bytes may start at any offset of a larger buffer; a Float32Array needs them aligned.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -99,8 +100,22 @@ def test_a_model_says_what_its_embeddings_are(client: Client) -> None:
         served = plan.metadata.projector
         assert served is not None
         assert (served.family, served.digest) == (projector.family, projector.digest)
+        assert projector.tokens == rows
+        assert projector.any_grid == (name not in ("gemma3", "smolvlm"))
     assert models["llava-next"].projector is not None
     assert models["llava-next"].projector.newline
+
+
+def test_a_model_says_the_anyres_that_it_was_trained_with(client: Client) -> None:
+    models = {model.name: model for model in client.models()}
+    assert models["llava-clip"].anyres is None
+    anyres = models["llava-next"].anyres
+    assert anyres is not None
+    assert len(anyres.grids) > 1
+    assert anyres.resample in ("bilinear", "bicubic", "lanczos")
+    tokens = client.anyres_encode(FIXTURES / "images" / "rocket.jpg", model="llava-next")
+    assert tokens.anyres is not None
+    assert tokens.anyres.tile_grid in anyres.grids
 
 
 def test_embeddings_of_another_projector_are_refused(client: Client) -> None:
@@ -122,3 +137,21 @@ def test_embeddings_become_a_part_for_vllm(client: Client) -> None:
     part = image_embeds_part(tokens)
     assert part["type"] == "image_embeds"
     assert len(part["image_embeds"]) > 4 * len(tokens.data) // 3
+
+
+def test_the_lines_of_the_docs_give_a_part_for_vllm_and_raise_for_another_projector(
+    vlm_service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (REPOSITORY / "docs" / "llm-servers.md").read_text()
+    lines = page[page.index("import httpx, openai") : page.index("answer = openai")].replace(", openai", "")
+    lines = lines.replace("http://localhost:8080", vlm_service.http_url)
+    (tmp_path / "photo.jpg").write_bytes((FIXTURES / "images" / "rocket.jpg").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    with Client(vlm_service.http_url) as client:
+        digests = [model.projector.digest for model in client.models() if model.projector is not None]
+    names: dict[str, Any] = {}
+    # The default model is the first.
+    exec(lines.replace("sha256:...", digests[0]), names)
+    assert names["part"]["type"] == "image_embeds"
+    with pytest.raises(httpx.HTTPStatusError, match="412"):
+        exec(lines.replace("sha256:...", digests[1]), {})

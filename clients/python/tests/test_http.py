@@ -203,13 +203,19 @@ def test_a_connection_that_breaks_in_the_middle_of_an_answer_is_tried_again(enco
 
     with stand_in(broken, tokens_answer) as server:
         assert encode(server.url).shape == (4, 2)
+    with stand_in(broken) as server, pytest.raises(ConnectionFailedError) as caught:
+        encode(server.url, max_retries=0, request_id="r9")
+    assert caught.value.request_id == "r9"
+    assert f"The connection to {server.url} failed: " in caught.value.detail
 
 
 def test_where_nobody_listens_it_is_a_connection_error(encode: Encode) -> None:
-    with pytest.raises(ConnectionFailedError, match="connection to the service failed") as caught:
-        encode(f"http://127.0.0.1:{free_port()}", max_retries=0, request_id="r9")
-    assert caught.value.request_id == "r9"
+    url = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(ConnectionFailedError, match="connection refused") as caught:
+        encode(url, max_retries=0, request_id="r9")
     assert isinstance(caught.value, ConnectionError)
+    # No service has the request in its log.
+    assert str(caught.value) == f"connection_failed: Cannot reach {url}: connection refused"
 
 
 def test_an_answer_that_does_not_come_is_a_timeout(encode: Encode) -> None:

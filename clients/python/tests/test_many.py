@@ -281,13 +281,19 @@ def test_async_images_may_come_from_an_async_source() -> None:
 
 
 def test_an_async_loop_that_ends_early_cancels_what_is_under_way() -> None:
+    begun = 0
     cancelled = 0
+    all_begun = asyncio.Event()
 
     class Slow(AsyncScript):
         async def send(self, call: Call, timeout_s: float | None) -> Reply:
-            nonlocal cancelled
+            nonlocal begun, cancelled
             if content(call) == b"0":
+                await all_begun.wait()
                 return reply()
+            begun += 1
+            if begun == 3:
+                all_begun.set()
             try:
                 await asyncio.sleep(60)
             except asyncio.CancelledError:
@@ -298,8 +304,6 @@ def test_an_async_loop_that_ends_early_cancels_what_is_under_way() -> None:
     async def first() -> None:
         stream = AsyncClient(transport=Slow(Script([]))).encode_many([b"%d" % n for n in range(4)], concurrency=4)
         await anext(stream)
-        # Lets the others come to their sleep.
-        await asyncio.sleep(0.2)
         await stream.aclose()  # type: ignore[attr-defined]
 
     asyncio.run(first())

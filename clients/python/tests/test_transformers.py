@@ -53,9 +53,11 @@ def test_a_smolvlm_image_stands_in_its_frame() -> None:
 
 
 def test_a_prompt_that_has_not_one_placeholder_for_each_image_is_refused() -> None:
-    with pytest.raises(ValueError, match="<image> 1 times for 2 images"):
+    with pytest.raises(
+        ValueError, match="The prompt has 1 placeholder for 2 images: write <image> once for each image"
+    ):
         expand_image_tokens("<image>", [rows(), rows()], "llava")
-    with pytest.raises(ValueError, match="<start_of_image> 0 times"):
+    with pytest.raises(ValueError, match="The prompt has 0 placeholders for 1 image: write <start_of_image> once"):
         expand_image_tokens("<image>", rows(), "gemma3")
 
 

@@ -39,9 +39,7 @@ from .many import Item
 from .metadata import (
     AnyResGeometry,
     Metadata,
-    Model,
     Plan,
-    Projector,
     ScaleModel,
     ServedModel,
     ServedProjector,
@@ -51,11 +49,13 @@ from .metadata import (
     Timings,
     TokenRect,
 )
+from .models import AnyResDefinition, Model, Projector
 from .options import AnyOptions, AnyResOptions, CallOptions, EncodeOptions, TeacherOptions
 from .tokens import Tokens
 
 __all__ = [
     "AnyOptions",
+    "AnyResDefinition",
     "AnyResGeometry",
     "AnyResOptions",
     "AsyncClient",

@@ -12,9 +12,10 @@ from .call import AsyncTransport
 from .connection import Connection, connection_of, missing_grpc
 from .errors import SiglipHdError
 from .http_transport import AsyncHttpTransport
-from .images import ImageInput
+from .images import ImageInput, require_several
 from .many import Item, in_tasks
-from .metadata import Model, Plan, Recipe, Size
+from .metadata import Plan, Recipe, Size
+from .models import Model
 from .options import AnyOptions, AnyResOptions, CallOptions, EncodeOptions, TeacherOptions
 from .session import SYSTEM_CLOCK, Session
 from .steps import Clock, SentDigests, Steps, Wait
@@ -86,6 +87,7 @@ class AsyncClient:
         Closing the iterator cancels the images in flight. After a ``break``, use ``contextlib.aclosing`` to close it at
         once; otherwise Python closes it when it is garbage-collected.
         """
+        require_several(images)
         self._session.check(recipe, options)
         if concurrency < 1:
             raise ValueError(f"concurrency is {concurrency}; it must be 1 or more.")

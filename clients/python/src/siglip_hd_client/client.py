@@ -13,9 +13,10 @@ from .call import Transport
 from .connection import Connection, connection_of, missing_grpc
 from .errors import SiglipHdError
 from .http_transport import HttpTransport
-from .images import ImageInput
+from .images import ImageInput, require_several
 from .many import Item, Stopped, in_threads
-from .metadata import Model, Plan, Recipe, Size
+from .metadata import Plan, Recipe, Size
+from .models import Model
 from .options import AnyOptions, AnyResOptions, CallOptions, EncodeOptions, TeacherOptions
 from .session import SYSTEM_CLOCK, Session
 from .steps import Clock, SentDigests, Steps, Wait
@@ -90,7 +91,7 @@ class Client:
             SiglipHdError: The call failed.
             OSError: The file cannot be read.
             TypeError: ``image`` has an unsupported type, or an option is unknown.
-            ValueError: The array is not an image.
+            ValueError: The array is not an image, or an option has an invalid value.
         """
         return self._run(self._session.encode("encode", image, options))
 
@@ -137,9 +138,10 @@ class Client:
             **options: See `EncodeOptions`, `TeacherOptions`, `AnyResOptions` and `CallOptions`.
 
         Raises:
-            TypeError: The recipe has no such option.
-            ValueError: ``concurrency`` is less than 1.
+            TypeError: ``images`` is a single image, or the recipe has no such option.
+            ValueError: There is no such recipe, an option has an invalid value, or ``concurrency`` is less than 1.
         """
+        require_several(images)
         self._session.check(recipe, options)
         if concurrency < 1:
             raise ValueError(f"concurrency is {concurrency}; it must be 1 or more.")

@@ -24,6 +24,7 @@ class Connection:
         cert_file: PEM file with the client's certificate and its intermediates.
         key_file: PEM file with that certificate's key, unless ``cert_file`` contains it.
         headers: Additional HTTP headers, or gRPC metadata, for every request.
+        url_source: Where the URL comes from, such as ``from SIGLIP_HD_URL``; None if it is the caller's.
     """
 
     url: str
@@ -32,20 +33,28 @@ class Connection:
     cert_file: str | None = None
     key_file: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    url_source: str | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https", "grpc", "grpcs") or not parts.hostname:
             raise ValueError(
-                f"{self.url!r} is not a service's URL; use one like http://localhost:8080 or grpc://localhost:50051."
+                f"{self.url!r}{self._source} is not a service's URL; use one like http://localhost:8080 or "
+                "grpc://localhost:50051."
             )
         if self.is_grpc and (parts.port is None or parts.path not in ("", "/")):
-            raise ValueError(f"{self.url!r} is not a gRPC address; use one like {parts.scheme}://host:50051.")
+            raise ValueError(
+                f"{self.url!r}{self._source} is not a gRPC address; use one like {parts.scheme}://host:50051."
+            )
         files = (self.ca_file, self.cert_file, self.key_file)
         if not self.is_secure and any(file is not None for file in files):
-            raise ValueError(f"Certificates need an https:// or grpcs:// URL, not {self.url!r}.")
+            raise ValueError(f"Certificates need an https:// or grpcs:// URL, not {self.url!r}{self._source}.")
         if self.key_file is not None and self.cert_file is None:
             raise ValueError("key_file needs cert_file: the certificate that the key belongs to.")
+
+    @property
+    def _source(self) -> str:
+        return "" if self.url_source is None else f" ({self.url_source})"
 
     @property
     def is_grpc(self) -> bool:
@@ -72,8 +81,11 @@ def connection_of(
     headers: Mapping[str, str] | None,
 ) -> Connection:
     """The connection for a client's arguments; SIGLIP_HD_URL and SIGLIP_HD_API_KEY are the defaults."""
+    from_environment = os.environ.get("SIGLIP_HD_URL")
+    default_source = "from SIGLIP_HD_URL" if from_environment else "the default; SIGLIP_HD_URL is not set"
     return Connection(
-        url=url or os.environ.get("SIGLIP_HD_URL") or DEFAULT_URL,
+        url=url or from_environment or DEFAULT_URL,
+        url_source=None if url else default_source,
         api_key=api_key or os.environ.get("SIGLIP_HD_API_KEY") or None,
         ca_file=_path(ca_file),
         cert_file=_path(cert_file),

@@ -18,12 +18,14 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dynamo.vllm.multimodal_utils.vision_encoder_backend import Preprocessed, VisionEncoderBackend
-
 from .client import Client
 from .errors import InvalidArgumentError, TooLargeError, UnsupportedMediaError
+from .extras import needs
 from .metadata import Recipe
 from .rows import require_rows
+
+with needs("dynamo", "siglip_hd_client.dynamo", "ai-dynamo[vllm]"):
+    from dynamo.vllm.multimodal_utils.vision_encoder_backend import Preprocessed, VisionEncoderBackend
 
 if TYPE_CHECKING:
     import torch

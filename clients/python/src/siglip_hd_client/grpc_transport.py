@@ -33,6 +33,7 @@ class GrpcTransport:
 
     def __init__(self, connection: Connection) -> None:
         credentials = _credentials(connection)
+        self._connection = connection
         self._metadata = _connection_metadata(connection)
         self._channel = (
             grpc.insecure_channel(connection.target, _OPTIONS)
@@ -51,7 +52,9 @@ class GrpcTransport:
         except grpc.RpcError as error:
             # The RpcError is the call itself.
             failed: Any = error
-            raise read_error(call, failed.code(), failed.details(), _mapping(failed.trailing_metadata())) from error
+            raise read_error(
+                self._connection, call, failed.code(), failed.details(), _mapping(failed.trailing_metadata())
+            ) from error
         return read_reply(call, response, _mapping(done.initial_metadata()))
 
     def close(self) -> None:
@@ -75,7 +78,9 @@ class AsyncGrpcTransport:
         try:
             response = await sent
         except grpc.aio.AioRpcError as error:
-            raise read_error(call, error.code(), error.details(), _mapping(error.trailing_metadata())) from error
+            raise read_error(
+                self._connection, call, error.code(), error.details(), _mapping(error.trailing_metadata())
+            ) from error
         return read_reply(call, response, _mapping(await sent.initial_metadata()))
 
     def _channel(self) -> grpc.aio.Channel:

@@ -10,9 +10,9 @@ import grpc
 from google.protobuf.message import Message
 
 from .call import Call, Digest, EncodeCall, ModelsCall, PlanCall, Reply
+from .connection import Connection
 from .errors import (
     CallTimeoutError,
-    ConnectionFailedError,
     InvalidArgumentError,
     SiglipHdError,
     service_error,
@@ -21,6 +21,7 @@ from .grpc_messages import SERVICE, fields_of, method_classes, reason_of, set_fi
 from .images import FileImage, SentImage
 from .metadata import Fields, Recipe, Source, Timings
 from .options import WIRE_OPTIONS
+from .unreachable import broken, certificate_reason, tls_reason, unreachable
 
 _METHODS: dict[Recipe, str] = {"encode": "Encode", "teacher": "TeacherEncode", "anyres": "AnyResEncode"}
 _SOURCES: dict[str, Source] = {"hit": "hit", "joined": "joined", "miss": "miss"}
@@ -116,21 +117,39 @@ def _timings(fields: Fields) -> Timings:
     return Timings(**{name: float(fields.get(name, 0.0)) for name in Timings.__dataclass_fields__})
 
 
-def read_error(call: Call, status: grpc.StatusCode, details: str | None, trailer: Mapping[str, Any]) -> SiglipHdError:
+def read_error(
+    connection: Connection, call: Call, status: grpc.StatusCode, details: str | None, trailer: Mapping[str, Any]
+) -> SiglipHdError:
     """The error for a status other than OK."""
     request_id = str(trailer.get("x-request-id", call.terms.request_id))
     detail = details or status.name
     reason = reason_of(trailer)
     if reason is not None:
         return service_error(reason, detail, request_id=request_id, retry_after=_retry_after_s(trailer))
-    # gRPC reports a missing or broken connection as UNAVAILABLE.
     if status == grpc.StatusCode.UNAVAILABLE:
-        return ConnectionFailedError(f"The connection to the service failed: {detail}", request_id=request_id)
+        return _connection_error(connection, detail, request_id)
     if status == grpc.StatusCode.DEADLINE_EXCEEDED:
         return CallTimeoutError("The service did not answer in time.", request_id=request_id)
     if status == grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than" in detail:
         return service_error("too_large", detail, request_id=request_id)
     return service_error(_CODES_BY_STATUS.get(status, "internal"), detail, request_id=request_id)
+
+
+def _connection_error(connection: Connection, detail: str, request_id: str) -> SiglipHdError:
+    """The error for UNAVAILABLE: only gRPC's text tells a missing connection from a broken one."""
+    if "Failed parsing HTTP/2" in detail:
+        return unreachable(connection, "the port does not speak HTTP/2. Use an http:// URL, or the gRPC port.")
+    if "CERTIFICATE_VERIFY_FAILED" in detail:
+        return unreachable(connection, certificate_reason("CERTIFICATE_VERIFY_FAILED"))
+    if "handshake failed" in detail:
+        return unreachable(connection, tls_reason(detail))
+    if "failed to connect" in detail.lower():
+        # gRPC nests the reasons: "...; last error: UNKNOWN: ipv4:127.0.0.1:1: ...: Connection refused".
+        last = detail.rpartition(": ")[2]
+        return unreachable(connection, last[:1].lower() + last[1:])
+    if "resolving" in detail or "DNS" in detail:
+        return unreachable(connection, detail)
+    return broken(connection, detail, request_id)
 
 
 def _retry_after_s(trailer: Mapping[str, Any]) -> float | None:

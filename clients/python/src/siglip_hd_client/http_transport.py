@@ -14,8 +14,9 @@ import httpx
 from ._version import __version__
 from .call import Call, Reply
 from .connection import Connection
-from .errors import CallTimeoutError, ConnectionFailedError, SiglipHdError
+from .errors import CallTimeoutError, SiglipHdError
 from .http_wire import http_request, read_error, read_reply
+from .unreachable import broken, reason_of, unreachable
 
 #: Timeout for connecting, in seconds.
 _CONNECT_S = 5.0
@@ -27,6 +28,7 @@ class HttpTransport:
     """Sends calls over HTTP. Thread-safe."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._client = httpx.Client(**_client_settings(connection))
 
     def send(self, call: Call, timeout_s: float | None) -> Reply:
@@ -41,7 +43,7 @@ class HttpTransport:
                         raise _timed_out(call)
                 return _read(call, response, body)
         except httpx.RequestError as error:
-            raise _failure(call, error) from error
+            raise _failure(self._connection, call, error) from error
 
     def close(self) -> None:
         """Closes the connections."""
@@ -52,6 +54,7 @@ class AsyncHttpTransport:
     """Sends calls over HTTP, for asyncio."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._client = httpx.AsyncClient(**_client_settings(connection))
 
     async def send(self, call: Call, timeout_s: float | None) -> Reply:
@@ -72,7 +75,7 @@ class AsyncHttpTransport:
                     body.append(chunk)
                 return _read(call, response, body)
         except httpx.RequestError as error:
-            raise _failure(call, error) from error
+            raise _failure(self._connection, call, error) from error
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -161,14 +164,19 @@ def _timed_out(call: Call) -> CallTimeoutError:
     return CallTimeoutError("The service did not answer in time.", request_id=call.terms.request_id)
 
 
-def _failure(call: Call, error: httpx.RequestError) -> SiglipHdError:
+def _failure(connection: Connection, call: Call, error: httpx.RequestError) -> SiglipHdError:
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return _timed_out(call)
+    if isinstance(error, httpx.ConnectTimeout):
+        return unreachable(connection, "no connection in time")
+    if isinstance(error, httpx.ConnectError):
+        return unreachable(connection, reason_of(error))
+    if isinstance(error, httpx.ProxyError):
+        return unreachable(connection, f"the proxy refused ({error})")
     what = str(error) or type(error).__name__
+    if isinstance(error, httpx.RemoteProtocolError) and "illegal" in what:
+        # What h11 says of frames of HTTP/2.
+        return unreachable(connection, "the port does not speak HTTP/1.1. For the gRPC port use a grpc:// URL.")
     # Retrying does not help against an invalid request.
     stays = isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
-    return ConnectionFailedError(
-        f"The connection to the service failed: {what}",
-        request_id=call.terms.request_id,
-        is_transient=not stays,
-    )
+    return broken(connection, what, call.terms.request_id, is_transient=not stays)

@@ -41,7 +41,7 @@ def http_request(call: Call, timeout_s: float | None) -> HttpRequest:
     headers = _headers(call, timeout_s)
     if isinstance(call, ModelsCall):
         return HttpRequest("GET", "/v1/models", {}, headers)
-    query = {name: WIRE_OPTIONS[call.recipe][name].text(value) for name, value in call.options.items()}
+    query = {name: WIRE_OPTIONS[call.recipe][name].kind.text(value) for name, value in call.options.items()}
     if isinstance(call, PlanCall):
         size = {"recipe": call.recipe, "width": str(call.size.width), "height": str(call.size.height)}
         return HttpRequest("GET", "/v1/plan", {**size, **query}, headers)

@@ -96,6 +96,15 @@ def read_image(image: ImageInput, *, exif: Literal["apply", "ignore"] = "apply")
     return FileImage(bytes(data))
 
 
+def require_several(images: object) -> None:
+    """Raises TypeError if what should be several images is one, whose characters or bytes would be taken for images."""
+    is_one = isinstance(images, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(images, "read")
+    if is_one or _is_pillow(images) or (isinstance(images, np.ndarray) and images.ndim == 3):
+        raise TypeError(
+            f"encode_many takes several images, not one {type(images).__name__}: pass a list, or use encode."
+        )
+
+
 def _read_path(path: str | os.PathLike[str]) -> bytes:
     if isinstance(path, str) and path.startswith(("http://", "https://", "data:")):
         raise ValueError("The image is a URL: fetch it yourself and pass its bytes. The service fetches no URLs.")

@@ -17,11 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from .client import Client
 from .errors import FailedPreconditionError
-from .metadata import Dtype, Model
+from .extras import needs
+from .metadata import Dtype
+from .models import Model
+
+with needs("torch", "siglip_hd_client.llava", "siglip-hd-client[torch]"):
+    import torch
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -274,7 +278,8 @@ class TowerImageProcessor:
     __call__ = preprocess
 
     def _pixels(self, picture: Any) -> npt.NDArray[np.uint8]:
-        from PIL import Image
+        with needs("PIL", "TowerImageProcessor", "siglip-hd-client[pil]"):
+            from PIL import Image
 
         image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
         image = image.convert("RGB")

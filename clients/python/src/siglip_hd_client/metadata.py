@@ -160,32 +160,6 @@ class ServedProjector:
 
 
 @dataclass(frozen=True)
-class Projector(ServedProjector):
-    """A served model's projector.
-
-    Attributes:
-        hidden_size: Channels of an embedding: the language model's hidden size.
-        grid: Embeddings of one view, across and down.
-        newline: Whether AnyRes embeddings have a newline row after each line of the map.
-    """
-
-    hidden_size: int
-    grid: Size
-    newline: bool
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> Projector:
-        """From the service's JSON."""
-        return cls(
-            family=str(fields["family"]),
-            digest=str(fields["digest"]),
-            hidden_size=int(fields["hidden_size"]),
-            grid=Size.from_fields(fields["grid"]),
-            newline=bool(fields["newline"]),
-        )
-
-
-@dataclass(frozen=True)
 class Metadata:
     """Describes tokens.
 
@@ -279,61 +253,3 @@ class Plan:
     def from_fields(cls, fields: Fields) -> Plan:
         """From the service's JSON."""
         return cls(Metadata.from_fields(fields["metadata"]), int(fields["tokens"]), int(fields["size_bytes"]))
-
-
-@dataclass(frozen=True)
-class Model:
-    """A served model.
-
-    Attributes:
-        name: The name that requests select it by.
-        digest: ``sha256:`` and 64 hexadecimal digits, over everything that affects its tokens.
-        architecture: ``siglip`` or ``clip``.
-        trained: False for the service's built-in default model, which has random weights.
-        image_size: Side of the model's square input, in pixels.
-        patch_size: Side of a patch, in pixels.
-        grid: Tokens across and down.
-        channels: Channels of a token.
-        layers: The number of transformer layers.
-        features: The hidden state that it serves.
-        precision: ``fp32``, ``fp16``, ``int8``, or ``exported``.
-        resample: Pillow's filter that images are resized with, such as ``bilinear`` or ``bicubic``.
-        resize: How Encode makes an image square, such as ``squash``, or ``crop`` to its centre.
-        projector: Makes its embeddings; None if it has features only.
-    """
-
-    name: str
-    digest: str
-    architecture: str
-    trained: bool
-    image_size: int
-    patch_size: int
-    grid: Size
-    channels: int
-    layers: int
-    features: str
-    precision: str
-    resample: str
-    resize: str
-    projector: Projector | None = None
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> Model:
-        """From the service's JSON."""
-        projector = fields.get("projector")
-        return cls(
-            name=str(fields["name"]),
-            digest=str(fields["digest"]),
-            architecture=str(fields["architecture"]),
-            trained=bool(fields["trained"]),
-            image_size=int(fields["image_size"]),
-            patch_size=int(fields["patch_size"]),
-            grid=Size.from_fields(fields["grid"]),
-            channels=int(fields["channels"]),
-            layers=int(fields["layers"]),
-            features=str(fields["features"]),
-            precision=str(fields["precision"]),
-            resample=str(fields["resample"]),
-            resize=str(fields["resize"]),
-            projector=None if projector is None else Projector.from_fields(projector),
-        )

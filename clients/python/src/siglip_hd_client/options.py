@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Literal, TypedDict
 
 from .metadata import Dtype, Output, Recipe
+from .option_kinds import NUMBERS, SIDES, STRING, WHOLE_NUMBER, WHOLE_NUMBERS, Kind
 
 
 class CallOptions(TypedDict, total=False):
@@ -59,7 +60,7 @@ class TeacherOptions(EncodeOptions, total=False):
         fusion: How to fuse the scales' maps.
         windows: How to cut each scale into views.
         channel_order: Channel order of unshuffle_concat.
-        grid: Columns and rows of the resulting tokens.
+        grid: Columns and rows of the resulting tokens: ``(16, 16)`` or ``"16x16"``.
     """
 
     scales: Sequence[int]
@@ -67,7 +68,7 @@ class TeacherOptions(EncodeOptions, total=False):
     fusion: Literal["average", "concat", "unshuffle_concat"]
     windows: Literal["tiles", "half_overlap", "whole"]
     channel_order: Literal["torch", "internvl"]
-    grid: tuple[int, int]
+    grid: tuple[int, int] | str
 
 
 class AnyResOptions(EncodeOptions, total=False):
@@ -76,13 +77,13 @@ class AnyResOptions(EncodeOptions, total=False):
     Without any of them, a model that was imported from a VLM checkpoint uses the checkpoint's own AnyRes definition.
 
     Attributes:
-        max_grid: Columns and rows of the largest tile grid.
+        max_grid: Columns and rows of the largest tile grid: ``(3, 3)`` or ``"3x3"``.
         max_tiles: Limits the map to this many tiles' worth of tokens; 0 for no limit.
         assembly: ``merge`` gives the base tokens, then the map; ``tiles`` gives the unchanged tokens of every view.
         resample: Pillow's filter for the base view and the tiles.
     """
 
-    max_grid: tuple[int, int]
+    max_grid: tuple[int, int] | str
     max_tiles: int
     assembly: Literal["merge", "tiles"]
     resample: Literal["bilinear", "bicubic", "lanczos"]
@@ -94,33 +95,19 @@ class AnyOptions(TeacherOptions, AnyResOptions, total=False):
 
 @dataclass(frozen=True)
 class WireOption:
-    """How the transports write an option.
+    """An option that the service receives.
 
     Attributes:
-        text: Formats its value for the HTTP query.
+        kind: The kind of its values.
         message: The field of the gRPC request that contains it: ``options``, ``teacher`` or ``anyres``.
     """
 
-    text: Callable[[Any], str]
+    kind: Kind
     message: Literal["options", "teacher", "anyres"]
 
 
-def _sides(pair: Sequence[int]) -> str:
-    columns, rows = pair
-    return f"{columns}x{rows}"
-
-
-def _list(numbers: Sequence[int]) -> str:
-    return ",".join(str(number) for number in numbers)
-
-
-def _decimals(numbers: Sequence[float]) -> str:
-    # The service does not accept exponents.
-    return ",".join(f"{Decimal(repr(float(number))):f}" for number in numbers)
-
-
 _COMMON = {
-    name: WireOption(str, "options")
+    name: WireOption(STRING, "options")
     for name in (
         "model",
         "output",
@@ -137,19 +124,19 @@ WIRE_OPTIONS: dict[Recipe, dict[str, WireOption]] = {
     "encode": _COMMON,
     "teacher": {
         **_COMMON,
-        "scales": WireOption(_list, "teacher"),
-        "weights": WireOption(_decimals, "teacher"),
-        "fusion": WireOption(str, "teacher"),
-        "windows": WireOption(str, "teacher"),
-        "channel_order": WireOption(str, "teacher"),
-        "grid": WireOption(_sides, "teacher"),
+        "scales": WireOption(WHOLE_NUMBERS, "teacher"),
+        "weights": WireOption(NUMBERS, "teacher"),
+        "fusion": WireOption(STRING, "teacher"),
+        "windows": WireOption(STRING, "teacher"),
+        "channel_order": WireOption(STRING, "teacher"),
+        "grid": WireOption(SIDES, "teacher"),
     },
     "anyres": {
         **_COMMON,
-        "max_grid": WireOption(_sides, "anyres"),
-        "max_tiles": WireOption(str, "anyres"),
-        "assembly": WireOption(str, "anyres"),
-        "resample": WireOption(str, "anyres"),
+        "max_grid": WireOption(SIDES, "anyres"),
+        "max_tiles": WireOption(WHOLE_NUMBER, "anyres"),
+        "assembly": WireOption(STRING, "anyres"),
+        "resample": WireOption(STRING, "anyres"),
     },
 }
 
@@ -170,7 +157,14 @@ class Asked:
 
 
 def take_apart(recipe: Recipe | None, defaults: CallOptions, given: CallOptions) -> Asked:
-    """Merges a call's options into the client's defaults. Raises TypeError if the recipe lacks an option."""
+    """Merges a call's options into the client's defaults.
+
+    Raises:
+        TypeError: The recipe lacks an option.
+        ValueError: There is no such recipe, or an option has a value of another kind.
+    """
+    if recipe is not None and recipe not in WIRE_OPTIONS:
+        raise ValueError(f"recipe is {recipe!r}; use one of {', '.join(WIRE_OPTIONS)}.")
     known = {} if recipe is None else WIRE_OPTIONS[recipe]
     for name in given:
         if name not in known and name not in _TERMS:
@@ -181,7 +175,22 @@ def take_apart(recipe: Recipe | None, defaults: CallOptions, given: CallOptions)
         **{name: value for name, value in defaults.items() if name in known or name in _TERMS},
         **given,
     }
+    terms = CallOptions(**{name: options[name] for name in _TERMS if name in options})  # type: ignore[typeddict-item]
+    _check_limits(terms)
     return Asked(
-        wire={name: value for name, value in options.items() if name in known and value is not None},
-        terms=CallOptions(**{name: options[name] for name in _TERMS if name in options}),  # type: ignore[typeddict-item]
+        wire={
+            name: known[name].kind.read(name, value)
+            for name, value in options.items()
+            if name in known and value is not None
+        },
+        terms=terms,
     )
+
+
+def _check_limits(terms: CallOptions) -> None:
+    timeout: object = terms.get("timeout")
+    if timeout is not None and not (isinstance(timeout, int | float) and 0 <= timeout < math.inf):
+        raise ValueError(f"timeout is {timeout!r}; it must be a number of seconds, or None for no limit.")
+    retries: object = terms.get("max_retries", 0)
+    if not (isinstance(retries, int) and retries >= 0):
+        raise ValueError(f"max_retries is {retries!r}; it must be a whole number, 0 or more.")

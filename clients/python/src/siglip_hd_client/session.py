@@ -12,7 +12,8 @@ from typing import Any, TypeVar, cast
 from .call import EncodeCall, ModelsCall, PlanCall, Reply, Terms
 from .errors import UnexpectedAnswerError
 from .images import ImageInput, read_image
-from .metadata import Metadata, Model, Plan, Recipe, Size
+from .metadata import Metadata, Plan, Recipe, Size
+from .models import Model
 from .options import Asked, CallOptions, take_apart
 from .retry import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_S
 from .steps import Clock, Limits, SentDigests, Steps, digest_first, with_retries
@@ -42,7 +43,7 @@ class Session:
         return replace(self, defaults=cast(CallOptions, {**self.defaults, **options}))
 
     def check(self, recipe: Recipe, options: Mapping[str, Any]) -> None:
-        """Raises TypeError if the recipe lacks an option."""
+        """Raises TypeError if the recipe lacks an option, and ValueError if an option or the recipe is invalid."""
         take_apart(recipe, self.defaults, cast(CallOptions, options))
 
     def encode(self, recipe: Recipe, image: ImageInput, options: Mapping[str, Any]) -> Steps[Tokens]:

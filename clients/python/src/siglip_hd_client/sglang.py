@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
+from .extras import needs
 from .rows import require_rows
 from .tokens import Tokens
 
@@ -40,10 +41,12 @@ def image_data(
     Raises:
         ValueError: There are no images, or the tokens are not embeddings of one image each.
     """
-    import torch
-
     images = [tokens] if isinstance(tokens, Tokens) else list(tokens)
     if not images:
         raise ValueError("There are no images; give at least one.")
-    rows = [require_rows(image).torch(device, dtype) for image in images]
+    checked = [require_rows(image) for image in images]
+    with needs("torch", "siglip_hd_client.sglang", "siglip-hd-client[torch]"):
+        import torch
+
+    rows = [image.torch(device, dtype) for image in checked]
     return {"format": "precomputed_embedding", "feature": torch.cat(rows) if len(rows) > 1 else rows[0]}

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .dtypes import DTYPES
+from .extras import needs
 from .metadata import AnyResGeometry, Dtype, Metadata, Size, Source, Timings
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class Tokens:
         It shares the tokens' memory unless ``device`` or ``dtype`` requires a copy. Needs torch
         (``pip install 'siglip-hd-client[torch]'``).
         """
-        import torch
+        with needs("torch", "tokens.torch()", "siglip-hd-client[torch]"):
+            import torch
 
         values = torch.frombuffer(self.data, dtype=getattr(torch, self.dtype))
         return values.reshape(self.shape).to(device=device, dtype=dtype)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .extras import needs
 from .rows import require_rows
 from .tokens import Tokens
 
@@ -84,11 +85,14 @@ def encoder_outputs(
         ValueError: The family is unknown, the tokens are not embeddings of one image each, or the family needs the same
             number of rows for every image.
     """
-    import torch
-    from transformers.modeling_outputs import BaseModelOutputWithPooling
+    images, known = _images(tokens), _family(family)
+    with needs("torch", "encoder_outputs", "siglip-hd-client[torch]"):
+        import torch
+    with needs("transformers", "encoder_outputs", "transformers>=5"):
+        from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-    rows = [image.torch(device, dtype) for image in _images(tokens)]
-    if not _family(family).is_stacked:
+    rows = [image.torch(device, dtype) for image in images]
+    if not known.is_stacked:
         return {"image": BaseModelOutputWithPooling(pooler_output=rows)}
     if len({image.shape for image in rows}) > 1:
         shapes = ", ".join(str(list(image.shape)) for image in rows)
@@ -114,7 +118,10 @@ def expand_image_tokens(prompt: str, tokens: Tokens | Sequence[Tokens], family: 
     images, known = _images(tokens), _family(family)
     found = prompt.count(known.placeholder)
     if found != len(images):
-        raise ValueError(f"The prompt contains {known.placeholder} {found} times for {len(images)} images.")
+        raise ValueError(
+            f"The prompt has {_count(found, 'placeholder')} for {_count(len(images), 'image')}: "
+            f"write {known.placeholder} once for each image."
+        )
     if family == "paligemma":
         pictures, text = re.fullmatch(r"((?:.*<image>)?)(.*)", prompt, re.DOTALL).groups()  # type: ignore[union-attr]
         prompt = f"{pictures}<bos>{text}\n"
@@ -147,16 +154,22 @@ def inputs_embeds(model: Any, input_ids: torch.Tensor, tokens: Tokens | Sequence
         ValueError: The number of image tokens is not the number of rows, or the tokens are not embeddings of one image
             each.
     """
-    import torch
+    images = _images(tokens)
+    with needs("torch", "inputs_embeds", "siglip-hd-client[torch]"):
+        import torch
 
     embeds = model.get_input_embeddings()(input_ids)
-    rows = torch.cat([image.torch(embeds.device, embeds.dtype) for image in _images(tokens)])
+    rows = torch.cat([image.torch(embeds.device, embeds.dtype) for image in images])
     if model.config.model_type == "paligemma":
         rows = rows / rows.shape[-1] ** 0.5
     mask = input_ids == _image_token_id(model.config)
     if int(mask.sum()) != len(rows):
         raise ValueError(f"The prompt has {int(mask.sum())} image tokens for {len(rows)} rows.")
     return embeds.masked_scatter(mask.unsqueeze(-1), rows)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _image_token_id(config: Any) -> int:

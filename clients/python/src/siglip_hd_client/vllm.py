@@ -43,6 +43,7 @@ def rows_uuid(tokens: Tokens) -> str:
 
     It changes with anything that changes the rows: the image, the model, its projector, the recipe or an option. Rows
     that were computed twice may differ in their last bits, and then have different keys; vLLM merely caches them twice.
+    The uuid of the service's own parts (``format=vllm``) is another: it does not depend on the rows' bits.
     """
     digest = hashlib.sha256(f"{tokens.dtype} {list(tokens.shape)}".encode())
     digest.update(tokens.data)
