@@ -52,9 +52,7 @@ export async function findSource(
         : `${source} is a URL: write ${named} for that repository on the hub.`;
     throw new ServiceError('invalid_argument', message);
   }
-  const { folder, commit } = await fetch(source, revision ?? 'main').catch((error: unknown) => {
-    throw notHere(source, error);
-  });
+  const { folder, commit } = await fetch(source, revision ?? 'main');
   return { source: folder, origin: { source, revision: commit } };
 }
 
@@ -94,14 +92,6 @@ async function refuseNoProjector(source: string): Promise<void> {
 function repositoryIn(source: string): RepositoryName | undefined {
   const [, name = ''] = /^https?:\/\/[^/]+\/([^/?#]+\/[^/?#]+)/.exec(source) ?? [];
   return isRepositoryName(name) && !/^(?:datasets|spaces)\//.test(name) ? name : undefined;
-}
-
-/** A mistyped path looks like a repository, so an unreachable hub must not be all that its user hears of. */
-function notHere(source: string, error: unknown): unknown {
-  if (!(error instanceof ServiceError) || error.code !== 'unavailable') return error;
-  return error.withMessage(
-    `There is no file or folder ${source} here, and fetching a repository of that name failed: ${error.message}`,
-  );
 }
 
 /** A path that exists, or that the import will say why it cannot read. */

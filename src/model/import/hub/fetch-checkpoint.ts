@@ -59,6 +59,8 @@ export async function fetchCheckpoint(
       part,
       wait,
       signal,
+    }).catch((error: unknown) => {
+      throw notFound(error, repository);
     });
     const folder = cache.snapshot(commit);
     const isThere = async (name: string) => files?.includes(name) ?? cache.has(commit, name);
@@ -146,6 +148,14 @@ function clockWait(waitMs: number, signal: AbortSignal): Promise<unknown> {
 
 function lacks(repository: RepositoryName, what: string): ServiceError {
   return new ServiceError('invalid_argument', `${repository} has no ${what}, so it cannot be imported.`);
+}
+
+/** A mistyped path looks like a repository, so a hub that cannot be asked must not be all that its user hears of. */
+function notFound(error: unknown, repository: RepositoryName): unknown {
+  if (!(error instanceof ServiceError) || error.code !== 'unavailable') return error;
+  return error.withMessage(
+    `There is no folder ${repository} here, and the hub could not be asked: ${error.message}`,
+  );
 }
 
 /** For the command's user an unreachable hub, or a disk that cannot be written, is a SOURCE that cannot be used. */

@@ -177,6 +177,16 @@ describe('the checkpoint of a vision language model on the hub', () => {
     assert.equal((await imported(folder, 'out')).digest, whole.digest);
   });
 
+  test('is the same model where one prefix stands before all its tensors', async (t) => {
+    const { hub, fetch, imported } = await setUp(t, 'llava-clip');
+    const tensors = decodeSafetensors(hub.file(weights));
+    const wrapped = new Map([...tensors].map(([name, tensor]) => [`module.${name}`, tensor]));
+    hub.setFile(weights, encodeSafetensors(wrapped));
+    const { folder } = await fetch();
+    const whole = await imported('test/fixtures/vlm-checkpoints/llava-clip', 'whole');
+    assert.equal((await imported(folder, 'out')).projector?.digest, whole.projector?.digest);
+  });
+
   test('gives its projector alone where only that is wanted', async (t) => {
     const { fetch } = await setUp(t, 'llava-original-no-tower');
     const { folder } = await fetch({ part: 'projector' });
