@@ -84,6 +84,20 @@ describe('the view pool', () => {
     assert.equal(bytes.byteLength, 0);
   });
 
+  test('keeps no pixels of the photographs that it has cut', async (t) => {
+    const pool = poolOf(t);
+    const signal = new AbortController().signal;
+    const cut = async (times: number): Promise<number> => {
+      for (let time = 0; time < times; time++) await pool.make(file(rocket()), signal);
+      return process.memoryUsage().rss;
+    };
+    // Until allocator and garbage collector have what they use anyway.
+    const before = await cut(40);
+    const pixelBytes = 640 * 427 * 3;
+    const after = await cut(200);
+    assert.ok(after - before < 100 * pixelBytes, `${(after - before) / pixelBytes} photographs`);
+  });
+
   test('leaves alone the buffer of an image that is a part of it', async (t) => {
     const pool = poolOf(t);
     const bytes = rocket();
