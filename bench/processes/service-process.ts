@@ -26,7 +26,10 @@ export interface ServiceProcess extends ServerProcess {
 }
 
 /** Starts the service with these flags, and resolves when it is warm. Rejects with its log when it ends before. */
-export async function startService(flags: readonly string[]): Promise<ServiceProcess> {
+export async function startService(
+  flags: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<ServiceProcess> {
   const [httpPort, grpcPort] = await freePorts(2);
   const server = await startServer(
     process.execPath,
@@ -40,7 +43,7 @@ export async function startService(flags: readonly string[]): Promise<ServicePro
       '--log-format=json',
       ...flags,
     ],
-    { port: httpPort!, readyPath: '/readyz' },
+    { port: httpPort!, readyPath: '/readyz', env },
   );
   return { ...server, grpcAddress: `127.0.0.1:${grpcPort}` };
 }

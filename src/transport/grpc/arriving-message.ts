@@ -12,19 +12,19 @@ const slowBytes = 64 * 1024;
 const frameCostBytes = 256;
 
 /**
- * The bytes that a message holds while it arrives. It waits its turn for room for all of it. A slow message then gives
- * back what is more than twice what has arrived, and reserves again as it arrives: a client that announces bytes and does
- * not send them keeps nobody out. It then waits before messages that have not begun, so that they do not keep it out.
+ * Reserves bytes for a message while it arrives. The message first waits in turn for room for its full size. If it is
+ * slow, it keeps twice the bytes that have arrived and releases the rest, so a client that announces bytes and does not
+ * send them keeps nobody out. It grows its reservation as more arrives, ahead of messages that have none yet.
  */
 export class ArrivingMessage {
-  /** Resolves when there is room for what has arrived, and rejects with why there is none. Undefined before `request()`. */
+  /** Resolves when the bytes that have arrived are reserved; rejects if they cannot be. Undefined before `request()`. */
   admitted: Promise<void> | undefined;
   readonly #sizeBytes: number;
   readonly #waiting = new AbortController();
   #budget: Budget | undefined;
   #caller = anyone;
   #reservation: Reservation | undefined;
-  /** Whether it waits for room for what has arrived. */
+  /** Whether it waits to reserve bytes that have arrived. */
   #isGrowing = false;
   #slow: NodeJS.Timeout | undefined;
   #arrivedBytes = 0;
@@ -35,7 +35,7 @@ export class ArrivingMessage {
     this.#sizeBytes = sizeBytes;
   }
 
-  /** Whether more of it would arrive if its stream were read, and may not. */
+  /** Whether the message is incomplete and its stream must stay paused, because it waits for room. */
   get isWaiting(): boolean {
     const hasRoom = this.#reservation !== undefined && !this.#isGrowing;
     return !hasRoom && this.#arrivedBytes < this.#sizeBytes;
@@ -53,7 +53,7 @@ export class ArrivingMessage {
     return this.admitted;
   }
 
-  /** Counts a DATA frame of it. If there is no room for the frame, returns what waits for room. */
+  /** Counts a DATA frame. Returns a promise of room for it if there is none now. */
   add(sizeBytes: number): Promise<void> | undefined {
     this.#arrivedBytes += sizeBytes;
     this.#frames++;

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../json-object.ts';
 import { gridSide, type TowerGeometry } from '../../tower-geometry.ts';
 import type { LinearBuilder } from '../linear-builder.ts';
 import type { Family, Preparation } from './family.ts';
-import { textWidth } from './llava.ts';
+import { textWidth } from './text-width.ts';
 
 /** Gemma 3: a mean over squares of features, an RMS norm, and a matrix that is stored transposed. */
 export const gemma3: Family = {

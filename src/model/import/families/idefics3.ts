@@ -3,7 +3,7 @@ import type { JsonObject } from '../../json-object.ts';
 import { gridSide, type TowerGeometry } from '../../tower-geometry.ts';
 import type { LinearBuilder } from '../linear-builder.ts';
 import type { Family, Preparation } from './family.ts';
-import { textWidth } from './llava.ts';
+import { textWidth } from './text-width.ts';
 
 /** Idefics3 and SmolVLM: squares of features side by side in one row, and a matrix without a bias. */
 function familyOf(name: 'idefics3' | 'smolvlm'): Family {

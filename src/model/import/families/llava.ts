@@ -2,6 +2,7 @@ import type { JsonObject } from '../../json-object.ts';
 import type { TowerGeometry } from '../../tower-geometry.ts';
 import type { Family, ProjectorRecipe } from './family.ts';
 import { readHiddenState, requirePatches } from './hidden-state.ts';
+import { textWidth } from './text-width.ts';
 
 /** Names of the projector's tensors in all models of llava-hf. */
 export const llavaTensors = /(?:^|\.)(?:multi_modal_projector\.|image_newline$)/;
@@ -32,10 +33,4 @@ export function readLlavaProjector(
     linears: [linear('linear_1'), linear('linear_2')],
     languageWidth: textWidth(config),
   };
-}
-
-/** Width of the language model that text_config describes; undefined where it leaves that out. */
-export function textWidth(config: JsonObject): number | undefined {
-  const text = config.has('text_config') ? config.object('text_config') : undefined;
-  return text?.has('hidden_size') ? text.integer('hidden_size', { min: 1, max: 65_536 }) : undefined;
 }

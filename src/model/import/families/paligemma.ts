@@ -1,5 +1,5 @@
 import type { Family } from './family.ts';
-import { textWidth } from './llava.ts';
+import { textWidth } from './text-width.ts';
 
 /**
  * PaliGemma 1 and 2: one matrix product on the features after the last norm. Its embeddings are not divided by the
