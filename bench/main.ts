@@ -1,5 +1,6 @@
 import { assembling } from './assembly/section.ts';
 import { batching } from './batching/section.ts';
+import { frontEnd } from './front-end/section.ts';
 import { runFuzz } from './fuzz/section.ts';
 import { idleLatency } from './idle-latency/section.ts';
 import { mixed } from './mixed/section.ts';
@@ -18,6 +19,7 @@ const sections: Readonly<Record<string, Section>> = {
   'transport-cpu': transportCpu,
   telemetry,
   'idle-latency': idleLatency,
+  'front-end': frontEnd,
   batching,
   mixed,
   resample: resampling,

@@ -1,43 +1,29 @@
-import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { ensureDefaultModel } from '../../src/model/import/default-model.ts';
 import { LoadGenerator } from '../load/generator.ts';
-import { benchCache, repository, rocketFile } from '../processes/paths.ts';
+import { howToGetPeer, peerVersions, startPeer } from '../processes/fastapi-peer.ts';
+import { benchCache, rocketFile } from '../processes/paths.ts';
 import type { Section } from '../report/section.ts';
-import {
-  freePorts,
-  rocketOverHttp,
-  type ServerProcess,
-  startServer,
-  startService,
-} from '../processes/service-process.ts';
+import { rocketOverHttp, type ServerProcess, startService } from '../processes/service-process.ts';
 import { median } from '../report/statistics.ts';
 
 const clientCounts = [1, 8, 32];
 const rounds = 5;
 const until = { kind: 'time', settleMs: 500, windowMs: 3_000 } as const;
-const peerFolder = join(repository, 'bench/peers/fastapi');
-const howTo = `It needs Python with FastAPI, Pillow and onnxruntime:
-  python3 -m venv /tmp/peer && /tmp/peer/bin/pip install -r bench/peers/fastapi/requirements.txt
-  PEER_PYTHON=/tmp/peer/bin/python npm run bench -- peers`;
 
 /** The service beside the fifty lines that one would write instead, on the embedded default model. */
 export const peers: Section = {
   title: 'Peers: the service beside FastAPI, Pillow and onnxruntime',
   async run(progress) {
-    const python = process.env['PEER_PYTHON'] ?? 'python3';
-    const versions = peerVersions(python);
-    if (versions === undefined) {
-      return { tables: [], verdicts: [], notes: [], skipped: `${python} cannot run the peer. ${howTo}` };
-    }
+    const versions = peerVersions();
+    if (versions === undefined) return { tables: [], verdicts: [], notes: [], skipped: howToGetPeer };
     const load = new LoadGenerator();
     try {
       const rows: number[][] = [];
       const differences: number[] = [];
       for (const threads of new Set([1, availableParallelism()])) {
-        const pair = await startPair(python, threads);
+        const pair = await startPair(threads);
         try {
           differences.push(await largestDifference(pair.service.url, pair.peer.url));
           for (const clients of clientCounts) {
@@ -85,10 +71,11 @@ interface Pair {
   close(): Promise<void>;
 }
 
-async function startPair(python: string, threads: number): Promise<Pair> {
+async function startPair(threads: number): Promise<Pair> {
   const service = await startService(['--threads', String(threads)]);
   try {
-    const peer = await startPeer(python, threads);
+    const { folder } = await ensureDefaultModel(benchCache);
+    const peer = await startPeer(folder, threads);
     return { service, peer, close: async () => void (await Promise.all([service.close(), peer.close()])) };
   } catch (error) {
     await service.close();
@@ -119,26 +106,6 @@ async function compare(pair: Pair, load: LoadGenerator, clients: number): Promis
 interface Run {
   readonly perSecond: number;
   readonly p99Ms: number;
-}
-
-function peerVersions(python: string): string | undefined {
-  const program = [
-    'import sys, fastapi, uvicorn, PIL, onnxruntime, numpy',
-    'print(f"Python {sys.version.split()[0]}, fastapi {fastapi.__version__}, uvicorn {uvicorn.__version__}, "',
-    '  f"Pillow {PIL.__version__}, onnxruntime {onnxruntime.__version__}, numpy {numpy.__version__}")',
-  ].join('\n');
-  const { status, stdout } = spawnSync(python, ['-c', program], { encoding: 'utf8' });
-  return status === 0 ? stdout.trim() : undefined;
-}
-
-async function startPeer(python: string, threads: number): Promise<ServerProcess> {
-  const { folder } = await ensureDefaultModel(benchCache);
-  const [port] = await freePorts(1);
-  return await startServer(
-    python,
-    ['-m', 'uvicorn', 'app:app', '--app-dir', peerFolder, '--port', String(port), '--no-access-log'],
-    { port: port!, readyPath: '/healthz', env: { MODEL: folder, THREADS: String(threads) } },
-  );
 }
 
 /** Between the tokens of one image from both, as float16 values: that they do the same work. */

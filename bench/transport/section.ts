@@ -15,7 +15,7 @@ const clients = 4;
  * What is stubbed where a bare server does no more than the service. The bar holds for this case and for the other.
  */
 const transportsAlone = 'engine, decode, views';
-const rounds = 7;
+const rounds = 3;
 /** The engine is asked once; the bare server takes the SHA-256 of the body. */
 const cacheHit = 'nothing: a cache hit';
 /** Enough for the optimising compiler to have seen all of it, as in a service that has run for a while. */

@@ -13,19 +13,24 @@ export class Flight<T> {
   constructor(work: (signal: AbortSignal) => Promise<T>, onEnd: () => void) {
     const { signal } = this.#abort;
     signal.addEventListener('abort', onEnd, { once: true });
-    this.#outcome = work(signal)
-      .catch((thrown: unknown) => {
+    this.#outcome = work(signal).then(
+      (result) => {
+        onEnd();
+        return result;
+      },
+      (thrown: unknown) => {
+        onEnd();
         throw failureOf(thrown, signal);
-      })
-      .finally(onEnd);
+      },
+    );
     // After an abort nobody listens.
     this.#outcome.catch(() => undefined);
   }
 
   /** Waits for the result. Rejects as the work does, or with the signal's ServiceError when this caller leaves. */
-  async join(signal: AbortSignal): Promise<T> {
+  join(signal: AbortSignal): Promise<T> {
     this.#waiting++;
-    return await new Promise<T>((resolve, reject) => {
+    return new Promise<T>((resolve, reject) => {
       const leave = (): void => {
         reject(abortFailure(signal));
         this.#waiting--;

@@ -1,4 +1,4 @@
-import { abortFailure } from '../errors/abort.ts';
+import { abortFailure, failureOf } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
 import type { SchedulingClass } from '../admission/priority.ts';
@@ -74,32 +74,27 @@ class PiscinaViewPool implements ViewPool {
     });
   }
 
-  async make(request: ViewRequest, signal: AbortSignal): Promise<MadeViews> {
+  make(request: ViewRequest, signal: AbortSignal): Promise<MadeViews> {
     const dropped = new Uint8Array(new SharedArrayBuffer(1));
-    // The slot stays taken until the thread is done, even if the caller has left.
     const startMs = performance.now();
     const { width, height } = request.size;
-    const work = this.#slots.run(
-      signal,
-      () => this.#onThread(request, dropped, performance.now() - startMs),
-      width * height * 3,
-      request.schedulingClass,
-    );
-    let drop = (): void => undefined;
-    const gone = new Promise<never>((_, reject) => {
-      drop = () => {
+    return new Promise((resolve, reject) => {
+      const drop = (): void => {
         Atomics.store(dropped, 0, 1);
         reject(abortFailure(signal));
       };
       signal.addEventListener('abort', drop);
+      // The slot stays taken until the thread is done, even if the caller has left.
+      void this.#slots
+        .run(
+          signal,
+          () => this.#onThread(request, dropped, performance.now() - startMs),
+          width * height * 3,
+          request.schedulingClass,
+        )
+        .then(resolve, (thrown: unknown) => reject(failureOf(thrown, signal)))
+        .finally(() => signal.removeEventListener('abort', drop));
     });
-    try {
-      return await Promise.race([work, gone]);
-    } catch (thrown) {
-      throw signal.aborted ? abortFailure(signal) : ServiceError.from(thrown);
-    } finally {
-      signal.removeEventListener('abort', drop);
-    }
   }
 
   async close(): Promise<void> {

@@ -30,6 +30,9 @@ export class WorkerPool {
       ...(idleMs === undefined ? { minThreads: threads } : { minThreads: 0, idleTimeout: idleMs }),
       maxThreads: threads,
       concurrentTasksPerWorker: tasksPerThread,
+      // A thread that waits in Atomics costs the sender 0.2 ms of CPU a task more than one that waits for a message.
+      atomics: 'disabled',
+      recordTiming: false,
     });
     this.#loaded = threadsLoaded(this.#pool);
     // Without a listener the event would end the process.

@@ -55,9 +55,10 @@ export async function createApp(settings: AppSettings): Promise<FastifyInstance>
     },
   });
   app.decorateRequest('outcome', 'ok');
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     requests.begin(request, reply);
     ignoreBadContentType(request);
+    done();
   });
   if (corsOrigins.length > 0) {
     await app.register(cors, {
@@ -67,7 +68,10 @@ export async function createApp(settings: AppSettings): Promise<FastifyInstance>
       strictPreflight: false,
     });
   }
-  app.addHook('onRequest', async (request) => authenticate(settings, request));
+  app.addHook('onRequest', (request, _reply, done) => {
+    authenticate(settings, request);
+    done();
+  });
   app.addHook('onSend', async (request, reply, payload) => finishAnswer(limits, request, reply, payload));
   app.addHook('onClose', settings.onClose);
   app.setErrorHandler(answerError);
