@@ -10,50 +10,57 @@ import type { NewImage, Planned } from './image-request.ts';
 import type { ResolvedRequest } from './resolve-request.ts';
 import { runAll } from './run-all.ts';
 
-/** Decodes an image, cuts its views, encodes them with the model, assembles their tokens, and projects those that were fused. */
+/**
+ * Decodes an image, cuts its views, encodes them with the model, assembles their tokens, projects those that were fused, and
+ * caches the result. Releases `permit` when it ends.
+ */
 export async function encodeImage(
   parts: EncodingParts,
   resolved: ResolvedRequest,
-  { image, size, plan, headerMs, trace }: Planned<NewImage>,
+  { image, key, size, plan, headerMs, trace }: Planned<NewImage>,
   permit: ViewsPermit,
   signal: AbortSignal,
 ): Promise<EncodedImage> {
-  const { now } = parts;
+  const { now, cache, remoteCache } = parts;
   const { batcher, options } = resolved;
-  const request = { image, exif: options.exif, size, plan, schedulingClass: permit };
-  const requestedAt = now();
-  const { views, waitMs, decodeMs, cutMs } = await parts.viewPool.make(request, signal);
-  const queuedAt = now();
-  trace?.stage('wait to decode', requestedAt, requestedAt + waitMs);
-  trace?.stage('decode', queuedAt - cutMs - decodeMs, queuedAt - cutMs);
-  trace?.stage('views', queuedAt - cutMs, queuedAt);
-  const wanted = { output: viewOutput(resolved, plan), trace };
-  const encoded = await encodeViews(parts, batcher, permit, plan, views, wanted, signal);
-  if (trace !== undefined) traceBatches(trace, queuedAt, encoded);
-  const encodedAt = now();
-  const assembled = await assemble(
-    parts,
-    resolved,
-    plan,
-    encoded.map(({ tokens: view }) => view),
-  );
-  const assembledAt = now();
-  trace?.stage('assemble', encodedAt, assembledAt);
-  const projected =
-    plan.fused === undefined
-      ? { parts: assembled, queueMs: 0, engineMs: 0 }
-      : await projectFused(parts, resolved, assembled, permit, trace, signal);
-  return {
-    size,
-    parts: projected.parts,
-    timings: {
-      decodeMs: headerMs + decodeMs,
-      viewsMs: cutMs,
-      queueMs: waitMs + Math.max(...encoded.map(({ queueMs }) => queueMs)) + projected.queueMs,
-      engineMs: Math.max(...encoded.map(({ engineMs }) => engineMs)) + projected.engineMs,
-      assembleMs: assembledAt - encodedAt,
-    },
-  };
+  try {
+    const requestedAt = now();
+    const request = { image, exif: options.exif, size, plan, schedulingClass: permit };
+    const { views, waitMs, decodeMs, cutMs } = await parts.viewPool.make(request, signal);
+    const queuedAt = now();
+    trace?.stage('wait to decode', requestedAt, requestedAt + waitMs);
+    trace?.stage('decode', queuedAt - cutMs - decodeMs, queuedAt - cutMs);
+    trace?.stage('views', queuedAt - cutMs, queuedAt);
+    const wanted = { output: viewOutput(resolved, plan), trace };
+    const encoded = await encodeViews(parts, batcher, permit, plan, views, wanted, signal);
+    if (trace !== undefined) traceBatches(trace, queuedAt, encoded);
+    const encodedAt = now();
+    const tokens = encoded.map((view) => view.tokens);
+    const assembled = await assemble(parts, resolved, plan, tokens);
+    const assembledAt = now();
+    trace?.stage('assemble', encodedAt, assembledAt);
+    const projected =
+      plan.fused === undefined
+        ? { parts: assembled, queueMs: 0, engineMs: 0 }
+        : await projectFused(parts, resolved, assembled, permit, trace, signal);
+    const made = { size, parts: projected.parts };
+    if (key !== undefined) {
+      cache.set(key, made);
+      remoteCache?.set(key, made);
+    }
+    return {
+      ...made,
+      timings: {
+        decodeMs: headerMs + decodeMs,
+        viewsMs: cutMs,
+        queueMs: waitMs + Math.max(...encoded.map(({ queueMs }) => queueMs)) + projected.queueMs,
+        engineMs: Math.max(...encoded.map(({ engineMs }) => engineMs)) + projected.engineMs,
+        assembleMs: assembledAt - encodedAt,
+      },
+    };
+  } finally {
+    permit.release();
+  }
 }
 
 /** Encodes the views and returns their tokens in the plan's order. Each canvas goes to the model that encodes it. */

@@ -1,5 +1,4 @@
 import type { Reservation } from '../admission/budget.ts';
-import type { ViewsPermit } from '../admission/view-budget.ts';
 import { abortFailure, failureOf } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import { planRecipe } from '../recipes/planner.ts';
@@ -144,7 +143,7 @@ function admitAndStart(
   );
   const started = new Map<Planned<SizedImage>, Flight<EncodedImage>>();
   for (const [index, image] of missing.entries()) {
-    const work = (signal: AbortSignal) => encodeAndCache(parts, resolved, image, permits[index]!, signal);
+    const work = (signal: AbortSignal) => encodeImage(parts, resolved, image, permits[index]!, signal);
     started.set(image, flights.start(flightKey(resolved, image.key), work));
   }
   return images.map((image, index): Wait => {
@@ -155,27 +154,6 @@ function admitAndStart(
     const underWay = flights.find(flightKey(resolved, image.key))!;
     return (signal) => joinFlight(parts, underWay, image.trace, signal);
   });
-}
-
-/** Encodes an image for all that wait for it, and caches its tokens. */
-async function encodeAndCache(
-  parts: EncodingParts,
-  resolved: ResolvedRequest,
-  image: Planned<NewImage>,
-  permit: ViewsPermit,
-  signal: AbortSignal,
-): Promise<EncodedImage> {
-  try {
-    const encoded = await encodeImage(parts, resolved, image, permit, signal);
-    if (image.key !== undefined) {
-      const tokens = { size: encoded.size, parts: encoded.parts };
-      parts.cache.set(image.key, tokens);
-      parts.remoteCache?.set(image.key, tokens);
-    }
-    return encoded;
-  } finally {
-    permit.release();
-  }
 }
 
 function refuseUnstackable({ images, recipe: { recipe } }: EncodeRequest): void {
