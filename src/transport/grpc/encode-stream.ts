@@ -231,7 +231,7 @@ class EncodeStream {
   #limitReading(): void {
     const dueBytes = this.#readBytes + this.#unreadBytes;
     this.#stopLimit = limitReading(this.#unreadBytes, this.#parts.limits.reading, () => {
-      if (this.#readBytes < dueBytes) this.#inbound.cutOff();
+      if (this.#readBytes < dueBytes) this.#inbound.stream.cutOff();
       else this.#limitReading();
     });
   }

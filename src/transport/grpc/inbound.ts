@@ -1,36 +1,25 @@
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import {
   type Metadata,
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
   status,
 } from '@grpc/grpc-js';
-import type { Budget, Reservation } from '../../admission/budget.ts';
+import type { Reservation } from '../../admission/budget.ts';
 import { anyone } from '../../admission/caller.ts';
 import { requestAbort } from '../../errors/abort.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { RequestScope } from '../../telemetry/request-scope.ts';
-import type { RequestScopes } from '../../telemetry/request-scopes.ts';
-import type { Authenticate } from '../security/authenticate.ts';
+import { AnswerStream } from './answer-stream.ts';
+import { callFailure } from './call-failures.ts';
 import { CallScope } from './call-scope.ts';
-import type { EncodedMessage } from './gathered-message.ts';
-import type { GrpcLimits } from './limits.ts';
+import type { InboundSettings } from './inbound-settings.ts';
 import { MessageIntake } from './message-intake.ts';
 import type { RequestMessage } from './request-message.ts';
 import { grpcStatus, statusOf } from './status.ts';
 
 type Listener = Parameters<ServerInterceptingCall['start']>[0];
 type Ending = Parameters<ServerInterceptingCall['sendStatus']>[0];
-
-export interface InboundSettings {
-  readonly authenticate: Authenticate;
-  /** Limits the bytes of request messages, until their images are encoded. */
-  readonly messageBudget: Budget;
-  /** Limits the calls that are open at one time. */
-  readonly callBudget: Budget;
-  readonly scopes: RequestScopes;
-  readonly limits: Pick<GrpcLimits, 'maxRequestBytes' | 'arriveMs' | 'waitMs' | 'maxHalfSentChecks'>;
-}
 
 /** A method of VisualEncoderService, which needs a key where the service has keys. */
 export interface Method {
@@ -59,9 +48,6 @@ export interface OpenedCall {
 /** Longest message of a health check or of reflection. */
 const openServiceBytes = 1024;
 
-/** How long a client may take to half-close after the answer, before its stream is closed. */
-const closeMs = 1000;
-
 /** A client cancels its call when the deadline passes, about when grpc-js's own timer fires here. */
 const clockMarginMs = 100;
 
@@ -79,6 +65,7 @@ export class InboundCall extends ServerInterceptingCall {
   mayRead: () => boolean;
   /** Ends a refused call in place of this class: a stream ends after the answers under way. */
   onRefusal: ((error: ServiceError) => void) | undefined;
+  readonly stream: AnswerStream;
   readonly #next: ServerInterceptingCallInterface;
   readonly #call: OpenedCall;
   readonly #settings: InboundSettings;
@@ -105,7 +92,7 @@ export class InboundCall extends ServerInterceptingCall {
     // Reflection answers every message at once, so it reads the next one when the client has read the last answer.
     this.mayRead = () => this.#isOurs || this.#unsent === 0;
     this.#intake = this.#openIntake();
-    call.stream.once('finish', () => this.#closeSoon());
+    this.stream = new AnswerStream(call.stream);
   }
 
   /** The inbound call behind a handler's call. */
@@ -128,21 +115,10 @@ export class InboundCall extends ServerInterceptingCall {
     return this.#abort.signal;
   }
 
-  /** Whether the call ended before the client had received the whole answer. */
-  get wasCutOff(): boolean {
-    const { rstCode, writableFinished } = this.#call.stream;
-    return rstCode !== constants.NGHTTP2_NO_ERROR || !writableFinished;
-  }
-
   /** Calls `listener` when the client has read the answer, or has left; at once if that was before. */
   onEnd(listener: () => void): void {
     if (this.#hasEnded) listener();
     else this.#onEnd.push(listener);
-  }
-
-  /** Resets a call whose client does not read its answer. grpc-js itself would wait forever. */
-  cutOff(): void {
-    this.#call.stream.close(constants.NGHTTP2_CANCEL);
   }
 
   /** Reports a failure of the call as a whole. */
@@ -160,17 +136,6 @@ export class InboundCall extends ServerInterceptingCall {
 
   readOn(): void {
     this.#intake.readOn();
-  }
-
-  /** Answers a unary call. */
-  answer(message: EncodedMessage): void {
-    this.sendMetadata(this.callScope.initialMetadata());
-    this.sendMessage(message, () => this.sendStatus({ code: status.OK, details: 'OK' }));
-  }
-
-  /** Ends the call with a failure. */
-  fail(error: ServiceError, code?: status): void {
-    this.sendStatus(statusOf(error, this.callScope.requestId, code));
   }
 
   override start(listener: Listener): void {
@@ -264,7 +229,7 @@ export class InboundCall extends ServerInterceptingCall {
       this.#refuse(ServiceError.from(thrown));
       return;
     }
-    if (encoding !== 'identity') this.#refuse(compressed(encoding), status.UNIMPLEMENTED);
+    if (encoding !== 'identity') this.#refuse(callFailure.compressed(encoding), status.UNIMPLEMENTED);
     else if (method?.answer !== undefined) this.#intake.start();
     else {
       metadata.setOpaque(opaqueKey, this);
@@ -303,15 +268,14 @@ export class InboundCall extends ServerInterceptingCall {
     this.#isOver = true;
     this.#intake.close();
     this.report(error, code);
-    if (this.onRefusal === undefined) this.fail(error, code);
+    if (this.onRefusal === undefined) this.sendStatus(statusOf(error, this.callScope.requestId, code));
     else this.onRefusal(error);
   }
 
   #halfClose(listener: Listener): void {
     if (this.#call.isUnary && this.#intake.hasDelivered) return;
     if (!this.#call.isUnary && !this.#intake.isInside) listener.onReceiveHalfClose();
-    else
-      this.#refuse(new ServiceError('invalid_argument', 'The call ended before its message was complete.'));
+    else this.#refuse(callFailure.incomplete());
   }
 
   #end(): void {
@@ -323,32 +287,10 @@ export class InboundCall extends ServerInterceptingCall {
     this.#intake.close();
     if (!this.#isAnswered) {
       const isLate = Date.now() >= Number(this.#next.getDeadline()) - clockMarginMs;
-      const reason = isLate ? late() : gone();
+      const reason = isLate ? callFailure.late() : callFailure.gone();
       this.#abort.abort(reason);
       if (this.#scope !== undefined && !this.#intake.hasDelivered) this.report(reason);
     }
     for (const listener of this.#onEnd) listener();
   }
-
-  /** Closes the stream of an answered call whose client does not half-close. */
-  #closeSoon(): void {
-    const { stream } = this.#call;
-    const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), closeMs);
-    stream.once('close', () => clearTimeout(timer));
-  }
-}
-
-function gone(): ServiceError {
-  return new ServiceError('cancelled', 'The client went away.');
-}
-
-function late(): ServiceError {
-  return new ServiceError('deadline_exceeded', 'The deadline passed before the answer was ready.');
-}
-
-function compressed(encoding: string): ServiceError {
-  return new ServiceError(
-    'unsupported_media',
-    `The call is compressed (grpc-encoding: ${encoding.slice(0, 32)}); send it uncompressed. Compression does not make image files smaller.`,
-  );
 }

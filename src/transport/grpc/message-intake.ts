@@ -3,6 +3,7 @@ import type { Budget } from '../../admission/budget.ts';
 import type { Caller } from '../../admission/caller.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { ArrivingMessage } from './arriving-message.ts';
+import { callFailure } from './call-failures.ts';
 import type { GrpcLimits } from './limits.ts';
 import { MessagePrefixes } from './message-prefixes.ts';
 import { RequestMessage } from './request-message.ts';
@@ -111,7 +112,7 @@ export class MessageIntake {
   close(): void {
     this.#isClosed = true;
     this.#stopTimer();
-    for (const message of this.#messages) message.cancel(gone);
+    for (const message of this.#messages) message.cancel(callFailure.gone);
   }
 
   #take(chunk: Buffer): void {
@@ -137,7 +138,7 @@ export class MessageIntake {
     }
     this.#hasBegun = true;
     if (sizeBytes > maxBytes)
-      throw tooLarge(sizeBytes, maxBytes, budget === undefined ? '' : ' (--max-body-bytes)');
+      throw callFailure.tooLarge(sizeBytes, maxBytes, budget === undefined ? '' : ' (--max-body-bytes)');
     if (budget === undefined) return;
     this.#arriving = new ArrivingMessage(sizeBytes, budget, this.#call.caller());
     this.#messages.push(this.#arriving);
@@ -181,10 +182,7 @@ export class MessageIntake {
 
   #startTimer(): void {
     const { arriveMs } = this.#call.limits;
-    this.#late ??= setTimeout(() => {
-      const limit = `${Math.round(arriveMs / 1000)} s`;
-      this.#call.refuse(new ServiceError('deadline_exceeded', `The message did not arrive within ${limit}.`));
-    }, arriveMs);
+    this.#late ??= setTimeout(() => this.#call.refuse(callFailure.notArrived(arriveMs)), arriveMs);
   }
 
   #stopTimer(): void {
@@ -192,13 +190,4 @@ export class MessageIntake {
     clearTimeout(this.#late);
     this.#late = undefined;
   }
-}
-
-function gone(): ServiceError {
-  return new ServiceError('cancelled', 'The client went away.');
-}
-
-function tooLarge(sizeBytes: number, maxBytes: number, flag: string): ServiceError {
-  const [size, limit] = [sizeBytes, maxBytes].map((value) => value.toLocaleString('en-US'));
-  return new ServiceError('too_large', `The message has ${size} bytes; the limit is ${limit}${flag}.`);
 }

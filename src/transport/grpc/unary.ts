@@ -1,10 +1,13 @@
+import { status } from '@grpc/grpc-js';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { LoggedAnswer } from '../../telemetry/request-log.ts';
 import { limitReading, type ReadingPace } from '../slow-reader.ts';
+import { callFailure } from './call-failures.ts';
 import type { EncodedMessage } from './gathered-message.ts';
 import type { InboundCall, Method } from './inbound.ts';
 import type { CallTerms } from './read-request.ts';
 import type { RequestMessage } from './request-message.ts';
+import { statusOf } from './status.ts';
 
 /** The response to a call. */
 export interface OutgoingAnswer {
@@ -40,14 +43,15 @@ export function unary(
     const { callScope, scope } = inbound;
     scope.answer = logged;
     if (release !== undefined) scope.hold(release);
-    scope.hold(limitReading(message.byteLength, pace, () => inbound.cutOff()));
-    inbound.answer(message);
-    inbound.onEnd(() => callScope.end(scope, inbound.wasCutOff ? unread() : undefined));
+    scope.hold(limitReading(message.byteLength, pace, () => inbound.stream.cutOff()));
+    inbound.sendMetadata(callScope.initialMetadata());
+    inbound.sendMessage(message, () => inbound.sendStatus({ code: status.OK, details: 'OK' }));
+    inbound.onEnd(() => callScope.end(scope, inbound.stream.wasCutOff ? callFailure.unread() : undefined));
   }
 
   function fail(inbound: InboundCall, thrown: unknown): void {
     const error = ServiceError.from(thrown);
-    inbound.fail(error);
+    inbound.sendStatus(statusOf(error, inbound.callScope.requestId));
     inbound.callScope.end(inbound.scope, error);
   }
 
@@ -56,8 +60,4 @@ export function unary(
       .then((outgoing) => send(inbound, outgoing))
       .catch((thrown: unknown) => fail(inbound, thrown));
   };
-}
-
-function unread(): ServiceError {
-  return new ServiceError('cancelled', 'The client left before it had read the answer.');
 }

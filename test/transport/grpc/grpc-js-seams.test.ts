@@ -84,5 +84,5 @@ test('grpc-js reads a call by data events that a listener ahead sees first, and 
   streams[0]!.resume();
   assert.equal(await answered, 0);
   assert.deepEqual(seen, ['15 bytes', '20 bytes', 'message']);
-  assert.deepEqual([...Buffer.concat(answer)], [0, 0, 0, 0, 5, 10, 3, 1, 2, 3]);
+  assert.deepEqual(Buffer.concat(answer), Buffer.of(0, 0, 0, 0, 5, 10, 3, 1, 2, 3));
 });
