@@ -81,14 +81,21 @@ export class Budget {
     return this.#take(amount, caller);
   }
 
+  /** Reserves at once if `amount` fits and nobody of the same caller waits for room. */
+  reserveNow(amount: number, caller: Caller): Reservation | undefined {
+    const isFirst = !this.#waiting.has(caller.name);
+    return isFirst && this.fits(amount, caller) ? this.#take(amount, caller) : undefined;
+  }
+
   /**
    * Reserves as soon as `amount` fits. Each caller's requests are served first come, first served. Rejects with the
    * signal's ServiceError when the signal fires first.
    */
   async reserveInTurn(amount: number, caller: Caller, signal: AbortSignal): Promise<Reservation> {
     if (signal.aborted) throw abortFailure(signal);
+    const reservation = this.reserveNow(amount, caller);
+    if (reservation !== undefined) return reservation;
     const line = this.#waiting.get(caller.name) ?? new Set<Waiter>();
-    if (line.size === 0 && this.fits(amount, caller)) return this.#take(amount, caller);
     this.#waiting.set(caller.name, line);
     return await this.#wait(line, amount, caller, signal, () => this.#take(amount, caller));
   }

@@ -93,6 +93,7 @@ async function encodeTogether(
     if (signal.aborted) throw abortFailure(signal);
     return answerOf(resolved, planned, answered, stacked, reservation);
   } catch (thrown) {
+    resolved.limitAnswer(-reservation.amount);
     reservation.release();
     throw thrown;
   }
@@ -115,7 +116,13 @@ function reserveAnswer(
 ): Reservation {
   const sizeBytes = images.reduce((sum, { plan }) => sum + answerBytes(plan, options.dtype), 0);
   limitAnswer(sizeBytes);
-  return answerBudget.reserve(sizeBytes, terms.caller);
+  try {
+    return answerBudget.reserve(sizeBytes, terms.caller);
+  } catch (thrown) {
+    // Other images of the request may still be answered.
+    limitAnswer(-sizeBytes);
+    throw thrown;
+  }
 }
 
 /** Admits all images that nobody encodes yet, or none, and starts them. Returns the wait for each image's tokens. */

@@ -21,7 +21,10 @@ export interface ResolvedRequest {
   readonly hasUuids: boolean;
   /** When its caller stops waiting, by `parts.now()`. */
   readonly deadlineAt: number;
-  /** Adds to the size of the answer. Throws `too_large` when the sum exceeds the limit of one answer. */
+  /**
+   * Adds to the size of the answer. Throws `too_large`, and adds nothing, if the sum would exceed the limit of one answer.
+   * Bytes that are not answered after all are given back as a negative size.
+   */
   readonly limitAnswer: (sizeBytes: number) => void;
 }
 

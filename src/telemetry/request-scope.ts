@@ -53,7 +53,8 @@ export class RequestScope {
   readonly #transport: Transport;
   readonly #reports: RequestReports;
   readonly #traceId: string | undefined;
-  readonly #abort = requestAbort();
+  /** Created when it is first asked for: a controller costs more than the rest of a scope. */
+  #abort: AbortController | undefined;
   readonly #onEnd: (() => void)[] = [];
   #isEnded = false;
 
@@ -70,12 +71,12 @@ export class RequestScope {
 
   /** Fires with a ServiceError when nobody waits for the answer any more. */
   get signal(): AbortSignal {
-    return this.#abort.signal;
+    return this.#controller.signal;
   }
 
   /** Stops the work for this request. */
   abort(reason: ServiceError): void {
-    this.#abort.abort(reason);
+    this.#controller.abort(reason);
   }
 
   /** Calls `release` when the request ends; at once if it has ended. */
@@ -116,6 +117,11 @@ export class RequestScope {
     if (isProbe(endpoint)) return;
     metrics.observeRequest({ transport: this.#transport, endpoint, code, durationMs, caller });
     if (this.trace !== undefined) endTrace(this.trace, ended, wireCall);
+  }
+
+  get #controller(): AbortController {
+    this.#abort ??= requestAbort();
+    return this.#abort;
   }
 }
 

@@ -141,6 +141,23 @@ test('images that are encoded separately share the size limit of one answer', as
   assert.deepEqual((await outcomes([1, 1, 1])).toSorted(), ['ok', 'ok', refused], 'of the cache as well');
 });
 
+for (const [what, bound] of [
+  ['there is no room for its answer', { maxUnreadBytes: 4 }],
+  ['the queue is full', { maxViews: 1 }],
+] as const)
+  test(`an image that is refused because ${what} takes nothing from the size limit of its request's answer`, async (t) => {
+    const { engine, encoder, close } = gatedEncoder({ ...bound, maxAnswerBytes: 8 });
+    t.after(close);
+    const images = [1, 2, 3].map(grey);
+    const each = encoder.encodeEach({ images, recipe, options, signal: never }).map(async (one) => {
+      const outcome = await one;
+      return outcome.kind === 'failed' ? outcome.error.code : 'ok';
+    });
+    await until(() => engine.batches.length === 1);
+    engine.openGate();
+    assert.deepEqual((await Promise.all(each)).toSorted(), ['ok', 'overloaded', 'overloaded']);
+  });
+
 test('a full queue refuses at once and says when to retry', async (t) => {
   const { engine, encoder, close } = gatedEncoder({ maxViews: 1 });
   t.after(close);

@@ -1,5 +1,5 @@
 import type { Budget, Reservation } from '../../admission/budget.ts';
-import { anyone, type Caller } from '../../admission/caller.ts';
+import type { Caller } from '../../admission/caller.ts';
 import type { ServiceError } from '../../errors/service-error.ts';
 
 /** How long a message may arrive before it counts as slow. */
@@ -17,54 +17,64 @@ const frameCostBytes = 256;
  * send them keeps nobody out. It grows its reservation as more arrives, ahead of messages that have none yet.
  */
 export class ArrivingMessage {
-  /** Resolves when the bytes that have arrived are reserved; rejects if they cannot be. Undefined before `request()`. */
-  admitted: Promise<void> | undefined;
+  /** While the message waits for room: resolves when it has room, rejects if it gets none. */
+  room: Promise<void> | undefined;
   readonly #sizeBytes: number;
-  readonly #waiting = new AbortController();
-  #budget: Budget | undefined;
-  #caller = anyone;
+  readonly #budget: Budget;
+  readonly #caller: Caller;
   #reservation: Reservation | undefined;
-  /** Whether it waits to reserve bytes that have arrived. */
-  #isGrowing = false;
+  #waiting: AbortController | undefined;
   #slow: NodeJS.Timeout | undefined;
   #arrivedBytes = 0;
   #frames = 0;
   #isCancelled = false;
 
-  constructor(sizeBytes: number) {
+  constructor(sizeBytes: number, budget: Budget, caller: Caller) {
     this.#sizeBytes = sizeBytes;
+    this.#budget = budget;
+    this.#caller = caller;
   }
 
-  /** Whether the message is incomplete and its stream must stay paused, because it waits for room. */
-  get isWaiting(): boolean {
-    const hasRoom = this.#reservation !== undefined && !this.#isGrowing;
+  /** Whether it has asked for room. */
+  get isRequested(): boolean {
+    return this.#reservation !== undefined || this.room !== undefined;
+  }
+
+  /** Whether the message is incomplete and its stream must stay paused, because it has no room. */
+  get isHeld(): boolean {
+    const hasRoom = this.#reservation !== undefined && this.room === undefined;
     return !hasRoom && this.#arrivedBytes < this.#sizeBytes;
   }
 
-  /** Waits for room. */
-  request(budget: Budget, caller: Caller): Promise<void> {
-    this.#budget = budget;
-    this.#caller = caller;
-    const turn = budget.reserveInTurn(this.#sizeBytes, caller, this.#waiting.signal);
-    this.admitted = turn.then((reservation) => {
-      if (this.#isCancelled) reservation.release();
-      else this.#admit(reservation);
-    });
-    return this.admitted;
+  /** Takes room for the whole message, or waits for it in turn. */
+  request(): void {
+    const reservation = this.#budget.reserveNow(this.#sizeBytes, this.#caller);
+    if (reservation !== undefined) this.#admit(reservation);
+    else
+      this.#wait(async (signal) =>
+        this.#admit(await this.#budget.reserveInTurn(this.#sizeBytes, this.#caller, signal)),
+      );
   }
 
-  /** Counts a DATA frame. Returns a promise of room for it if there is none now. */
-  add(sizeBytes: number): Promise<void> | undefined {
+  /** Counts a DATA frame. Returns whether the message now waits for room for it. */
+  add(sizeBytes: number): boolean {
     this.#arrivedBytes += sizeBytes;
     this.#frames++;
-    return this.#isGrowing ? undefined : this.#grow();
+    const reservation = this.#reservation;
+    const neededBytes = Math.max(this.#arrivedBytes, this.#frames * frameCostBytes);
+    if (reservation === undefined || this.room !== undefined || neededBytes <= reservation.amount)
+      return false;
+    const doubledBytes = Math.max(neededBytes, Math.min(this.#sizeBytes, 2 * reservation.amount));
+    if (this.#budget.fits(doubledBytes - reservation.amount, this.#caller)) reservation.grow(doubledBytes);
+    else this.#wait((signal) => reservation.growInTurn(neededBytes, signal));
+    return this.room !== undefined;
   }
 
   /** Stops waiting, for `reason`, and releases what it holds. */
-  cancel(reason: ServiceError): void {
+  cancel(reason: () => ServiceError): void {
     this.#isCancelled = true;
     clearTimeout(this.#slow);
-    this.#waiting.abort(reason);
+    this.#waiting?.abort(reason());
     this.#reservation?.release();
   }
 
@@ -75,26 +85,21 @@ export class ArrivingMessage {
     return this.#reservation!;
   }
 
-  #grow(): Promise<void> | undefined {
-    const reservation = this.#reservation;
-    const neededBytes = Math.max(this.#arrivedBytes, this.#frames * frameCostBytes);
-    if (reservation === undefined || neededBytes <= reservation.amount) return undefined;
-    const doubledBytes = Math.max(neededBytes, Math.min(this.#sizeBytes, 2 * reservation.amount));
-    if (this.#budget!.fits(doubledBytes - reservation.amount, this.#caller)) {
-      reservation.grow(doubledBytes);
-      return undefined;
-    }
-    this.#isGrowing = true;
-    this.admitted = reservation.growInTurn(neededBytes, this.#waiting.signal).then(() => {
-      this.#isGrowing = false;
-      // More may have arrived meanwhile.
-      return this.#grow();
+  #wait(ask: (signal: AbortSignal) => Promise<void>): void {
+    const waiting = new AbortController();
+    this.#waiting = waiting;
+    this.room = ask(waiting.signal).then(() => {
+      this.room = undefined;
     });
-    return this.admitted;
   }
 
   #admit(reservation: Reservation): void {
+    if (this.#isCancelled) {
+      reservation.release();
+      return;
+    }
     this.#reservation = reservation;
+    if (this.#arrivedBytes === this.#sizeBytes) return;
     this.#slow = setTimeout(() => reservation.settle(Math.max(slowBytes, 2 * this.#arrivedBytes)), slowMs);
   }
 }

@@ -7,13 +7,12 @@ import type { RequestScope } from '../../telemetry/request-scope.ts';
 import { limitReading } from '../slow-reader.ts';
 import type { RequestMessage } from './request-message.ts';
 import { read } from './definition.ts';
-import { type GatheredMessage, totalBytes } from './gathered-message.ts';
+import { type EncodedMessage, type GatheredMessage, totalBytes } from './gathered-message.ts';
 import type { StreamEncodeRequest__Output } from './generated/StreamEncodeRequest.ts';
 import { InboundCall } from './inbound.ts';
 import type { GrpcLimits } from './limits.ts';
 import { streamedRequest } from './read-request.ts';
 import { statusOf } from './status.ts';
-import type { EncodedMessage } from './unary.ts';
 import { writeChunks, writeFailure } from './write-response.ts';
 
 type Call = ServerDuplexStream<RequestMessage, EncodedMessage>;
@@ -113,7 +112,9 @@ class EncodeStream {
 
   #hasRoom(): boolean {
     const { maxRequestBytes, maxStreamRequests } = this.#parts.limits;
-    return !this.#isStopped && this.#underWay < maxStreamRequests && this.#underWayBytes < maxRequestBytes;
+    // A message that the call has read, and not passed on, is not counted yet.
+    if (this.#isStopped || this.#call.readableLength > 0) return false;
+    return this.#underWay < maxStreamRequests && this.#underWayBytes < maxRequestBytes;
   }
 
   #take(message: RequestMessage): void {
@@ -131,6 +132,7 @@ class EncodeStream {
       this.#inbound.readOn();
       this.#endWhenIdle();
     });
+    this.#inbound.readOn();
   }
 
   async #serve(message: RequestMessage): Promise<void> {
@@ -229,7 +231,7 @@ class EncodeStream {
   #limitReading(): void {
     const dueBytes = this.#readBytes + this.#unreadBytes;
     this.#stopLimit = limitReading(this.#unreadBytes, this.#parts.limits.reading, () => {
-      if (this.#readBytes < dueBytes) this.#inbound.cutOff();
+      if (this.#readBytes < dueBytes) this.#inbound.stream.cutOff();
       else this.#limitReading();
     });
   }

@@ -23,6 +23,9 @@ export function totalBytes(pieces: readonly { readonly byteLength: number }[]): 
   return pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
 }
 
+/** An encoded response: protobufjs's Buffer, or pieces that grpc-js copies into its own. */
+export type EncodedMessage = Buffer | GatheredMessage;
+
 /**
  * An encoded message in pieces, in place of the Buffer that grpc-js expects from a serializer. grpc-js copies a message
  * into its own output buffer, with `byteLength` and `copy(target, offset)` alone; joining the pieces before that would

@@ -1,18 +1,20 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { ServerInterceptor } from '@grpc/grpc-js';
 import type { ServiceError } from '../../errors/service-error.ts';
-import { InboundCall, type InboundSettings } from './inbound.ts';
+import { InboundCall, type Method } from './inbound.ts';
+import type { InboundSettings } from './inbound-settings.ts';
 
 /** The open calls of a server, and the interceptor that opens them. */
 export class InboundCalls {
-  readonly #endpoints: ReadonlyMap<string, string>;
+  readonly #methods: ReadonlyMap<string, Method>;
   readonly #settings: InboundSettings;
   readonly #open = new Set<InboundCall>();
+  readonly #halfSentChecks = new Set<InboundCall>();
   #announced: { readonly stream: ServerHttp2Stream; readonly headers: IncomingHttpHeaders } | undefined;
 
-  /** `endpoints` maps the paths of methods that need a key to their names in logs and metrics. */
-  constructor(endpoints: ReadonlyMap<string, string>, settings: InboundSettings) {
-    this.#endpoints = endpoints;
+  /** `methods` has the methods of VisualEncoderService by path. */
+  constructor(methods: ReadonlyMap<string, Method>, settings: InboundSettings) {
+    this.#methods = methods;
     this.#settings = settings;
   }
 
@@ -27,16 +29,18 @@ export class InboundCalls {
     this.#announced = undefined;
     const call = {
       path,
-      endpoint: this.#endpoints.get(path),
+      method: this.#methods.get(path),
       isUnary: !requestStream,
       isAnsweredOnce: !responseStream,
       stream,
       encoding: headers['grpc-encoding']?.toString(),
+      halfSentChecks: this.#halfSentChecks,
     };
     const inbound = new InboundCall(next, call, this.#settings);
     // grpc-js does not report the end of a call that its client had reset already.
-    if (!stream.destroyed && !stream.closed) this.#open.add(inbound);
-    void inbound.ended.then(() => this.#open.delete(inbound));
+    if (stream.destroyed || stream.closed) return inbound;
+    this.#open.add(inbound);
+    inbound.onEnd(() => this.#open.delete(inbound));
     return inbound;
   };
 

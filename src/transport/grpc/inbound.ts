@@ -1,41 +1,39 @@
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import {
   type Metadata,
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
   status,
 } from '@grpc/grpc-js';
-import type { Budget, Reservation } from '../../admission/budget.ts';
+import type { Reservation } from '../../admission/budget.ts';
 import { anyone } from '../../admission/caller.ts';
 import { requestAbort } from '../../errors/abort.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { RequestScope } from '../../telemetry/request-scope.ts';
-import type { RequestScopes } from '../../telemetry/request-scopes.ts';
-import type { Authenticate } from '../security/authenticate.ts';
+import { AnswerStream } from './answer-stream.ts';
+import { callFailure } from './call-failures.ts';
 import { CallScope } from './call-scope.ts';
-import type { GrpcLimits } from './limits.ts';
+import type { InboundSettings } from './inbound-settings.ts';
 import { MessageIntake } from './message-intake.ts';
+import type { RequestMessage } from './request-message.ts';
 import { grpcStatus, statusOf } from './status.ts';
 
 type Listener = Parameters<ServerInterceptingCall['start']>[0];
 type Ending = Parameters<ServerInterceptingCall['sendStatus']>[0];
 
-export interface InboundSettings {
-  readonly authenticate: Authenticate;
-  /** Limits the bytes of request messages, until their images are encoded. */
-  readonly messageBudget: Budget;
-  /** Limits the calls that are open at one time. */
-  readonly callBudget: Budget;
-  readonly scopes: RequestScopes;
-  readonly limits: Pick<GrpcLimits, 'maxRequestBytes' | 'arriveMs' | 'waitMs'>;
+/** A method of VisualEncoderService, which needs a key where the service has keys. */
+export interface Method {
+  /** Its name in logs and metrics. */
+  readonly endpoint: string;
+  /** Answers a unary call, which then never reaches a handler of grpc-js. Absent from streams. */
+  readonly answer?: (inbound: InboundCall, request: RequestMessage) => void;
 }
 
 /** A call whose headers have arrived. */
 export interface OpenedCall {
-  /** Path of the method. */
   readonly path: string;
-  /** The method's name in logs and metrics. Undefined for health checks and reflection, which need no key. */
-  readonly endpoint: string | undefined;
+  /** Undefined for health checks and reflection, which need no key. */
+  readonly method: Method | undefined;
   /** Whether the client sends exactly one message. */
   readonly isUnary: boolean;
   /** Whether the server sends exactly one message. */
@@ -43,62 +41,63 @@ export interface OpenedCall {
   readonly stream: ServerHttp2Stream;
   /** The grpc-encoding header. */
   readonly encoding: string | undefined;
+  /** Health checks whose message has not arrived, oldest first. */
+  readonly halfSentChecks: Set<InboundCall>;
 }
 
 /** Longest message of a health check or of reflection. */
 const openServiceBytes = 1024;
 
-/** How long a client may take to half-close after the answer, before its stream is closed. */
-const closeMs = 1000;
-
 /** A client cancels its call when the deadline passes, about when grpc-js's own timer fires here. */
 const clockMarginMs = 100;
 
+/** The name under which a call's metadata refers to its InboundCall. */
+const opaqueKey = 'siglip-hd.inbound-call';
+
 /**
- * One call, between grpc-js and its handler: authenticates the call by its metadata, admits its messages, and tells how it
- * ended.
+ * One call, from its headers to the end of its answer: authenticates it by its metadata, admits its messages, and tells
+ * how it ended. It stands between grpc-js and the handlers of streams, health checks and reflection, and answers the
+ * unary calls of VisualEncoderService itself. It calls `next` rather than `super`, whose methods wrap every message in
+ * listeners that change nothing.
  */
 export class InboundCall extends ServerInterceptingCall {
-  /** grpc-js passes the metadata from the interceptor to the handler, as the same object. */
-  static readonly #byMetadata = new WeakMap<Metadata, InboundCall>();
   /** Whether the handler has room for another message. `readOn()` asks again. */
   mayRead: () => boolean;
   /** Ends a refused call in place of this class: a stream ends after the answers under way. */
   onRefusal: ((error: ServiceError) => void) | undefined;
-  /** Resolves when the client has read the answer, or has left. */
-  readonly ended: Promise<void>;
+  readonly stream: AnswerStream;
+  readonly #next: ServerInterceptingCallInterface;
   readonly #call: OpenedCall;
   readonly #settings: InboundSettings;
   readonly #intake: MessageIntake;
   readonly #abort = requestAbort();
+  readonly #onEnd: (() => void)[] = [];
   #callScope: CallScope | undefined;
   #scope: RequestScope | undefined;
   #caller = anyone;
   #place: Reservation | undefined;
   #listener: Listener | undefined;
-  #resolveEnded = (): void => undefined;
   /** Messages that the connection has not accepted yet. */
   #unsent = 0;
   #isAnswered = false;
   /** Whether it has been refused or has ended. */
   #isOver = false;
+  #hasEnded = false;
 
   constructor(next: ServerInterceptingCallInterface, call: OpenedCall, settings: InboundSettings) {
     super(next);
+    this.#next = next;
     this.#call = call;
     this.#settings = settings;
-    this.ended = new Promise((resolve) => {
-      this.#resolveEnded = resolve;
-    });
     // Reflection answers every message at once, so it reads the next one when the client has read the last answer.
     this.mayRead = () => this.#isOurs || this.#unsent === 0;
     this.#intake = this.#openIntake();
-    call.stream.once('finish', () => this.#closeSoon());
+    this.stream = new AnswerStream(call.stream);
   }
 
   /** The inbound call behind a handler's call. */
   static of({ metadata }: { readonly metadata: Metadata }): InboundCall {
-    return InboundCall.#byMetadata.get(metadata)!;
+    return metadata.getOpaque(opaqueKey) as InboundCall;
   }
 
   /** What its headers say, and the scopes of its requests. */
@@ -116,15 +115,10 @@ export class InboundCall extends ServerInterceptingCall {
     return this.#abort.signal;
   }
 
-  /** Whether the call ended before the client had received the whole answer. */
-  get wasCutOff(): boolean {
-    const { rstCode, writableFinished } = this.#call.stream;
-    return rstCode !== constants.NGHTTP2_NO_ERROR || !writableFinished;
-  }
-
-  /** Resets a call whose client does not read its answer. grpc-js itself would wait forever. */
-  cutOff(): void {
-    this.#call.stream.close(constants.NGHTTP2_CANCEL);
+  /** Calls `listener` when the client has read the answer, or has left; at once if that was before. */
+  onEnd(listener: () => void): void {
+    if (this.#hasEnded) listener();
+    else this.#onEnd.push(listener);
   }
 
   /** Reports a failure of the call as a whole. */
@@ -146,7 +140,7 @@ export class InboundCall extends ServerInterceptingCall {
 
   override start(listener: Listener): void {
     this.#listener = listener;
-    super.start({
+    this.#next.start({
       onReceiveMetadata: (metadata) => this.#open(metadata, listener),
       onReceiveMessage: (message: unknown) => this.#intake.receive(message),
       onReceiveHalfClose: () => this.#halfClose(listener),
@@ -165,13 +159,17 @@ export class InboundCall extends ServerInterceptingCall {
     // The only message has arrived, so the handler may start. The client may never half-close.
     this.#listener?.onReceiveHalfClose();
     // A client without a key must not leave anything unread: the intake sees what else it sends.
-    if (!this.#isOurs) super.startRead();
+    this.#next.startRead();
+  }
+
+  override sendMetadata(metadata: Metadata): void {
+    this.#next.sendMetadata(metadata);
   }
 
   override sendMessage(message: unknown, callback: () => void): void {
     this.#isAnswered ||= this.#call.isAnsweredOnce;
     this.#unsent++;
-    super.sendMessage(message, () => {
+    this.#next.sendMessage(message, () => {
       this.#unsent--;
       callback();
       this.readOn();
@@ -180,13 +178,18 @@ export class InboundCall extends ServerInterceptingCall {
 
   override sendStatus(ending: Ending): void {
     this.#isAnswered = true;
-    this.#intake.close(gone());
-    super.sendStatus(ending);
+    this.#intake.close();
+    this.#next.sendStatus(ending);
   }
 
   /** Whether the call is to VisualEncoderService, not to health checks or reflection. */
   get #isOurs(): boolean {
-    return this.#call.endpoint !== undefined;
+    return this.#call.method !== undefined;
+  }
+
+  /** Whether the call is a health check that is answered at once, not a watch and not reflection. */
+  get #isCheck(): boolean {
+    return !this.#isOurs && this.#call.isUnary && this.#call.isAnsweredOnce;
   }
 
   #openIntake(): MessageIntake {
@@ -200,42 +203,70 @@ export class InboundCall extends ServerInterceptingCall {
       limits,
       caller: () => this.#caller,
       mayRead: () => this.mayRead(),
-      read: () => super.startRead(),
-      deliver: (message) => this.#listener?.onReceiveMessage(message),
+      read: () => this.#next.startRead(),
+      deliver: (message) => this.#deliver(message),
       refuse: (error) => this.#refuse(error),
     });
   }
 
   #open(metadata: Metadata, listener: Listener): void {
-    const { path, endpoint, encoding = 'identity', isUnary } = this.#call;
-    const { authenticate, scopes, callBudget } = this.#settings;
+    const { path, method, encoding = 'identity', isUnary } = this.#call;
+    const { authenticate, scopes } = this.#settings;
     const headers = {
       path,
-      endpoint,
+      endpoint: method?.endpoint,
       metadata,
-      peer: this.getPeer(),
-      deadlineMs: Number(this.getDeadline()),
+      peer: this.#next.getPeer(),
+      deadlineMs: Number(this.#next.getDeadline()),
     };
     this.#callScope = new CallScope(headers, authenticate, scopes);
-    InboundCall.#byMetadata.set(metadata, this);
     if (this.#isOurs && isUnary) this.#scope = this.#callScope.begin();
     try {
       if (this.#isOurs) this.#caller = this.#callScope.authenticate();
       if (this.#scope !== undefined) this.#scope.caller = this.#caller;
-      // Health checks are never refused for other callers' calls.
-      if (this.#isOurs || !isUnary) this.#place = callBudget.reserve(1, this.#caller);
+      this.#takePlace();
     } catch (thrown) {
       this.#refuse(ServiceError.from(thrown));
       return;
     }
-    if (encoding === 'identity') listener.onReceiveMetadata(metadata);
-    else this.#refuse(compressed(encoding), status.UNIMPLEMENTED);
+    if (encoding !== 'identity') this.#refuse(callFailure.compressed(encoding), status.UNIMPLEMENTED);
+    else if (method?.answer !== undefined) this.#intake.start();
+    else {
+      metadata.setOpaque(opaqueKey, this);
+      listener.onReceiveMetadata(metadata);
+    }
+  }
+
+  /** Counts the call. Health checks are never refused for other callers' calls: too many replace the oldest. */
+  #takePlace(): void {
+    const { callBudget, limits } = this.#settings;
+    if (!this.#isCheck) {
+      this.#place = callBudget.reserve(1, this.#caller);
+      return;
+    }
+    const { halfSentChecks } = this.#call;
+    halfSentChecks.add(this);
+    const [oldest] = halfSentChecks;
+    if (halfSentChecks.size <= limits.maxHalfSentChecks || oldest === undefined) return;
+    oldest.#refuse(
+      new ServiceError(
+        'overloaded',
+        'Too many health checks wait for their message; send it with the headers.',
+      ),
+    );
+  }
+
+  #deliver(message: unknown): void {
+    this.#call.halfSentChecks.delete(this);
+    const answer = this.#call.method?.answer;
+    if (answer === undefined) this.#listener?.onReceiveMessage(message);
+    else answer(this, message as RequestMessage);
   }
 
   #refuse(error: ServiceError, code = grpcStatus(error.code)): void {
     if (this.#isOver || this.#isAnswered) return;
     this.#isOver = true;
-    this.#intake.close(error);
+    this.#intake.close();
     this.report(error, code);
     if (this.onRefusal === undefined) this.sendStatus(statusOf(error, this.callScope.requestId, code));
     else this.onRefusal(error);
@@ -244,42 +275,22 @@ export class InboundCall extends ServerInterceptingCall {
   #halfClose(listener: Listener): void {
     if (this.#call.isUnary && this.#intake.hasDelivered) return;
     if (!this.#call.isUnary && !this.#intake.isInside) listener.onReceiveHalfClose();
-    else
-      this.#refuse(new ServiceError('invalid_argument', 'The call ended before its message was complete.'));
+    else this.#refuse(callFailure.incomplete());
   }
 
   #end(): void {
     this.#place?.release();
+    this.#call.halfSentChecks.delete(this);
     // A message that waits for room is cancelled below, which is no refusal.
     this.#isOver = true;
-    const reason = Date.now() >= Number(this.getDeadline()) - clockMarginMs ? late() : gone();
-    this.#intake.close(reason);
+    this.#hasEnded = true;
+    this.#intake.close();
     if (!this.#isAnswered) {
+      const isLate = Date.now() >= Number(this.#next.getDeadline()) - clockMarginMs;
+      const reason = isLate ? callFailure.late() : callFailure.gone();
       this.#abort.abort(reason);
       if (this.#scope !== undefined && !this.#intake.hasDelivered) this.report(reason);
     }
-    this.#resolveEnded();
+    for (const listener of this.#onEnd) listener();
   }
-
-  /** Closes the stream of an answered call whose client does not half-close. */
-  #closeSoon(): void {
-    const { stream } = this.#call;
-    const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), closeMs);
-    stream.once('close', () => clearTimeout(timer));
-  }
-}
-
-function gone(): ServiceError {
-  return new ServiceError('cancelled', 'The client went away.');
-}
-
-function late(): ServiceError {
-  return new ServiceError('deadline_exceeded', 'The deadline passed before the answer was ready.');
-}
-
-function compressed(encoding: string): ServiceError {
-  return new ServiceError(
-    'unsupported_media',
-    `The call is compressed (grpc-encoding: ${encoding.slice(0, 32)}); send it uncompressed. Compression does not make image files smaller.`,
-  );
 }

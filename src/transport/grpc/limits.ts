@@ -12,6 +12,8 @@ export interface GrpcLimits {
   readonly arriveMs: number;
   /** Longest time that a unary call waits for room for its message. A stream waits until its call ends. */
   readonly waitMs: number;
+  /** Most health checks whose message has not arrived. Another one ends the oldest. */
+  readonly maxHalfSentChecks: number;
   /** Most connections. Further ones are closed at once. */
   readonly maxConnections: number;
   /** Most calls of one connection at a time, which limits the answers a slow reader holds. Clients queue further calls. */
@@ -50,7 +52,7 @@ export interface GrpcLimits {
 }
 
 /**
- * Most calls open at one time, over all connections, without health checks. Each can leave `streamWindowBytes` unread before
+ * Most calls open at one time, over all connections. Health checks do not count, health watches do. Each can leave `streamWindowBytes` unread before
  * there is room for its message: 512 MiB in all by default.
  */
 export const maxOpenCalls = 2048;
@@ -59,6 +61,7 @@ export const defaultGrpcLimits: GrpcLimits = {
   maxRequestBytes: 24 * 2 ** 20,
   arriveMs: 60_000,
   waitMs: 5_000,
+  maxHalfSentChecks: 256,
   maxConnections: 1024,
   maxConcurrentStreams: 128,
   maxStreamRequests: 16,

@@ -3,6 +3,7 @@ import type { Budget } from '../../admission/budget.ts';
 import type { Caller } from '../../admission/caller.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { ArrivingMessage } from './arriving-message.ts';
+import { callFailure } from './call-failures.ts';
 import type { GrpcLimits } from './limits.ts';
 import { MessagePrefixes } from './message-prefixes.ts';
 import { RequestMessage } from './request-message.ts';
@@ -20,7 +21,7 @@ export interface IntakeCall {
   caller(): Caller;
   /** Whether the handler has room for another message. */
   mayRead(): boolean;
-  /** Has grpc-js read one message. Called again during that read, it resumes a paused stream. */
+  /** Has grpc-js read one message. */
   read(): void;
   /** Passes a message to the handler. */
   deliver(message: unknown): void;
@@ -30,8 +31,11 @@ export interface IntakeCall {
 
 /**
  * Admits the messages of a call: reserves bytes for each before the rest of it is read, and limits the time it takes to
- * arrive. HTTP/2's flow control holds the client back meanwhile. grpc-js does the reading and decoding; this listens on
- * the same stream ahead of it, and so knows a message's length before any of it is kept.
+ * arrive. HTTP/2's flow control holds the client back meanwhile.
+ *
+ * grpc-js reads and decodes. It has no hook for a message's length, so this listens on the same stream, ahead of
+ * grpc-js, and pauses the stream while a message waits. It relies on grpc-js to read by `data` events and to resume the
+ * stream in `startRead()` only.
  */
 export class MessageIntake {
   readonly #call: IntakeCall;
@@ -43,6 +47,8 @@ export class MessageIntake {
   #late: NodeJS.Timeout | undefined;
   /** Whether the handler waits for a message, or for the client to half-close. */
   #isReading = false;
+  /** Whether grpc-js has been asked for the message that the handler waits for. */
+  #isAsked = false;
   #hasBegun = false;
   #hasDelivered = false;
   #isClosed = false;
@@ -76,7 +82,11 @@ export class MessageIntake {
   readOn(): void {
     if (!this.#isReading || this.#isClosed || !this.#call.mayRead()) return;
     this.#requestRoom();
-    this.#call.read();
+    if (this.#isAsked) this.#call.stream.resume();
+    else {
+      this.#isAsked = true;
+      this.#call.read();
+    }
     this.#holdOrTime();
   }
 
@@ -84,6 +94,7 @@ export class MessageIntake {
   receive(message: unknown): void {
     this.#requestRoom();
     this.#isReading = false;
+    this.#isAsked = false;
     this.#stopTimer();
     const [arrived] = this.#messages;
     const deliver = (): void => {
@@ -93,15 +104,15 @@ export class MessageIntake {
       this.#hasDelivered = true;
       this.#call.deliver(message);
     };
-    if (arrived?.admitted === undefined) deliver();
-    else arrived.admitted.then(deliver, () => undefined);
+    if (arrived?.room === undefined) deliver();
+    else arrived.room.then(deliver, () => undefined);
   }
 
-  /** Stops reading, for `reason`, and releases what is held or waited for. */
-  close(reason: ServiceError): void {
+  /** Stops reading, and releases what is held or waited for. */
+  close(): void {
     this.#isClosed = true;
     this.#stopTimer();
-    for (const message of this.#messages) message.cancel(reason);
+    for (const message of this.#messages) message.cancel(callFailure.gone);
   }
 
   #take(chunk: Buffer): void {
@@ -127,42 +138,41 @@ export class MessageIntake {
     }
     this.#hasBegun = true;
     if (sizeBytes > maxBytes)
-      throw tooLarge(sizeBytes, maxBytes, budget === undefined ? '' : ' (--max-body-bytes)');
+      throw callFailure.tooLarge(sizeBytes, maxBytes, budget === undefined ? '' : ' (--max-body-bytes)');
     if (budget === undefined) return;
-    this.#arriving = new ArrivingMessage(sizeBytes);
+    this.#arriving = new ArrivingMessage(sizeBytes, budget, this.#call.caller());
     this.#messages.push(this.#arriving);
   }
 
   #add(sizeBytes: number): void {
-    const message = this.#arriving;
-    const room = message?.add(sizeBytes);
     // Messages that hold room and wait for more could wait for each other forever.
-    if (message !== undefined && room !== undefined) this.#waitFor(room, message, true);
+    if (this.#arriving?.add(sizeBytes) === true) this.#waitFor(this.#arriving, true);
   }
 
   /** Requests room for the message that the handler gets next. */
   #requestRoom(): void {
-    const { budget, isUnary } = this.#call;
     const [message] = this.#messages;
-    if (budget === undefined || message === undefined || message.admitted !== undefined) return;
+    if (message === undefined || message.isRequested) return;
+    message.request();
     // A message of a stream waits as long as its call lasts: the client is held back and loses nothing.
-    this.#waitFor(message.request(budget, this.#call.caller()), message, isUnary);
+    if (message.room !== undefined) this.#waitFor(message, this.#call.isUnary);
   }
 
   /** Reads on once there is room for a message. */
-  #waitFor(room: Promise<void>, message: ArrivingMessage, isLimited: boolean): void {
+  #waitFor(message: ArrivingMessage, isLimited: boolean): void {
     const { budget, limits } = this.#call;
-    const timer = isLimited ? setTimeout(() => message.cancel(budget!.full()), limits.waitMs) : undefined;
-    void room
-      .finally(() => clearTimeout(timer))
+    const refusal = (): ServiceError => budget!.full();
+    const timer = isLimited ? setTimeout(() => message.cancel(refusal), limits.waitMs) : undefined;
+    void message
+      .room!.finally(() => clearTimeout(timer))
       .then(
         () => this.readOn(),
-        (refusal: unknown) => this.#call.refuse(ServiceError.from(refusal)),
+        (thrown: unknown) => this.#call.refuse(ServiceError.from(thrown)),
       );
   }
 
   #holdOrTime(): void {
-    const isHeld = this.#arriving?.isWaiting === true;
+    const isHeld = this.#arriving?.isHeld === true;
     if (isHeld) this.#call.stream.pause();
     // The message of a unary call is due from the start; a stream may be silent between two.
     const isDue = this.#prefixes.isInside || (this.#call.isUnary && !this.#hasBegun);
@@ -172,19 +182,12 @@ export class MessageIntake {
 
   #startTimer(): void {
     const { arriveMs } = this.#call.limits;
-    this.#late ??= setTimeout(() => {
-      const limit = `${Math.round(arriveMs / 1000)} s`;
-      this.#call.refuse(new ServiceError('deadline_exceeded', `The message did not arrive within ${limit}.`));
-    }, arriveMs);
+    this.#late ??= setTimeout(() => this.#call.refuse(callFailure.notArrived(arriveMs)), arriveMs);
   }
 
   #stopTimer(): void {
+    if (this.#late === undefined) return;
     clearTimeout(this.#late);
     this.#late = undefined;
   }
-}
-
-function tooLarge(sizeBytes: number, maxBytes: number, flag: string): ServiceError {
-  const [size, limit] = [sizeBytes, maxBytes].map((value) => value.toLocaleString('en-US'));
-  return new ServiceError('too_large', `The message has ${size} bytes; the limit is ${limit}${flag}.`);
 }

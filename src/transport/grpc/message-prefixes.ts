@@ -11,8 +11,9 @@ const prefixBytes = 5;
 /** Finds the length prefixes of a call's messages as its bytes pass by, and keeps none of the bytes. */
 export class MessagePrefixes {
   readonly #listener: PrefixListener;
-  readonly #prefix = Buffer.alloc(prefixBytes);
+  /** How much of the prefix has arrived. */
   #filledBytes = 0;
+  /** The length as far as it has arrived, then how much of the message is still to come. */
   #leftBytes = 0;
 
   constructor(listener: PrefixListener) {
@@ -27,11 +28,10 @@ export class MessagePrefixes {
   read(chunk: Buffer): void {
     for (let at = 0; at < chunk.byteLength; ) {
       if (this.#filledBytes < prefixBytes) {
-        const taken = chunk.copy(this.#prefix, this.#filledBytes, at, at + prefixBytes - this.#filledBytes);
-        this.#filledBytes += taken;
-        at += taken;
-        if (this.#filledBytes < prefixBytes) return;
-        this.#leftBytes = this.#prefix.readUInt32BE(1);
+        const byte = chunk[at++]!;
+        this.#leftBytes = this.#filledBytes === 0 ? 0 : this.#leftBytes * 256 + byte;
+        this.#filledBytes++;
+        if (this.#filledBytes < prefixBytes) continue;
         this.#listener.begin(this.#leftBytes);
       } else {
         const taken = Math.min(this.#leftBytes, chunk.byteLength - at);

@@ -15,7 +15,7 @@ import { EncodeStreams } from './encode-stream.ts';
 import { Health, healthPackage } from './health.ts';
 import { InboundCalls } from './inbound-calls.ts';
 import { type GrpcLimits, serverOptions } from './limits.ts';
-import { visualEncoderDefinition, visualEncoderEndpoints, visualEncoderHandlers } from './service.ts';
+import { visualEncoderDefinition, visualEncoderMethods } from './service.ts';
 import { TlsCredentials } from './tls-credentials.ts';
 
 export interface GrpcServerOptions extends RequestReports {
@@ -53,7 +53,7 @@ export interface GrpcServer {
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { encoder, host, limits, tls } = options;
   const scopes = new RequestScopes('grpc', options);
-  const calls = new InboundCalls(visualEncoderEndpoints, {
+  const calls = new InboundCalls(visualEncoderMethods(encoder, limits), {
     authenticate: options.authenticate ?? allowAnonymous,
     messageBudget: options.messageBudget ?? unbounded(),
     callBudget: options.callBudget ?? unbounded(),
@@ -62,7 +62,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   });
   const server = new Server({ ...serverOptions(limits), interceptors: [calls.interceptor] });
   const streams = new EncodeStreams({ encoder, limits });
-  server.addService(visualEncoderDefinition, visualEncoderHandlers(encoder, streams, limits));
+  // The interceptor answers unary calls itself.
+  server.addService(visualEncoderDefinition, { StreamEncode: streams.handler() });
   const health = new Health(encoder, limits.healthPollMs);
   health.addTo(server);
   new ReflectionService({ ...packageDefinition, ...healthPackage }).addToServer(server);
@@ -70,7 +71,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     const credentials =
       tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls, limits.handshakeMs);
     const port = await listen(server, host, options.port, credentials);
-    watchConnections(server, limits, calls);
+    watchConnections(server, limits, calls, tls);
     return {
       port,
       get underWay() {

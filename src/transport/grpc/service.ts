@@ -1,30 +1,23 @@
-import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { ServiceDefinition } from '@grpc/grpc-js';
 import type { EncodeRequest, VisualEncoder } from '../../encoding/request.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
-import { RequestMessage } from './request-message.ts';
 import { serviceName } from './definition.ts';
-import type { EncodeStreams } from './encode-stream.ts';
+import type { EncodedMessage } from './gathered-message.ts';
+import type { Method } from './inbound.ts';
 import type { GrpcLimits } from './limits.ts';
 import { type CallTerms, readRequest } from './read-request.ts';
-import { type EncodedMessage, unary } from './unary.ts';
+import { RequestMessage } from './request-message.ts';
+import { unary } from './unary.ts';
 import { writeAnswer, writeModels, writePlan } from './write-response.ts';
 
-/** The names of the methods in logs and metrics, by path. */
-export const visualEncoderEndpoints: ReadonlyMap<string, string> = new Map([
-  [pathOf('Encode'), 'encode'],
-  [pathOf('TeacherEncode'), 'teacher_encode'],
-  [pathOf('AnyResEncode'), 'anyres_encode'],
-  [pathOf('StreamEncode'), 'stream_encode'],
-  [pathOf('Plan'), 'plan'],
-  [pathOf('ListModels'), 'models'],
-]);
-
-/** The methods of VisualEncoderService over an encoder. They translate, and decide nothing. */
-export function visualEncoderHandlers(
+/**
+ * The methods of VisualEncoderService over an encoder, by path. They translate, and decide nothing. EncodeStreams answers
+ * StreamEncode.
+ */
+export function visualEncoderMethods(
   encoder: VisualEncoder,
-  streams: EncodeStreams,
   { reading }: Pick<GrpcLimits, 'reading'>,
-) {
+): ReadonlyMap<string, Method> {
   function encoding(readOne: (bytes: Buffer, call: CallTerms) => EncodeRequest) {
     return unary(reading, async (bytes, call) => {
       const answer = await encoder.encode(readOne(bytes, call));
@@ -35,19 +28,21 @@ export function visualEncoderHandlers(
     });
   }
 
-  return {
-    Encode: encoding(readRequest.encode),
-    TeacherEncode: encoding(readRequest.teacher),
-    AnyResEncode: encoding(readRequest.anyres),
-    StreamEncode: streams.handler(),
-    Plan: unary(reading, (bytes, call) => ({
-      message: writePlan(encoder.plan(readRequest.plan(bytes, call))),
-    })),
-    ListModels: unary(reading, () => ({ message: writeModels(encoder.models()) })),
-  } satisfies UntypedServiceImplementation;
+  const plan = unary(reading, (bytes, call) => ({
+    message: writePlan(encoder.plan(readRequest.plan(bytes, call))),
+  }));
+  const listModels = unary(reading, () => ({ message: writeModels(encoder.models()) }));
+  return new Map<string, Method>([
+    [pathOf('Encode'), { endpoint: 'encode', answer: encoding(readRequest.encode) }],
+    [pathOf('TeacherEncode'), { endpoint: 'teacher_encode', answer: encoding(readRequest.teacher) }],
+    [pathOf('AnyResEncode'), { endpoint: 'anyres_encode', answer: encoding(readRequest.anyres) }],
+    [pathOf('StreamEncode'), { endpoint: 'stream_encode' }],
+    [pathOf('Plan'), { endpoint: 'plan', answer: plan }],
+    [pathOf('ListModels'), { endpoint: 'models', answer: listModels }],
+  ]);
 }
 
-/** The service for grpc-js, which neither reads nor writes its messages: the handlers report what fails there. */
+/** The service for grpc-js, which neither reads nor writes its messages: the methods report what fails there. */
 export const visualEncoderDefinition = {
   Encode: method('Encode', false),
   TeacherEncode: method('TeacherEncode', false),

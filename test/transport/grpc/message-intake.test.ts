@@ -204,6 +204,35 @@ test('calls beyond the limit are refused until one ends, and health checks never
   assert.equal(await statusOf(begin(session, 'Encode').end(encodeMessage(10))), status.OK);
 });
 
+test('health watches and reflection count as open calls, health checks do not', async (t) => {
+  const { server } = await serve(t, new StubEncoder(), {}, { callBudget: budgetOf(1) });
+  const session = connectRaw(server.port);
+  for (const method of ['/grpc.health.v1.Health/Watch', reflection]) {
+    const open = begin(session, method);
+    open.write(prefix(0));
+    await once(open, 'response');
+    for (const other of ['/grpc.health.v1.Health/Watch', reflection, 'Encode'])
+      assert.equal(await statusOf(begin(session, other).end(prefix(0))), status.RESOURCE_EXHAUSTED, other);
+    assert.equal(await statusOf(begin(session, healthCheck).end(prefix(0))), status.OK);
+    open.close(constants.NGHTTP2_CANCEL);
+    await closed(open);
+    await new Promise((resolve) => session.ping(resolve));
+  }
+});
+
+test('health checks whose message does not come make room for others, the oldest first', async (t) => {
+  const { server } = await serve(t, new StubEncoder(), { maxHalfSentChecks: 2 });
+  const session = connectRaw(server.port);
+  const half = [1, 2, 3].map(() => begin(session, healthCheck));
+  const statuses = half.map(statusOf);
+  for (const call of half) call.write(prefix(10));
+  assert.equal(await statuses[0], status.RESOURCE_EXHAUSTED);
+  assert.equal(await statusOf(begin(session, healthCheck).end(prefix(0))), status.OK);
+  // That one was the third as well, until its message came.
+  assert.equal(await statuses[1], status.RESOURCE_EXHAUSTED);
+  assert.equal(half[2]!.closed, false);
+});
+
 test('calls that are reset at once leave nothing behind', async (t) => {
   const { server } = await serve(t, new StubEncoder(), {}, { callBudget: budgetOf(20) });
   const session = connectRaw(server.port);
