@@ -18,9 +18,9 @@ const parts: Parts = {
     const { startService } = await import('./service.ts');
     const { openTracing } = await import('./telemetry/open-tracing.ts');
     return {
-      async startService(settings, logger, onDown) {
+      async startService(settings, logger, onLoss) {
         const tracing = await openTracing(env, parts.version, logger);
-        return await startService({ ...settings, version: parts.version, tracing }, logger, onDown);
+        return await startService({ ...settings, version: parts.version, tracing }, logger, onLoss);
       },
       kill,
       wait: (waitMs, signal) => wait(waitMs, undefined, { signal }),

@@ -4,7 +4,7 @@ import { Encoder } from './encoding/encoder.ts';
 import type { EncoderConfig } from './encoding/encoder-config.ts';
 import { ServiceError } from './errors/service-error.ts';
 import { isNpy, readNpyRasters } from './image/npy-raster.ts';
-import type { EngineEnd } from './inference/supervised-engine.ts';
+import type { EngineLoss } from './inference/supervised-engine.ts';
 import type { Model } from './model/model.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import type { Tracing } from './telemetry/trace.ts';
@@ -58,7 +58,7 @@ interface Closable {
 export async function startService(
   config: ServiceConfig,
   logger: Logger,
-  onDown: (end: EngineEnd) => void,
+  onLoss: (loss: EngineLoss) => void,
 ): Promise<Service> {
   const opened: Closable[] = config.tracing === undefined ? [] : [config.tracing];
   const close = async (): Promise<void> => {
@@ -68,7 +68,7 @@ export async function startService(
     const access = await Access.open(config, logger);
     opened.unshift(access);
     const metrics = new Metrics(config.version);
-    const encoder = new Encoder({ ...config, callers: access.callers }, metrics, logger, onDown);
+    const encoder = new Encoder({ ...config, callers: access.callers }, metrics, logger, onLoss);
     opened.unshift(encoder);
     metrics.watchReady(() => encoder.ready());
     metrics.watchModels(() => encoder.models());

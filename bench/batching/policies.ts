@@ -21,10 +21,7 @@ const workConserving: Policy = {
   name: 'the service',
   create: (engine, clock, largest) => {
     const batcher = new Batcher({
-      engine,
-      times: new BatchTimes(),
-      largest,
-      fixed: true,
+      engines: [{ name: 'stub', engine, times: new BatchTimes(), largest, fixed: true }],
       split: async (tokens, views) => splitTokens(tokens, views),
       now: clock.now,
     });

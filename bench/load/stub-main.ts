@@ -12,7 +12,7 @@ const isNone = (): never => {
 const parts: Parts = {
   version: 'stub',
   serve: async () => ({
-    startService: (settings, logger, onDown) => startService({ ...settings, engineScript }, logger, onDown),
+    startService: (settings, logger, onLoss) => startService({ ...settings, engineScript }, logger, onLoss),
     wait: (waitMs, signal) => wait(waitMs, undefined, { signal }),
     kill: () => process.kill(process.pid, 'SIGKILL'),
   }),

@@ -40,10 +40,7 @@ export async function runMix(
   const clock = new SimulatedClock();
   const engine = new TimedEngine(clock);
   const batcher = new Batcher({
-    engine,
-    times: new BatchTimes(),
-    largest,
-    fixed: true,
+    engines: [{ name: 'stub', engine, times: new BatchTimes(), largest, fixed: true }],
     split: async (tokens, views) => splitTokens(tokens, views),
     now: clock.now,
   });

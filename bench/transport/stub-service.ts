@@ -65,10 +65,7 @@ const logger = createLogger({ logLevel: 'info', logFormat: 'json' }, process.std
 const tracing = await openTracing(process.env, 'bench', logger);
 const tokenPool = new TokenPool(1);
 const batcher = new Batcher({
-  engine,
-  times: new BatchTimes(),
-  largest: 1,
-  fixed: true,
+  engines: [{ name: 'stub', engine, times: new BatchTimes(), largest: 1, fixed: true }],
   split: (batch, views) => tokenPool.split(batch, views),
   now: () => performance.now(),
   observe: (batch) => {
@@ -113,6 +110,7 @@ const encoder: VisualEncoder = {
   plan: (request) => planAnswer(parts, request),
   validate: (request) => validateRequest(parts, request),
   models: () => [model],
+  engines: () => ({ up: 1, total: 1 }),
   ready: () => true,
 };
 const host = '127.0.0.1';

@@ -1,17 +1,17 @@
 import { isIPv6 } from 'node:net';
 import type { Logger } from 'pino';
-import type { EngineEnd } from '../inference/supervised-engine.ts';
+import type { EngineLoss } from '../inference/supervised-engine.ts';
 import type { Service } from '../service.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { ServeSettings } from './settings/serve.ts';
 import { onLogSignal, onStopSignal, type SignalSource, type StopSignal } from './terminal.ts';
 
 export interface ServeParts {
-  /** Resolves when the service is ready. `onDown` is called when an engine has failed for good. */
+  /** Resolves when the service is ready. `onLoss` is called when an engine has failed for good. */
   readonly startService: (
     settings: ServeSettings,
     logger: Logger,
-    onDown: (end: EngineEnd) => void,
+    onLoss: (loss: EngineLoss) => void,
   ) => Promise<Service>;
   readonly signals: SignalSource;
   /** Kills the process, even if a thread is in a native call. */
@@ -29,7 +29,7 @@ const stuckGraceMs = 2000;
 /** Least time to close after the drain: a native call may still have to finish. */
 const closeGraceMs = 2000;
 
-/** Why a service stops: a signal, or an engine that failed for good. */
+/** Why a service stops: a signal, or a model whose last engine failed for good. */
 type End = StopSignal | 'engine down';
 
 /** A run of the service, from start to exit. */
@@ -39,22 +39,22 @@ interface Run {
   readonly parts: ServeParts;
   /** Resolves with the first reason to stop. */
   readonly ended: Promise<End>;
-  /** Aborts when an engine has failed for good. */
+  /** Aborts when a model's last engine has failed for good. */
   readonly engineDown: AbortSignal;
-  /** How the last engine that failed for good did. */
-  readonly down: { end?: EngineEnd };
+  /** Whether an engine is stuck in a native call, for which an orderly exit would wait forever. */
+  readonly lost: { isStuck: boolean };
 }
 
 /**
  * Serves until SIGTERM, SIGINT or SIGHUP, then drains. After SIGTERM it still accepts requests for `drainDelayMs`, while
  * it already reports not ready. Signals count from the start, before a model is loaded. Resolves with 0 if every
- * request in flight was answered within `drainGraceMs`, with 1 if not or if an engine failed for good. Kills the
- * process if an engine is stuck in a native call, for which an orderly exit would wait forever. Rejects if the service
- * does not start.
+ * request in flight was answered within `drainGraceMs`, with 1 if not or if the last engine of a model failed for good.
+ * Kills the process if an engine is stuck in a native call, for which an orderly exit would wait forever. Rejects if the
+ * service does not start.
  */
 export async function serve(settings: ServeSettings, logger: Logger, parts: ServeParts): Promise<ExitCode> {
   const engineDown = new AbortController();
-  const down: Run['down'] = {};
+  const lost = { isStuck: false };
   let end: (end: End) => void = () => {};
   const ended = new Promise<End>((resolve) => {
     end = resolve;
@@ -65,10 +65,11 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
     stopAtOnce: parts.exitAtOnce,
   });
   const stopSwitching = onLogSignal(parts.signals, logger);
-  const run: Run = { settings, logger, parts, ended, engineDown: engineDown.signal, down };
+  const run: Run = { settings, logger, parts, ended, engineDown: engineDown.signal, lost };
   try {
-    const starting = parts.startService(settings, logger, (reason) => {
-      down.end = reason;
+    const starting = parts.startService(settings, logger, (loss) => {
+      if (loss.end === 'stuck') lost.isStuck = true;
+      if (!loss.isLast) return;
       engineDown.abort();
       end('engine down');
     });
@@ -79,7 +80,7 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
     return await stop(run, service, await ended);
   } catch (error) {
     if (isStuck(run)) {
-      logger.fatal({ err: error }, 'killing the process: the engine got stuck while the service started');
+      logger.fatal({ err: error }, 'killing the process: an engine got stuck while the service started');
       parts.kill();
     }
     throw error;
@@ -105,15 +106,16 @@ async function stopStarting(run: Run, starting: Promise<Service>, signal: StopSi
 
 async function stop(run: Run, service: Service, end: End): Promise<ExitCode> {
   const { settings, logger, parts, engineDown } = run;
-  if (end === 'engine down') logger.error('stopping: an engine has failed for good');
+  if (end === 'engine down') logger.error('stopping: the last engine of a model has failed for good');
   else await announceStop(run, service, end);
-  const graceMs = isStuck(run) ? Math.min(settings.drainGraceMs, stuckGraceMs) : settings.drainGraceMs;
+  const isHopeless = engineDown.aborted && isStuck(run);
+  const graceMs = isHopeless ? Math.min(settings.drainGraceMs, stuckGraceMs) : settings.drainGraceMs;
   const drainingMs = parts.now();
   const drained = await inTime(service.drain(), graceMs, parts);
   if (!drained) logger.warn({ drainGraceMs: graceMs }, 'requests were still in flight after the drain');
   const leftMs = Math.max(closeGraceMs, graceMs - (parts.now() - drainingMs));
   if (isStuck(run) || !(await inTime(service.close(), leftMs, parts)) || isStuck(run)) {
-    logger.fatal('killing the process: the engine is stuck in a native call');
+    logger.fatal('killing the process: an engine is stuck in a native call');
     parts.kill();
     return 1;
   }
@@ -132,8 +134,8 @@ async function announceStop(run: Run, service: Service, signal: StopSignal): Pro
   logger.info({ signal }, 'draining: finishing requests in flight, refusing new ones');
 }
 
-function isStuck({ down }: Run): boolean {
-  return down.end === 'stuck';
+function isStuck({ lost }: Run): boolean {
+  return lost.isStuck;
 }
 
 /** Whether the work finishes in time. */

@@ -1,5 +1,6 @@
 import type { ViewsPermit } from '../admission/view-budget.ts';
-import type { ViewTokens, WantedTokens } from '../inference/batcher.ts';
+import type { WantedTokens } from '../inference/batcher.ts';
+import type { ViewTokens } from '../inference/waiting-view.ts';
 import type { GraphOutput } from '../model/graph-io.ts';
 import type { Plan } from '../recipes/plan.ts';
 import type { Trace } from '../telemetry/trace.ts';

@@ -1,5 +1,5 @@
 import type { Caller } from '../admission/caller.ts';
-import type { Device } from '../inference/worker-protocol.ts';
+import type { Devices } from '../inference/devices.ts';
 import type { ModelSource } from '../model/model-source.ts';
 
 /** The settings of an encoder. */
@@ -8,7 +8,10 @@ export interface EncoderConfig {
   readonly models: readonly ModelSource[];
   /** Holds the embedded default; not needed where models are given. */
   readonly cacheDir?: string | undefined;
-  readonly device: Device;
+  readonly device: Devices;
+  /** Engines of a model on each device. */
+  readonly engines: number;
+  /** Threads of one engine on a CPU. */
   readonly threads: number;
   /** The batch size to use; 0 to choose it by the measured times. */
   readonly maxBatch: number;

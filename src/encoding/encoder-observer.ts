@@ -11,6 +11,6 @@ export type EncoderObserver = Partial<
     | 'observeRefusal'
     | 'watchQueue'
     | 'watchHeld'
-    | 'watchBatches'
+    | 'watchEngines'
   >
 >;

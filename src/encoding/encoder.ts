@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { ServiceError } from '../errors/service-error.ts';
-import type { EngineEnd } from '../inference/supervised-engine.ts';
+import type { EngineLoss } from '../inference/supervised-engine.ts';
 import type { Model } from '../model/model.ts';
 import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
 import { startDeadline } from './deadline.ts';
@@ -13,6 +13,7 @@ import type {
   EachRequest,
   EncodeAnswer,
   EncodeRequest,
+  EngineCount,
   PlanAnswer,
   PlanRequest,
   VisualEncoder,
@@ -23,21 +24,21 @@ export class Encoder implements VisualEncoder {
   readonly #config: EncoderConfig;
   readonly #observer: EncoderObserver;
   readonly #logger: Logger;
-  readonly #onDown: (end: EngineEnd) => void;
+  readonly #onLoss: (loss: EngineLoss) => void;
   #opened: OpenParts | undefined;
   #draining = false;
 
-  /** `onDown` is called when an engine is down for good. The process is then of no use. */
+  /** `onLoss` is called when an engine is down for good. */
   constructor(
     config: EncoderConfig,
     observer: EncoderObserver,
     logger: Logger,
-    onDown: (end: EngineEnd) => void,
+    onLoss: (loss: EngineLoss) => void,
   ) {
     this.#config = config;
     this.#observer = observer;
     this.#logger = logger;
-    this.#onDown = onDown;
+    this.#onLoss = onLoss;
   }
 
   /** Creates an encoder and opens it. Rejects as `open()` does. */
@@ -52,7 +53,7 @@ export class Encoder implements VisualEncoder {
    * folder, and `failed_precondition` for a device that cannot be used.
    */
   async open(): Promise<void> {
-    this.#opened = await openParts(this.#config, this.#observer, this.#logger, this.#onDown);
+    this.#opened = await openParts(this.#config, this.#observer, this.#logger, this.#onLoss);
   }
 
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {
@@ -102,6 +103,11 @@ export class Encoder implements VisualEncoder {
 
   models(): readonly Model[] {
     return this.#opened?.served.map(({ model }) => model) ?? [];
+  }
+
+  engines(): EngineCount {
+    const all = this.#opened?.served.flatMap((one) => one.engines()) ?? [];
+    return { up: all.filter(({ state }) => state === 'up').length, total: all.length };
   }
 
   ready(): boolean {

@@ -5,7 +5,7 @@ import { allOf, ServiceError } from '../errors/service-error.ts';
 import { sizeLimit, sizeReader } from '../image/read-size.ts';
 import { createViewPool } from '../image/view-pool.ts';
 import { type ServedModel, serveModel } from '../inference/served-model.ts';
-import type { EngineEnd } from '../inference/supervised-engine.ts';
+import type { EngineLoss } from '../inference/supervised-engine.ts';
 import { traceBatch } from '../inference/trace-batch.ts';
 import { ensureDefaultModel } from '../model/import/default-model.ts';
 import { loadModelFolder } from '../model/load-folder.ts';
@@ -26,7 +26,7 @@ const tokenThreads = 2;
 export interface OpenParts extends EncodingParts {
   readonly served: readonly ServedModel[];
   readonly tokenPool: TokenPool;
-  /** Whether an engine is down for good. */
+  /** Whether the last engine of a model is down for good. */
   readonly isDown: () => boolean;
 }
 
@@ -38,7 +38,7 @@ export async function openParts(
   config: EncoderConfig,
   observer: EncoderObserver,
   logger: Logger,
-  onDown: (end: EngineEnd) => void,
+  onLoss: (loss: EngineLoss) => void,
 ): Promise<OpenParts> {
   requireAddressSpace(config.viewThreads + tokenThreads);
   const models = await loadModels(config);
@@ -52,14 +52,14 @@ export async function openParts(
     onThreadError,
   });
   let isDown = false;
-  const onEngineDown = (end: EngineEnd): void => {
-    isDown = true;
-    onDown(end);
+  const onEngineLoss = (loss: EngineLoss): void => {
+    isDown ||= loss.isLast;
+    onLoss(loss);
   };
   const served: ServedModel[] = [];
   try {
     for (const model of models) {
-      served.push(await startModel(model, config, tokenPool, observer, logger, onEngineDown));
+      served.push(await startModel(model, config, tokenPool, observer, logger, onEngineLoss));
     }
   } catch (error) {
     await Promise.all([viewPool.close(), tokenPool.close(), ...served.map((one) => one.close())]);
@@ -83,14 +83,14 @@ async function loadModels({ models, cacheDir }: EncoderConfig): Promise<Model[]>
   );
 }
 
-/** Starts a model's engine and measures its batches. */
+/** Starts a model's engines and measures their batches. */
 async function startModel(
   model: Model,
   config: EncoderConfig,
   tokenPool: TokenPool,
   observer: EncoderObserver,
   logger: Logger,
-  onDown: (end: EngineEnd) => void,
+  onLoss: (loss: EngineLoss) => void,
 ): Promise<ServedModel> {
   const { name, digest, features, precision, trained, projector } = model;
   const described = { digest, features, projector: projector?.family, precision, trained };
@@ -105,19 +105,30 @@ async function startModel(
       observer.observeBatch?.({ model: name, ...batch });
       traceBatch(name, batch);
     },
-    onReplace: (error) => {
-      observer.observeRestart?.(name);
-      logger.error({ model: name, err: error.cause }, 'the engine ended unexpectedly; starting another');
+    onReplace: (engine, error) => {
+      observer.observeRestart?.(name, engine);
+      const err = error.cause ?? error;
+      logger.error({ model: name, engine, err }, 'the engine ended or is faulty; starting another');
     },
-    onDown: (end, error) => {
-      logger.fatal({ model: name, err: error.cause }, `the engine is ${end === 'stuck' ? 'stuck' : 'down'}`);
-      onDown(end);
+    onLate: (engine) => {
+      logger.warn(
+        { model: name, engine },
+        'the engine is late with a batch; another takes over, if one works',
+      );
+    },
+    onEnd: (engine, end, error, left) => {
+      const isLast = left === 0;
+      const fields = { model: name, engine, enginesLeft: left, err: error.cause };
+      logger[isLast ? 'fatal' : 'error'](fields, `the engine is ${end === 'stuck' ? 'stuck' : 'down'}`);
+      onLoss({ end, isLast });
     },
   });
-  const { times, batcher } = served;
-  observer.watchBatches?.(name, () => ({ times: times.entries(), largest: batcher.largest }));
-  const measured = times.entries().map(([views, batchMs]) => `${views}: ${batchMs.toFixed(1)} ms`);
-  logger.info({ model: name, batch: batcher.largest, times: measured.join(', ') }, 'the model is warm');
+  observer.watchEngines?.(name, () => served.engines());
+  for (const { name: engine, times, largest } of served.engines()) {
+    const measured = times.map(([views, batchMs]) => `${views}: ${batchMs.toFixed(1)} ms`);
+    const fields = { model: name, engine, batch: largest, times: measured.join(', ') };
+    logger.info(fields, 'the model is warm');
+  }
   return served;
 }
 

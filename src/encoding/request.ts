@@ -77,6 +77,12 @@ export interface PlanAnswer {
   readonly sizeBytes: number;
 }
 
+/** The engines of all models, and those of them that take work now. */
+export interface EngineCount {
+  readonly up: number;
+  readonly total: number;
+}
+
 /** What both transports serve. Every rejection is a ServiceError. */
 export interface VisualEncoder {
   encode(request: EncodeRequest): Promise<EncodeAnswer>;
@@ -91,6 +97,7 @@ export interface VisualEncoder {
   validate(request: Pick<EncodeRequest, 'recipe' | 'options'>): void;
   /** The served models, the default first. */
   models(): readonly Model[];
-  /** Whether requests are accepted: warmed up and not draining. */
+  engines(): EngineCount;
+  /** Whether requests are accepted: warmed up, not draining, and each model has an engine that works. */
   ready(): boolean;
 }

@@ -1,23 +1,15 @@
 import { abortFailure } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { ViewsPermit } from '../admission/view-budget.ts';
-import { viewsToHandOver } from './batch-policy.ts';
-import type { BatchTimes } from './batch-times.ts';
-import type { EncodedBatch, Engine } from './engine.ts';
-import { dtypeOf, type GraphOutput } from '../model/graph-io.ts';
-import type { SchedulingClass } from '../admission/priority.ts';
-import type { Trace } from '../telemetry/trace.ts';
 import { PriorityQueue } from '../admission/priority-queue.ts';
+import { dtypeOf, type GraphOutput } from '../model/graph-io.ts';
+import type { Trace } from '../telemetry/trace.ts';
 import { notFinite } from '../tokens/tensor.ts';
-
-/** The tokens of one view, in a buffer of their own. Times are milliseconds. */
-export interface ViewTokens {
-  readonly tokens: Uint8Array<ArrayBuffer>;
-  /** From joining the queue until the engine takes the view. */
-  readonly queueMs: number;
-  /** The engine's time for the batch. */
-  readonly engineMs: number;
-}
+import type { EncodedBatch } from './engine.ts';
+import { expectedEndMs } from './expected-time.ts';
+import { type HandedOver, Lane, soonest } from './lane.ts';
+import type { PoolEngine } from './pool-engine.ts';
+import type { ViewTokens, WaitingView } from './waiting-view.ts';
 
 /** What a request wants for its views. */
 export interface WantedTokens {
@@ -27,22 +19,18 @@ export interface WantedTokens {
 }
 
 export interface BatcherOptions {
-  readonly engine: Engine;
-  readonly times: BatchTimes;
-  /** The largest batch to run. */
-  readonly largest: number;
-  /** The only sizes to run, ascending from 1; any size when absent. */
-  readonly sizes?: readonly number[] | undefined;
-  /** Whether to always use `largest`, whatever the measured times say. */
-  readonly fixed: boolean;
+  /** At least one. They run the same model. */
+  readonly engines: readonly PoolEngine[];
   /** Cuts a batch's tokens of one output into a buffer for each view, off the main thread. */
   readonly split: (tokens: Uint8Array<ArrayBuffer>, views: number) => Promise<Uint8Array<ArrayBuffer>[]>;
   readonly now: () => number;
   readonly observe?: (batch: RunBatch) => void;
 }
 
-/** A batch that the engine has run. */
+/** A batch that an engine has run. */
 export interface RunBatch {
+  /** The engine's name. */
+  readonly engine: string;
   readonly views: number;
   readonly engineMs: number;
   /** Idle time of the engine before this batch. Only known for a batch that was prepared while another ran. */
@@ -53,77 +41,50 @@ export interface RunBatch {
   readonly traces: readonly Trace[];
 }
 
-interface Waiting extends SchedulingClass {
-  readonly view: Uint8Array<ArrayBuffer>;
-  readonly output: GraphOutput;
-  readonly joinedAt: number;
-  readonly resolve: (tokens: ViewTokens) => void;
-  readonly reject: (error: ServiceError) => void;
-  /** Whether the caller has its tokens or its error. */
-  isSettled: boolean;
-  /** What the views of one request share. `hasLeft`: nobody waits for them any more. */
-  readonly request: { hasLeft: boolean; readonly permit: ViewsPermit; readonly trace: Trace | undefined };
-}
-
-/** A batch that the engine has and has not finished. */
-interface HandedOver {
-  readonly views: number;
-  /** When the engine started it, as far as the batcher can tell. */
-  startedAt: number;
-  /** Resolves when the engine has finished it, successfully or not. */
-  ended: Promise<void>;
-}
-
-/** Groups the views of all callers of one model into batches. Each promise settles exactly once. */
+/** Groups the views of all callers of one model into batches for its engines. Each promise settles exactly once. */
 export class Batcher {
   readonly #options: BatcherOptions;
-  readonly #queue = new PriorityQueue<Waiting>();
-  /** The batches of the engine: the first runs, the second is prepared. */
-  readonly #handedOver: HandedOver[] = [];
+  readonly #lanes: readonly Lane[];
+  readonly #queue = new PriorityQueue<WaitingView>();
+  /** Views whose batch failed or is late. Each runs once more, alone, before any waiting view. */
+  readonly #retries: WaitingView[] = [];
   #handOverPlanned = false;
-  /** Failed batches that are being retried view by view. */
-  #retrying = 0;
-  /** Resolves when the last retry has ended. */
-  #lastRetry: Promise<void> = Promise.resolve();
 
   constructor(options: BatcherOptions) {
     this.#options = options;
+    this.#lanes = options.engines.map((engine) => new Lane(engine, options.now));
   }
 
-  /** Views waiting for the engine. */
+  /** Views waiting for an engine. */
   get queued(): number {
     return this.#queue.size;
   }
 
-  /** The largest batch worth running now. */
-  get largest(): number {
-    const { fixed, largest, times } = this.#options;
-    return fixed ? largest : times.knee(largest);
+  /** The engines with the batches that they have. */
+  get lanes(): readonly Lane[] {
+    return this.#lanes;
   }
 
   /**
-   * The expected time until `views` more are encoded, with `ahead` waiting views before them. Undefined while the engine
-   * is idle, and before anything is measured.
+   * The expected time until `views` more are encoded, with `ahead` waiting views before them. Undefined while an engine is
+   * idle, and before anything is measured.
    */
   expectedMs(ahead: number, views: number): number | undefined {
-    if (this.#handedOver.length === 0) return undefined;
-    const { times, now } = this.#options;
-    let expectedMs = 0;
-    for (const [index, batch] of this.#handedOver.entries()) {
-      const batchMs = times.estimateMs(batch.views);
-      if (batchMs === undefined) return undefined;
-      expectedMs += index === 0 ? Math.max(0, batchMs - (now() - batch.startedAt)) : batchMs;
+    const engines = [];
+    for (const lane of this.#working()) {
+      const freeInMs = lane.isIdle ? undefined : lane.freeInMs();
+      if (freeInMs === undefined) return undefined;
+      engines.push(lane.forecast(freeInMs));
     }
-    return expectedMs + this.workMs(ahead + views);
+    return expectedEndMs(engines, ahead + views);
   }
 
-  /** The expected time of the engine for this many views; 0 before anything is measured. */
+  /** The expected time of the engines for this many views; 0 before anything is measured. */
   workMs(views: number): number {
-    const { times } = this.#options;
-    const { largest } = this;
-    const last = views % largest;
-    const lastMs = last === 0 ? 0 : (times.estimateMs(last) ?? 0);
-    return Math.floor(views / largest) * (times.estimateMs(largest) ?? 0) + lastMs;
+    return expectedEndMs(
+      this.#working().map((lane) => lane.forecast(0)),
+      views,
+    );
   }
 
   /**
@@ -132,7 +93,7 @@ export class Batcher {
    * queue at once and cost no engine time.
    *
    * Rejects with `cancelled` or the signal's own ServiceError, with `internal` for a failed run or tokens that are not
-   * finite, and with `unavailable` when the engine is down.
+   * finite, and with `unavailable` when every engine has ended.
    */
   async encode(
     permit: ViewsPermit,
@@ -147,11 +108,11 @@ export class Batcher {
     const { caller, priority } = permit;
     const request = { hasLeft: false, permit, trace };
     const shared = { output, caller, priority, joinedAt, request };
-    const waiting: Waiting[] = [];
+    const waiting: WaitingView[] = [];
     const all = views.map(
       (view) =>
         new Promise<ViewTokens>((resolve, reject) => {
-          waiting.push({ ...shared, view, resolve, reject, isSettled: false });
+          waiting.push({ ...shared, view, resolve, reject, isSettled: false, failedOn: undefined });
         }),
     );
     for (const one of waiting) this.#queue.add(one);
@@ -173,6 +134,17 @@ export class Batcher {
     }
   }
 
+  /** The state of an engine has changed. What a late engine has is tried on another. */
+  engineChanged(): void {
+    for (const lane of this.#lanes) {
+      if (lane.state !== 'late' || !this.#lanes.some(({ state }) => state === 'up')) continue;
+      for (const view of lane.handedOver.flatMap(({ views }) => views)) {
+        if (canRetry(view)) this.#retry(lane, view);
+      }
+    }
+    this.#handOver();
+  }
+
   /** Hands over after the current job, so that the views that it submits share a batch. */
   #handOverSoon(): void {
     if (this.#handOverPlanned) return;
@@ -184,87 +156,76 @@ export class Batcher {
   }
 
   #handOver(): void {
-    while (this.#retrying === 0) {
-      const views = viewsToHandOver({
-        queued: this.#queue.size,
-        handedOver: this.#handedOver.length,
-        largest: this.largest,
-        sizes: this.#options.sizes,
-      });
-      if (views === 0) return;
-      const batch = this.#queue.take(views);
-      for (const { request } of batch) request.permit.begin();
-      void this.#run(batch, 'first');
-    }
+    while (this.#handOverRetry() || this.#handOverBatch());
   }
 
-  /** Runs a batch. A failed batch is retried once, view by view, so that a view that ends the engine fails alone. */
-  async #run(batch: readonly Waiting[], attempt: 'first' | 'second'): Promise<void> {
-    const { engine, times, observe, now } = this.#options;
-    const wasPrepared = this.#handedOver.length > 0;
-    const handedOver: HandedOver = { views: batch.length, startedAt: now(), ended: Promise.resolve() };
-    this.#handedOver.push(handedOver);
+  /** Hands over a view that is tried again, to another engine than before if one works. */
+  #handOverRetry(): boolean {
+    const open = this.#open();
+    for (const [index, waiting] of this.#retries.entries()) {
+      const others = open.filter((lane) => lane !== waiting.failedOn);
+      const lane = (others.length > 0 ? others : open).find(({ isFree }) => isFree);
+      const isDone = waiting.isSettled || waiting.request.hasLeft;
+      if (lane === undefined && !isDone) continue;
+      this.#retries.splice(index, 1);
+      // The late engine has run a view without bytes, and its answer is on the way.
+      if (waiting.view.byteLength === 0) waiting.failedOn = undefined;
+      else if (!isDone) void this.#run(lane!, [waiting], true);
+      return true;
+    }
+    return false;
+  }
+
+  /** Hands over a batch of waiting views, to the engine that runs it first. */
+  #handOverBatch(): boolean {
+    const open = this.#open();
+    const free = open.filter(({ isFree }) => isFree);
+    // Nothing is prepared while a view waits to be tried again: the engine would not become free for it.
+    const candidates = free.length > 0 || this.#retries.length > 0 ? free : open;
+    const queued = Math.ceil(this.#queue.size / Math.max(1, free.length));
+    const lane = soonest(candidates.filter((one) => one.viewsToTake(queued) > 0));
+    if (lane === undefined) return false;
+    const batch = this.#queue.take(lane.viewsToTake(queued));
+    for (const { request } of batch) request.permit.begin();
+    void this.#run(lane, batch, false);
+    return true;
+  }
+
+  async #run(lane: Lane, batch: readonly WaitingView[], isRetry: boolean): Promise<void> {
+    const { observe, now } = this.#options;
+    const { name, engine, times } = lane.pooled;
+    const wasPrepared = !lane.isFree;
     const outputs = [...new Set(batch.map(({ output }) => output))];
-    const encoding = engine
-      .encode(
-        batch.map(({ view }) => view),
-        outputs,
-      )
-      .finally(() => this.#takeBack(handedOver));
-    handedOver.ended = encoding.then(
-      () => undefined,
-      () => undefined,
-    );
+    const handedOver = lane.add(batch, isRetry);
+    const views = batch.map(({ view }) => view);
     try {
-      const encoded = await encoding;
+      const encoded = await engine.encode(views, outputs).finally(() => lane.takeBack(handedOver));
       const endedAt = now();
-      times.record(batch.length, encoded.engineMs);
-      this.#handOver();
       const { engineMs, idleMs } = encoded;
+      times.record(batch.length, engineMs);
+      this.#handOver();
       const gapMs = wasPrepared ? idleMs : undefined;
-      observe?.({ views: batch.length, engineMs, gapMs, endedAt, traces: tracesOf(batch) });
-      await this.#answer(batch, outputs, encoded, endedAt);
+      const traces = tracesOf(batch);
+      observe?.({ engine: name, views: batch.length, engineMs, gapMs, endedAt, traces });
+      await this.#answer(lane, handedOver, outputs, encoded, endedAt);
+      if (this.#retries.length > 0) this.#handOver();
     } catch (thrown) {
       const error = ServiceError.from(thrown);
-      if (attempt === 'first') await this.#retry(batch);
-      for (const waiting of batch) this.#settle(waiting, error);
+      const canWork = this.#lanes.some(({ state }) => state !== 'ended');
+      for (const waiting of batch) this.#fail(lane, handedOver, waiting, error, canWork);
       this.#handOver();
     }
-  }
-
-  /**
-   * Retries a failed batch before any waiting view. Each view has the engine to itself, because a view that ends the
-   * engine also fails whatever else the engine has.
-   */
-  async #retry(batch: readonly Waiting[]): Promise<void> {
-    this.#retrying++;
-    this.#lastRetry = this.#lastRetry.then(() => this.#runOneByOne(batch));
-    await this.#lastRetry;
-    this.#retrying--;
-  }
-
-  async #runOneByOne(batch: readonly Waiting[]): Promise<void> {
-    for (const waiting of batch) {
-      await this.#handedOver.at(-1)?.ended;
-      // A view without bytes has been run: its pixels are gone.
-      if (waiting.request.hasLeft || waiting.view.byteLength === 0) continue;
-      await this.#run([waiting], 'second');
-    }
-  }
-
-  /** The engine has finished a batch and starts the next. */
-  #takeBack(handedOver: HandedOver): void {
-    this.#handedOver.splice(this.#handedOver.indexOf(handedOver), 1);
-    const [next] = this.#handedOver;
-    if (next !== undefined) next.startedAt = this.#options.now();
   }
 
   async #answer(
-    batch: readonly Waiting[],
+    lane: Lane,
+    handedOver: HandedOver,
     outputs: readonly GraphOutput[],
     encoded: EncodedBatch,
     endedAt: number,
   ): Promise<void> {
+    const batch = handedOver.views;
+    const others = this.#lanes.some((other) => other !== lane && other.state !== 'ended');
     for (const output of outputs) {
       const tokens = encoded.tokens[output];
       if (tokens === undefined) continue;
@@ -272,7 +233,8 @@ export class Batcher {
       for (const [index, waiting] of batch.entries()) {
         if (waiting.output !== output) continue;
         if (encoded.finite[output]?.[index] !== true) {
-          this.#settle(waiting, notFinite(dtypeOf(output)));
+          // The picture may be at fault, or the engine: another one tells.
+          this.#fail(lane, handedOver, waiting, notFinite(dtypeOf(output)), others);
           continue;
         }
         const { engineMs } = encoded;
@@ -282,7 +244,38 @@ export class Batcher {
     }
   }
 
-  #settle(waiting: Waiting, outcome: ViewTokens | ServiceError): void {
+  /** Has a view of a failed run tried once more, or rejects it. */
+  #fail(
+    lane: Lane,
+    { isAlone: isRetry }: HandedOver,
+    waiting: WaitingView,
+    error: ServiceError,
+    mayRetry: boolean,
+  ): void {
+    if (mayRetry && canRetry(waiting)) this.#retry(lane, waiting);
+    // A late batch's views are tried elsewhere already, and that run decides.
+    else if (isRetry || waiting.failedOn === undefined) this.#settle(waiting, error);
+  }
+
+  #retry(lane: Lane, waiting: WaitingView): void {
+    waiting.failedOn = lane;
+    this.#retries.push(waiting);
+  }
+
+  /** The engines to use. An engine that has ended rejects what it gets, which is the answer when all have. */
+  #open(): readonly Lane[] {
+    const open = this.#lanes.filter(({ state }) => state === 'up');
+    if (open.length > 0 || this.#lanes.some(({ state }) => state !== 'ended')) return open;
+    return this.#lanes;
+  }
+
+  /** The engines that run what is admitted now: those that are up, or else those that may come back. */
+  #working(): readonly Lane[] {
+    const open = this.#open();
+    return open.length > 0 ? open : this.#lanes.filter(({ state }) => state !== 'ended');
+  }
+
+  #settle(waiting: WaitingView, outcome: ViewTokens | ServiceError): void {
     if (waiting.isSettled) return;
     waiting.isSettled = true;
     if (outcome instanceof ServiceError) {
@@ -292,6 +285,11 @@ export class Batcher {
   }
 }
 
-function tracesOf(batch: readonly Waiting[]): readonly Trace[] {
+/** Whether a view gets a second attempt. One without bytes has been run: its pixels are gone. */
+function canRetry({ failedOn, request, view, isSettled }: WaitingView): boolean {
+  return failedOn === undefined && !isSettled && !request.hasLeft && view.byteLength > 0;
+}
+
+function tracesOf(batch: readonly WaitingView[]): readonly Trace[] {
   return [...new Set(batch.flatMap(({ request }) => request.trace ?? []))];
 }

@@ -15,11 +15,18 @@ export interface EncodedBatch {
  * Runs views through one model on one device. It knows nothing of images or callers.
  *
  * `encode` takes views of `imageSize * imageSize * 3` uint8 RGB and returns the requested outputs. The engine of a projector
- * takes float32 features, one map at a time. Calls run in order. A second call is prepared while the first runs, and starts as soon as the first ends. The views' buffers
- * are gone when `encode` resolves, and the caller's again when it rejects. It rejects with `unavailable` when the engine
- * is down, and with `internal` when the run fails.
+ * takes float32 features, one map at a time. Calls run in order. A second call is prepared while the first runs, and
+ * starts as soon as the first ends. When `encode` resolves, the buffers of views whose tokens are finite are gone. All
+ * others are the caller's again. It rejects with `unavailable` when the engine is down, and with `internal` when the run
+ * fails.
  */
 export interface Engine {
   encode(views: readonly Uint8Array<ArrayBuffer>[], outputs: readonly GraphOutput[]): Promise<EncodedBatch>;
   close(): Promise<void>;
 }
+
+/**
+ * Whether an engine takes work. `late`: its batch takes much longer than expected; `down`: it is being replaced; `ended`: it
+ * never works again.
+ */
+export type EngineState = 'up' | 'late' | 'down' | 'ended';

@@ -1,25 +1,37 @@
 import { ServiceError } from '../errors/service-error.ts';
-import type { EncodedBatch, Engine } from './engine.ts';
 import type { GraphOutput } from '../model/graph-io.ts';
+import type { EncodedBatch, Engine, EngineState } from './engine.ts';
 
 /** Why an engine is down for good: it ended again and again, or it is stuck in a call that cannot be interrupted. */
 export type EngineEnd = 'ended' | 'stuck';
+
+/** An engine is down for good. If it was the last of its model, the process is of no use. */
+export interface EngineLoss {
+  readonly end: EngineEnd;
+  readonly isLast: boolean;
+}
 
 export interface SupervisedEngineOptions {
   /** Starts an engine, which calls `onDown` once if it ends unexpectedly. */
   readonly start: (onDown: (error: ServiceError) => void) => Promise<Engine>;
   /** The longest time for a batch of this many views, in milliseconds; no limit when undefined. */
   readonly limitMs: (views: number) => number | undefined;
+  /** After this time a batch is late, and other engines should take over; never when undefined. */
+  readonly lateMs: (views: number) => number | undefined;
   /** The longest time for the first engine to start. */
   readonly firstLimitMs: number;
   /** The longest time for a replacement to start and to run one view. */
   readonly replaceLimitMs: () => number;
-  /** A view that any working engine can run. */
+  /** A view that any working engine can run, and gives finite tokens for. */
   readonly probe: () => Uint8Array<ArrayBuffer>;
   /** Called for each engine that is replaced. */
   readonly onReplace?: (error: ServiceError) => void;
-  /** Called once when there will be no other engine. The process is then of no use. */
+  /** Called once when there will be no other engine. */
   readonly onDown: (end: EngineEnd, error: ServiceError) => void;
+  /** Called when a batch is late. */
+  readonly onLate?: () => void;
+  /** Called after each change of `state`. */
+  readonly onChange?: () => void;
   /** Resolves after `waitMs`. */
   readonly wait: (waitMs: number) => Promise<void>;
 }
@@ -30,16 +42,27 @@ export const mostFailedStarts = 5;
 /** The wait before the second attempt. It doubles with each further attempt. */
 const backOffMs = 500;
 
-/** ONNX Runtime's message when the device fails, after which no native call in this process works. */
+/** What a probe asks for. A float16 may overflow for want of range; a float32 that is not finite is a fault. */
+const probeOutput: GraphOutput = 'float32';
+
+/** ONNX Runtime's message when the device fails, after which no native call on it works. */
 const deviceFailure = /\b(CUDA|CUBLAS|CUDNN|cuda\w*Error)\b/;
 
 /** Its message when a batch is too large for the device's memory. The device still works: the views run one by one. */
 const outOfMemory = /out of memory|ALLOC_FAILED/i;
 
+/** A call of `encode` that has not settled. */
+interface Call {
+  readonly views: number;
+  readonly abandoned: Promise<never>;
+  readonly abandon: (error: ServiceError) => void;
+}
+
 /**
  * An engine that is replaced when its thread ends. Its running batches are rejected with `internal`; later ones wait for
  * the replacement. A replacement must run a probe view first, and only failed starts and probes count against it, so
- * images that end engines cannot end the process.
+ * images that end engines cannot end it for good. An engine that fails a batch, or gives tokens that are not finite, must
+ * run the probe as well, and is replaced if it cannot.
  *
  * A native call that never returns and a device that fails cannot be cured within the process. Then all batches are
  * rejected at once, and `onDown` is called.
@@ -47,14 +70,17 @@ const outOfMemory = /out of memory|ALLOC_FAILED/i;
 export class SupervisedEngine implements Engine {
   readonly #options: SupervisedEngineOptions;
   #current: Promise<Engine>;
+  /** Counts the replacements. */
+  #generation = 0;
   #isUp = true;
+  #isLate = false;
+  #isProving = false;
   #closing = false;
   #end: ServiceError | undefined;
-  /** The reject functions of all unfinished calls. */
-  readonly #waiting = new Set<(error: ServiceError) => void>();
-  /** The batches that the engine has. The first one runs. */
-  readonly #running: { readonly views: number }[] = [];
-  #watch: NodeJS.Timeout | undefined;
+  readonly #calls = new Set<Call>();
+  /** The calls that the engine has. The first one runs. */
+  readonly #running: Call[] = [];
+  #watches: NodeJS.Timeout[] = [];
   #startWatch: NodeJS.Timeout | undefined;
 
   private constructor(options: SupervisedEngineOptions) {
@@ -66,19 +92,20 @@ export class SupervisedEngine implements Engine {
   static async start(options: SupervisedEngineOptions): Promise<SupervisedEngine> {
     const engine = new SupervisedEngine(options);
     engine.#watchStart(options.firstLimitMs);
-    await new Promise((resolve, reject) => {
-      engine.#waiting.add(reject);
-      void engine.#current.then(resolve, reject).finally(() => {
-        clearTimeout(engine.#startWatch);
-        engine.#waiting.delete(reject);
-      });
-    });
+    const call = engine.#begin(0);
+    try {
+      await Promise.race([engine.#current, call.abandoned]);
+    } finally {
+      clearTimeout(engine.#startWatch);
+      engine.#calls.delete(call);
+    }
     return engine;
   }
 
-  /** Whether an engine accepts work now. */
-  get isUp(): boolean {
-    return this.#isUp && this.#end === undefined;
+  get state(): EngineState {
+    if (this.#end !== undefined || this.#closing) return 'ended';
+    if (!this.#isUp) return 'down';
+    return this.#isLate ? 'late' : 'up';
   }
 
   async encode(
@@ -86,60 +113,97 @@ export class SupervisedEngine implements Engine {
     outputs: readonly GraphOutput[],
   ): Promise<EncodedBatch> {
     if (this.#end !== undefined) throw this.#end;
-    return await new Promise<EncodedBatch>((resolve, reject) => {
-      this.#waiting.add(reject);
-      void this.#run(views, outputs)
-        .then(resolve, reject)
-        .finally(() => this.#waiting.delete(reject));
-    });
+    const call = this.#begin(views.length);
+    try {
+      const engine = await Promise.race([this.#current, call.abandoned]);
+      if (this.#running.push(call) === 1) this.#watchNext();
+      const encoded = await Promise.race([engine.encode(views, outputs), call.abandoned]);
+      if (Object.values(encoded.finite).some((flags) => flags.includes(false))) void this.#prove();
+      return encoded;
+    } catch (thrown) {
+      throw this.#failure(ServiceError.from(thrown));
+    } finally {
+      this.#finish(call);
+    }
   }
 
   /** Ends the engine after the running native call. A stuck engine is left alone. */
   async close(): Promise<void> {
     this.#closing = true;
-    clearTimeout(this.#watch);
+    for (const watch of this.#watches) clearTimeout(watch);
     clearTimeout(this.#startWatch);
     if (this.#end !== undefined) return;
-    this.#rejectAll(new ServiceError('unavailable', 'The engine is closing.'));
+    this.#abandonAll(new ServiceError('unavailable', 'The engine is closing.'));
     const engine = await this.#current.catch(() => undefined);
     await engine?.close();
   }
 
-  async #run(
-    views: readonly Uint8Array<ArrayBuffer>[],
-    outputs: readonly GraphOutput[],
-  ): Promise<EncodedBatch> {
+  #begin(views: number): Call {
+    let abandon: Call['abandon'] = () => {};
+    const abandoned = new Promise<never>((_, reject) => {
+      abandon = reject;
+    });
+    // A call that is not waiting when it is abandoned finds out later.
+    abandoned.catch(() => undefined);
+    const call = { views, abandoned, abandon };
+    this.#calls.add(call);
+    return call;
+  }
+
+  #finish(call: Call): void {
+    this.#calls.delete(call);
+    const place = this.#running.indexOf(call);
+    if (place === -1) return;
+    this.#running.splice(place, 1);
+    if (place > 0) return;
+    this.#setLate(false);
+    this.#watchNext();
+  }
+
+  /** What the caller is told of a failed run. */
+  #failure(error: ServiceError): ServiceError {
+    if (isOfDevice(error)) this.#giveUp('ended', error);
+    if (this.#end !== undefined) return this.#end;
+    if (this.#closing) return error;
+    if (error.code === 'internal') void this.#prove();
+    if (error.code !== 'unavailable') return error;
+    // For the caller the image has failed, not the service: the next image will be encoded.
+    const { cause } = error;
+    return new ServiceError('internal', 'The engine ended while it was running this image.', { cause });
+  }
+
+  /** Has the engine run the probe, and replaces it if it cannot. */
+  async #prove(): Promise<void> {
+    if (this.#isProving || this.state !== 'up') return;
+    this.#isProving = true;
+    const generation = this.#generation;
     const engine = await this.#current;
-    const batch = { views: views.length };
-    this.#running.push(batch);
-    if (this.#running.length === 1) this.#watchNext();
     try {
-      return await engine.encode(views, outputs);
+      requireFinite(await this.encode([this.#options.probe()], [probeOutput]));
     } catch (thrown) {
-      const error = ServiceError.from(thrown);
-      if (isOfDevice(error)) this.#giveUp('ended', error);
-      // For the caller the image has failed, not the service: the next image will be encoded.
-      throw error.code === 'unavailable' && !this.#closing
-        ? new ServiceError('internal', 'The engine ended while it was running this image.', {
-            cause: error.cause,
-          })
-        : error;
+      // If it has ended meanwhile, it is replaced already.
+      if (generation === this.#generation && this.#end === undefined && !this.#closing) {
+        this.#onEnd(ServiceError.from(thrown));
+        void engine.close();
+      }
     } finally {
-      const place = this.#running.indexOf(batch);
-      if (place !== -1) this.#running.splice(place, 1);
-      this.#watchNext();
+      this.#isProving = false;
     }
   }
 
-  /** Handles an engine that ended unexpectedly. */
+  /** Handles an engine that ended unexpectedly, or that is not to be used any more. */
   #onEnd(reason: ServiceError): void {
     if (this.#closing || this.#end !== undefined) return;
+    this.#generation++;
     this.#isUp = false;
+    this.#isLate = false;
     this.#running.length = 0;
+    this.#watchNext();
     this.#options.onReplace?.(reason);
     this.#current = this.#replace(reason);
     // Nobody may be waiting for the replacement; `onDown` reports its failure.
     this.#current.catch(() => undefined);
+    this.#options.onChange?.();
   }
 
   async #replace(reason: ServiceError): Promise<Engine> {
@@ -150,6 +214,7 @@ export class SupervisedEngine implements Engine {
       try {
         const engine = await this.#startAndProve();
         this.#isUp = true;
+        this.#options.onChange?.();
         return engine;
       } catch (thrown) {
         last = ServiceError.from(thrown);
@@ -169,7 +234,7 @@ export class SupervisedEngine implements Engine {
         if (isProved) this.#onEnd(reason);
       });
       try {
-        await engine.encode([this.#options.probe()], ['float16']);
+        requireFinite(await engine.encode([this.#options.probe()], [probeOutput]));
       } catch (thrown) {
         await engine.close();
         throw thrown;
@@ -183,40 +248,56 @@ export class SupervisedEngine implements Engine {
 
   #watchStart(limitMs: number): void {
     this.#startWatch = setTimeout(() => {
-      const cause = new Error(`The engine did not start within ${Math.round(limitMs)} ms.`);
-      this.#giveUp('stuck', new ServiceError('unavailable', 'The engine is stuck.', { cause }));
+      this.#giveUpStuck(`The engine did not start within ${Math.round(limitMs)} ms.`);
     }, limitMs);
   }
 
-  /** Sets the time limit of the running batch. */
+  /** Sets the time limits of the running batch. */
   #watchNext(): void {
-    clearTimeout(this.#watch);
-    const [batch] = this.#running;
-    if (batch === undefined || this.#closing || this.#end !== undefined) return;
-    const { views } = batch;
-    const limitMs = this.#options.limitMs(views);
+    for (const watch of this.#watches) clearTimeout(watch);
+    this.#watches = [];
+    const [call] = this.#running;
+    if (call === undefined || this.#closing || this.#end !== undefined) return;
+    const { views } = call;
+    const [limitMs, lateMs] = [this.#options.limitMs(views), this.#options.lateMs(views)];
+    if (lateMs !== undefined) this.#watches.push(setTimeout(() => this.#setLate(true), lateMs));
     if (limitMs === undefined) return;
-    this.#watch = setTimeout(() => {
-      const message = `The engine did not finish a batch of ${views} views within ${Math.round(limitMs)} ms.`;
-      this.#giveUp(
-        'stuck',
-        new ServiceError('unavailable', 'The engine is stuck.', { cause: new Error(message) }),
-      );
-    }, limitMs);
+    const message = `The engine did not finish a batch of ${views} views within ${Math.round(limitMs)} ms.`;
+    this.#watches.push(setTimeout(() => this.#giveUpStuck(message), limitMs));
+  }
+
+  #setLate(isLate: boolean): void {
+    if (this.#isLate === isLate) return;
+    this.#isLate = isLate;
+    if (isLate) this.#options.onLate?.();
+    this.#options.onChange?.();
+  }
+
+  #giveUpStuck(message: string): void {
+    const cause = new Error(message);
+    this.#giveUp('stuck', new ServiceError('unavailable', 'The engine is stuck.', { cause }));
   }
 
   #giveUp(end: EngineEnd, reason: ServiceError): void {
     if (this.#end !== undefined) return;
     this.#end = new ServiceError('unavailable', 'The engine is down.', { cause: reason.cause ?? reason });
-    clearTimeout(this.#watch);
-    this.#rejectAll(this.#end);
+    for (const watch of this.#watches) clearTimeout(watch);
+    this.#abandonAll(this.#end);
     this.#options.onDown(end, this.#end);
+    this.#options.onChange?.();
   }
 
-  #rejectAll(error: ServiceError): void {
-    for (const reject of this.#waiting) reject(error);
-    this.#waiting.clear();
+  #abandonAll(error: ServiceError): void {
+    for (const { abandon } of this.#calls) abandon(error);
+    this.#calls.clear();
   }
+}
+
+function requireFinite({ finite }: EncodedBatch): void {
+  if (finite[probeOutput]?.includes(false) !== true) return;
+  throw new ServiceError('internal', 'The engine is faulty.', {
+    cause: new Error('The engine gave tokens of a black view that are not finite.'),
+  });
 }
 
 function isOfDevice({ cause }: ServiceError): boolean {

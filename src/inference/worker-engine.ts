@@ -116,7 +116,11 @@ export class WorkerEngine implements Engine {
     const { views, input, resolve, reject } = pending;
     this.#shared.release(input);
     if (message.kind === 'ran') {
-      freeBuffers(views);
+      const finite = Object.values(message.finite);
+      // Another engine may have run a view of a late batch already.
+      freeBuffers(
+        views.filter(({ byteLength }, index) => byteLength > 0 && finite.every((flags) => flags[index])),
+      );
       resolve(message);
     } else {
       const cause = new Error(message.reason);

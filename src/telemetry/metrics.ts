@@ -19,14 +19,18 @@ export type HeldFor = 'requests' | 'cache' | 'unread';
 /** A batch that an engine has run. */
 export interface ObservedBatch {
   readonly model: string;
+  /** The engine's name. */
+  readonly engine: string;
   readonly views: number;
   readonly engineMs: number;
   /** Idle time of the engine before a batch that was ready; undefined if it was not. */
   readonly gapMs?: number | undefined;
 }
 
-/** The measured times of a model's batches, and the largest batch worth running now. */
-export interface BatchPlan {
+/** An engine of a model, the measured times of its batches, and the largest batch worth running now. */
+export interface ObservedEngine {
+  readonly name: string;
+  readonly state: 'up' | 'late' | 'down' | 'ended';
   readonly times: readonly (readonly [views: number, batchMs: number])[];
   readonly largest: number;
 }
@@ -82,7 +86,7 @@ export class Metrics {
   readonly #engineBusy = this.#registry.counter(
     'engine_busy_seconds_total',
     "Time spent inside the engine's native call.",
-    ['model'],
+    ['model', 'engine'],
   );
   readonly #engineGap = this.#registry.histogram(
     'engine_gap_seconds',
@@ -97,15 +101,15 @@ export class Metrics {
   );
   readonly #restarts = this.#registry.counter(
     'engine_restarts_total',
-    'Engines that ended by themselves and were replaced.',
-    ['model'],
+    'Engines that ended by themselves, or failed their probe, and were replaced.',
+    ['model', 'engine'],
   );
   readonly #inflight = new Map<Transport, () => number>();
   #readReady = (): boolean => false;
   #readQueue = (): QueuedViews => ({ admitted: 0, queued: 0 });
   readonly #held = new Map<HeldFor, () => number>();
   #readModels = (): readonly ServedModelInfo[] => [];
-  readonly #batchPlans = new Map<string, () => BatchPlan>();
+  readonly #engines = new Map<string, () => readonly ObservedEngine[]>();
 
   /** `version` is the package's version, for `siglip_hd_build_info`. */
   constructor(version = 'unknown') {
@@ -154,9 +158,9 @@ export class Metrics {
   }
 
   /** Records a batch that the engine has run. */
-  observeBatch({ views, engineMs, gapMs, model }: ObservedBatch): void {
+  observeBatch({ views, engineMs, gapMs, model, engine }: ObservedBatch): void {
     this.#batchViews.observe({ model }, views);
-    this.#engineBusy.inc({ model }, engineMs / 1000);
+    this.#engineBusy.inc({ model, engine }, engineMs / 1000);
     if (gapMs !== undefined) this.#engineGap.observe({ model }, gapMs / 1000);
   }
 
@@ -165,9 +169,9 @@ export class Metrics {
     this.#refusals.inc({ bound });
   }
 
-  /** Counts an engine that ended by itself and was replaced. */
-  observeRestart(model: string): void {
-    this.#restarts.inc({ model });
+  /** Counts an engine that ended by itself, or failed its probe, and was replaced. */
+  observeRestart(model: string, engine: string): void {
+    this.#restarts.inc({ model, engine });
   }
 
   /** Reads whether requests are accepted. */
@@ -190,10 +194,10 @@ export class Metrics {
     this.#held.set(what, read);
   }
 
-  /** Reads how long a model's batches take. */
-  watchBatches(model: string, read: () => BatchPlan): void {
-    this.#restarts.inc({ model }, 0);
-    this.#batchPlans.set(model, read);
+  /** Reads the state of a model's engines, and how long their batches take. */
+  watchEngines(model: string, read: () => readonly ObservedEngine[]): void {
+    for (const { name: engine } of read()) this.#restarts.inc({ model, engine }, 0);
+    this.#engines.set(model, read);
   }
 
   /** Reads how many requests a transport has under way. */
@@ -233,7 +237,7 @@ export class Metrics {
   #addGauges(): void {
     this.#registry.gauge(
       'ready',
-      'Whether requests are accepted: 1, or 0 while models load, during a drain, and while an engine is down.',
+      'Whether requests are accepted: 1, or 0 while models load, during a drain, and while no engine of a model works.',
       [],
       (gauge) => gauge.set(this.#readReady() ? 1 : 0),
     );
@@ -258,18 +262,41 @@ export class Metrics {
     this.#registry.gauge(
       'batch_seconds',
       'Measured time of a batch, by its views.',
-      ['model', 'views'],
+      ['model', 'engine', 'views'],
       (gauge) => {
-        for (const [model, read] of this.#batchPlans) {
-          for (const [views, batchMs] of read().times) gauge.set({ model, views }, batchMs / 1000);
+        for (const { model, engine, times } of this.#eachEngine()) {
+          for (const [views, batchMs] of times) gauge.set({ model, engine, views }, batchMs / 1000);
         }
       },
     );
-    this.#registry.gauge('batch_limit_views', 'The largest batch worth running now.', ['model'], (gauge) => {
-      for (const [model, read] of this.#batchPlans) gauge.set({ model }, read().largest);
-    });
+    this.#registry.gauge(
+      'batch_limit_views',
+      'The largest batch worth running now.',
+      ['model', 'engine'],
+      (gauge) => {
+        for (const { model, engine, largest } of this.#eachEngine()) gauge.set({ model, engine }, largest);
+      },
+    );
+    this.#registry.gauge(
+      'engine_up',
+      'Whether the engine takes work: 1, or 0 while it is late, being replaced, or down for good.',
+      ['model', 'engine'],
+      (gauge) => {
+        for (const { model, engine, state } of this.#eachEngine()) {
+          gauge.set({ model, engine }, state === 'up' ? 1 : 0);
+        }
+      },
+    );
     this.#registry.gauge('inflight_requests', 'Requests under way.', ['transport'], (gauge) => {
       for (const [transport, read] of this.#inflight) gauge.set({ transport }, read());
     });
+  }
+
+  *#eachEngine(): Generator<
+    Omit<ObservedEngine, 'name'> & { readonly model: string; readonly engine: string }
+  > {
+    for (const [model, read] of this.#engines) {
+      for (const { name: engine, ...rest } of read()) yield { ...rest, model, engine };
+    }
   }
 }

@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { serve } from '../../src/cli/serve.ts';
 import { serveCommand } from '../../src/cli/settings/serve.ts';
 import { parseCommand } from '../../src/cli/settings/parse.ts';
+import type { EngineLoss } from '../../src/inference/supervised-engine.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
 import type { Service } from '../../src/service.ts';
 
@@ -49,7 +50,7 @@ function start(
       if (entry['msg'] === 'ready') ready.open();
     },
   };
-  let down: (end: 'ended' | 'stuck') => void = () => {};
+  let lose: (loss: EngineLoss) => void = () => {};
   const service: Service = {
     metricsPort: undefined,
     httpPort: 8080,
@@ -68,8 +69,8 @@ function start(
   };
   const exit = serve({ ...settings, tlsCert: options.tlsCert }, pino({}, log), {
     signals,
-    startService: async (_settings, _logger, onDown) => {
-      down = onDown;
+    startService: async (_settings, _logger, onLoss) => {
+      lose = onLoss;
       return await (options.startService?.() ?? Promise.resolve(service));
     },
     kill: () => calls.push('kill'),
@@ -98,7 +99,8 @@ function start(
     ready,
     exit,
     send,
-    goDown: (end: 'ended' | 'stuck' = 'ended') => down(end),
+    loseEngine: (loss: EngineLoss) => lose(loss),
+    goDown: (end: EngineLoss['end'] = 'ended') => lose({ end, isLast: true }),
   };
 }
 

@@ -38,7 +38,7 @@ externalTest(
       'it waits for both',
     );
     assert.equal(teacher, 'siglip2');
-    assert.deepEqual(device, { kind: 'cuda', deviceId: 0 });
+    assert.deepEqual(device, { kind: 'cuda', deviceIds: [0] });
     assert.equal(redisUrl, 'redis://redis:6379');
     const mounts = pod.containers[0]!.volumeMounts;
     for (const file of [apiKeysFile, tlsCert, tlsClientCa, models[0]!.folder]) {

@@ -6,7 +6,7 @@ import type { ImageInput } from '../../src/image/raster.ts';
 import { serviceConfig } from '../support/service-config.ts';
 
 test('while the models load, each image that is encoded separately fails, and nothing is thrown', async () => {
-  const encoder = new Encoder(serviceConfig(), {}, pino({ level: 'silent' }), assert.fail);
+  const encoder = new Encoder(serviceConfig(), {}, pino({ level: 'silent' }), () => assert.fail());
   const image: ImageInput = { kind: 'raster', raster: { width: 1, height: 1, data: new Uint8Array(3) } };
   const outcomes = encoder.encodeEach({
     images: [image, image],

@@ -19,10 +19,7 @@ function setUp(largest: number) {
   const viewBudget = new ViewBudget({ maxViews: 1000, workMs: () => 0 });
   let timeMs = 0;
   const batcher = new Batcher({
-    engine,
-    times: new BatchTimes(),
-    largest,
-    fixed: true,
+    engines: [{ name: 'stub', engine, times: new BatchTimes(), largest, fixed: true }],
     split: async (tokens, views) => splitTokens(tokens, views),
     now: () => timeMs,
   });

@@ -22,6 +22,7 @@ after(() => scratch.remove());
 
 const options: ServeModelOptions = {
   device: { kind: 'cpu' },
+  engines: 1,
   threads: 1,
   maxBatch: 4,
   warmUpMs: 0,
@@ -29,11 +30,12 @@ const options: ServeModelOptions = {
   observe: () => {},
   engineTimeoutMs: 60_000,
   onReplace: () => {},
-  onDown: () => {},
+  onLate: () => {},
+  onEnd: () => {},
 };
 
 test('refuses an int8 model on a GPU before it loads anything', async () => {
-  await assert.rejects(serveModel(int8, { ...options, device: { kind: 'cuda', deviceId: 0 } }), {
+  await assert.rejects(serveModel(int8, { ...options, device: { kind: 'cuda', deviceIds: [0] } }), {
     code: 'failed_precondition',
     message: /^The model "int8" is int8, which only runs on a CPU; use --device cpu or import it .* fp16\.$/,
   });
@@ -52,7 +54,7 @@ test('an int8 model gives a view the same tokens whatever views come with it', a
   };
   const alone = await encode([view(1)]);
   const beside = await encode([view(1), view(7), view(13)]);
-  assert.equal(served.batcher.largest, 1);
+  assert.equal(served.batcher.lanes[0]!.largest, 1);
   assert.deepEqual(beside, alone);
   await served.close();
 });

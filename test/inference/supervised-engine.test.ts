@@ -51,6 +51,7 @@ function setUp({ limitMs, replaceLimitMs = 60_000 }: { limitMs?: number; replace
       };
     },
     limitMs: () => limitMs,
+    lateMs: () => undefined,
     firstLimitMs: 60_000,
     replaceLimitMs: () => replaceLimitMs,
     probe: () => Uint8Array.of(0),
@@ -72,11 +73,11 @@ test('an engine that ends is replaced at once; only its running batch is rejecte
   });
   await turn();
   made[0]!.die();
-  assert.equal(engine.isUp, false);
+  assert.equal(engine.state, 'down');
   const waiting = engine.encode(view(), ['float16']);
   await lost;
   await turn();
-  assert.equal(engine.isUp, true);
+  assert.equal(engine.state, 'up');
   made[1]!.engine.openGate();
   await waiting;
   assert.deepEqual([made.length, waits, replaced], [2, [], [died]]);
@@ -90,7 +91,7 @@ test('a failing start is retried after longer and longer waits, and a later end 
   failing.starts = mostFailedStarts - 1;
   made[0]!.die();
   await turn();
-  assert.equal(engine.isUp, true);
+  assert.equal(engine.state, 'up');
   assert.deepEqual(waits, [500, 1000, 2000, 4000]);
   made[1]!.die();
   await turn();
@@ -111,7 +112,7 @@ test('an engine that never starts again is given up, and all callers are rejecte
     ['ended'],
   );
   await assert.rejects(engine.encode(view(), ['float16']), { code: 'unavailable' });
-  assert.equal(engine.isUp, false);
+  assert.equal(engine.state, 'ended');
   await engine.close();
 });
 
@@ -139,7 +140,7 @@ test('images that end engines never end the process, however many there are', as
     made.at(-1)!.die();
     await turn();
   }
-  assert.deepEqual([made.length, ends.length, engine.isUp], [51, 0, true]);
+  assert.deepEqual([made.length, ends.length, engine.state], [51, 0, 'up']);
   await engine.close();
 });
 
@@ -154,7 +155,7 @@ test('a replacement that hangs is given up as stuck, and all callers are rejecte
     ['stuck'],
   );
   assert.match(String(ends[0]!.error.cause), /did not start within 5 ms/);
-  assert.equal(engine.isUp, false);
+  assert.equal(engine.state, 'ended');
   await engine.close();
 });
 
@@ -176,6 +177,7 @@ test('the first engine is started only once', async () => {
   const options = {
     start,
     limitMs: isNone,
+    lateMs: isNone,
     firstLimitMs: 60_000,
     replaceLimitMs: isNone,
     probe: isNone,
@@ -191,7 +193,7 @@ test('an engine with a batch that never ends is given up as stuck, and all calle
   const stuck = [engine.encode(view(), ['float16']), engine.encode(view(), ['float16'])];
   for (const one of stuck) await assert.rejects(one, { code: 'unavailable' });
   assert.equal(made[0]!.engine.batches.length, 2);
-  assert.equal(engine.isUp, false);
+  assert.equal(engine.state, 'ended');
   assert.deepEqual(
     ends.map(({ end }) => end),
     ['stuck'],
@@ -237,7 +239,7 @@ test('a failed run is rejected with internal, and the engine stays up', async ()
   const cause = new Error('Non-zero status code returned while running Add node');
   made[0]!.engine.batches[0]!.fail(new ServiceError('internal', 'The model failed.', { cause }));
   await assert.rejects(failing, { code: 'internal' });
-  assert.equal(engine.isUp, true);
+  assert.equal(engine.state, 'up');
   assert.deepEqual(ends, []);
   await engine.close();
 });
@@ -247,6 +249,7 @@ test('a first engine that hangs while it starts is given up as stuck', async () 
   const starting = SupervisedEngine.start({
     start: () => new Promise(() => {}),
     limitMs: () => undefined,
+    lateMs: () => undefined,
     firstLimitMs: 5,
     replaceLimitMs: () => 5,
     probe: () => Uint8Array.of(0),

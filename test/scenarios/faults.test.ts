@@ -48,7 +48,7 @@ async function start(): Promise<{ service: Service; url: string; downs: string[]
   const downs: string[] = [];
   const models = [{ name: 'tiny', folder }];
   const config = serviceConfig({ models, engineScript, maxBatch: 4 });
-  const service = await startService(config, pino({ level: 'silent' }), (end) => downs.push(end));
+  const service = await startService(config, pino({ level: 'silent' }), ({ end }) => downs.push(end));
   return { service, url: `http://127.0.0.1:${service.httpPort}`, downs };
 }
 
@@ -75,7 +75,9 @@ for (const fault of ['exit', 'throw', 'notFinite'] as const) {
     assert.deepEqual(await ask(url, 9), { code: 'ok', first: 9 });
     assert.deepEqual(downs, []);
     const metrics = await (await fetch(`${url}/metrics`)).text();
-    const restarts = Number(/siglip_hd_engine_restarts_total\{model="tiny"\} (\d+)/.exec(metrics)?.[1] ?? 0);
+    const restarts = Number(
+      /siglip_hd_engine_restarts_total\{model="tiny",engine="cpu"\} (\d+)/.exec(metrics)?.[1] ?? 0,
+    );
     assert.equal(restarts > 0, fault === 'exit');
   });
 }
@@ -121,7 +123,7 @@ for (const hang of ['hang', 'hangInNative'] as const) {
     const fatal = lines.filter(({ level }) => level === 'fatal').map(({ msg }) => msg);
     assert.deepEqual(fatal, [
       'the engine is stuck',
-      'killing the process: the engine is stuck in a native call',
+      'killing the process: an engine is stuck in a native call',
     ]);
     const reason = lines.find(({ msg }) => msg === 'the engine is stuck')?.err?.message;
     assert.match(String(reason), /did not finish a batch of . views within 300 ms/);
@@ -133,7 +135,7 @@ test('an engine that never returns from its first batch ends the process', async
   assert.deepEqual(await exited, [null, 'SIGKILL']);
   assert.deepEqual(
     lines.filter(({ level }) => level === 'fatal').map(({ msg }) => msg),
-    ['the engine is stuck', 'killing the process: the engine got stuck while the service started'],
+    ['the engine is stuck', 'killing the process: an engine got stuck while the service started'],
   );
 });
 

@@ -13,13 +13,13 @@ export async function exposedMetrics(): Promise<
   metrics.observeWrite(1, 'hd');
   const model = { name: 'hd', digest: 'sha256:0', features: 'pre_norm', precision: 'fp16' };
   metrics.watchModels(() => [model]);
-  metrics.observeBatch({ views: 1, engineMs: 1, gapMs: 1, model: 'hd' });
-  metrics.observeRestart('hd');
+  metrics.observeBatch({ views: 1, engineMs: 1, gapMs: 1, model: 'hd', engine: 'cpu' });
+  metrics.observeRestart('hd', 'cpu');
   for (const bound of ['views', 'request_bytes', 'unread_bytes', 'deadline'] as const) {
     metrics.observeRefusal(bound);
   }
   for (const what of ['requests', 'cache', 'unread'] as const) metrics.watchHeld(what, () => 0);
-  metrics.watchBatches('hd', () => ({ times: [[1, 10]], largest: 1 }));
+  metrics.watchEngines('hd', () => [{ name: 'cpu', state: 'up', times: [[1, 10]], largest: 1 }]);
   for (const source of ['hit', 'joined', 'miss'] as const) metrics.observeSource(source);
   const series = new Map<string, Map<string, Set<string>>>();
   for (const line of (await metrics.expose()).text.split('\n')) {

@@ -15,7 +15,7 @@ const parsed = parseCommand(serveCommand, {
 });
 if (parsed.kind !== 'run') throw new Error(JSON.stringify(parsed));
 const exitCode = await serve(parsed.settings, createLogger(parsed.settings, process.stdout), {
-  startService: (settings, logger, onDown) => startService({ ...settings, engineScript }, logger, onDown),
+  startService: (settings, logger, onLoss) => startService({ ...settings, engineScript }, logger, onLoss),
   wait: (waitMs, signal) => wait(waitMs, undefined, { signal }),
   kill: () => process.kill(process.pid, 'SIGKILL'),
   signals: process,

@@ -74,7 +74,11 @@ export function gatedEncoder({
     const engine = new GatedEngine();
     const split = (tokens: Uint8Array<ArrayBuffer>, views: number) => tokenPool.split(tokens, views);
     const times = new BatchTimes();
-    return { engine, times, batcher: new Batcher({ engine, times, largest, fixed: true, split, now }) };
+    return {
+      engine,
+      times,
+      batcher: new Batcher({ engines: [{ name: 'gated', engine, times, largest, fixed: true }], split, now }),
+    };
   };
   const { engine, times, batcher } = gated();
   const larger = gated();
@@ -109,6 +113,7 @@ export function gatedEncoder({
     plan: (request) => planAnswer(parts, request),
     validate: (request) => validateRequest(parts, request),
     models: () => [gatedModel, largerModel],
+    engines: () => ({ up: 1, total: 1 }),
     ready: () => true,
   };
   const close = async () => {

@@ -11,6 +11,7 @@ export function serviceConfig(overrides: Partial<ServiceConfig> = {}): ServiceCo
     models: [],
     cacheDir: join(tmpdir(), 'siglip-hd-test-cache'),
     device: { kind: 'cpu' },
+    engines: 1,
     threads: 1,
     maxBatch: 0,
     warmUpMs: 200,

@@ -121,6 +121,10 @@ export class StubEncoder implements VisualEncoder {
     return [this.model, { ...this.model, name: 'second', features: 'penultimate' }];
   }
 
+  engines() {
+    return { up: 1, total: 1 };
+  }
+
   ready(): boolean {
     return this.isReady;
   }

@@ -8,19 +8,22 @@ test('exposes what it was told, in seconds and under the prefix', async () => {
   metrics.observeRequest({ transport: 'grpc', endpoint: 'encode', code: 'overloaded', durationMs: 1 });
   metrics.observeStages({ decodeMs: 1, viewsMs: 2, queueMs: 3, engineMs: 4000, assembleMs: 5 }, 'hd');
   metrics.observeWrite(0.1, 'hd');
-  metrics.observeBatch({ views: 8, engineMs: 500, model: 'hd' });
-  metrics.observeBatch({ views: 4, engineMs: 250, model: 'hd' });
+  metrics.observeBatch({ views: 8, engineMs: 500, model: 'hd', engine: 'cpu#1' });
+  metrics.observeBatch({ views: 4, engineMs: 250, model: 'hd', engine: 'cpu#1' });
   metrics.watchQueue(() => ({ admitted: 12, queued: 10 }));
   metrics.watchInflight('grpc', () => 3);
-  metrics.observeBatch({ views: 4, engineMs: 0, gapMs: 0.2, model: 'hd' });
+  metrics.observeBatch({ views: 4, engineMs: 0, gapMs: 0.2, model: 'hd', engine: 'cpu#0' });
   metrics.observeRefusal('views');
   metrics.watchHeld('unread', () => 77);
   const times: [number, number][] = [
     [1, 10],
     [8, 50],
   ];
-  metrics.watchBatches('hd', () => ({ times, largest: 8 }));
-  assert.match((await metrics.expose()).text, /batch_seconds\{model="hd",views="8"\} 0\.05/);
+  metrics.watchEngines('hd', () => [
+    { name: 'cpu#0', state: 'up', times, largest: 8 },
+    { name: 'cpu#1', state: 'late', times: [], largest: 1 },
+  ]);
+  assert.match((await metrics.expose()).text, /batch_seconds\{model="hd",engine="cpu#0",views="8"\} 0\.05/);
   times.pop();
   const { contentType, text } = await metrics.expose();
   assert.match(contentType, /^text\/plain; version=0\.0\.4/);
@@ -37,16 +40,23 @@ test('exposes what it was told, in seconds and under the prefix', async () => {
     'siglip_hd_engine_gap_seconds_count{model="hd"} 1',
     'siglip_hd_refusals_total{bound="views"} 1',
     'siglip_hd_held_bytes{what="unread"} 77',
-    'siglip_hd_batch_seconds{model="hd",views="1"} 0.01',
-    'siglip_hd_batch_limit_views{model="hd"} 8',
-    'siglip_hd_engine_busy_seconds_total{model="hd"} 0.75',
+    'siglip_hd_batch_seconds{model="hd",engine="cpu#0",views="1"} 0.01',
+    'siglip_hd_batch_limit_views{model="hd",engine="cpu#0"} 8',
+    'siglip_hd_engine_up{model="hd",engine="cpu#0"} 1',
+    'siglip_hd_engine_up{model="hd",engine="cpu#1"} 0',
+    'siglip_hd_engine_restarts_total{model="hd",engine="cpu#1"} 0',
+    'siglip_hd_engine_busy_seconds_total{model="hd",engine="cpu#1"} 0.75',
     'siglip_hd_views{state="admitted"} 12',
     'siglip_hd_views{state="queued"} 10',
     'siglip_hd_inflight_requests{transport="grpc"} 3',
   ]) {
     assert.ok(text.split('\n').includes(line), line);
   }
-  assert.doesNotMatch(text, /batch_seconds\{model="hd",views="8"\}/, 'a size that is forgotten is not told');
+  assert.doesNotMatch(
+    text,
+    /batch_seconds\{model="hd",engine="cpu#0",views="8"\}/,
+    'a size that is forgotten is not told',
+  );
 });
 
 test('what the process and Node measure has the names that dashboards for every Node service ask for', async () => {
@@ -84,6 +94,6 @@ test('says which version runs, and which models it serves', async () => {
 
 test('keeps two services in one process apart', async () => {
   const [one, other] = [new Metrics(), new Metrics()];
-  one.observeBatch({ views: 1, engineMs: 1, model: 'mine' });
+  one.observeBatch({ views: 1, engineMs: 1, model: 'mine', engine: 'cpu' });
   assert.doesNotMatch((await other.expose()).text, /mine/);
 });

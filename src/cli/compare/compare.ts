@@ -101,6 +101,7 @@ function encoderConfig({ comparands, settings }: Run): EncoderConfig {
   return {
     models: servedModels(comparands),
     device,
+    engines: 1,
     threads,
     maxBatch: 1,
     warmUpMs: 1000,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { usualMaxPixels } from '../../image/raster.ts';
 import { servedName } from '../../model/model-source.ts';
 import type { Rule } from './command.ts';
-import { readDevice, readModel, readPath } from './readers.ts';
+import { readDevices, readModel, readPath } from './readers.ts';
 import type { Settings, SettingValues } from './setting.ts';
 
 /** Settings that run models: shared by every command that encodes. */
@@ -18,19 +18,32 @@ export const engineSettings = {
   },
   device: {
     type: 'text',
-    placeholder: 'cpu|cuda|cuda:N',
-    read: readDevice,
+    placeholder: 'cpu|cuda:N,...',
+    read: readDevices,
     default: 'cpu',
     description:
-      'Device that runs the models; cuda:N is the Nth GPU that the process can see, counted from 0.',
+      'Devices that run the models: cpu, cuda, or GPUs as in cuda:0,cuda:1. cuda:N is the Nth GPU that the process can ' +
+      'see, counted from 0; cuda is cuda:0. Each GPU runs every model.',
+  },
+  engines: {
+    type: 'integer',
+    min: 1,
+    max: 64,
+    default: '1',
+    description:
+      'Engines of a model on each device. Each has its own session and --threads threads, and runs its own batches. If one ' +
+      'fails, the others go on.',
   },
   threads: {
     type: 'integer',
     min: 1,
     max: 1024,
-    default: { text: 'cores - 1, at least 1', of: ({ cores }) => String(Math.max(1, cores - 1)) },
+    default: {
+      text: '(cores - 1) / engines, at least 1',
+      of: ({ cores }, { engines = 1 }) => String(Math.max(1, Math.floor((cores - 1) / Number(engines)))),
+    },
     description:
-      'Threads of one model on a CPU. The default leaves a core for sockets, decoding and resizing. Cores are those ' +
+      'Threads of one engine on a CPU. The default leaves a core for sockets, decoding and resizing. Cores are those ' +
       "of the container's CPU limit, if it has one.",
   },
   'max-batch': {
@@ -54,7 +67,8 @@ export const engineSettings = {
     default: '60000',
     description:
       'Longest time a batch may take, or ten times its measured time if that is longer. After that the engine counts ' +
-      'as stuck and the process ends, because nothing inside the process can recover it.',
+      'as stuck and is not used any more, because nothing inside the process can recover it. When no engine of a model ' +
+      'is left, the process ends.',
   },
   'view-threads': {
     type: 'integer',

@@ -50,7 +50,7 @@ export function parseCommand<T extends Settings>(
   const problems = [...flagProblems, ...unknownVariables(input.env)];
   const values: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting>(schema.settings)) {
-    const { value, wrong } = readGiven(setting, findGiven(name, setting, flags.get(name), input));
+    const { value, wrong } = readGiven(setting, findGiven(name, setting, flags.get(name), input, values));
     problems.push(...wrong);
     values[propertyName(name, setting)] = deepFreeze(value);
   }
@@ -146,6 +146,7 @@ function findGiven(
   setting: Setting,
   flag: readonly string[] | undefined,
   { env, machine }: CommandInput,
+  earlier: Readonly<Record<string, unknown>>,
 ): Given {
   const source = `--${name}`;
   if (flag !== undefined) return { source, texts: flag };
@@ -155,7 +156,8 @@ function findGiven(
   if (text !== undefined && text !== '') {
     return { source: variable, texts: setting.type === 'repeated' ? text.split(',') : [text] };
   }
-  const standard = typeof setting.default === 'object' ? setting.default.of(machine) : setting.default;
+  const standard =
+    typeof setting.default === 'object' ? setting.default.of(machine, earlier) : setting.default;
   if (standard !== undefined) return { source: `The default of ${source}`, texts: [standard] };
   if (setting.type === 'repeated' || setting.type === 'optional') return { source, texts: [] };
   if (setting.type === 'boolean') return { source, texts: ['false'] };

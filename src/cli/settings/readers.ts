@@ -1,5 +1,5 @@
 import { type ModelSource, servedName } from '../../model/model-source.ts';
-import type { Device } from '../../inference/worker-protocol.ts';
+import type { Devices } from '../../inference/devices.ts';
 import { type FeatureLayer, featureLayers } from '../../model/model.ts';
 import type { Resize } from '../../recipes/plan.ts';
 import type { Reading } from './setting.ts';
@@ -7,12 +7,20 @@ import type { Reading } from './setting.ts';
 const decimal = /^\d{1,9}(?:\.\d{1,15})?(?:e-?\d{1,2})?$/;
 const modelName = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** `cpu`, `cuda` or `cuda:N`. */
-export function readDevice(text: string): Reading<Device> {
+/** `cpu`, `cuda` or comma-separated `cuda:N`. */
+export function readDevices(text: string): Reading<Devices> {
   if (text === 'cpu') return { ok: true, value: { kind: 'cpu' } };
-  const match = /^cuda(?::(\d{1,3}))?$/.exec(text);
-  if (match === null) return { ok: false, problem: `must be cpu, cuda or cuda:N, not "${text}"` };
-  return { ok: true, value: { kind: 'cuda', deviceId: Number(match[1] ?? 0) } };
+  const matches = text.split(',').map((one) => /^cuda(?::(\d{1,3}))?$/.exec(one.trim()));
+  const deviceIds = matches.flatMap((match) => (match === null ? [] : [Number(match[1] ?? 0)]));
+  if (deviceIds.length < matches.length) {
+    return { ok: false, problem: `must be cpu, cuda, cuda:N or cuda:N,cuda:M, not "${text}"` };
+  }
+  const repeated = deviceIds.find((id, index) => deviceIds.indexOf(id) !== index);
+  if (repeated === undefined) return { ok: true, value: { kind: 'cuda', deviceIds } };
+  return {
+    ok: false,
+    problem: `names cuda:${repeated} twice; --engines runs several engines on each device`,
+  };
 }
 
 /** `FOLDER` or `NAME=FOLDER`. The part before the first = is a name only if it has no slash. */

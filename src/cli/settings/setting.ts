@@ -9,8 +9,11 @@ export type Reading<T> =
 export interface DerivedDefault {
   /** How it depends, for --help. */
   readonly text: string;
-  /** Only an `optional` setting's may be undefined: such a machine has no default. */
-  of(machine: Machine): string | undefined;
+  /**
+   * Only an `optional` setting's may be undefined: such a machine has no default. `earlier` are the values of the settings
+   * before this one; one that is wrong is undefined.
+   */
+  of(machine: Machine, earlier: Readonly<Record<string, unknown>>): string | undefined;
 }
 
 interface SettingBase {

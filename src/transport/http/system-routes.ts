@@ -28,10 +28,10 @@ export function systemHandlers(settings: {
       if (!encoder.ready()) {
         throw new ServiceError(
           'unavailable',
-          'The service is not ready: its models are loading, it is about to stop, or an engine is down.',
+          'The service is not ready: its models are loading, it is about to stop, or no engine of a model works.',
         );
       }
-      sendJson(reply, '{"status":"ready"}');
+      sendJson(reply, JSON.stringify({ status: 'ready', engines: encoder.engines() }));
     },
     plan: (request, reply) => answerPlan(request, reply, encoder),
     models: (_request, reply) => {

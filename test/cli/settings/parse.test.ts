@@ -68,7 +68,7 @@ test('has every default of every command in its own range, whatever the machine'
           for (const [name, setting] of Object.entries(settings)) {
             if (setting.default === undefined) continue;
             const on = { ...machine, cores, poolThreads };
-            const text = typeof setting.default === 'string' ? setting.default : setting.default.of(on);
+            const text = typeof setting.default === 'string' ? setting.default : setting.default.of(on, {});
             assert.ok(readSetting(setting, text ?? '').ok, `--${name} ${text}`);
           }
         }
@@ -151,7 +151,7 @@ test('lists every problem at once, a sentence each', () => {
     'siglip-hd has no environment variable SIGLIPHD_COLOUR.',
     '--http-port must be 0 to 65,535, not "70000".',
     'SIGLIPHD_GRPC_PORT must be 0 to 65,535, not "abc".',
-    '--device must be cpu, cuda or cuda:N, not "tpu".',
+    '--device must be cpu, cuda, cuda:N or cuda:N,cuda:M, not "tpu".',
     'SIGLIPHD_WARM_UP_MS must be 0 to 10,000 ms, not "10001".',
   ]);
 });

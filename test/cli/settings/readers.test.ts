@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readDevice, readHost, readModel } from '../../../src/cli/settings/readers.ts';
+import { readDevices, readHost, readModel } from '../../../src/cli/settings/readers.ts';
 import { servedName } from '../../../src/model/model-source.ts';
 
 test('reads devices', () => {
-  assert.deepEqual(readDevice('cuda'), { ok: true, value: { kind: 'cuda', deviceId: 0 } });
-  assert.deepEqual(readDevice('cuda:3'), { ok: true, value: { kind: 'cuda', deviceId: 3 } });
-  for (const text of ['gpu', 'cuda:', 'cuda:-1', 'cuda:1.5', 'CPU'])
-    assert.equal(readDevice(text).ok, false, text);
+  assert.deepEqual(readDevices('cuda'), { ok: true, value: { kind: 'cuda', deviceIds: [0] } });
+  assert.deepEqual(readDevices('cuda:1,cuda:3'), {
+    ok: true,
+    value: { kind: 'cuda', deviceIds: [1, 3] },
+  });
+  for (const text of ['gpu', 'cuda:', 'cuda:-1', 'cuda:1.5', 'CPU', 'cpu,cuda', 'cuda:0,', 'cuda,cuda:0'])
+    assert.equal(readDevices(text).ok, false, text);
 });
 
 test('takes what stands before = as a name unless it is part of a path', () => {

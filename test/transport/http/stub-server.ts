@@ -125,6 +125,10 @@ export class StubEncoder implements VisualEncoder {
     return this.served;
   }
 
+  engines() {
+    return { up: 1, total: 1 };
+  }
+
   ready(): boolean {
     return this.isReady;
   }

@@ -166,7 +166,14 @@ const operations: Record<Endpoint, Described> = {
     tags: ['service'],
     summary: 'Whether requests are accepted: warmed up, and not stopping',
     responses: {
-      ...ok('application/json', object({ status: { const: 'ready' } }), { status: 'ready' }),
+      ...ok(
+        'application/json',
+        object({
+          status: { const: 'ready' },
+          engines: object({ up: { type: 'integer' }, total: { type: 'integer' } }),
+        }),
+        { status: 'ready', engines: { up: 2, total: 2 } },
+      ),
       ...problems('unavailable'),
     },
   },

@@ -13,6 +13,7 @@ test('gives a view of an export that quantises while it runs the same tokens wha
   assert.equal(model.precision, 'exported');
   const served = await serveModel(model, {
     device: { kind: 'cpu' },
+    engines: 1,
     threads: 1,
     maxBatch: 4,
     warmUpMs: 0,
@@ -20,7 +21,8 @@ test('gives a view of an export that quantises while it runs the same tokens wha
     observe: () => {},
     engineTimeoutMs: 60_000,
     onReplace: () => {},
-    onDown: () => {},
+    onLate: () => {},
+    onEnd: () => {},
   });
   t.after(() => served.close());
   const view = (value: number) => new Uint8Array(512 * 512 * 3).map((_, i) => (i * value) >> 4);

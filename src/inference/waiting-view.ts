@@ -1,0 +1,30 @@
+import type { SchedulingClass } from '../admission/priority.ts';
+import type { ViewsPermit } from '../admission/view-budget.ts';
+import type { ServiceError } from '../errors/service-error.ts';
+import type { GraphOutput } from '../model/graph-io.ts';
+import type { Trace } from '../telemetry/trace.ts';
+import type { Lane } from './lane.ts';
+
+/** The tokens of one view, in a buffer of their own. Times are milliseconds. */
+export interface ViewTokens {
+  readonly tokens: Uint8Array<ArrayBuffer>;
+  /** From joining the queue until the engine takes the view. */
+  readonly queueMs: number;
+  /** The engine's time for the batch. */
+  readonly engineMs: number;
+}
+
+/** A view between its request and an engine's answer. */
+export interface WaitingView extends SchedulingClass {
+  readonly view: Uint8Array<ArrayBuffer>;
+  readonly output: GraphOutput;
+  readonly joinedAt: number;
+  readonly resolve: (tokens: ViewTokens) => void;
+  readonly reject: (error: ServiceError) => void;
+  /** Whether the caller has its tokens or its error. */
+  isSettled: boolean;
+  /** Where its first attempt failed or is late. It gets no third one. */
+  failedOn: Lane | undefined;
+  /** What the views of one request share. `hasLeft`: nobody waits for them any more. */
+  readonly request: { hasLeft: boolean; readonly permit: ViewsPermit; readonly trace: Trace | undefined };
+}
