@@ -281,6 +281,7 @@ export class SupervisedEngine implements Engine {
   #giveUp(end: EngineEnd, reason: ServiceError): void {
     if (this.#end !== undefined) return;
     this.#end = new ServiceError('unavailable', 'The engine is down.', { cause: reason.cause ?? reason });
+    this.#isLate = false;
     for (const watch of this.#watches) clearTimeout(watch);
     this.#abandonAll(this.#end);
     this.#options.onDown(end, this.#end);

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from '../../src/errors/service-error.ts';
-import type { Engine } from '../../src/inference/engine.ts';
+import type { Engine, EngineState } from '../../src/inference/engine.ts';
 import { type EngineEnd, mostFailedStarts, SupervisedEngine } from '../../src/inference/supervised-engine.ts';
 import { GatedEngine } from '../support/gated-engine.ts';
+import { until } from '../support/until.ts';
 
 const view = () => [Uint8Array.of(1)];
 const died = new ServiceError('unavailable', 'The engine is down.', { cause: new Error('exited with 3') });
@@ -16,15 +17,28 @@ interface Made {
   die(): void;
 }
 
-function setUp({ limitMs, replaceLimitMs = 60_000 }: { limitMs?: number; replaceLimitMs?: number } = {}) {
+function setUp({
+  limitMs,
+  lateMs,
+  replaceLimitMs = 60_000,
+}: {
+  limitMs?: number;
+  lateMs?: number;
+  replaceLimitMs?: number;
+} = {}) {
   const made: Made[] = [];
   const waits: number[] = [];
   const replaced: ServiceError[] = [];
   const ends: { readonly end: EngineEnd; readonly error: ServiceError }[] = [];
   /** How many starts fail from now on. */
   const failing = { starts: 0 };
+  const states: EngineState[] = [];
+  let started: SupervisedEngine | undefined;
   /** How the probe of a replacement ends. */
-  const probe: { outcome: 'runs' | 'fails' | 'ends' | 'hangs' } = { outcome: 'runs' };
+  const probe: { outcome: 'runs' | 'fails' | 'ends' | 'hangs' | 'not finite'; once: boolean } = {
+    outcome: 'runs',
+    once: false,
+  };
   const supervised = SupervisedEngine.start({
     start: async (onDown): Promise<Engine> => {
       if (failing.starts > 0) {
@@ -44,24 +58,30 @@ function setUp({ limitMs, replaceLimitMs = 60_000 }: { limitMs?: number; replace
           if (views[0]![0] !== 0) return await engine.encode(views, outputs);
           if (probe.outcome === 'hangs') await new Promise(() => {});
           if (probe.outcome === 'ends') onDown(died);
-          if (probe.outcome !== 'runs') throw died;
-          return { tokens: {}, finite: {}, engineMs: 1 };
+          if (probe.outcome === 'fails' || probe.outcome === 'ends') throw died;
+          const finite = { float32: [probe.outcome === 'runs'] };
+          if (probe.once) probe.outcome = 'runs';
+          return { tokens: {}, finite, engineMs: 1 };
         },
         close: () => engine.close(),
       };
     },
     limitMs: () => limitMs,
-    lateMs: () => undefined,
+    lateMs: () => lateMs,
     firstLimitMs: 60_000,
     replaceLimitMs: () => replaceLimitMs,
     probe: () => Uint8Array.of(0),
     onReplace: (error) => replaced.push(error),
     onDown: (end, error) => ends.push({ end, error }),
+    onChange: () => states.push(started!.state),
     wait: async (waitMs) => {
       waits.push(waitMs);
     },
   });
-  return { supervised, made, waits, replaced, ends, failing, probe };
+  void supervised.then((engine) => {
+    started = engine;
+  });
+  return { states, supervised, made, waits, replaced, ends, failing, probe };
 }
 
 test('an engine that ends is replaced at once; only its running batch is rejected, and later ones wait', async () => {
@@ -116,7 +136,7 @@ test('an engine that never starts again is given up, and all callers are rejecte
   await engine.close();
 });
 
-for (const outcome of ['fails', 'ends'] as const) {
+for (const outcome of ['fails', 'ends', 'not finite'] as const) {
   test(`an engine is given up when the probe of every replacement ${outcome}`, async () => {
     const { supervised, made, ends, probe, replaced } = setUp();
     const engine = await supervised;
@@ -258,4 +278,62 @@ test('a first engine that hangs while it starts is given up as stuck', async () 
   });
   await assert.rejects(starting, { code: 'unavailable' });
   assert.deepEqual(ends, ['stuck']);
+});
+
+for (const fault of ['fails', 'gives tokens that are not finite'] as const) {
+  /** Has a run end in that fault. */
+  const run = async (engine: SupervisedEngine, { engine: made }: Made) => {
+    const running = engine.encode(view(), ['float16']).catch((error: ServiceError) => error.code);
+    await turn();
+    if (fault === 'fails') made.batches.at(-1)!.fail(new ServiceError('internal', 'The model failed.'));
+    else made.batches.at(-1)!.finish({ finite: { float16: [false] } });
+    await running;
+    await turn();
+  };
+
+  test(`an engine whose run ${fault} and that runs the probe stays`, async () => {
+    const { supervised, made, replaced } = setUp();
+    const engine = await supervised;
+    await run(engine, made[0]!);
+    assert.deepEqual([made.length, replaced.length, engine.state], [1, 0, 'up']);
+    await engine.close();
+  });
+
+  test(`an engine whose run ${fault} and that gives no finite tokens for the probe is replaced`, async () => {
+    const { supervised, made, replaced, probe, states } = setUp();
+    const engine = await supervised;
+    probe.outcome = 'not finite';
+    probe.once = true;
+    await run(engine, made[0]!);
+    await until(() => engine.state === 'up');
+    assert.ok(made[0]!.engine.closed, 'the faulty one is closed');
+    assert.deepEqual([made.length, replaced.length], [2, 1]);
+    assert.deepEqual([states[0], states.at(-1)], ['down', 'up']);
+    made.at(-1)!.engine.openGate();
+    await engine.encode(view(), ['float16']);
+    await engine.close();
+  });
+}
+
+test('an engine is late while a batch takes too long, and up again when the batch ends after all', async () => {
+  const { supervised, made, states, ends } = setUp({ lateMs: 5, limitMs: 60_000 });
+  const engine = await supervised;
+  const slow = engine.encode(view(), ['float16']);
+  await until(() => engine.state === 'late');
+  made[0]!.engine.openGate();
+  await slow;
+  assert.deepEqual(states, ['late', 'up']);
+  assert.deepEqual(ends, []);
+  await engine.close();
+});
+
+test("an engine that is late for too long is stuck, and its late answer is nobody's", async () => {
+  const { supervised, made, states } = setUp({ lateMs: 5, limitMs: 20 });
+  const engine = await supervised;
+  await assert.rejects(engine.encode(view(), ['float16']), { code: 'unavailable' });
+  assert.deepEqual(states, ['late', 'ended']);
+  made[0]!.engine.openGate();
+  await turn();
+  assert.equal(engine.state, 'ended');
+  await engine.close();
 });
