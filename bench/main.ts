@@ -1,5 +1,6 @@
 import { assembling } from './assembly/section.ts';
 import { batching } from './batching/section.ts';
+import { engines } from './engines/section.ts';
 import { frontEnd } from './front-end/section.ts';
 import { runFuzz } from './fuzz/section.ts';
 import { idleLatency } from './idle-latency/section.ts';
@@ -21,6 +22,7 @@ const sections: Readonly<Record<string, Section>> = {
   'idle-latency': idleLatency,
   'front-end': frontEnd,
   batching,
+  engines,
   mixed,
   resample: resampling,
   assemble: assembling,

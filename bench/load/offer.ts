@@ -48,6 +48,9 @@ export interface Offer {
  */
 export type OutcomeCode = string;
 
+/** A slice of the window. */
+export const sliceMs = 250;
+
 /** What became of an offer. */
 export interface OfferResult {
   readonly name: string;
@@ -62,6 +65,8 @@ export interface OfferResult {
   readonly latency: Readonly<Record<OutcomeCode, LatencySummary>>;
   /** How much later than due the generator itself came to send. */
   readonly lag: LatencySummary;
+  /** Answers that were complete in each `sliceMs` of the window. */
+  readonly slices: readonly number[];
   /** Of all answers, without headers. */
   readonly sizeBytes: number;
 }

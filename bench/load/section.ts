@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { readLoadArguments, type LoadArguments, usage } from './arguments.ts';
 import { drainsRow } from './rows/drains.ts';
+import { engineFaultsRow } from './rows/engine-faults.ts';
 import { leavers } from './rows/leavers.ts';
 import { overload } from './rows/overload.ts';
 import { priorities } from './rows/priorities.ts';
@@ -22,6 +23,7 @@ const rows: Readonly<Record<string, Row>> = {
   priorities,
   'two-keys': twoKeys,
   drains: drainsRow,
+  'engine-faults': engineFaultsRow,
 };
 
 /**

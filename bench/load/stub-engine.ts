@@ -1,5 +1,6 @@
-// The engine's thread of a stub model: it waits as long as the model's graph file says, and computes nothing.
-import { readFileSync } from 'node:fs';
+// The engine's thread of a stub model: it waits as long as the model's graph file says, and computes nothing. It fails
+// as the first engine to find a fault file in the model folder.
+import { readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { dtypeOf, type GraphOutput } from '../../src/model/graph-io.ts';
@@ -9,7 +10,7 @@ import type {
   WorkerRequest,
   WorkerStart,
 } from '../../src/inference/worker-protocol.ts';
-import { batchMsOf, type StubGraph } from './stub-model.ts';
+import { batchMsOf, type EngineFault, engineFaults, faultFile, type StubGraph } from './stub-model.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('stub-engine.js is the entry of a worker thread');
@@ -18,14 +19,33 @@ const graph = JSON.parse(readFileSync(join(folder, graphs[0]!), 'utf8')) as Stub
 const bytesOf = { float16: 2, float32: 4 } as const;
 const nobodyWakesIt = new Int32Array(new SharedArrayBuffer(4));
 
+/** Whether this engine gives tokens that are not finite from now on. */
+let isBroken = false;
+
+/** The fault that this engine is to have, if it is the first to find it. */
+function takeFault(): EngineFault | undefined {
+  return engineFaults.find((fault) => {
+    try {
+      unlinkSync(join(folder, faultFile(fault)));
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
 function run({ id, views, outputs }: RunRequest): void {
+  const fault = takeFault();
+  if (fault === 'exit') process.exit(3);
+  if (fault === 'hang') Atomics.wait(nobodyWakesIt, 0, 0);
+  if (fault === 'not finite') isBroken = true;
   const start = performance.now();
   const tokens: Partial<Record<GraphOutput, Uint8Array<ArrayBuffer>>> = {};
   const finite: Partial<Record<GraphOutput, readonly boolean[]>> = {};
   for (const output of outputs) {
     // Written to, as tokens are: memory that nobody touches is not resident.
     tokens[output] = new Uint8Array(views * graph.values * bytesOf[dtypeOf(output)]).fill(1);
-    finite[output] = Array.from({ length: views }, () => true);
+    finite[output] = Array.from({ length: views }, () => !isBroken);
   }
   // A native call blocks its thread as well; and a timer would be late by what else the thread does.
   const leftMs = batchMsOf(graph, views) - (performance.now() - start);

@@ -17,6 +17,15 @@ export interface StubTimes {
   readonly channels: number;
 }
 
+/** How one engine of a stub can be made to fail: its thread ends, never returns, or gives tokens that are not finite. */
+export const engineFaults = ['exit', 'hang', 'not finite'] as const;
+export type EngineFault = (typeof engineFaults)[number];
+
+/** The file in the model folder whose first finder fails so. */
+export function faultFile(fault: EngineFault): string {
+  return `fault ${fault}`;
+}
+
 const imageSize = 512;
 const patchSize = 16;
 const side = imageSize / patchSize;

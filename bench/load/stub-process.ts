@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { benchCache } from '../processes/paths.ts';
 import { freePorts, type ServiceProcess, startServer } from '../processes/service-process.ts';
-import { type StubTimes, writeStubModel } from './stub-model.ts';
+import { type EngineFault, faultFile, type StubTimes, writeStubModel } from './stub-model.ts';
 
 export interface StubOptions extends StubTimes {
   /** The batch that is run where so many views wait. */
@@ -20,6 +20,8 @@ export interface StubOptions extends StubTimes {
 export interface StubProcess extends ServiceProcess {
   /** Views that the engine has run since it was warm. */
   viewsRun(): Promise<number>;
+  /** Has the next engine that runs a batch fail. */
+  breakEngine(fault: EngineFault): Promise<void>;
 }
 
 const stub = fileURLToPath(new URL('./stub-main.js', import.meta.url));
@@ -57,6 +59,7 @@ export async function startStub({
       ...server,
       grpcAddress: `127.0.0.1:${grpcPort}`,
       viewsRun: () => viewsRun(server.url),
+      breakEngine: (fault) => writeFile(join(folder, faultFile(fault)), ''),
       async close() {
         await server.close();
         await rm(folder, { recursive: true, force: true });

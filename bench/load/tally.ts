@@ -1,6 +1,6 @@
 import { Latencies, type LatencySummary } from '../report/latency.ts';
 import type { Outcome } from './caller.ts';
-import type { Offer, OfferResult, OutcomeCode } from './offer.ts';
+import { type Offer, type OfferResult, type OutcomeCode, sliceMs } from './offer.ts';
 
 /** Counts what becomes of an offer's requests. Times are performance.now()'s. */
 export class Tally {
@@ -11,13 +11,14 @@ export class Tally {
   readonly #latency = new Map<OutcomeCode, Latencies>();
   readonly #lag = new Latencies();
   #due = 0;
-  #inWindow = 0;
+  readonly #slices: number[];
   #sizeBytes = 0;
 
   constructor(offer: Offer, startMs: number) {
     this.#offer = offer;
     this.#opensMs = startMs + offer.settleMs;
     this.#closesMs = this.#opensMs + offer.windowMs;
+    this.#slices = Array.from({ length: Math.ceil(offer.windowMs / sliceMs) }, () => 0);
   }
 
   get closesMs(): number {
@@ -34,7 +35,9 @@ export class Tally {
   end({ code, sizeBytes }: Outcome, dueMs: number, nowMs: number): void {
     this.#codes.set(code, (this.#codes.get(code) ?? 0) + 1);
     this.#sizeBytes += sizeBytes;
-    if (code === 'ok' && nowMs >= this.#opensMs && nowMs < this.#closesMs) this.#inWindow++;
+    if (code === 'ok' && nowMs >= this.#opensMs && nowMs < this.#closesMs) {
+      this.#slices[Math.floor((nowMs - this.#opensMs) / sliceMs)]!++;
+    }
     if (dueMs < this.#opensMs) return;
     let latencies = this.#latency.get(code);
     if (latencies === undefined) this.#latency.set(code, (latencies = new Latencies()));
@@ -50,7 +53,8 @@ export class Tally {
       transport: place.transport,
       due: this.#due,
       codes: Object.fromEntries(this.#codes),
-      goodput: (this.#inWindow / windowMs) * 1000,
+      goodput: (this.#slices.reduce((sum, count) => sum + count, 0) / windowMs) * 1000,
+      slices: this.#slices,
       latency,
       lag: this.#lag.summary(),
       sizeBytes: this.#sizeBytes,

@@ -13,6 +13,8 @@ export interface EncoderConfig {
   readonly engines: number;
   /** Threads of one engine on a CPU. */
   readonly threads: number;
+  /** Whether engines on the CPU share their weights in memory. */
+  readonly shareWeights?: boolean;
   /** The batch size to use; 0 to choose it by the measured times. */
   readonly maxBatch: number;
   readonly warmUpMs: number;

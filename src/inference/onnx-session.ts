@@ -26,13 +26,20 @@ export class OnnxSession {
   }
 
   /** Rejects with ONNX Runtime's own error when a graph, its weights or the device cannot be used. */
-  static async open({ folder, graphs, device, threads, input }: WorkerStart): Promise<OnnxSession> {
+  static async open({
+    folder,
+    graphs,
+    device,
+    threads,
+    sharesWeights,
+    input,
+  }: WorkerStart): Promise<OnnxSession> {
     const sessions: InferenceSession[] = [];
     for (const graph of graphs) {
       // The small graphs before and after the encoder would only move memory to the device and back.
       const onDevice = (graph === graphFile || graph === projectorFile) && device.kind === 'cuda';
       const session = await InferenceSession.create(join(folder, graph), {
-        ...cpuOptions(threads),
+        ...cpuOptions(threads, sharesWeights),
         executionProviders: onDevice ? [{ name: 'cuda', deviceId: device.deviceId }, 'cpu'] : ['cpu'],
       });
       sessions.push(session);
@@ -86,7 +93,7 @@ export class OnnxSession {
 }
 
 /** Options of a session on the CPU. */
-export function cpuOptions(threads: number): InferenceSession.SessionOptions {
+export function cpuOptions(threads: number, sharesWeights = false): InferenceSession.SessionOptions {
   return {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
@@ -98,6 +105,8 @@ export function cpuOptions(threads: number): InferenceSession.SessionOptions {
       session: {
         // Spinning threads take the cores that decoding and the sockets need.
         intra_op: { allow_spinning: '0' },
+        // Weights that are packed for the kernels are the session's own; as they lie in the file they are mapped.
+        disable_prepacking: sharesWeights ? '1' : '0',
         // Exact int8 products where the fast kernels may saturate. With VNNI those are exact, and this one is slower.
         x64quantprecision: hasVnni() ? '0' : '1',
       },

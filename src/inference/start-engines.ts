@@ -23,6 +23,8 @@ export interface EngineOptions extends EngineReports {
   readonly engines: number;
   /** Threads of one engine on a CPU. */
   readonly threads: number;
+  /** Whether engines on the CPU share their weights in memory, which makes them slower. */
+  readonly shareWeights?: boolean | undefined;
   /** The script of an engine's thread; ONNX Runtime when absent. */
   readonly engineScript?: URL | undefined;
   /** After this time, or ten times the batch's measured time if longer, an engine counts as stuck. */
@@ -82,7 +84,7 @@ async function startEngine(
   { folder, graphs, input, probe }: EngineWork,
   { name, device }: EnginePlace,
   times: BatchTimes,
-  { threads, engineScript, engineTimeoutMs, onReplace, onLate }: EngineOptions,
+  { threads, shareWeights: sharesWeights, engineScript, engineTimeoutMs, onReplace, onLate }: EngineOptions,
   reports: {
     readonly onChange: () => void;
     readonly onEnd: (end: EngineEnd, error: ServiceError) => void;
@@ -93,7 +95,8 @@ async function startEngine(
   const startedAt = performance.now();
   let startMs = 0;
   const engine = await SupervisedEngine.start({
-    start: (onDown) => WorkerEngine.start({ folder, graphs, device, threads, input }, onDown, engineScript),
+    start: (onDown) =>
+      WorkerEngine.start({ folder, graphs, device, threads, sharesWeights, input }, onDown, engineScript),
     limitMs: (views) => {
       const measuredMs = times.estimateMs(views);
       return measuredMs === undefined ? unknownMs : Math.max(engineTimeoutMs, 10 * measuredMs);

@@ -20,6 +20,8 @@ export interface WorkerStart {
   readonly device: Device;
   /** Threads that one operator may use on a CPU. */
   readonly threads: number;
+  /** Whether sessions on the CPU run from the mapped weights, which all of them share, without a faster copy of their own. */
+  readonly sharesWeights?: boolean | undefined;
   readonly input: EngineInput;
 }
 

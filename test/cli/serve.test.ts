@@ -220,6 +220,24 @@ test('lets callers read that the engine is stuck, then kills the process, whose 
   assert.equal(lines.at(-1)?.['level'], 60);
 });
 
+test('goes on when an engine is lost and others of its model work, and kills the process after the drain', async () => {
+  const { ready, calls, drained, lines, loseEngine, send, exit } = start();
+  await ready.opened;
+  loseEngine({ end: 'ended', isLast: false });
+  loseEngine({ end: 'stuck', isLast: false });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(calls, []);
+  send('SIGINT');
+  drained.open();
+  assert.equal(await exit, 1);
+  assert.deepEqual(
+    calls,
+    ['not ready', 'drain', 'wait 700', 'kill'],
+    'an exit would wait for the stuck thread',
+  );
+  assert.equal(lines.at(-1)?.['level'], 60);
+});
+
 test('kills the process if an engine is still in a native call after the drain', async () => {
   const { ready, calls, drained, closeGrace, lines, send, exit } = start({ holdsClose: true });
   await ready.opened;

@@ -97,9 +97,8 @@ externalTest('a variable that a container would have twice is refused', missingH
   assert.deepEqual(names, ['SIGLIPHD_MAX_IMAGES', 'SIGLIPHD_API_KEYS']);
 });
 
-externalTest('more GPUs than a pod uses are refused', missingHelm, async () => {
-  assert.match(
-    await refusal('--set', 'device=cuda,gpu.count=8'),
-    /gpu\.count is 8, but a pod uses one GPU .* set replicas to 16\./,
-  );
+externalTest('a pod uses each of its GPUs', missingHelm, async () => {
+  const [container] = podOf(await render('--set', 'device=cuda,gpu.count=3')).containers;
+  const { args = [] } = container!;
+  assert.equal(args[args.indexOf('--device') + 1], 'cuda:0,cuda:1,cuda:2');
 });

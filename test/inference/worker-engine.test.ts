@@ -52,6 +52,20 @@ test('a view in a batch gets the tokens it gets alone, within tolerance', async 
   await engine.close();
 });
 
+test('engines that share their weights give the tokens of one that has its own, within tolerance', async () => {
+  const engines = await Promise.all(
+    [false, true, true].map((sharesWeights) => WorkerEngine.start({ ...start(), sharesWeights }, () => {})),
+  );
+  const encode = async (engine: WorkerEngine) =>
+    floats((await engine.encode([view(2)], ['float32'])).tokens.float32);
+  const [own, ...shared] = await Promise.all(engines.map(encode));
+  for (const tokens of shared) {
+    const largest = own!.reduce((most, value, index) => Math.max(most, Math.abs(value - tokens[index]!)), 0);
+    assert.ok(largest < 2e-5, `they differ by ${largest}`);
+  }
+  await Promise.all(engines.map((engine) => engine.close()));
+});
+
 test('gives only the dtypes asked for, in buffers that can go on to another thread', async () => {
   const engine = await WorkerEngine.start(start(), () => {});
   const { tokens } = await engine.encode([view(1)], ['float16']);

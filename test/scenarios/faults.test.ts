@@ -1,6 +1,7 @@
 // The whole service with a failing engine, which ends, throws, answers with NaN or never returns.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { type Service, startService } from '../../src/service.ts';
-import { faults } from '../support/faulty-engine.ts';
+import { engineFaults, faults } from '../support/faulty-engine.ts';
 import { serviceConfig } from '../support/service-config.ts';
 import { importFixture, scratchFolder } from '../support/tiny-models.ts';
 import { until } from '../support/until.ts';
@@ -44,10 +45,12 @@ async function ask(url: string, level: number) {
   return { code: (JSON.parse(bytes.toString()) as { code: string }).code, first: undefined };
 }
 
-async function start(): Promise<{ service: Service; url: string; downs: string[] }> {
+async function start(engines = 1): Promise<{ service: Service; url: string; downs: string[] }> {
   const downs: string[] = [];
   const models = [{ name: 'tiny', folder }];
-  const config = serviceConfig({ models, engineScript, maxBatch: 4 });
+  // The threads of the engines get a copy of the environment.
+  process.env['FAULT_FOLDER'] = mkdtempSync(join(scratch.path, 'faults-'));
+  const config = serviceConfig({ models, engineScript, maxBatch: 4, engines });
   const service = await startService(config, pino({ level: 'silent' }), ({ end }) => downs.push(end));
   return { service, url: `http://127.0.0.1:${service.httpPort}`, downs };
 }
@@ -90,16 +93,48 @@ test('images that end the engine one after the other do not end the service', as
   assert.deepEqual(downs, []);
 });
 
+/** The counters of restarts, by engine. */
+async function restartsOf(url: string): Promise<readonly number[]> {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const counters = metrics.matchAll(/siglip_hd_engine_restarts_total\{model="tiny",engine="cpu#\d"\} (\d+)/g);
+  return [...counters].map(([, restarts]) => Number(restarts));
+}
+
+for (const fault of ['exit', 'notFinite'] as const) {
+  test(`one of two engines that fails by "${fault}" under 16 clients loses no request, and is replaced`, async (t) => {
+    const { service, url, downs } = await start(2);
+    t.after(() => service.close());
+    const clients = Array.from({ length: 16 }, async (_, client) => {
+      for (let round = 0; round < 6; round++) {
+        const level = client === 5 && round === 1 ? engineFaults[fault] : 1 + client;
+        assert.deepEqual(await ask(url, level), { code: 'ok', first: level });
+      }
+    });
+    await Promise.all(clients);
+    await until(async () => (await restartsOf(url)).toSorted().join() === '0,1');
+    await until(async () => (await (await fetch(`${url}/readyz`)).text()).includes('{"up":2,"total":2}'));
+    assert.deepEqual(await ask(url, 9), { code: 'ok', first: 9 });
+    assert.deepEqual(downs, []);
+  });
+}
+
 /** The service in a process of its own. */
-async function spawnService(t: TestContext, firstView = '0') {
+async function spawnService(t: TestContext, firstView = '0', ...flags: readonly string[]) {
   const fifo = join(scratch.path, `fifo-${process.hrtime.bigint()}`);
   execFileSync('mkfifo', [fifo]);
   const script = fileURLToPath(new URL('../support/faulty-main.js', import.meta.url));
-  const args = [script, '--model', folder, '--engine-timeout-ms=300', '--max-batch=4'];
-  const env = { ...process.env, HANG_FIFO: fifo, FIRST_VIEW: firstView };
+  const args = [script, '--model', folder, '--engine-timeout-ms=300', '--max-batch=4', ...flags];
+  const faultFolder = mkdtempSync(join(scratch.path, 'faults-'));
+  const env = { ...process.env, HANG_FIFO: fifo, FAULT_FOLDER: faultFolder, FIRST_VIEW: firstView };
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   t.after(() => child.kill('SIGKILL'));
-  const lines: { msg: string; level: string; http?: string; err?: { message: string } }[] = [];
+  const lines: {
+    msg: string;
+    level: string;
+    http?: string;
+    enginesLeft?: number;
+    err?: { message: string };
+  }[] = [];
   const exited = once(child, 'exit');
   const url = await new Promise<string>((resolve) => {
     // The process may end before it is ready.
@@ -147,4 +182,22 @@ test('a stop signal ends a process whose engine never returns', async (t) => {
   assert.equal((await asked).code, 'unavailable');
   assert.deepEqual(await exited, [null, 'SIGKILL']);
   assert.equal(lines.at(-1)?.level, 'fatal');
+});
+
+test('one of two engines that hangs loses no request, and the process serves on with the other', async (t) => {
+  const { child, exited, url, lines } = await spawnService(t, '0', '--engines=2');
+  const levels = [engineFaults.hang, 1, 2, 3, 4, 5, 6, 7];
+  const answers = await Promise.all(levels.map((level) => ask(url, level)));
+  assert.deepEqual(
+    answers,
+    levels.map((first) => ({ code: 'ok', first })),
+  );
+  await until(() => lines.some(({ msg }) => msg === 'the engine is stuck'));
+  const ready = await fetch(`${url}/readyz`);
+  assert.deepEqual(await ready.json(), { status: 'ready', engines: { up: 1, total: 2 } });
+  const { level, enginesLeft } = lines.find(({ msg }) => msg === 'the engine is stuck')!;
+  assert.deepEqual([level, enginesLeft], ['error', 1]);
+  assert.deepEqual(await ask(url, 9), { code: 'ok', first: 9 });
+  child.kill('SIGINT');
+  assert.deepEqual(await exited, [null, 'SIGKILL'], 'nothing else ends a native call');
 });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { answersIn } from '../answers-in-log.ts';
 import { Balancer, type Backend, type Balanced } from '../balancer.ts';
 import { grpcCaller } from '../grpc-caller.ts';
 import { httpCaller } from '../http-caller.ts';
@@ -117,12 +117,6 @@ async function drained(
     await following;
     for (const { service } of running) await service.close();
   }
-}
-
-/** Encodes that a service says it has answered. */
-async function answersIn(logFile: string): Promise<number> {
-  const log = await readFile(logFile, 'utf8');
-  return [...log.matchAll(/"endpoint":"encode",.*"code":"ok"/g)].length;
 }
 
 function drainable(stub: StubOptions): StubOptions {

@@ -53,6 +53,14 @@ test('needs no home: a user without one has no cache folder unless it is given',
   assert.equal(served(['--cache-dir', '/c'], {}, homeless).cacheDir, '/c');
 });
 
+test('shares the cores among several engines', () => {
+  const threads = (...args: string[]) => served(args).threads;
+  assert.deepEqual(threads('--engines=2'), 3);
+  assert.deepEqual(threads('--engines=7'), 1);
+  assert.deepEqual(threads('--engines=64'), 1);
+  assert.deepEqual(threads('--engines=2', '--threads=8'), 8);
+});
+
 test('leaves an engine one thread on a machine of one core', () => {
   const { threads, viewThreads, decodeConcurrency } = served([], {}, { ...machine, cores: 1 });
   assert.deepEqual([threads, viewThreads, decodeConcurrency], [1, 1, 1]);

@@ -9,9 +9,6 @@
 {{- fail (printf "config.metrics-port is %d; in the pods HTTP has 8080 and gRPC 50051, and 0 is any: give it one of its own, such as 9464." $metricsPort) }}
 {{- end }}
 {{- end }}
-{{- if gt (int .Values.gpu.count) 1 }}
-{{- fail (printf "gpu.count is %d, but a pod uses one GPU and the others would idle: leave it at 1 and set replicas to %d." (int .Values.gpu.count) (mul .Values.gpu.count .Values.replicas)) }}
-{{- end }}
 {{- if not (or .Values.serviceMonitor.enabled .Values.serviceMonitor.job) }}
 {{- $asks := list }}
 {{- if .Values.prometheusRule.enabled }}{{ $asks = append $asks "prometheusRule" }}{{ end }}

@@ -254,3 +254,10 @@ volumes:
     emptyDir:
       sizeLimit: {{ .Values.tmpSize }}
 {{- end }}
+
+{{- /* The value of --device: every GPU of the pod, or the CPU. */}}
+{{- define "siglip-hd.devices" -}}
+{{- if eq .Values.device "cpu" }}cpu{{ else }}
+{{- range $id := until (int .Values.gpu.count) }}{{ if $id }},{{ end }}cuda:{{ $id }}{{ end }}
+{{- end }}
+{{- end }}
