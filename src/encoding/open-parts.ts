@@ -4,6 +4,7 @@ import { ViewBudget } from '../admission/view-budget.ts';
 import { allOf, ServiceError } from '../errors/service-error.ts';
 import { sizeLimit, sizeReader } from '../image/read-size.ts';
 import { createViewPool } from '../image/view-pool.ts';
+import { enginePlaces } from '../inference/devices.ts';
 import { type ServedModel, serveModel } from '../inference/served-model.ts';
 import type { EngineLoss } from '../inference/supervised-engine.ts';
 import { traceBatch } from '../inference/trace-batch.ts';
@@ -40,7 +41,8 @@ export async function openParts(
   logger: Logger,
   onLoss: (loss: EngineLoss) => void,
 ): Promise<OpenParts> {
-  requireAddressSpace(config.viewThreads + tokenThreads);
+  const enginesEach = enginePlaces(config.device, config.engines).length;
+  requireAddressSpace(config.viewThreads + tokenThreads, enginesEach * Math.max(1, config.models.length));
   const models = await loadModels(config);
   const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');
   const tokenPool = new TokenPool(tokenThreads, { onThreadError });

@@ -13,17 +13,16 @@ const threadBytes = 0.6 * gibibyte;
 const guardedBytes = 8 * gibibyte;
 
 /**
- * Throws `failed_precondition` if `threads` threads, each with a WebAssembly memory, do not fit into the limit of the
- * address space (`ulimit -v`). V8 reserves 8 to 10 GiB of addresses for each memory, and a thread without one would fail
+ * Throws `failed_precondition` if `threads` threads, each with a WebAssembly memory, and the threads of engines, which have
+ * none, do not fit into the limit of the address space (`ulimit -v`). V8 reserves 8 to 10 GiB of addresses for each memory, and a thread without one would fail
  * every image. Only Linux enforces such a limit.
  */
-export function requireAddressSpace(threads: number): void {
+export function requireAddressSpace(threads: number, engines = 1): void {
   const limitBytes = addressLimit();
   if (limitBytes === undefined) return;
   const usedBytes = addressesInUse();
   const memoryBytes = guardBytes(usedBytes);
-  // The engine's thread has no WebAssembly memory.
-  const plainBytes = usedBytes + (threads + 1) * threadBytes;
+  const plainBytes = usedBytes + (threads + engines) * threadBytes;
   // The probe's own memory still counts.
   const neededBytes = plainBytes + (threads + 1) * memoryBytes;
   if (neededBytes <= limitBytes) return;
@@ -33,7 +32,7 @@ export function requireAddressSpace(threads: number): void {
       : `Raise the limit, or set NODE_OPTIONS=--disable-wasm-trap-handler, which needs only ${gibibytes(plainBytes)}.`;
   throw new ServiceError(
     'failed_precondition',
-    `The address space is limited to ${gibibytes(limitBytes)} (ulimit -v), and ${threads + 1} threads need ` +
+    `The address space is limited to ${gibibytes(limitBytes)} (ulimit -v), and ${threads + engines} threads need ` +
       `${gibibytes(neededBytes)} beside the models. ${advice}`,
   );
 }
