@@ -4,7 +4,7 @@ import { Encoder } from './encoding/encoder.ts';
 import type { EncoderConfig } from './encoding/encoder-config.ts';
 import { ServiceError } from './errors/service-error.ts';
 import { isNpy, readNpyRasters } from './image/npy-raster.ts';
-import type { EngineLoss } from './inference/supervised-engine.ts';
+import type { EngineLoss } from './inference/engine-loss.ts';
 import type { Model } from './model/model.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import type { Tracing } from './telemetry/trace.ts';

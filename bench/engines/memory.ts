@@ -42,13 +42,18 @@ export async function memoryModel(precision: Precision): Promise<string> {
 }
 
 /** Starts a service on a model folder and reads its memory; undefined where there is no /proc. */
-export async function memoryOf(folder: string, engines: number): Promise<Memory | undefined> {
+export async function memoryOf(
+  folder: string,
+  engines: number,
+  flags: readonly string[],
+): Promise<Memory | undefined> {
   const service = await startService([
     `--model=${folder}`,
     `--engines=${engines}`,
     '--threads=1',
     '--warm-up-ms=0',
     '--max-batch=1',
+    ...flags,
   ]);
   try {
     const rollup = await readFile(`/proc/${service.pid}/smaps_rollup`, 'utf8').catch(() => '');

@@ -136,16 +136,25 @@ async function memoryTable(progress: (line: string) => void): Promise<Table | un
   const rows: (string | number)[][] = [];
   for (const precision of ['fp32', 'int8'] as const satisfies readonly Precision[]) {
     const folder = await memoryModel(precision);
-    for (const count of counts) {
-      const memory: Memory | undefined = await memoryOf(folder, count);
-      if (memory === undefined) return undefined;
-      rows.push([precision, count, memory.proportionalMiB, memory.ownMiB]);
-      progress(`${precision}, ${count} engines: ${memory.proportionalMiB} MiB`);
+    for (const weights of ['own', 'shared'] as const) {
+      for (const count of counts) {
+        const flags = weights === 'shared' ? ['--share-weights'] : [];
+        const memory: Memory | undefined = await memoryOf(folder, count, flags);
+        if (memory === undefined) return undefined;
+        rows.push([precision, weights, count, memory.proportionalMiB, memory.ownMiB]);
+        progress(`${precision}, ${weights} weights, ${count} engines: ${memory.proportionalMiB} MiB`);
+      }
     }
   }
   return {
     title: 'Memory of the service on a model of 768 channels and 12 layers (330 MiB in fp32, 88 MiB in int8)',
-    columns: [{ title: 'precision' }, { title: 'engines' }, { title: 'MiB' }, { title: 'of it private MiB' }],
+    columns: [
+      { title: 'precision' },
+      { title: 'weights' },
+      { title: 'engines' },
+      { title: 'MiB' },
+      { title: 'of it private MiB' },
+    ],
     rows,
   };
 }

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { Logger } from 'pino';
-import type { EngineLoss } from '../inference/supervised-engine.ts';
+import type { EngineLoss } from '../inference/engine-loss.ts';
 import type { Service } from '../service.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { ServeSettings } from './settings/serve.ts';

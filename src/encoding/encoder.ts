@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { ServiceError } from '../errors/service-error.ts';
-import type { EngineLoss } from '../inference/supervised-engine.ts';
+import type { EngineLoss } from '../inference/engine-loss.ts';
 import type { Model } from '../model/model.ts';
 import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
 import { startDeadline } from './deadline.ts';

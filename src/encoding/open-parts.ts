@@ -6,7 +6,7 @@ import { sizeLimit, sizeReader } from '../image/read-size.ts';
 import { createViewPool } from '../image/view-pool.ts';
 import { enginePlaces } from '../inference/devices.ts';
 import { type ServedModel, serveModel } from '../inference/served-model.ts';
-import type { EngineLoss } from '../inference/supervised-engine.ts';
+import type { EngineLoss } from '../inference/engine-loss.ts';
 import { traceBatch } from '../inference/trace-batch.ts';
 import { ensureDefaultModel } from '../model/import/default-model.ts';
 import { loadModelFolder } from '../model/load-folder.ts';

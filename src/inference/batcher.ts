@@ -163,7 +163,7 @@ export class Batcher {
   #handOverRetry(): boolean {
     const open = this.#open();
     for (const [index, waiting] of this.#retries.entries()) {
-      const others = open.filter((lane) => lane !== waiting.failedOn);
+      const others = open.filter(({ pooled }) => pooled.name !== waiting.failedOn);
       const lane = (others.length > 0 ? others : open).find(({ isFree }) => isFree);
       const isDone = waiting.isSettled || waiting.request.hasLeft;
       if (lane === undefined && !isDone) continue;
@@ -258,7 +258,7 @@ export class Batcher {
   }
 
   #retry(lane: Lane, waiting: WaitingView): void {
-    waiting.failedOn = lane;
+    waiting.failedOn = lane.pooled.name;
     this.#retries.push(waiting);
   }
 

@@ -2,7 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { ServiceError } from '../errors/service-error.ts';
 import { BatchTimes } from './batch-times.ts';
 import { type Devices, type EnginePlace, enginePlaces } from './devices.ts';
-import { type EngineEnd, SupervisedEngine } from './supervised-engine.ts';
+import type { EngineEnd } from './engine-loss.ts';
+import { SupervisedEngine } from './supervised-engine.ts';
 import { WorkerEngine } from './worker-engine.ts';
 import type { WorkerStart } from './worker-protocol.ts';
 

@@ -1,15 +1,7 @@
 import { ServiceError } from '../errors/service-error.ts';
 import type { GraphOutput } from '../model/graph-io.ts';
 import type { EncodedBatch, Engine, EngineState } from './engine.ts';
-
-/** Why an engine is down for good: it ended again and again, or it is stuck in a call that cannot be interrupted. */
-export type EngineEnd = 'ended' | 'stuck';
-
-/** An engine is down for good. If it was the last of its model, the process is of no use. */
-export interface EngineLoss {
-  readonly end: EngineEnd;
-  readonly isLast: boolean;
-}
+import type { EngineEnd } from './engine-loss.ts';
 
 export interface SupervisedEngineOptions {
   /** Starts an engine, which calls `onDown` once if it ends unexpectedly. */

@@ -3,7 +3,6 @@ import type { ViewsPermit } from '../admission/view-budget.ts';
 import type { ServiceError } from '../errors/service-error.ts';
 import type { GraphOutput } from '../model/graph-io.ts';
 import type { Trace } from '../telemetry/trace.ts';
-import type { Lane } from './lane.ts';
 
 /** The tokens of one view, in a buffer of their own. Times are milliseconds. */
 export interface ViewTokens {
@@ -23,8 +22,8 @@ export interface WaitingView extends SchedulingClass {
   readonly reject: (error: ServiceError) => void;
   /** Whether the caller has its tokens or its error. */
   isSettled: boolean;
-  /** Where its first attempt failed or is late. It gets no third one. */
-  failedOn: Lane | undefined;
+  /** The engine on which its first attempt failed or is late. It gets no third one. */
+  failedOn: string | undefined;
   /** What the views of one request share. `hasLeft`: nobody waits for them any more. */
   readonly request: { hasLeft: boolean; readonly permit: ViewsPermit; readonly trace: Trace | undefined };
 }

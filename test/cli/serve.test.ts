@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { serve } from '../../src/cli/serve.ts';
 import { serveCommand } from '../../src/cli/settings/serve.ts';
 import { parseCommand } from '../../src/cli/settings/parse.ts';
-import type { EngineLoss } from '../../src/inference/supervised-engine.ts';
+import type { EngineLoss } from '../../src/inference/engine-loss.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
 import type { Service } from '../../src/service.ts';
 

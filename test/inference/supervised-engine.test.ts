@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from '../../src/errors/service-error.ts';
 import type { Engine, EngineState } from '../../src/inference/engine.ts';
-import { type EngineEnd, mostFailedStarts, SupervisedEngine } from '../../src/inference/supervised-engine.ts';
+import type { EngineEnd } from '../../src/inference/engine-loss.ts';
+import { mostFailedStarts, SupervisedEngine } from '../../src/inference/supervised-engine.ts';
 import { GatedEngine } from '../support/gated-engine.ts';
 import { until } from '../support/until.ts';
 
