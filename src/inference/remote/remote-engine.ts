@@ -1,0 +1,269 @@
+import { ServiceError } from '../../errors/service-error.ts';
+import type { GraphOutput } from '../../model/graph-io.ts';
+import type { ModelInferResponse__Output } from '../../open-inference/generated/ModelInferResponse.ts';
+import { freeBuffers } from '../../threads/transfer.ts';
+import type { EncodedBatch, Engine, EngineState } from '../engine.ts';
+import { Connection, type RemoteAccess } from './connection.ts';
+import { type Endpoint, endpointUrl } from './endpoint.ts';
+import { type ExaminedModel, examineModel, type WantedModel } from './examine-model.ts';
+import { inferRequest, joinParts, readInferResponse, type RemoteTokens } from './infer-message.ts';
+
+export interface RemoteEngineOptions {
+  readonly endpoint: Endpoint;
+  readonly access: RemoteAccess;
+  readonly wanted: WantedModel;
+  /** How many batches the server runs at one time. */
+  readonly parallel: number;
+  /** The longest time for a batch of this many views, in milliseconds. */
+  readonly limitMs: (views: number) => number;
+  /** Runs views on a server whose model fits. Rejects if the server cannot be used. */
+  readonly prove: (engine: Pick<Engine, 'encode'>, examined: ExaminedModel) => Promise<void>;
+  /** Called whenever the engine begins to take batches. */
+  readonly onUp: (examined: ExaminedModel) => void;
+  /** Called when it does so no longer or cannot begin, once for every reason. */
+  readonly onDown: (error: ServiceError) => void;
+  /** Called whenever the state has changed. */
+  readonly onChange: () => void;
+  /** Resolves after `waitMs`, or rejects when the signal fires. */
+  readonly wait: (waitMs: number, signal: AbortSignal) => Promise<void>;
+  readonly now: () => number;
+}
+
+/** The wait before the second attempt to connect. It doubles with each further attempt, up to the longest. */
+const firstBackOffMs = 250;
+const longestBackOffMs = 5000;
+
+/** How long batches wait for a server that is down. After that they are rejected at once. */
+export const graceMs = 10_000;
+
+/** How often a server without work is asked whether it is ready. */
+const checkMs = 5000;
+
+/** While the engine is up. */
+interface Session {
+  readonly connection: Connection;
+  /** The largest batch that the server takes. */
+  readonly largest: number;
+  /** Fires with the reason when the engine goes down. */
+  readonly down: AbortController;
+}
+
+/** A batch that the server has. */
+interface UnderWay {
+  /** When the server could start it; undefined while it has others to finish. */
+  startedAt: number | undefined;
+}
+
+/**
+ * An engine on a server of the Open Inference Protocol: Triton, OpenVINO Model Server, MLServer, KServe. It connects by
+ * itself, examines the server's model and has it run views. When a call fails or takes too long, the engine is down, and
+ * connects again and again for as long as it is open.
+ */
+export class RemoteEngine implements Engine {
+  readonly url: string;
+  readonly #options: RemoteEngineOptions;
+  readonly #closing = new AbortController();
+  readonly #ended: Promise<void>;
+  readonly #underWay: UnderWay[] = [];
+  #session: Session | undefined;
+  #reason = new ServiceError('unavailable', 'The remote engine is not connected yet.');
+  #state: EngineState = 'down';
+  /** Ends the wait for an engine that is down. */
+  #outage = new AbortController();
+
+  /** Begins to connect. */
+  constructor(options: RemoteEngineOptions) {
+    this.#options = options;
+    this.url = endpointUrl(options.endpoint);
+    this.#ended = this.#stayConnected();
+  }
+
+  /** `ended` while batches are not worth waiting for it: it may come back. */
+  get state(): EngineState {
+    return this.#state;
+  }
+
+  async encode(
+    views: readonly Uint8Array<ArrayBuffer>[],
+    outputs: readonly GraphOutput[],
+  ): Promise<EncodedBatch> {
+    if (this.#session === undefined) throw this.#reason;
+    return await this.#run(this.#session, views, outputs);
+  }
+
+  async close(): Promise<void> {
+    this.#outage.abort();
+    this.#state = 'ended';
+    this.#reason = new ServiceError('unavailable', 'The engine is closing.');
+    this.#closing.abort(this.#reason);
+    await this.#ended;
+  }
+
+  /** Connects until the engine is closed. */
+  async #stayConnected(): Promise<void> {
+    const { wait, onDown } = this.#options;
+    const { signal } = this.#closing;
+    let attempts = 0;
+    let reported: string | undefined;
+    this.#startGrace();
+    for (;;) {
+      const error = await this.#beUp(() => {
+        attempts = 0;
+        reported = undefined;
+      });
+      if (signal.aborted) return;
+      this.#becomeDown(error);
+      const why = whyOf(error);
+      if (why !== reported) onDown(error);
+      reported = why;
+      const backOffMs = Math.min(firstBackOffMs * 2 ** attempts++, longestBackOffMs);
+      // Several services must not come back to a server all at once.
+      await wait(backOffMs * (0.8 + 0.4 * Math.random()), signal).catch(() => undefined);
+    }
+  }
+
+  /** Connects and takes batches. Resolves with the reason why it does so no longer. */
+  async #beUp(onUp: () => void): Promise<ServiceError> {
+    const { endpoint, access, wanted, wait, prove } = this.#options;
+    const down = new AbortController();
+    const { signal } = this.#closing;
+    const close = (): void => down.abort(signal.reason);
+    signal.addEventListener('abort', close);
+    let connection: Connection | undefined;
+    try {
+      signal.throwIfAborted();
+      connection = await Connection.open(endpoint, access);
+      down.signal.addEventListener('abort', () => {
+        this.#session = undefined;
+        connection?.close();
+        this.#becomeDown(ServiceError.from(down.signal.reason));
+      });
+      const examined = await examineModel(connection, wanted);
+      const session = { connection, largest: examined.largest ?? Number.POSITIVE_INFINITY, down };
+      await prove({ encode: async (views, outputs) => await this.#run(session, views, outputs) }, examined);
+      down.signal.throwIfAborted();
+      onUp();
+      this.#becomeUp(session, examined);
+      for (;;) {
+        await wait(checkMs, down.signal);
+        await this.#check(connection);
+      }
+    } catch (thrown) {
+      if (!down.signal.aborted) down.abort(thrown);
+      return ServiceError.from(down.signal.reason);
+    } finally {
+      signal.removeEventListener('abort', close);
+    }
+  }
+
+  #becomeUp(session: Session, examined: ExaminedModel): void {
+    this.#outage.abort();
+    this.#session = session;
+    this.#state = 'up';
+    this.#options.onUp(examined);
+    this.#options.onChange();
+  }
+
+  #becomeDown(error: ServiceError): void {
+    this.#reason =
+      error.code === 'unavailable'
+        ? error
+        : new ServiceError('unavailable', 'The remote engine serves another model.', { cause: error });
+    if (this.#state !== 'up') return;
+    this.#state = 'down';
+    this.#startGrace();
+    this.#options.onChange();
+  }
+
+  /** Batches wait for the engine for a while, and then no longer. */
+  #startGrace(): void {
+    const { wait, onChange } = this.#options;
+    this.#outage = new AbortController();
+    void wait(graceMs, this.#outage.signal).then(
+      () => {
+        this.#state = 'ended';
+        onChange();
+      },
+      () => undefined,
+    );
+  }
+
+  /** Examines the model again, unless batches show whether the server works: it may not answer while it computes. */
+  async #check(connection: Connection): Promise<void> {
+    if (this.#underWay.length > 0) return;
+    try {
+      await examineModel(connection, this.#options.wanted);
+    } catch (error) {
+      if (this.#underWay.length === 0) throw error;
+    }
+  }
+
+  async #run(
+    session: Session,
+    views: readonly Uint8Array<ArrayBuffer>[],
+    outputs: readonly GraphOutput[],
+  ): Promise<EncodedBatch> {
+    const { now, parallel } = this.#options;
+    const batch: UnderWay = { startedAt: this.#underWay.length < parallel ? now() : undefined };
+    this.#underWay.push(batch);
+    try {
+      const encoded = await this.#inParts(session, views, outputs);
+      const engineMs = now() - (batch.startedAt ?? now());
+      freeFinite(views, encoded.finite);
+      return { ...encoded, engineMs };
+    } catch (thrown) {
+      const error = ServiceError.from(thrown);
+      if (error.code === 'unavailable') session.down.abort(error);
+      throw error;
+    } finally {
+      this.#underWay.splice(this.#underWay.indexOf(batch), 1);
+      const next = this.#underWay.find(({ startedAt }) => startedAt === undefined);
+      if (next !== undefined) next.startedAt = now();
+    }
+  }
+
+  /** Runs a batch in parts of what the server takes at one time. */
+  async #inParts(
+    { connection, largest }: Session,
+    views: readonly Uint8Array<ArrayBuffer>[],
+    outputs: readonly GraphOutput[],
+  ): Promise<RemoteTokens> {
+    if (views.length <= largest) return await this.#infer(connection, views, outputs);
+    const parts: RemoteTokens[] = [];
+    for (let from = 0; from < views.length; from += largest) {
+      parts.push(await this.#infer(connection, views.slice(from, from + largest), outputs));
+    }
+    return joinParts(parts, outputs);
+  }
+
+  async #infer(
+    connection: Connection,
+    views: readonly Uint8Array<ArrayBuffer>[],
+    outputs: readonly GraphOutput[],
+  ): Promise<RemoteTokens> {
+    const { wanted, limitMs } = this.#options;
+    const { name, signature } = wanted;
+    const request = inferRequest(name, signature, views, outputs);
+    const limit = limitMs(views.length);
+    const response = await connection.send<ModelInferResponse__Output>('ModelInfer', request, limit);
+    try {
+      return readInferResponse(response, signature, views.length, outputs);
+    } catch (error) {
+      const cause = new Error(`${this.url}: ${(error as Error).message}`);
+      throw new ServiceError('unavailable', 'The remote engine gave what its model does not give.', {
+        cause,
+      });
+    }
+  }
+}
+
+/** What is logged of a failure. */
+function whyOf({ message, cause }: ServiceError): string {
+  return cause instanceof Error ? cause.message : message;
+}
+
+/** Frees the views whose tokens are finite for every output. The others may be tried on another engine. */
+function freeFinite(views: readonly Uint8Array<ArrayBuffer>[], finite: EncodedBatch['finite']): void {
+  const flags = Object.values(finite);
+  freeBuffers(views.filter((_, index) => flags.every((each) => each[index] === true)));
+}
