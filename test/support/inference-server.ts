@@ -6,8 +6,7 @@ import {
   type ServiceDefinition,
   status,
 } from '@grpc/grpc-js';
-import { digestParameter } from '../../src/inference/remote/examine-model.ts';
-import { outputTensors, type RemoteTensor, type Signature } from '../../src/inference/remote/signature.ts';
+import { digestParameter, outputTensors, type RemoteTensor, type Signature } from '../../src/model/signature.ts';
 import { openInferencePackage, openInferenceService } from '../../src/open-inference/definition.ts';
 import type { ModelInferRequest__Output } from '../../src/open-inference/generated/ModelInferRequest.ts';
 
@@ -144,12 +143,13 @@ function answer(
   make: (call: ServerUnaryCall<unknown, object>) => object | Promise<object>,
 ): handleUnaryCall<unknown, object> {
   return (call, callback) => {
-    void Promise.resolve()
-      .then(() => make(call))
-      .then(
-        (response) => callback(null, response),
-        (error: Error) => callback(error),
-      );
+    void (async () => {
+      try {
+        callback(null, await make(call));
+      } catch (error) {
+        callback(error as Error);
+      }
+    })();
   };
 }
 

@@ -82,8 +82,8 @@ export class Connection {
    * Calls a method of the protocol. Rejects with `internal` when the server works and this batch failed, and with
    * `unavailable` for everything else, a missed deadline included; the cause names the server and what it said.
    */
-  async call<Request, Response>(method: string, request: Request, limitMs: number): Promise<Response> {
-    const { serialize } = openInferenceMessage<Request, never>(`${method}Request`);
+  async call<Response>(method: string, request: object, limitMs: number): Promise<Response> {
+    const { serialize } = openInferenceMessage<object, never>(`${method}Request`);
     return await this.send<Response>(method, Buffer.from(serialize(request)), limitMs);
   }
 

@@ -8,10 +8,7 @@ import type { ServerMetadataResponse__Output } from '../../open-inference/genera
 import type { ServerReadyResponse__Output } from '../../open-inference/generated/ServerReadyResponse.ts';
 import { CallFailure, type Connection } from './connection.ts';
 import { fits } from './infer-message.ts';
-import { outputTensors, type RemoteTensor, type Signature } from './signature.ts';
-
-/** Parameter of a Triton model's configuration: the digest of the model folder that it was made from. */
-export const digestParameter = 'siglip_hd_digest';
+import { digestParameter, outputTensors, type RemoteTensor, type Signature } from '../../model/signature.ts';
 
 /** The model that a server must have. */
 export interface WantedModel {
@@ -40,7 +37,7 @@ const answerMs = 5000;
  */
 export async function examineModel(connection: Connection, wanted: WantedModel): Promise<ExaminedModel> {
   const ask = async <Response>(method: string, request: object = {}) =>
-    await connection.call<object, Response>(method, request, answerMs);
+    await connection.call<Response>(method, request, answerMs);
   const { live } = await ask<ServerLiveResponse__Output>('ServerLive');
   if (!live) throw notReady('the server is not live');
   const { ready } = await ask<ServerReadyResponse__Output>('ServerReady');

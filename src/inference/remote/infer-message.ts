@@ -5,7 +5,7 @@ import type { ModelInferRequest } from '../../open-inference/generated/ModelInfe
 import type { ModelInferResponse__Output } from '../../open-inference/generated/ModelInferResponse.ts';
 import { byteLengthOf } from '../../tokens/tensor.ts';
 import type { EncodedBatch } from '../engine.ts';
-import type { RemoteTensor, Signature } from './signature.ts';
+import type { RemoteTensor, Signature } from '../../model/signature.ts';
 
 /** Key of ModelInferRequest.raw_input_contents: field 7, length-delimited. */
 const rawContentsKey = 7 * 8 + 2;
@@ -98,10 +98,14 @@ function contentsOf(response: ModelInferResponse__Output, wanted: RemoteTensor, 
   return contents;
 }
 
-/** Whether a shape is the expected one, in which -1 stands for any size. */
+/**
+ * Whether a shape is the expected one, in which -1 stands for any size. Triton has no tensors of the batch dimension alone
+ * and gives [batch, 1].
+ */
 export function fits(shape: readonly number[], expected: readonly number[]): boolean {
+  const own = expected.length === 1 && shape.length === 2 && shape[1] === 1 ? shape.slice(0, 1) : shape;
   return (
-    shape.length === expected.length && expected.every((size, index) => size === -1 || size === shape[index])
+    own.length === expected.length && expected.every((size, index) => size === -1 || size === own[index])
   );
 }
 

@@ -16,6 +16,8 @@ export interface RemoteEngineOptions {
   readonly parallel: number;
   /** The longest time for a batch of this many views, in milliseconds. */
   readonly limitMs: (views: number) => number;
+  /** After this time a batch may be tried on another engine; undefined if that is not known. */
+  readonly lateMs: (views: number) => number | undefined;
   /** Runs views on a server whose model fits. Rejects if the server cannot be used. */
   readonly prove: (engine: Pick<Engine, 'encode'>, examined: ExaminedModel) => Promise<void>;
   /** Called whenever the engine begins to take batches. */
@@ -52,6 +54,7 @@ interface Session {
 interface UnderWay {
   /** When the server could start it; undefined while it has others to finish. */
   startedAt: number | undefined;
+  isLate: boolean;
 }
 
 /**
@@ -80,7 +83,7 @@ export class RemoteEngine implements Engine {
 
   /** `ended` while batches are not worth waiting for it: it may come back. */
   get state(): EngineState {
-    return this.#state;
+    return this.#state === 'up' && this.#underWay.some(({ isLate }) => isLate) ? 'late' : this.#state;
   }
 
   async encode(
@@ -203,23 +206,38 @@ export class RemoteEngine implements Engine {
     views: readonly Uint8Array<ArrayBuffer>[],
     outputs: readonly GraphOutput[],
   ): Promise<EncodedBatch> {
-    const { now, parallel } = this.#options;
-    const batch: UnderWay = { startedAt: this.#underWay.length < parallel ? now() : undefined };
+    const { now, parallel, limitMs, onChange } = this.#options;
+    // Until it starts, the server finishes the batches before it.
+    const rounds = 1 + Math.floor(this.#underWay.length / parallel);
+    const sentAt = now();
+    const batch: UnderWay = { startedAt: rounds === 1 ? sentAt : undefined, isLate: false };
+    const watch = this.#watch(batch, views.length, rounds);
     this.#underWay.push(batch);
     try {
-      const encoded = await this.#inParts(session, views, outputs);
-      const engineMs = now() - (batch.startedAt ?? now());
+      const encoded = await this.#inParts(session, views, outputs, rounds * limitMs(views.length));
       freeFinite(views, encoded.finite);
-      return { ...encoded, engineMs };
+      return { ...encoded, engineMs: now() - (batch.startedAt ?? sentAt) };
     } catch (thrown) {
       const error = ServiceError.from(thrown);
       if (error.code === 'unavailable') session.down.abort(error);
       throw error;
     } finally {
+      clearTimeout(watch);
       this.#underWay.splice(this.#underWay.indexOf(batch), 1);
       const next = this.#underWay.find(({ startedAt }) => startedAt === undefined);
       if (next !== undefined) next.startedAt = now();
+      if (batch.isLate) onChange();
     }
+  }
+
+  #watch(batch: UnderWay, views: number, rounds: number): NodeJS.Timeout | undefined {
+    const { lateMs, onChange } = this.#options;
+    const lateAfterMs = lateMs(views);
+    if (lateAfterMs === undefined) return undefined;
+    return setTimeout(() => {
+      batch.isLate = true;
+      onChange();
+    }, rounds * lateAfterMs);
   }
 
   /** Runs a batch in parts of what the server takes at one time. */
@@ -227,11 +245,13 @@ export class RemoteEngine implements Engine {
     { connection, largest }: Session,
     views: readonly Uint8Array<ArrayBuffer>[],
     outputs: readonly GraphOutput[],
+    limitMs: number,
   ): Promise<RemoteTokens> {
-    if (views.length <= largest) return await this.#infer(connection, views, outputs);
+    if (views.length <= largest) return await this.#infer(connection, views, outputs, limitMs);
     const parts: RemoteTokens[] = [];
     for (let from = 0; from < views.length; from += largest) {
-      parts.push(await this.#infer(connection, views.slice(from, from + largest), outputs));
+      const part = views.slice(from, from + largest);
+      parts.push(await this.#infer(connection, part, outputs, limitMs));
     }
     return joinParts(parts, outputs);
   }
@@ -240,12 +260,11 @@ export class RemoteEngine implements Engine {
     connection: Connection,
     views: readonly Uint8Array<ArrayBuffer>[],
     outputs: readonly GraphOutput[],
+    limitMs: number,
   ): Promise<RemoteTokens> {
-    const { wanted, limitMs } = this.#options;
-    const { name, signature } = wanted;
+    const { name, signature } = this.#options.wanted;
     const request = inferRequest(name, signature, views, outputs);
-    const limit = limitMs(views.length);
-    const response = await connection.send<ModelInferResponse__Output>('ModelInfer', request, limit);
+    const response = await connection.send<ModelInferResponse__Output>('ModelInfer', request, limitMs);
     try {
       return readInferResponse(response, signature, views.length, outputs);
     } catch (error) {

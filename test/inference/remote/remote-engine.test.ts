@@ -9,7 +9,7 @@ import type { ServiceError } from '../../../src/errors/service-error.ts';
 import type { RemoteAccess } from '../../../src/inference/remote/connection.ts';
 import type { ExaminedModel } from '../../../src/inference/remote/examine-model.ts';
 import { RemoteEngine, type RemoteEngineOptions } from '../../../src/inference/remote/remote-engine.ts';
-import { encoderSignature } from '../../../src/inference/remote/signature.ts';
+import { encoderSignature, outputTensors } from '../../../src/model/signature.ts';
 import { model } from '../../recipes/model.ts';
 import { Gate } from '../../support/gate.ts';
 import { InferenceServer, type InferenceServerOptions } from '../../support/inference-server.ts';
@@ -35,6 +35,7 @@ interface SetUp {
   readonly access?: RemoteAccess;
   readonly secure?: boolean;
   readonly limitMs?: number;
+  readonly lateMs?: number;
   readonly digest?: string;
   /** How much faster the engine's waits pass; 50 times when absent. */
   readonly faster?: number;
@@ -43,7 +44,16 @@ interface SetUp {
 
 function connect(
   t: TestContext,
-  { port, access = {}, secure = false, limitMs = 5000, digest = small.digest, faster = 50, prove }: SetUp,
+  {
+    port,
+    access = {},
+    secure = false,
+    limitMs = 5000,
+    lateMs,
+    digest = small.digest,
+    faster = 50,
+    prove,
+  }: SetUp,
 ) {
   const ups: ExaminedModel[] = [];
   const downs: ServiceError[] = [];
@@ -54,6 +64,7 @@ function connect(
     wanted: { name: 'tiny', signature, digest },
     parallel: 1,
     limitMs: () => limitMs,
+    lateMs: () => lateMs,
     prove: prove ?? (async (proved) => void (await proved.encode([view(1)], ['float16']))),
     onUp: (examined) => ups.push(examined),
     onDown: (error) => downs.push(error),
@@ -122,7 +133,7 @@ test('refuses a server whose model has other tensors, and says which', async (t)
     [
       {
         inputs: [input],
-        outputs: outputs.map((one) => ({ ...one, dims: one.dims.map((size) => (size === 3 ? 5 : size)) })),
+        outputs: outputTensors(encoderSignature({ ...small, channels: 5 })),
       },
       /has the output tokens as FP32 \[-1, 4, 5\], not FP32 \[-1, 4, 3\]/,
     ],
@@ -230,6 +241,19 @@ test('a batch that takes longer than its limit fails, and the server must prove 
   assert.equal(engine.state, 'down');
   gate.open();
   await isUp();
+});
+
+test('is late while a batch takes much longer than it should, and is no longer when the batch ends', async (t) => {
+  const server = await startServer(t);
+  const { engine, isUp, states } = connect(t, { port: server.port, lateMs: 300 });
+  await isUp();
+  const gate = new Gate();
+  server.hold = () => gate.passed();
+  const batch = engine.encode([view(1)], ['float16']);
+  await until(() => engine.state === 'late');
+  gate.open();
+  await batch;
+  assert.deepEqual(states, ['up', 'late', 'up']);
 });
 
 test('a server without work that stops being ready is down before it gets a batch', async (t) => {

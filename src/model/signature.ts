@@ -1,7 +1,7 @@
-import { dtypeOf, embeddingOutputs, graphInput, graphOutputs, projectorInput } from '../../model/graph-io.ts';
-import type { GraphOutput, TokenOutputs } from '../../model/graph-io.ts';
-import type { Model } from '../../model/model.ts';
-import type { Projector } from '../../model/projector.ts';
+import { dtypeOf, embeddingOutputs, graphInput, graphOutputs, projectorInput } from './graph-io.ts';
+import type { GraphOutput, TokenOutputs } from './graph-io.ts';
+import type { Model } from './model.ts';
+import type { Projector } from './projector.ts';
 
 /** A tensor as the Open Inference Protocol describes it. */
 export interface RemoteTensor {
@@ -22,6 +22,9 @@ export interface Signature {
   readonly input: RemoteTensor;
   readonly outputs: Partial<Record<GraphOutput, RemoteOutput>>;
 }
+
+/** Parameter of a Triton model's configuration: the digest of the model folder that it was made from. */
+export const digestParameter = 'siglip_hd_digest';
 
 /** What a projector's model is called on a server, after the name of the encoder's. */
 export const projectorSuffix = '_projector';
