@@ -6,7 +6,12 @@ import {
   type ServiceDefinition,
   status,
 } from '@grpc/grpc-js';
-import { digestParameter, outputTensors, type RemoteTensor, type Signature } from '../../src/model/signature.ts';
+import {
+  digestParameter,
+  outputTensors,
+  type RemoteTensor,
+  type Signature,
+} from '../../src/model/signature.ts';
 import { openInferencePackage, openInferenceService } from '../../src/open-inference/definition.ts';
 import type { ModelInferRequest__Output } from '../../src/open-inference/generated/ModelInferRequest.ts';
 

@@ -31,6 +31,11 @@ const exportSettings = {
     description:
       'Has ONNX Runtime in Triton run with TensorRT what TensorRT can, and the rest with CUDA. The first load then takes minutes.',
   },
+  force: {
+    type: 'boolean',
+    flagOnly: true,
+    description: 'Replaces models of the same names.',
+  },
 } as const satisfies Settings;
 
 export type ExportTritonSettings = SettingValues<typeof exportSettings>;

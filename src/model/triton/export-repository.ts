@@ -25,6 +25,8 @@ export interface TritonExport {
   readonly maxBatch: number;
   /** Whether ONNX Runtime there has TensorRT run what it can. */
   readonly tensorrt: boolean;
+  /** Whether to replace models of the same names. */
+  readonly force: boolean;
   /** Reads what the graph at a path takes and gives first. */
   readonly readPorts: (
     path: string,
@@ -53,10 +55,10 @@ export async function exportRepository(
   await makeFolder(repository);
   const present = new Set(await readdir(repository));
   const taken = models.find(({ config }) => present.has(config.name));
-  if (taken !== undefined) {
+  if (taken !== undefined && !options.force) {
     throw new ServiceError(
       'invalid_argument',
-      `${join(repository, taken.config.name)} exists already: remove it, or choose another --name.`,
+      `${join(repository, taken.config.name)} exists already; choose another --name, or replace it with --force.`,
     );
   }
   for (const one of models) await writeModel(model.folder, repository, one);
@@ -165,6 +167,7 @@ async function writeModel(
       await linkOrCopy(join(folder, file), join(version, file));
     }
     await writeFile(join(temporary, 'config.pbtxt'), configText(config));
+    await rm(target, { recursive: true, force: true });
     await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });

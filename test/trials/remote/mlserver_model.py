@@ -3,14 +3,11 @@
 import asyncio
 import os
 
-import numpy
 from mlserver import MLModel
-from mlserver.types import InferenceRequest, InferenceResponse, ResponseOutput, Parameters
+from mlserver.codecs import NumpyCodec
+from mlserver.types import InferenceRequest, InferenceResponse
 
 from onnx_model import OnnxModel
-
-DTYPES = {"UINT8": numpy.uint8, "FP32": numpy.float32, "FP16": numpy.float16}
-NAMES = {"float16": "FP16", "float32": "FP32", "bool": "BOOL"}
 
 
 class Model(MLModel):
@@ -19,23 +16,10 @@ class Model(MLModel):
         return True
 
     def answer(self, payload):
-        feeds = {}
-        for tensor in payload.inputs:
-            data = tensor.data.root if hasattr(tensor.data, "root") else tensor.data
-            if isinstance(data, list):
-                data = data[0]
-            feeds[tensor.name] = numpy.frombuffer(data, DTYPES[tensor.datatype]).reshape(tensor.shape)
+        feeds = {tensor.name: NumpyCodec.decode_input(tensor) for tensor in payload.inputs}
         wanted = [output.name for output in payload.outputs or []] or self.model.outputs
-        outputs = [
-            ResponseOutput(
-                name=name,
-                datatype=NAMES[str(value.dtype)],
-                shape=list(value.shape),
-                parameters=Parameters(content_type="np"),
-                data=[value.tobytes()],
-            )
-            for name, value in zip(wanted, self.model.run(feeds, wanted))
-        ]
+        values = self.model.run(feeds, wanted)
+        outputs = [NumpyCodec.encode_output(name, value) for name, value in zip(wanted, values)]
         return InferenceResponse(model_name=self.name, outputs=outputs)
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:

@@ -50,7 +50,7 @@ class Trial {
 
   async kill(): Promise<void> {
     const child = this.#child;
-    if (child?.pid === undefined || child.exitCode !== null) return;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
     // With the processes of its models.
     process.kill(-child.pid, 'SIGKILL');
@@ -128,7 +128,14 @@ function asMlServer(names: readonly string[], port: number): string {
 async function addModel(name: string, folder: string): Promise<void> {
   folders.set(name, folder);
   const model = await loadModelFolder(folder, name);
-  const options = { out: repository, name, maxBatch: 16, tensorrt: false, readPorts: readGraphPorts };
+  const options = {
+    out: repository,
+    name,
+    maxBatch: 16,
+    tensorrt: false,
+    force: false,
+    readPorts: readGraphPorts,
+  };
   await exportRepository(model, await modelFiles(folder), options);
 }
 
