@@ -60,7 +60,7 @@ export type RemoteValues = SettingValues<typeof remoteSettings>;
 /** Rules of these settings. */
 export const remoteRules: readonly Rule<RemoteValues & { readonly models: readonly ModelSource[] }>[] = [
   {
-    of: ['models', 'remoteEngines'],
+    of: ['remoteEngines'],
     problems({ models, remoteEngines }) {
       if (remoteEngines.length === 0) return [];
       if (models.length === 0)
@@ -81,11 +81,14 @@ export const remoteRules: readonly Rule<RemoteValues & { readonly models: readon
     },
   },
   {
-    of: ['remoteEngineCert', 'remoteEngineKey'],
-    problems: ({ remoteEngineCert, remoteEngineKey }) =>
-      (remoteEngineCert === undefined) === (remoteEngineKey === undefined)
-        ? []
-        : ['--remote-engine-cert and --remote-engine-key need each other.'],
+    of: ['remoteEngineCert'],
+    problems: ({ remoteEngineKey }) =>
+      remoteEngineKey === undefined ? ['--remote-engine-cert needs --remote-engine-key.'] : [],
+  },
+  {
+    of: ['remoteEngineKey'],
+    problems: ({ remoteEngineCert }) =>
+      remoteEngineCert === undefined ? ['--remote-engine-key needs --remote-engine-cert.'] : [],
   },
 ];
 

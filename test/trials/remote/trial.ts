@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { exportRepository } from '../../../src/model/triton/export-repository.ts';
+import { projectorSuffix } from '../../../src/model/signature.ts';
 import { loadModelFolder, modelFiles } from '../../../src/model/load-folder.ts';
 import { readGraphPorts } from '../../../src/inference/graph-ports.ts';
 import { parseEndpoint } from '../../../src/inference/remote/endpoint.ts';
@@ -22,6 +23,7 @@ import {
 import { serviceConfig } from '../../support/service-config.ts';
 import { freePort } from '../../support/service-process.ts';
 import { type FixtureOptions, importFixture } from '../../support/tiny-models.ts';
+import { importVlm, vlmCases, vlmImage } from '../../support/vlm-golden.ts';
 import { until } from '../../support/until.ts';
 
 const here = resolve('test/trials/remote');
@@ -85,7 +87,9 @@ function launch(names: readonly string[], port: number) {
 
 /** Those of the exported models that are one graph: other servers have no ensembles. */
 function served(names: readonly string[]): string[] {
-  return readdirSync(repository).filter((name) => names.some((model) => name === model));
+  return readdirSync(repository).filter((name) =>
+    names.some((model) => name === model || name === `${model}${projectorSuffix}`),
+  );
 }
 
 /** The repository with Python's backend in place of onnxruntime's. */
@@ -154,6 +158,12 @@ async function ask(service: Service, route: string, query: object, body: Buffer)
   return await fetch(`http://127.0.0.1:${service.httpPort}/v1/${route}?${search}`, { method: 'POST', body });
 }
 
+async function tokensOf(...asked: Parameters<typeof ask>): Promise<Uint8Array> {
+  const response = await ask(...asked);
+  if (response.status !== 200) throw new Error(`${JSON.stringify(asked[2])}: ${await response.text()}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
 const routes = { Encode: 'encode', TeacherEncode: 'teacher-encode', AnyResEncode: 'anyres-encode' } as const;
 
 /** Models of the golden cases. */
@@ -184,11 +194,9 @@ async function compareGolden(remote: Service, local: Service): Promise<void> {
       const exif = golden.exif === undefined ? {} : { exif: golden.exif };
       const query = { model, dtype, ...exif, ...goldenOptions(golden) };
       const [far, near] = await Promise.all(
-        [remote, local].map(async (service) => {
-          const response = await ask(service, routes[golden.rpc], query, imageBytes(golden.image));
-          if (response.status !== 200) throw new Error(`${golden.expected}: ${await response.text()}`);
-          return new Uint8Array(await response.arrayBuffer());
-        }),
+        [remote, local].map(
+          async (service) => await tokensOf(service, routes[golden.rpc], query, imageBytes(golden.image)),
+        ),
       );
       cases++;
       worst = Math.max(worst, worstError(valuesOf(far!, dtype), expectedTokens(golden), dtype));
@@ -284,28 +292,57 @@ async function restart(name: string, trial: Trial, port: number, dead: number): 
   await trial.kill();
 }
 
-async function main(): Promise<void> {
-  const port = await freePort();
-  const trial = new Trial(port);
-  try {
-    const tiny = Object.keys(imports);
-    for (const [name, [checkpoint, options]] of Object.entries(imports)) {
-      await addModel(name, await importFixture(scratch, checkpoint, options));
-    }
-    trial.start(tiny);
-    const [remote, local] = await Promise.all([serve(tiny, [port]), serve(tiny)]);
-    await compareGolden(remote, local);
-    await Promise.all([remote.close(), local.close()]);
-    await trial.kill();
-    await restart('siglip-tiny', trial, port, await freePort());
-    if (large === undefined) return;
-    await addModel('large', large);
-    await throughput('large', trial, port);
-  } finally {
-    await trial.kill();
-    rmSync(scratch, { recursive: true });
+/** Every golden case of models with projectors: embeddings, of which some are projected after the assembly. */
+async function compareEmbeddings(remote: Service, local: Service): Promise<void> {
+  let same = 0;
+  for (const golden of vlmCases) {
+    const query = { model: golden.checkpoint, ...golden.request };
+    const [far, near] = await Promise.all(
+      [remote, local].map(
+        async (service) => await tokensOf(service, routes[golden.rpc], query, vlmImage(golden)),
+      ),
+    );
+    if (Buffer.compare(far!, near!) === 0) same++;
   }
+  console.log(`embeddings: ${same} of ${vlmCases.length} answers equal to the local ones bit for bit`);
+  if (same < vlmCases.length) process.exitCode = 1;
 }
 
-await main();
+async function compareWith(
+  names: readonly string[],
+  trial: Trial,
+  port: number,
+  compare: (remote: Service, local: Service) => Promise<void>,
+): Promise<void> {
+  trial.start(names);
+  const [remote, local] = await Promise.all([serve(names, [port]), serve(names)]);
+  await compare(remote, local);
+  await Promise.all([remote.close(), local.close()]);
+  await trial.kill();
+}
+
+async function correctness(trial: Trial, port: number): Promise<void> {
+  const names = Object.keys(imports);
+  for (const [name, [checkpoint, options]] of Object.entries(imports)) {
+    await addModel(name, await importFixture(scratch, checkpoint, options));
+  }
+  await compareWith(names, trial, port, compareGolden);
+  const projected = [...new Set(vlmCases.map(({ checkpoint }) => checkpoint))];
+  for (const name of projected) await addModel(name, await importVlm(join(scratch, 'vlm'), name));
+  await compareWith(projected, trial, port, compareEmbeddings);
+  await restart('siglip-tiny', trial, port, await freePort());
+}
+
+const port = await freePort();
+const trial = new Trial(port);
+try {
+  if (large === undefined) await correctness(trial, port);
+  else {
+    await addModel('large', large);
+    await throughput('large', trial, port);
+  }
+} finally {
+  await trial.kill();
+  rmSync(scratch, { recursive: true });
+}
 process.exit();
