@@ -58,6 +58,7 @@ async function startOnServers(
   const now = () => performance.now();
   const work: RemoteWork = {
     name,
+    prefix: '',
     suffix: '',
     signature: encoderSignature(model),
     digest,

@@ -91,6 +91,7 @@ async function startOnServers(
 ): Promise<readonly PoolEngine[]> {
   const work: RemoteWork = {
     name: model.name,
+    prefix: named(''),
     suffix: projectorSuffix,
     signature: projectorSignature(model, projector),
     digest: model.digest,
@@ -102,10 +103,5 @@ async function startOnServers(
       times.calibrate(1, (await engine.encode([probe()], [probeOutput])).engineMs);
     },
   };
-  const reports: RemoteReports = {
-    onUp: (engine, examined) => remote.onUp(named(engine), examined),
-    onDown: (engine, error) => remote.onDown(named(engine), error),
-  };
-  const engines = await startRemoteEngines(work, remote, engineTimeoutMs, reports, onChange);
-  return engines.map((engine) => ({ ...engine, name: named(engine.name) }));
+  return await startRemoteEngines(work, remote, engineTimeoutMs, remote, onChange);
 }

@@ -75,9 +75,9 @@ test('loses no request when its only server is killed under load and comes back'
   const service = await serve(t, [server.port]);
   const gate = new Gate();
   server.hold = () => gate.passed();
-  const before = server.batches.length;
+  const sentBefore = server.batches.length;
   const asked = Array.from({ length: 12 }, () => encode(service));
-  await until(() => server.batches.length > before);
+  await until(() => server.batches.length > sentBefore);
   server.kill();
   await until(async () => !(await fetch(url(service, '/readyz'))).ok);
   await startServer(t, server.port);
@@ -95,11 +95,11 @@ test('tries the batches of a killed server on another', async (t) => {
   await until(() => servers.every(({ batches }) => batches.length > 0));
   const gate = new Gate();
   const [first, second] = servers as [InferenceServer, InferenceServer];
-  const before = first.batches.length;
+  const sentBefore = first.batches.length;
   first.hold = () => gate.passed();
   second.hold = () => gate.passed();
   const asked = Array.from({ length: 12 }, () => encode(service));
-  await until(() => first.batches.length > before);
+  await until(() => first.batches.length > sentBefore);
   second.hold = undefined;
   gate.open();
   first.kill();

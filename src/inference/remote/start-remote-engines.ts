@@ -32,6 +32,8 @@ export interface RemoteReports {
 export interface RemoteWork {
   /** The model's name in this service, which it has on a server that no endpoint names otherwise. */
   readonly name: string;
+  /** Goes before the servers' names, which engines are called by. */
+  readonly prefix: string;
   /** What a server calls it, after that name. */
   readonly suffix: string;
   readonly signature: Signature;
@@ -68,7 +70,7 @@ export async function startRemoteEngines(
   const oneWorks = new Promise<void>((resolve, reject) => {
     stop = (error) => (error === undefined ? resolve() : reject(error));
   });
-  const names = namesOf(endpoints);
+  const names = namesOf(endpoints).map((url) => `${work.prefix}${url}`);
   const pool = endpoints.map((endpoint, index): PoolEngine => {
     const name = names[index]!;
     const times = new BatchTimes();

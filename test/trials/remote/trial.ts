@@ -101,10 +101,10 @@ function asPython(names: readonly string[]): string {
   )) {
     const config = readFileSync(join(repository, name, 'config.pbtxt'), 'utf8');
     mkdirSync(join(out, name, '1'), { recursive: true });
-    const python = config
+    const converted = config
       .replace('backend: "onnxruntime"', 'backend: "python"')
       .replace(/default_model_filename.*\n/, 'instance_group [ { kind: KIND_CPU } ]\n');
-    writeFileSync(join(out, name, 'config.pbtxt'), python);
+    writeFileSync(join(out, name, 'config.pbtxt'), converted);
     cpSync(join(here, 'triton_model.py'), join(out, name, '1/model.py'));
   }
   return out;
@@ -243,7 +243,13 @@ async function load(service: Service, model: string, clients: number, lastsMs: n
     }),
   );
   const perSecond = (1000 * answered) / (performance.now() - start);
-  return { answered, failures, slowestMs, perSecond, seconds: Array.from(seconds, (count = 0) => count) };
+  return {
+    answered,
+    failures,
+    slowestMs,
+    perSecond,
+    seconds: Array.from(seconds, (count: number | undefined) => count ?? 0),
+  };
 }
 
 async function throughput(name: string, trial: Trial, port: number): Promise<void> {
