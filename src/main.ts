@@ -19,9 +19,9 @@ const parts: Parts = {
     const { startService } = await import('./service.ts');
     const { openTracing } = await import('./telemetry/open-tracing.ts');
     return {
-      async startService(settings, logger, onLoss) {
+      async startService(settings, logger, onLoss, stopping) {
         const tracing = await openTracing(env, parts.version, logger);
-        const remote = remoteConfig(settings);
+        const remote = { ...remoteConfig(settings), stopping };
         return await startService({ ...settings, remote, version: parts.version, tracing }, logger, onLoss);
       },
       kill,

@@ -11,6 +11,8 @@ export interface RemoteConfig {
   readonly access: RemoteAccess;
   /** How many batches a server runs at one time. */
   readonly parallel: number;
+  /** Ends the wait for a first server that works. */
+  readonly stopping?: AbortSignal | undefined;
 }
 
 /** The settings of an encoder. */

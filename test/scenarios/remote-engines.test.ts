@@ -36,13 +36,13 @@ async function startServer(t: TestContext, port?: number): Promise<InferenceServ
   return server;
 }
 
-async function serve(t: TestContext, ports: readonly number[], cacheBytes = 0): Promise<Service> {
+async function serve(t: TestContext, ports: readonly number[], stopping?: AbortSignal): Promise<Service> {
   const engines = ports.map((port) => ({
     model: 'tiny',
     endpoint: parseEndpoint(`grpc://127.0.0.1:${port}`)!,
   }));
-  const remote = { engines, access: {}, parallel: 1 };
-  const config = serviceConfig({ models: [{ name: 'tiny', folder }], remote, cacheBytes });
+  const remote = { engines, access: {}, parallel: 1, stopping };
+  const config = serviceConfig({ models: [{ name: 'tiny', folder }], remote });
   const service = await startService(config, pino({ level: 'silent' }), () => {});
   t.after(() => service.close());
   return service;
@@ -135,4 +135,11 @@ test('does not start when every server runs another model, and says what differs
       "The remote engine's model tiny has the input pixels as UINT8 [-1, 384, 384, 3], not UINT8 [-1, 512, 512, 3]. " +
       'Serve there what `siglip-hd export-triton` makes of the same folder.',
   });
+});
+
+test('ends the wait for a first server when it is told to stop', async (t) => {
+  const stopping = new AbortController();
+  const starting = serve(t, [await freePort()], stopping.signal);
+  stopping.abort();
+  await assert.rejects(starting, { code: 'unavailable' });
 });

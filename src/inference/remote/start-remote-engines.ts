@@ -18,6 +18,8 @@ export interface RemoteEngines {
   readonly access: RemoteAccess;
   /** How many batches a server runs at one time. One more is sent ahead. */
   readonly parallel: number;
+  /** Ends the wait for a first server that works. */
+  readonly stopping?: AbortSignal | undefined;
 }
 
 /** Receives what happens to remote engines, by their names. */
@@ -55,12 +57,13 @@ const leastLateMs = 1000;
 
 /**
  * Connects to all servers of a model at once, and resolves when one of them works. The others are used as soon as they
- * work. Rejects with `failed_precondition` when every server runs another model; one that cannot be reached is waited for.
+ * work. Rejects with `failed_precondition` when every server runs another model; one that cannot be reached is waited for,
+ * until `stopping` fires.
  * `onChange` is called when an engine's state changes.
  */
 export async function startRemoteEngines(
   work: RemoteWork,
-  { endpoints, access, parallel }: RemoteEngines,
+  { endpoints, access, parallel, stopping }: RemoteEngines,
   engineTimeoutMs: number,
   reports: RemoteReports,
   onChange: () => void,
@@ -99,6 +102,9 @@ export async function startRemoteEngines(
     const sizes = fixedSizes(largest);
     return { name, engine, times, largest, sizes, fixed, parallel, state: () => engine.state };
   });
+  const stopped = new ServiceError('unavailable', 'The service stops before a remote engine works.');
+  stopping?.addEventListener('abort', () => stop(stopped));
+  if (stopping?.aborted === true) stop(stopped);
   try {
     await oneWorks;
   } catch (error) {
