@@ -46,8 +46,10 @@ export class InferenceServer {
   isReady = true;
   /** The tensors that its metadata names. */
   metadata: { inputs: RemoteTensor[]; outputs: RemoteTensor[] };
-  /** Refuses the next batches. */
+  /** What refused batches are answered with; none is refused where it is absent. */
   refusal: Refusal | undefined;
+  /** Whether to refuse a batch whose first view begins with this byte. */
+  refuses: (first: number) => boolean = () => true;
   /** Resolves before a batch is answered. */
   hold: (() => Promise<void>) | undefined;
   /** Changes an answer. */
@@ -118,7 +120,7 @@ export class InferenceServer {
     this.batches.push(views);
     this.authorizations.push(metadata.get('authorization')[0]);
     await this.hold?.();
-    if (this.refusal !== undefined) throw refuse(this.refusal);
+    if (this.refusal !== undefined && this.refuses(raw![0]!)) throw refuse(this.refusal);
     if (input!.shape.reduce((a, b) => a * b, elementBytes[signature.input.datatype]) !== raw!.byteLength) {
       throw refuse({
         code: status.INVALID_ARGUMENT,

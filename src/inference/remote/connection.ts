@@ -59,13 +59,14 @@ const channelOptions = {
 export class Connection {
   readonly #client: Client;
   readonly #metadata: Metadata;
-  readonly #url: string;
+  /** Where it goes. */
+  readonly url: string;
   readonly #calls = new Set<ClientUnaryCall>();
 
   private constructor(client: Client, metadata: Metadata, url: string) {
     this.#client = client;
     this.#metadata = metadata;
-    this.#url = url;
+    this.url = url;
   }
 
   /** Rejects with `unavailable` if a file cannot be read. The server is reached with the first call. */
@@ -119,7 +120,7 @@ export class Connection {
   }
 
   #failure(method: string, error: GrpcError): ServiceError {
-    const cause = new CallFailure(this.#url, method, error);
+    const cause = new CallFailure(this.url, method, error);
     return method === 'ModelInfer' && ofTheBatch.has(error.code)
       ? new ServiceError('internal', 'The model failed on this image.', { cause })
       : new ServiceError('unavailable', 'The engine cannot be reached.', { cause });

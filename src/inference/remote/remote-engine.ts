@@ -1,12 +1,11 @@
 import { ServiceError } from '../../errors/service-error.ts';
 import type { GraphOutput } from '../../model/graph-io.ts';
-import type { ModelInferResponse__Output } from '../../open-inference/generated/ModelInferResponse.ts';
 import { freeBuffers } from '../../threads/transfer.ts';
 import type { EncodedBatch, Engine, EngineState } from '../engine.ts';
+import { ConnectedModel } from './connected-model.ts';
 import { Connection, type RemoteAccess } from './connection.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
 import { type ExaminedModel, examineModel, type WantedModel } from './examine-model.ts';
-import { inferRequest, joinParts, readInferResponse, type RemoteTokens } from './infer-message.ts';
 
 export interface RemoteEngineOptions {
   readonly endpoint: Endpoint;
@@ -41,11 +40,10 @@ export const graceMs = 10_000;
 /** How often a server without work is asked whether it is ready. */
 const checkMs = 5000;
 
-/** While the engine is up. */
+/** A connection to a server whose model fits. */
 interface Session {
-  readonly connection: Connection;
-  /** The largest batch that the server takes. */
-  readonly largest: number;
+  readonly model: ConnectedModel;
+  readonly examined: ExaminedModel;
   /** Fires with the reason when the engine goes down. */
   readonly down: AbortController;
 }
@@ -69,6 +67,7 @@ export class RemoteEngine implements Engine {
   readonly #ended: Promise<void>;
   readonly #underWay: UnderWay[] = [];
   #session: Session | undefined;
+  #isDoubted = false;
   #reason = new ServiceError('unavailable', 'The remote engine is not connected yet.');
   #state: EngineState = 'down';
   /** Ends the wait for an engine that is down. */
@@ -127,7 +126,7 @@ export class RemoteEngine implements Engine {
 
   /** Connects and takes batches. Resolves with the reason why it does so no longer. */
   async #beUp(onUp: () => void): Promise<ServiceError> {
-    const { endpoint, access, wanted, wait, prove } = this.#options;
+    const { endpoint, access, wanted, wait } = this.#options;
     const down = new AbortController();
     const { signal } = this.#closing;
     const close = (): void => down.abort(signal.reason);
@@ -141,12 +140,13 @@ export class RemoteEngine implements Engine {
         connection?.close();
         this.#becomeDown(ServiceError.from(down.signal.reason));
       });
+      down.signal.throwIfAborted();
       const examined = await examineModel(connection, wanted);
-      const session = { connection, largest: examined.largest ?? Number.POSITIVE_INFINITY, down };
-      await prove({ encode: async (views, outputs) => await this.#run(session, views, outputs) }, examined);
+      const session = { model: new ConnectedModel(connection, wanted, examined.largest), examined, down };
+      await this.#prove(session);
       down.signal.throwIfAborted();
       onUp();
-      this.#becomeUp(session, examined);
+      this.#becomeUp(session);
       for (;;) {
         await wait(checkMs, down.signal);
         await this.#check(connection);
@@ -155,23 +155,39 @@ export class RemoteEngine implements Engine {
       if (!down.signal.aborted) down.abort(thrown);
       return ServiceError.from(down.signal.reason);
     } finally {
+      connection?.close();
       signal.removeEventListener('abort', close);
     }
   }
 
-  #becomeUp(session: Session, examined: ExaminedModel): void {
+  async #prove(session: Session): Promise<void> {
+    const encode: Engine['encode'] = async (views, outputs) => await this.#run(session, views, outputs);
+    await this.#options.prove({ encode }, session.examined);
+  }
+
+  /** A batch that failed may be at fault itself, or the server is: views that any server can run tell. */
+  async #doubt(session: Session): Promise<void> {
+    if (session !== this.#session || this.#isDoubted) return;
+    this.#isDoubted = true;
+    try {
+      await this.#prove(session);
+    } catch (error) {
+      session.down.abort(error);
+    } finally {
+      this.#isDoubted = false;
+    }
+  }
+
+  #becomeUp(session: Session): void {
     this.#outage.abort();
     this.#session = session;
     this.#state = 'up';
-    this.#options.onUp(examined);
+    this.#options.onUp(session.examined);
     this.#options.onChange();
   }
 
   #becomeDown(error: ServiceError): void {
-    this.#reason =
-      error.code === 'unavailable'
-        ? error
-        : new ServiceError('unavailable', 'The remote engine serves another model.', { cause: error });
+    this.#reason = error.code === 'unavailable' ? error : unusable(error);
     if (this.#state !== 'up') return;
     this.#state = 'down';
     this.#startGrace();
@@ -214,12 +230,13 @@ export class RemoteEngine implements Engine {
     const watch = this.#watch(batch, views.length, rounds);
     this.#underWay.push(batch);
     try {
-      const encoded = await this.#inParts(session, views, outputs, rounds * limitMs(views.length));
-      freeFinite(views, encoded.finite);
+      const encoded = await session.model.run(views, outputs, rounds * limitMs(views.length));
+      if (!freeFinite(views, encoded.finite)) void this.#doubt(session);
       return { ...encoded, engineMs: now() - (batch.startedAt ?? sentAt) };
     } catch (thrown) {
       const error = ServiceError.from(thrown);
       if (error.code === 'unavailable') session.down.abort(error);
+      else void this.#doubt(session);
       throw error;
     } finally {
       clearTimeout(watch);
@@ -239,41 +256,12 @@ export class RemoteEngine implements Engine {
       onChange();
     }, rounds * lateAfterMs);
   }
+}
 
-  /** Runs a batch in parts of what the server takes at one time. */
-  async #inParts(
-    { connection, largest }: Session,
-    views: readonly Uint8Array<ArrayBuffer>[],
-    outputs: readonly GraphOutput[],
-    limitMs: number,
-  ): Promise<RemoteTokens> {
-    if (views.length <= largest) return await this.#infer(connection, views, outputs, limitMs);
-    const parts: RemoteTokens[] = [];
-    for (let from = 0; from < views.length; from += largest) {
-      const part = views.slice(from, from + largest);
-      parts.push(await this.#infer(connection, part, outputs, limitMs));
-    }
-    return joinParts(parts, outputs);
-  }
-
-  async #infer(
-    connection: Connection,
-    views: readonly Uint8Array<ArrayBuffer>[],
-    outputs: readonly GraphOutput[],
-    limitMs: number,
-  ): Promise<RemoteTokens> {
-    const { name, signature } = this.#options.wanted;
-    const request = inferRequest(name, signature, views, outputs);
-    const response = await connection.send<ModelInferResponse__Output>('ModelInfer', request, limitMs);
-    try {
-      return readInferResponse(response, signature, views.length, outputs);
-    } catch (error) {
-      const cause = new Error(`${this.url}: ${(error as Error).message}`);
-      throw new ServiceError('unavailable', 'The remote engine gave what its model does not give.', {
-        cause,
-      });
-    }
-  }
+/** Why batches are refused while a server answers and cannot be used. */
+function unusable(cause: ServiceError): ServiceError {
+  const what = cause.code === 'failed_precondition' ? 'serves another model' : 'fails on every image';
+  return new ServiceError('unavailable', `The remote engine ${what}.`, { cause });
 }
 
 /** What is logged of a failure. */
@@ -281,8 +269,13 @@ function whyOf({ message, cause }: ServiceError): string {
   return cause instanceof Error ? cause.message : message;
 }
 
-/** Frees the views whose tokens are finite for every output. The others may be tried on another engine. */
-function freeFinite(views: readonly Uint8Array<ArrayBuffer>[], finite: EncodedBatch['finite']): void {
+/**
+ * Frees the views whose tokens are finite for every output, and returns whether all are. The others may be tried on another
+ * engine.
+ */
+function freeFinite(views: readonly Uint8Array<ArrayBuffer>[], finite: EncodedBatch['finite']): boolean {
   const flags = Object.values(finite);
-  freeBuffers(views.filter((_, index) => flags.every((each) => each[index] === true)));
+  const done = views.filter((_, index) => flags.every((each) => each[index] === true));
+  freeBuffers(done);
+  return done.length === views.length;
 }

@@ -8,7 +8,11 @@ import { ServerCredentials, status } from '@grpc/grpc-js';
 import type { ServiceError } from '../../../src/errors/service-error.ts';
 import type { RemoteAccess } from '../../../src/inference/remote/connection.ts';
 import type { ExaminedModel } from '../../../src/inference/remote/examine-model.ts';
-import { RemoteEngine, type RemoteEngineOptions } from '../../../src/inference/remote/remote-engine.ts';
+import {
+  graceMs,
+  RemoteEngine,
+  type RemoteEngineOptions,
+} from '../../../src/inference/remote/remote-engine.ts';
 import { encoderSignature, outputTensors } from '../../../src/model/signature.ts';
 import { model } from '../../recipes/model.ts';
 import { Gate } from '../../support/gate.ts';
@@ -37,8 +41,8 @@ interface SetUp {
   readonly limitMs?: number;
   readonly lateMs?: number;
   readonly digest?: string;
-  /** How much faster the engine's waits pass; 50 times when absent. */
-  readonly faster?: number;
+  /** How long batches wait for a server that is down; a minute when absent. */
+  readonly graceMs?: number;
   readonly prove?: RemoteEngineOptions['prove'];
 }
 
@@ -51,7 +55,7 @@ function connect(
     limitMs = 5000,
     lateMs,
     digest = small.digest,
-    faster = 50,
+    graceMs: lastsMs = 60_000,
     prove,
   }: SetUp,
 ) {
@@ -69,7 +73,9 @@ function connect(
     onUp: (examined) => ups.push(examined),
     onDown: (error) => downs.push(error),
     onChange: () => states.push(engine.state),
-    wait: async (waitMs, signal) => await wait(waitMs / faster, undefined, { signal }),
+    // Attempts and checks come 50 times as fast.
+    wait: async (waitMs, signal) =>
+      await wait(waitMs === graceMs ? lastsMs : waitMs / 50, undefined, { signal }),
     now: () => performance.now(),
   });
   t.after(() => engine.close());
@@ -219,9 +225,8 @@ test('fails the batches of a server that is killed at once, and comes back with 
 test('reports a server that cannot be reached once, and after a while nothing waits for it', async (t) => {
   const server = await startServer(t);
   server.kill();
-  const { engine, downs, states, isUp } = connect(t, server);
+  const { engine, downs, states, isUp } = connect(t, { port: server.port, graceMs: 500 });
   await until(() => downs.length > 0);
-  assert.equal(engine.state, 'down');
   await until(() => engine.state === 'ended');
   assert.equal(downs.length, 1);
   await startServer(t, { port: server.port });
@@ -308,4 +313,26 @@ test('closing rejects what is under way and ends the connecting', async (t) => {
   await lost;
   assert.equal(engine.state, 'ended');
   await assert.rejects(engine.encode([view(1)], ['float16']), { message: 'The engine is closing.' });
+});
+
+test('a server that fails on every image is down, one that fails on an image is not', async (t) => {
+  const server = await startServer(t);
+  const { engine, isUp, states } = connect(t, server);
+  await isUp();
+  server.refuses = (first) => first === 13;
+  const failure = { code: status.INTERNAL, details: 'CUDA error' };
+  server.refusal = failure;
+  await assert.rejects(engine.encode([view(13)], ['float16']), { code: 'internal' });
+  await until(() => server.batches.length === 3);
+  assert.equal((await engine.encode([view(5)], ['float16'])).tokens.float16?.[0], 5);
+  assert.deepEqual(states, ['up']);
+  server.refuses = () => true;
+  await assert.rejects(engine.encode([view(5)], ['float16']), { code: 'internal' });
+  await until(() => engine.state === 'down');
+  await assert.rejects(engine.encode([view(5)], ['float16']), {
+    code: 'unavailable',
+    message: 'The remote engine fails on every image.',
+  });
+  server.refusal = undefined;
+  await isUp();
 });
