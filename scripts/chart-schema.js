@@ -5,6 +5,7 @@
 export const chartSettings = [
   'model',
   'remote-engine',
+  'remote-engine-batches',
   'teacher',
   'device',
   'http-port',
