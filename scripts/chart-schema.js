@@ -4,6 +4,8 @@
 /** Settings of serve for which the chart has values of its own. */
 export const chartSettings = [
   'model',
+  'remote-engine',
+  'remote-engine-batches',
   'teacher',
   'device',
   'http-port',
@@ -164,6 +166,28 @@ const scaling = {
   }),
 };
 
+/** Where the models run. */
+const engine = closed({
+  mode: choice('local', 'remote'),
+  image: text('^[a-zA-Z0-9][a-zA-Z0-9._:@/-]*$'),
+  replicas: integer(0),
+  gpu: flag,
+  maxBatch: integer(1, 256),
+  tensorrt: flag,
+  repositorySize: text(quantity),
+  resources: any,
+  runtimeClassName: text(),
+  nodeSelector: labels,
+  tolerations: anys,
+  affinity: any,
+  autoscaling: closed({
+    kind: choice('none', 'keda'),
+    min: integer(1),
+    max: integer(1),
+    queuedViews: integer(1),
+  }),
+});
+
 /** Metrics, alerts, traces and dashboards. */
 const monitoring = {
   serviceMonitor: closed({
@@ -277,6 +301,7 @@ export function chartSchema(serveSettings, importCommandSettings) {
       config: closed(settingSchemas(serveSettings, (name) => !chartSettings.includes(name))),
       extraEnv: anys,
       models: modelsSchema(importSchemas(importCommandSettings)),
+      engine,
       ...placement,
       ...network,
       ...access,

@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { bench } from './cli/bench.ts';
 import { dispatch, type Parts } from './cli/dispatch.ts';
+import { remoteConfig } from './cli/settings/remote-settings.ts';
 import { defaultMinCosine } from './cli/settings/import.ts';
 import { readMachine } from './cli/settings/machine.ts';
 import type { StopSignal } from './cli/terminal.ts';
@@ -18,9 +19,10 @@ const parts: Parts = {
     const { startService } = await import('./service.ts');
     const { openTracing } = await import('./telemetry/open-tracing.ts');
     return {
-      async startService(settings, logger, onLoss) {
+      async startService(settings, logger, onLoss, stopping) {
         const tracing = await openTracing(env, parts.version, logger);
-        return await startService({ ...settings, version: parts.version, tracing }, logger, onLoss);
+        const remote = { ...remoteConfig(settings), stopping };
+        return await startService({ ...settings, remote, version: parts.version, tracing }, logger, onLoss);
       },
       kill,
       wait: (waitMs, signal) => wait(waitMs, undefined, { signal }),
@@ -85,6 +87,20 @@ const parts: Parts = {
       async createEncoder(config, logger, observeBatch) {
         const encoder = await Encoder.open(config, { observeBatch }, logger, () => {});
         return { encoder, close: () => encoder.close() };
+      },
+    };
+  },
+  async exportTriton() {
+    const { readGraphPorts: readPorts } = await import('./inference/graph-ports.ts');
+    const { loadModelFolder, modelFiles } = await import('./model/load-folder.ts');
+    const { exportRepository } = await import('./model/triton/export-repository.ts');
+    return {
+      async exportTriton(folder, settings) {
+        const model = await loadModelFolder(folder);
+        const files = await modelFiles(folder);
+        const { name = model.name } = settings;
+        const names = await exportRepository(model, files, { ...settings, name, readPorts });
+        return { model, names };
       },
     };
   },

@@ -19,6 +19,7 @@ const parts: Parts = {
   import: isNone,
   encode: isNone,
   compare: isNone,
+  exportTriton: isNone,
   bench: isNone,
 };
 

@@ -2,12 +2,14 @@ import { didYouMean } from '../errors/did-you-mean.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { compareModels, type CompareParts } from './compare/compare.ts';
 import { type EncodeParts, encodeFiles } from './encode/encode.ts';
+import { exportTriton, type ExportTritonParts } from './export-triton.ts';
 import { describeFailure, type ExitCode } from './exit-code.ts';
 import { type ImportParts, importCheckpoint } from './import/import.ts';
 import { type ServeParts, serve } from './serve.ts';
 import type { CommandSchema } from './settings/command.ts';
 import { compareCommand } from './settings/compare.ts';
 import { encodeCommand } from './settings/encode.ts';
+import { exportTritonCommand } from './settings/export-triton.ts';
 import { benchOutline, commandHelp, programHelp } from './settings/help.ts';
 import { importCommand } from './settings/import.ts';
 import type { Machine } from './settings/machine.ts';
@@ -23,6 +25,7 @@ export interface Parts {
   import(): Promise<ImportParts>;
   encode(): Promise<Omit<EncodeParts, 'logger'>>;
   compare(): Promise<Omit<CompareParts, 'logger'>>;
+  exportTriton(): Promise<ExportTritonParts>;
   bench(args: readonly string[]): Promise<ExitCode>;
 }
 
@@ -57,6 +60,10 @@ export async function dispatch(invocation: Invocation, terminal: Terminal, parts
           const logger = createLogger(settings, terminal.stderr);
           return await compareModels(operands, settings, terminal, { ...(await parts.compare()), logger });
         });
+      case 'export-triton':
+        return await run(exportTritonCommand, invocation, terminal, async (settings, [folder = '']) =>
+          exportTriton(folder, settings, terminal, await parts.exportTriton()),
+        );
       case 'bench':
         return await parts.bench(args);
       case '--version':

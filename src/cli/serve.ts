@@ -7,11 +7,15 @@ import type { ServeSettings } from './settings/serve.ts';
 import { onLogSignal, onStopSignal, type SignalSource, type StopSignal } from './terminal.ts';
 
 export interface ServeParts {
-  /** Resolves when the service is ready. `onLoss` is called when an engine has failed for good. */
+  /**
+   * Resolves when the service is ready. `onLoss` is called when an engine has failed for good. When
+   * `stopping` fires, it rejects rather than wait for something outside the process.
+   */
   readonly startService: (
     settings: ServeSettings,
     logger: Logger,
     onLoss: (loss: EngineLoss) => void,
+    stopping: AbortSignal,
   ) => Promise<Service>;
   readonly signals: SignalSource;
   /** Kills the process, even if a thread is in a native call. */
@@ -54,6 +58,7 @@ interface Run {
  */
 export async function serve(settings: ServeSettings, logger: Logger, parts: ServeParts): Promise<ExitCode> {
   const engineDown = new AbortController();
+  const stopping = new AbortController();
   const lost = { isStuck: false };
   let end: (end: End) => void = () => {};
   const ended = new Promise<End>((resolve) => {
@@ -67,14 +72,18 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
   const stopSwitching = onLogSignal(parts.signals, logger);
   const run: Run = { settings, logger, parts, ended, engineDown: engineDown.signal, lost };
   try {
-    const starting = parts.startService(settings, logger, (loss) => {
+    const onLoss = (loss: EngineLoss): void => {
       if (loss.end === 'stuck') lost.isStuck = true;
       if (!loss.isLast) return;
       engineDown.abort();
       end('engine down');
-    });
+    };
+    const starting = parts.startService(settings, logger, onLoss, stopping.signal);
     const first = await Promise.race([starting.then(() => undefined), ended]);
-    if (first !== undefined && first !== 'engine down') return await stopStarting(run, starting, first);
+    if (first !== undefined && first !== 'engine down') {
+      stopping.abort();
+      return await stopStarting(run, starting, first);
+    }
     const service = await starting;
     logger.info(addresses(settings, service), 'ready');
     return await stop(run, service, await ended);

@@ -1,6 +1,19 @@
 import type { Caller } from '../admission/caller.ts';
+import type { RemoteAccess } from '../inference/remote/connection.ts';
+import type { Endpoint } from '../inference/remote/endpoint.ts';
 import type { Devices } from '../inference/devices.ts';
 import type { ModelSource } from '../model/model-source.ts';
+
+/** The servers that run models. */
+export interface RemoteConfig {
+  /** Each with the name of its model. */
+  readonly engines: readonly { readonly model: string; readonly endpoint: Endpoint }[];
+  readonly access: RemoteAccess;
+  /** How many batches a server runs at one time. */
+  readonly parallel: number;
+  /** Ends the wait for a first server that works. */
+  readonly stopping?: AbortSignal | undefined;
+}
 
 /** The settings of an encoder. */
 export interface EncoderConfig {
@@ -20,6 +33,8 @@ export interface EncoderConfig {
   readonly warmUpMs: number;
   /** How long a batch may take before the engine counts as stuck. */
   readonly engineTimeoutMs: number;
+  /** Servers that run models in place of engines of this process; none when absent. */
+  readonly remote?: RemoteConfig | undefined;
   /** The script of an engine's thread, for benchmarks that replace ONNX Runtime. */
   readonly engineScript?: URL | undefined;
   readonly viewThreads: number;

@@ -5,17 +5,19 @@ import { allOf, ServiceError } from '../errors/service-error.ts';
 import { sizeLimit, sizeReader } from '../image/read-size.ts';
 import { createViewPool } from '../image/view-pool.ts';
 import { enginePlaces } from '../inference/devices.ts';
-import { type ServedModel, serveModel } from '../inference/served-model.ts';
 import type { EngineLoss } from '../inference/engine-loss.ts';
+import type { Endpoint } from '../inference/remote/endpoint.ts';
+import { type ServedModel, type ServeModelOptions, serveModel } from '../inference/served-model.ts';
 import { traceBatch } from '../inference/trace-batch.ts';
 import { ensureDefaultModel } from '../model/import/default-model.ts';
-import { loadModelFolder } from '../model/load-folder.ts';
+import { loadModelFolder, readModelFolder } from '../model/load-folder.ts';
+import { type ModelSource, servedName } from '../model/model-source.ts';
 import type { Model } from '../model/model.ts';
 import { requireAddressSpace } from '../threads/address-space.ts';
 import { TokenPool } from '../tokens/token-pool.ts';
 import { RedisCache } from './cache/redis-cache.ts';
 import { TokenCache } from './cache/token-cache.ts';
-import type { EncoderConfig } from './encoder-config.ts';
+import type { EncoderConfig, RemoteConfig } from './encoder-config.ts';
 import type { EncoderObserver } from './encoder-observer.ts';
 import type { EncodedImage } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
@@ -76,13 +78,46 @@ export async function openParts(
 }
 
 /** Loads the models of all folders, and reports all faults at once. */
-async function loadModels({ models, cacheDir }: EncoderConfig): Promise<Model[]> {
-  if (models.length > 0) return await allOf(models.map(({ name, folder }) => loadModelFolder(folder, name)));
+async function loadModels({ models, cacheDir, remote }: EncoderConfig): Promise<Model[]> {
+  // Weights that a server runs need not be here.
+  const load = (source: ModelSource) =>
+    endpointsOf(remote, servedName(source)).length > 0 ? readModelFolder : loadModelFolder;
+  if (models.length > 0) return await allOf(models.map((one) => load(one)(one.folder, one.name)));
   if (cacheDir !== undefined) return [await ensureDefaultModel(cacheDir)];
   throw new ServiceError(
     'failed_precondition',
     'There is no home directory to keep the embedded default model in: set --cache-dir, or give a model folder with --model.',
   );
+}
+
+function endpointsOf(remote: RemoteConfig | undefined, name: string): readonly Endpoint[] {
+  return remote?.engines.flatMap(({ model, endpoint }) => (model === name ? [endpoint] : [])) ?? [];
+}
+
+/** The servers of a model, if it has any, and what is logged of them. */
+function remoteOf(
+  { remote }: EncoderConfig,
+  name: string,
+  observer: EncoderObserver,
+  logger: Logger,
+): ServeModelOptions['remote'] {
+  const endpoints = endpointsOf(remote, name);
+  if (remote === undefined || endpoints.length === 0) return undefined;
+  const worked = new Set<string>();
+  return {
+    ...remote,
+    endpoints,
+    onUp(engine, { server, largest, toldDigest }) {
+      worked.add(engine);
+      const fields = { model: name, engine, server, largestBatch: largest, toldDigest };
+      logger.info(fields, 'the remote engine works');
+    },
+    onDown(engine, error) {
+      if (worked.delete(engine)) observer.observeRestart?.(name, engine);
+      const reason = error.cause instanceof Error ? error.cause.message : error.message;
+      logger.error({ model: name, engine, reason }, 'the remote engine does not work; connecting again');
+    },
+  };
 }
 
 /** Starts a model's engines and measures their batches. */
@@ -102,6 +137,7 @@ async function startModel(
   }
   const served = await serveModel(model, {
     ...config,
+    remote: remoteOf(config, name, observer, logger),
     split: (tokens, views) => tokenPool.split(tokens, views),
     observe: (batch) => {
       observer.observeBatch?.({ model: name, ...batch });

@@ -2,9 +2,22 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newlineFile, projectorFile } from '../model/graph-io.ts';
 import type { Model } from '../model/model.ts';
+import type { Projector } from '../model/projector.ts';
 import { Batcher } from './batcher.ts';
 import type { PoolEngine } from './pool-engine.ts';
+import type { ModelEngineOptions } from './model-engines.ts';
+import { projectorSignature, projectorSuffix } from '../model/signature.ts';
+import {
+  type RemoteEngines,
+  type RemoteReports,
+  type RemoteWork,
+  startRemoteEngines,
+} from './remote/start-remote-engines.ts';
 import { type EngineOptions, startEngines } from './start-engines.ts';
+
+type ProjectorOptions = EngineOptions & Pick<ModelEngineOptions, 'remote'>;
+
+const probeOutput = 'float16';
 
 /** A model's projector by itself, for features that are assembled before they are projected. */
 export interface ServedProjector {
@@ -20,29 +33,19 @@ export interface ServedProjector {
  * has none. An engine runs one map at a time: it costs a few hundredths of its tower, and maps may differ in length.
  */
 export async function serveProjector(
-  { folder, channels, grid, projector }: Model,
-  { onReplace, onLate, onEnd, ...options }: EngineOptions,
+  model: Model,
+  options: ProjectorOptions,
 ): Promise<ServedProjector | undefined> {
+  const { folder, channels, grid, projector } = model;
   if (projector === undefined) return undefined;
   const newline = projector.newline ? Uint8Array.from(await readFile(join(folder, newlineFile))) : undefined;
   const probe = () => new Uint8Array(grid.width * grid.height * channels * Float32Array.BYTES_PER_ELEMENT);
-  const input = { kind: 'features', channels } as const;
-  const named = (engine: string) => `projector ${engine}`;
   let batcher: Batcher | undefined;
-  const engines = await startEngines(
-    { folder, graphs: [projectorFile], input, probe },
-    {
-      ...options,
-      onReplace: (engine, error) => onReplace(named(engine), error),
-      onLate: (engine) => onLate(named(engine)),
-      onEnd: (engine, ...how) => onEnd(named(engine), ...how),
-    },
-    () => batcher?.engineChanged(),
-    async ({ name, engine, times }): Promise<PoolEngine> => {
-      times.calibrate(1, (await engine.encode([probe()], ['float16'])).engineMs);
-      return { name: named(name), engine, times, largest: 1, fixed: true, state: () => engine.state };
-    },
-  );
+  const onChange = () => batcher?.engineChanged();
+  const engines =
+    options.remote === undefined
+      ? await startHere(model, probe, options, onChange)
+      : await startOnServers(model, projector, probe, options, options.remote, onChange);
   batcher = new Batcher({ engines, split: async (tokens) => [tokens], now: () => performance.now() });
   return {
     batcher,
@@ -51,4 +54,54 @@ export async function serveProjector(
       await Promise.all(engines.map(({ engine }) => engine.close()));
     },
   };
+}
+
+const named = (engine: string) => `projector ${engine}`;
+
+async function startHere(
+  { folder, channels }: Model,
+  probe: () => Uint8Array<ArrayBuffer>,
+  { onReplace, onLate, onEnd, ...options }: EngineOptions,
+  onChange: () => void,
+): Promise<readonly PoolEngine[]> {
+  const input = { kind: 'features', channels } as const;
+  return await startEngines(
+    { folder, graphs: [projectorFile], input, probe },
+    {
+      ...options,
+      onReplace: (engine, error) => onReplace(named(engine), error),
+      onLate: (engine) => onLate(named(engine)),
+      onEnd: (engine, ...how) => onEnd(named(engine), ...how),
+    },
+    onChange,
+    async ({ name, engine, times }): Promise<PoolEngine> => {
+      times.calibrate(1, (await engine.encode([probe()], [probeOutput])).engineMs);
+      return { name: named(name), engine, times, largest: 1, fixed: true, state: () => engine.state };
+    },
+  );
+}
+
+async function startOnServers(
+  model: Model,
+  projector: Projector,
+  probe: () => Uint8Array<ArrayBuffer>,
+  { engineTimeoutMs }: EngineOptions,
+  remote: RemoteEngines & RemoteReports,
+  onChange: () => void,
+): Promise<readonly PoolEngine[]> {
+  const work: RemoteWork = {
+    name: model.name,
+    prefix: named(''),
+    suffix: projectorSuffix,
+    signature: projectorSignature(model, projector),
+    digest: model.digest,
+    probe,
+    probeOutput,
+    largest: 1,
+    fixed: true,
+    async measure(engine, times) {
+      times.calibrate(1, (await engine.encode([probe()], [probeOutput])).engineMs);
+    },
+  };
+  return await startRemoteEngines(work, remote, engineTimeoutMs, remote, onChange);
 }

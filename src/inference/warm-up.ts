@@ -27,7 +27,11 @@ const worthTryingLarger = 1.02;
  * the next one would exceed the budget, or after `largest`. The first run of a size includes allocating memory, so it
  * only counts if the budget allows no other.
  */
-export async function warmUp(engine: Engine, times: BatchTimes, options: WarmUpOptions): Promise<void> {
+export async function warmUp(
+  engine: Pick<Engine, 'encode'>,
+  times: BatchTimes,
+  options: WarmUpOptions,
+): Promise<void> {
   const { imageSize, output = 'float16', largest, budgetMs, now } = options;
   const start = now();
   const run = async (views: number) => await runBlack(engine, views, imageSize, output);
@@ -69,7 +73,7 @@ export async function widestThatRuns(
 }
 
 async function runBlack(
-  engine: Engine,
+  engine: Pick<Engine, 'encode'>,
   views: number,
   imageSize: number,
   output: GraphOutput,

@@ -27,6 +27,11 @@ export async function readModelFolder(folder: string, name?: string): Promise<Mo
   return describeModel(await readManifest(path), path, name);
 }
 
+/** The files of a model folder but model.json, as model.json names them. */
+export async function modelFiles(folder: string): Promise<readonly string[]> {
+  return Object.keys((await readManifest(resolve(folder))).files);
+}
+
 async function readManifest(folder: string): Promise<Manifest> {
   const isThere = await stat(folder).then(
     () => true,

@@ -15,6 +15,9 @@ export type Precision = (typeof precisions)[number];
 export const modelPrecisions = [...precisions, 'exported'] as const;
 export type ModelPrecision = (typeof modelPrecisions)[number];
 
+/** Precisions that may quantise the activations of a whole batch with one scale, so that views must run one by one. */
+export const oneByOne: ReadonlySet<ModelPrecision> = new Set(['int8', 'exported']);
+
 /** The name under which the embedded default is served. */
 export const defaultModelName = 'untrained';
 

@@ -13,6 +13,7 @@ const noParts: Parts = {
   import: () => assert.fail('loaded the importer'),
   encode: () => assert.fail('loaded the encoder'),
   compare: () => assert.fail('loaded the comparison'),
+  exportTriton: () => assert.fail('loaded the comparison'),
   bench: () => assert.fail('ran the benchmark'),
 };
 
@@ -34,7 +35,7 @@ test('prints help and version on stdout without loading anything', async () => {
   assert.deepEqual(await run(['--version']), { exitCode: 0, stdout: '1.2.3\n', stderr: '' });
   const program = await run(['--help']);
   assert.equal(program.exitCode, 0);
-  for (const command of ['serve', 'import', 'encode', 'compare', 'bench'])
+  for (const command of ['serve', 'import', 'encode', 'compare', 'export-triton', 'bench'])
     assert.ok(program.stdout.includes(`  ${command}\n`));
   const serve = await run(['serve', '--help']);
   assert.equal(serve.exitCode, 0);

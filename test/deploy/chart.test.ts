@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { exportTritonCommand } from '../../src/cli/settings/export-triton.ts';
+import { parseCommand } from '../../src/cli/settings/parse.ts';
 import {
   argsOf,
   containersOf,
   find,
+  machine,
   matrix,
   parsed,
   parsedImports,
@@ -93,6 +96,8 @@ for (const { name, args } of matrix) {
       for (const { kind, spec } of objects as (KubernetesObject & { spec: never })[]) {
         if (kind !== 'Service') continue;
         const service = spec as { selector: Record<string, string>; ports: { targetPort: string }[] };
+        // The engines have a Service and pods of their own.
+        if (service.selector['app.kubernetes.io/component'] === 'engine') continue;
         assert.ok(selects(service.selector));
         for (const { targetPort } of service.ports) assert.ok(ports.has(targetPort), targetPort);
       }
@@ -120,6 +125,60 @@ externalTest('the default renders as it did', missingHelm, async () => {
 externalTest('the chart renders for the oldest Kubernetes that it is for', missingHelm, async () => {
   await renderText('--kube-version', '1.29.0');
   assert.match(await refusal('--kube-version', '1.28.0'), /requires kubeVersion: >=1\.29/);
+});
+
+externalTest(
+  'remote engines are pods that the service knows by name, each for each model',
+  missingHelm,
+  async () => {
+    const objects = await render(...argsOf('remote'));
+    const outcome = parsed(podOf(objects).containers[0]!);
+    assert.equal(outcome.kind, 'run');
+    if (outcome.kind !== 'run') return;
+    const { name } = find(objects, 'StatefulSet').metadata;
+    assert.deepEqual(
+      outcome.settings.remoteEngines.map(({ model, endpoint }) => [model, endpoint.host, endpoint.port]),
+      [0, 1, 2, 3].map((index) => ['hd', `${name}-${index}.${name}.vision.svc`, 8001]),
+    );
+    assert.equal(outcome.settings.device.kind, 'cpu');
+    const triton = podOf(objects, 'StatefulSet');
+    assert.deepEqual(triton.containers[0]!.resources.limits['nvidia.com/gpu'], 1);
+    assert.equal(podOf(objects).containers[0]!.resources.limits['nvidia.com/gpu'], undefined);
+    for (const { args } of triton.initContainers!.filter(({ name: one }) => one.startsWith('export'))) {
+      const { kind } = parseCommand(exportTritonCommand, { args: args.slice(1), env: {}, machine });
+      assert.equal(kind, 'run');
+    }
+  },
+);
+
+externalTest(
+  'remote engines are reached by the service alone, and it by what it may reach',
+  missingHelm,
+  async () => {
+    const policies = (await render(...argsOf('remote'))).filter(({ kind }) => kind === 'NetworkPolicy');
+    const of = (component: string) =>
+      policies.find(({ spec }) =>
+        JSON.stringify((spec as { podSelector: unknown }).podSelector).includes(component),
+      )!['spec'] as { ingress: unknown[]; egress: unknown[] };
+    assert.match(JSON.stringify(of('"engine"').ingress[0]), /component":"service".*"port":"grpc"/);
+    assert.match(
+      JSON.stringify(of('"service"').egress),
+      /"port":8001\}\],"to":\[\{"podSelector":\{"matchLabels":\{"app.kubernetes.io\/component":"engine"/,
+    );
+  },
+);
+
+externalTest('refuses remote engines whose models they cannot have', missingHelm, async () => {
+  assert.match(
+    await refusal('--set', 'engine.mode=remote'),
+    /models\.from is embedded: both kinds of pods need/,
+  );
+  const [flag, file] = argsOf('remote');
+  assert.match(await refusal(flag!, file!, '--set', 'device=cuda'), /leave device at cpu/);
+  assert.match(
+    await refusal(flag!, file!, '--set', 'engine.autoscaling.min=9'),
+    /engine\.autoscaling\.min is 9, above engine\.autoscaling\.max, which is 4/,
+  );
 });
 
 externalTest('every part is there when all are asked for', missingHelm, async () => {

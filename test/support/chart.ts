@@ -54,7 +54,7 @@ export function podOf(objects: readonly KubernetesObject[], kind = 'Deployment')
 export function podsOf(objects: readonly KubernetesObject[]): PodSpec[] {
   return objects.flatMap((object): PodSpec[] => {
     if (object.kind === 'Pod') return [object['spec'] as PodSpec];
-    return ['Deployment', 'Job'].includes(object.kind) ? [podOf([object], object.kind)] : [];
+    return ['Deployment', 'Job', 'StatefulSet'].includes(object.kind) ? [podOf([object], object.kind)] : [];
   });
 }
 
@@ -70,7 +70,7 @@ export async function refusal(...args: string[]): Promise<string> {
   );
 }
 
-const machine = { cores: 4, poolThreads: 8, cacheHome: '/c', hasIpv6: true };
+export const machine = { cores: 4, poolThreads: 8, cacheHome: '/c', hasIpv6: true };
 
 /** The service's reading of the settings that a container gives it; secrets are made up. */
 export function parsed(container: Container) {

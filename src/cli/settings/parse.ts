@@ -3,6 +3,7 @@ import { didYouMean } from '../../errors/did-you-mean.ts';
 import type { CommandOutline, CommandSchema } from './command.ts';
 import { compareCommand } from './compare.ts';
 import { encodeCommand } from './encode.ts';
+import { exportTritonCommand } from './export-triton.ts';
 import { importCommand } from './import.ts';
 import type { Machine } from './machine.ts';
 import { readSetting } from './read-setting.ts';
@@ -22,6 +23,7 @@ export const commands: readonly CommandOutline[] = [
   importCommand,
   encodeCommand,
   compareCommand,
+  exportTritonCommand,
 ];
 
 export interface CommandInput {

@@ -1,8 +1,15 @@
 import { type ModelSource, servedName } from '../../model/model-source.ts';
 import type { Devices } from '../../inference/devices.ts';
+import { type Endpoint, parseEndpoint } from '../../inference/remote/endpoint.ts';
 import { type FeatureLayer, featureLayers } from '../../model/model.ts';
 import type { Resize } from '../../recipes/plan.ts';
 import type { Reading } from './setting.ts';
+
+/** A server for a model: the one that it names, or the only one. */
+export interface RemoteEngineSource {
+  readonly model?: string;
+  readonly endpoint: Endpoint;
+}
 
 const decimal = /^\d{1,9}(?:\.\d{1,15})?(?:e-?\d{1,2})?$/;
 const modelName = /^[A-Za-z0-9._-]{1,64}$/;
@@ -37,6 +44,18 @@ export function readModel(text: string): Reading<ModelSource> {
   }
   if (folder === '') return { ok: false, problem: `has no folder after "${name}="` };
   return { ok: true, value: { name, folder } };
+}
+
+/** `[NAME=]grpc://HOST:PORT[/MODEL]`, or grpcs:// for TLS. */
+export function readRemoteEngine(text: string): Reading<RemoteEngineSource> {
+  const equals = text.indexOf('=');
+  const endpoint = parseEndpoint(text.slice(equals + 1));
+  if (endpoint === undefined) {
+    return { ok: false, problem: `must be like NAME=grpc://HOST:PORT, or grpcs:// for TLS, not "${text}"` };
+  }
+  if (equals === -1) return { ok: true, value: { endpoint } };
+  const model = readModelName(text.slice(0, equals));
+  return model.ok ? { ok: true, value: { model: model.value, endpoint } } : model;
 }
 
 /** A port; 0 picks a free one. */

@@ -3,6 +3,7 @@ import { defaultModelName } from '../../model/model.ts';
 import { command, type Rule } from './command.ts';
 import { engineRules, engineSettings, logSettings } from './engine-settings.ts';
 import { readHost, readModelName, readOrigins, readPort, readRedisUrl } from './readers.ts';
+import { remoteRules, remoteSettings } from './remote-settings.ts';
 import { securityRules, securitySettings } from './security-settings.ts';
 import type { Settings, SettingValues } from './setting.ts';
 
@@ -252,6 +253,7 @@ export const serveCommand = command({
   settings: {
     ...addressSettings,
     ...engineSettings,
+    ...remoteSettings,
     ...teacherSettings,
     ...limitSettings,
     ...cacheSettings,
@@ -259,7 +261,7 @@ export const serveCommand = command({
     ...securitySettings,
     ...logSettings,
   },
-  rules: [...portRules, ...engineRules, teacherIsServed, ...limitRules, ...securityRules],
+  rules: [...portRules, ...engineRules, ...remoteRules, teacherIsServed, ...limitRules, ...securityRules],
 });
 
 export type ServeSettings = SettingValues<typeof serveCommand.settings>;

@@ -1,6 +1,7 @@
 {{/* Refuses values that are valid one by one and contradict each other. */}}
 {{- define "siglip-hd.checks" -}}
 {{- include "siglip-hd.checkModels" . }}
+{{- include "siglip-hd.checkEngine" . }}
 {{- include "siglip-hd.checkLabels" . }}
 {{- include "siglip-hd.checkVariables" . }}
 {{- if hasKey .Values.config "metrics-port" }}
@@ -13,6 +14,7 @@
 {{- $asks := list }}
 {{- if .Values.prometheusRule.enabled }}{{ $asks = append $asks "prometheusRule" }}{{ end }}
 {{- if eq .Values.autoscaling.kind "keda" }}{{ $asks = append $asks "autoscaling.kind=keda" }}{{ end }}
+{{- if and (eq .Values.engine.mode "remote") (eq .Values.engine.autoscaling.kind "keda") }}{{ $asks = append $asks "engine.autoscaling.kind=keda" }}{{ end }}
 {{- range $asks }}
 {{- fail (printf "%s queries Prometheus for this release's metrics: set serviceMonitor.enabled to have them collected, or serviceMonitor.job to the job that collects them." .) }}
 {{- end }}
@@ -72,6 +74,24 @@
 {{- end }}
 {{- end }}
 
+{{- define "siglip-hd.checkEngine" -}}
+{{- $engine := .Values.engine }}
+{{- if eq $engine.mode "remote" }}
+{{- if not (has .Values.models.from (list "pvc" "image")) }}
+{{- fail (printf "engine.mode is remote and models.from is %s: both kinds of pods need the model folders, so set it to pvc or image." .Values.models.from) }}
+{{- end }}
+{{- if ne .Values.device "cpu" }}
+{{- fail (printf "engine.mode is remote, so the service's pods run no models: leave device at cpu, not %s." .Values.device) }}
+{{- end }}
+{{- if and (ne $engine.autoscaling.kind "none") (gt (int $engine.autoscaling.min) (int $engine.autoscaling.max)) }}
+{{- fail (printf "engine.autoscaling.min is %d, above engine.autoscaling.max, which is %d." (int $engine.autoscaling.min) (int $engine.autoscaling.max)) }}
+{{- end }}
+{{- if and $engine.gpu (eq $engine.autoscaling.kind "none") (lt (int $engine.replicas) 1) }}
+{{- fail "engine.replicas is 0: the service needs an engine." }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "siglip-hd.checkLabels" -}}
 {{- $set := list "helm.sh/chart" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "app.kubernetes.io/component" }}
 {{- range $which, $labels := dict "commonLabels" .Values.commonLabels "podLabels" .Values.podLabels }}
@@ -96,6 +116,7 @@
 {{- $_ := set $owners (printf "SIGLIPHD_%s" ($name | upper | replace "-" "_")) (printf "config.%s" $name) }}
 {{- end }}
 {{- if .Values.models.serve }}{{ $_ := set $owners "SIGLIPHD_MODEL" "models.serve" }}{{ end }}
+{{- if eq .Values.engine.mode "remote" }}{{ $_ := set $owners "SIGLIPHD_REMOTE_ENGINE" "engine.mode" }}{{ end }}
 {{- if .Values.models.teacher }}{{ $_ := set $owners "SIGLIPHD_TEACHER" "models.teacher" }}{{ end }}
 {{- if .Values.redis.secret }}{{ $_ := set $owners "SIGLIPHD_REDIS_URL" "redis.secret" }}{{ end }}
 {{- if .Values.apiKeys.secret }}

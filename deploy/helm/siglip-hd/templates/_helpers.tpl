@@ -261,3 +261,24 @@ volumes:
 {{- range $id := until (int .Values.gpu.count) }}{{ if $id }},{{ end }}cuda:{{ $id }}{{ end }}
 {{- end }}
 {{- end }}
+
+{{/* The engines of mode remote. */}}
+{{- define "siglip-hd.engineName" -}}
+{{- printf "%s-engine" (include "siglip-hd.fullname" .) }}
+{{- end }}
+
+{{- define "siglip-hd.engineLabels" -}}
+{{ include "siglip-hd.commonLabels" . }}
+app.kubernetes.io/component: engine
+{{- end }}
+
+{{- define "siglip-hd.engineSelector" -}}
+app.kubernetes.io/name: {{ include "siglip-hd.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/component: engine
+{{- end }}
+
+{{/* The most engines that there can be. */}}
+{{- define "siglip-hd.engineCount" -}}
+{{- eq .Values.engine.autoscaling.kind "none" | ternary .Values.engine.replicas .Values.engine.autoscaling.max }}
+{{- end }}

@@ -1,0 +1,54 @@
+import { command } from './command.ts';
+import { readModelName, readPath } from './readers.ts';
+import type { Settings, SettingValues } from './setting.ts';
+
+const exportSettings = {
+  out: {
+    type: 'text',
+    placeholder: 'REPOSITORY',
+    read: readPath,
+    flagOnly: true,
+    description: 'Model repository to write to; it is made if it does not exist.',
+  },
+  name: {
+    type: 'optional',
+    placeholder: 'NAME',
+    read: readModelName,
+    flagOnly: true,
+    description: "The model's name in the repository; that of the folder by default.",
+  },
+  'max-batch': {
+    type: 'integer',
+    min: 1,
+    max: 256,
+    default: '16',
+    flagOnly: true,
+    description: 'Largest batch that Triton takes, in views. Models that run views one by one take 1.',
+  },
+  tensorrt: {
+    type: 'boolean',
+    flagOnly: true,
+    description:
+      'Has ONNX Runtime in Triton run with TensorRT what TensorRT can, and the rest with CUDA. The first load then takes minutes.',
+  },
+  force: {
+    type: 'boolean',
+    flagOnly: true,
+    description: 'Replaces models of the same names.',
+  },
+} as const satisfies Settings;
+
+export type ExportTritonSettings = SettingValues<typeof exportSettings>;
+
+/** Writes a Triton model repository. */
+export const exportTritonCommand = command({
+  name: 'export-triton',
+  usage: 'export-triton FOLDER --out REPOSITORY [OPTION]...',
+  summary:
+    'Writes the model folder FOLDER, which import made, as models of a Triton model repository, so that ' +
+    '`serve --remote-engine` can send views to Triton. Weights are hard links where the file system has them. See ' +
+    'docs/scaling.md.',
+  operands: { placeholder: 'FOLDER', min: 1, max: 1 },
+  settings: exportSettings,
+  rules: [],
+});

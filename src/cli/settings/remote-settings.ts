@@ -1,0 +1,113 @@
+import { type ModelSource, servedName } from '../../model/model-source.ts';
+import type { RemoteConfig } from '../../encoding/encoder-config.ts';
+import { readPath, readRemoteEngine } from './readers.ts';
+import type { Rule } from './command.ts';
+import type { Settings, SettingValues } from './setting.ts';
+
+/** Servers that run models in place of engines of this process. */
+export const remoteSettings = {
+  'remote-engine': {
+    type: 'repeated',
+    placeholder: '[NAME=]grpc[s]://HOST:PORT[/MODEL]',
+    read: readRemoteEngine,
+    description:
+      'Server of the Open Inference Protocol (Triton, OpenVINO Model Server, MLServer, KServe) that runs the model NAME, ' +
+      'which may be left out if one model is served. The server calls it MODEL, or NAME too. Repeat the flag for several ' +
+      "servers, or separate them by commas in the variable; batches go to whichever is free. The model's folder then needs " +
+      'no weights. grpcs is TLS. See docs/scaling.md.',
+  },
+  'remote-engine-batches': {
+    type: 'integer',
+    min: 1,
+    max: 64,
+    default: '1',
+    description:
+      "Batches that each of these servers runs at one time: its model's instances. One more is sent ahead, so that it is " +
+      'there when one ends.',
+  },
+  'remote-engine-ca': {
+    type: 'optional',
+    placeholder: 'FILE',
+    read: readPath,
+    description:
+      "PEM file with the authorities that sign these servers' certificates; the well-known ones by default. Files of remote " +
+      'engines are read again with each connection.',
+  },
+  'remote-engine-cert': {
+    type: 'optional',
+    placeholder: 'FILE',
+    read: readPath,
+    description: 'PEM file with a certificate for servers that ask for one.',
+  },
+  'remote-engine-key': {
+    type: 'optional',
+    placeholder: 'FILE',
+    read: readPath,
+    description: "PEM file with the certificate's private key.",
+  },
+  'remote-engine-token-file': {
+    type: 'optional',
+    placeholder: 'FILE',
+    read: readPath,
+    description:
+      'File with a token that calls to these servers carry as `authorization: Bearer TOKEN`. Use grpcs with it: on grpc the ' +
+      'network can read it.',
+  },
+} as const satisfies Settings;
+
+export type RemoteValues = SettingValues<typeof remoteSettings>;
+
+/** Rules of these settings. */
+export const remoteRules: readonly Rule<RemoteValues & { readonly models: readonly ModelSource[] }>[] = [
+  {
+    of: ['remoteEngines'],
+    problems({ models, remoteEngines }) {
+      if (remoteEngines.length === 0) return [];
+      if (models.length === 0)
+        return ['--remote-engine needs --model: the model folder says what the server must give.'];
+      const names = models.map(servedName);
+      return remoteEngines.flatMap(({ model }) => {
+        if (model === undefined) {
+          return names.length === 1
+            ? []
+            : [
+                `--remote-engine must name one of the models ${names.join(', ')}, as in NAME=grpc://HOST:PORT.`,
+              ];
+        }
+        return names.includes(model)
+          ? []
+          : [`--remote-engine names the model "${model}"; the served models are ${names.join(', ')}.`];
+      });
+    },
+  },
+  {
+    of: ['remoteEngineCert'],
+    problems: ({ remoteEngineKey }) =>
+      remoteEngineKey === undefined ? ['--remote-engine-cert needs --remote-engine-key.'] : [],
+  },
+  {
+    of: ['remoteEngineKey'],
+    problems: ({ remoteEngineCert }) =>
+      remoteEngineCert === undefined ? ['--remote-engine-key needs --remote-engine-cert.'] : [],
+  },
+];
+
+/** The servers that run models, as the encoder takes them. */
+export function remoteConfig(
+  values: RemoteValues & { readonly models: readonly ModelSource[] },
+): RemoteConfig {
+  const [only] = values.models;
+  return {
+    engines: values.remoteEngines.map(({ model, endpoint }) => ({
+      model: model ?? servedName(only!),
+      endpoint,
+    })),
+    access: {
+      caFile: values.remoteEngineCa,
+      certFile: values.remoteEngineCert,
+      keyFile: values.remoteEngineKey,
+      tokenFile: values.remoteEngineTokenFile,
+    },
+    parallel: values.remoteEngineBatches,
+  };
+}

@@ -1,0 +1,281 @@
+import { ServiceError } from '../../errors/service-error.ts';
+import type { GraphOutput } from '../../model/graph-io.ts';
+import { freeBuffers } from '../../threads/transfer.ts';
+import type { EncodedBatch, Engine, EngineState } from '../engine.ts';
+import { ConnectedModel } from './connected-model.ts';
+import { Connection, type RemoteAccess } from './connection.ts';
+import { type Endpoint, endpointUrl } from './endpoint.ts';
+import { type ExaminedModel, examineModel, type WantedModel } from './examine-model.ts';
+
+export interface RemoteEngineOptions {
+  readonly endpoint: Endpoint;
+  readonly access: RemoteAccess;
+  readonly wanted: WantedModel;
+  /** How many batches the server runs at one time. */
+  readonly parallel: number;
+  /** The longest time for a batch of this many views, in milliseconds. */
+  readonly limitMs: (views: number) => number;
+  /** After this time a batch may be tried on another engine; undefined if that is not known. */
+  readonly lateMs: (views: number) => number | undefined;
+  /** Runs views on a server whose model fits. Rejects if the server cannot be used. */
+  readonly prove: (engine: Pick<Engine, 'encode'>, examined: ExaminedModel) => Promise<void>;
+  /** Called whenever the engine begins to take batches. */
+  readonly onUp: (examined: ExaminedModel) => void;
+  /** Called when it does so no longer or cannot begin, once for every reason. */
+  readonly onDown: (error: ServiceError) => void;
+  /** Called whenever the state has changed. */
+  readonly onChange: () => void;
+  /** Resolves after `waitMs`, or rejects when the signal fires. */
+  readonly wait: (waitMs: number, signal: AbortSignal) => Promise<void>;
+  readonly now: () => number;
+}
+
+/** The wait before the second attempt to connect. It doubles with each further attempt, up to the longest. */
+const firstBackOffMs = 250;
+const longestBackOffMs = 5000;
+
+/** How long batches wait for a server that is down. After that they are rejected at once. */
+export const graceMs = 10_000;
+
+/** How often a server without work is asked whether it is ready. */
+const checkMs = 5000;
+
+/** A connection to a server whose model fits. */
+interface Session {
+  readonly model: ConnectedModel;
+  readonly examined: ExaminedModel;
+  /** Fires with the reason when the engine goes down. */
+  readonly down: AbortController;
+}
+
+/** A batch that the server has. */
+interface UnderWay {
+  /** When the server could start it; undefined while it has others to finish. */
+  startedAt: number | undefined;
+  isLate: boolean;
+}
+
+/**
+ * An engine on a server of the Open Inference Protocol: Triton, OpenVINO Model Server, MLServer, KServe. It connects by
+ * itself, examines the server's model and has it run views. When a call fails or takes too long, the engine is down, and
+ * connects again and again for as long as it is open.
+ */
+export class RemoteEngine implements Engine {
+  readonly url: string;
+  readonly #options: RemoteEngineOptions;
+  readonly #closing = new AbortController();
+  readonly #ended: Promise<void>;
+  readonly #underWay: UnderWay[] = [];
+  #session: Session | undefined;
+  #isDoubted = false;
+  #reason = new ServiceError('unavailable', 'The remote engine is not connected yet.');
+  #state: EngineState = 'down';
+  /** Ends the wait for an engine that is down. */
+  #outage = new AbortController();
+
+  /** Begins to connect. */
+  constructor(options: RemoteEngineOptions) {
+    this.#options = options;
+    this.url = endpointUrl(options.endpoint);
+    this.#ended = this.#stayConnected();
+  }
+
+  /** `ended` while batches are not worth waiting for it: it may come back. */
+  get state(): EngineState {
+    return this.#state === 'up' && this.#underWay.some(({ isLate }) => isLate) ? 'late' : this.#state;
+  }
+
+  async encode(
+    views: readonly Uint8Array<ArrayBuffer>[],
+    outputs: readonly GraphOutput[],
+  ): Promise<EncodedBatch> {
+    if (this.#session === undefined) throw this.#reason;
+    return await this.#run(this.#session, views, outputs);
+  }
+
+  async close(): Promise<void> {
+    this.#outage.abort();
+    this.#state = 'ended';
+    this.#reason = new ServiceError('unavailable', 'The engine is closing.');
+    this.#closing.abort(this.#reason);
+    await this.#ended;
+  }
+
+  /** Connects until the engine is closed. */
+  async #stayConnected(): Promise<void> {
+    const { wait, onDown } = this.#options;
+    const { signal } = this.#closing;
+    let attempts = 0;
+    let reported: string | undefined;
+    this.#startGrace();
+    for (;;) {
+      const error = await this.#beUp(() => {
+        attempts = 0;
+        reported = undefined;
+      });
+      if (signal.aborted) return;
+      this.#becomeDown(error);
+      const why = whyOf(error);
+      if (why !== reported) onDown(error);
+      reported = why;
+      const backOffMs = Math.min(firstBackOffMs * 2 ** attempts++, longestBackOffMs);
+      // Several services must not come back to a server all at once.
+      await wait(backOffMs * (0.8 + 0.4 * Math.random()), signal).catch(() => undefined);
+    }
+  }
+
+  /** Connects and takes batches. Resolves with the reason why it does so no longer. */
+  async #beUp(onUp: () => void): Promise<ServiceError> {
+    const { endpoint, access, wanted, wait } = this.#options;
+    const down = new AbortController();
+    const { signal } = this.#closing;
+    const close = (): void => down.abort(signal.reason);
+    signal.addEventListener('abort', close);
+    let connection: Connection | undefined;
+    try {
+      signal.throwIfAborted();
+      connection = await Connection.open(endpoint, access);
+      down.signal.addEventListener('abort', () => {
+        this.#session = undefined;
+        connection?.close();
+        this.#becomeDown(ServiceError.from(down.signal.reason));
+      });
+      down.signal.throwIfAborted();
+      const examined = await examineModel(connection, wanted);
+      const session = { model: new ConnectedModel(connection, wanted, examined.largest), examined, down };
+      await this.#prove(session);
+      down.signal.throwIfAborted();
+      onUp();
+      this.#becomeUp(session);
+      for (;;) {
+        await wait(checkMs, down.signal);
+        await this.#check(connection);
+      }
+    } catch (thrown) {
+      if (!down.signal.aborted) down.abort(thrown);
+      return ServiceError.from(down.signal.reason);
+    } finally {
+      connection?.close();
+      signal.removeEventListener('abort', close);
+    }
+  }
+
+  async #prove(session: Session): Promise<void> {
+    const encode: Engine['encode'] = async (views, outputs) => await this.#run(session, views, outputs);
+    await this.#options.prove({ encode }, session.examined);
+  }
+
+  /** A batch that failed may be at fault itself, or the server is: views that any server can run tell. */
+  async #doubt(session: Session): Promise<void> {
+    if (session !== this.#session || this.#isDoubted) return;
+    this.#isDoubted = true;
+    try {
+      await this.#prove(session);
+    } catch (error) {
+      session.down.abort(error);
+    } finally {
+      this.#isDoubted = false;
+    }
+  }
+
+  #becomeUp(session: Session): void {
+    this.#outage.abort();
+    this.#session = session;
+    this.#state = 'up';
+    this.#options.onUp(session.examined);
+    this.#options.onChange();
+  }
+
+  #becomeDown(error: ServiceError): void {
+    this.#reason = error.code === 'unavailable' ? error : unusable(error);
+    if (this.#state !== 'up') return;
+    this.#state = 'down';
+    this.#startGrace();
+    this.#options.onChange();
+  }
+
+  /** Batches wait for the engine for a while, and then no longer. */
+  #startGrace(): void {
+    const { wait, onChange } = this.#options;
+    this.#outage = new AbortController();
+    void wait(graceMs, this.#outage.signal).then(
+      () => {
+        this.#state = 'ended';
+        onChange();
+      },
+      () => undefined,
+    );
+  }
+
+  /** Examines the model again, unless batches show whether the server works: it may not answer while it computes. */
+  async #check(connection: Connection): Promise<void> {
+    if (this.#underWay.length > 0) return;
+    try {
+      await examineModel(connection, this.#options.wanted);
+    } catch (error) {
+      if (this.#underWay.length === 0) throw error;
+    }
+  }
+
+  async #run(
+    session: Session,
+    views: readonly Uint8Array<ArrayBuffer>[],
+    outputs: readonly GraphOutput[],
+  ): Promise<EncodedBatch> {
+    const { now, parallel, limitMs, onChange } = this.#options;
+    // Until it starts, the server finishes the batches before it.
+    const rounds = 1 + Math.floor(this.#underWay.length / parallel);
+    const sentAt = now();
+    const batch: UnderWay = { startedAt: rounds === 1 ? sentAt : undefined, isLate: false };
+    const watch = this.#watch(batch, views.length, rounds);
+    this.#underWay.push(batch);
+    try {
+      const encoded = await session.model.run(views, outputs, rounds * limitMs(views.length));
+      if (!freeFinite(views, encoded.finite)) void this.#doubt(session);
+      return { ...encoded, engineMs: now() - (batch.startedAt ?? sentAt) };
+    } catch (thrown) {
+      const error = ServiceError.from(thrown);
+      if (error.code === 'unavailable') session.down.abort(error);
+      else void this.#doubt(session);
+      throw error;
+    } finally {
+      clearTimeout(watch);
+      this.#underWay.splice(this.#underWay.indexOf(batch), 1);
+      const next = this.#underWay.find(({ startedAt }) => startedAt === undefined);
+      if (next !== undefined) next.startedAt = now();
+      if (batch.isLate) onChange();
+    }
+  }
+
+  #watch(batch: UnderWay, views: number, rounds: number): NodeJS.Timeout | undefined {
+    const { lateMs, onChange } = this.#options;
+    const lateAfterMs = lateMs(views);
+    if (lateAfterMs === undefined) return undefined;
+    return setTimeout(() => {
+      batch.isLate = true;
+      onChange();
+    }, rounds * lateAfterMs);
+  }
+}
+
+/** Why batches are refused while a server answers and cannot be used. */
+function unusable(cause: ServiceError): ServiceError {
+  const what = cause.code === 'failed_precondition' ? 'serves another model' : 'fails on every image';
+  return new ServiceError('unavailable', `The remote engine ${what}.`, { cause });
+}
+
+/** What is logged of a failure. */
+function whyOf({ message, cause }: ServiceError): string {
+  return cause instanceof Error ? cause.message : message;
+}
+
+/**
+ * Frees the views whose tokens are finite for every output, and returns whether all are. The others may be tried on another
+ * engine.
+ */
+function freeFinite(views: readonly Uint8Array<ArrayBuffer>[], finite: EncodedBatch['finite']): boolean {
+  const flags = Object.values(finite);
+  const done = views.filter((_, index) => flags.every((each) => each[index] === true));
+  freeBuffers(done);
+  return done.length === views.length;
+}

@@ -1,0 +1,149 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { ServiceError } from '../../errors/service-error.ts';
+import type { GraphOutput } from '../../model/graph-io.ts';
+import { fixedSizes } from '../batch-policy.ts';
+import { BatchTimes } from '../batch-times.ts';
+import type { Engine } from '../engine.ts';
+import type { PoolEngine } from '../pool-engine.ts';
+import type { RemoteAccess } from './connection.ts';
+import { type Endpoint, endpointUrl } from './endpoint.ts';
+import type { ExaminedModel } from './examine-model.ts';
+import { RemoteEngine } from './remote-engine.ts';
+import type { Signature } from '../../model/signature.ts';
+
+/** The servers that run a model, and how to use them. */
+export interface RemoteEngines {
+  /** At least one. A server that runs several batches at one time may be named several times. */
+  readonly endpoints: readonly Endpoint[];
+  readonly access: RemoteAccess;
+  /** How many batches a server runs at one time. One more is sent ahead. */
+  readonly parallel: number;
+  /** Ends the wait for a first server that works. */
+  readonly stopping?: AbortSignal | undefined;
+}
+
+/** Receives what happens to remote engines, by their names. */
+export interface RemoteReports {
+  /** A server's model fits, and the engine takes batches. */
+  readonly onUp: (engine: string, examined: ExaminedModel) => void;
+  /** The engine takes no batches, and connects again and again. */
+  readonly onDown: (engine: string, error: ServiceError) => void;
+}
+
+/** What remote engines run. */
+export interface RemoteWork {
+  /** The model's name in this service, which it has on a server that no endpoint names otherwise. */
+  readonly name: string;
+  /** Goes before the servers' names, which engines are called by. */
+  readonly prefix: string;
+  /** What a server calls it, after that name. */
+  readonly suffix: string;
+  readonly signature: Signature;
+  readonly digest: string;
+  /** A view that any working engine can run. */
+  readonly probe: () => Uint8Array<ArrayBuffer>;
+  readonly probeOutput: GraphOutput;
+  /** The largest batch to run. */
+  readonly largest: number;
+  /** Whether to always use `largest`. */
+  readonly fixed: boolean;
+  /** Measures batches of at most `largest` views. */
+  readonly measure: (engine: Pick<Engine, 'encode'>, times: BatchTimes, largest: number) => Promise<void>;
+}
+
+/** A batch is late after this many times its measured time, but not before `leastLateMs`. */
+const lateFactor = 5;
+const leastLateMs = 1000;
+
+/**
+ * Connects to all servers of a model at once, and resolves when one of them works. The others are used as soon as they
+ * work. Rejects with `failed_precondition` when every server runs another model; one that cannot be reached is waited for,
+ * until `stopping` fires.
+ * `onChange` is called when an engine's state changes.
+ */
+export async function startRemoteEngines(
+  work: RemoteWork,
+  { endpoints, access, parallel, stopping }: RemoteEngines,
+  engineTimeoutMs: number,
+  reports: RemoteReports,
+  onChange: () => void,
+): Promise<readonly PoolEngine[]> {
+  const unfit = new Map<string, ServiceError>();
+  let stop: (error?: ServiceError) => void = () => {};
+  const oneWorks = new Promise<void>((resolve, reject) => {
+    stop = (error) => (error === undefined ? resolve() : reject(error));
+  });
+  const names = namesOf(endpoints).map((url) => `${work.prefix}${url}`);
+  const pool = endpoints.map((endpoint, index): PoolEngine => {
+    const name = names[index]!;
+    const times = new BatchTimes();
+    const engine = new RemoteEngine({
+      endpoint,
+      access,
+      parallel,
+      ...limitsOf(times, engineTimeoutMs),
+      wanted: { ...work, name: `${endpoint.model ?? work.name}${work.suffix}` },
+      prove: async (proved, { largest = work.largest }) => await prove(work, proved, times, largest),
+      onUp(examined) {
+        reports.onUp(name, examined);
+        stop();
+      },
+      onDown(error) {
+        reports.onDown(name, error);
+        if (error.code === 'failed_precondition') unfit.set(name, error);
+        else unfit.delete(name);
+        if (unfit.size === endpoints.length) stop(error);
+      },
+      onChange,
+      wait: async (waitMs, signal) => await wait(waitMs, undefined, { signal, ref: false }),
+      now: () => performance.now(),
+    });
+    const { largest, fixed } = work;
+    const sizes = fixedSizes(largest);
+    return { name, engine, times, largest, sizes, fixed, parallel, state: () => engine.state };
+  });
+  const stopped = new ServiceError('unavailable', 'The service stops before a remote engine works.');
+  stopping?.addEventListener('abort', () => stop(stopped));
+  if (stopping?.aborted === true) stop(stopped);
+  try {
+    await oneWorks;
+  } catch (error) {
+    await Promise.all(pool.map(({ engine }) => engine.close()));
+    throw error;
+  }
+  return pool;
+}
+
+/** Measures a server's batches at the first connection. At later ones, has it run a view. */
+async function prove(
+  { probe, probeOutput, largest, measure }: RemoteWork,
+  engine: Pick<Engine, 'encode'>,
+  times: BatchTimes,
+  serverLargest: number,
+): Promise<void> {
+  if (times.entries().length === 0) await measure(engine, times, Math.min(largest, serverLargest));
+  const { finite } = await engine.encode([probe()], [probeOutput]);
+  if (finite[probeOutput]?.includes(false) !== true) return;
+  const cause = new Error('It gave tokens of a black view that are not finite.');
+  throw new ServiceError('unavailable', 'The remote engine is faulty.', { cause });
+}
+
+function limitsOf(times: BatchTimes, engineTimeoutMs: number) {
+  return {
+    limitMs: (views: number) => Math.max(engineTimeoutMs, 10 * (times.estimateMs(views) ?? 0)),
+    lateMs: (views: number) => {
+      const measuredMs = times.estimateMs(views);
+      return measuredMs === undefined ? undefined : Math.max(leastLateMs, lateFactor * measuredMs);
+    },
+  };
+}
+
+/** The endpoints as they were written, numbered where one is named several times. */
+function namesOf(endpoints: readonly Endpoint[]): readonly string[] {
+  const urls = endpoints.map(endpointUrl);
+  return urls.map((url, index) => {
+    const isRepeated = urls.indexOf(url) !== urls.lastIndexOf(url);
+    const place = urls.slice(0, index).filter((other) => other === url).length;
+    return isRepeated ? `${url}#${place}` : url;
+  });
+}
