@@ -1,5 +1,7 @@
+import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import { Budget } from '../admission/budget.ts';
+import { Slots } from '../admission/slots.ts';
 import { ViewBudget } from '../admission/view-budget.ts';
 import { allOf, ServiceError } from '../errors/service-error.ts';
 import { sizeLimit, sizeReader } from '../image/read-size.ts';
@@ -60,14 +62,19 @@ export async function openParts(
     isDown ||= loss.isLast;
     onLoss(loss);
   };
-  const served: ServedModel[] = [];
-  try {
-    for (const model of models) {
-      served.push(await startModel(model, config, tokenPool, observer, logger, onEngineLoss));
-    }
-  } catch (error) {
+  const slots = new Slots(modelsAtOnce(config, enginesEach));
+  const started = await Promise.allSettled(
+    models.map((model) =>
+      slots.run(new AbortController().signal, () =>
+        startModel(model, config, tokenPool, observer, logger, onEngineLoss),
+      ),
+    ),
+  );
+  const served = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = started.find((one) => one.status === 'rejected');
+  if (failed !== undefined) {
     await Promise.all([viewPool.close(), tokenPool.close(), ...served.map((one) => one.close())]);
-    throw error;
+    throw failed.reason;
   }
   const { redisUrl: url, redisTimeoutMs: timeoutMs = 50, redisKeepMs: keepMs = 86_400_000 } = config;
   const remoteCache = url === undefined ? undefined : new RedisCache({ url, timeoutMs, keepMs, logger });
@@ -75,6 +82,12 @@ export async function openParts(
   const parts: OpenParts = { ...limitsOf(config, served), served, ...pools, isDown: () => isDown };
   watch(observer, parts);
   return parts;
+}
+
+/** How many models can be measured side by side, each engine with cores of its own. */
+function modelsAtOnce({ device, threads }: EncoderConfig, enginesEach: number): number {
+  if (device.kind === 'cuda') return 1;
+  return Math.max(1, Math.floor(availableParallelism() / (threads * enginesEach)));
 }
 
 /** Loads the models of all folders, and reports all faults at once. */

@@ -22,11 +22,14 @@ interface Size {
 /** t(b): the time of a batch of b views in milliseconds, measured at warm-up and learned from then on. */
 export class BatchTimes {
   readonly #sizes = new Map<number, Size>();
+  /** What entries() gives, which is asked for more often than it changes. */
+  #entries: readonly (readonly [views: number, batchMs: number])[] | undefined;
   #runs = 0;
 
   /** Records a time that warm-up measured. */
   calibrate(views: number, batchMs: number): void {
     this.#sizes.set(views, { warmUpMs: batchMs, latestMs: [batchMs], lastRun: this.#runs });
+    this.#entries = undefined;
   }
 
   /** Records the time of a batch. */
@@ -37,6 +40,7 @@ export class BatchTimes {
     if (size.latestMs.length > runsKept) size.latestMs.shift();
     size.lastRun = this.#runs;
     this.#sizes.set(views, size);
+    this.#entries = undefined;
     this.#forget();
   }
 
@@ -57,9 +61,9 @@ export class BatchTimes {
    * to the nearest. Undefined before anything is measured.
    */
   estimateMs(views: number): number | undefined {
-    const exact = this.#sizes.get(views);
-    if (exact !== undefined) return median(exact.latestMs);
     const known = this.entries();
+    const exact = known.find(([size]) => size === views);
+    if (exact !== undefined) return exact[1];
     const above = known.find(([size]) => size > views);
     const below = known.findLast(([size]) => size < views);
     if (above !== undefined && below !== undefined) {
@@ -71,10 +75,11 @@ export class BatchTimes {
   }
 
   /** [views, milliseconds] of every measured size, ascending. */
-  entries(): (readonly [views: number, batchMs: number])[] {
-    return [...this.#sizes]
+  entries(): readonly (readonly [views: number, batchMs: number])[] {
+    this.#entries ??= [...this.#sizes]
       .map(([views, { latestMs }]) => [views, median(latestMs)] as const)
       .toSorted(([a], [b]) => a - b);
+    return this.#entries;
   }
 
   #forget(): void {

@@ -99,6 +99,6 @@ externalTest('a variable that a container would have twice is refused', missingH
 
 externalTest('a pod uses each of its GPUs', missingHelm, async () => {
   const [container] = podOf(await render('--set', 'device=cuda,gpu.count=3')).containers;
-  const { args = [] } = container!;
+  const { args } = container!;
   assert.equal(args[args.indexOf('--device') + 1], 'cuda:0,cuda:1,cuda:2');
 });

@@ -111,7 +111,7 @@ for (const fault of ['exit', 'notFinite'] as const) {
       }
     });
     await Promise.all(clients);
-    await until(async () => (await restartsOf(url)).toSorted().join() === '0,1');
+    await until(async () => (await restartsOf(url)).toSorted((a, b) => a - b).join() === '0,1');
     await until(async () => (await (await fetch(`${url}/readyz`)).text()).includes('{"up":2,"total":2}'));
     assert.deepEqual(await ask(url, 9), { code: 'ok', first: 9 });
     assert.deepEqual(downs, []);
