@@ -1,4 +1,4 @@
-// Generates the documents that are derived from the code, and the types that are derived from encoder.proto. Needs a build;
+// Generates the documents that are derived from the code, and the types that are derived from the .proto files. Needs a build;
 // `npm run docs` builds first. With --check it writes nothing and fails if a file is out of date.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,10 +14,16 @@ import { metricsReference } from './metrics-reference.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const chart = 'deploy/helm/siglip-hd';
-const typesFolder = 'src/transport/grpc/generated';
+/** The folder of each .proto file's types. */
+const typesFolders = {
+  'siglip_hd/v1/encoder.proto': 'src/transport/grpc/generated',
+  'inference/open_inference.proto': 'src/open-inference/generated',
+};
 const read = (name) => readFileSync(join(root, name), 'utf8');
 const valuesSchema = chartSchema(serveCommand.settings, importCommand.settings);
-const types = Object.entries(grpcTypes(root)).map(([name, text]) => [`${typesFolder}/${name}`, text]);
+const types = Object.entries(typesFolders).flatMap(([proto, folder]) =>
+  Object.entries(grpcTypes(root, proto)).map(([name, text]) => [`${folder}/${name}`, text]),
+);
 const documents = {
   'docs/configuration.md': configurationReference(),
   'docs/metrics.md': metricsReference(read('docs/metrics.head.md'), new Metrics().describe()),
@@ -25,9 +31,12 @@ const documents = {
   [`${chart}/README.md`]: chartReadme(read(`${chart}/README.head.md`), read(`${chart}/values.yaml`)),
   ...Object.fromEntries(types),
 };
-mkdirSync(join(root, typesFolder), { recursive: true });
-const dropped = readdirSync(join(root, typesFolder))
-  .map((name) => `${typesFolder}/${name}`)
+const typesIn = (folder) => {
+  mkdirSync(join(root, folder), { recursive: true });
+  return readdirSync(join(root, folder)).map((name) => `${folder}/${name}`);
+};
+const dropped = Object.values(typesFolders)
+  .flatMap(typesIn)
   .filter((name) => documents[name] === undefined);
 
 let stale = false;
@@ -39,7 +48,7 @@ const readIfThere = (name) => (existsSync(join(root, name)) ? read(name) : undef
 if (process.argv.includes('--check')) {
   for (const [name, text] of Object.entries(documents))
     if (readIfThere(name) !== text) report(name, 'is out of date');
-  for (const name of dropped) report(name, 'belongs to no message of encoder.proto');
+  for (const name of dropped) report(name, 'belongs to no message of a .proto file');
 } else {
   for (const [name, text] of Object.entries(documents)) writeFileSync(join(root, name), text);
   for (const name of dropped) rmSync(join(root, name));

@@ -1,12 +1,11 @@
-// The TypeScript types of encoder.proto's messages, as proto-loader-gen-types writes them for the options of
+// The TypeScript types of the messages of a .proto file, as proto-loader-gen-types writes them for the options of
 // src/transport/grpc/definition.ts.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const generator = 'node_modules/@grpc/proto-loader/build/bin/proto-loader-gen-types.js';
-const protoPackage = 'siglip_hd/v1';
 const options = [
   '--longs=Number',
   '--enums=String',
@@ -16,17 +15,18 @@ const options = [
   '--importFileExtension=.ts',
 ];
 
-/** Each file's text by its name. */
-export function grpcTypes(root) {
+/** The text of each file of types by its name. `proto` is the .proto file's path in the folder proto. */
+export function grpcTypes(root, proto) {
+  const protoPackage = dirname(proto);
   const folder = mkdtempSync(join(tmpdir(), 'grpc-types-'));
   try {
-    const args = [generator, ...options, `--outDir=${folder}`, `${protoPackage}/encoder.proto`];
+    const args = [generator, ...options, `--outDir=${folder}`, proto];
     execFileSync(process.execPath, args, { cwd: root });
     const written = join(folder, protoPackage);
     // Nothing here uses the service's own type.
     const names = readdirSync(written).filter((name) => !name.endsWith('Service.ts'));
     return Object.fromEntries(
-      names.map((name) => [name, adapted(readFileSync(join(written, name), 'utf8'))]),
+      names.map((name) => [name, adapted(readFileSync(join(written, name), 'utf8'), protoPackage)]),
     );
   } finally {
     rmSync(folder, { recursive: true });
@@ -34,8 +34,8 @@ export function grpcTypes(root) {
 }
 
 /** All files in one folder, and arrays that may be readonly: writing a message changes none. */
-function adapted(text) {
+function adapted(text, protoPackage) {
   return text
-    .replaceAll(`'../../${protoPackage}/`, "'./")
+    .replaceAll(`'${'../'.repeat(protoPackage.split('/').length)}${protoPackage}/`, "'./")
     .replaceAll(/: (\([^()]*\)\[\];)/g, ': readonly $1');
 }

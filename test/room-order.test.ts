@@ -11,6 +11,7 @@ const rooms = [
   'errors',
   'network',
   'threads',
+  'open-inference',
   'admission',
   'recipes',
   'telemetry',
