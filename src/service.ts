@@ -12,6 +12,7 @@ import { defaultGrpcLimits, maxOpenCalls } from './transport/grpc/limits.ts';
 import { type GrpcServer, startGrpcServer } from './transport/grpc/server.ts';
 import { metricsEndpoints, otherEndpoints } from './transport/http/routes.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from './transport/http/server.ts';
+import { OpenInference } from './transport/open-inference/open-inference.ts';
 import { Access, type AccessConfig } from './transport/security/access.ts';
 
 export interface ServiceConfig extends EncoderConfig, AccessConfig {
@@ -120,7 +121,8 @@ async function startTransports(
   });
   const readPixels: HttpServerOptions['readPixels'] = (bytes) =>
     isNpy(bytes) ? readNpyRasters(bytes, config) : undefined;
-  const shared = { encoder, metrics, logger, host, readPixels };
+  const openInference = new OpenInference({ encoder, maxImages, version });
+  const shared = { encoder, metrics, logger, host, readPixels, openInference };
   const http = await startHttpServer({
     ...shared,
     port: httpPort,
@@ -142,6 +144,7 @@ async function startTransports(
     host,
     port: grpcPort,
     authenticate,
+    openInference,
     messageBudget: budget,
     callBudget,
     tls,

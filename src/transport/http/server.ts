@@ -10,12 +10,14 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import type { RequestLogger } from '../../telemetry/request-log.ts';
 import type { Tracer } from '../../telemetry/trace.ts';
 import { listenFailure } from '../listen-failure.ts';
+import { OpenInference } from '../open-inference/open-inference.ts';
 import type { Authenticate } from '../security/authenticate.ts';
 import type { TlsIdentity } from '../security/tls-identity.ts';
 import { createApp, type EndpointHandler } from './app.ts';
 import { answerCached } from './cached-route.ts';
 import { answerEncode } from './encode-route.ts';
 import { JsonPool } from './json-pool.ts';
+import { openInferenceHandlers } from './open-inference/handlers.ts';
 import { defaultHttpLimits, type HttpLimits } from './limits.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ReadPixels } from './request-images.ts';
@@ -31,6 +33,8 @@ export interface HttpAppOptions {
   readonly endpoints?: ReadonlySet<Endpoint>;
   /** If absent, nothing is traced. */
   readonly tracer?: Tracer | undefined;
+  /** Answers the Open Inference Protocol; of its own where absent. */
+  readonly openInference?: OpenInference;
   /** Limits the bytes of all bodies. Unlimited if absent. */
   readonly budget?: Budget | undefined;
   /** If absent, every request is accepted. */
@@ -110,6 +114,8 @@ export async function createHttpApp(
   const limits = { ...defaultHttpLimits, ...options.limits };
   const requests = new OpenRequests({ logger, metrics, tracer }, limits);
   const jsonPool = new JsonPool((error) => logger.error({ err: error }, 'the JSON thread died'));
+  const { maxImages } = limits;
+  const openInference = options.openInference ?? new OpenInference({ encoder, maxImages, version });
   const settings = { encoder, metrics, limits, budget, jsonPool, readPixels };
   const encode =
     (recipe: RecipeOptions['recipe']): EndpointHandler =>
@@ -124,6 +130,7 @@ export async function createHttpApp(
     routes: options.endpoints === undefined ? routes : routesOf(options.endpoints),
     handlers: {
       ...systemHandlers({ encoder, metrics, isDraining: () => requests.isDraining, version }),
+      ...openInferenceHandlers({ ...settings, openInference }, () => requests.isDraining),
       encode: encode(encodeEndpoints.encode),
       teacher_encode: encode(encodeEndpoints.teacher_encode),
       anyres_encode: encode(encodeEndpoints.anyres_encode),
