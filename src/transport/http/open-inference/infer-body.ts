@@ -35,10 +35,11 @@ export async function readInferBody(
   const sizeBytes = body.byteLength;
   const headBytes = headLengthOf(request, sizeBytes);
   if (headBytes === 0) return imageAlone(body);
+  const tensors = body.subarray(headBytes);
   const head = await jsonPool.readInferHead(body.subarray(0, headBytes));
   return {
     ...head,
-    inputs: withTensors(head.inputs, body.subarray(headBytes)),
+    inputs: withTensors(head.inputs, tensors),
     isImageAlone: false,
     sizeBytes,
   };
