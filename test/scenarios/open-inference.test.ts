@@ -459,23 +459,23 @@ test('statistics count answers, failures and images, and both transports tell th
     ];
   }
   const read = async () => ((await getJson(t, `${served.url}/v2/models/tiny/stats`)) as Stats).model_stats[0];
-  const before = await read();
+  const earlier = await read();
   await overHttp(served, { inputs: [pixels(2)] });
   await overGrpc(served, { inputs: [pixels(1)] });
   await overGrpc(served, { inputs: [] });
-  const after = await read();
-  const grown = (name: string) => after.inference_stats[name]!.count - before.inference_stats[name]!.count;
-  assert.equal(after.inference_count - before.inference_count, 3);
-  assert.equal(after.execution_count - before.execution_count, 2);
+  const later = await read();
+  const grown = (name: string) => later.inference_stats[name]!.count - earlier.inference_stats[name]!.count;
+  assert.equal(later.inference_count - earlier.inference_count, 3);
+  assert.equal(later.execution_count - earlier.execution_count, 2);
   assert.deepEqual([grown('success'), grown('fail'), grown('compute_infer')], [2, 1, 2]);
-  assert.ok(after.inference_stats['compute_infer']!.ns > before.inference_stats['compute_infer']!.ns);
+  assert.ok(later.inference_stats['compute_infer']!.ns > earlier.inference_stats['compute_infer']!.ns);
   const { response } = await served.client.call<{ modelStats: { inferenceCount: number }[] }>(
     'ModelStatistics',
     { name: '' },
     { metadata: { 'x-api-key': key } },
   );
-  assert.equal(response!.modelStats[0]!.inferenceCount, after.inference_count);
-  assert.deepEqual(await getJson(t, `${served.url}/v2/models/stats`), { model_stats: [after] });
+  assert.equal(response!.modelStats[0]!.inferenceCount, later.inference_count);
+  assert.deepEqual(await getJson(t, `${served.url}/v2/models/stats`), { model_stats: [later] });
 });
 
 test('a path that the protocol has and the service does not is refused in the shape that clients read', async (t) => {

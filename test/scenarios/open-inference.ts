@@ -83,9 +83,11 @@ export async function overHttp({ url }: Pick<Served, 'url'>, asked: Asked, isBin
     JSON.stringify({
       id: '7',
       parameters: { ...asked.parameters, ...(isBinary ? { binary_data_output: true } : {}) },
-      inputs: asked.inputs.map(({ raw, contents: _, ...input }) => ({
-        ...input,
-        shape: input.shape.map(Number),
+      inputs: asked.inputs.map(({ name, datatype, shape, data, raw }) => ({
+        name,
+        datatype,
+        shape: shape.map(Number),
+        data,
         ...(raw === undefined ? {} : { parameters: { binary_data_size: raw.byteLength } }),
       })),
       outputs: (asked.outputs ?? []).map((name) => ({ name })),

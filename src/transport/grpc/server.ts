@@ -8,6 +8,7 @@ import type { RequestReports } from '../../telemetry/request-scope.ts';
 import { RequestScopes } from '../../telemetry/request-scopes.ts';
 import { openInferencePackage } from '../../open-inference/definition.ts';
 import { listenFailure } from '../listen-failure.ts';
+import type { SocketFile } from '../socket-file.ts';
 import { OpenInference } from '../open-inference/open-inference.ts';
 import { type Authenticate, allowAnonymous } from '../security/authenticate.ts';
 import type { TlsIdentity } from '../security/tls-identity.ts';
@@ -40,6 +41,8 @@ export interface GrpcServerOptions extends RequestReports {
   readonly callBudget?: Budget;
   /** Answers the Open Inference Protocol. Of its own where absent, for up to 16 images a request. */
   readonly openInference?: OpenInference;
+  /** Listens on this socket too. Its connections are never encrypted. */
+  readonly socket?: SocketFile | undefined;
   /** If absent, connections are not encrypted. */
   readonly tls?: TlsIdentity | undefined;
 }
@@ -62,7 +65,7 @@ const maxImagesAlone = 16;
  * on the port. Does not close the encoder.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { encoder, host, limits, tls } = options;
+  const { encoder, host, limits, tls, socket } = options;
   const scopes = new RequestScopes('grpc', options);
   const openInference = options.openInference ?? new OpenInference({ encoder, maxImages: maxImagesAlone });
   const methods = [...visualEncoderMethods(encoder, limits), ...openInferenceMethods(openInference, limits)];
@@ -87,6 +90,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     const credentials =
       tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls, limits.handshakeMs);
     const port = await listen(server, host, options.port, credentials);
+    if (socket !== undefined) await listenOn(server, socket);
     watchConnections(server, limits, calls, tls);
     return {
       port,
@@ -94,6 +98,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
         return scopes.underWay;
       },
       async drain() {
+        socket?.remove();
         health.stop();
         calls.stop(new ServiceError('unavailable', 'The service is stopping.'));
         streams.drain();
@@ -106,12 +111,14 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
         server.forceShutdown();
       },
       async close() {
+        socket?.remove();
         health.stop();
         server.forceShutdown();
       },
     };
   } catch (thrown) {
     health.stop();
+    server.forceShutdown();
     throw thrown;
   }
 }
@@ -123,15 +130,35 @@ function unbounded(): Budget {
   });
 }
 
-function listen(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
+async function listenOn(server: Server, socket: SocketFile): Promise<void> {
+  await bind(server, `unix:${socket.listenPath}`, ServerCredentials.createInsecure()).catch(
+    (error: Error) => {
+      throw socket.failure(error);
+    },
+  );
+  await socket.publish();
+}
+
+async function listen(
+  server: Server,
+  host: string,
+  port: number,
+  credentials: ServerCredentials,
+): Promise<number> {
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return await bind(server, address, credentials).catch((error: Error) => {
+    throw listenFailure({ host, port, flag: '--grpc-port' }, error);
+  });
+}
+
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
     // grpc-js would also print to stderr that it cannot listen.
     setLogger({});
     server.bindAsync(address, credentials, (error, boundPort) => {
       setLogger(console);
       if (error === null) resolve(boundPort);
-      else reject(listenFailure({ host, port, flag: '--grpc-port' }, error));
+      else reject(error);
     });
   });
 }
