@@ -21,6 +21,11 @@ import {
 } from './open-inference.ts';
 
 const side = 128;
+/** 1 x 1 pixel of PNG. */
+const smallPicture = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC',
+  'base64',
+);
 const rocket = imageBytes('rocket.jpg');
 const coffee = imageBytes('coffee.png');
 const pixelsOf = (count: number, width = side, height = side) =>
@@ -64,6 +69,12 @@ const cases: readonly Case[] = [
     version: '1',
     outputs: ['tokens'],
     inputs: [files(rocket, coffee)],
+    answer: 'ok',
+    shape: [2, 64, 32],
+  },
+  {
+    what: 'a large file and a small one that shares its message',
+    inputs: [files(imageBytes('coffee.png'), smallPicture)],
     answer: 'ok',
     shape: [2, 64, 32],
   },

@@ -57,7 +57,7 @@ function filesOf(input: InferInput, maxImages: number): ImageInput[] {
   const files = elementsOf(input, count);
   return files.map((bytes, index) => {
     if (bytes.byteLength === 0) throw invalid(`Element ${index} of the input "image" is empty.`);
-    return { kind: 'file', bytes, ownsBuffer: isAlone(bytes) };
+    return { kind: 'file', bytes, ownsBuffer: count === 1 && isAlone(bytes) };
   });
 }
 
@@ -96,7 +96,7 @@ function rastersOf(input: InferInput, maxImages: number): ImageInput[] {
   }
   return Array.from({ length: count }, (_, index) => {
     const data = bytes.subarray(index * imageBytes, (index + 1) * imageBytes);
-    return { kind: 'raster', raster: { width, height, data }, ownsBuffer: isAlone(data) };
+    return { kind: 'raster', raster: { width, height, data }, ownsBuffer: count === 1 && isAlone(data) };
   });
 }
 
