@@ -12,6 +12,8 @@ import { defaultGrpcLimits, maxOpenCalls } from './transport/grpc/limits.ts';
 import { type GrpcServer, startGrpcServer } from './transport/grpc/server.ts';
 import { metricsEndpoints, otherEndpoints } from './transport/http/routes.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from './transport/http/server.ts';
+import { OpenInference } from './transport/open-inference/open-inference.ts';
+import { type SocketAccess, SocketFile } from './transport/socket-file.ts';
 import { Access, type AccessConfig } from './transport/security/access.ts';
 
 export interface ServiceConfig extends EncoderConfig, AccessConfig {
@@ -20,6 +22,11 @@ export interface ServiceConfig extends EncoderConfig, AccessConfig {
   readonly grpcPort: number;
   /** Port for metrics; if absent, they are served on the HTTP port. */
   readonly metricsPort?: number | undefined;
+  /** Paths of Unix domain sockets to listen on too, and who may connect to them. */
+  readonly httpSocket?: string | undefined;
+  readonly grpcSocket?: string | undefined;
+  readonly socketMode?: number | undefined;
+  readonly socketOwner?: SocketAccess['owner'];
   readonly maxBodyBytes: number;
   /** Most bytes of HTTP bodies and gRPC messages held at one time. */
   readonly maxInflightBytes: number;
@@ -75,7 +82,7 @@ export async function startService(
     const transports = await startTransports(config, access, encoder, metrics, logger, opened);
     await encoder.open();
     reportTeacher(config, encoder, logger);
-    const { http, grpc, scraped } = transports;
+    const { http, httpOnSocket, grpc, scraped } = transports;
     return {
       httpPort: http.port,
       grpcPort: grpc.port,
@@ -83,7 +90,7 @@ export async function startService(
       setNotReady: () => encoder.drain(),
       async drain() {
         encoder.drain();
-        await Promise.all([http.drain(), grpc.drain()]);
+        await Promise.all([http.drain(), httpOnSocket?.drain(), grpc.drain()]);
       },
       close,
     };
@@ -95,6 +102,8 @@ export async function startService(
 
 interface Transports {
   readonly http: HttpServer;
+  /** The same server on a socket, if there is one. */
+  readonly httpOnSocket: HttpServer | undefined;
   readonly grpc: GrpcServer;
   /** The server for metrics, if they have a port of their own. */
   readonly scraped: HttpServer | undefined;
@@ -120,21 +129,25 @@ async function startTransports(
   });
   const readPixels: HttpServerOptions['readPixels'] = (bytes) =>
     isNpy(bytes) ? readNpyRasters(bytes, config) : undefined;
-  const shared = { encoder, metrics, logger, host, readPixels };
-  const http = await startHttpServer({
+  const openInference = new OpenInference({ encoder, maxImages, version });
+  const shared = { encoder, metrics, logger, host, readPixels, openInference };
+  const httpOptions = {
     ...shared,
     port: httpPort,
     ...(metricsPort === undefined ? {} : { endpoints: otherEndpoints }),
     budget,
     authenticate,
-    tls,
     tracer,
     corsOrigins,
     version,
     limits: { maxBodyBytes, maxImages },
-  });
+  };
+  const http = await startHttpServer({ ...httpOptions, tls });
   opened.unshift(http);
-  metrics.watchInflight('http', () => http.underWay);
+  const socket = await socketOf(config, config.httpSocket, '--http-socket');
+  const httpOnSocket = socket && (await startHttpServer({ ...httpOptions, socket }));
+  if (httpOnSocket !== undefined) opened.unshift(httpOnSocket);
+  metrics.watchInflight('http', () => http.underWay + (httpOnSocket?.underWay ?? 0));
   const grpc = await startGrpcServer({
     encoder,
     metrics,
@@ -142,15 +155,17 @@ async function startTransports(
     host,
     port: grpcPort,
     authenticate,
+    openInference,
     messageBudget: budget,
     callBudget,
+    socket: await socketOf(config, config.grpcSocket, '--grpc-socket'),
     tls,
     tracer,
     limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes + messageBytes },
   });
   opened.unshift(grpc);
   metrics.watchInflight('grpc', () => grpc.underWay);
-  if (metricsPort === undefined) return { http, grpc, scraped: undefined };
+  if (metricsPort === undefined) return { http, httpOnSocket, grpc, scraped: undefined };
   const scraped = await startHttpServer({
     ...shared,
     endpoints: metricsEndpoints,
@@ -158,7 +173,17 @@ async function startTransports(
     portFlag: '--metrics-port',
   });
   opened.unshift(scraped);
-  return { http, grpc, scraped };
+  return { http, httpOnSocket, grpc, scraped };
+}
+
+const usualSocketMode = 0o660;
+
+async function socketOf(
+  { socketMode: mode = usualSocketMode, socketOwner: owner }: ServiceConfig,
+  path: string | undefined,
+  flag: string,
+): Promise<SocketFile | undefined> {
+  return path === undefined ? undefined : await SocketFile.at(path, flag, { mode, owner });
 }
 
 /** Limits the bytes that requests hold until their images are encoded. */

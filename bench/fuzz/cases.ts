@@ -4,6 +4,7 @@ import { mutatedFrames, mutatedMessages, rawFrames } from './grpc-cases.ts';
 import { anImage, encodeRoutes } from './ingredients.ts';
 import { jsonBody } from './json-cases.ts';
 import { mutateImage } from './mutate-image.ts';
+import { openInferenceBody, openInferenceMessage } from './open-inference-cases.ts';
 import { oddHeaders, oddOptions, oddRoutes } from './options.ts';
 import { caseRandom, pick, pickWeighted, type Random } from './random.ts';
 import { rawHttp } from './raw-http.ts';
@@ -22,6 +23,8 @@ const makers: readonly (readonly [weight: number, make: Make])[] = [
   [12, mutatedMessages],
   [3, mutatedFrames],
   [2, rawFrames],
+  [9, openInferenceMessage],
+  [9, openInferenceBody],
 ];
 
 /** Case `number` of the seed. */

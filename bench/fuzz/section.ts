@@ -15,7 +15,7 @@ import { isMet, type Verdict } from '../report/section.ts';
 const defaultFolder = join(benchCache, 'fuzz-findings');
 
 const usage = `Usage: siglip-hd bench fuzz [--seed N] [--cases N] [--only CASE] [--json FILE] [--findings FOLDER]
-Sends mutated images, forms, JSON, options, headers, gRPC messages and bytes that are hardly HTTP to a service. The same seed
+Sends mutated images, forms, JSON, options, headers, gRPC messages, infer requests and bytes that are hardly HTTP to a service. The same seed
 makes the same cases, each by its number alone; --only sends one of them. What a finding was made with is written into a
 folder (${defaultFolder} where none is given). Exit code 1 when the service did something wrong, 2 for
 wrong usage.

@@ -71,6 +71,8 @@ function httpEnding({ statusCode = 0 }: IncomingMessage, content: Buffer): strin
 function wrongOf(method: string, response: IncomingMessage, content: Buffer): string | undefined {
   const status = response.statusCode ?? 0;
   const text = content.toString('latin1');
+  // The description of the API shows every problem as an example.
+  if (text.startsWith('{"openapi"')) return undefined;
   const own = /"code":"(internal|unavailable|overloaded)"/.exec(text)?.[1];
   if (status < 400) return own === undefined ? undefined : `an image of the answer failed: ${own}`;
   return method === 'HEAD' ? undefined : wrongProblem(status, response.headers['content-type'], text);

@@ -163,7 +163,7 @@ async function inTime(work: Promise<void>, limitMs: number, { wait }: ServeParts
 }
 
 function addresses(
-  { host, tlsCert }: ServeSettings,
+  { host, tlsCert, httpSocket, grpcSocket }: ServeSettings,
   { httpPort, grpcPort, metricsPort }: Service,
 ): Readonly<Record<string, string>> {
   const scheme = tlsCert === undefined ? 'http' : 'https';
@@ -173,6 +173,8 @@ function addresses(
   return {
     http: `${scheme}://${at(httpPort)}`,
     grpc: at(grpcPort),
+    ...(httpSocket === undefined ? {} : { http_socket: httpSocket }),
+    ...(grpcSocket === undefined ? {} : { grpc_socket: `unix:${grpcSocket}` }),
     ...(metricsPort === undefined ? {} : { metrics: `http://${at(metricsPort)}/metrics` }),
     docs: `${scheme}://${at(httpPort, browsed)}/docs`,
   };

@@ -50,7 +50,14 @@ export interface EndedRequest {
 }
 
 /** Endpoints that machines poll. */
-const probes: ReadonlySet<string> = new Set(['healthz', 'readyz', 'metrics']);
+const probes: ReadonlySet<string> = new Set([
+  'healthz',
+  'readyz',
+  'metrics',
+  'server_live',
+  'server_ready',
+  'model_ready',
+]);
 
 export function isProbe(endpoint: string): boolean {
   return probes.has(endpoint);

@@ -100,8 +100,9 @@ const roomy: grpc.ClientOptions = {
 export class TestClient {
   readonly #client: grpc.Client;
 
+  /** `at` is a port of this machine, or a whole address. */
   constructor(
-    port: number,
+    at: number | string,
     service: string,
     protoFile = 'siglip_hd/v1/encoder.proto',
     limits = roomy,
@@ -109,7 +110,8 @@ export class TestClient {
   ) {
     const definition = loadSync(protoFile, wholeProto)[service] as grpc.ServiceDefinition;
     const Constructor = grpc.makeGenericClientConstructor(definition, service);
-    this.#client = new Constructor(`127.0.0.1:${port}`, credentials, {
+    const address = typeof at === 'number' ? `127.0.0.1:${at}` : at;
+    this.#client = new Constructor(address, credentials, {
       ...limits,
       'grpc.use_local_subchannel_pool': 1,
     });

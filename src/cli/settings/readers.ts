@@ -3,6 +3,7 @@ import type { Devices } from '../../inference/devices.ts';
 import { type Endpoint, parseEndpoint } from '../../inference/remote/endpoint.ts';
 import { type FeatureLayer, featureLayers } from '../../model/model.ts';
 import type { Resize } from '../../recipes/plan.ts';
+import { longestSocketPath } from '../../transport/socket-file.ts';
 import type { Reading } from './setting.ts';
 
 /** A server for a model: the one that it names, or the only one. */
@@ -63,6 +64,31 @@ export function readPort(text: string): Reading<number> {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port <= 65_535) return { ok: true, value: port };
   return { ok: false, problem: `must be a whole number from 0 to 65535, not "${text}"` };
+}
+
+/** A path that a Unix domain socket can have. */
+export function readSocketPath(text: string): Reading<string> {
+  const length = Buffer.byteLength(text);
+  if (length >= 1 && length <= longestSocketPath) return { ok: true, value: text };
+  return { ok: false, problem: `must be a path of 1 to ${longestSocketPath} bytes, not one of ${length}` };
+}
+
+/** Permissions in octal. */
+export function readMode(text: string): Reading<number> {
+  if (/^0?[0-7]{3}$/.test(text)) return { ok: true, value: Number.parseInt(text, 8) };
+  return { ok: false, problem: `must be three octal digits, as in 660, not "${text}"` };
+}
+
+/** `UID`, `:GID` or `UID:GID`. */
+export function readOwner(
+  text: string,
+): Reading<{ readonly uid: number | undefined; readonly gid: number | undefined }> {
+  const match = /^(\d{1,9})?(?::(\d{1,9}))?$/.exec(text);
+  if (match === null || text === '') {
+    return { ok: false, problem: `must be UID, :GID or UID:GID in numbers, not "${text}"` };
+  }
+  const [uid, gid] = [match[1], match[2]].map((id) => (id === undefined ? undefined : Number(id)));
+  return { ok: true, value: { uid, gid } };
 }
 
 /** The name of a served model. */

@@ -2,7 +2,16 @@ import { servedName } from '../../model/model-source.ts';
 import { defaultModelName } from '../../model/model.ts';
 import { command, type Rule } from './command.ts';
 import { engineRules, engineSettings, logSettings } from './engine-settings.ts';
-import { readHost, readModelName, readOrigins, readPort, readRedisUrl } from './readers.ts';
+import {
+  readHost,
+  readMode,
+  readModelName,
+  readOrigins,
+  readOwner,
+  readPort,
+  readRedisUrl,
+  readSocketPath,
+} from './readers.ts';
 import { remoteRules, remoteSettings } from './remote-settings.ts';
 import { securityRules, securitySettings } from './security-settings.ts';
 import type { Settings, SettingValues } from './setting.ts';
@@ -41,6 +50,35 @@ const addressSettings = {
     description:
       'Port for /metrics, /healthz and /readyz over plain HTTP; 0 picks a free one. The HTTP port then no longer ' +
       'serves /metrics. Without this setting it does.',
+  },
+  'http-socket': {
+    type: 'optional',
+    placeholder: 'PATH',
+    read: readSocketPath,
+    description:
+      'Unix domain socket for HTTP, beside the port, for clients on the same machine. It is never encrypted: its ' +
+      'permissions say who may connect. A socket that nobody listens on is replaced.',
+  },
+  'grpc-socket': {
+    type: 'optional',
+    placeholder: 'PATH',
+    read: readSocketPath,
+    description: 'The same for gRPC, whose clients name it unix:PATH.',
+  },
+  'socket-mode': {
+    type: 'text',
+    placeholder: 'MODE',
+    read: readMode,
+    default: '660',
+    description: 'Permissions of the sockets, in octal. To connect, a client needs the right to write.',
+  },
+  'socket-owner': {
+    type: 'optional',
+    placeholder: 'UID:GID',
+    read: readOwner,
+    description:
+      'Owner of the sockets in numbers: UID, :GID or UID:GID. By default those of the process. A process without ' +
+      'privileges can only choose a group that it is in.',
   },
   'cors-origins': {
     type: 'optional',
@@ -193,6 +231,13 @@ const portRules: readonly Rule<ServeValues>[] = [
       httpPort !== grpcPort || httpPort === 0
         ? []
         : [`--http-port and --grpc-port are both ${httpPort}; they must differ.`],
+  },
+  {
+    of: ['httpSocket', 'grpcSocket'],
+    problems: ({ httpSocket, grpcSocket }) =>
+      httpSocket === undefined || httpSocket !== grpcSocket
+        ? []
+        : [`--http-socket and --grpc-socket are both ${httpSocket}; they must differ.`],
   },
   {
     of: ['httpPort', 'grpcPort', 'metricsPort'],

@@ -2,16 +2,17 @@ import type { handleUnaryCall, Server } from '@grpc/grpc-js';
 import { HealthImplementation, protoPath } from 'grpc-health-check';
 import { loadSync } from '@grpc/proto-loader';
 import type { VisualEncoder } from '../../encoding/request.ts';
+import { openInferenceService } from '../../open-inference/definition.ts';
 import { serviceName } from './definition.ts';
 
 /** grpc.health.v1, for reflection. */
 export const healthPackage = loadSync(protoPath);
 
-const services = ['', serviceName] as const;
+const services = ['', serviceName, openInferenceService] as const;
 
 /**
- * grpc.health.v1 for the server as a whole ('') and for the service: SERVING while the encoder is ready. A check reads the
- * encoder's state; watchers learn of a change within `pollMs`. After `stop()` both are NOT_SERVING.
+ * grpc.health.v1 for the server as a whole ('') and for each of its services: SERVING while the encoder is ready. A check reads the
+ * encoder's state; watchers learn of a change within `pollMs`. After `stop()` all are NOT_SERVING.
  */
 export class Health {
   readonly #implementation = new HealthImplementation({});

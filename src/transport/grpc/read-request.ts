@@ -1,6 +1,7 @@
 import type { EncodeRequest, PlanRequest } from '../../encoding/request.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { digestOf, type ImageDigest, type ImageInput, type Raster } from '../../image/raster.ts';
+import { isAlone } from '../sole-image.ts';
 import { read } from './definition.ts';
 import type { EncodeRequest__Output } from './generated/EncodeRequest.ts';
 import type { AnyResEncodeRequest__Output } from './generated/AnyResEncodeRequest.ts';
@@ -74,17 +75,6 @@ function imageOf(image: Image__Output | null): ImageInput | ImageDigest {
     'invalid_argument',
     'The request has no image: set image.file, image.raw or image.digest.',
   );
-}
-
-/** More than a message has beside its image: a prefix and options. */
-const headBytes = 4 * 1024;
-
-/**
- * Whether only this image's message lies in its buffer. grpc-js joins the frames of a message in a new buffer. A small
- * message lies in Node's shared pool, but fills less than half of it.
- */
-function isAlone({ buffer, byteLength }: Uint8Array): boolean {
-  return buffer.byteLength - byteLength < headBytes;
 }
 
 function rasterOf({ width, height, rgb }: RawImage__Output): Raster {

@@ -6,7 +6,10 @@ import type { VisualEncoder } from '../../encoding/request.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { RequestReports } from '../../telemetry/request-scope.ts';
 import { RequestScopes } from '../../telemetry/request-scopes.ts';
+import { openInferencePackage } from '../../open-inference/definition.ts';
 import { listenFailure } from '../listen-failure.ts';
+import type { SocketFile } from '../socket-file.ts';
+import { OpenInference } from '../open-inference/open-inference.ts';
 import { type Authenticate, allowAnonymous } from '../security/authenticate.ts';
 import type { TlsIdentity } from '../security/tls-identity.ts';
 import { watchConnections } from './connections.ts';
@@ -15,6 +18,11 @@ import { EncodeStreams } from './encode-stream.ts';
 import { Health, healthPackage } from './health.ts';
 import { InboundCalls } from './inbound-calls.ts';
 import { type GrpcLimits, serverOptions } from './limits.ts';
+import {
+  openInferenceDefinition,
+  openInferenceMethods,
+  openInferenceProbes,
+} from './open-inference/service.ts';
 import { visualEncoderDefinition, visualEncoderMethods } from './service.ts';
 import { TlsCredentials } from './tls-credentials.ts';
 
@@ -31,6 +39,10 @@ export interface GrpcServerOptions extends RequestReports {
   readonly messageBudget?: Budget;
   /** Limits the calls that are open at one time. Unlimited if absent. */
   readonly callBudget?: Budget;
+  /** Answers the Open Inference Protocol. Of its own where absent, for up to 16 images a request. */
+  readonly openInference?: OpenInference;
+  /** Listens on this socket too. Its connections are never encrypted. */
+  readonly socket?: SocketFile | undefined;
   /** If absent, connections are not encrypted. */
   readonly tls?: TlsIdentity | undefined;
 }
@@ -46,14 +58,18 @@ export interface GrpcServer {
   close(): Promise<void>;
 }
 
+const maxImagesAlone = 16;
+
 /**
- * Serves VisualEncoderService, grpc.health.v1 and server reflection. Rejects with `failed_precondition` if it cannot listen
+ * Serves VisualEncoderService, GRPCInferenceService, grpc.health.v1 and server reflection. Rejects with `failed_precondition` if it cannot listen
  * on the port. Does not close the encoder.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { encoder, host, limits, tls } = options;
+  const { encoder, host, limits, tls, socket } = options;
   const scopes = new RequestScopes('grpc', options);
-  const calls = new InboundCalls(visualEncoderMethods(encoder, limits), {
+  const openInference = options.openInference ?? new OpenInference({ encoder, maxImages: maxImagesAlone });
+  const methods = [...visualEncoderMethods(encoder, limits), ...openInferenceMethods(openInference, limits)];
+  const calls = new InboundCalls(new Map(methods), {
     authenticate: options.authenticate ?? allowAnonymous,
     messageBudget: options.messageBudget ?? unbounded(),
     callBudget: options.callBudget ?? unbounded(),
@@ -64,13 +80,17 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const streams = new EncodeStreams({ encoder, limits });
   // The interceptor answers unary calls itself.
   server.addService(visualEncoderDefinition, { StreamEncode: streams.handler() });
+  server.addService(openInferenceDefinition, openInferenceProbes(openInference));
   const health = new Health(encoder, limits.healthPollMs);
   health.addTo(server);
-  new ReflectionService({ ...packageDefinition, ...healthPackage }).addToServer(server);
+  new ReflectionService({ ...packageDefinition, ...openInferencePackage, ...healthPackage }).addToServer(
+    server,
+  );
   try {
     const credentials =
       tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls, limits.handshakeMs);
     const port = await listen(server, host, options.port, credentials);
+    if (socket !== undefined) await listenOn(server, socket);
     watchConnections(server, limits, calls, tls);
     return {
       port,
@@ -78,6 +98,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
         return scopes.underWay;
       },
       async drain() {
+        socket?.remove();
         health.stop();
         calls.stop(new ServiceError('unavailable', 'The service is stopping.'));
         streams.drain();
@@ -90,12 +111,14 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
         server.forceShutdown();
       },
       async close() {
+        socket?.remove();
         health.stop();
         server.forceShutdown();
       },
     };
   } catch (thrown) {
     health.stop();
+    server.forceShutdown();
     throw thrown;
   }
 }
@@ -107,15 +130,35 @@ function unbounded(): Budget {
   });
 }
 
-function listen(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
+async function listenOn(server: Server, socket: SocketFile): Promise<void> {
+  await bind(server, `unix:${socket.listenPath}`, ServerCredentials.createInsecure()).catch(
+    (error: Error) => {
+      throw socket.failure(error);
+    },
+  );
+  await socket.publish();
+}
+
+async function listen(
+  server: Server,
+  host: string,
+  port: number,
+  credentials: ServerCredentials,
+): Promise<number> {
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return await bind(server, address, credentials).catch((error: Error) => {
+    throw listenFailure({ host, port, flag: '--grpc-port' }, error);
+  });
+}
+
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
     // grpc-js would also print to stderr that it cannot listen.
     setLogger({});
     server.bindAsync(address, credentials, (error, boundPort) => {
       setLogger(console);
       if (error === null) resolve(boundPort);
-      else reject(listenFailure({ host, port, flag: '--grpc-port' }, error));
+      else reject(error);
     });
   });
 }

@@ -10,10 +10,11 @@ import type { HttpLimits } from './limits.ts';
 import { isArriving, lingering } from './linger.ts';
 import { createListener, type ListenerOptions } from './listener.ts';
 import type { OpenRequests } from './open-requests.ts';
+import { headLengthHeader } from './open-inference/infer-body.ts';
 import { HttpRefusal, problem, serviceError } from './problem.ts';
 import { readInTime } from './read-in-time.ts';
 import { credentialsOf } from './request-head.ts';
-import { allowedMethods, type Endpoint, openEndpoints, type Route } from './routes.ts';
+import { allowedMethods, type Endpoint, isOpenInference, openEndpoints, type Route } from './routes.ts';
 
 /** Handles an endpoint. What it throws is sent as a problem. */
 export type EndpointHandler = (request: FastifyRequest, reply: FastifyReply) => unknown;
@@ -34,6 +35,7 @@ export interface AppSettings extends ListenerOptions {
 const exposedHeaders = [
   requestIdKey,
   'etag',
+  headLengthHeader,
   'retry-after',
   'retry-after-ms',
   'server-timing',
@@ -102,7 +104,7 @@ function ignoreBadContentType(request: FastifyRequest): void {
 /** Sends what was thrown as a problem. */
 function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const failure = serviceError(thrown);
-  const { code, status, headers, body } = problem(failure, request.id);
+  const { code, status, headers, body } = problem(failure, request.id, isOpenInference(request.url));
   request.scope.failure = failure;
   request.outcome = code;
   reply.code(status).headers(headers).send(body);

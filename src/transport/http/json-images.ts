@@ -22,7 +22,7 @@ const mostOfEach = 8192;
  */
 export function jsonImages(body: Uint8Array<ArrayBuffer>, maxImages: number): JsonImages {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const fields = parseObject(bytes);
+  const fields = parseJsonObject(bytes, wanted);
   const names = Object.keys(fields);
   const name = names.find((each) => each === 'image' || each === 'images');
   const other = names.find((each) => each !== name);
@@ -37,7 +37,9 @@ export function jsonImages(body: Uint8Array<ArrayBuffer>, maxImages: number): Js
   if (!Array.isArray(values)) throw invalid('images must be a list of base64 strings.');
   if (values.length === 0) throw invalid('images is empty.');
   if (values.length > maxImages) throw tooManyImages(maxImages);
-  const images = values.map((value: unknown, index) => decode(value, stacked ? `images[${index}]` : name));
+  const images = values.map((value: unknown, index) =>
+    imageOfBase64(value, stacked ? `images[${index}]` : name),
+  );
   // A string of base64 has no quote in it, so any others are those of a field that was given twice.
   const quotes = 2 + 2 * images.length;
   if (countOf(bytes, '"', quotes) > quotes) throw invalid(`The field ${name} is given twice.`);
@@ -49,13 +51,14 @@ export function tooManyImages(maxImages: number): ServiceError {
   return new ServiceError('too_large', `A request may have at most ${maxImages} images (--max-images).`);
 }
 
-function parseObject(bytes: Buffer): Record<string, unknown> {
+/** The object in a JSON body, which is to be `shape`. Throws invalid_argument, or too_large over a limit. */
+export function parseJsonObject(bytes: Buffer, shape: string): Record<string, unknown> {
   if (bytes.byteLength > constants.MAX_STRING_LENGTH) {
     throw invalid('The JSON body is too large to be parsed; send the image itself or a form.', 'too_large');
   }
   for (const bracket of ['[', '{', ',']) {
     if (countOf(bytes, bracket, mostOfEach) <= mostOfEach) continue;
-    throw invalid(`The JSON body is more than ${wanted}: it has over ${mostOfEach} of "${bracket}".`);
+    throw invalid(`The JSON body is more than ${shape}: it has over ${mostOfEach} of "${bracket}".`);
   }
   let value: unknown;
   try {
@@ -65,7 +68,7 @@ function parseObject(bytes: Buffer): Record<string, unknown> {
     throw invalid(`The body is not valid JSON: ${faultOf(bytes, thrown as SyntaxError)}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(`The JSON body is not an object; it must be ${wanted}.`);
+    throw invalid(`The JSON body is not an object; it must be ${shape}.`);
   }
   return value as Record<string, unknown>;
 }
@@ -89,7 +92,8 @@ function isWide(bytes: Buffer): boolean {
   return isMarked || first === 0 || second === 0;
 }
 
-function decode(value: unknown, name: string): Uint8Array<ArrayBuffer> {
+/** The bytes of an image that a JSON body has as base64. `name` is the field's, for messages. */
+export function imageOfBase64(value: unknown, name: string): Uint8Array<ArrayBuffer> {
   if (typeof value !== 'string') throw invalid(`${name} must be a string of base64.`);
   const base64 = withoutDataUrl(value.trim(), name).replace(/[\r\n]+/g, '');
   if (base64 === '') throw invalid(`${name} is empty.`);

@@ -47,8 +47,11 @@ export interface Problem {
   readonly body: Buffer;
 }
 
-/** The answer to a failure. Retry-After gives the wait in whole seconds, retry-after-ms exactly. */
-export function problem(failure: ServiceError, requestId: string): Problem {
+/**
+ * The answer to a failure. Retry-After gives the wait in whole seconds, retry-after-ms exactly. `hasError` adds the member
+ * `error`, which clients of the Open Inference Protocol read.
+ */
+export function problem(failure: ServiceError, requestId: string, hasError = false): Problem {
   const code = failure instanceof HttpRefusal ? failure.problemCode : failure.code;
   const { status, title } = problemKinds[code];
   const fields = {
@@ -58,6 +61,7 @@ export function problem(failure: ServiceError, requestId: string): Problem {
     detail: failure.message,
     code,
     request_id: requestId,
+    ...(hasError ? { error: failure.message } : {}),
   };
   const body = Buffer.from(JSON.stringify(fields));
   const headers: Record<string, string> = {

@@ -8,9 +8,24 @@ export const encodeEndpoints = {
 } as const satisfies Record<string, RecipeOptions['recipe']>;
 export type EncodeEndpoint = keyof typeof encodeEndpoints;
 
+/** The endpoints of the Open Inference Protocol. */
+export const openInferenceEndpoints = [
+  'infer',
+  'server_live',
+  'server_ready',
+  'server_metadata',
+  'model_ready',
+  'model_metadata',
+  'model_config',
+  'model_statistics',
+  'model_index',
+] as const;
+export type OpenInferenceEndpoint = (typeof openInferenceEndpoints)[number];
+
 /** The endpoints of the HTTP API; also the `endpoint` label of metrics. */
 export type Endpoint =
   | EncodeEndpoint
+  | OpenInferenceEndpoint
   | 'plan'
   | 'models'
   | 'healthz'
@@ -26,11 +41,14 @@ export const openEndpoints: ReadonlySet<Endpoint> = new Set([
   'metrics',
   'openapi',
   'docs',
+  'server_live',
+  'server_ready',
 ]);
 
 export interface Route {
   readonly endpoint: Endpoint;
   readonly method: 'GET' | 'POST';
+  /** As fastify writes it: `:model` stands for any text without a slash. */
   readonly path: string;
   /** The path of which this one is an alias. */
   readonly aliasOf?: string;
@@ -57,7 +75,31 @@ export const routes: readonly Route[] = [
   { endpoint: 'metrics', method: 'GET', path: '/metrics' },
   { endpoint: 'openapi', method: 'GET', path: '/openapi.json' },
   { endpoint: 'docs', method: 'GET', path: '/docs' },
+  { endpoint: 'server_metadata', method: 'GET', path: '/v2' },
+  { endpoint: 'server_live', method: 'GET', path: '/v2/health/live' },
+  { endpoint: 'server_ready', method: 'GET', path: '/v2/health/ready' },
+  { endpoint: 'model_index', method: 'POST', path: '/v2/repository/index' },
+  {
+    endpoint: 'model_statistics',
+    method: 'GET',
+    path: '/v2/models/stats',
+    aliasOf: '/v2/models/:model/stats',
+  },
+  ...ofModel('model_metadata', 'GET', ''),
+  ...ofModel('model_ready', 'GET', '/ready'),
+  ...ofModel('model_config', 'GET', '/config'),
+  ...ofModel('model_statistics', 'GET', '/stats'),
+  ...ofModel('infer', 'POST', '/infer'),
 ];
+
+/** The path of a model, and the one with its version. */
+function ofModel(endpoint: OpenInferenceEndpoint, method: Route['method'], end: string): Route[] {
+  const path = `/v2/models/:model${end}`;
+  return [
+    { endpoint, method, path },
+    { endpoint, method, path: `/v2/models/:model/versions/:version${end}`, aliasOf: path },
+  ];
+}
 
 /** The endpoints of a separate port for metrics. */
 export const metricsEndpoints: ReadonlySet<Endpoint> = new Set(['metrics', 'healthz', 'readyz']);
@@ -74,7 +116,16 @@ export function routesOf(endpoints: ReadonlySet<Endpoint>): readonly Route[] {
 
 /** The methods of a path as an Allow header lists them; undefined if no route has the path. */
 export function allowedMethods(served: readonly Route[], path: string): string | undefined {
-  const methods = served.filter((route) => route.path === path).map((route) => route.method);
+  const methods = served.filter((route) => isPath(route.path, path)).map((route) => route.method);
   if (methods.length === 0) return undefined;
   return methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
+}
+
+function isPath(pattern: string, path: string): boolean {
+  return new RegExp(`^${pattern.replaceAll('.', '\\.').replace(/:\w+/g, '[^/]+')}$`).test(path);
+}
+
+/** Whether a URL is of the Open Inference Protocol, known or not. */
+export function isOpenInference(url: string): boolean {
+  return /^\/v2(?:[/?]|$)/.test(url);
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Budget } from '../../admission/budget.ts';
@@ -10,12 +11,15 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import type { RequestLogger } from '../../telemetry/request-log.ts';
 import type { Tracer } from '../../telemetry/trace.ts';
 import { listenFailure } from '../listen-failure.ts';
+import type { SocketFile } from '../socket-file.ts';
+import { OpenInference } from '../open-inference/open-inference.ts';
 import type { Authenticate } from '../security/authenticate.ts';
 import type { TlsIdentity } from '../security/tls-identity.ts';
 import { createApp, type EndpointHandler } from './app.ts';
 import { answerCached } from './cached-route.ts';
 import { answerEncode } from './encode-route.ts';
 import { JsonPool } from './json-pool.ts';
+import { openInferenceHandlers } from './open-inference/handlers.ts';
 import { defaultHttpLimits, type HttpLimits } from './limits.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { ReadPixels } from './request-images.ts';
@@ -31,6 +35,8 @@ export interface HttpAppOptions {
   readonly endpoints?: ReadonlySet<Endpoint>;
   /** If absent, nothing is traced. */
   readonly tracer?: Tracer | undefined;
+  /** Answers the Open Inference Protocol; of its own where absent. */
+  readonly openInference?: OpenInference;
   /** Limits the bytes of all bodies. Unlimited if absent. */
   readonly budget?: Budget | undefined;
   /** If absent, every request is accepted. */
@@ -50,9 +56,12 @@ export interface HttpServerOptions extends HttpAppOptions {
   readonly port: number;
   /** The flag that sets the port, for the error if it is in use. */
   readonly portFlag?: string;
+  /** Listens on this socket in place of a port. */
+  readonly socket?: SocketFile;
 }
 
 export interface HttpServer {
+  /** 0 if it listens on a socket. */
   readonly port: number;
   /** Requests that are not answered yet. */
   readonly underWay: number;
@@ -62,28 +71,27 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Starts to listen. Rejects with `failed_precondition` if the address cannot be used. */
+/** Starts to listen. Rejects with `failed_precondition` if the address or the socket cannot be used. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { socket } = options;
   const { app, requests } = await createHttpApp(options);
   const { server } = app;
   const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+  server.on('connection', (connected: Socket) => {
+    sockets.add(connected);
+    connected.once('close', () => sockets.delete(connected));
   });
-  const { host, port, portFlag = '--http-port' } = options;
-  server.listen(port, host);
-  await once(server, 'listening').catch((error: Error) => {
-    throw listenFailure({ host, port, flag: portFlag }, error);
-  });
+  await listen(server, options);
+  const address = server.address();
   const drain = async (): Promise<void> => {
+    socket?.remove();
     server.close();
     server.closeIdleConnections();
     requests.drain(stopping());
     await requests.idle();
   };
   return {
-    port: (server.address() as AddressInfo).port,
+    port: address !== null && typeof address === 'object' ? address.port : 0,
     get underWay() {
       return requests.underWay;
     },
@@ -95,11 +103,26 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       await nextTurn();
       server.closeAllConnections();
       // Node waits for connections in the middle of a TLS handshake without counting them.
-      for (const socket of sockets) socket.destroy();
+      for (const connected of sockets) connected.destroy();
       await drained;
       await app.close();
     },
   };
+}
+
+async function listen(
+  server: Server,
+  { host, port, portFlag = '--http-port', socket }: HttpServerOptions,
+): Promise<void> {
+  if (socket === undefined) server.listen(port, host);
+  else server.listen(socket.listenPath);
+  await once(server, 'listening').catch((error: Error) => {
+    throw socket?.failure(error) ?? listenFailure({ host, port, flag: portFlag }, error);
+  });
+  await socket?.publish().catch((thrown: unknown) => {
+    server.close();
+    throw thrown;
+  });
 }
 
 /** The server without a port. */
@@ -110,6 +133,8 @@ export async function createHttpApp(
   const limits = { ...defaultHttpLimits, ...options.limits };
   const requests = new OpenRequests({ logger, metrics, tracer }, limits);
   const jsonPool = new JsonPool((error) => logger.error({ err: error }, 'the JSON thread died'));
+  const { maxImages } = limits;
+  const openInference = options.openInference ?? new OpenInference({ encoder, maxImages, version });
   const settings = { encoder, metrics, limits, budget, jsonPool, readPixels };
   const encode =
     (recipe: RecipeOptions['recipe']): EndpointHandler =>
@@ -124,6 +149,7 @@ export async function createHttpApp(
     routes: options.endpoints === undefined ? routes : routesOf(options.endpoints),
     handlers: {
       ...systemHandlers({ encoder, metrics, isDraining: () => requests.isDraining, version }),
+      ...openInferenceHandlers({ ...settings, openInference }, () => requests.isDraining),
       encode: encode(encodeEndpoints.encode),
       teacher_encode: encode(encodeEndpoints.teacher_encode),
       anyres_encode: encode(encodeEndpoints.anyres_encode),

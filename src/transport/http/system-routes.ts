@@ -8,7 +8,7 @@ import type { EndpointHandler } from './app.ts';
 import { answerDocs } from './docs-page.ts';
 import { openApi } from './openapi/document.ts';
 import { answerPlan } from './plan-route.ts';
-import type { EncodeEndpoint, Endpoint } from './routes.ts';
+import type { EncodeEndpoint, Endpoint, OpenInferenceEndpoint } from './routes.ts';
 import { sendJson } from './send-json.ts';
 
 /** Handlers of the endpoints that return no tokens. While `isDraining`, /readyz fails even if the encoder is ready. */
@@ -18,7 +18,7 @@ export function systemHandlers(settings: {
   readonly isDraining: () => boolean;
   /** The package's version. */
   readonly version: string;
-}): Record<Exclude<Endpoint, EncodeEndpoint>, EndpointHandler> {
+}): Record<Exclude<Endpoint, EncodeEndpoint | OpenInferenceEndpoint>, EndpointHandler> {
   const { encoder, metrics, isDraining, version } = settings;
   const description = JSON.stringify(openApi(version));
   return {

@@ -599,6 +599,7 @@ test('lists and describes its services by reflection', async (t) => {
   const { listServicesResponse } = await nextMessage<Reflected>(stream);
   assert.deepEqual(listServicesResponse?.service.map(({ name }) => name).sort(), [
     'grpc.health.v1.Health',
+    'inference.GRPCInferenceService',
     service,
   ]);
   stream.write({ fileContainingSymbol: service });

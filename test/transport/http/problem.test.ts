@@ -82,9 +82,9 @@ test('answers a failure that is no ServiceError as internal, without its text', 
 test('answers 404 for a path that there is not, with any method and body', async () => {
   for (const method of ['GET', 'POST', 'PUT', 'DELETE']) {
     const body = method === 'GET' ? {} : { body: '{', headers: { 'content-type': 'application/json' } };
-    const problem = await readProblem(await ask('/v2/encode?x=1', { method, ...body }));
+    const problem = await readProblem(await ask('/v3/encode?x=1', { method, ...body }));
     assert.deepEqual([problem.status, problem.code], [404, 'not_found']);
-    assert.match(problem.detail, /\/v2\/encode;/);
+    assert.match(problem.detail, /\/v3\/encode;/);
   }
 });
 
@@ -108,7 +108,7 @@ test('says where to send an image that was sent to the wrong path or with the wr
     ['PUT', '/healthz', 405, /not PUT\.$/],
     ['POST', '/v1/images/encode', 404, / Did you mean "\/v1\/encode"\?$/],
     ['POST', '/v1/images/', 404, /lists its paths\.$/],
-    ['GET', '/v2/plan', 404, / Did you mean "\/v1\/plan"\?$/],
+    ['GET', '/v3/plan', 404, / Did you mean "\/v1\/plan"\?$/],
     ['POST', '/v1/encode?dtype=bf16', 400, / Did you mean "bfloat16"\?$/],
     ['POST', '/v1/encode?dtype=FP16', 400, / Did you mean "float16"\?$/],
     ['POST', '/v1/encode?dtype=int8', 400, /must be one of float16, float32, bfloat16\.$/],

@@ -6,13 +6,18 @@ import { type ProblemCode, problemKinds } from '../problem.ts';
 import { encodeEndpoints, type Endpoint, openEndpoints, type Route, routes } from '../routes.ts';
 import { exampleProblem, examples } from './examples.ts';
 import { cachedParameters, encodeParameters, planParameters, requestIdParameter } from './parameters.ts';
+import { openInferenceOperations, pathParameters } from './open-inference.ts';
 import { type Json, object, schemas } from './schemas.ts';
 
 const tags = [
   { name: 'tokens', description: 'Visual tokens of images, and what they would be.' },
   { name: 'models', description: 'What is served.' },
   { name: 'service', description: 'Probes, metrics and this description. They need no API key.' },
-  { name: 'aliases', description: 'The same routes without /v1.' },
+  {
+    name: 'open inference',
+    description: "The Open Inference Protocol (KServe v2), with Triton's binary tensors.",
+  },
+  { name: 'aliases', description: 'The same routes under other paths.' },
 ] as const;
 type Tag = (typeof tags)[number]['name'];
 
@@ -23,7 +28,8 @@ export function openApi(version: string): Json {
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of routes) {
     // The later one first: POST before the GET of the same path.
-    paths[route.path] = { [route.method.toLowerCase()]: operationOf(route), ...paths[route.path] };
+    const path = templateOf(route.path);
+    paths[path] = { [route.method.toLowerCase()]: operationOf(route), ...paths[path] };
   }
   return {
     openapi: '3.1.0',
@@ -41,19 +47,29 @@ export function openApi(version: string): Json {
   };
 }
 
-function operationOf({ endpoint, method, aliasOf }: Route): Operation {
+/** A path as OpenAPI writes it: {model} for :model. */
+function templateOf(path: string): string {
+  return path.replace(/:(\w+)/g, '{$1}');
+}
+
+function operationOf({ endpoint, method, path, aliasOf }: Route): Operation {
   const recipe = Object.entries(encodeEndpoints).find(([name]) => name === endpoint)?.[1];
   const isCached = method === 'GET' && recipe !== undefined;
   const described = isCached ? cachedOperation(recipe) : operations[endpoint];
   const operation = {
     operationId: isCached ? `${endpoint}_cached` : endpoint,
     ...described,
-    parameters: [...((described['parameters'] as Json[] | undefined) ?? []), requestIdParameter],
+    parameters: [
+      ...pathParameters(path),
+      ...((described['parameters'] as Json[] | undefined) ?? []),
+      requestIdParameter,
+    ],
     ...(openEndpoints.has(endpoint) ? {} : askingForKey(described)),
   };
   if (aliasOf === undefined) return operation;
-  const operationId = `${operation.operationId}_alias`;
-  return { ...operation, operationId, tags: ['aliases'], summary: `Alias of ${aliasOf}` };
+  // Statistics have two aliases: of one model with its version, and of all models.
+  const operationId = `${operation.operationId}_${path === '/v2/models/stats' ? 'all' : 'alias'}`;
+  return { ...operation, operationId, tags: ['aliases'], summary: `Alias of ${templateOf(aliasOf)}` };
 }
 
 const securitySchemes = {
@@ -119,6 +135,7 @@ const encodeProblems = [
 type Described = Json & { readonly tags: readonly Tag[] };
 
 const operations: Record<Endpoint, Described> = {
+  ...openInferenceOperations({ ok, problems }),
   encode: encodeOperation('encode', 'Encode images into visual tokens', 'One view of each image.'),
   teacher_encode: encodeOperation(
     'teacher',

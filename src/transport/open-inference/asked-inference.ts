@@ -1,0 +1,110 @@
+import type { RequestTerms } from '../../admission/priority.ts';
+import type { EncodeOptions } from '../../encoding/request.ts';
+import type { Model } from '../../model/model.ts';
+import type { RecipeOptions } from '../../recipes/recipe-options.ts';
+import { parseOptions, requestOptions } from '../request-options.ts';
+import { readTerms, termsKeys } from '../request-terms.ts';
+import { type InferRequest, invalid, type ParameterValue, quotedName } from './infer-request.ts';
+
+/** What the outputs of a model are called. An answer has one of them. */
+export const outputNames = { features: 'tokens', embeddings: 'embeddings' } as const;
+
+/** The parameters of the protocol itself. */
+const protocolParameters = ['priority', 'timeout', 'binary_data_output'] as const;
+
+const recipes = Object.keys(requestOptions) as RecipeOptions['recipe'][];
+
+/** What an infer request asks for, beside its images. */
+export interface AskedInference {
+  readonly recipe: RecipeOptions;
+  readonly options: EncodeOptions;
+  readonly terms: RequestTerms;
+  readonly outputName: string;
+}
+
+/**
+ * Reads the parameters and requested outputs of a request. `terms` are those of its headers or metadata. Throws
+ * `invalid_argument`.
+ */
+export function askedOf(request: InferRequest, model: Model, terms: RequestTerms): AskedInference {
+  const output = outputOf(request, model);
+  const { recipe, options } = optionsOf(request, model, output);
+  return { recipe, options, terms: termsOf(request, terms), outputName: outputNames[output] };
+}
+
+function outputOf({ outputs }: InferRequest, model: Model): keyof typeof outputNames {
+  const names: string[] = model.projector === undefined ? [outputNames.features] : Object.values(outputNames);
+  for (const { name, parameters } of outputs) {
+    if (!names.includes(name)) {
+      throw invalid(
+        `The model "${model.name}" has no output ${quotedName(name)}; its outputs are ${names.join(', ')}.`,
+      );
+    }
+    if (Number(parameters.get('classification') ?? 0) !== 0) {
+      throw invalid(`The output "${name}" cannot be classified: it is a tensor of features.`);
+    }
+    if (parameters.has('shared_memory_region')) {
+      throw invalid(`The output "${name}" is answered in the response: shared memory is not supported.`);
+    }
+  }
+  const asked = new Set(outputs.map(({ name }) => name));
+  if (asked.size > 1) {
+    throw invalid(
+      `A request answers one output: name ${names.join(' or ')}, and send another request for the other.`,
+    );
+  }
+  return asked.has(outputNames.embeddings) ? 'embeddings' : 'features';
+}
+
+function optionsOf(
+  { parameters }: InferRequest,
+  model: Model,
+  output: keyof typeof outputNames,
+): Pick<AskedInference, 'recipe' | 'options'> {
+  const { recipe: name = 'encode', ...given } = Object.fromEntries(parameters);
+  const recipe = recipes.find((known) => known === name);
+  if (recipe === undefined) {
+    throw invalid(
+      `The parameter recipe is ${quotedName(String(name))}; it must be one of ${recipes.join(', ')}.`,
+    );
+  }
+  for (const other of ['model', 'output']) {
+    if (!parameters.has(other)) continue;
+    throw invalid(
+      `${other} is not a parameter here: the request names its model, and its output among the outputs.`,
+    );
+  }
+  for (const known of protocolParameters) delete given[known];
+  const record = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, String(value)]));
+  return parseOptions(recipe, { ...record, model: model.name, output }, ['recipe', ...protocolParameters]);
+}
+
+/** Triton's priorities: 0 is the default and 1 the highest; larger numbers are lower. */
+function priorityText(value: ParameterValue): string {
+  if (typeof value === 'string') return value;
+  return Number(value) > 1 ? 'bulk' : 'interactive';
+}
+
+/** The parameter `timeout` is in microseconds, from when the request has arrived. */
+function termsOf({ parameters }: InferRequest, terms: RequestTerms): RequestTerms {
+  const [priority, timeout] = [parameters.get('priority'), parameters.get('timeout')];
+  const own = readTerms(terms.caller, performance.now(), (key) => {
+    if (key === termsKeys.priority && priority !== undefined) return priorityText(priority);
+    return undefined;
+  });
+  const timeoutUs = timeout === undefined ? 0 : Number(timeout);
+  if (!Number.isSafeInteger(timeoutUs) || timeoutUs < 0) {
+    throw invalid(
+      `The parameter timeout is ${quotedName(String(timeout))}; it must be a whole number of microseconds.`,
+    );
+  }
+  const deadlineAt = Math.min(
+    terms.deadlineAt ?? Number.POSITIVE_INFINITY,
+    timeoutUs === 0 ? Number.POSITIVE_INFINITY : performance.now() + timeoutUs / 1000,
+  );
+  return {
+    ...terms,
+    priority: priority === undefined ? terms.priority : own.priority,
+    ...(deadlineAt === Number.POSITIVE_INFINITY ? {} : { deadlineAt }),
+  };
+}
