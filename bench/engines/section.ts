@@ -104,7 +104,8 @@ async function realRates(
   progress: (line: string) => void,
 ): Promise<Record<'1 x 2' | '2 x 1', Rate[]>> {
   const bare = new BareLoop(1);
-  const { folder } = await calibratedModel(bare, progress).finally(() => void bare.close());
+  const { folder } = await calibratedModel(bare, progress);
+  await bare.close();
   const rates: Record<'1 x 2' | '2 x 1', Rate[]> = { '1 x 2': [], '2 x 1': [] };
   const services: ServiceProcess[] = [];
   try {

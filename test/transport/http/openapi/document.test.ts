@@ -132,7 +132,7 @@ test('serves the description, health, models and metrics', async () => {
   assert.deepEqual((await get('/openapi.json')).json(), description);
   assert.deepEqual((await get('/healthz')).json(), { status: 'ok' });
   assert.equal((await app.inject({ url: '/healthz', method: 'HEAD' })).statusCode, 200);
-  assert.deepEqual((await get('/readyz')).json(), { status: 'ready' });
+  assert.deepEqual((await get('/readyz')).json(), { status: 'ready', engines: { up: 1, total: 1 } });
   encoder.isReady = false;
   const unready = await get('/readyz');
   assert.deepEqual([unready.statusCode, unready.headers['retry-after']], [503, '1']);
