@@ -13,6 +13,8 @@ export interface HttpLimits {
   readonly headersMs: number;
   /** How long a whole request may take to arrive. */
   readonly requestMs: number;
+  /** How long the parts of a form may take to be read once it has arrived. */
+  readonly formEndMs: number;
   /** How long an idle connection stays open. */
   readonly keepAliveMs: number;
   /** How long a client may take to read an answer of any length. */
@@ -31,6 +33,7 @@ export const defaultHttpLimits: HttpLimits = {
   handshakeMs: 10_000,
   headersMs: 10_000,
   requestMs: 60_000,
+  formEndMs: 2_000,
   keepAliveMs: 72_000,
   readGraceMs: 30_000,
   readBytesPerSecond: 64 * 1024,

@@ -14,7 +14,20 @@ export async function multipartImages(
   limits: HttpLimits,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   return await new Promise((resolve, reject) => {
-    const stop = receiveBody(request, reply, limits.maxBodyBytes, reject);
+    const stopReceiving = receiveBody(request, reply, limits.maxBodyBytes, reject);
+    let timer: NodeJS.Timeout | undefined;
+    const expectEnd = (): void => {
+      timer = setTimeout(() => {
+        stop();
+        reject(withoutEnd());
+      }, limits.formEndMs);
+    };
+    request.raw.once('end', expectEnd);
+    const stop = (): void => {
+      stopReceiving();
+      request.raw.off('end', expectEnd);
+      clearTimeout(timer);
+    };
     collectParts(request, limits).finally(stop).then(resolve, reject);
   });
 }
@@ -48,6 +61,14 @@ async function collectParts(
   }
   if (images.length === 0) throw new ServiceError('invalid_argument', 'The form has no image part.');
   return images;
+}
+
+/** @fastify/busboy 3.2.6 never ends a form whose part has no name and is longer than a stream's buffer. */
+function withoutEnd(): ServiceError {
+  return new ServiceError(
+    'invalid_argument',
+    'The form is broken: a part has no name, or its header is damaged. Send each image as a part named image.',
+  );
 }
 
 function multipartError(thrown: unknown): ServiceError {

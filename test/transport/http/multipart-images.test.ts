@@ -94,3 +94,16 @@ test('reads images of any bytes back out of a form', async () => {
     { seed: 7, numRuns: 100 },
   );
 });
+
+test('refuses a long part without a name, which the parser never ends', async () => {
+  const { ask: askInTime } = await openStubApp({ limits: { formEndMs: 20 } });
+  const part = `--b\r\ncontent-type: image/png\r\n\r\n${'x'.repeat(100_000)}\r\n--b--\r\n`;
+  const answer = await askInTime('/encode', {
+    method: 'POST',
+    body: Buffer.from(part),
+    headers: { 'content-type': 'multipart/form-data; boundary=b' },
+  });
+  const { code, detail } = (await answer.json()) as { code: string; detail: string };
+  assert.equal(code, 'invalid_argument');
+  assert.match(detail, /a part has no name/);
+});
