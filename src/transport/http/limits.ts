@@ -13,7 +13,7 @@ export interface HttpLimits {
   readonly headersMs: number;
   /** How long a whole request may take to arrive. */
   readonly requestMs: number;
-  /** How long the parts of a form may take to be read once it has arrived. */
+  /** How long the reading of a form that has arrived may stand still. */
   readonly formEndMs: number;
   /** How long an idle connection stays open. */
   readonly keepAliveMs: number;

@@ -15,21 +15,36 @@ export async function multipartImages(
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   return await new Promise((resolve, reject) => {
     const stopReceiving = receiveBody(request, reply, limits.maxBodyBytes, reject);
-    let timer: NodeJS.Timeout | undefined;
-    const expectEnd = (): void => {
-      timer = setTimeout(() => {
-        stop();
-        reject(withoutEnd());
-      }, limits.formEndMs);
-    };
-    request.raw.once('end', expectEnd);
+    const stopWatching = watchForm(request, limits.formEndMs, () => {
+      stop();
+      reject(withoutEnd());
+    });
     const stop = (): void => {
       stopReceiving();
-      request.raw.off('end', expectEnd);
-      clearTimeout(timer);
+      stopWatching();
     };
     collectParts(request, limits).finally(stop).then(resolve, reject);
   });
+}
+
+/**
+ * Calls `onStuck` when a form has arrived and nothing of it has been read for `limitMs`: @fastify/busboy 3.2.6 never ends a
+ * form whose part has no name and is longer than a stream's buffer.
+ */
+function watchForm({ raw }: FastifyRequest, limitMs: number, onStuck: () => void): () => void {
+  let hasMoved = true;
+  const move = (): void => {
+    hasMoved = true;
+  };
+  raw.on('data', move);
+  const timer = setInterval(() => {
+    if (raw.complete && !hasMoved) onStuck();
+    hasMoved = false;
+  }, limitMs);
+  return () => {
+    clearInterval(timer);
+    raw.off('data', move);
+  };
 }
 
 async function collectParts(
@@ -63,7 +78,6 @@ async function collectParts(
   return images;
 }
 
-/** @fastify/busboy 3.2.6 never ends a form whose part has no name and is longer than a stream's buffer. */
 function withoutEnd(): ServiceError {
   return new ServiceError(
     'invalid_argument',
