@@ -63,18 +63,26 @@ export async function openParts(
     onLoss(loss);
   };
   const slots = new Slots(modelsAtOnce(config, enginesEach));
+  const failing = new AbortController();
+  const start = (model: Model) =>
+    startModel(model, stoppedBy(config, failing.signal), tokenPool, observer, logger, onEngineLoss);
   const started = await Promise.allSettled(
-    models.map((model) =>
-      slots.run(new AbortController().signal, () =>
-        startModel(model, config, tokenPool, observer, logger, onEngineLoss),
-      ),
-    ),
+    models.map(async (model) => {
+      // A model of remote engines may wait for them for long, and takes no core.
+      const isRemote = endpointsOf(config.remote, model.name).length > 0;
+      try {
+        return await (isRemote ? start(model) : slots.run(failing.signal, () => start(model)));
+      } catch (error) {
+        failing.abort(error);
+        throw error;
+      }
+    }),
   );
   const served = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const failed = started.find((one) => one.status === 'rejected');
   if (failed !== undefined) {
     await Promise.all([viewPool.close(), tokenPool.close(), ...served.map((one) => one.close())]);
-    throw failed.reason;
+    throw failing.signal.reason;
   }
   const { redisUrl: url, redisTimeoutMs: timeoutMs = 50, redisKeepMs: keepMs = 86_400_000 } = config;
   const remoteCache = url === undefined ? undefined : new RedisCache({ url, timeoutMs, keepMs, logger });
@@ -82,6 +90,14 @@ export async function openParts(
   const parts: OpenParts = { ...limitsOf(config, served), served, ...pools, isDown: () => isDown };
   watch(observer, parts);
   return parts;
+}
+
+/** The configuration with waits for remote engines that end when `failing` fires, too. */
+function stoppedBy(config: EncoderConfig, failing: AbortSignal): EncoderConfig {
+  const { remote } = config;
+  if (remote === undefined) return config;
+  const stopping = remote.stopping === undefined ? failing : AbortSignal.any([remote.stopping, failing]);
+  return { ...config, remote: { ...remote, stopping } };
 }
 
 /** How many models can be measured side by side, each engine with cores of its own. */

@@ -130,7 +130,11 @@ export class Batcher {
     } finally {
       signal.removeEventListener('abort', leave);
       // When one view failed, or the caller left, nobody waits for the others.
-      for (const one of waiting) this.#queue.delete(one);
+      for (const one of waiting) {
+        this.#queue.delete(one);
+        const retry = this.#retries.indexOf(one);
+        if (retry !== -1) this.#retries.splice(retry, 1);
+      }
     }
   }
 

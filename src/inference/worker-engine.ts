@@ -117,10 +117,8 @@ export class WorkerEngine implements Engine {
     this.#shared.release(input);
     if (message.kind === 'ran') {
       const finite = Object.values(message.finite);
-      // Another engine may have run a view of a late batch already.
-      freeBuffers(
-        views.filter(({ byteLength }, index) => byteLength > 0 && finite.every((flags) => flags[index])),
-      );
+      // Another engine may have run a view of a late batch already, and freed it.
+      freeBuffers(views.filter((_, index) => finite.every((flags) => flags[index])));
       resolve(message);
     } else {
       const cause = new Error(message.reason);

@@ -12,6 +12,9 @@ export interface ModelWish {
   readonly output?: TokenOutput;
 }
 
+/** The most characters of an unknown name that an error message repeats. */
+const longestNamed = 128;
+
 /** The part of a served model with which a wish is compared. */
 interface Named {
   readonly model: Pick<Model, 'name' | 'digest' | 'features' | 'projector'>;
@@ -26,7 +29,9 @@ export function selectModel<T extends Named>(served: readonly T[], wish: ModelWi
   const chosen = wish.model === undefined ? served[0] : served.find(({ model }) => model.name === wish.model);
   if (chosen === undefined) {
     const names = served.map(({ model }) => model.name).join(', ');
-    throw new ServiceError('not_found', `No model "${wish.model}" is served here; there is: ${names}.`);
+    // The name is the caller's, and may be of any length.
+    const asked = String(wish.model).slice(0, longestNamed);
+    throw new ServiceError('not_found', `No model "${asked}" is served here; there is: ${names}.`);
   }
   const { name, digest, features, projector } = chosen.model;
   if (wish.expectDigest !== undefined && wish.expectDigest !== digest) {

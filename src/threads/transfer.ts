@@ -23,8 +23,9 @@ export async function toTransferable(
   return copy;
 }
 
-/** Frees buffers at once. Left to the garbage collector, buffers of this size make V8 run full collections often. */
+/** Frees buffers at once, but for those that have been freed. Left to the garbage collector, buffers of this size make V8 run full collections often. */
 export function freeBuffers(buffers: readonly Uint8Array<ArrayBuffer>[]): void {
   // A clone takes what is transferred to it, and this one holds nothing. A port that is closed would keep it in a worker.
-  structuredClone(undefined, { transfer: buffers.map(({ buffer }) => buffer) });
+  const held = buffers.map(({ buffer }) => buffer).filter(({ byteLength }) => byteLength > 0);
+  structuredClone(undefined, { transfer: held });
 }

@@ -248,12 +248,7 @@ export class InboundCall extends ServerInterceptingCall {
     halfSentChecks.add(this);
     const [oldest] = halfSentChecks;
     if (halfSentChecks.size <= limits.maxHalfSentChecks || oldest === undefined) return;
-    oldest.#refuse(
-      new ServiceError(
-        'overloaded',
-        'Too many health checks wait for their message; send it with the headers.',
-      ),
-    );
+    oldest.#refuse(callFailure.tooManyChecks());
   }
 
   #deliver(message: unknown): void {

@@ -89,9 +89,11 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   try {
     const credentials =
       tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls, limits.handshakeMs);
-    const port = await listen(server, host, options.port, credentials);
+    // Nobody knows the socket's temporary name, so connections come only once they are watched.
     if (socket !== undefined) await listenOn(server, socket);
+    const port = await listen(server, host, options.port, credentials);
     watchConnections(server, limits, calls, tls);
+    await socket?.publish();
     return {
       port,
       get underWay() {
@@ -117,6 +119,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       },
     };
   } catch (thrown) {
+    socket?.remove();
     health.stop();
     server.forceShutdown();
     throw thrown;
@@ -136,7 +139,6 @@ async function listenOn(server: Server, socket: SocketFile): Promise<void> {
       throw socket.failure(error);
     },
   );
-  await socket.publish();
 }
 
 async function listen(

@@ -27,6 +27,12 @@ export function grpcStatus(code: ErrorCode): status {
 }
 
 /**
+ * The most characters of a message, which a trailer carries twice. A client that gets larger headers than it takes waits for
+ * ever, and so do the other calls of its connection.
+ */
+const longestMessage = 1024;
+
+/**
  * The status of a failed call: code, message, the request's id, and in `grpc-status-details-bin` a google.rpc.Status with
  * an ErrorInfo, whose reason is the error's code, and a RetryInfo if there is a time to wait. The cause is not sent.
  */
@@ -37,11 +43,12 @@ export function statusOf(
 ): StatusObject {
   const metadata = new Metadata();
   metadata.set(requestIdKey, requestId);
-  metadata.set('grpc-status-details-bin', statusDetails(code, error));
+  const message = error.message.slice(0, longestMessage);
+  metadata.set('grpc-status-details-bin', statusDetails(code, error.withMessage(message)));
   // Clients with a retry policy wait for this time (gRFC A6).
   if (error.retryAfterMs !== undefined)
     metadata.set('grpc-retry-pushback-ms', String(Math.ceil(error.retryAfterMs)));
-  return { code, details: error.message, metadata };
+  return { code, details: message, metadata };
 }
 
 /** Protobuf tags of fields 1 to 3: the field number times 8, plus 2 for strings, bytes and messages. */
