@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 
 class BrokenImageError(Exception):
@@ -19,6 +19,8 @@ def decode(file: bytes, min_side: int = 1) -> Image.Image:
     """
     try:
         image = ImageOps.exif_transpose(Image.open(io.BytesIO(file))).convert("RGB")
+    except UnidentifiedImageError as error:
+        raise BrokenImageError("no image in a format that Pillow reads") from error
     # Damage shows as OSError, SyntaxError, ValueError, struct.error, zlib.error and others, by format.
     except Exception as error:
         raise BrokenImageError(str(error) or type(error).__name__) from error

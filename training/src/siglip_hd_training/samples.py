@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -105,15 +107,13 @@ class Samples(Dataset[Sample]):
                 skipped.append(f"{self._table.name(index)}: {error}")
         raise TrainingError(f"None of {len(skipped)} images in a row can be read. The last is {skipped[-1]}")
 
-    def held_out(self) -> tuple[list[Sample], list[str]]:
-        """The samples that are held out, and why others are not among them."""
-        samples, skipped = [], []
-        for index in self._order.held_out:
-            try:
+    def held_out(self, rank: int, world: int) -> list[Sample]:
+        """A process's share of the images that are held out; those that cannot be read are left out."""
+        samples = []
+        for index in self._order.held_out[rank::world]:
+            with contextlib.suppress(BrokenImageError):
                 samples.append(self._read(index))
-            except BrokenImageError as error:
-                skipped.append(f"{self._table.name(index)}: {error}")
-        return samples, skipped
+        return samples
 
     def _read(self, index: int, skipped: Sequence[str] = ()) -> Sample:
         try:
@@ -137,5 +137,14 @@ def load(samples: Samples, slots: Iterable[list[int]], workers: int) -> DataLoad
         batch_sampler=slots,  # type: ignore[arg-type]  # any iterable of lists
         num_workers=workers,
         collate_fn=Batch.of,
-        pin_memory=False,
+        worker_init_fn=_ignore_signals,
     )
+
+
+def _ignore_signals(_worker: int) -> None:
+    """Lets a worker outlive the signal that asks the training process to stop: slurm and a terminal signal them all.
+
+    Workers end with the process that started them.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)

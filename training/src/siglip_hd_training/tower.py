@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal, get_args
 
 import torch
 from torch import nn
@@ -19,8 +18,7 @@ from transformers import (
 
 from .errors import TrainingError
 
-Features = Literal["last_hidden_state", "pre_norm", "penultimate"]
-FEATURES: tuple[str, ...] = get_args(Features)
+FEATURES = ("last_hidden_state", "pre_norm", "penultimate")
 
 _CLASSES: dict[str, type[PreTrainedModel]] = {
     "siglip": SiglipVisionModel,
@@ -39,7 +37,7 @@ class Tower(nn.Module):
             the output of the last but one layer.
     """
 
-    def __init__(self, model: PreTrainedModel, features: Features = "last_hidden_state") -> None:
+    def __init__(self, model: PreTrainedModel, features: str = "last_hidden_state") -> None:
         super().__init__()
         if features not in FEATURES:
             raise TrainingError(f"features is {features!r}; use one of {', '.join(FEATURES)}.")
@@ -79,7 +77,10 @@ def load_model(checkpoint: str) -> PreTrainedModel:
 
     Takes checkpoints of SigLIP, SigLIP 2 (fixed resolution) and CLIP, with or without the text tower.
     """
-    config = AutoConfig.from_pretrained(checkpoint)
+    try:
+        config = AutoConfig.from_pretrained(checkpoint)
+    except OSError as error:
+        raise TrainingError(f"{checkpoint} is no checkpoint: {error}") from error
     kind = _CLASSES.get(config.model_type)
     if kind is None:
         known = ", ".join(_CLASSES)

@@ -1,0 +1,124 @@
+"""Runs of the command line, with one process and with two."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import tiny
+from siglip_hd_training.checkpoint import read_checkpoint
+
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": str(Path(__file__).parents[1] / "src"),
+    "CUDA_VISIBLE_DEVICES": "",
+    "OMP_NUM_THREADS": "1",
+}
+TRAIN = ["-m", "siglip_hd_training", "train"]
+LIMIT_S = 300
+
+
+@pytest.fixture(scope="module")
+def flags(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("inputs")
+    base = tiny.save_checkpoint(tiny.siglip(), folder / "base")
+    images = tiny.save_images(folder / "images", 20)
+    (images / "008.png").write_bytes(b"no image")
+    settings = {
+        "warm_up_steps": 1,
+        "batch": 4,
+        "learning_rate": 1e-3,
+        "workers": 1,
+        "log_every": 1,
+        "validate_every": 3,
+        "pictures_every": 0,
+        "min_side": 1,
+    }
+    (folder / "run.toml").write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
+    return [f"--config={folder}/run.toml", f"--model={base}", f"--images={images}"]
+
+
+def metrics(out: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines() if line.endswith("}")]
+
+
+def run(arguments: list[str]) -> None:
+    subprocess.run([sys.executable, *arguments], env=ENVIRONMENT, check=True, timeout=LIMIT_S)
+
+
+def test_two_processes_give_the_curve_of_one_with_twice_the_batch(flags: list[str], tmp_path: Path) -> None:
+    two, one = tmp_path / "two", tmp_path / "one"
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    run([*torchrun, *TRAIN, *flags, "--steps=8", "--micro-batch=1", f"--out={two}"])
+    run([*TRAIN, *flags, "--steps=8", "--micro-batch=2", f"--out={one}"])
+    for name in ("loss", "gradient_norm", "held_out_l1", "held_out_cosine", "skipped"):
+        curves = [[line[name] for line in metrics(out) if name in line] for out in (two, one)]
+        assert len(curves[0]) >= 3
+        assert curves[0] == pytest.approx(curves[1], rel=1e-4), name
+    assert metrics(two)[-2]["skipped"] > 0
+    students = [read_checkpoint(out / "checkpoints" / "step-0000008.pt")["student"] for out in (two, one)]
+    assert all(torch.allclose(students[0][name], students[1][name], atol=1e-4) for name in students[0])
+
+
+def test_sigterm_to_the_whole_group_saves_the_step_and_the_same_command_goes_on(
+    flags: list[str], tmp_path: Path
+) -> None:
+    stopped, unbroken = tmp_path / "stopped", tmp_path / "unbroken"
+    command = [*TRAIN, *flags, "--steps=150", "--save-every=1000", "--micro-batch=2"]
+    process = subprocess.Popen([sys.executable, *command, f"--out={stopped}"], env=ENVIRONMENT, start_new_session=True)
+    try:
+        deadline = time.monotonic() + LIMIT_S
+        while not (stopped / "metrics.jsonl").exists() or len(metrics(stopped)) < 5:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        # The workers get the signal too, as from slurm or a terminal.
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.wait(LIMIT_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+    done = read_checkpoint(max((stopped / "checkpoints").glob("step-*.pt")))["step"]
+    assert 1 <= done < 150
+    assert max(line["step"] for line in metrics(stopped)) == done
+    run([*command, f"--out={stopped}"])
+    run([*command, f"--out={unbroken}"])
+    losses = [[line["loss"] for line in metrics(out) if "loss" in line] for out in (stopped, unbroken)]
+    assert losses[0] == losses[1]
+    students = [read_checkpoint(out / "checkpoints" / "step-0000150.pt")["student"] for out in (stopped, unbroken)]
+    assert all(torch.equal(students[0][name], students[1][name]) for name in students[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--images", "empty"], "error: There are no images in empty."),
+        (["--images", "missing"], "error: missing does not exist."),
+        (["--steps", "100"], "error: warm_up_steps is 4000; it must be below steps, 100"),
+    ],
+)
+def test_a_mistake_ends_with_one_line_that_says_what_to_do(
+    tmp_path: Path,
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from siglip_hd_training.__main__ import main
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    base = tiny.save_checkpoint(tiny.siglip(), tmp_path / "base")
+    given = ["train", f"--model={base}", "--images", "empty", "--out=run", "--micro-batch=512", *arguments]
+    assert main(given) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith(message)
+    assert len(lines) == 1
