@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from pathlib import Path
 
@@ -151,3 +152,13 @@ def test_worker_processes_give_the_same_batches_as_none(tmp_path: Path) -> None:
     slots = [[0, 1], [2, 3], [4, 5]]
     alone, helped = (list(load(samples, slots, workers)) for workers in (0, 2))
     assert all(torch.equal(a.views[8], b.views[8]) for a, b in zip(alone, helped, strict=True))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_images_of_which_none_can_be_read_end_with_one_line(tmp_path: Path, workers: int) -> None:
+    for index in range(3):
+        (tmp_path / f"{index}.png").write_bytes(b"no image")
+    samples = Samples(find_images([str(tmp_path)], refuse), Order(3, 0, 1), PREPROCESSING, [8])
+    with pytest.raises(TrainingError) as caught:
+        list(load(samples, [[0, 1]], workers))
+    assert re.fullmatch(r"None of 3 images in a row can be read\. The last is \S+: no image in a .*", str(caught.value))

@@ -15,6 +15,7 @@ from transformers import CLIPVisionModel, SiglipVisionModel
 import tiny
 from siglip_hd_training.checkpoint import read_checkpoint
 from siglip_hd_training.errors import TrainingError
+from siglip_hd_training.order import Order
 from siglip_hd_training.processes import Processes
 from siglip_hd_training.settings import Settings
 from siglip_hd_training.trainer import Trainer
@@ -150,6 +151,16 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_spares_the_checkpoints(setti
     saved = last_state(run)
     assert saved["step"] >= 1
     assert len(losses(run)) == saved["step"]
+
+
+def test_held_out_images_that_cannot_be_read_are_counted_too(settings: Callable[..., Settings], tmp_path: Path) -> None:
+    folder = tiny.save_images(tmp_path / "images", 20)
+    for index in Order(20, 2, 0).held_out[:1]:
+        (folder / f"{index:03}.png").write_bytes(b"no image")
+    run = settings(images=(str(folder),))
+    Trainer(run, ALONE).run()
+    assert [line["skipped"] for line in metrics(run) if "skipped" in line] == [1] * 6
+    assert len(Path(run.out, "skipped.txt").read_text().splitlines()) == 1
 
 
 def test_broken_images_are_counted_and_named(settings: Callable[..., Settings], tmp_path: Path) -> None:

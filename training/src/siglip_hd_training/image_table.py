@@ -11,13 +11,13 @@ WHOLE_FILE = -1
 class ImageTable:
     """The images of a run: whole files, or members of tar shards.
 
-    Millions of images fit: an image takes its name and 20 bytes, in few objects, so that processes forked from this one
-    share them.
+    Millions of images fit: an image takes its name and 28 bytes. They are in few objects, so processes that are forked from
+    this one share them.
     """
 
     def __init__(self) -> None:
         self._files: list[str] = []
-        self._file = array("l")
+        self._file = array("i")
         self._offset = array("q")
         self._size = array("q")
         self._names = bytearray()

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from .errors import TrainingError
+
 #: The first process may write pictures or an export while the others wait.
 _TIMEOUT = datetime.timedelta(hours=1)
 
@@ -38,6 +40,21 @@ class Processes:
     def is_first(self) -> bool:
         """Whether this process writes what is written once."""
         return self.rank == 0
+
+    @property
+    def device_ids(self) -> list[int] | None:
+        """The GPU for DDP; None on a CPU."""
+        return [self.device.index or 0] if self.device.type == "cuda" else None
+
+    def micro_batches(self, batch: int, micro_batch: int) -> int:
+        """Micro-batches of each process in a step. Refuses a batch that the processes cannot share."""
+        together = micro_batch * self.world
+        if batch % together:
+            raise TrainingError(
+                f"batch is {batch}, which {self.world} process(es) cannot share in micro-batches of {micro_batch}. "
+                f"Make it a multiple of {together}, or change --micro-batch."
+            )
+        return batch // together
 
     def sum(self, values: Sequence[float]) -> list[float]:
         """Sums over all processes."""

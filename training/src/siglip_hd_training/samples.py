@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -107,13 +106,15 @@ class Samples(Dataset[Sample]):
                 skipped.append(f"{self._table.name(index)}: {error}")
         raise TrainingError(f"None of {len(skipped)} images in a row can be read. The last is {skipped[-1]}")
 
-    def held_out(self, rank: int, world: int) -> list[Sample]:
-        """A process's share of the images that are held out; those that cannot be read are left out."""
-        samples = []
+    def held_out(self, rank: int, world: int) -> tuple[list[Sample], list[str]]:
+        """A process's share of the images that are held out, and why others are not among them."""
+        samples, skipped = [], []
         for index in self._order.held_out[rank::world]:
-            with contextlib.suppress(BrokenImageError):
+            try:
                 samples.append(self._read(index))
-        return samples
+            except BrokenImageError as error:
+                skipped.append(f"{self._table.name(index)}: {error}")
+        return samples, skipped
 
     def _read(self, index: int, skipped: Sequence[str] = ()) -> Sample:
         try:
@@ -130,15 +131,20 @@ class Samples(Dataset[Sample]):
         )
 
 
-def load(samples: Samples, slots: Iterable[list[int]], workers: int) -> DataLoader[Batch]:
+def load(samples: Samples, slots: Iterable[list[int]], workers: int) -> Iterator[Batch]:
     """Batches of these slots, in their order, read by worker processes (0: by this one)."""
-    return DataLoader(
+    loader = DataLoader(
         samples,
         batch_sampler=slots,  # type: ignore[arg-type]  # any iterable of lists
         num_workers=workers,
         collate_fn=Batch.of,
         worker_init_fn=_ignore_signals,
     )
+    try:
+        yield from loader
+    except TrainingError as error:
+        # From a worker it comes with the worker's traceback, whose last line has the message.
+        raise TrainingError(str(error).rstrip().rpartition("\n")[2].rpartition("TrainingError: ")[2]) from error
 
 
 def _ignore_signals(_worker: int) -> None:

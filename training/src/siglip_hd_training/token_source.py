@@ -89,8 +89,9 @@ class CachedTokens:
         self.sides = source.sides
         self.needs_files = source.needs_files
         self.ahead = source.ahead
-        key = hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:16]
-        self._cache = TokenCache(folder, key, shape, rank, self.identity())
+        self._identity = source.identity()
+        key = hashlib.sha256(json.dumps(self._identity, sort_keys=True).encode()).hexdigest()[:16]
+        self._cache = TokenCache(folder, key, shape, rank, self._identity)
 
     def tokens(self, batch: Batch) -> torch.Tensor:
         """Tokens of the cache, and of the source for images that the cache lacks."""
@@ -105,7 +106,7 @@ class CachedTokens:
 
     def identity(self) -> dict[str, object]:
         """The source's."""
-        return self._source.identity()
+        return self._identity
 
 
 def with_tokens(batches: Iterable[Batch], source: TokenSource) -> Iterator[tuple[Batch, torch.Tensor]]:

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,17 +21,16 @@ from .average import Average
 from .checkpoint import Checkpoints, State, read_checkpoint
 from .errors import TrainingError
 from .export import export
+from .held_out import Distance, HeldOut
 from .losses import LOSSES
 from .optimizer import build_optimizer, learning_rate
 from .order import MicroBatches
-from .pictures import save_picture
 from .processes import Processes
 from .run_log import RunLog
 from .samples import Batch, load
 from .settings import Settings
 from .stop_signal import StopSignal
 from .token_source import with_tokens
-from .validation import Distance, measure
 
 MODEL_FOLDER = "model"
 
@@ -42,18 +42,18 @@ class Trainer:
         self._settings = settings
         self._processes = processes
         self._out = Path(settings.out)
-        self._per_step = _micro_batches(settings, processes)
+        self._per_step = processes.micro_batches(settings.batch, settings.micro_batch)
         _repeat_to_the_bit(settings)
         self._out.mkdir(parents=True, exist_ok=True)
 
         parts = assemble(settings, processes, self._warn)
         self._student, self._source, self._samples = parts.student, parts.source, parts.samples
         self._preprocessing, self._autocast = parts.preprocessing, parts.autocast
-        self._held_out = self._samples.held_out(processes.rank, processes.world)
+        samples, self._skipped_held_out = self._samples.held_out(processes.rank, processes.world)
         # Only the first process draws pictures.
-        self._pictured = self._held_out[: settings.pictures] if processes.is_first and settings.pictures_every else []
-        with torch.no_grad():
-            self._base_tokens = self._encode(self._student, Batch.of(self._pictured)) if self._pictured else None
+        pictures = settings.pictures if processes.is_first and settings.pictures_every else 0
+        base = partial(self._encode, self._student)
+        self._held_out = HeldOut(samples, self._source, settings.micro_batch, pictures, base)
 
         self._optimizer = build_optimizer(self._student, settings)
         self._average = Average(self._student, settings.ema) if settings.ema else None
@@ -90,6 +90,7 @@ class Trainer:
 
     def _train(self, stop: StopSignal) -> None:
         if self._step == 0:
+            self._count_skipped(self._skipped_held_out)
             self._validate()
         slots = MicroBatches(
             self._step,
@@ -156,20 +157,14 @@ class Trainer:
         settings, is_end = self._settings, self._step == self._settings.steps
         is_best = (self._step % settings.validate_every == 0 or is_end) and self._validate()
         if settings.pictures_every and (self._step % settings.pictures_every == 0 or is_end):
-            self._draw()
+            path = self._out / "pictures" / f"step-{self._step:07}.png"
+            self._held_out.draw(path, self._encode_best, self._student.image_size)
         if is_best or self._step % settings.save_every == 0 or is_end:
             self._save(is_best=is_best)
 
     def _validate(self) -> bool:
         """Measures the distance to the teacher; says whether it is the smallest so far."""
-        student = self._average.tower if self._average is not None else self._student
-        found = measure(
-            lambda batch: self._encode(student, batch),
-            self._source,
-            self._held_out,
-            self._settings.micro_batch,
-            self._processes,
-        )
+        found = self._held_out.distance(self._encode_best, self._processes)
         if found is None:
             return False
         self._validation = found
@@ -181,15 +176,9 @@ class Trainer:
         self._best = min(self._best, found.l1) if self._step > 0 else self._best
         return is_best
 
-    def _draw(self) -> None:
-        if not self._pictured or self._base_tokens is None:
-            return
-        batch = Batch.of(self._pictured)
-        student = self._average.tower if self._average is not None else self._student
-        with torch.no_grad():
-            columns = [self._base_tokens, self._source.tokens(batch), self._encode(student, batch)]
-        path = self._out / "pictures" / f"step-{self._step:07}.png"
-        save_picture(path, batch.views[self._student.image_size], columns, reference=1)
+    def _encode_best(self, batch: Batch) -> torch.Tensor:
+        """The tokens of what is exported: the average of the weights if there is one."""
+        return self._encode(self._average.tower if self._average is not None else self._student, batch)
 
     def _encode(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         views = batch.views[self._student.image_size].to(self._processes.device, non_blocking=True)
@@ -241,11 +230,15 @@ class Trainer:
     def _distribute(self) -> torch.nn.Module:
         if self._processes.world == 1:
             return self._student
-        return DistributedDataParallel(self._student, device_ids=_device_ids(self._processes), broadcast_buffers=False)
+        return DistributedDataParallel(self._student, device_ids=self._processes.device_ids, broadcast_buffers=False)
 
     def _warn(self, warning: str) -> None:
         if self._processes.is_first:
             print(f"warning: {warning}", flush=True)
+
+    def _count_skipped(self, reasons: list[str]) -> None:
+        self._report_skipped(reasons)
+        self._skipped += int(self._processes.sum([len(reasons)])[0])
 
     def _report_skipped(self, reasons: list[str]) -> None:
         if reasons:
@@ -266,22 +259,9 @@ class Trainer:
         )
 
 
-def _micro_batches(settings: Settings, processes: Processes) -> int:
-    """Micro-batches of a process in a step."""
-    together = settings.micro_batch * processes.world
-    if settings.batch % together:
-        raise TrainingError(
-            f"batch is {settings.batch}, which {processes.world} processes cannot share in micro-batches of "
-            f"{settings.micro_batch}. Make it a multiple of {together}, or change --micro-batch."
-        )
-    return settings.batch // together
-
-
 def _repeat_to_the_bit(settings: Settings) -> None:
     if settings.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
-
-
-def _device_ids(processes: Processes) -> list[int] | None:
-    return [processes.device.index or 0] if processes.device.type == "cuda" else None
+        # A debugging aid that comes with it, and costs time.
+        torch.utils.deterministic.fill_uninitialized_memory = False
