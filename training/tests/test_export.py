@@ -82,6 +82,7 @@ def test_any_checkpoint_can_be_exported(train: Callable[..., Path], tmp_path: Pa
     card = (out / "model" / "README.md").read_text()
     assert "| step 2 |" in card
     assert "| base |" in card
+    assert "| scales | [16, 32] |" in card
 
 
 def test_an_export_does_not_replace_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import tiny
 from siglip_hd_training.errors import TrainingError
@@ -66,6 +68,26 @@ def test_a_tower_inside_a_sharded_two_tower_checkpoint_loads_whole() -> None:
     inside = load_model(str(tiny.FIXTURES / "siglip-tiny-sharded")).state_dict()
     assert alone.keys() == inside.keys()
     assert all(torch.equal(alone[name], inside[name]) for name in alone)
+
+
+def test_a_checkpoint_without_the_pooling_head_stays_without_one(tmp_path: Path) -> None:
+    tiny.save_checkpoint(tiny.siglip(), tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    save_file(
+        {name: one for name, one in weights.items() if not name.startswith("head.")}, tmp_path / "model.safetensors"
+    )
+    model = load_model(str(tmp_path))
+    assert not any(name.startswith("head.") for name in model.state_dict())
+    assert Tower(model)(torch.rand(1, 3, 16, 16)).shape == (1, 16, 8)
+
+
+def test_a_checkpoint_that_lacks_weights_is_refused(tmp_path: Path) -> None:
+    tiny.save_checkpoint(tiny.siglip(), tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["encoder.layers.1.mlp.fc1.weight"]
+    save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(TrainingError, match=r"lacks weights of its vision tower: encoder\.layers\.1\.mlp\.fc1\.weight"):
+        load_model(str(tmp_path))
 
 
 def test_windows_of_another_quarter_change_their_quarter_of_the_map_alone() -> None:

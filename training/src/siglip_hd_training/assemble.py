@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from .order import Order
 from .preprocessing import Preprocessing
 from .processes import Processes
 from .samples import Samples
-from .service_tokens import SCHEMES, ServiceTokens
+from .service_tokens import ServiceTokens
 from .settings import Settings
 from .sources import find_images
 from .teacher import Teacher, check_scales
@@ -29,6 +30,7 @@ Autocast = Callable[[], AbstractContextManager[None]]
 class Parts:
     """What a run trains, with what, on what."""
 
+    settings: Settings
     student: Tower
     preprocessing: Preprocessing
     source: TokenSource
@@ -37,25 +39,25 @@ class Parts:
 
 
 def assemble(settings: Settings, processes: Processes, warn: Callable[[str], None]) -> Parts:
-    """Loads models and finds images."""
+    """Loads models and finds images. The parts' settings have the scales and weights that were left out."""
     base = load_model(settings.model)
     preprocessing = Preprocessing.read(settings.model)
     student = _student(base, settings).to(processes.device)
     precision, autocast = _precision(settings, processes.device)
-    source = _source(settings, processes, base, student, precision, autocast)
+    teacher = _teacher_model(settings, base, preprocessing)
+    settings = _with_scales(settings, teacher.config.image_size)
+    source: TokenSource
+    if settings.has_service:
+        source = ServiceTokens(settings, student.side)
+    else:
+        tower = Tower(teacher, settings.features).to(processes.device)
+        own = Teacher(tower, preprocessing, settings.scales, settings.weights, student.side, settings.teacher_chunk)
+        source = LocalTokens(own, processes.device, autocast, precision)
     if settings.cache is not None:
         source = CachedTokens(source, settings.cache, (student.side**2, student.channels), processes.rank)
-    table = find_images(settings.images, warn)
-    order = Order(len(table), min(settings.held_out, len(table) // 10), settings.seed)
-    samples = Samples(
-        table,
-        order,
-        preprocessing,
-        (student.image_size, *source.sides),
-        keeps_files=source.needs_files,
-        min_side=settings.min_side,
+    return Parts(
+        settings, student, preprocessing, source, _samples(settings, student, source, preprocessing, warn), autocast
     )
-    return Parts(student, preprocessing, source, samples, autocast)
 
 
 def _student(base: PreTrainedModel, settings: Settings) -> Tower:
@@ -75,41 +77,46 @@ def _precision(settings: Settings, device: torch.device) -> tuple[str, Autocast]
     return precision, lambda: torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def _source(
-    settings: Settings,
-    processes: Processes,
-    base: PreTrainedModel,
-    student: Tower,
-    precision: str,
-    autocast: Autocast,
-) -> TokenSource:
-    image_size = base.config.image_size
-    is_service = settings.teacher is not None and settings.teacher.startswith(SCHEMES)
-    model, preprocessing = base, Preprocessing.read(settings.model)
-    if settings.teacher is not None and not is_service:
-        model = load_model(settings.teacher)
-        image_size = model.config.image_size
-        if Preprocessing.read(settings.teacher) != preprocessing:
-            raise TrainingError(
-                f"{settings.teacher} takes images otherwise than {settings.model}. Use a teacher like the base."
-            )
-        if model.config.hidden_size != student.channels:
-            raise TrainingError(
-                f"{settings.teacher} has {model.config.hidden_size} channels and the student {student.channels}. "
-                "Use a teacher of the student's width."
-            )
+def _teacher_model(settings: Settings, base: PreTrainedModel, preprocessing: Preprocessing) -> PreTrainedModel:
+    """The teacher's model; the base, if the teacher is a service, of which only the image size matters."""
+    if settings.teacher is None or settings.has_service:
+        return base
+    model = load_model(settings.teacher)
+    if Preprocessing.read(settings.teacher) != preprocessing:
+        raise TrainingError(
+            f"{settings.teacher} and {settings.model} preprocess images differently. Use another teacher."
+        )
+    if model.config.hidden_size != base.config.hidden_size:
+        raise TrainingError(
+            f"{settings.teacher} has {model.config.hidden_size} channels and the student {base.config.hidden_size}. "
+            "Use a teacher of the student's width."
+        )
+    return model
+
+
+def _with_scales(settings: Settings, image_size: int) -> Settings:
     scales = settings.scales or (image_size, 2 * image_size)
     weights = settings.weights or (1.0,) * len(scales)
-    if settings.teacher is not None and is_service:
-        check_scales(scales, weights, image_size)
-        return ServiceTokens(
-            settings.teacher,
-            model=settings.teacher_model,
-            scales=scales,
-            weights=weights,
-            side=student.side,
-            features=settings.features,
-        )
-    tower = Tower(model, settings.features).to(processes.device)
-    teacher = Teacher(tower, preprocessing, scales, weights, student.side, settings.teacher_chunk)
-    return LocalTokens(teacher, processes.device, autocast, precision)
+    check_scales(scales, weights, image_size)
+    return dataclasses.replace(settings, scales=scales, weights=weights)
+
+
+def _samples(
+    settings: Settings,
+    student: Tower,
+    source: TokenSource,
+    preprocessing: Preprocessing,
+    warn: Callable[[str], None],
+) -> Samples:
+    table = find_images(settings.images, warn)
+    order = Order(len(table), min(settings.held_out, len(table) // 10), settings.seed)
+    if settings.held_out and not order.held_out:
+        warn(f"{len(table)} images are too few to hold some out: there is no validation, no best.pt and no picture.")
+    return Samples(
+        table,
+        order,
+        preprocessing,
+        (student.image_size, *source.sides),
+        keeps_files=source.needs_files,
+        min_side=settings.min_side,
+    )

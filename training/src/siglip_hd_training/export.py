@@ -37,6 +37,9 @@ def export(state: State, folder: Path) -> None:
     config = preprocessing.as_config(tower.image_size, "CLIP" if tower.is_clip else "Siglip")
     (temporary / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
     (temporary / CARD_FILE).write_text(model_card(state))
+    for weights in temporary.glob("*.safetensors"):
+        # safetensors lets the owner alone read its files.
+        shutil.copymode(temporary / CARD_FILE, weights)
     _check(tower, temporary)
     if folder.exists():
         shutil.rmtree(folder)

@@ -11,8 +11,8 @@ WHOLE_FILE = -1
 class ImageTable:
     """The images of a run: whole files, or members of tar shards.
 
-    Millions of images fit: an image takes its name and 28 bytes. They are in few objects, so processes that are forked from
-    this one share them.
+    Millions of images fit: an image takes its name and 28 bytes. They are in few objects, so forked processes share
+    them.
     """
 
     def __init__(self) -> None:

@@ -65,7 +65,7 @@ def find_fonts(folder: Path | None) -> list[Path | None]:
     """The TrueType fonts of a folder; without one, the font inside Pillow."""
     if folder is None:
         return [None]
-    fonts: list[Path | None] = sorted((*folder.rglob("*.ttf"), *folder.rglob("*.otf")))
+    fonts: list[Path | None] = [*sorted((*folder.rglob("*.ttf"), *folder.rglob("*.otf")))]
     if not fonts:
         raise TrainingError(f"{folder} has no .ttf or .otf file.")
     return fonts

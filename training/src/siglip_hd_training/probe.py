@@ -73,7 +73,7 @@ def encode_pages(encoder: Teacher, pages: Sequence[Page], device: torch.device) 
     """The patches of all pages."""
     encoder.to(device)
     tokens, digits, sizes = [], [], []
-    for page in tqdm(pages, unit="page", leave=False):
+    for page in tqdm(pages, unit="page", leave=False, disable=None):
         views = {scale: encoder.preprocessing.view(page.image, scale)[None].to(device) for scale in encoder.scales}
         tokens.append(encoder(views)[0].cpu())
         shown, font_sizes = page.labels(encoder.side)

@@ -35,7 +35,7 @@ def run(given: argparse.Namespace) -> None:
         raise TrainingError("--pages takes two numbers, such as 120,80, and --seeds 1 or more.")
     fit_pages, test_pages = draw_pages((counts[0], counts[1]), given.fonts)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    all_scales = [_numbers("scales", text) for text in given.scales or ()] or [None]
+    all_scales: list[tuple[int, ...] | None] = [*(_numbers("scales", text) for text in given.scales or ())] or [None]
     print("Precision at k / mean average precision over digits, by font size in px of the view. Mean over probe seeds.")
     print(_row("", [*(f"{low:g}-{high:g}" for low, high in itertools.pairwise(BANDS_PX)), "all", "spread"]))
     shown_grid = None

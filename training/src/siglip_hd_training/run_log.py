@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,14 @@ class RunLog:
 
     def __init__(self, settings: Settings, start_step: int, *, is_first: bool) -> None:
         self._is_first = is_first
+        self._steps = settings.steps
         self._metrics = Path(settings.out, "metrics.jsonl")
         self._bar = tqdm(
             total=settings.steps,
             initial=start_step,
             unit="step",
-            disable=not is_first,
+            # None shows the bar on a terminal alone.
+            disable=None if is_first else True,
             dynamic_ncols=True,
             mininterval=1,
         )
@@ -53,6 +56,8 @@ class RunLog:
             return
         with self._metrics.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
+        if self._bar.disable and "loss" in values:
+            print(f"step {step} of {self._steps}: loss {values['loss']:.4f}", flush=True)
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(name, value, step)
@@ -63,6 +68,7 @@ class RunLog:
         """Prints a line above the bar."""
         if self._is_first:
             tqdm.write(message)
+            sys.stdout.flush()
 
     def close(self) -> None:
         """Ends the bar and the boards."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ import torch
 from .errors import TrainingError
 from .image_file import decode
 from .samples import Batch
+from .settings import Settings
 
-SCHEMES = ("grpc://", "grpcs://", "http://", "https://")
 _CONCURRENCY = 8
 _MAX_RETRIES = 10
 
@@ -23,28 +22,16 @@ class ServiceTokens:
     The service's API key, if it needs one, is read from SIGLIP_HD_API_KEY.
 
     Args:
-        url: The service, such as ``grpc://localhost:50051``.
-        model: Name of the served model; None for the first.
-        scales: The scales.
-        weights: Weight of each scale.
-        side: Side of the token grid.
-        features: The hidden state that the model must serve.
+        settings: The run's; ``teacher`` is the service's URL.
+        side: Side of the student's token grid.
     """
 
     sides: tuple[int, ...] = ()
     needs_files = True
     ahead = 2
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        model: str | None,
-        scales: Sequence[int],
-        weights: Sequence[float],
-        side: int,
-        features: str,
-    ) -> None:
+    def __init__(self, settings: Settings, side: int) -> None:
+        url, model = str(settings.teacher), settings.teacher_model
         try:
             from siglip_hd_client import Client, SiglipHdError
         except ImportError as error:
@@ -61,14 +48,14 @@ class ServiceTokens:
         found = next((one for one in models if model in (None, one.name)), None)
         if found is None:
             raise TrainingError(f"{url} serves no {model}, but {', '.join(one.name for one in models)}.")
-        if found.features != features:
-            raise TrainingError(f"{found.name} at {url} serves {found.features}, and features is {features}.")
+        if found.features != settings.features:
+            raise TrainingError(f"{found.name} at {url} serves {found.features}, and features is {settings.features}.")
         self._digest = found.digest
         self._options = {
             "model": found.name,
             "expect_digest": found.digest,
-            "scales": tuple(scales),
-            "weights": tuple(weights),
+            "scales": settings.scales,
+            "weights": settings.weights,
             "grid": (side, side),
             "dtype": "float16",
         }

@@ -97,6 +97,11 @@ class Settings:
             if choices and getattr(self, item.name) not in choices:
                 raise TrainingError(f"{item.name} is {getattr(self, item.name)!r}; use one of {', '.join(choices)}.")
 
+    @property
+    def has_service(self) -> bool:
+        """Whether the teacher is a running service."""
+        return self.teacher is not None and self.teacher.startswith(("grpc://", "grpcs://", "http://", "https://"))
+
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
@@ -127,7 +132,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             parser.add_argument(flag, nargs="+", metavar="SOURCE", help=text)
         else:
             parse = _comma_separated(typing.get_args(kind)[0]) if typing.get_origin(kind) is tuple else kind
-            metavar = None if item.metadata["choices"] else kind.__name__.upper()
+            metavar = None if item.metadata["choices"] else _metavar(kind)
             parser.add_argument(flag, type=parse, choices=item.metadata["choices"], metavar=metavar, help=text)
 
 
@@ -177,6 +182,11 @@ def _plain_type(hint: object) -> type:
     if isinstance(hint, types.UnionType):
         hint = next(kind for kind in typing.get_args(hint) if kind is not types.NoneType)
     return typing.cast(type, hint)
+
+
+def _metavar(kind: type) -> str:
+    members = typing.get_args(kind)
+    return f"{members[0].__name__.upper()},..." if members else kind.__name__.upper()
 
 
 def _comma_separated(kind: type) -> typing.Callable[[str], tuple[object, ...]]:

@@ -90,6 +90,6 @@ def _add_shard(path: Path, table: ImageTable, warn: Warn) -> None:
                 if member.isfile() and Path(member.name).suffix.lower() in IMAGE_SUFFIXES:
                     table.add_member(path, member.name, member.offset_data, member.size)
                 # tarfile keeps every member that it has seen; a shard has many.
-                shard.members.clear()
+                shard.members.clear()  # type: ignore[attr-defined]
     except (tarfile.TarError, OSError) as error:
         warn(f"{path} is damaged ({error}). Its first {len(table) - before} images are used.")

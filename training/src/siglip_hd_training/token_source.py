@@ -19,17 +19,19 @@ from .token_cache import TokenCache
 
 
 class TokenSource(Protocol):
-    """Gives a batch's target tokens.
+    """Gives a batch's target tokens."""
 
-    Attributes:
-        sides: Sides of the views that it needs.
-        needs_files: Whether it needs the images' files.
-        ahead: How many batches to fetch before they are needed.
-    """
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Sides of the views that it needs."""
 
-    sides: tuple[int, ...]
-    needs_files: bool
-    ahead: int
+    @property
+    def needs_files(self) -> bool:
+        """Whether it needs the images' files."""
+
+    @property
+    def ahead(self) -> int:
+        """How many batches to fetch before they are needed."""
 
     def tokens(self, batch: Batch) -> torch.Tensor:
         """The tokens: float32, [N, tokens, channels]."""

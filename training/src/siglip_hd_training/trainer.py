@@ -39,7 +39,6 @@ class Trainer:
     """A run: made from its settings, or resumed from the last checkpoint in its folder."""
 
     def __init__(self, settings: Settings, processes: Processes) -> None:
-        self._settings = settings
         self._processes = processes
         self._out = Path(settings.out)
         self._per_step = processes.micro_batches(settings.batch, settings.micro_batch)
@@ -47,6 +46,7 @@ class Trainer:
         self._out.mkdir(parents=True, exist_ok=True)
 
         parts = assemble(settings, processes, self._warn)
+        self._settings = settings = parts.settings
         self._student, self._source, self._samples = parts.student, parts.source, parts.samples
         self._preprocessing, self._autocast = parts.preprocessing, parts.autocast
         samples, self._skipped_held_out = self._samples.held_out(processes.rank, processes.world)
@@ -68,24 +68,19 @@ class Trainer:
 
     def run(self) -> bool:
         """Trains to the last step; False if a signal stopped it before. Either way a checkpoint has the last step."""
-        if self._step < self._settings.steps:
-            stop = StopSignal()
-            try:
-                self._train(stop)
-            finally:
-                stop.restore()
-                self._log.close()
+        stop = StopSignal()
+        try:
+            self._train(stop)
+        finally:
+            stop.restore()
+            self._log.close()
         is_finished = self._step == self._settings.steps
         if self._processes.is_first:
             model = self._out / MODEL_FOLDER
             if is_finished and not model.exists():
                 export(self._state(), model)
-            end = (
-                f"The run is finished: its model is in {model}."
-                if is_finished
-                else (f"Stopped after step {self._step}. The same command resumes the run.")
-            )
-            print(end, flush=True)
+            stopped = f"Stopped after step {self._step}. The same command resumes the run."
+            print(f"The run is finished: its model is in {model}." if is_finished else stopped, flush=True)
         return is_finished
 
     def _train(self, stop: StopSignal) -> None:
