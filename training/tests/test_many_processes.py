@@ -72,7 +72,7 @@ def test_sigterm_to_the_whole_group_saves_the_step_and_the_same_command_goes_on(
     flags: list[str], tmp_path: Path
 ) -> None:
     stopped, unbroken = tmp_path / "stopped", tmp_path / "unbroken"
-    command = [*TRAIN, *flags, "--steps=150", "--save-every=1000", "--micro-batch=2"]
+    command = [*TRAIN, *flags, "--steps=80", "--save-every=1000", "--micro-batch=2"]
     process = subprocess.Popen([sys.executable, *command, f"--out={stopped}"], env=ENVIRONMENT, start_new_session=True)
     try:
         deadline = time.monotonic() + LIMIT_S
@@ -87,14 +87,35 @@ def test_sigterm_to_the_whole_group_saves_the_step_and_the_same_command_goes_on(
         process.kill()
         process.wait()
     done = read_checkpoint(max((stopped / "checkpoints").glob("step-*.pt")))["step"]
-    assert 1 <= done < 150
+    assert 1 <= done < 80
     assert max(line["step"] for line in metrics(stopped)) == done
     run([*command, f"--out={stopped}"])
     run([*command, f"--out={unbroken}"])
     losses = [[line["loss"] for line in metrics(out) if "loss" in line] for out in (stopped, unbroken)]
     assert losses[0] == losses[1]
-    students = [read_checkpoint(out / "checkpoints" / "step-0000150.pt")["student"] for out in (stopped, unbroken)]
+    students = [read_checkpoint(out / "checkpoints" / "step-0000080.pt")["student"] for out in (stopped, unbroken)]
     assert all(torch.equal(students[0][name], students[1][name]) for name in students[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--learning-rate=1e30"], "error: At step 2 the loss is "),
+        (["--images", "broken"], "error: None of 3 images in a row can be read. The last is "),
+    ],
+)
+def test_a_run_that_fails_ends_with_its_workers(
+    flags: list[str], tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    (tmp_path / "broken").mkdir()
+    for index in range(3):
+        (tmp_path / "broken" / f"{index}.png").write_bytes(b"no image")
+    command = [sys.executable, *TRAIN, *flags, "--steps=50", "--micro-batch=2", "--out=run", *arguments]
+    done = subprocess.run(
+        command, env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(message)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import multiprocessing
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -148,9 +150,15 @@ def load(samples: Samples, slots: Iterable[list[int]], workers: int) -> Iterator
 
 
 def _ignore_signals(_worker: int) -> None:
-    """Lets a worker outlive the signal that asks the training process to stop: slurm and a terminal signal them all.
-
-    Workers end with the process that started them.
-    """
+    """Lets a worker outlive the signal that asks the training process to stop: slurm and a terminal signal them all."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+
+
+@atexit.register
+def _kill_workers() -> None:
+    """Ends workers that an error left behind: Python would end them by SIGTERM, which they ignore, and wait forever."""
+    # torch's handler takes the death of a worker for a crash.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for process in multiprocessing.active_children():
+        process.kill()
