@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 TRAIN = ["-m", "siglip_hd_training", "train"]
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 LIMIT_S = 300
 
 
@@ -56,8 +58,7 @@ def run(arguments: list[str]) -> None:
 
 def test_two_processes_give_the_curve_of_one_with_twice_the_batch(flags: list[str], tmp_path: Path) -> None:
     two, one = tmp_path / "two", tmp_path / "one"
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    run([*torchrun, *TRAIN, *flags, "--steps=8", "--micro-batch=1", f"--out={two}"])
+    run([*TORCHRUN, *TRAIN, *flags, "--steps=8", "--micro-batch=1", f"--out={two}"])
     run([*TRAIN, *flags, "--steps=8", "--micro-batch=2", f"--out={one}"])
     for name in ("loss", "gradient_norm", "held_out_l1", "held_out_cosine", "skipped"):
         curves = [[line[name] for line in metrics(out) if name in line] for out in (two, one)]
@@ -68,33 +69,61 @@ def test_two_processes_give_the_curve_of_one_with_twice_the_batch(flags: list[st
     assert all(torch.allclose(students[0][name], students[1][name], atol=1e-4) for name in students[0])
 
 
+def stop_after_some_steps(command: list[str], out: Path, *, whole_group: bool) -> int:
+    """Sends SIGTERM to a run in mid-course; returns its exit status."""
+    process = subprocess.Popen([sys.executable, *command, f"--out={out}"], env=ENVIRONMENT, start_new_session=True)
+    try:
+        deadline = time.monotonic() + LIMIT_S
+        while not (out / "metrics.jsonl").exists() or len(metrics(out)) < 5:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        if whole_group:
+            os.killpg(process.pid, signal.SIGTERM)
+        else:
+            process.terminate()
+        return process.wait(LIMIT_S)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def steps_done(out: Path) -> int:
+    """The step of the last checkpoint, which must be the last step that was taken."""
+    step: int = read_checkpoint(max((out / "checkpoints").glob("step-*.pt")))["step"]
+    assert max(line["step"] for line in metrics(out)) == step
+    return step
+
+
 def test_sigterm_to_the_whole_group_saves_the_step_and_the_same_command_goes_on(
     flags: list[str], tmp_path: Path
 ) -> None:
     stopped, unbroken = tmp_path / "stopped", tmp_path / "unbroken"
-    command = [*TRAIN, *flags, "--steps=80", "--save-every=1000", "--micro-batch=2"]
-    process = subprocess.Popen([sys.executable, *command, f"--out={stopped}"], env=ENVIRONMENT, start_new_session=True)
-    try:
-        deadline = time.monotonic() + LIMIT_S
-        while not (stopped / "metrics.jsonl").exists() or len(metrics(stopped)) < 5:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        # The workers get the signal too, as from slurm or a terminal.
-        os.killpg(process.pid, signal.SIGTERM)
-        assert process.wait(LIMIT_S) == 0
-    finally:
-        process.kill()
-        process.wait()
-    done = read_checkpoint(max((stopped / "checkpoints").glob("step-*.pt")))["step"]
-    assert 1 <= done < 80
-    assert max(line["step"] for line in metrics(stopped)) == done
+    command = [*TRAIN, *flags, "--steps=80", "--save-every=1000", "--micro-batch=2", "--validate-every=1000"]
+    # The workers get the signal too, as from slurm or a terminal.
+    assert stop_after_some_steps(command, stopped, whole_group=True) == 0
+    assert 1 <= steps_done(stopped) < 80
     run([*command, f"--out={stopped}"])
     run([*command, f"--out={unbroken}"])
     losses = [[line["loss"] for line in metrics(out) if "loss" in line] for out in (stopped, unbroken)]
     assert losses[0] == losses[1]
     students = [read_checkpoint(out / "checkpoints" / "step-0000080.pt")["student"] for out in (stopped, unbroken)]
     assert all(torch.equal(students[0][name], students[1][name]) for name in students[0])
+
+
+def test_sigterm_to_torchrun_saves_the_step(flags: list[str], tmp_path: Path) -> None:
+    command = [
+        *TORCHRUN,
+        *TRAIN,
+        *flags,
+        "--steps=2000",
+        "--save-every=5000",
+        "--micro-batch=1",
+        "--validate-every=5000",
+    ]
+    stop_after_some_steps(command, tmp_path / "run", whole_group=False)
+    assert 1 <= steps_done(tmp_path / "run") < 2000
 
 
 @pytest.mark.parametrize(
