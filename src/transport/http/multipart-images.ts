@@ -14,11 +14,12 @@ export async function multipartImages(
   limits: HttpLimits,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   return await new Promise((resolve, reject) => {
-    const stopReceiving = receiveBody(request, reply, limits.maxBodyBytes, reject);
-    const stopWatching = watchForm(request, limits.formEndMs, () => {
+    const fail = (failure: ServiceError): void => {
       stop();
-      reject(withoutEnd());
-    });
+      reject(failure);
+    };
+    const stopReceiving = receiveBody(request, reply, limits.maxBodyBytes, fail);
+    const stopWatching = watchForm(request, limits.formEndMs, () => fail(withoutEnd()));
     const stop = (): void => {
       stopReceiving();
       stopWatching();
