@@ -12,6 +12,7 @@ import {
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 import { openInferenceMessage, openInferenceService } from '../../open-inference/definition.ts';
+import { callReason, type FailedCall } from './call-reason.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
 
 /** Files by which servers are trusted and this service is known to them. */
@@ -37,9 +38,9 @@ const ofTheBatch: ReadonlySet<status> = new Set([
 export class CallFailure extends Error {
   readonly status: status;
 
-  constructor(url: string, method: string, { code, details }: GrpcError) {
-    super(`${url} answered ${method} with ${status[code]}: ${details}`);
-    this.status = code;
+  constructor(url: string, error: GrpcError, call: FailedCall) {
+    super(`${url} ${callReason(error, call)}`);
+    this.status = error.code;
   }
 }
 
@@ -61,12 +62,14 @@ export class Connection {
   readonly #metadata: Metadata;
   /** Where it goes. */
   readonly url: string;
+  readonly #secure: boolean;
   readonly #calls = new Set<ClientUnaryCall>();
 
-  private constructor(client: Client, metadata: Metadata, url: string) {
+  private constructor(client: Client, metadata: Metadata, endpoint: Endpoint) {
     this.#client = client;
     this.#metadata = metadata;
-    this.url = url;
+    this.url = endpointUrl(endpoint);
+    this.#secure = endpoint.secure;
   }
 
   /** Rejects with `unavailable` if a file cannot be read. The server is reached with the first call. */
@@ -76,7 +79,7 @@ export class Connection {
     if (token !== undefined) metadata.set('authorization', `Bearer ${token.toString('utf8').trim()}`);
     const trust = endpoint.secure ? await tlsCredentials(access) : credentials.createInsecure();
     const client = new Client(`${endpoint.host}:${endpoint.port}`, trust, channelOptions);
-    return new Connection(client, metadata, endpointUrl(endpoint));
+    return new Connection(client, metadata, endpoint);
   }
 
   /**
@@ -97,7 +100,7 @@ export class Connection {
       const done = (error: GrpcError | null, response?: Response): void => {
         this.#calls.delete(call);
         if (error === null) resolve(response!);
-        else reject(this.#failure(method, error));
+        else reject(this.#failure(error, { method, limitMs, secure: this.#secure }));
       };
       const same = (bytes: Buffer): Buffer => bytes;
       const call = this.#client.makeUnaryRequest(
@@ -119,11 +122,25 @@ export class Connection {
     this.#client.close();
   }
 
-  #failure(method: string, error: GrpcError): ServiceError {
-    const cause = new CallFailure(this.url, method, error);
-    return method === 'ModelInfer' && ofTheBatch.has(error.code)
+  #failure(error: GrpcError, call: FailedCall): ServiceError {
+    const cause = new CallFailure(this.url, error, call);
+    return call.method === 'ModelInfer' && ofTheBatch.has(error.code)
       ? new ServiceError('internal', 'The model failed on this image.', { cause })
       : new ServiceError('unavailable', 'The engine cannot be reached.', { cause });
+  }
+}
+
+/** Rejects with `invalid_argument` if a file cannot be read. */
+export async function requireAccess({ caFile, certFile, keyFile, tokenFile }: RemoteAccess): Promise<void> {
+  const files = { ca: caFile, cert: certFile, key: keyFile, 'token-file': tokenFile };
+  for (const [flag, file] of Object.entries(files)) {
+    if (file === undefined) continue;
+    await readFile(file).catch((error: unknown) => {
+      throw new ServiceError(
+        'invalid_argument',
+        `--remote-engine-${flag} ${file} cannot be read: ${systemReason(error)}.`,
+      );
+    });
   }
 }
 
