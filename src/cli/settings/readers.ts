@@ -75,7 +75,11 @@ export function readSocketPath(text: string): Reading<string> {
 
 /** Permissions in octal. */
 export function readMode(text: string): Reading<number> {
-  if (/^0?[0-7]{3}$/.test(text)) return { ok: true, value: Number.parseInt(text, 8) };
+  if (/^0?[0-7]{3}$/.test(text)) {
+    const mode = Number.parseInt(text, 8);
+    if ((mode & 0o222) !== 0) return { ok: true, value: mode };
+    return { ok: false, problem: `is ${text}, which lets nobody write, so nobody could connect; use 660` };
+  }
   return { ok: false, problem: `must be three octal digits, as in 660, not "${text}"` };
 }
 

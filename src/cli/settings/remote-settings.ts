@@ -1,5 +1,7 @@
 import { type ModelSource, servedName } from '../../model/model-source.ts';
 import type { RemoteConfig } from '../../encoding/encoder-config.ts';
+import { endpointUrl } from '../../inference/remote/endpoint.ts';
+import type { engineSettings } from './engine-settings.ts';
 import { readPath, readRemoteEngine } from './readers.ts';
 import type { Rule } from './command.ts';
 import type { Settings, SettingValues } from './setting.ts';
@@ -58,7 +60,9 @@ export const remoteSettings = {
 export type RemoteValues = SettingValues<typeof remoteSettings>;
 
 /** Rules of these settings. */
-export const remoteRules: readonly Rule<RemoteValues & { readonly models: readonly ModelSource[] }>[] = [
+export const remoteRules: readonly Rule<
+  RemoteValues & SettingValues<Pick<typeof engineSettings, 'model' | 'device' | 'engines' | 'share-weights'>>
+>[] = [
   {
     of: ['remoteEngines'],
     problems({ models, remoteEngines }) {
@@ -78,6 +82,51 @@ export const remoteRules: readonly Rule<RemoteValues & { readonly models: readon
           ? []
           : [`--remote-engine names the model "${model}"; the served models are ${names.join(', ')}.`];
       });
+    },
+  },
+  {
+    of: ['models', 'remoteEngines', 'device', 'engines'],
+    problems({ models, remoteEngines, device, engines, shareWeights }) {
+      const isRemote = (name: string) =>
+        remoteEngines.some(({ model }) => model === name || (model === undefined && models.length === 1));
+      if (models.length === 0 || !models.map(servedName).every(isRemote)) return [];
+      const useless = [
+        ...(device.kind === 'cpu' ? [] : ['--device cuda']),
+        ...(engines === 1 ? [] : ['--engines']),
+        ...(shareWeights ? ['--share-weights'] : []),
+      ];
+      return useless.map((flag) => `${flag} has no effect: remote engines run every model.`);
+    },
+  },
+  {
+    of: ['remoteEngines'],
+    problems({ remoteEngines, remoteEngineBatches, remoteEngineTokenFile, ...files }) {
+      const tlsFiles = {
+        '--remote-engine-ca': files.remoteEngineCa,
+        '--remote-engine-cert': files.remoteEngineCert,
+        '--remote-engine-key': files.remoteEngineKey,
+      };
+      const tls = Object.entries(tlsFiles).flatMap(([flag, file]) => (file === undefined ? [] : [flag]));
+      if (remoteEngines.length > 0) {
+        if (remoteEngines.some(({ endpoint }) => endpoint.secure)) return [];
+        return tls.map((flag) => `${flag} needs a --remote-engine of grpcs://.`);
+      }
+      const others = [
+        ...(remoteEngineBatches === 1 ? [] : ['--remote-engine-batches']),
+        ...(remoteEngineTokenFile === undefined ? [] : ['--remote-engine-token-file']),
+      ];
+      return [...tls, ...others].map((flag) => `${flag} needs --remote-engine.`);
+    },
+  },
+  {
+    of: ['remoteEngines'],
+    problems({ remoteEngines }) {
+      const urls = remoteEngines.map(({ model, endpoint }) => `${model ?? ''}=${endpointUrl(endpoint)}`);
+      const repeated = new Set(remoteEngines.filter((_, index) => urls.indexOf(urls[index]!) < index));
+      return [...repeated].map(
+        ({ endpoint }) =>
+          `--remote-engine names ${endpointUrl(endpoint)} twice; --remote-engine-batches runs several batches on a server.`,
+      );
     },
   },
   {

@@ -226,6 +226,17 @@ type ServeValues = SettingValues<
 
 const portRules: readonly Rule<ServeValues>[] = [
   {
+    of: ['socketMode'],
+    problems({ httpSocket, grpcSocket, socketMode, socketOwner }) {
+      if (httpSocket !== undefined || grpcSocket !== undefined) return [];
+      const useless = [
+        ...(socketMode === 0o660 ? [] : ['--socket-mode']),
+        ...(socketOwner === undefined ? [] : ['--socket-owner']),
+      ];
+      return useless.map((flag) => `${flag} needs --http-socket or --grpc-socket.`);
+    },
+  },
+  {
     of: ['httpPort', 'grpcPort'],
     problems: ({ httpPort, grpcPort }) =>
       httpPort !== grpcPort || httpPort === 0

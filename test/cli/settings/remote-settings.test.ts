@@ -47,3 +47,23 @@ test('says what is wrong with remote engines', () => {
     /--remote-engine-cert needs --remote-engine-key\./,
   );
 });
+
+test('refuses settings that have no effect with or without remote engines', () => {
+  const remote = ['--model', 'hd=/m', '--remote-engine', 'grpc://a:1'];
+  for (const useless of [['--device', 'cuda'], ['--engines', '2'], ['--share-weights']]) {
+    assert.match(refusal(...remote, ...useless), /has no effect: remote engines run every model\./);
+    assert.equal(parse([...remote, '--model', 'sd=/n', ...useless].with(3, 'hd=grpc://a:1')).kind, 'run');
+  }
+  assert.match(
+    refusal(...remote, '--remote-engine-ca', 'f'),
+    /--remote-engine-ca needs a --remote-engine of grpcs/,
+  );
+  assert.match(refusal('--remote-engine-batches', '2'), /--remote-engine-batches needs --remote-engine\./);
+  assert.match(
+    refusal('--remote-engine-token-file', 'f'),
+    /--remote-engine-token-file needs --remote-engine\./,
+  );
+  assert.match(refusal(...remote, ...remote.slice(2)), /--remote-engine names grpc:\/\/a:1 twice/);
+  assert.match(refusal('--socket-mode', '600'), /--socket-mode needs --http-socket or --grpc-socket\./);
+  assert.match(refusal('--http-socket', '/s', '--socket-mode', '444'), /lets nobody write/);
+});
