@@ -102,12 +102,15 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
 /** Waits for the start and closes: Node aborts if a process exits while an engine is in a native call. */
 async function stopStarting(run: Run, starting: Promise<Service>, signal: StopSignal): Promise<ExitCode> {
   const { settings, logger, parts } = run;
-  logger.info({ signal }, 'stopping once the models are loaded');
+  logger.info({ signal }, 'stopping before the service has started');
   const stopped = starting.then(
     (service) => service.close(),
     () => undefined,
   );
-  if ((await inTime(stopped, settings.drainGraceMs, parts)) && !isStuck(run)) return 0;
+  if ((await inTime(stopped, settings.drainGraceMs, parts)) && !isStuck(run)) {
+    logger.info('stopped');
+    return 0;
+  }
   logger.fatal('killing the process: the service did not finish starting');
   parts.kill();
   return 1;
