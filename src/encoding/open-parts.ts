@@ -8,6 +8,7 @@ import { sizeLimit, sizeReader } from '../image/read-size.ts';
 import { createViewPool } from '../image/view-pool.ts';
 import { enginePlaces } from '../inference/devices.ts';
 import type { EngineLoss } from '../inference/engine-loss.ts';
+import { requireAccess } from '../inference/remote/connection.ts';
 import type { Endpoint } from '../inference/remote/endpoint.ts';
 import { type ServedModel, type ServeModelOptions, serveModel } from '../inference/served-model.ts';
 import { traceBatch } from '../inference/trace-batch.ts';
@@ -47,6 +48,7 @@ export async function openParts(
 ): Promise<OpenParts> {
   const enginesEach = enginePlaces(config.device, config.engines).length;
   requireAddressSpace(config.viewThreads + tokenThreads, enginesEach * Math.max(1, config.models.length));
+  if (config.remote !== undefined) await requireAccess(config.remote.access);
   const models = await loadModels(config);
   const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');
   const tokenPool = new TokenPool(tokenThreads, { onThreadError });
@@ -133,19 +135,26 @@ function remoteOf(
   const endpoints = endpointsOf(remote, name);
   if (remote === undefined || endpoints.length === 0) return undefined;
   const worked = new Set<string>();
+  const down = new Set<string>();
   return {
     ...remote,
     endpoints,
     onUp(engine, { server, largest, toldDigest }) {
       worked.add(engine);
+      down.delete(engine);
       const fields = { model: name, engine, server, largestBatch: largest, toldDigest };
       logger.info(fields, 'the remote engine works');
     },
     onDown(engine, error) {
       if (worked.delete(engine)) observer.observeRestart?.(name, engine);
       const reason = error.cause instanceof Error ? error.cause.message : error.message;
-      logger.error({ model: name, engine, reason }, 'the remote engine does not work; connecting again');
+      logger.error(
+        { model: name, engine, reason },
+        `the remote engine ${down.has(engine) ? 'still ' : ''}does not work; connecting again`,
+      );
+      down.add(engine);
     },
+    onLate: (engine) => logLate(logger, name, engine),
   };
 }
 
@@ -177,12 +186,7 @@ async function startModel(
       const err = error.cause ?? error;
       logger.error({ model: name, engine, err }, 'the engine ended or is faulty; starting another');
     },
-    onLate: (engine) => {
-      logger.warn(
-        { model: name, engine },
-        'the engine is late with a batch; another takes over, if one works',
-      );
-    },
+    onLate: (engine) => logLate(logger, name, engine),
     onEnd: (engine, end, error, left) => {
       const isLast = left === 0;
       const fields = { model: name, engine, enginesLeft: left, err: error.cause };
@@ -192,11 +196,17 @@ async function startModel(
   });
   observer.watchEngines?.(name, () => served.engines());
   for (const { name: engine, times, largest } of served.engines()) {
+    // A server that has not worked yet has no times.
+    if (times.length === 0) continue;
     const measured = times.map(([views, batchMs]) => `${views}: ${batchMs.toFixed(1)} ms`);
     const fields = { model: name, engine, batch: largest, times: measured.join(', ') };
     logger.info(fields, 'the model is warm');
   }
   return served;
+}
+
+function logLate(logger: Logger, model: string, engine: string): void {
+  logger.warn({ model, engine }, 'the engine is late with a batch; another takes over, if one works');
 }
 
 /** The caches, budgets and limits that the configuration sets. */

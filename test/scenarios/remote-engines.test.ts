@@ -137,6 +137,19 @@ test('does not start when every server runs another model, and says what differs
   });
 });
 
+test('does not start without a file that its remote engines need', async () => {
+  const endpoint = parseEndpoint('grpc://127.0.0.1:1')!;
+  const remote = { engines: [{ model: 'tiny', endpoint }], access: { tokenFile: '/no/token' }, parallel: 1 };
+  const config = serviceConfig({ models: [{ name: 'tiny', folder }], remote });
+  await assert.rejects(
+    startService(config, pino({ level: 'silent' }), () => {}),
+    {
+      code: 'invalid_argument',
+      message: '--remote-engine-token-file /no/token cannot be read: no such file or directory.',
+    },
+  );
+});
+
 test('ends the wait for a first server when it is told to stop', async (t) => {
   const stopping = new AbortController();
   const starting = serve(t, [await freePort()], stopping.signal);

@@ -44,6 +44,8 @@ export class InferenceServer {
   /** The authorization of every ModelInfer. */
   readonly authorizations: unknown[] = [];
   isReady = true;
+  /** What it calls itself. */
+  name = 'stub';
   /** The tensors that its metadata names. */
   metadata: { inputs: RemoteTensor[]; outputs: RemoteTensor[] };
   /** What refused batches are answered with; none is refused where it is absent. */
@@ -68,7 +70,7 @@ export class InferenceServer {
     const methods = {
       ServerLive: answer(() => ({ live: true })),
       ServerReady: answer(() => ({ ready: true })),
-      ServerMetadata: answer(() => ({ name: 'stub', version: '1' })),
+      ServerMetadata: answer(() => ({ name: this.name, version: '1' })),
       ModelReady: answer(() => ({ ready: this.isReady })),
       ModelMetadata: answer(() => ({
         name: options.model,

@@ -40,12 +40,18 @@ export async function examineModel(connection: Connection, wanted: WantedModel):
     await connection.call<Response>(method, request, answerMs);
   const { live } = await ask<ServerLiveResponse__Output>('ServerLive');
   if (!live) throw notReady('the server is not live');
+  const server = await ask<ServerMetadataResponse__Output>('ServerMetadata');
+  if (server.name === 'siglip-hd') {
+    throw new ServiceError(
+      'failed_precondition',
+      `${connection.url} is a siglip-hd service, not a model server; --remote-engine needs one, such as Triton.`,
+    );
+  }
   const { ready } = await ask<ServerReadyResponse__Output>('ServerReady');
   if (!ready) throw notReady('the server is not ready');
   const model = { name: wanted.name };
   const { ready: modelReady } = await ask<ModelReadyResponse__Output>('ModelReady', model);
   if (!modelReady) throw notReady(`its model ${wanted.name} is not ready`);
-  const server = await ask<ServerMetadataResponse__Output>('ServerMetadata');
   const metadata = await ask<ModelMetadataResponse__Output>('ModelMetadata', model);
   const config = await ask<ModelConfigResponse__Output>('ModelConfig', model).catch(unlessUnknown);
   requireTensors(wanted, metadata);

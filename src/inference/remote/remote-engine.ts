@@ -21,8 +21,10 @@ export interface RemoteEngineOptions {
   readonly prove: (engine: Pick<Engine, 'encode'>, examined: ExaminedModel) => Promise<void>;
   /** Called whenever the engine begins to take batches. */
   readonly onUp: (examined: ExaminedModel) => void;
-  /** Called when it does so no longer or cannot begin, once for every reason. */
+  /** Called when it does so no longer or cannot begin: for every new reason, and again after `repeatMs`. */
   readonly onDown: (error: ServiceError) => void;
+  /** Called when a batch takes much longer than expected. */
+  readonly onLate: () => void;
   /** Called whenever the state has changed. */
   readonly onChange: () => void;
   /** Resolves after `waitMs`, or rejects when the signal fires. */
@@ -36,6 +38,9 @@ const longestBackOffMs = 5000;
 
 /** How long batches wait for a server that is down. After that they are rejected at once. */
 export const graceMs = 10_000;
+
+/** How often the reason is reported why a server cannot be used. */
+const repeatMs = 60_000;
 
 /** How often a server without work is asked whether it is ready. */
 const checkMs = 5000;
@@ -103,10 +108,10 @@ export class RemoteEngine implements Engine {
 
   /** Connects until the engine is closed. */
   async #stayConnected(): Promise<void> {
-    const { wait, onDown } = this.#options;
+    const { wait, now, onDown } = this.#options;
     const { signal } = this.#closing;
     let attempts = 0;
-    let reported: string | undefined;
+    let reported: { readonly why: string; readonly at: number } | undefined;
     this.#startGrace();
     for (;;) {
       const error = await this.#beUp(() => {
@@ -116,8 +121,10 @@ export class RemoteEngine implements Engine {
       if (signal.aborted) return;
       this.#becomeDown(error);
       const why = whyOf(error);
-      if (why !== reported) onDown(error);
-      reported = why;
+      if (why !== reported?.why || now() - reported.at >= repeatMs) {
+        reported = { why, at: now() };
+        onDown(error);
+      }
       const backOffMs = Math.min(firstBackOffMs * 2 ** attempts++, longestBackOffMs);
       // Several services must not come back to a server all at once.
       await wait(backOffMs * (0.8 + 0.4 * Math.random()), signal).catch(() => undefined);
@@ -248,11 +255,12 @@ export class RemoteEngine implements Engine {
   }
 
   #watch(batch: UnderWay, views: number, rounds: number): NodeJS.Timeout | undefined {
-    const { lateMs, onChange } = this.#options;
+    const { lateMs, onLate, onChange } = this.#options;
     const lateAfterMs = lateMs(views);
     if (lateAfterMs === undefined) return undefined;
     return setTimeout(() => {
       batch.isLate = true;
+      onLate();
       onChange();
     }, rounds * lateAfterMs);
   }
@@ -264,9 +272,9 @@ function unusable(cause: ServiceError): ServiceError {
   return new ServiceError('unavailable', `The remote engine ${what}.`, { cause });
 }
 
-/** What is logged of a failure. */
+/** What is logged of a failure, without numbers: a server's sentence may have times or identifiers. */
 function whyOf({ message, cause }: ServiceError): string {
-  return cause instanceof Error ? cause.message : message;
+  return (cause instanceof Error ? cause.message : message).replaceAll(/\d+/g, '#');
 }
 
 /**

@@ -28,6 +28,8 @@ export interface RemoteReports {
   readonly onUp: (engine: string, examined: ExaminedModel) => void;
   /** The engine takes no batches, and connects again and again. */
   readonly onDown: (engine: string, error: ServiceError) => void;
+  /** A batch takes much longer than expected. */
+  readonly onLate: (engine: string) => void;
 }
 
 /** What remote engines run. */
@@ -94,6 +96,7 @@ export async function startRemoteEngines(
         else unfit.delete(name);
         if (unfit.size === endpoints.length) stop(error);
       },
+      onLate: () => reports.onLate(name),
       onChange,
       wait: async (waitMs, signal) => await wait(waitMs, undefined, { signal, ref: false }),
       now: () => performance.now(),

@@ -44,6 +44,7 @@ interface SetUp {
   /** How long batches wait for a server that is down; a minute when absent. */
   readonly graceMs?: number;
   readonly prove?: RemoteEngineOptions['prove'];
+  readonly now?: RemoteEngineOptions['now'];
 }
 
 function connect(
@@ -57,11 +58,13 @@ function connect(
     digest = small.digest,
     graceMs: lastsMs = 60_000,
     prove,
+    now = () => performance.now(),
   }: SetUp,
 ) {
   const ups: ExaminedModel[] = [];
   const downs: ServiceError[] = [];
   const states: string[] = [];
+  const lates: string[] = [];
   const engine: RemoteEngine = new RemoteEngine({
     endpoint: { host: secure ? 'localhost' : '127.0.0.1', port, secure },
     access,
@@ -72,14 +75,15 @@ function connect(
     prove: prove ?? (async (proved) => void (await proved.encode([view(1)], ['float16']))),
     onUp: (examined) => ups.push(examined),
     onDown: (error) => downs.push(error),
+    onLate: () => lates.push(engine.state),
     onChange: () => states.push(engine.state),
     // Attempts and checks come 50 times as fast.
     wait: async (waitMs, signal) =>
       await wait(waitMs === graceMs ? lastsMs : waitMs / 50, undefined, { signal }),
-    now: () => performance.now(),
+    now,
   });
   t.after(() => engine.close());
-  return { engine, ups, downs, states, isUp: () => until(() => engine.state === 'up') };
+  return { engine, ups, downs, states, lates, isUp: () => until(() => engine.state === 'up') };
 }
 
 const causeOf = (error: ServiceError | undefined): string => String(error?.cause);
@@ -158,6 +162,27 @@ test('refuses a server whose model has other tensors, and says which', async (t)
   }
 });
 
+test('says so when the server is another siglip-hd', async (t) => {
+  const server = await startServer(t);
+  server.name = 'siglip-hd';
+  const { downs } = connect(t, server);
+  await until(() => downs.length > 0);
+  assert.equal(downs[0]?.code, 'failed_precondition');
+  assert.match(downs[0].message, /^grpc:\/\/127.0.0.1:\d+ is a siglip-hd service, not a model server/);
+});
+
+test('reports a failure again after a minute, and not before', async (t) => {
+  const server = await startServer(t);
+  server.kill();
+  let minutes = 0;
+  const { downs } = connect(t, { port: server.port, now: () => minutes * 60_000 });
+  await until(() => downs.length === 1);
+  await wait(300);
+  assert.equal(downs.length, 1);
+  minutes = 1;
+  await until(() => downs.length === 2);
+});
+
 test('holds the digest that the server tells against that of model.json', async (t) => {
   const digest = `sha256:${'a'.repeat(64)}`;
   const server = await startServer(t, { config: { maxBatchSize: 4, digest } });
@@ -213,7 +238,7 @@ test('fails the batches of a server that is killed at once, and comes back with 
   await until(() => downs.length > 0);
   assert.match(
     causeOf(downs[0]),
-    /grpc:\/\/127\.0\.0\.1:\d+ answered \w+ with (UNAVAILABLE|CANCELLED|INTERNAL)/,
+    /grpc:\/\/127\.0\.0\.1:\d+ (answered \w+ with (UNAVAILABLE|CANCELLED|INTERNAL)|cannot be reached: )/,
   );
   await startServer(t, { port: server.port });
   await isUp();
@@ -242,7 +267,7 @@ test('a batch that takes longer than its limit fails, and the server must prove 
   server.hold = () => gate.passed();
   await assert.rejects(engine.encode([view(1)], ['float16']), { code: 'unavailable' });
   await until(() => downs.length > 0);
-  assert.match(causeOf(downs[0]), /with DEADLINE_EXCEEDED/);
+  assert.match(causeOf(downs[0]), /did not answer ModelInfer within 0\.2 s/);
   assert.equal(engine.state, 'down');
   gate.open();
   await isUp();
@@ -250,7 +275,7 @@ test('a batch that takes longer than its limit fails, and the server must prove 
 
 test('is late while a batch takes much longer than it should, and is no longer when the batch ends', async (t) => {
   const server = await startServer(t);
-  const { engine, isUp, states } = connect(t, { port: server.port, lateMs: 300 });
+  const { engine, isUp, states, lates } = connect(t, { port: server.port, lateMs: 300 });
   await isUp();
   const gate = new Gate();
   server.hold = () => gate.passed();
@@ -259,6 +284,7 @@ test('is late while a batch takes much longer than it should, and is no longer w
   gate.open();
   await batch;
   assert.deepEqual(states, ['up', 'late', 'up']);
+  assert.deepEqual(lates, ['late']);
 });
 
 test('a server without work that stops being ready is down before it gets a batch', async (t) => {
