@@ -12,6 +12,8 @@ import { resampling } from './resample/section.ts';
 import { telemetry } from './telemetry/section.ts';
 import { resultJson, resultText } from './report/report.ts';
 import { isMet, type Section } from './report/section.ts';
+import { didYouMean } from '../src/errors/did-you-mean.ts';
+import { quoted } from '../src/errors/quoted.ts';
 import { throughput } from './throughput/section.ts';
 import { transportCpu } from './transport/section.ts';
 
@@ -48,10 +50,9 @@ export async function main(args: readonly string[]): Promise<0 | 1 | 2> {
     process.stdout.write(usage);
     return 0;
   }
-  const isWrong =
-    flags.some((flag) => flag !== '--json') || names.some((name) => !Object.hasOwn(sections, name));
-  if (isWrong) {
-    process.stderr.write(usage);
+  const problem = problemOf(flags, names);
+  if (problem !== undefined) {
+    process.stderr.write(`siglip-hd bench: ${problem}\n\n${usage}`);
     return 2;
   }
   const asJson = flags.includes('--json');
@@ -79,4 +80,14 @@ export async function main(args: readonly string[]): Promise<0 | 1 | 2> {
   }
   if (asJson) process.stdout.write(`${JSON.stringify({ machine, sections: results }, undefined, 2)}\n`);
   return isFine ? 0 : 1;
+}
+
+/** What is wrong with the arguments, if anything is. */
+function problemOf(flags: readonly string[], names: readonly string[]): string | undefined {
+  const flag = flags.find((each) => each !== '--json');
+  if (flag !== undefined) return `there is no option ${quoted(flag)}.`;
+  const name = names.find((each) => !Object.hasOwn(sections, each));
+  if (name === undefined) return undefined;
+  if (name === 'load' || name === 'fuzz') return `${name} must be the first argument.`;
+  return `there is no section ${quoted(name)}.${didYouMean(name, [...Object.keys(sections), 'load', 'fuzz'])}`;
 }

@@ -2,7 +2,7 @@
 of /v1/encode.
 
     python3 -m pip install 'tritonclient[all]'
-    python3 examples/open-inference/client.py test/fixtures/images/rocket.jpg
+    python3 examples/open-inference/client.py test/fixtures/images/rocket.jpg [MODEL]
 
 SIGLIP_HD_URL and SIGLIP_HD_GRPC are the service's addresses, SIGLIP_HD_API_KEY its key if it has any.
 """
@@ -148,9 +148,7 @@ def only_over_http(client: http_client.InferenceServerClient, model: str, file: 
     print("tritonclient.http: JSON both ways, FP16 refused as JSON, gzip")
 
 
-async def main() -> None:
-    with open(sys.argv[1], "rb") as image:
-        file = image.read()
+async def main(file: bytes) -> None:
     with http_client.InferenceServerClient(HTTP) as client:
         model = sys.argv[2] if len(sys.argv) > 2 else client.get_model_repository_index(headers=headers())[0]["name"]
         await try_client("tritonclient.http", http_client, client, model, file)
@@ -164,4 +162,14 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    if len(sys.argv) not in (2, 3):
+        sys.exit(f"Usage: {sys.argv[0]} IMAGE [MODEL]")
+    try:
+        with open(sys.argv[1], "rb") as image:
+            image_file = image.read()
+    except OSError as error:
+        sys.exit(f"The image cannot be read: {error}")
+    try:
+        asyncio.run(main(image_file))
+    except (OSError, InferenceServerException) as error:
+        sys.exit(f"A call to the service failed (SIGLIP_HD_URL is {HTTP}, SIGLIP_HD_GRPC is {GRPC}): {error}")

@@ -22,7 +22,7 @@ export async function exportTriton(
   const [name = ''] = names;
   const { out } = settings;
   stdout.write(
-    `${out}: ${names.join(', ')} of ${model.digest}\n` +
+    `Wrote ${names.join(', ')} to ${out}, from the model with the digest ${model.digest}.\n` +
       `Run Triton:  tritonserver --model-repository=${out} --disable-auto-complete-config\n` +
       `Then serve:  siglip-hd serve --model ${name}=${folder} --remote-engine ${name}=grpc://HOST:8001\n`,
   );

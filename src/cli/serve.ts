@@ -176,8 +176,8 @@ function addresses(
   return {
     http: `${scheme}://${at(httpPort)}`,
     grpc: at(grpcPort),
-    ...(httpSocket === undefined ? {} : { http_socket: httpSocket }),
-    ...(grpcSocket === undefined ? {} : { grpc_socket: `unix:${grpcSocket}` }),
+    ...(httpSocket === undefined ? {} : { httpSocket }),
+    ...(grpcSocket === undefined ? {} : { grpcSocket: `unix:${grpcSocket}` }),
     ...(metricsPort === undefined ? {} : { metrics: `http://${at(metricsPort)}/metrics` }),
     docs: `${scheme}://${at(httpPort, browsed)}/docs`,
   };

@@ -65,7 +65,7 @@ export function isProbe(endpoint: string): boolean {
 
 /**
  * Logs a request in one line: the service's own failures at level error with their cause, probes at level debug, and
- * everything else, refusals included, at level info.
+ * everything else, refusals and clients that left included, at level info.
  */
 export function logRequest(logger: RequestLogger, request: EndedRequest): void {
   const { transport, endpoint, requestId, traceId, caller, peer, streamedId, code } = request;
@@ -82,14 +82,15 @@ export function logRequest(logger: RequestLogger, request: EndedRequest): void {
     duration_ms: tenths(durationMs),
     ...(answer === undefined ? {} : answerFields(answer)),
   };
+  const ended = code === 'ok' ? 'answered' : code === 'cancelled' ? 'cancelled' : 'refused';
   if (isProbe(endpoint)) logger.debug(fields, 'probed');
   else if (failure?.code === 'internal') {
     logger.error({ ...fields, err: failure.cause ?? failure }, code === 'ok' ? 'answered in part' : 'failed');
-  } else if (failure === undefined) logger.info(fields, code === 'ok' ? 'answered' : 'refused');
+  } else if (failure === undefined) logger.info(fields, ended);
   else {
     const { message: detail, cause } = failure;
     const why = cause instanceof Error ? { detail, cause: cause.message } : { detail };
-    logger.info({ ...fields, ...why }, code === 'ok' ? 'answered in part' : 'refused');
+    logger.info({ ...fields, ...why }, code === 'ok' ? 'answered in part' : ended);
   }
 }
 

@@ -161,6 +161,22 @@ export const requestOptions = {
 /** Option values by name; undefined for an absent option. */
 export type OptionRecord = Readonly<Record<string, string | undefined>>;
 
+/** How a transport's sentences name options. */
+export interface OptionWords {
+  readonly noun: 'option' | 'parameter';
+  /** What has the options of a recipe. */
+  readonly ownerOf: (recipe: RecipeOptions['recipe']) => string;
+  /** Options that callers cannot give, so that no sentence lists them. */
+  readonly unlisted: readonly string[];
+}
+
+/** Callers of the service's own interfaces know a recipe by its route. */
+const usualWords: OptionWords = {
+  noun: 'option',
+  ownerOf: (recipe) => (recipe === 'encode' ? '/v1/encode' : `/v1/${recipe}-encode`),
+  unlisted: [],
+};
+
 /**
  * Parses a recipe's options and fills in the defaults, except those of AnyRes. Throws `invalid_argument` for an unknown
  * name or value, and lists the known ones. Checks that depend on the model, such as which scales fit, belong to the plan.
@@ -169,10 +185,11 @@ export function parseOptions(
   name: RecipeOptions['recipe'],
   record: OptionRecord,
   transportOptions: readonly string[] = [],
+  words: OptionWords = usualWords,
 ): { readonly recipe: RecipeOptions; readonly options: EncodeOptions } {
   const table: readonly RequestOption[] = requestOptions[name];
-  refuseUnknownNames(name, record, [...transportOptions, ...table.map((known) => known.name)]);
-  for (const option of table) checkValue(option, record[option.name]);
+  refuseUnknownNames(name, record, [...transportOptions, ...table.map((known) => known.name)], words);
+  for (const option of table) checkValue(option, record[option.name], words);
   const { model, expect_digest: expectDigest, expect_projector_digest: expectProjectorDigest } = record;
   const expectFeatures = oneOf(featureLayers, record['expect_features']);
   const options = {
@@ -225,33 +242,34 @@ function refuseUnknownNames(
   recipe: RecipeOptions['recipe'],
   record: OptionRecord,
   names: readonly string[],
+  { noun, ownerOf, unlisted }: OptionWords,
 ): void {
+  const listed = names.filter((name) => !unlisted.includes(name));
   for (const [name, value] of Object.entries(record)) {
     if (value === undefined || names.includes(name)) continue;
     const owner = recipes.find((other) => requestOptions[other].some((option) => option.name === name));
     const message =
       owner === undefined
-        ? `Unknown option ${quoted(name)}.${didYouMean(name, names)}`
-        : `${quoted(name)} is an option of ${routeOf(owner)}, not of ${routeOf(recipe)}.`;
-    throw new ServiceError('invalid_argument', `${message} The options are ${names.join(', ')}.`);
+        ? `Unknown ${noun} ${quoted(name)}.${didYouMean(name, listed)}`
+        : `${quoted(name)} is ${noun === 'option' ? 'an' : 'a'} ${noun} of ${ownerOf(owner)}, not of ${ownerOf(recipe)}.`;
+    throw new ServiceError('invalid_argument', `${message} The ${noun}s are ${listed.join(', ')}.`);
   }
 }
 
 const recipes = Object.keys(requestOptions) as RecipeOptions['recipe'][];
 
-/** The route of a recipe, which is how callers know it. */
-function routeOf(recipe: RecipeOptions['recipe']): string {
-  return recipe === 'encode' ? '/v1/encode' : `/v1/${recipe}-encode`;
-}
-
-function checkValue({ name, values, pattern, form }: RequestOption, value: string | undefined): void {
+function checkValue(
+  { name, values, pattern, form }: RequestOption,
+  value: string | undefined,
+  { noun }: OptionWords,
+): void {
   if (value === undefined) return;
   const fits = values?.includes(value) ?? new RegExp(`^(?:${pattern ?? ''})$`).test(value);
   if (fits) return;
   const must = values === undefined ? `be ${form ?? ''}` : `be one of ${values.join(', ')}`;
   throw new ServiceError(
     'invalid_argument',
-    `Option ${name} is ${quoted(value)}; it must ${must}.${didYouMean(value, values ?? [])}`,
+    `${noun === 'option' ? 'Option' : 'Parameter'} ${name} is ${quoted(value)}; it must ${must}.${didYouMean(value, values ?? [])}`,
   );
 }
 

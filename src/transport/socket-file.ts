@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { lstatSync, type Stats, unlinkSync } from 'node:fs';
+import { existsSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { chmod, chown, rename, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { ServiceError } from '../errors/service-error.ts';
 import { systemReason } from '../errors/system-reason.ts';
 
@@ -36,10 +37,17 @@ export class SocketFile {
   }
 
   /**
-   * Throws `failed_precondition` if something other than a stale socket is at the path: a file that is no socket, or a
-   * socket that another process listens on. `flag` chose the path.
+   * Throws `failed_precondition` if the path's folder does not exist, or if something other than a stale socket is at the
+   * path: a file that is no socket, or a socket that another process listens on. `flag` chose the path.
    */
   static async at(path: string, flag: string, access: SocketAccess): Promise<SocketFile> {
+    const folder = dirname(path);
+    // libuv reports a missing folder as one that it may not write to.
+    if (!existsSync(folder)) {
+      throw refusal(
+        `The folder ${folder} for the socket ${path} does not exist; create it, or choose another path with ${flag}.`,
+      );
+    }
     const found = statOf(path);
     if (found !== undefined) {
       if (!found.isSocket())

@@ -54,6 +54,8 @@ interface Case extends Asked {
   /** The tokens of the answer. */
   readonly shape?: readonly number[];
   readonly datatype?: string;
+  /** Whether only encoding finds what is wrong. */
+  readonly isFoundLate?: true;
 }
 
 const cases: readonly Case[] = [
@@ -139,6 +141,7 @@ const cases: readonly Case[] = [
     inputs: [files(rocket)],
     parameters: { timeout: 1 },
     answer: 'deadline_exceeded',
+    isFoundLate: true,
   },
   { what: 'no key', key: '', inputs: [files(rocket)], answer: 'unauthenticated', says: /key/ },
   {
@@ -166,14 +169,14 @@ const cases: readonly Case[] = [
     inputs: [files(rocket)],
     outputs: ['logits'],
     answer: 'invalid_argument',
-    says: /no output "logits"; its outputs are tokens/,
+    says: /no output "logits"; its only output is tokens\./,
   },
   {
     what: 'embeddings of a model without a projector',
     inputs: [files(rocket)],
     outputs: ['embeddings'],
     answer: 'invalid_argument',
-    says: /outputs are tokens/,
+    says: /only output is tokens/,
   },
   { what: 'no input', inputs: [], answer: 'invalid_argument', says: /no input/ },
   {
@@ -210,19 +213,19 @@ const cases: readonly Case[] = [
     what: 'a negative side',
     inputs: [pixels(1, { shape: [-1, side, side, 3] })],
     answer: 'invalid_argument',
-    says: /1 or more/,
+    says: /whole number from 1 to 4294967295/,
   },
   {
-    what: 'a shape whose product overflows',
+    what: 'a side that is too large',
     inputs: [pixels(1, { shape: [1, '4611686018427387904', '4611686018427387904', 3] })],
     answer: 'invalid_argument',
-    says: /every side|takes/,
+    says: /every side must be a whole number from 1 to 4294967295/,
   },
   {
     what: 'a shape whose product is beyond every length',
     inputs: [pixels(1, { shape: [1, 4_000_000_000, 4_000_000_000, 3] })],
     answer: 'invalid_argument',
-    says: /takes 48/,
+    says: /takes 48000000000000000000\./,
   },
   {
     what: 'a batch over the limit',
@@ -258,6 +261,7 @@ const cases: readonly Case[] = [
     what: 'a file that is no image',
     inputs: [files(Buffer.from('hello, world'))],
     answer: 'invalid_argument',
+    isFoundLate: true,
     says: /image/,
   },
   {
@@ -272,14 +276,42 @@ const cases: readonly Case[] = [
     what: 'numbers that are no pixels',
     inputs: [{ ...small, data: [0.5, 300], contents: { fp32Contents: [0.5, 300] } }],
     answer: 'invalid_argument',
-    says: /takes whole numbers from 0 to 255/,
+    says: /holds (?:fp32_contents|numbers that are fractions, negative or above 255); it takes whole numbers from 0 to 255/,
   },
   {
     what: 'an unknown parameter',
     inputs: [files(rocket)],
     parameters: { dtyp: 'float32' },
     answer: 'invalid_argument',
-    says: /Unknown option "dtyp"/,
+    says: /^Unknown parameter "dtyp"\. Did you mean "dtype"\? The parameters are recipe, priority, timeout, binary_data_output, expect_digest, /,
+  },
+  {
+    what: 'a parameter of another recipe',
+    inputs: [files(rocket)],
+    parameters: { scales: '128,256' },
+    answer: 'invalid_argument',
+    says: /"scales" is a parameter of recipe=teacher, not of recipe=encode/,
+  },
+  {
+    what: 'an unknown value of a parameter',
+    inputs: [files(rocket)],
+    parameters: { dtype: 'float64' },
+    answer: 'invalid_argument',
+    says: /^Parameter dtype is "float64"; it must be one of/,
+  },
+  {
+    what: 'an unknown priority',
+    inputs: [files(rocket)],
+    parameters: { priority: 'high' },
+    answer: 'invalid_argument',
+    says: /parameter priority is "high"; it must be interactive or bulk, or a number: 0 and 1 are interactive/,
+  },
+  {
+    what: 'two images of AnyRes',
+    inputs: [files(rocket, coffee)],
+    parameters: { recipe: 'anyres' },
+    answer: 'invalid_argument',
+    says: /^AnyRes answers differ in length: send one image in each request\.$/,
   },
   {
     what: 'an unknown recipe',
@@ -321,6 +353,25 @@ for (const each of cases) {
     assert.deepEqual(grpc.parameters, http.parameters);
   });
 }
+
+test('a request for JSON is told what is wrong with it before it is told that JSON cannot hold FP16', async () => {
+  for (const each of cases) {
+    if (each.answer === 'ok' || each.isFoundLate) continue;
+    const [json, binary] = [await overHttp(served, each, false), await overHttp(served, each)];
+    assert.deepEqual([json.code, json.detail], [binary.code, binary.detail], each.what);
+  }
+});
+
+test('an image as the whole body, without the header that says so, is told of the header', async () => {
+  const refused = await fetch(`${served.url}/v2/models/tiny/infer`, {
+    method: 'POST',
+    headers: { 'x-api-key': key, 'content-type': 'image/jpeg' },
+    body: rocket,
+  });
+  const { code, detail } = await told(refused);
+  assert.equal(code, 'invalid_argument');
+  assert.match(detail, /an image file\. .* add the header Inference-Header-Content-Length: 0\.$/);
+});
 
 test('the tokens are those of /v1/encode, whichever way they are asked for', async () => {
   const answer = await fetch(`${served.url}/v1/encode?format=raw`, {

@@ -40,6 +40,18 @@ test('a request is logged, counted and freed once, however often it ends', () =>
   assert.deepEqual([lines[0]!.fields['request_id'], lines[0]!.fields['peer']], ['id-1', '[::1]:9']);
 });
 
+test('a request whose client left is logged as cancelled, any other failure as refused', () => {
+  const { begin, lines } = scopesOf();
+  for (const code of ['cancelled', 'overloaded', 'ok'] as const) begin().end(code, wireCall);
+  const left = begin();
+  left.note(new ServiceError('cancelled', 'The client left.'));
+  left.end('cancelled', wireCall);
+  assert.deepEqual(
+    lines.map(({ message }) => message),
+    ['cancelled', 'refused', 'answered', 'cancelled'],
+  );
+});
+
 test('reports an IPv4 client by its own address, also from a socket of both families', () => {
   const { begin, lines } = scopesOf();
   for (const peer of ['[::ffff:10.0.0.1]:9', '::ffff:10.0.0.1:9', '10.0.0.1:9', '[fd00::1]:9']) {

@@ -1,5 +1,5 @@
 import { command } from './command.ts';
-import { readModelName, readPath } from './readers.ts';
+import { readExportName, readPath } from './readers.ts';
 import type { Settings, SettingValues } from './setting.ts';
 
 const exportSettings = {
@@ -13,7 +13,7 @@ const exportSettings = {
   name: {
     type: 'optional',
     placeholder: 'NAME',
-    read: readModelName,
+    read: readExportName,
     flagOnly: true,
     description: "The model's name in the repository; that of the folder by default.",
   },
@@ -23,7 +23,8 @@ const exportSettings = {
     max: 256,
     default: '16',
     flagOnly: true,
-    description: 'Largest batch that Triton takes, in views. Models that run views one by one take 1.',
+    description:
+      'Largest batch that Triton takes, in views. int8 and exported models always take 1: their views run one by one.',
   },
   tensorrt: {
     type: 'boolean',

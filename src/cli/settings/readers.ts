@@ -68,6 +68,10 @@ export function readPort(text: string): Reading<number> {
 
 /** A path that a Unix domain socket can have. */
 export function readSocketPath(text: string): Reading<string> {
+  // As gRPC clients and the log line `ready` write it.
+  if (text.startsWith('unix:')) {
+    return { ok: false, problem: `must be a path without "unix:" before it, not "${text}"` };
+  }
   const length = Buffer.byteLength(text);
   if (length >= 1 && length <= longestSocketPath) return { ok: true, value: text };
   return { ok: false, problem: `must be a path of 1 to ${longestSocketPath} bytes, not one of ${length}` };
@@ -93,6 +97,12 @@ export function readOwner(
   }
   const [uid, gid] = [match[1], match[2]].map((id) => (id === undefined ? undefined : Number(id)));
   return { ok: true, value: { uid, gid } };
+}
+
+/** The name that an exported model gets. */
+export function readExportName(text: string): Reading<string> {
+  if (modelName.test(text)) return { ok: true, value: text };
+  return { ok: false, problem: `must be 1 to 64 of A-Z a-z 0-9 . _ -, not "${text}"` };
 }
 
 /** The name of a served model. */

@@ -51,8 +51,15 @@ export function tooManyImages(maxImages: number): ServiceError {
   return new ServiceError('too_large', `A request may have at most ${maxImages} images (--max-images).`);
 }
 
-/** The object in a JSON body, which is to be `shape`. Throws invalid_argument, or too_large over a limit. */
-export function parseJsonObject(bytes: Buffer, shape: string): Record<string, unknown> {
+/**
+ * The object in a JSON body, which is to be `shape`. `imageAdvice` tells a caller whose body is an image file how to send
+ * one. Throws invalid_argument, or too_large over a limit.
+ */
+export function parseJsonObject(
+  bytes: Buffer,
+  shape: string,
+  imageAdvice = 'Send it with a content type such as image/jpeg, or none.',
+): Record<string, unknown> {
   if (bytes.byteLength > constants.MAX_STRING_LENGTH) {
     throw invalid('The JSON body is too large to be parsed; send the image itself or a form.', 'too_large');
   }
@@ -65,7 +72,7 @@ export function parseJsonObject(bytes: Buffer, shape: string): Record<string, un
     // The decoder drops a byte order mark.
     value = JSON.parse(new TextDecoder().decode(bytes));
   } catch (thrown) {
-    throw invalid(`The body is not valid JSON: ${faultOf(bytes, thrown as SyntaxError)}`);
+    throw invalid(`The body is not valid JSON: ${faultOf(bytes, thrown as SyntaxError, imageAdvice)}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid(`The JSON body is not an object; it must be ${shape}.`);
@@ -73,10 +80,8 @@ export function parseJsonObject(bytes: Buffer, shape: string): Record<string, un
   return value as Record<string, unknown>;
 }
 
-function faultOf(bytes: Buffer, { message }: SyntaxError): string {
-  if (recognise(bytes).kind !== 'unknown') {
-    return 'it is an image file. Send it with a content type such as image/jpeg, or none.';
-  }
+function faultOf(bytes: Buffer, { message }: SyntaxError, imageAdvice: string): string {
+  if (recognise(bytes).kind !== 'unknown') return `it is an image file. ${imageAdvice}`;
   if (message.includes('control character')) {
     return 'a string has a line break or another control character in it. Encode without line breaks, as base64 -w0 does.';
   }

@@ -1,8 +1,8 @@
-import type { RequestTerms } from '../../admission/priority.ts';
+import { priorities, type RequestTerms } from '../../admission/priority.ts';
 import type { EncodeOptions } from '../../encoding/request.ts';
 import type { Model } from '../../model/model.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
-import { parseOptions, requestOptions } from '../request-options.ts';
+import { type OptionWords, parseOptions, requestOptions } from '../request-options.ts';
 import { readTerms, termsKeys } from '../request-terms.ts';
 import { type InferRequest, invalid, type ParameterValue, quotedName } from './infer-request.ts';
 
@@ -37,7 +37,8 @@ function outputOf({ outputs }: InferRequest, model: Model): keyof typeof outputN
   for (const { name, parameters } of outputs) {
     if (!names.includes(name)) {
       throw invalid(
-        `The model "${model.name}" has no output ${quotedName(name)}; its outputs are ${names.join(', ')}.`,
+        `The model "${model.name}" has no output ${quotedName(name)}; ` +
+          `${names.length === 1 ? 'its only output is' : 'its outputs are'} ${names.join(', ')}.`,
       );
     }
     if (Number(parameters.get('classification') ?? 0) !== 0) {
@@ -76,13 +77,25 @@ function optionsOf(
   }
   for (const known of protocolParameters) delete given[known];
   const record = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, String(value)]));
-  return parseOptions(recipe, { ...record, model: model.name, output }, ['recipe', ...protocolParameters]);
+  const transportOptions = ['recipe', ...protocolParameters];
+  return parseOptions(recipe, { ...record, model: model.name, output }, transportOptions, parameterWords);
 }
+
+/** How the sentences about parameters name them. The request names its model and output elsewhere. */
+const parameterWords = {
+  noun: 'parameter',
+  ownerOf: (recipe: RecipeOptions['recipe']) => `recipe=${recipe}`,
+  unlisted: ['model', 'output'],
+} as const satisfies OptionWords;
 
 /** Triton's priorities: 0 is the default and 1 the highest; larger numbers are lower. */
 function priorityText(value: ParameterValue): string {
-  if (typeof value === 'string') return value;
-  return Number(value) > 1 ? 'bulk' : 'interactive';
+  if (typeof value !== 'string') return Number(value) > 1 ? 'bulk' : 'interactive';
+  if (priorities.some((known) => known === value)) return value;
+  throw invalid(
+    `The parameter priority is ${quotedName(value)}; it must be ${priorities.join(' or ')}, or a number: 0 and 1 are interactive, ` +
+      'larger ones bulk.',
+  );
 }
 
 /** The parameter `timeout` is in microseconds, from when the request has arrived. */

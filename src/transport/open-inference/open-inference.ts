@@ -5,7 +5,7 @@ import { selectModel } from '../../model/select-model.ts';
 import { askedOf } from './asked-inference.ts';
 import { configOf, extensions, metadataOf, platform } from './describe-model.ts';
 import { type InferAnswer, inferAnswer } from './infer-answer.ts';
-import { type InferRequest, modelVersion, quotedName } from './infer-request.ts';
+import { type InferRequest, invalid, modelVersion, quotedName } from './infer-request.ts';
 import { imagesOf } from './read-images.ts';
 import { InferStatistics } from './statistics.ts';
 
@@ -86,8 +86,8 @@ export class OpenInference {
   }
 
   /**
-   * Encodes the images of a request. `validate` may refuse what the transport cannot answer, before any work. Rejects
-   * with a ServiceError. The answer must be released.
+   * Encodes the images of a request. `validate` may refuse what the transport cannot answer; it runs after the inputs are
+   * checked and before any image is decoded. Rejects with a ServiceError. The answer must be released.
    */
   async infer(
     request: InferRequest,
@@ -99,8 +99,11 @@ export class OpenInference {
     const statistics = this.#statisticsOf(model.name);
     try {
       const { outputName, ...asked } = askedOf(request, model, terms);
-      validate(asked);
       const images = imagesOf(request.inputs, this.#maxImages);
+      if (asked.recipe.recipe === 'anyres' && images.length > 1) {
+        throw invalid('AnyRes answers differ in length: send one image in each request.');
+      }
+      validate(asked);
       const encoded = await this.#encoder.encode({ images, stacked: true, ...asked, trace, signal });
       statistics.succeed(encoded, performance.now() - startedMs);
       return inferAnswer(request.id, outputName, encoded);

@@ -9,6 +9,8 @@ export const inputNames = { files: 'image', pixels: 'pixels' } as const;
 
 const inputTypes = { [inputNames.files]: 'BYTES', [inputNames.pixels]: 'UINT8' } as const;
 
+const largestSide = 2 ** 32 - 1;
+
 /**
  * The images of a request, from its one input: files as BYTES [n] or [n, 1], or pixels as UINT8 [n, height, width, 3]. They
  * stay in the request's buffer. Throws `invalid_argument`, and `too_large` for more than `maxImages`.
@@ -22,11 +24,10 @@ export function imagesOf(inputs: readonly InferInput[], maxImages: number): read
     throw invalid(`The input "${input.name}" has the datatype ${given}; it must be ${wanted}.`);
   }
   for (const side of input.shape) {
-    if (!Number.isSafeInteger(side) || side < 1) {
-      throw invalid(
-        `The input "${input.name}" has the shape ${shapeText(input)}; every side must be 1 or more.`,
-      );
-    }
+    if (Number.isInteger(side) && side >= 1 && side <= largestSide) continue;
+    throw invalid(
+      `The input "${input.name}" has the shape ${shapeText(input)}; every side must be a whole number from 1 to ${largestSide}.`,
+    );
   }
   const count = input.shape[0] ?? 0;
   const images = input.name === inputNames.files ? filesOf(input, maxImages) : rastersOf(input, maxImages);
@@ -87,13 +88,14 @@ function rastersOf(input: InferInput, maxImages: number): ImageInput[] {
   }
   limitImages(count, maxImages);
   const bytes = pixelsOf(input);
-  const imageBytes = height * width * 3;
-  // Sides of 2 ** 53 - 1 make a product that is not exact, but far above any length.
-  if (count * imageBytes !== bytes.byteLength) {
+  // Exact, whatever the sides are.
+  const wantedBytes = input.shape.reduce((product, side) => product * BigInt(side), 1n);
+  if (wantedBytes !== BigInt(bytes.byteLength)) {
     throw invalid(
-      `The input "pixels" has ${bytes.byteLength} bytes; the shape ${shapeText(input)} takes ${count * imageBytes}.`,
+      `The input "pixels" has ${bytes.byteLength} bytes; the shape ${shapeText(input)} takes ${wantedBytes}.`,
     );
   }
+  const imageBytes = height * width * 3;
   return Array.from({ length: count }, (_, index) => {
     const data = bytes.subarray(index * imageBytes, (index + 1) * imageBytes);
     return { kind: 'raster', raster: { width, height, data }, ownsBuffer: count === 1 && isAlone(data) };

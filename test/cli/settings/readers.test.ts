@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readDevices, readHost, readModel } from '../../../src/cli/settings/readers.ts';
+import {
+  readDevices,
+  readExportName,
+  readHost,
+  readModel,
+  readSocketPath,
+} from '../../../src/cli/settings/readers.ts';
 import { servedName } from '../../../src/model/model-source.ts';
 
 test('reads devices', () => {
@@ -41,4 +47,20 @@ test('serves a model under the last part of its path', () => {
 test('takes names and addresses as hosts', () => {
   for (const text of ['0.0.0.0', '::1', 'localhost', 'a-b.example']) assert.ok(readHost(text).ok, text);
   for (const text of ['http://x', 'a b']) assert.equal(readHost(text).ok, false, text);
+});
+
+test('wants the path of a socket without the unix: of its address', () => {
+  assert.ok(readSocketPath('/run/http.sock').ok);
+  assert.deepEqual(readSocketPath('unix:/run/http.sock'), {
+    ok: false,
+    problem: 'must be a path without "unix:" before it, not "unix:/run/http.sock"',
+  });
+});
+
+test('says what the name of an exported model must be', () => {
+  assert.ok(readExportName('hd-2').ok);
+  assert.deepEqual(readExportName('a/b'), {
+    ok: false,
+    problem: 'must be 1 to 64 of A-Z a-z 0-9 . _ -, not "a/b"',
+  });
 });

@@ -21,12 +21,19 @@ export type HeadInput = Omit<InferInput, 'data'> & {
   readonly data: TensorData | { readonly kind: 'binary'; readonly sizeBytes: number };
 };
 
+const otherNumbers = {
+  kind: 'other',
+  what: 'numbers that are fractions, negative or above 255',
+} as const satisfies TensorData;
+
+const imageAdvice = 'To send an image as the whole body, add the header Inference-Header-Content-Length: 0.';
+
 const shape = '{"inputs": [{"name", "shape", "datatype", "data"}], "outputs", "parameters", "id"}';
 
 /** Reads the JSON of an infer request. Throws `invalid_argument`. */
 export function readInferHead(bytes: Uint8Array): InferHead {
   const { json, lists } = liftNumbers(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-  const { id = '', parameters, inputs, outputs = [] } = parseJsonObject(json, shape);
+  const { id = '', parameters, inputs, outputs = [] } = parseJsonObject(json, shape, imageAdvice);
   if (typeof id !== 'string') throw invalid('id must be a string.');
   return {
     id,
@@ -79,9 +86,10 @@ function dataOf(
   const values = listOf(`${name}.data`, data).flat(8);
   if (values.length === 0) return { kind: 'none' };
   if (values.every(isByte)) return { kind: 'uint8', bytes: Uint8Array.from(values) };
-  if (typeof values[0] === 'number') return { kind: 'other', what: 'other numbers' };
-  if (typeof values[0] !== 'string')
-    return { kind: 'other', what: 'values that are no numbers and no strings' };
+  if (typeof values[0] === 'number') return otherNumbers;
+  if (typeof values[0] !== 'string') {
+    return { kind: 'other', what: 'values that are neither numbers nor strings' };
+  }
   return {
     kind: 'elements',
     elements: values.map((value, index) => imageOfBase64(value, `${name}.data[${index}]`)),
@@ -93,7 +101,7 @@ function liftedOf(data: unknown, lists: readonly LiftedNumbers[]): TensorData | 
   const index = (data as Record<string, unknown>)[liftedField];
   if (typeof index !== 'number' || !(index in lists)) return undefined;
   const bytes = lists[index];
-  return bytes === undefined ? { kind: 'other', what: 'other numbers' } : { kind: 'uint8', bytes };
+  return bytes === undefined ? otherNumbers : { kind: 'uint8', bytes };
 }
 
 function isByte(value: unknown): value is number {
