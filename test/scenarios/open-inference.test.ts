@@ -183,6 +183,12 @@ const cases: readonly Case[] = [
     says: /2 inputs; send one/,
   },
   {
+    what: 'two inputs whose data cannot be read',
+    inputs: [1, 2].map(() => ({ ...small, data: [0, 300], contents: { uintContents: [0, 300] } })),
+    answer: 'invalid_argument',
+    says: /2 inputs; send one/,
+  },
+  {
     what: 'files of the wrong datatype',
     inputs: [{ ...files(rocket), datatype: 'UINT8' }],
     answer: 'invalid_argument',
@@ -280,6 +286,13 @@ const cases: readonly Case[] = [
     parameters: { dtyp: 'float32' },
     answer: 'invalid_argument',
     says: /Unknown option "dtyp"/,
+  },
+  {
+    what: 'more parameters than a request may have',
+    inputs: [files(rocket)],
+    parameters: Object.fromEntries(Array.from({ length: 1025 }, (_, index) => [`parameter${index}`, true])),
+    answer: 'invalid_argument',
+    says: /over 1024 parameters/,
   },
   {
     what: 'an unknown recipe',
