@@ -294,6 +294,14 @@ const cases: readonly Case[] = [
     answer: 'invalid_argument',
     says: /over 1024 parameters/,
   },
+  { what: 'an id of 1,024 characters', id: 'i'.repeat(1024), inputs: [files(rocket)], answer: 'ok' },
+  {
+    what: 'a longer id',
+    id: 'i'.repeat(1025),
+    inputs: [files(rocket)],
+    answer: 'invalid_argument',
+    says: /id has over 1024 characters; send a shorter one/,
+  },
   {
     what: 'an unknown recipe',
     inputs: [files(rocket)],
@@ -326,7 +334,8 @@ for (const each of cases) {
       return;
     }
     const [tensor] = http.tensors!;
-    assert.deepEqual([http.id, grpc.id], ['7', '7']);
+    const id = each.id ?? '7';
+    assert.deepEqual([http.id, grpc.id], [id, id]);
     assert.deepEqual([http.tensors!.length, tensor!.name], [1, 'tokens']);
     assert.equal(tensor!.datatype, each.datatype ?? 'FP16');
     if (each.shape !== undefined) assert.deepEqual(tensor!.shape, each.shape);
