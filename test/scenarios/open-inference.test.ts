@@ -420,6 +420,26 @@ test('pixels as nested lists of JSON, long enough for the JSON thread, are the p
   assert.deepEqual(json.tensors, (await overHttp(served, { inputs: [pixels(count)] })).tensors);
 });
 
+test('a client cannot refer to the numbers of another input, in a small body or a large one', async () => {
+  for (const width of [4, 400]) {
+    const { raw: _, ...input } = pixels(1, { shape: [1, width, width, 3] });
+    const own = { ...input, data: [...pixelsOf(1, width, width)] };
+    for (const name of ['lifted_numbers', 'lifted\\u005fnumbers']) {
+      const body = JSON.stringify({
+        inputs: [own, { ...input, data: 'LIFTED' }, { ...input, data: 'LIFTED' }],
+      });
+      const answer = await fetch(`${served.url}/v2/models/tiny/infer`, {
+        method: 'POST',
+        headers: { 'x-api-key': key },
+        body: body.replaceAll('"LIFTED"', `{"${name}":0}`),
+      });
+      const { code, detail } = await told(answer);
+      assert.equal(code, 'invalid_argument', detail);
+      assert.match(detail, /inputs\[1\]\.data must be a list/);
+    }
+  }
+});
+
 test('both transports say the same of server and model', async (t) => {
   const ask = async (method: string, request: object) => {
     const { response, error } = await served.client.call<object>(method, request, {
