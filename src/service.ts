@@ -122,11 +122,6 @@ async function startTransports(
   const { maxBodyBytes, maxImages, version } = config;
   const full = refusal(encoder, metrics);
   const budget = requestBudget(config, callers, full, metrics);
-  const callBudget = new Budget({
-    limit: maxOpenCalls,
-    callers,
-    full: () => full('Too many gRPC calls are open; try again later.'),
-  });
   const readPixels: HttpServerOptions['readPixels'] = (bytes) =>
     isNpy(bytes) ? readNpyRasters(bytes, config) : undefined;
   const openInference = new OpenInference({ encoder, maxImages, version });
@@ -157,7 +152,7 @@ async function startTransports(
     authenticate,
     openInference,
     messageBudget: budget,
-    callBudget,
+    callBudget: callBudget(callers, full),
     socket: await socketOf(config, config.grpcSocket, '--grpc-socket'),
     tls,
     tracer,
@@ -202,6 +197,15 @@ function requestBudget(
   });
   metrics.watchHeld('requests', () => budget.held);
   return budget;
+}
+
+/** Limits the gRPC calls that are open. */
+function callBudget(callers: Access['callers'], full: (message: string) => ServiceError): Budget {
+  return new Budget({
+    limit: maxOpenCalls,
+    callers,
+    full: () => full('Too many gRPC calls are open; try again later.'),
+  });
 }
 
 /** Makes the error for a request that does not fit. */

@@ -81,14 +81,8 @@ export function openInferenceBody(corpus: Corpus, random: Random): FuzzInput {
   const base = `/v2/models/${percentEncoded(asked.model)}${version}`;
   if (random() < 0.06) return small(random, base);
   const sent = compressed(body, random, headers);
-  return {
-    kind: 'http',
-    what: 'odd infer request',
-    method: 'POST',
-    path: `${base}/infer`,
-    headers,
-    body: sent,
-  };
+  const path = `${base}/infer`;
+  return { kind: 'http', what: 'odd infer request', method: 'POST', path, headers, body: sent };
 }
 
 function small(random: Random, base: string): FuzzInput {

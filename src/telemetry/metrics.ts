@@ -292,9 +292,7 @@ export class Metrics {
     });
   }
 
-  *#eachEngine(): Generator<
-    Omit<ObservedEngine, 'name'> & { readonly model: string; readonly engine: string }
-  > {
+  *#eachEngine(): Generator<Omit<ObservedEngine, 'name'> & Readonly<Record<'model' | 'engine', string>>> {
     for (const [model, read] of this.#engines) {
       for (const { name: engine, ...rest } of read()) yield { ...rest, model, engine };
     }

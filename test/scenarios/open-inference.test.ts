@@ -186,6 +186,12 @@ const cases: readonly Case[] = [
     says: /2 inputs; send one/,
   },
   {
+    what: 'two inputs whose data cannot be read',
+    inputs: [1, 2].map(() => ({ ...small, data: [0, 300], contents: { uintContents: [0, 300] } })),
+    answer: 'invalid_argument',
+    says: /2 inputs; send one/,
+  },
+  {
     what: 'files of the wrong datatype',
     inputs: [{ ...files(rocket), datatype: 'UINT8' }],
     answer: 'invalid_argument',
@@ -314,6 +320,21 @@ const cases: readonly Case[] = [
     says: /^AnyRes answers differ in length: send one image in each request\.$/,
   },
   {
+    what: 'more parameters than a request may have',
+    inputs: [files(rocket)],
+    parameters: Object.fromEntries(Array.from({ length: 1025 }, (_, index) => [`parameter${index}`, true])),
+    answer: 'invalid_argument',
+    says: /over 1024 parameters/,
+  },
+  { what: 'an id of 1,024 characters', id: 'i'.repeat(1024), inputs: [files(rocket)], answer: 'ok' },
+  {
+    what: 'a longer id',
+    id: 'i'.repeat(1025),
+    inputs: [files(rocket)],
+    answer: 'invalid_argument',
+    says: /id has over 1024 characters; send a shorter one/,
+  },
+  {
     what: 'an unknown recipe',
     inputs: [files(rocket)],
     parameters: { recipe: 'decode' },
@@ -345,7 +366,8 @@ for (const each of cases) {
       return;
     }
     const [tensor] = http.tensors!;
-    assert.deepEqual([http.id, grpc.id], ['7', '7']);
+    const id = each.id ?? '7';
+    assert.deepEqual([http.id, grpc.id], [id, id]);
     assert.deepEqual([http.tensors!.length, tensor!.name], [1, 'tokens']);
     assert.equal(tensor!.datatype, each.datatype ?? 'FP16');
     if (each.shape !== undefined) assert.deepEqual(tensor!.shape, each.shape);
@@ -447,6 +469,26 @@ test('pixels as nested lists of JSON, long enough for the JSON thread, are the p
   const { raw: _, ...input } = pixels(count);
   const json = await overHttp(served, { inputs: [{ ...input, data: nested }] });
   assert.deepEqual(json.tensors, (await overHttp(served, { inputs: [pixels(count)] })).tensors);
+});
+
+test('a client cannot refer to the numbers of another input, in a small body or a large one', async () => {
+  for (const width of [4, 400]) {
+    const { raw: _, ...input } = pixels(1, { shape: [1, width, width, 3] });
+    const own = { ...input, data: [...pixelsOf(1, width, width)] };
+    for (const name of ['lifted_numbers', 'lifted\\u005fnumbers']) {
+      const body = JSON.stringify({
+        inputs: [own, { ...input, data: 'LIFTED' }, { ...input, data: 'LIFTED' }],
+      });
+      const answer = await fetch(`${served.url}/v2/models/tiny/infer`, {
+        method: 'POST',
+        headers: { 'x-api-key': key },
+        body: body.replaceAll('"LIFTED"', `{"${name}":0}`),
+      });
+      const { code, detail } = await told(answer);
+      assert.equal(code, 'invalid_argument', detail);
+      assert.match(detail, /inputs\[1\]\.data must be a list/);
+    }
+  }
 });
 
 test('both transports say the same of server and model', async (t) => {

@@ -25,6 +25,8 @@ export interface Input {
 export interface Asked {
   readonly model?: string;
   readonly version?: string;
+  /** 7 if absent. */
+  readonly id?: string;
   readonly inputs: readonly Input[];
   readonly outputs?: readonly string[];
   readonly parameters?: Readonly<Record<string, string | number | boolean>>;
@@ -81,7 +83,7 @@ export async function overHttp({ url }: Pick<Served, 'url'>, asked: Asked, isBin
   const tensors = asked.inputs.flatMap(({ raw }) => raw ?? []);
   const head = Buffer.from(
     JSON.stringify({
-      id: '7',
+      id: asked.id ?? '7',
       parameters: { ...asked.parameters, ...(isBinary ? { binary_data_output: true } : {}) },
       inputs: asked.inputs.map(({ name, datatype, shape, data, raw }) => ({
         name,
@@ -145,7 +147,7 @@ export async function overGrpc({ client }: Pick<Served, 'client'>, asked: Asked)
   const request = {
     modelName: asked.model ?? 'tiny',
     modelVersion: asked.version ?? '',
-    id: '7',
+    id: asked.id ?? '7',
     parameters: Object.fromEntries(
       Object.entries(asked.parameters ?? {}).map(([name, value]) => [name, parameterOf(value)]),
     ),

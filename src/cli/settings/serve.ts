@@ -1,5 +1,6 @@
 import { servedName } from '../../model/model-source.ts';
 import { defaultModelName } from '../../model/model.ts';
+import { cacheSettings } from './cache-settings.ts';
 import { command, type Rule } from './command.ts';
 import { engineRules, engineSettings, logSettings } from './engine-settings.ts';
 import {
@@ -9,7 +10,6 @@ import {
   readOrigins,
   readOwner,
   readPort,
-  readRedisUrl,
   readSocketPath,
 } from './readers.ts';
 import { remoteRules, remoteSettings } from './remote-settings.ts';
@@ -149,46 +149,6 @@ const limitSettings = {
     description:
       'Most bytes of answers being made or not yet read by their clients. Beyond it requests are refused before they ' +
       'are encoded, so that slow readers cannot fill the memory.',
-  },
-} as const satisfies Settings;
-
-const cacheSettings = {
-  'cache-bytes': {
-    type: 'bytes',
-    min: 0,
-    max: 2 ** 40,
-    default: '256MiB',
-    description:
-      'Tokens to keep, in bytes, for later requests with the same image and options. The least recently used are ' +
-      'dropped first; 0 keeps none.',
-  },
-  'share-cache': {
-    type: 'boolean',
-    description:
-      'Lets tokens encoded for one API key answer requests of other keys. They could then find out which images it ' +
-      'sends.',
-  },
-  'redis-url': {
-    type: 'optional',
-    placeholder: 'URL',
-    read: readRedisUrl,
-    description:
-      'Redis that keeps tokens for several services, redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]. If it is ' +
-      'slow or gone, cache hits are lost and nothing else.',
-  },
-  'redis-timeout-ms': {
-    type: 'milliseconds',
-    min: 1,
-    max: 10_000,
-    default: '50',
-    description: 'How long a request waits for Redis. After a timeout Redis is not asked for one second.',
-  },
-  'redis-keep-ms': {
-    type: 'milliseconds',
-    min: 1000,
-    max: 31_536_000_000,
-    default: '86400000',
-    description: 'How long Redis keeps tokens.',
   },
 } as const satisfies Settings;
 

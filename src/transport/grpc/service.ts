@@ -2,11 +2,10 @@ import type { ServiceDefinition } from '@grpc/grpc-js';
 import type { EncodeRequest, VisualEncoder } from '../../encoding/request.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
 import { serviceName } from './definition.ts';
-import type { EncodedMessage } from './gathered-message.ts';
 import type { Method } from './inbound.ts';
 import type { GrpcLimits } from './limits.ts';
+import { methodDefinition } from './method-definition.ts';
 import { type CallTerms, readRequest } from './read-request.ts';
-import { RequestMessage } from './request-message.ts';
 import { unary } from './unary.ts';
 import { writeAnswer, writeModels, writePlan } from './write-response.ts';
 
@@ -44,31 +43,14 @@ export function visualEncoderMethods(
 
 /** The service for grpc-js, which neither reads nor writes its messages: the methods report what fails there. */
 export const visualEncoderDefinition = {
-  Encode: method('Encode', false),
-  TeacherEncode: method('TeacherEncode', false),
-  AnyResEncode: method('AnyResEncode', false),
-  StreamEncode: method('StreamEncode', true),
-  Plan: method('Plan', false),
-  ListModels: method('ListModels', false),
+  Encode: methodDefinition(pathOf('Encode')),
+  TeacherEncode: methodDefinition(pathOf('TeacherEncode')),
+  AnyResEncode: methodDefinition(pathOf('AnyResEncode')),
+  StreamEncode: methodDefinition(pathOf('StreamEncode'), true),
+  Plan: methodDefinition(pathOf('Plan')),
+  ListModels: methodDefinition(pathOf('ListModels')),
 } satisfies ServiceDefinition;
-
-function method(name: string, streams: boolean) {
-  return {
-    path: pathOf(name),
-    requestStream: streams,
-    responseStream: streams,
-    requestDeserialize: (bytes: Buffer) => new RequestMessage(bytes),
-    // grpc-js only uses what a GatheredMessage and a Buffer have in common.
-    responseSerialize: (message: EncodedMessage) => message as Buffer,
-    requestSerialize: refuse,
-    responseDeserialize: refuse,
-  };
-}
 
 function pathOf(name: string): string {
   return `/${serviceName}/${name}`;
-}
-
-function refuse(): never {
-  throw new Error('A server does not write requests or read responses.');
 }

@@ -13,7 +13,8 @@ export function declaredBytes({ headers }: FastifyRequest): number | undefined {
 
 /**
  * Starts to receive a body, and sends `100 Continue` to a client that waits for it. Throws `too_large` if the declared
- * length exceeds the limit. Calls `fail` if the body itself exceeds it, or if the request is aborted.
+ * length exceeds the limit. Calls `fail` if the body itself exceeds it, or if the request is aborted. `tooLarge` makes the
+ * error for a body over the limit.
  *
  * Call the returned function when the body has arrived. A listener lives as long as its request, which is until the
  * client has read the answer, and keeps in memory what it refers to.
@@ -23,14 +24,15 @@ export function receiveBody(
   reply: FastifyReply,
   maxBytes: number,
   fail: (failure: ServiceError) => void,
+  tooLarge = bodyTooLarge,
 ): () => void {
   const { raw, headers, scope } = request;
-  if ((declaredBytes(request) ?? 0) > maxBytes) throw bodyTooLarge(maxBytes);
+  if ((declaredBytes(request) ?? 0) > maxBytes) throw tooLarge(maxBytes);
   if (scope.signal.aborted) throw abortFailure(scope.signal);
   let sizeBytes = 0;
   const count = ({ byteLength }: Buffer): void => {
     sizeBytes += byteLength;
-    if (sizeBytes > maxBytes) fail(bodyTooLarge(maxBytes));
+    if (sizeBytes > maxBytes) fail(tooLarge(maxBytes));
   };
   const leave = (): void => fail(abortFailure(scope.signal));
   scope.signal.addEventListener('abort', leave, { once: true });
@@ -43,16 +45,17 @@ export function receiveBody(
   };
 }
 
-/** The whole body, in a buffer of its own. */
+/** The whole body, in a buffer of its own. Rejects where {@link receiveBody} throws or fails. */
 export async function readBody(
   request: FastifyRequest,
   reply: FastifyReply,
   maxBytes: number,
+  tooLarge = bodyTooLarge,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { raw } = request;
   const most = Math.min(declaredBytes(request) ?? maxBytes, maxBytes);
   return await new Promise((resolve, reject) => {
-    const stopReceiving = receiveBody(request, reply, maxBytes, fail);
+    const stopReceiving = receiveBody(request, reply, maxBytes, fail, tooLarge);
     let body = Buffer.allocUnsafeSlow(declaredBytes(request) ?? Math.min(most, firstBytes));
     let length = 0;
     raw.on('data', take).once('end', end);

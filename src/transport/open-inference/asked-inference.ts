@@ -4,7 +4,7 @@ import type { Model } from '../../model/model.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import { type OptionWords, parseOptions, requestOptions } from '../request-options.ts';
 import { readTerms, termsKeys } from '../request-terms.ts';
-import { type InferRequest, invalid, type ParameterValue, quotedName } from './infer-request.ts';
+import { type InferRequest, invalid, mostEntries, type ParameterValue, quotedName } from './infer-request.ts';
 
 /** What the outputs of a model are called. An answer has one of them. */
 export const outputNames = { features: 'tokens', embeddings: 'embeddings' } as const;
@@ -27,6 +27,7 @@ export interface AskedInference {
  * `invalid_argument`.
  */
 export function askedOf(request: InferRequest, model: Model, terms: RequestTerms): AskedInference {
+  if (request.parameters.size > mostEntries) throw invalid(`The request has over ${mostEntries} parameters.`);
   const output = outputOf(request, model);
   const { recipe, options } = optionsOf(request, model, output);
   return { recipe, options, terms: termsOf(request, terms), outputName: outputNames[output] };

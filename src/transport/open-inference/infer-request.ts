@@ -47,6 +47,9 @@ export const modelVersion = '1';
 /** Most entries of any list in a request, so that a small message cannot become a large object. */
 export const mostEntries = 1024;
 
+/** Most characters of an id, which the answer repeats. */
+export const longestId = 1024;
+
 export function invalid(message: string): ServiceError {
   return new ServiceError('invalid_argument', message);
 }

@@ -5,7 +5,7 @@ import { selectModel } from '../../model/select-model.ts';
 import { askedOf } from './asked-inference.ts';
 import { configOf, extensions, metadataOf, platform } from './describe-model.ts';
 import { type InferAnswer, inferAnswer } from './infer-answer.ts';
-import { type InferRequest, invalid, modelVersion, quotedName } from './infer-request.ts';
+import { type InferRequest, invalid, longestId, modelVersion, quotedName } from './infer-request.ts';
 import { imagesOf } from './read-images.ts';
 import { InferStatistics } from './statistics.ts';
 
@@ -98,6 +98,8 @@ export class OpenInference {
     const startedMs = performance.now();
     const statistics = this.#statisticsOf(model.name);
     try {
+      if (request.id.length > longestId)
+        throw invalid(`The id has over ${longestId} characters; send a shorter one.`);
       const { outputName, ...asked } = askedOf(request, model, terms);
       const images = imagesOf(request.inputs, this.#maxImages);
       if (asked.recipe.recipe === 'anyres' && images.length > 1) {

@@ -1,6 +1,6 @@
 import type { TensorData } from '../../open-inference/infer-request.ts';
 import { invalid, mostEntries } from '../../open-inference/infer-request.ts';
-import { FieldReader, tagOf } from './read-fields.ts';
+import { type FieldReader, tagOf } from './read-fields.ts';
 
 /** Numbers of the fields of InferTensorContents that are read, and the names of the others. */
 const uintContents = 4;
@@ -14,9 +14,11 @@ const otherContents: Readonly<Record<number, string>> = {
   7: 'fp64_contents',
 };
 
+/** The main thread reads uint_contents, in some milliseconds for this many bytes. */
+const mostUintBytes = 256 * 1024;
+
 /** The elements in an InferTensorContents: files from bytes_contents, or pixels from uint_contents. */
-export function contentsOf(contents: Buffer): TensorData {
-  const reader = new FieldReader(contents);
+export function contentsOf(reader: FieldReader): TensorData {
   const elements: Uint8Array[] = [];
   const found = new Set<number>();
   let numbers: Uint8Array = new Uint8Array(0);
@@ -51,6 +53,9 @@ export function contentsOf(contents: Buffer): TensorData {
 
 /** The values of a packed list of uint32, which must be bytes: one above 127 takes two. */
 function uint8Of(packed: Buffer): Uint8Array {
+  if (packed.byteLength > mostUintBytes) {
+    throw invalid(`uint_contents is over ${mostUintBytes} bytes; send the pixels in raw_input_contents.`);
+  }
   const values = new Uint8Array(packed.byteLength);
   let count = 0;
   for (let at = 0; at < packed.byteLength; count++) {

@@ -23,19 +23,25 @@ const mostFields = 65_536;
 export class FieldReader {
   readonly #reader: protobuf.Reader;
   readonly #message: Buffer;
-  #fields = 0;
+  readonly #count: { fields: number };
 
-  constructor(message: Buffer) {
+  constructor(message: Buffer, count = { fields: 0 }) {
     this.#reader = protobuf.Reader.create(message);
     this.#message = message;
+    this.#count = count;
+  }
+
+  /** A reader of a message in this one. Its fields count towards the limit of this one. */
+  within(message: Buffer): FieldReader {
+    return new FieldReader(message, this.#count);
   }
 
   /** Reads the fields up to `end`, and skips those that are not wanted. */
   read(fields: Fields, end = this.#message.byteLength): void {
     const reader = this.#reader;
     while (reader.pos < end) {
-      this.#fields++;
-      if (this.#fields > mostFields) throw invalid(`The message has over ${mostFields} fields.`);
+      this.#count.fields++;
+      if (this.#count.fields > mostFields) throw invalid(`The message has over ${mostFields} fields.`);
       const tag = reader.uint32();
       const read = fields[tag];
       if (read === undefined) {

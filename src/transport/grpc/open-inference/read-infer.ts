@@ -19,7 +19,8 @@ import { FieldReader, tagOf } from './read-fields.ts';
  */
 export function readInferRequest(bytes: Buffer): InferRequest {
   try {
-    return withData(new InferReader(bytes).request());
+    const reader = new FieldReader(bytes);
+    return withData(new InferReader(reader).request(), reader);
   } catch (thrown) {
     if (thrown instanceof ServiceError) throw thrown;
     throw new ServiceError('invalid_argument', 'The message is not an inference.ModelInferRequest.', {
@@ -40,8 +41,8 @@ interface ReadRequest extends Omit<InferRequest, 'inputs'> {
 class InferReader {
   readonly #reader: FieldReader;
 
-  constructor(bytes: Buffer) {
-    this.#reader = new FieldReader(bytes);
+  constructor(reader: FieldReader) {
+    this.#reader = reader;
   }
 
   request(): ReadRequest {
@@ -115,8 +116,11 @@ class InferReader {
   }
 }
 
-/** Gives each input its data: its own contents, or the raw contents in its place. */
-function withData({ raw, inputs, ...request }: ReadRequest): InferRequest {
+/**
+ * Gives each input its data: its own contents, or the raw contents in its place. A request of several inputs is refused
+ * later, so their contents are not read.
+ */
+function withData({ raw, inputs, ...request }: ReadRequest, reader: FieldReader): InferRequest {
   const filled = inputs.find(({ contents }) => contents !== undefined);
   if (raw.length > 0 && filled !== undefined) {
     throw invalid(
@@ -128,15 +132,15 @@ function withData({ raw, inputs, ...request }: ReadRequest): InferRequest {
       `The request has ${inputs.length} inputs and ${raw.length} raw_input_contents; there must be one for each input.`,
     );
   }
+  const dataOf = (contents: Buffer | undefined, bytes: Uint8Array | undefined): TensorData => {
+    if (bytes !== undefined) return { kind: 'raw', bytes };
+    if (contents === undefined || inputs.length > 1) return { kind: 'none' };
+    return contentsOf(reader.within(contents));
+  };
   return {
     ...request,
     inputs: inputs.map(({ contents, ...input }, index) => ({ ...input, data: dataOf(contents, raw[index]) })),
   };
-}
-
-function dataOf(contents: Buffer | undefined, raw: Uint8Array | undefined): TensorData {
-  if (raw !== undefined) return { kind: 'raw', bytes: raw };
-  return contents === undefined ? { kind: 'none' } : contentsOf(contents);
 }
 
 function add<Entry>(entries: Entry[], entry: Entry): void {

@@ -8,7 +8,8 @@ import type { OpenInference } from '../../open-inference/open-inference.ts';
 import type { EncodedMessage } from '../gathered-message.ts';
 import type { Method } from '../inbound.ts';
 import type { GrpcLimits } from '../limits.ts';
-import { RequestMessage } from '../request-message.ts';
+import { methodDefinition } from '../method-definition.ts';
+import type { RequestMessage } from '../request-message.ts';
 import { unary } from '../unary.ts';
 import { readInferRequest } from './read-infer.ts';
 import { writeInferAnswer } from './write-infer.ts';
@@ -113,25 +114,9 @@ function readMessage<Message>(name: string, { deserialize }: Reader<Message>, by
 
 /** The service for grpc-js, which neither reads nor writes its messages: the methods report what fails there. */
 export const openInferenceDefinition: ServiceDefinition = Object.fromEntries(
-  [...probeNames, ...methodNames].map((name) => [
-    name,
-    {
-      path: pathOf(name),
-      requestStream: false,
-      responseStream: false,
-      requestDeserialize: (bytes: Buffer) => new RequestMessage(bytes),
-      // grpc-js only uses what a GatheredMessage and a Buffer have in common.
-      responseSerialize: (message: EncodedMessage) => message as Buffer,
-      requestSerialize: refuse,
-      responseDeserialize: refuse,
-    },
-  ]),
+  [...probeNames, ...methodNames].map((name) => [name, methodDefinition(pathOf(name))]),
 );
 
 function pathOf(name: string): string {
   return `/${openInferenceService}/${name}`;
-}
-
-function refuse(): never {
-  throw new Error('A server does not write requests or read responses.');
 }

@@ -1,6 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../../../errors/service-error.ts';
 import type { EndpointHandler } from '../app.ts';
+import { invalid } from '../../open-inference/infer-request.ts';
+import { parseJsonObject } from '../json-images.ts';
+import { readBody } from '../read-body.ts';
 import { sendJson } from '../send-json.ts';
 import type { OpenInferenceEndpoint } from '../routes.ts';
 import { answerInfer, type InferRouteSettings } from './infer-route.ts';
@@ -36,13 +39,29 @@ export function openInferenceHandlers(
     model_metadata: ofModel((name, version) => openInference.metadata(name, version)),
     model_config: ofModel((name, version) => openInference.config(name, version)),
     model_statistics: ofModel((name, version) => openInference.statistics(name, version)),
-    // Its body may say {"ready": true}; a service without a repository has no use for the rest.
-    model_index: (_request, reply) => send(reply, openInference.index(false)),
+    model_index: async (request, reply) =>
+      send(reply, openInference.index(await asksForReady(request, reply))),
     infer: (request: FastifyRequest, reply: FastifyReply) => {
       if (isDraining()) throw new ServiceError('unavailable', 'The service is stopping.');
       return answerInfer(request, reply, settings);
     },
   };
+}
+
+const maxIndexBytes = 1024;
+const indexShape = '{"ready": true}';
+
+/** Whether a request for the index asks for the models that are ready alone. Its body may be empty. */
+async function asksForReady(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+  const body = await readBody(request, reply, maxIndexBytes, indexTooLarge);
+  if (body.byteLength === 0) return false;
+  const { ready = false } = parseJsonObject(Buffer.from(body), indexShape);
+  if (typeof ready === 'boolean') return ready;
+  throw invalid('ready must be true or false.');
+}
+
+function indexTooLarge(maxBytes: number): ServiceError {
+  return new ServiceError('too_large', `The body is over ${maxBytes} bytes: send ${indexShape} or no body.`);
 }
 
 function send(reply: FastifyReply, answer: object): void {

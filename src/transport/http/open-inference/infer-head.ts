@@ -43,12 +43,13 @@ export function readInferHead(bytes: Uint8Array): InferHead {
   };
 }
 
-/** The buffers of a head, which are transferred between threads. */
+/** The buffers of a head, each once, which are transferred between threads. */
 export function buffersOf({ inputs }: InferHead): ArrayBuffer[] {
-  return inputs.flatMap(({ data }) => {
+  const buffers = inputs.flatMap(({ data }) => {
     if (data.kind === 'uint8') return [data.bytes.buffer as ArrayBuffer];
     return data.kind === 'elements' ? data.elements.map(({ buffer }) => buffer as ArrayBuffer) : [];
   });
+  return [...new Set(buffers)];
 }
 
 function inputOf(name: string, value: unknown, lists: readonly LiftedNumbers[]): HeadInput {

@@ -1,11 +1,13 @@
-/** The name of the field that stands for a list of numbers in the JSON that is left. */
-export const liftedField = 'lifted_numbers';
+import { randomUUID } from 'node:crypto';
+
+/** The name of the field that stands for a list of numbers in the JSON that is left. No client can guess it. */
+export const liftedField = `lifted numbers ${randomUUID()}`;
 
 /** A list of numbers: whole ones from 0 to 255, or undefined for others. */
 export type LiftedNumbers = Uint8Array<ArrayBuffer> | undefined;
 
 export interface LiftedJson {
-  /** The JSON with `{"lifted_numbers": index}` in place of each list. */
+  /** The JSON with `{[liftedField]: index}` in place of each list. */
   readonly json: Buffer;
   readonly lists: readonly LiftedNumbers[];
 }

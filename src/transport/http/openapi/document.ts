@@ -1,10 +1,10 @@
 import type { RecipeOptions } from '../../../recipes/recipe-options.ts';
-import { answerSources } from '../../../telemetry/stage-timings.ts';
 import { tokenFormats } from '../../../tokens/formats/format.ts';
 import { type AnswerFormat, answerFormats, formatTypes } from '../answer-format.ts';
 import { type ProblemCode, problemKinds } from '../problem.ts';
 import { encodeEndpoints, type Endpoint, openEndpoints, type Route, routes } from '../routes.ts';
 import { exampleProblem, examples } from './examples.ts';
+import { headers } from './headers.ts';
 import { cachedParameters, encodeParameters, planParameters, requestIdParameter } from './parameters.ts';
 import { openInferenceOperations, pathParameters } from './open-inference.ts';
 import { type Json, object, schemas } from './schemas.ts';
@@ -89,26 +89,6 @@ function askingForKey({ responses }: Described): Json {
     responses: { ...(responses as Json), ...problems('unauthenticated') },
   };
 }
-
-const headers = {
-  'x-request-id': {
-    description: "The caller's own id if it sent 1 to 128 visible ASCII characters, otherwise a new one.",
-    schema: { type: 'string' },
-  },
-  'tokens-meta': {
-    description: 'Metadata as JSON in ASCII, under 2 KB; with npy, raw, torch, and vllm for one image.',
-    content: { 'application/json': { schema: { $ref: '#/components/schemas/Metadata' } } },
-  },
-  'tokens-cache': {
-    description:
-      'Where the tokens come from: the cache, work that another request had begun, or this request. Not with jsonl.',
-    schema: { enum: answerSources },
-  },
-  'server-timing': {
-    description: 'Milliseconds of decode, views, queue, engine, assemble (if there is any) and write.',
-    schema: { type: 'string' },
-  },
-};
 
 const bodies =
   'The body is the image itself, whatever its content type says: JPEG, PNG, WebP, GIF, TIFF or AVIF, or a uint8 ' +

@@ -59,7 +59,15 @@ export function openInferenceOperations({ ok, problems }: Parts): Record<OpenInf
       summary: 'The name, version and extensions of the service',
       responses: ok(json, { type: 'object' }),
     },
-    model_index: { tags, summary: 'The models and their states', responses: ok(json, { type: 'array' }) },
+    model_index: {
+      tags,
+      summary: 'The models and their states, or those of the models that are ready',
+      requestBody: { content: { [json]: { schema: object({}, { ready: { type: 'boolean' } }) } } },
+      responses: {
+        ...ok(json, { type: 'array' }),
+        ...problems('invalid_argument', 'too_large', 'request_timeout'),
+      },
+    },
     model_ready: {
       ...ofModel('Whether a model takes requests'),
       responses: { ...ok(json, { type: 'object' }), ...problems('not_found', 'unavailable') },

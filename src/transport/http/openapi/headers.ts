@@ -1,0 +1,22 @@
+import { answerSources } from '../../../telemetry/stage-timings.ts';
+
+/** The headers of answers. */
+export const headers = {
+  'x-request-id': {
+    description: "The caller's own id if it sent 1 to 128 visible ASCII characters, otherwise a new one.",
+    schema: { type: 'string' },
+  },
+  'tokens-meta': {
+    description: 'Metadata as JSON in ASCII, under 2 KB; with npy, raw, torch, and vllm for one image.',
+    content: { 'application/json': { schema: { $ref: '#/components/schemas/Metadata' } } },
+  },
+  'tokens-cache': {
+    description:
+      'Where the tokens come from: the cache, work that another request had begun, or this request. Not with jsonl.',
+    schema: { enum: answerSources },
+  },
+  'server-timing': {
+    description: 'Milliseconds of decode, views, queue, engine, assemble (if there is any) and write.',
+    schema: { type: 'string' },
+  },
+};
