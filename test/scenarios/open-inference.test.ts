@@ -46,6 +46,7 @@ const pixels = (count: number, more: Partial<Input> = {}): Input => ({
 });
 const { raw: _raw, ...bare } = pixels(1);
 const small = { ...bare, shape: [1, 4, 4, 3] };
+const unreadable = { ...small, data: [0, 300], contents: { uintContents: [0, 300] } };
 
 interface Case extends Asked {
   readonly what: string;
@@ -187,7 +188,7 @@ const cases: readonly Case[] = [
   },
   {
     what: 'two inputs whose data cannot be read',
-    inputs: [1, 2].map(() => ({ ...small, data: [0, 300], contents: { uintContents: [0, 300] } })),
+    inputs: [unreadable, unreadable],
     answer: 'invalid_argument',
     says: /2 inputs; send one/,
   },
