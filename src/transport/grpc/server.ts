@@ -86,6 +86,11 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   new ReflectionService({ ...packageDefinition, ...openInferencePackage, ...healthPackage }).addToServer(
     server,
   );
+  const end = (): void => {
+    socket?.remove();
+    health.stop();
+    server.forceShutdown();
+  };
   try {
     const credentials =
       tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls, limits.handshakeMs);
@@ -112,16 +117,10 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
         await Promise.race([shutDown(server), lingered()]);
         server.forceShutdown();
       },
-      async close() {
-        socket?.remove();
-        health.stop();
-        server.forceShutdown();
-      },
+      close: async () => end(),
     };
   } catch (thrown) {
-    socket?.remove();
-    health.stop();
-    server.forceShutdown();
+    end();
     throw thrown;
   }
 }
