@@ -43,7 +43,7 @@ export async function encodeImage(
     const projected =
       plan.fused === undefined
         ? { parts: assembled, queueMs: 0, engineMs: 0 }
-        : await projectFused(parts, resolved, assembled, permit, trace, signal);
+        : await projectFused(parts, resolved, plan, assembled, permit, trace, signal);
     const made = { size, parts: projected.parts };
     if (key !== undefined) {
       cache.set(key, made);

@@ -1,8 +1,8 @@
 import type { ViewsPermit } from '../admission/view-budget.ts';
 import { ServiceError } from '../errors/service-error.ts';
-import type { Model } from '../model/model.ts';
+import type { Plan } from '../recipes/plan.ts';
 import type { Trace } from '../telemetry/trace.ts';
-import { byteLengthOf, dtypeBytes } from '../tokens/tensor.ts';
+import { answerBytes } from './answer.ts';
 import type { EncodingParts } from './encoding-parts.ts';
 import type { ResolvedRequest } from './resolve-request.ts';
 
@@ -17,6 +17,7 @@ interface Projected {
 export async function projectFused(
   { tokenPool, now }: EncodingParts,
   { projector, model, options: { dtype } }: ResolvedRequest,
+  plan: Plan,
   features: readonly Uint8Array<ArrayBuffer>[],
   permit: ViewsPermit,
   trace: Trace | undefined,
@@ -28,20 +29,12 @@ export async function projectFused(
   const [projected] = await projector.batcher.encode(permit, features, wanted, signal);
   trace?.stage('project', startMs, now());
   const { tokens, queueMs, engineMs } = projected!;
-  requireRows(model, features, tokens, wanted.output);
-  return { parts: [dtype === 'bfloat16' ? await tokenPool.bfloat16(tokens) : tokens], queueMs, engineMs };
-}
-
-/** Throws `internal` unless there is a row of embeddings for each row of features: a remote engine may give any number. */
-function requireRows(
-  { channels, projector }: Model,
-  features: readonly Uint8Array[],
-  embeddings: Uint8Array,
-  dtype: 'float16' | 'float32',
-): void {
-  const rows = byteLengthOf(features) / (channels * dtypeBytes.float32);
-  const expectedBytes = rows * (projector?.hiddenSize ?? 0) * dtypeBytes[dtype];
-  if (embeddings.byteLength === expectedBytes) return;
-  const cause = new Error(`${embeddings.byteLength} bytes of embeddings instead of ${expectedBytes}`);
-  throw new ServiceError('internal', "The projector's answer does not match its model.", { cause });
+  const embeddings = dtype === 'bfloat16' ? await tokenPool.bfloat16(tokens) : tokens;
+  const plannedBytes = answerBytes(plan, dtype);
+  if (embeddings.byteLength !== plannedBytes) {
+    // A remote engine may give any number of rows.
+    const cause = new Error(`${embeddings.byteLength} bytes of embeddings instead of ${plannedBytes}`);
+    throw new ServiceError('internal', "The projector's answer does not match its model.", { cause });
+  }
+  return { parts: [embeddings], queueMs, engineMs };
 }
