@@ -10,6 +10,10 @@ const runsKept = 9;
  */
 const runsRemembered = 256;
 
+/** A batch is late after this many times its measured time, but not before `leastLateMs`. */
+const lateFactor = 5;
+const leastLateMs = 1000;
+
 /** The measured times of one size, in milliseconds. */
 interface Size {
   /** Undefined for a size that warm-up did not run. */
@@ -72,6 +76,12 @@ export class BatchTimes {
     }
     const nearest = above ?? below;
     return nearest === undefined ? undefined : (nearest[1] * views) / nearest[0];
+  }
+
+  /** After how long a batch of `views` is late. Undefined before anything is measured. */
+  lateMs(views: number): number | undefined {
+    const measuredMs = this.estimateMs(views);
+    return measuredMs === undefined ? undefined : Math.max(leastLateMs, lateFactor * measuredMs);
   }
 
   /** [views, milliseconds] of every measured size, ascending. */

@@ -45,10 +45,6 @@ export interface StartedEngine {
   readonly times: BatchTimes;
 }
 
-/** A batch is late after this many times its measured time, but not before `leastLateMs`. */
-const lateFactor = 5;
-const leastLateMs = 1000;
-
 /**
  * Starts the engines of a model, all at once, and prepares each. Rejects with `failed_precondition` when the graphs or a
  * device cannot be used. Then none is left. `onChange` is called when an engine's state changes.
@@ -102,10 +98,7 @@ async function startEngine(
       const measuredMs = times.estimateMs(views);
       return measuredMs === undefined ? unknownMs : Math.max(engineTimeoutMs, 10 * measuredMs);
     },
-    lateMs: (views) => {
-      const measuredMs = times.estimateMs(views);
-      return measuredMs === undefined ? undefined : Math.max(leastLateMs, lateFactor * measuredMs);
-    },
+    lateMs: (views) => times.lateMs(views),
     firstLimitMs: unknownMs,
     // The first start shows how long a start takes.
     replaceLimitMs: () => engineTimeoutMs + 10 * startMs,

@@ -2,6 +2,7 @@ import { ServiceError } from '../errors/service-error.ts';
 import type { GraphOutput } from '../model/graph-io.ts';
 import type { EncodedBatch, Engine, EngineState } from './engine.ts';
 import type { EngineEnd } from './engine-loss.ts';
+import { requireFinite } from './warm-up.ts';
 
 export interface SupervisedEngineOptions {
   /** Starts an engine, which calls `onDown` once if it ends unexpectedly. */
@@ -171,7 +172,7 @@ export class SupervisedEngine implements Engine {
     const generation = this.#generation;
     const engine = await this.#current;
     try {
-      requireFinite(await this.encode([this.#options.probe()], [probeOutput]));
+      requireFinite(await this.encode([this.#options.probe()], [probeOutput]), probeOutput);
     } catch (thrown) {
       // If it has ended meanwhile, it is replaced already.
       if (generation === this.#generation && this.#end === undefined && !this.#closing) {
@@ -226,7 +227,7 @@ export class SupervisedEngine implements Engine {
         if (isProved) this.#onEnd(reason);
       });
       try {
-        requireFinite(await engine.encode([this.#options.probe()], [probeOutput]));
+        requireFinite(await engine.encode([this.#options.probe()], [probeOutput]), probeOutput);
       } catch (thrown) {
         await engine.close();
         throw thrown;
@@ -284,13 +285,6 @@ export class SupervisedEngine implements Engine {
     for (const { abandon } of this.#calls) abandon(error);
     this.#calls.clear();
   }
-}
-
-function requireFinite({ finite }: EncodedBatch): void {
-  if (finite[probeOutput]?.includes(false) !== true) return;
-  throw new ServiceError('internal', 'The engine is faulty.', {
-    cause: new Error('The engine gave tokens of a black view that are not finite.'),
-  });
 }
 
 function isOfDevice({ cause }: ServiceError): boolean {

@@ -8,6 +8,14 @@ export function blackView(imageSize: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(imageSize * imageSize * 3);
 }
 
+/** Throws `internal` unless an engine's tokens of a black view are finite, as those of any working engine are. */
+export function requireFinite({ finite }: EncodedBatch, output: GraphOutput): void {
+  if (finite[output]?.includes(false) !== true) return;
+  throw new ServiceError('internal', 'The engine is faulty.', {
+    cause: new Error('The engine gave tokens of a black view that are not finite.'),
+  });
+}
+
 export interface WarmUpOptions {
   readonly imageSize: number;
   /** The output to ask for: the one that takes most time and memory. float16 features when absent. */

@@ -13,9 +13,9 @@ const threadBytes = 0.6 * gibibyte;
 const guardedBytes = 8 * gibibyte;
 
 /**
- * Throws `failed_precondition` if `threads` threads, each with a WebAssembly memory, and the threads of engines, which have
- * none, do not fit into the limit of the address space (`ulimit -v`). V8 reserves 8 to 10 GiB of addresses for each memory, and a thread without one would fail
- * every image. Only Linux enforces such a limit.
+ * Throws `failed_precondition` if `threads` threads, each with a WebAssembly memory, and the threads of engines,
+ * which have none, do not fit into the limit of the address space (`ulimit -v`). V8 reserves 8 to 10 GiB of addresses
+ * for each memory, and a thread without one would fail every image. Only Linux enforces such a limit.
  */
 export function requireAddressSpace(threads: number, engines = 1): void {
   const limitBytes = addressLimit();

@@ -30,7 +30,7 @@ export class WorkerPool {
       ...(idleMs === undefined ? { minThreads: threads } : { minThreads: 0, idleTimeout: idleMs }),
       maxThreads: threads,
       concurrentTasksPerWorker: tasksPerThread,
-      // A thread that waits in Atomics costs the sender 0.2 ms of CPU a task more than one that waits for a message.
+      // Waking a thread from Atomics costs the sender 0.2 ms more CPU per task than sending it a message.
       atomics: 'disabled',
       recordTiming: false,
     });

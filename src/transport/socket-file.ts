@@ -51,7 +51,7 @@ export class SocketFile {
     const found = statOf(path);
     if (found !== undefined) {
       if (!found.isSocket())
-        throw refusal(`${path} exists and is no socket; choose another path with ${flag}.`);
+        throw refusal(`${path} exists and is not a socket; choose another path with ${flag}.`);
       if (await isLive(path)) {
         throw refusal(`Another process listens on the socket ${path}; choose another path with ${flag}.`);
       }

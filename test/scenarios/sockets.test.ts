@@ -132,7 +132,7 @@ test('a file that is no socket is never replaced', async (t) => {
   writeFileSync(httpSocket, 'precious');
   await assert.rejects(start(), {
     code: 'failed_precondition',
-    message: /is no socket; choose another path with --http-socket/,
+    message: /is not a socket; choose another path with --http-socket/,
   });
   assert.equal(statSync(httpSocket).size, 8);
 });

@@ -30,7 +30,7 @@ const exportSettings = {
     type: 'boolean',
     flagOnly: true,
     description:
-      'Has ONNX Runtime in Triton run with TensorRT what TensorRT can, and the rest with CUDA. The first load then takes minutes.',
+      'Lets ONNX Runtime in Triton use TensorRT where it can, and CUDA for the rest. The first load then takes minutes.',
   },
   force: {
     type: 'boolean',

@@ -14,7 +14,7 @@ export const remoteSettings = {
     read: readRemoteEngine,
     description:
       'Server of the Open Inference Protocol (Triton, OpenVINO Model Server, MLServer, KServe) that runs the model NAME, ' +
-      'which may be left out if one model is served. The server calls it MODEL, or NAME too. Repeat the flag for several ' +
+      'which may be left out if one model is served. MODEL is its name on the server; NAME if left out. Repeat the flag for several ' +
       "servers, or separate them by commas in the variable; batches go to whichever is free. The model's folder then needs " +
       'no weights. grpcs is TLS. See docs/scaling.md.',
   },

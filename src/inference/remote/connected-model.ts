@@ -44,7 +44,7 @@ export class ConnectedModel {
       return readInferResponse(response, signature, views.length, outputs);
     } catch (error) {
       const cause = new Error(`${this.#connection.url}: ${(error as Error).message}`);
-      throw new ServiceError('unavailable', 'The remote engine gave what its model does not give.', {
+      throw new ServiceError('unavailable', "The remote engine's answer does not match its model.", {
         cause,
       });
     }

@@ -8,6 +8,7 @@ import type { PoolEngine } from '../pool-engine.ts';
 import type { RemoteAccess } from './connection.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
 import type { ExaminedModel } from './examine-model.ts';
+import { requireFinite } from '../warm-up.ts';
 import { RemoteEngine } from './remote-engine.ts';
 import type { Signature } from '../../model/signature.ts';
 
@@ -53,15 +54,10 @@ export interface RemoteWork {
   readonly measure: (engine: Pick<Engine, 'encode'>, times: BatchTimes, largest: number) => Promise<void>;
 }
 
-/** A batch is late after this many times its measured time, but not before `leastLateMs`. */
-const lateFactor = 5;
-const leastLateMs = 1000;
-
 /**
- * Connects to all servers of a model at once, and resolves when one of them works. The others are used as soon as they
- * work. Rejects with `failed_precondition` when every server runs another model; one that cannot be reached is waited for,
- * until `stopping` fires.
- * `onChange` is called when an engine's state changes.
+ * Connects to all servers of a model at once, and resolves when one of them works. The others are used as soon as
+ * they work. Rejects with `failed_precondition` when every server runs another model; one that cannot be reached is
+ * waited for, until `stopping` fires. `onChange` is called when an engine's state changes.
  */
 export async function startRemoteEngines(
   work: RemoteWork,
@@ -83,7 +79,8 @@ export async function startRemoteEngines(
       endpoint,
       access,
       parallel,
-      ...limitsOf(times, engineTimeoutMs),
+      limitMs: (views) => Math.max(engineTimeoutMs, 10 * (times.estimateMs(views) ?? 0)),
+      lateMs: (views) => times.lateMs(views),
       wanted: { ...work, name: `${endpoint.model ?? work.name}${work.suffix}` },
       prove: async (proved, { largest = work.largest }) => await prove(work, proved, times, largest),
       onUp(examined) {
@@ -105,14 +102,17 @@ export async function startRemoteEngines(
     const sizes = fixedSizes(largest);
     return { name, engine, times, largest, sizes, fixed, parallel, state: () => engine.state };
   });
-  const stopped = new ServiceError('unavailable', 'The service stops before a remote engine works.');
-  stopping?.addEventListener('abort', () => stop(stopped));
-  if (stopping?.aborted === true) stop(stopped);
+  const onStopping = (): void =>
+    stop(new ServiceError('unavailable', 'The service stops before a remote engine works.'));
+  stopping?.addEventListener('abort', onStopping);
+  if (stopping?.aborted === true) onStopping();
   try {
     await oneWorks;
   } catch (error) {
     await Promise.all(pool.map(({ engine }) => engine.close()));
     throw error;
+  } finally {
+    stopping?.removeEventListener('abort', onStopping);
   }
   return pool;
 }
@@ -125,20 +125,7 @@ async function prove(
   serverLargest: number,
 ): Promise<void> {
   if (times.entries().length === 0) await measure(engine, times, Math.min(largest, serverLargest));
-  const { finite } = await engine.encode([probe()], [probeOutput]);
-  if (finite[probeOutput]?.includes(false) !== true) return;
-  const cause = new Error('It gave tokens of a black view that are not finite.');
-  throw new ServiceError('unavailable', 'The remote engine is faulty.', { cause });
-}
-
-function limitsOf(times: BatchTimes, engineTimeoutMs: number) {
-  return {
-    limitMs: (views: number) => Math.max(engineTimeoutMs, 10 * (times.estimateMs(views) ?? 0)),
-    lateMs: (views: number) => {
-      const measuredMs = times.estimateMs(views);
-      return measuredMs === undefined ? undefined : Math.max(leastLateMs, lateFactor * measuredMs);
-    },
-  };
+  requireFinite(await engine.encode([probe()], [probeOutput]), probeOutput);
 }
 
 /** The endpoints as they were written, numbered where one is named several times. */

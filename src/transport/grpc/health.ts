@@ -11,8 +11,8 @@ export const healthPackage = loadSync(protoPath);
 const services = ['', serviceName, openInferenceService] as const;
 
 /**
- * grpc.health.v1 for the server as a whole ('') and for each of its services: SERVING while the encoder is ready. A check reads the
- * encoder's state; watchers learn of a change within `pollMs`. After `stop()` all are NOT_SERVING.
+ * grpc.health.v1 for the server as a whole ('') and for each of its services: SERVING while the encoder is ready. A
+ * check reads the encoder's state; watchers learn of a change within `pollMs`. After `stop()` all are NOT_SERVING.
  */
 export class Health {
   readonly #implementation = new HealthImplementation({});

@@ -6,8 +6,8 @@ export interface GrpcLimits {
   /** Largest request message, in bytes. */
   readonly maxRequestBytes: number;
   /**
-   * Longest time for a message to arrive, while the service reads it. It counts from the headers of a unary call, and from
-   * a message's first byte in a stream.
+   * Longest time for a message to arrive, while the service reads it. It counts from the headers of a unary call, and
+   * from a message's first byte in a stream.
    */
   readonly arriveMs: number;
   /** Longest time that a unary call waits for room for its message. A stream waits until its call ends. */
@@ -21,13 +21,13 @@ export interface GrpcLimits {
   /** Most requests of one StreamEncode under way, which limits the answers a slow reader holds. */
   readonly maxStreamRequests: number;
   /**
-   * Most memory for the unread answers of a connection. Beyond it, new calls are reset with HTTP/2's ENHANCE_YOUR_CALM,
-   * which clients report as RESOURCE_EXHAUSTED.
+   * Most memory for the unread answers of a connection. Beyond it, new calls are reset with HTTP/2's
+   * ENHANCE_YOUR_CALM, which clients report as RESOURCE_EXHAUSTED.
    */
   readonly maxSessionMiB: number;
   /**
-   * Flow-control window of a stream: room for a typical picture without a round trip. It is also the most that a call can
-   * leave unread while it waits for room.
+   * Flow-control window of a stream: room for a typical picture without a round trip. It is also the most that a call
+   * can leave unread while it waits for room.
    */
   readonly streamWindowBytes: number;
   /** Flow-control window of a connection. Node reopens it as bytes arrive, read or not, so it does not limit memory. */
@@ -37,8 +37,8 @@ export interface GrpcLimits {
   /** Longest time for a TLS handshake. */
   readonly handshakeMs: number;
   /**
-   * How long a connection is silent before it is pinged. Node does not close one by itself whose client broke HTTP/2's
-   * rules.
+   * How long a connection is silent before it is pinged. Node does not close one by itself whose client broke
+   * HTTP/2's rules.
    */
   readonly keepaliveMs: number;
   /** How long a connection may leave a ping unanswered before it is closed. */
@@ -52,8 +52,8 @@ export interface GrpcLimits {
 }
 
 /**
- * Most calls open at one time, over all connections. Health checks do not count, health watches do. Each can leave `streamWindowBytes` unread before
- * there is room for its message: 512 MiB in all by default.
+ * Most calls open at one time, over all connections. Health checks do not count, health watches do. Each can leave
+ * `streamWindowBytes` unread before there is room for its message: 512 MiB in all by default.
  */
 export const maxOpenCalls = 2048;
 

@@ -61,8 +61,8 @@ export interface GrpcServer {
 const maxImagesAlone = 16;
 
 /**
- * Serves VisualEncoderService, GRPCInferenceService, grpc.health.v1 and server reflection. Rejects with `failed_precondition` if it cannot listen
- * on the port. Does not close the encoder.
+ * Serves VisualEncoderService, GRPCInferenceService, grpc.health.v1 and server reflection. Rejects with
+ * `failed_precondition` if it cannot listen on the port. Does not close the encoder.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { encoder, host, limits, tls, socket } = options;
