@@ -1,16 +1,13 @@
-import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
-import { fileURLToPath } from 'node:url';
 import { deflateSync, gzipSync } from 'node:zlib';
+import {
+  openInferenceMessage as messageOf,
+  openInferenceService,
+} from '../../src/open-inference/definition.ts';
 import type { Corpus, FuzzInput } from './case.ts';
 import { anImage } from './ingredients.ts';
 import { mutate, oddNumbers } from './mutate.ts';
 import { below, pick, type Random, several } from './random.ts';
 import { anyText, percentEncoded } from './texts.ts';
-
-const service = '/inference.GRPCInferenceService';
-const definitions = loadSync('inference/open_inference.proto', {
-  includeDirs: [fileURLToPath(new URL('../../../proto', import.meta.url))],
-});
 
 type Parameters = Readonly<Record<string, string | number | boolean>>;
 
@@ -54,7 +51,7 @@ export function openInferenceMessage(corpus: Corpus, random: Random): FuzzInput 
   return {
     kind: 'grpc',
     what: `odd messages of ${method}`,
-    path: `${service}/${method}`,
+    path: `/${openInferenceService}/${method}`,
     streams: false,
     metadata: {},
     steps: [{ do: 'send', message: random() < 0.6 ? right : mutate(right, random) }],
@@ -293,6 +290,5 @@ function wireParameters(parameters: Parameters): Record<string, object> {
 }
 
 function serialize(name: string, message: object): Buffer {
-  const type = definitions[`inference.${name}`] as unknown as MessageTypeDefinition<object, never>;
-  return type.serialize(message);
+  return messageOf<object, never>(name).serialize(message);
 }
