@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,9 +57,12 @@ def run(arguments: list[str]) -> None:
     subprocess.run([sys.executable, *arguments], env=ENVIRONMENT, check=True, timeout=LIMIT_S)
 
 
-def test_two_processes_give_the_curve_of_one_with_twice_the_batch(flags: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("spread", [[], ["--shard"]])
+def test_two_processes_give_the_curve_of_one_with_twice_the_batch(
+    flags: list[str], tmp_path: Path, spread: list[str]
+) -> None:
     two, one = tmp_path / "two", tmp_path / "one"
-    run([*TORCHRUN, *TRAIN, *flags, "--steps=8", "--micro-batch=1", f"--out={two}"])
+    run([*TORCHRUN, *TRAIN, *flags, "--steps=8", "--micro-batch=1", f"--out={two}", *spread])
     run([*TRAIN, *flags, "--steps=8", "--micro-batch=2", f"--out={one}"])
     for name in ("loss", "gradient_norm", "held_out_l1", "held_out_cosine", "skipped"):
         curves = [[line[name] for line in metrics(out) if name in line] for out in (two, one)]
@@ -67,6 +71,19 @@ def test_two_processes_give_the_curve_of_one_with_twice_the_batch(flags: list[st
     assert metrics(two)[-2]["skipped"] > 0
     students = [read_checkpoint(out / "checkpoints" / "step-0000008.pt")["student"] for out in (two, one)]
     assert all(torch.allclose(students[0][name], students[1][name], atol=1e-4) for name in students[0])
+
+
+def test_a_sharded_run_with_an_average_resumes_on_one_process(flags: list[str], tmp_path: Path) -> None:
+    sharded, one = tmp_path / "sharded", tmp_path / "one"
+    settings = ["--steps=8", "--micro-batch=1", "--ema=0.5", "--save-every=4", "--pictures-every=4", "--pictures=1"]
+    run([*TORCHRUN, *TRAIN, *flags, *settings, f"--out={sharded}", "--shard"])
+    (sharded / "checkpoints" / "step-0000008.pt").unlink()
+    shutil.rmtree(sharded / "model")
+    run([*TRAIN, *flags, *settings, f"--out={sharded}", "--no-shard"])
+    run([*TRAIN, *flags, *settings, f"--out={one}"])
+    ends = [read_checkpoint(out / "checkpoints" / "step-0000008.pt") for out in (sharded, one)]
+    for kind in ("student", "ema"):
+        assert all(torch.allclose(ends[0][kind][name], ends[1][kind][name], atol=1e-4) for name in ends[1][kind])
 
 
 def stop_after_some_steps(command: list[str], out: Path, *, whole_group: bool) -> int:

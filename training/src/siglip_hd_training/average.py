@@ -1,16 +1,15 @@
-"""An exponential moving average of the student."""
+"""An exponential moving average of the student's weights."""
 
 from __future__ import annotations
 
-import copy
-
 import torch
 
+from .distribution import Weights, copy_whole
 from .tower import Tower
 
 
 class Average:
-    """A tower whose weights follow the student's.
+    """Weights that follow the student's; shards, if the student's are.
 
     Args:
         student: The student, whose weights it starts with.
@@ -18,11 +17,17 @@ class Average:
     """
 
     def __init__(self, student: Tower, decay: float) -> None:
-        self.tower = copy.deepcopy(student).eval().requires_grad_(False)
+        self.weights: Weights = {name: its.detach().clone() for name, its in student.named_parameters()}
         self._decay = decay
 
     @torch.no_grad()
     def update(self, student: Tower) -> None:
         """Follows the student by a step."""
-        for mine, its in zip(self.tower.parameters(), student.parameters(), strict=True):
-            mine.lerp_(its, 1 - self._decay)
+        for name, its in student.named_parameters():
+            self.weights[name].lerp_(its, 1 - self._decay)
+
+    @torch.no_grad()
+    def load(self, weights: Weights) -> None:
+        """Takes the whole weights of a checkpoint."""
+        for name, mine in self.weights.items():
+            copy_whole(mine, weights[name])

@@ -31,7 +31,7 @@ class Checkpoints:
     def save(self, step: int, state: State, *, is_best: bool) -> Path:
         """Writes a checkpoint, then removes the oldest."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"step-{step:07}.pt"
+        path = self.of(step)
         temporary = path.with_suffix(".tmp")
         with temporary.open("wb") as file:
             torch.save(state, file)
@@ -49,6 +49,10 @@ class Checkpoints:
         for old in self._paths()[: -self._keep]:
             old.unlink()
         return path
+
+    def of(self, step: int) -> Path:
+        """Where the checkpoint of a step lies."""
+        return self.folder / f"step-{step:07}.pt"
 
     def latest(self) -> Path | None:
         """The checkpoint of the highest step."""

@@ -58,6 +58,11 @@ class Settings:
 
     precision: str = _setting("auto is bf16 on a GPU and fp32 on a CPU", "auto", choices=("auto", "bf16", "fp32"))
     checkpointing: bool = _setting("recompute activations to save memory", False, may_change=True)
+    shard: bool = _setting(
+        "with torchrun: keep a part of the weights, gradients and moments in each process (FSDP2)",
+        False,
+        may_change=True,
+    )
     deterministic: bool = _setting("use kernels that repeat to the bit, which may be slower on a GPU", True)
     teacher_chunk: int = _setting("windows in a forward pass of the teacher", 64, may_change=True)
     workers: int = _setting("processes that read images, for each training process", 4, may_change=True)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
 import torch
 import transformers
-from torch.nn.parallel import DistributedDataParallel
 
 from . import __version__
 from .assemble import assemble
 from .average import Average
 from .checkpoint import Checkpoints, State, read_checkpoint
+from .distribution import Distribution, loaded, whole, whole_weights
 from .errors import TrainingError
 from .export import export
 from .held_out import Distance, HeldOut
@@ -31,6 +32,7 @@ from .samples import Batch, load
 from .settings import Settings
 from .stop_signal import StopSignal
 from .token_source import with_tokens
+from .tower import Tower
 
 MODEL_FOLDER = "model"
 
@@ -55,6 +57,10 @@ class Trainer:
         base = partial(self._encode, self._student)
         self._held_out = HeldOut(samples, self._source, settings.micro_batch, pictures, base)
 
+        # Parameters that are shards or followed by an average are validated and drawn as another tower.
+        is_apart = settings.ema > 0 or (settings.shard and processes.world > 1)
+        self._evaluated = copy.deepcopy(self._student).cpu().eval().requires_grad_(False) if is_apart else None
+        self._distribution = Distribution(self._student, processes, shard=settings.shard)
         self._optimizer = build_optimizer(self._student, settings)
         self._average = Average(self._student, settings.ema) if settings.ema else None
         self._checkpoints = Checkpoints(self._out / "checkpoints", settings.keep)
@@ -63,7 +69,6 @@ class Trainer:
         self._first_validation: Distance | None = None
         self._validation: Distance | None = None
         self._resume()
-        self._model = self._distribute()
         self._log = RunLog(settings, self._step, is_first=processes.is_first)
 
     def run(self) -> bool:
@@ -78,7 +83,7 @@ class Trainer:
         if self._processes.is_first:
             model = self._out / MODEL_FOLDER
             if is_finished and not model.exists():
-                export(self._state(), model)
+                export(read_checkpoint(self._checkpoints.of(self._step)), model)
             stopped = f"Stopped after step {self._step}. The same command resumes the run."
             print(f"The run is finished: its model is in {model}." if is_finished else stopped, flush=True)
         return is_finished
@@ -110,7 +115,7 @@ class Trainer:
             group["lr"] = rate
         loss, skipped, waited_s = self._accumulate(batches)
         trainable = [parameter for parameter in self._student.parameters() if parameter.requires_grad]
-        norm = torch.nn.utils.clip_grad_norm_(trainable, settings.clip_norm or math.inf).item()
+        norm = whole(torch.nn.utils.clip_grad_norm_(trainable, settings.clip_norm or math.inf)).item()
         sums = self._processes.sum([loss, float(skipped), float(stop.is_set)])
         loss, self._skipped = sums[0] / self._processes.world, self._skipped + int(sums[1])
         if not (math.isfinite(loss) and math.isfinite(norm)):
@@ -138,10 +143,8 @@ class Trainer:
             waited_s += time.perf_counter() - started
             self._report_skipped(batch.skipped)
             skipped += len(batch.skipped)
-            is_last = part == self._per_step - 1
-            wait = nullcontext() if is_last or self._processes.world == 1 else self._model.no_sync()
-            with wait:
-                made = self._encode(self._model, batch)
+            with self._distribution.accumulate(is_last=part == self._per_step - 1):
+                made = self._encode(self._distribution.model, batch)
                 loss = LOSSES[self._settings.loss](made, target.to(made.device)) / self._per_step
                 loss.backward()
             total += loss.item()
@@ -153,13 +156,15 @@ class Trainer:
         is_best = (self._step % settings.validate_every == 0 or is_end) and self._validate()
         if settings.pictures_every and (self._step % settings.pictures_every == 0 or is_end):
             path = self._out / "pictures" / f"step-{self._step:07}.png"
-            self._held_out.draw(path, self._encode_best, self._student.image_size)
+            with self._best_tower() as tower:
+                self._held_out.draw(path, partial(self._encode, tower), self._student.image_size)
         if is_best or self._step % settings.save_every == 0 or is_end:
             self._save(is_best=is_best)
 
     def _validate(self) -> bool:
         """Measures the distance to the teacher; says whether it is the smallest so far."""
-        found = self._held_out.distance(self._encode_best, self._processes)
+        with self._best_tower() as tower:
+            found = self._held_out.distance(partial(self._encode, tower), self._processes)
         if found is None:
             return False
         self._validation = found
@@ -171,9 +176,12 @@ class Trainer:
         self._best = min(self._best, found.l1) if self._step > 0 else self._best
         return is_best
 
-    def _encode_best(self, batch: Batch) -> torch.Tensor:
-        """The tokens of what is exported: the average of the weights if there is one."""
-        return self._encode(self._average.tower if self._average is not None else self._student, batch)
+    def _best_tower(self) -> AbstractContextManager[Tower]:
+        """What is exported, whole: the average of the weights if there is one. All processes must enter this."""
+        if self._evaluated is None:
+            return nullcontext(self._student)
+        weights = self._average.weights if self._average is not None else self._student.state_dict()
+        return loaded(self._evaluated, weights, self._processes.device)
 
     def _encode(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         views = batch.views[self._student.image_size].to(self._processes.device, non_blocking=True)
@@ -181,15 +189,17 @@ class Trainer:
             return model(self._preprocessing.normalise(views))
 
     def _save(self, *, is_best: bool) -> None:
+        state = self._state()
         if self._processes.is_first:
-            self._checkpoints.save(self._step, self._state(), is_best=is_best)
+            self._checkpoints.save(self._step, state, is_best=is_best)
 
     def _state(self) -> State:
+        """What a checkpoint keeps, whole. All processes must call this."""
         return {
             "step": self._step,
-            "student": self._student.state_dict(),
-            "ema": self._average.tower.state_dict() if self._average is not None else None,
-            "optimizer": self._optimizer.state_dict(),
+            "student": whole_weights(self._student.state_dict()),
+            "ema": whole_weights(self._average.weights) if self._average is not None else None,
+            "optimizer": self._distribution.optimizer_state(self._optimizer),
             "skipped": self._skipped,
             "best": self._best,
             "first_validation": self._first_validation and self._first_validation.as_dict(),
@@ -212,20 +222,14 @@ class Trainer:
             return
         state = read_checkpoint(path)
         self._settings.require_same_run(state["settings"])
-        self._student.load_state_dict(state["student"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._distribution.load(state["student"], self._optimizer, state["optimizer"])
         if self._average is not None:
-            self._average.tower.load_state_dict(state["ema"])
+            self._average.load(state["ema"])
         self._step, self._skipped, self._best = state["step"], state["skipped"], state["best"]
         self._first_validation = state["first_validation"] and Distance(**state["first_validation"])
         self._validation = state["validation"] and Distance(**state["validation"])
         if self._processes.is_first:
             print(f"Resuming after step {self._step}.", flush=True)
-
-    def _distribute(self) -> torch.nn.Module:
-        if self._processes.world == 1:
-            return self._student
-        return DistributedDataParallel(self._student, device_ids=self._processes.device_ids, broadcast_buffers=False)
 
     def _warn(self, warning: str) -> None:
         if self._processes.is_first:
