@@ -1,5 +1,6 @@
 import { ServiceError } from '../../errors/service-error.ts';
 import { cosineOf } from '../../model/import/cosine.ts';
+import { quantile } from '../../tokens/colours/quantile.ts';
 import { byteLengthOf, type TokenTensor } from '../../tokens/tensor.ts';
 
 /** The differences of two sets of tokens, token by token. */
@@ -79,15 +80,6 @@ export function summarise(comparisons: readonly TokenComparison[]): ComparisonSu
     meanL1: l1 / tokens,
     largestDifference: Math.max(...comparisons.map(({ largestDifference }) => largestDifference)),
   };
-}
-
-/** The quantile of at least one ascending value, linear between neighbours: numpy.percentile's default. */
-export function quantile(sorted: Float64Array, share: number): number {
-  const rank = (sorted.length - 1) * share;
-  const below = Math.floor(rank);
-  const lower = sorted[below]!;
-  const upper = sorted[below + 1] ?? lower;
-  return lower + (upper - lower) * (rank - below);
 }
 
 /** The values of a float32 tensor, in a buffer of their own. */

@@ -1,4 +1,4 @@
-import { quantile } from './compare-tokens.ts';
+import { quantile } from '../../tokens/colours/quantile.ts';
 
 /** The speed of an engine, in milliseconds. */
 export interface EngineSpeed {

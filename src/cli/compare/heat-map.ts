@@ -3,7 +3,7 @@ import type { Raster } from '../../image/raster.ts';
 import { resample } from '../../image/resample.ts';
 import { sharp } from '../../image/sharp.ts';
 import type { Canvas, Size } from '../../recipes/plan.ts';
-import { type Colour, colourOf } from './colour-scale.ts';
+import { type Colour, colourOf } from '../../tokens/colours/colour-scale.ts';
 
 /** One number for each token of a view, and where the view and its tokens lie in the image. */
 export interface HeatMap {

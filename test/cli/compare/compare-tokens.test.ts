@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import {
-  compareTokens,
-  float32Values,
-  quantile,
-  summarise,
-} from '../../../src/cli/compare/compare-tokens.ts';
+import { compareTokens, float32Values, summarise } from '../../../src/cli/compare/compare-tokens.ts';
 import { expectedTokens, goldenCases } from '../../support/golden.ts';
 
 const channels = 5;
@@ -128,21 +123,6 @@ test('refuses sets of different lengths, of broken tokens, and empty ones', () =
   ] as const) {
     assert.throws(() => compareTokens(new Float32Array(a), new Float32Array(b), 2), RangeError);
   }
-});
-
-test("has percentiles as numpy's are by default", () => {
-  const sorted = Float64Array.of(1, 2, 4, 8);
-  // numpy.percentile([1, 2, 4, 8], [0, 1, 50, 90, 100])
-  for (const [share, expected] of [
-    [0, 1],
-    [0.01, 1.03],
-    [0.5, 3],
-    [0.9, 6.8],
-    [1, 8],
-  ] as const) {
-    assert.ok(Math.abs(quantile(sorted, share) - expected) < 1e-12);
-  }
-  assert.equal(quantile(Float64Array.of(7), 0.01), 7);
 });
 
 test('counts each token the same when comparisons are taken as one', () => {

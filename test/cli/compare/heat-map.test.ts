@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { colourOf } from '../../../src/cli/compare/colour-scale.ts';
+import { colourOf } from '../../../src/tokens/colours/colour-scale.ts';
 import { drawHeatMap, type HeatMap } from '../../../src/cli/compare/heat-map.ts';
 import type { Raster } from '../../../src/image/raster.ts';
 

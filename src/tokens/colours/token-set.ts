@@ -1,0 +1,47 @@
+/** Tokens of one width: `data` holds the `channels` values of token 0, then those of token 1, and so on. */
+export interface TokenSet {
+  readonly data: Float32Array;
+  readonly count: number;
+  readonly channels: number;
+}
+
+/** Throws RangeError unless the set has `count` tokens of `channels` values. */
+export function requireWhole({ data, count, channels }: TokenSet): void {
+  if (data.length === count * channels && channels > 0) return;
+  throw new RangeError(`${data.length} values are not ${count} tokens of ${channels} channels`);
+}
+
+/** The dot product of `vector` with the token that starts at `start`. */
+export function dotWith(data: Float32Array, start: number, vector: Float64Array): number {
+  const { length } = vector;
+  const unrolled = length - (length % 4);
+  // Four sums that do not wait for each other.
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let i = 0; i < unrolled; i += 4) {
+    const at = start + i;
+    a += data[at]! * vector[i]!;
+    b += data[at + 1]! * vector[i + 1]!;
+    c += data[at + 2]! * vector[i + 2]!;
+    d += data[at + 3]! * vector[i + 3]!;
+  }
+  for (let i = unrolled; i < length; i++) a += data[start + i]! * vector[i]!;
+  return a + b + (c + d);
+}
+
+/** The dot product of two vectors. */
+export function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
+/** The Euclidean norm of each token. */
+export function tokenNorms({ data, count, channels }: TokenSet): Float64Array<ArrayBuffer> {
+  const norms = new Float64Array(count);
+  for (let token = 0; token < count; token++) {
+    let squares = 0;
+    for (let i = token * channels; i < (token + 1) * channels; i++) squares += data[i]! * data[i]!;
+    norms[token] = Math.sqrt(squares);
+  }
+  return norms;
+}
