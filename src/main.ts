@@ -82,8 +82,11 @@ const parts: Parts = {
   async compare() {
     const { Encoder } = await import('./encoding/encoder.ts');
     const { heatMapFile } = await import('./cli/compare/heat-map.ts');
+    const { pictureFile, thumbnailFile } = await import('./cli/compare/picture-files.ts');
     return {
       heatMapFile,
+      pictureFile,
+      thumbnailFile,
       async createEncoder(config, logger, observeBatch) {
         const encoder = await Encoder.open(config, { observeBatch }, logger, () => {});
         return { encoder, close: () => encoder.close() };

@@ -1,6 +1,7 @@
 import { didYouMean } from '../errors/did-you-mean.ts';
 import { createLogger } from '../telemetry/logger.ts';
-import { compareModels, type CompareParts } from './compare/compare.ts';
+import { compareModels } from './compare/compare.ts';
+import type { CompareParts } from './compare/comparing-encoder.ts';
 import { type EncodeParts, encodeFiles } from './encode/encode.ts';
 import { exportTriton, type ExportTritonParts } from './export-triton.ts';
 import { describeFailure, type ExitCode } from './exit-code.ts';

@@ -43,7 +43,7 @@ export function allLine(all: ComparisonSummary, images: number): string {
 }
 
 /** The speed of each side that was measured. */
-export function speedLines(sides: readonly [Side, Side], times: EngineTimes): string {
+export function speedLines(sides: readonly Side[], times: EngineTimes): string {
   const lines = sides.flatMap(({ label, views }) => {
     const speed = times.speed(label);
     if (speed === undefined) return [];
@@ -59,31 +59,22 @@ export function heatMapLine(folder: string, scaleMax: number): string {
 
 /** One JSON object with unrounded numbers and times in milliseconds. */
 export function reportJson({ sides, images, all, times, scaleMax, failures }: ComparisonReport): string {
-  const sideJson = (side: Side) => {
-    const { name, model, recipe, views } = side;
-    const { digest, precision, features, imageSize, grid, channels, trained } = model;
-    const about = {
-      name,
-      folder: model.folder,
-      digest,
-      trained,
-      precision,
-      features,
-      imageSize,
-      grid,
-      channels,
-    };
-    return { ...about, recipe, views, ...times.speed(side.label) };
-  };
   const report = {
-    a: sideJson(sides[0]),
-    b: sideJson(sides[1]),
+    a: sideJson(sides[0], times),
+    b: sideJson(sides[1], times),
     images: images.map(({ file, size, summary, heatMap }) => ({ file, size, ...summary, heatMap })),
     all,
     heatMapMax: scaleMax,
     failures,
   };
   return `${JSON.stringify(report, undefined, 2)}\n`;
+}
+
+/** What JSON says of a side. */
+export function sideJson({ label, name, model, recipe, views }: Side, times: EngineTimes) {
+  const { folder, digest, precision, features, imageSize, grid, channels, trained } = model;
+  const about = { name, folder, digest, trained, precision, features, imageSize, grid, channels };
+  return { ...about, recipe, views, ...times.speed(label) };
 }
 
 /** The distance rounded up to 1, 2 or 5 times a power of ten; at least 0.000001. */
@@ -94,7 +85,8 @@ export function roundedScale(distance: number): number {
   return steps.find((step) => step >= least) ?? least;
 }
 
-function sideLine({ label, name, model, recipe, views }: Side): string {
+/** A side's label, name and geometry; the scales of a teacher on a second line. */
+export function sideLine({ label, name, model, recipe, views }: Side): string {
   const { precision, features, imageSize, grid, channels } = model;
   const tokens = `${grid.width} x ${grid.height} tokens of ${grouped(channels)} channels`;
   return `${label}  ${name}: ${precision}, ${features}, ${imageSize} px, ${tokens}${asTeacher(recipe, model, views)}`;
@@ -122,6 +114,7 @@ function fixed(ms: number): string {
   return ms.toLocaleString('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }
 
-function grouped(value: number): string {
+/** With commas between thousands. */
+export function grouped(value: number): string {
   return value.toLocaleString('en-US');
 }

@@ -7,6 +7,7 @@ import type { EncoderConfig } from '../../encoding/encoder-config.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { Model } from '../../model/model.ts';
 import type { VisualEncoder } from '../../encoding/request.ts';
+import type { Size } from '../../recipes/plan.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import { teacherDefaults } from '../../recipes/teacher.ts';
 
@@ -19,7 +20,8 @@ export interface Comparands {
 
 /** One side of the comparison. */
 export interface Side {
-  readonly label: 'A' | 'B';
+  /** A, B, C and so on. */
+  readonly label: string;
   /** The name on the command line, or the folder's. */
   readonly name: string;
   readonly model: Model;
@@ -32,12 +34,13 @@ export interface Side {
 export function readComparands(operands: readonly string[], teacherOf: ModelSource | undefined): Comparands {
   const [first = '', ...rest] = operands;
   const a = readOperand('MODEL_A', first);
-  if (teacherOf !== undefined) return { a, b: teacherOf, files: rest };
+  if (teacherOf !== undefined && rest.length > 0) return { a, b: teacherOf, files: rest };
   const [second = '', ...files] = rest;
-  if (files.length > 0) return { a, b: readOperand('MODEL_B', second), files };
+  if (teacherOf === undefined && files.length > 0) return { a, b: readOperand('MODEL_B', second), files };
   throw new ServiceError(
     'invalid_argument',
-    'compare needs MODEL_A, MODEL_B and an IMAGE, or MODEL_A, an IMAGE and --teacher-of MODEL_B.',
+    'compare needs MODEL_A, MODEL_B and an IMAGE, or MODEL_A, an IMAGE and --teacher-of MODEL_B, or --model for each ' +
+      'encoder and an IMAGE.',
   );
 }
 
@@ -64,7 +67,7 @@ export function readSides(
 ): readonly [Side, Side] {
   const [modelA, modelB = modelA] = encoder.models();
   if (modelA === undefined || modelB === undefined) throw new RangeError('the encoder serves no model');
-  const sideOf = (label: Side['label'], source: ModelSource, model: Model, recipe: RecipeOptions) => {
+  const sideOf = (label: string, source: ModelSource, model: Model, recipe: RecipeOptions) => {
     const size = { width: model.imageSize, height: model.imageSize };
     const options = { model: model.name, dtype: 'float32', exif: 'apply' } as const;
     const { metadata } = encoder.plan({ size, recipe, options });
@@ -92,22 +95,24 @@ export function readSides(
         : '';
     throw new ServiceError(
       'invalid_argument',
-      `A gives ${texts[0]} and B ${texts[1]}; both must give the same, as tokens are compared pair by pair${advice}.`,
+      `A gives ${texts[0]} and B ${texts[1]}; both must give the same, as tokens are compared pair by pair${advice}. ` +
+        'Give both as --model to compare their neighbours and CKA.',
     );
   }
   return [first.side, second.side];
 }
 
+type TeacherSettings = Pick<CompareSettings, 'scales' | 'weights' | 'windows'>;
+
 function recipeOfB(
-  {
-    teacherOf,
-    scales,
-    weights,
-    windows,
-  }: Pick<CompareSettings, 'teacherOf' | 'scales' | 'weights' | 'windows'>,
+  settings: TeacherSettings & Pick<CompareSettings, 'teacherOf'>,
   { grid }: Model,
 ): RecipeOptions {
-  if (teacherOf === undefined) return { recipe: 'encode' };
+  return settings.teacherOf === undefined ? { recipe: 'encode' } : teacherRecipe(settings, grid);
+}
+
+/** TeacherEncode with the options on the command line, at a grid. */
+export function teacherRecipe({ scales, weights, windows }: TeacherSettings, grid: Size): RecipeOptions {
   return {
     recipe: 'teacher',
     ...teacherDefaults,

@@ -4,7 +4,39 @@ import { engineSettings, quietLogSettings } from './engine-settings.ts';
 import { readDistance, readModel, readNumbers, readPath } from './readers.ts';
 import type { Settings, SettingValues } from './setting.ts';
 
+/** Encoders that one run compares, the teacher not counted: a letter for each. */
+const mostEncoders = 25;
+const defaultMaxTokens = 2048;
+
 const compareSettings = {
+  model: {
+    type: 'repeated',
+    placeholder: '[NAME=]MODEL',
+    read: readModel,
+    flagOnly: true,
+    description:
+      'An encoder to compare with others of any grid and width, by nearest neighbours and CKA instead of token by token. ' +
+      'Give it twice or more; every operand is then an IMAGE.',
+  },
+  sheet: {
+    type: 'optional',
+    placeholder: 'FILE.html',
+    read: readPath,
+    flagOnly: true,
+    description:
+      'With --model: writes one HTML file with the figures and the tokens of the first 12 images as colours. It needs no ' +
+      'network.',
+  },
+  'max-tokens': {
+    type: 'integer',
+    min: 64,
+    max: 4096,
+    default: String(defaultMaxTokens),
+    flagOnly: true,
+    description:
+      'With --model: places at which tokens are compared, spread evenly over all images if there are more. Time and memory ' +
+      'grow with its square.',
+  },
   'teacher-of': {
     type: 'optional',
     placeholder: '[NAME=]MODEL_B',
@@ -13,7 +45,7 @@ const compareSettings = {
     description:
       "Compares MODEL_A's Encode with the TeacherEncode of this model, which then does not precede the images. For " +
       'SigLIP-HD and the frozen SigLIP 2 this is the distance that the paper trains to be small. The ' +
-      "teacher's tokens are resized to MODEL_A's grid.",
+      "teacher's tokens are resized to MODEL_A's grid. With --model, this TeacherEncode is the last encoder, at its own grid.",
   },
   scales: {
     type: 'optional',
@@ -91,24 +123,45 @@ const compareRules: readonly Rule<CompareSettings>[] = [
     },
   },
   {
+    of: ['models'],
+    problems({ models, teacherOf, out, sheet, maxTokens }) {
+      if (models.length === 0) {
+        return [
+          ...(sheet === undefined
+            ? []
+            : ['--sheet shows encoders given as --model; without --model, use --out.']),
+          ...(maxTokens === defaultMaxTokens
+            ? []
+            : ['--max-tokens bounds a comparison of encoders; it needs --model.']),
+        ];
+      }
+      return [
+        ...(models.length === 1 && teacherOf === undefined
+          ? ['--model is given once; give it for each encoder, or add --teacher-of.']
+          : []),
+        ...(models.length > mostEncoders ? [`--model is given more than ${mostEncoders} times.`] : []),
+        ...(out === undefined
+          ? []
+          : ['--out is for two models compared token by token; with --model, use --sheet.']),
+      ];
+    },
+  },
+  {
     of: ['heatMax'],
     problems: ({ out }) => (out === undefined ? ['--heat-max is for heat maps; it needs --out.'] : []),
   },
 ];
 
-/** Measures how far apart the tokens of two models are. */
+/** Measures how far apart the tokens of two models are, or how alike several encoders see. */
 export const compareCommand = command({
   name: 'compare',
-  usage: 'compare MODEL_A (MODEL_B | --teacher-of MODEL_B) IMAGE... [OPTION]...',
+  usage: 'compare (MODEL_A MODEL_B | MODEL_A --teacher-of MODEL_B | --model MODEL...) IMAGE... [OPTION]...',
   summary:
     'Encodes image files with two model folders and reports how far apart their tokens are: the cosine and the ' +
-    'difference of each pair of tokens, and the speed of each model. An image that fails is reported; the others are ' +
-    'still compared.',
-  operands: {
-    placeholder: 'MODEL_A, a MODEL_B or --teacher-of, and an IMAGE',
-    min: 2,
-    max: Number.POSITIVE_INFINITY,
-  },
+    'difference of each pair of tokens, and the speed of each model. With --model for each of two or more model folders, ' +
+    'whose grids and widths may differ, it reports how far each pair of encoders agrees on nearest neighbours, and their ' +
+    'CKA. An image that fails is reported; the others are still compared.',
+  operands: { placeholder: 'MODEL_A, a MODEL_B and an IMAGE', min: 1, max: Number.POSITIVE_INFINITY },
   settings: compareSettings,
   rules: compareRules,
 });

@@ -5,14 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { pino } from 'pino';
 import sharp from 'sharp';
-import { type CompareParts, compareModels } from '../../../src/cli/compare/compare.ts';
+import type { CompareParts } from '../../../src/cli/compare/comparing-encoder.ts';
 import { compareCommand } from '../../../src/cli/settings/compare.ts';
 import { parseCommand } from '../../../src/cli/settings/parse.ts';
-import { Encoder } from '../../../src/encoding/encoder.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
-import { heatMapFile } from '../../../src/cli/compare/heat-map.ts';
 import { importModel } from '../../../src/model/import/import-model.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../../src/encoding/request.ts';
 import { compareTokens, summarise } from '../../../src/cli/compare/compare-tokens.ts';
@@ -20,6 +17,7 @@ import { expectedTokens, goldenCases } from '../../support/golden.ts';
 import { stubModel } from '../../support/stub-encoder.ts';
 import { importFixture, scratchFolder } from '../../support/tiny-models.ts';
 import { fakeTerminal } from '../fake-terminal.ts';
+import { compare, realParts } from './run-compare.ts';
 import { madeUp } from '../../support/answer-origin.ts';
 
 const images = 'test/fixtures/images';
@@ -39,34 +37,6 @@ before(async () => {
   });
 });
 after(() => scratch.remove());
-
-/** The command's own parts, as main.ts makes them. */
-const realParts: CompareParts = {
-  heatMapFile,
-  async createEncoder(config, logger, observeBatch) {
-    const metrics = {
-      observeBatch,
-      observeRestart() {},
-      observeStages() {},
-      observeSource() {},
-      watchQueue() {},
-      watchHeld() {},
-      watchBatches() {},
-      observeRefusal() {},
-    };
-    const encoder = await Encoder.open(config, metrics, logger, () => {});
-    return { encoder, close: () => encoder.close() };
-  },
-  logger: pino({ level: 'silent' }),
-};
-
-async function compare(args: readonly string[], parts: CompareParts = realParts, faked = fakeTerminal()) {
-  const machine = { cores: 2, poolThreads: 4, cacheHome: '/c', hasIpv6: true };
-  const parsed = parseCommand(compareCommand, { args, env: {}, machine });
-  assert.equal(parsed.kind, 'run', JSON.stringify(parsed));
-  const exitCode = await compareModels(parsed.operands, parsed.settings, faked.terminal, parts);
-  return { exitCode, stdout: faked.stdout.text, stderr: faked.stderr.text };
-}
 
 interface SideJson {
   readonly name: string;
@@ -134,6 +104,7 @@ function stubParts(encode = stubAnswer, engineMs = (model?: string): number => (
     closed: 0,
   };
   const parts: CompareParts = {
+    ...realParts,
     async createEncoder(config, _logger, onBatch) {
       seen.served = config.models.map(({ name, folder }) => `${name}=${folder}`);
       const model = { ...stubModel, grid: { width: 2, height: 1 }, channels: 2 };
@@ -159,7 +130,6 @@ function stubParts(encode = stubAnswer, engineMs = (model?: string): number => (
       seen.heatMaps.push(scaleMax);
       return bytes;
     },
-    logger: pino({ level: 'silent' }),
   };
   return { parts, seen };
 }

@@ -1,0 +1,96 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { ServiceError } from '../../errors/service-error.ts';
+import type { Size } from '../../recipes/plan.ts';
+import { describeFailure, type ExitCode } from '../exit-code.ts';
+import { readInput } from '../input-files.ts';
+import type { CompareSettings } from '../settings/compare.ts';
+import { interruptible, type Terminal } from '../terminal.ts';
+import { float32Values } from './compare-tokens.ts';
+import type { Side } from './compared-models.ts';
+import type { CompareParts, ComparingEncoder } from './comparing-encoder.ts';
+import type { EngineTimes } from './engine-times.ts';
+
+/** One run of the command, with the images that have failed so far. */
+export interface Run {
+  readonly settings: CompareSettings;
+  readonly terminal: Terminal;
+  readonly parts: CompareParts;
+  readonly times: EngineTimes;
+  readonly signal: AbortSignal;
+  readonly failures: { readonly file: string; readonly problem: string }[];
+}
+
+/**
+ * Does `work`, then names the images that failed on stderr. Resolves with 1 if there are any. Rejects as `work` does, or
+ * with `cancelled` if it was interrupted.
+ */
+export async function runComparison(
+  base: Omit<Run, 'signal' | 'failures'>,
+  work: (run: Run) => Promise<void>,
+): Promise<ExitCode> {
+  return await interruptible(base.terminal, async (signal) => {
+    const run: Run = { ...base, signal, failures: [] };
+    try {
+      await work(run);
+    } catch (error) {
+      throw signal.aborted ? new ServiceError('cancelled', 'Interrupted.', { cause: error }) : error;
+    } finally {
+      for (const { file, problem } of run.failures)
+        run.terminal.stderr.write(`siglip-hd: ${file}: ${problem}\n`);
+    }
+    return run.failures.length === 0 ? 0 : 1;
+  });
+}
+
+/** Whether `work` on the file succeeded; records its failure. Rejects only if the run is interrupted. */
+export async function attempt(
+  { signal, failures }: Run,
+  file: string,
+  work: () => Promise<void>,
+): Promise<boolean> {
+  signal.throwIfAborted();
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    failures.push({ file, problem: describeFailure(error).text });
+    return false;
+  }
+}
+
+/** The float32 tokens that a side gives of an image file, and the image's size. Counts the engine's time. */
+export async function encodeFile(
+  { settings: { exif }, times, signal }: Run,
+  encoder: ComparingEncoder,
+  { label, model, recipe }: Side,
+  file: string,
+): Promise<{ readonly values: Float32Array<ArrayBuffer>; readonly size: Size }> {
+  const bytes = await readInput(file);
+  const answer = await times.watch(label, () =>
+    encoder.encode({
+      images: [{ kind: 'file', bytes }],
+      stacked: false,
+      recipe,
+      options: { model: model.name, dtype: 'float32', exif },
+      signal,
+    }),
+  );
+  try {
+    return { values: float32Values(answer.tensor), size: answer.metadata.images[0]! };
+  } finally {
+    answer.release();
+  }
+}
+
+/** Writes a file beside its place and renames it, so that nobody finds half of it. */
+export async function writeWhole(target: string, content: Uint8Array | string): Promise<void> {
+  const temporary = `${target}.${process.pid}.part`;
+  try {
+    await writeFile(temporary, content);
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
