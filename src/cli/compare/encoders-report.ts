@@ -32,7 +32,7 @@ export function figureLines({ sides, images, grid, figures }: EncodersReport): s
   return [
     '',
     `Neighbour agreement: the share of a token's ${neighbours} nearest neighbours that both encoders give; by chance ` +
-      chance.toFixed(3),
+      chanceText(chance),
     ...triangle(sides, pairs, ({ agreement }) => agreement),
     '',
     'CKA: linear, debiased; 1 is the same up to rotation and scale',
@@ -54,6 +54,11 @@ export function sampleText({ tokens }: EncoderFigures, images: number, grid: Siz
 /** A figure with three decimals, rounded down so that only 1 reads as 1; a dash for none. */
 export function figureText(value: number | undefined): string {
   return value === undefined ? '-' : (Math.floor(value * 1000 + 1e-9) / 1000).toFixed(3);
+}
+
+/** Two digits of the agreement by chance. */
+export function chanceText(chance: number): string {
+  return String(Number(chance.toPrecision(2)));
 }
 
 /** The figure of two encoders, whichever comes first. */

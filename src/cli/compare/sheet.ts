@@ -1,7 +1,7 @@
 import type { Size } from '../../recipes/plan.ts';
 import type { TokenColours } from '../../tokens/colours/token-colours.ts';
 import type { Side } from './compared-models.ts';
-import { type EncodersReport, figureText, sampleText } from './encoders-report.ts';
+import { chanceText, type EncodersReport, sampleText } from './encoders-report.ts';
 import type { EngineTimes } from './engine-times.ts';
 import { dataUrl, escapeHtml } from './html.ts';
 import { matrixHtml } from './sheet-matrix.ts';
@@ -26,6 +26,11 @@ export interface Sheet {
   readonly isCropped: boolean;
 }
 
+const componentColours = [
+  ['red', '#e53935'],
+  ['green', '#43a047'],
+  ['blue', '#1e88e5'],
+] as const;
 /** The longest side of a picture, in rem. */
 const pictureSide = 14;
 
@@ -38,7 +43,7 @@ export function sheetPage(sheet: Sheet): string {
     title: 'Neighbour agreement',
     explanation:
       `The mean share of a token's ${neighbours} nearest neighbours that both encoders give. 1: the same neighbours; ` +
-      `${figureText(chance)}: by chance.`,
+      `${chanceText(chance)}: by chance.`,
     figure: (pair: (typeof figures.pairs)[number]) => pair.agreement,
   };
   const cka = {
@@ -123,9 +128,9 @@ encoders that share their components: those of the same family, width, depth, pa
 
 function componentsHtml({ components }: TokenColours): string {
   const items = components.map(({ explained, range }, index) => {
-    const colour = ['#e53935', '#43a047', '#1e88e5'][index]!;
+    const [name, colour] = componentColours[index]!;
     const percent = `${(explained * 100).toFixed(explained < 0.1 ? 1 : 0)} %`;
-    return `<li><i style="background: ${colour}"></i>${short(range.low)} to ${short(range.high)} (${percent})</li>`;
+    return `<li><i style="background: ${colour}"></i>${name}: ${short(range.low)} to ${short(range.high)}, ${percent}</li>`;
   });
   return `<ul class="components">${items.join('')}</ul>`;
 }
