@@ -38,10 +38,15 @@ th { text-align: left; font-weight: normal; }
 .name { overflow-wrap: anywhere; }
 .components { list-style: none; margin: .25rem 0 0; padding: 0; font-size: .8rem; color: var(--soft); }
 .components i { display: inline-block; width: .7em; height: .7em; margin-right: .4em; }
+@page { size: landscape; margin: 12mm; }
 @media print {
-  :root { color-scheme: light; --column: 10rem; }
+  :root { color-scheme: light; font-size: 11px; }
   body { padding: 0; font-size: 11px; }
+  .wide { overflow: visible; }
+  .pictures { width: 100%; table-layout: fixed; }
+  .pictures th, .pictures td { width: auto; min-width: 0; padding: 0 .5rem .5rem 0; overflow-wrap: anywhere; }
   .bar, .figure, .components i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   tr, .matrix { break-inside: avoid; }
+  thead { display: table-header-group; }
 }
 `;

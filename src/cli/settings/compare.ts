@@ -155,7 +155,7 @@ const compareRules: readonly Rule<CompareSettings>[] = [
 /** Measures how far apart the tokens of two models are, or how alike several encoders see. */
 export const compareCommand = command({
   name: 'compare',
-  usage: 'compare (MODEL_A MODEL_B | MODEL_A --teacher-of MODEL_B | --model MODEL...) IMAGE... [OPTION]...',
+  usage: 'compare (MODEL_A (MODEL_B | --teacher-of MODEL_B) | --model MODEL...) IMAGE...',
   summary:
     'Encodes image files with two model folders and reports how far apart their tokens are: the cosine and the ' +
     'difference of each pair of tokens, and the speed of each model. With --model for each of two or more model folders, ' +
