@@ -19,7 +19,16 @@ export const chartSettings = [
 ];
 
 /** Settings of import that a model of `models.serve` may have. */
-export const importSettings = ['revision', 'precision', 'min-cosine', 'features', 'image-size', 'resize'];
+export const importSettings = [
+  'revision',
+  'precision',
+  'min-cosine',
+  'features',
+  'class-token',
+  'pooled',
+  'image-size',
+  'resize',
+];
 
 const modelName = '^[A-Za-z0-9._-]{1,64}$';
 const secretName = '^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$';

@@ -27,7 +27,7 @@ const workConserving: Policy = {
     });
     const permit = { views: 1, begin: () => undefined, release: () => undefined, ...defaultTerms };
     return async () => {
-      await batcher.encode(permit, [view], { output: 'float16' }, new AbortController().signal);
+      await batcher.encode(permit, [view], { outputs: ['float16'] }, new AbortController().signal);
     };
   },
 };

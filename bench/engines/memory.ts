@@ -34,7 +34,7 @@ export async function memoryModel(precision: Precision): Promise<string> {
   await mkdir(benchCache, { recursive: true });
   try {
     await writeRandomCheckpoint(checkpoint, { geometry, dtype: 'F32', names: 'vision-only', seed: 1 });
-    await importModel({ source: checkpoint, out: folder, features: 'last_hidden_state', precision });
+    await importModel({ source: checkpoint, out: folder, features: ['last_hidden_state'], precision });
     return folder;
   } finally {
     await rm(checkpoint, { recursive: true, force: true });

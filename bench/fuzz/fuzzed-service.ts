@@ -16,7 +16,7 @@ export async function startFuzzedService(): Promise<ServiceProcess> {
   const source = join(repository, 'test/fixtures/siglip-tiny');
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
-    const asked = { features: 'last_hidden_state', precision: 'fp32', imageSize } as const;
+    const asked = { features: ['last_hidden_state'], precision: 'fp32', imageSize } as const;
     await importModel({ source, out: folder, ...asked });
     const service = await startService(
       [

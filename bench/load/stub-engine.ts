@@ -3,7 +3,7 @@
 import { readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { dtypeOf, type GraphOutput } from '../../src/model/graph-io.ts';
+import { dtypeOf, type PerOutput } from '../../src/model/graph-io.ts';
 import type {
   RunRequest,
   WorkerReply,
@@ -40,8 +40,8 @@ function run({ id, views, outputs }: RunRequest): void {
   if (fault === 'hang') Atomics.wait(nobodyWakesIt, 0, 0);
   if (fault === 'not finite') isBroken = true;
   const start = performance.now();
-  const tokens: Partial<Record<GraphOutput, Uint8Array<ArrayBuffer>>> = {};
-  const finite: Partial<Record<GraphOutput, readonly boolean[]>> = {};
+  const tokens: PerOutput<Uint8Array<ArrayBuffer>> = {};
+  const finite: PerOutput<readonly boolean[]> = {};
   for (const output of outputs) {
     // Written to, as tokens are: memory that nobody touches is not resident.
     tokens[output] = new Uint8Array(views * graph.values * bytesOf[dtypeOf(output)]).fill(1);

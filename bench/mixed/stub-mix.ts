@@ -66,7 +66,11 @@ export async function runMix(
       }),
       close: async () => {},
     },
-    tokenPool: { assemble: async () => new Uint8Array(1), bfloat16: async (tokens) => tokens },
+    tokenPool: {
+      assemble: async () => new Uint8Array(1),
+      bfloat16: async (tokens) => tokens,
+      join: async () => new Uint8Array(1),
+    },
     now: clock.now,
   };
   const caller = async (recipe: RecipeOptions): Promise<void> => {

@@ -31,7 +31,7 @@ export async function randomModel(layers: number): Promise<Model> {
     return await importModel({
       source: checkpoint,
       out: folder,
-      features: 'last_hidden_state',
+      features: ['last_hidden_state'],
       precision: 'fp32',
     });
   } finally {

@@ -1,42 +1,31 @@
 import type { Reservation } from '../admission/budget.ts';
-import type { Model } from '../model/model.ts';
 import { planCost } from '../recipes/cost.ts';
-import type { Plan, Size, TokenOutput } from '../recipes/plan.ts';
+import type { Plan, Size } from '../recipes/plan.ts';
 import { slowest } from '../telemetry/stage-timings.ts';
 import type { AnswerMetadata } from '../tokens/answer-metadata.ts';
 import { dtypeBytes, type TokenDtype } from '../tokens/tensor.ts';
 import type { AnsweredImage } from './encoded-image.ts';
 import type { Planned, SizedImage } from './image-request.ts';
 import type { EncodeAnswer } from './request.ts';
-import type { ResolvedRequest } from './resolve-request.ts';
+import { hasClassToken, type ResolvedRequest } from './resolve-request.ts';
 
-/** What is known of an answer before any view is encoded. */
-export interface AnswerOutline {
-  readonly model: Model;
-  readonly plan: Plan;
-  readonly output: TokenOutput;
-  readonly dtype: TokenDtype;
-  /** The images' sizes in pixels. */
-  readonly sizes: readonly Size[];
-  /** Whether the number of images is the shape's first dimension. */
-  readonly stacked: boolean;
-}
-
-/** The metadata of an answer. Plan and the encode call give the same. */
-export function answerMetadata({
-  model,
-  plan,
-  output,
-  dtype,
-  sizes,
-  stacked,
-}: AnswerOutline): AnswerMetadata {
+/**
+ * The metadata of an answer for images of these sizes. Plan and the encode call give the same. `stacked`: whether the number
+ * of images is the shape's first dimension.
+ */
+export function answerMetadata(
+  { model, output, features, recipe, options: { dtype } }: ResolvedRequest,
+  plan: Plan,
+  sizes: readonly Size[],
+  stacked: boolean,
+): AnswerMetadata {
   const { projector } = model;
   return {
     model: { name: model.name, digest: model.digest, trained: model.trained },
     recipe: plan.recipe,
     output,
-    features: model.features,
+    features: output === 'pooled' ? 'last_hidden_state' : features.join(','),
+    ...(hasClassToken(recipe) ? { classToken: true } : {}),
     ...(output === 'embeddings' && projector !== undefined
       ? { projector: { family: projector.family, digest: projector.digest } }
       : {}),
@@ -58,16 +47,16 @@ export function answerBytes(plan: Plan, dtype: TokenDtype): number {
 
 /** Builds one answer from all images, in order. The answer holds `reservation` until it is released. */
 export function answerOf(
-  { model, output, options: { dtype } }: ResolvedRequest,
+  resolved: ResolvedRequest,
   images: readonly Planned<SizedImage>[],
   answered: readonly AnsweredImage[],
   stacked: boolean,
   reservation: Reservation,
 ): EncodeAnswer {
   const sizes = images.map(({ size }) => size);
-  const metadata = answerMetadata({ model, plan: images[0]!.plan, output, dtype, sizes, stacked });
+  const metadata = answerMetadata(resolved, images[0]!.plan, sizes, stacked);
   return {
-    tensor: { shape: metadata.shape, dtype, parts: answered.flatMap(({ parts }) => parts) },
+    tensor: { shape: metadata.shape, dtype: metadata.dtype, parts: answered.flatMap(({ parts }) => parts) },
     metadata,
     timings: slowest(answered.map(({ timings }) => timings)),
     uuids: images.flatMap(({ uuid }) => uuid ?? []),

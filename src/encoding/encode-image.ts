@@ -1,14 +1,21 @@
 import type { ViewsPermit } from '../admission/view-budget.ts';
 import type { WantedTokens } from '../inference/batcher.ts';
 import type { ViewTokens } from '../inference/waiting-view.ts';
-import type { GraphOutput } from '../model/graph-io.ts';
+import {
+  embeddingsStem,
+  type GraphDtype,
+  type GraphOutput,
+  layerStem,
+  pooledStem,
+} from '../model/graph-io.ts';
 import type { Plan } from '../recipes/plan.ts';
 import type { Trace } from '../telemetry/trace.ts';
+import { dtypeBytes } from '../tokens/tensor.ts';
 import type { EncodedImage } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
 import { projectFused } from './project-fused.ts';
 import type { NewImage, Planned } from './image-request.ts';
-import type { ResolvedRequest } from './resolve-request.ts';
+import { hasClassToken, type ResolvedRequest } from './resolve-request.ts';
 import { runAll } from './run-all.ts';
 
 /**
@@ -32,11 +39,11 @@ export async function encodeImage(
     trace?.stage('wait to decode', requestedAt, requestedAt + waitMs);
     trace?.stage('decode', queuedAt - cutMs - decodeMs, queuedAt - cutMs);
     trace?.stage('views', queuedAt - cutMs, queuedAt);
-    const wanted = { output: viewOutput(resolved, plan), trace };
+    const wanted = { outputs: viewOutputs(resolved, plan), trace };
     const encoded = await encodeViews(parts, batcher, permit, plan, views, wanted, signal);
     if (trace !== undefined) traceBatches(trace, queuedAt, encoded);
     const encodedAt = now();
-    const tokens = encoded.map((view) => view.tokens);
+    const tokens = await Promise.all(encoded.map((view) => joinLayers(parts, resolved, plan, view)));
     const assembled = await assemble(parts, resolved, plan, tokens);
     const assembledAt = now();
     trace?.stage('assemble', encodedAt, assembledAt);
@@ -101,11 +108,34 @@ function traceBatches(trace: Trace, queuedAt: number, encoded: readonly ViewToke
   }
 }
 
-/** What to ask the graph for: float32 where arithmetic follows, so that tokens are rounded once. */
-function viewOutput({ output, options: { dtype } }: ResolvedRequest, { assembly, fused }: Plan): GraphOutput {
+/** The dtype to ask the graph for: float32 where arithmetic follows, so that tokens are rounded once. */
+function viewDtype({ options: { dtype } }: ResolvedRequest, { assembly }: Plan): GraphDtype {
   const isUntouched = assembly.kind === 'single' || assembly.kind === 'stack';
-  const graphDtype = isUntouched && dtype === 'float16' ? 'float16' : 'float32';
-  return output === 'embeddings' && fused === undefined ? `embeddings_${graphDtype}` : graphDtype;
+  return isUntouched && dtype === 'float16' ? 'float16' : 'float32';
+}
+
+/** What to ask the graph for. */
+function viewOutputs(resolved: ResolvedRequest, plan: Plan): readonly GraphOutput[] {
+  const { model, recipe, output, features } = resolved;
+  const dtype = viewDtype(resolved, plan);
+  if (output === 'pooled') return [`${pooledStem}_${dtype}`];
+  if (output === 'embeddings') return [plan.fused === undefined ? `${embeddingsStem}_${dtype}` : dtype];
+  const classToken = hasClassToken(recipe);
+  return features.map((layer) =>
+    layer === model.features && !classToken ? dtype : (`${layerStem(layer, classToken)}_${dtype}` as const),
+  );
+}
+
+/** The tokens of one view, with the channels of all its hidden states. */
+async function joinLayers(
+  { tokenPool }: EncodingParts,
+  resolved: ResolvedRequest,
+  plan: Plan,
+  { tokens }: ViewTokens,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const [only] = tokens;
+  if (only !== undefined && tokens.length === 1) return only;
+  return await tokenPool.join(tokens, resolved.model.channels * dtypeBytes[viewDtype(resolved, plan)]);
 }
 
 /** Turns the views' tokens into the parts of the answer, in order, or into the float32 features that the projector takes. */

@@ -1,7 +1,6 @@
 import type { Reservation } from '../admission/budget.ts';
 import { abortFailure, failureOf } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
-import { planRecipe } from '../recipes/planner.ts';
 import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
 import { admitViews } from './admit-views.ts';
 import { answerBytes, answerOf } from './answer.ts';
@@ -18,6 +17,7 @@ import {
 } from './image-request.ts';
 import { joinFlight } from './join-flight.ts';
 import { cachedTokens, lookUp } from './look-up.ts';
+import { planImage } from './plan-image.ts';
 import type { EachRequest, EncodeAnswer, EncodeRequest } from './request.ts';
 import { flightKey, type ResolvedRequest, resolveRequest } from './resolve-request.ts';
 import { runAll } from './run-all.ts';
@@ -78,9 +78,10 @@ async function encodeTogether(
   signal: AbortSignal,
 ): Promise<EncodeAnswer> {
   const planned = await runAll(images, signal, (image, all) =>
-    forImage(image, signal, async () =>
-      planImage(parts, resolved, await lookUp(parts, resolved, image, all)),
-    ),
+    forImage(image, signal, async (): Promise<Planned<SizedImage>> => {
+      const sized = await lookUp(parts, resolved, image, all);
+      return { ...sized, plan: planImage(parts, resolved, sized.size) };
+    }),
   );
   if (signal.aborted) throw abortFailure(signal);
   // Nothing else runs between here and the start, so nobody can join work that is then refused.
@@ -97,15 +98,6 @@ async function encodeTogether(
     reservation.release();
     throw thrown;
   }
-}
-
-function planImage(
-  { served }: EncodingParts,
-  { model, recipe, output }: ResolvedRequest,
-  image: SizedImage,
-): Planned<SizedImage> {
-  const models = served.map((one) => one.model);
-  return { ...image, plan: planRecipe(image.size, model, recipe, models, output) };
 }
 
 /** Reserves the answer's bytes as soon as it is planned, so that nothing is encoded in vain. */

@@ -32,7 +32,7 @@ export interface EncodingParts {
   /** Refuses the same sizes as `readSize`, for requests that are only planned. */
   readonly requireSize: RequireSize;
   readonly viewPool: ViewPool;
-  readonly tokenPool: Pick<TokenPool, 'assemble' | 'bfloat16'>;
+  readonly tokenPool: Pick<TokenPool, 'assemble' | 'bfloat16' | 'join'>;
   /** Milliseconds, as by performance.now(). */
   readonly now: () => number;
 }

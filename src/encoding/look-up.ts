@@ -1,5 +1,4 @@
 import { ServiceError } from '../errors/service-error.ts';
-import { planRecipe } from '../recipes/planner.ts';
 import { noTime } from '../telemetry/stage-timings.ts';
 import { byteLengthOf } from '../tokens/tensor.ts';
 import { answerBytes } from './answer.ts';
@@ -7,6 +6,7 @@ import type { AnsweredImage, ImageTokens } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
 import type { ImageRequest, SizedImage } from './image-request.ts';
 import { joinFlight } from './join-flight.ts';
+import { planImage } from './plan-image.ts';
 import { flightKey, type ResolvedRequest } from './resolve-request.ts';
 
 /**
@@ -66,11 +66,11 @@ export function cachedTokens({ cache }: EncodingParts, key: string | undefined):
 
 /** Whether tokens from a remote cache have the size that the plan of their image has. */
 function isWhole(
-  { served }: EncodingParts,
-  { model, recipe, output, options }: ResolvedRequest,
-  { size, parts }: ImageTokens,
+  parts: EncodingParts,
+  resolved: ResolvedRequest,
+  { size, parts: tokens }: ImageTokens,
 ): boolean {
   if (!(size.width >= 1 && size.height >= 1)) return false;
-  const models = served.map((one) => one.model);
-  return answerBytes(planRecipe(size, model, recipe, models, output), options.dtype) === byteLengthOf(parts);
+  const plan = planImage(parts, resolved, size);
+  return answerBytes(plan, resolved.options.dtype) === byteLengthOf(tokens);
 }

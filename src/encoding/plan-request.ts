@@ -1,7 +1,7 @@
 import { planCost } from '../recipes/cost.ts';
-import { planRecipe } from '../recipes/planner.ts';
 import { answerBytes, answerMetadata } from './answer.ts';
 import type { EncodingParts } from './encoding-parts.ts';
+import { planImage } from './plan-image.ts';
 import type { EncodeRequest, PlanAnswer, PlanRequest } from './request.ts';
 import { resolveRequest } from './resolve-request.ts';
 
@@ -12,20 +12,14 @@ import { resolveRequest } from './resolve-request.ts';
 export function planAnswer(parts: EncodingParts, request: PlanRequest): PlanAnswer {
   const { size } = request;
   parts.requireSize(size);
-  const { model, recipe, output, options, terms, limitAnswer } = resolveRequest(parts, request);
-  const plan = planRecipe(size, model, recipe, modelsOf(parts), output);
+  const resolved = resolveRequest(parts, request);
+  const { options, terms, limitAnswer } = resolved;
+  const plan = planImage(parts, resolved, size);
   const { tokens, load } = planCost(plan);
   const sizeBytes = answerBytes(plan, options.dtype);
   limitAnswer(sizeBytes);
   parts.viewBudget.requireRoomFor(load, terms);
-  const metadata = answerMetadata({
-    model,
-    plan,
-    output,
-    dtype: options.dtype,
-    sizes: [size],
-    stacked: false,
-  });
+  const metadata = answerMetadata(resolved, plan, [size], false);
   return { metadata, tokens, sizeBytes };
 }
 
@@ -34,10 +28,5 @@ export function validateRequest(
   parts: EncodingParts,
   request: Pick<EncodeRequest, 'recipe' | 'options'>,
 ): void {
-  const { model, recipe, output } = resolveRequest(parts, request);
-  planRecipe({ width: 1, height: 1 }, model, recipe, modelsOf(parts), output);
-}
-
-function modelsOf({ served }: EncodingParts) {
-  return served.map(({ model }) => model);
+  planImage(parts, resolveRequest(parts, request), { width: 1, height: 1 });
 }

@@ -25,11 +25,12 @@ export async function projectFused(
 ): Promise<Projected> {
   if (projector === undefined) throw new Error(`the model ${model.name} has no engine for its projector`);
   const startMs = now();
-  const wanted = { output: dtype === 'float16' ? 'float16' : 'float32', trace } as const;
+  const wanted = { outputs: [dtype === 'float16' ? 'float16' : 'float32'], trace } as const;
   const [projected] = await projector.batcher.encode(permit, features, wanted, signal);
   trace?.stage('project', startMs, now());
   const { tokens, queueMs, engineMs } = projected!;
-  const embeddings = dtype === 'bfloat16' ? await tokenPool.bfloat16(tokens) : tokens;
+  const [rows] = tokens;
+  const embeddings = dtype === 'bfloat16' ? await tokenPool.bfloat16(rows!) : rows!;
   const plannedBytes = answerBytes(plan, dtype);
   if (embeddings.byteLength !== plannedBytes) {
     // A remote engine may give any number of rows.

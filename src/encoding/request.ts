@@ -21,6 +21,8 @@ export interface EncodeOptions {
   readonly expectProjectorDigest?: string;
   /** Features when absent. */
   readonly output?: TokenOutput;
+  /** Hidden states whose tokens are joined by channels, in this order; the model's default when absent. */
+  readonly features?: readonly FeatureLayer[];
   readonly dtype: TokenDtype;
   readonly exif: 'apply' | 'ignore';
 }

@@ -1,9 +1,10 @@
 import { type RequestTerms, defaultTerms } from '../admission/priority.ts';
 import { ServiceError } from '../errors/service-error.ts';
-import type { Model } from '../model/model.ts';
+import type { FeatureLayer, Model } from '../model/model.ts';
 import { selectModel } from '../model/select-model.ts';
 import { settledAnyres } from '../recipes/anyres.ts';
 import type { TokenOutput } from '../recipes/plan.ts';
+import type { PlanModel } from '../recipes/plan-model.ts';
 import type { RecipeOptions } from '../recipes/recipe-options.ts';
 import type { EncodingModel, EncodingParts } from './encoding-parts.ts';
 import type { EncodeOptions, EncodeRequest } from './request.ts';
@@ -16,6 +17,10 @@ export interface ResolvedRequest {
   readonly projector: EncodingModel['projector'];
   readonly recipe: RecipeOptions;
   readonly output: TokenOutput;
+  /** The hidden states whose tokens are joined, at least one. */
+  readonly features: readonly FeatureLayer[];
+  /** The model as plans see it: its tokens have the channels of all these hidden states. */
+  readonly planModel: PlanModel;
   readonly options: EncodeOptions;
   readonly terms: RequestTerms;
   readonly hasUuids: boolean;
@@ -30,7 +35,7 @@ export interface ResolvedRequest {
 
 /**
  * Selects the model of a request. Throws `not_found` when it is not served, and `failed_precondition` when it is not the
- * model that the request expects, or has no projector for the embeddings that it wants.
+ * model that the request expects, or does not give what it wants.
  */
 export function resolveRequest(
   parts: EncodingParts,
@@ -44,23 +49,30 @@ export function resolveRequest(
 ): ResolvedRequest {
   const { served, teacher, maxAnswerBytes } = parts;
   const isTeacher = recipe.recipe === 'teacher' && options.model === undefined && teacher !== undefined;
-  const { model, batcher, projector } = selectModel(
-    served,
-    isTeacher ? { ...options, model: teacher } : options,
-  );
+  const classToken = hasClassToken(recipe);
+  const wish = { ...options, classToken, ...(isTeacher ? { model: teacher } : {}) };
+  const { model, batcher, projector } = selectModel(served, wish);
+  const { features = [model.features], output = 'features' } = options;
   return {
     model,
     batcher,
     projector,
     // Equal requests have equal keys, whether or not they name what they would get anyway.
     recipe: recipe.recipe === 'anyres' ? { recipe: 'anyres', ...settledAnyres(recipe, model) } : recipe,
-    output: options.output ?? 'features',
+    output,
+    features,
+    planModel: { ...model, channels: model.channels * features.length },
     options,
     terms,
     hasUuids,
     deadlineAt,
     limitAnswer: answerLimit(maxAnswerBytes),
   };
+}
+
+/** Whether the class token precedes the patches' tokens. */
+export function hasClassToken(recipe: RecipeOptions): boolean {
+  return recipe.recipe === 'encode' && recipe.classToken === true;
 }
 
 function answerLimit(maxBytes: number): (sizeBytes: number) => void {

@@ -13,7 +13,8 @@ import type { ViewTokens, WaitingView } from './waiting-view.ts';
 
 /** What a request wants for its views. */
 export interface WantedTokens {
-  readonly output: GraphOutput;
+  /** At least one. */
+  readonly outputs: readonly GraphOutput[];
   /** The trace of the request, if it is traced. */
   readonly trace?: Trace | undefined;
 }
@@ -98,7 +99,7 @@ export class Batcher {
   async encode(
     permit: ViewsPermit,
     views: readonly Uint8Array<ArrayBuffer>[],
-    { output, trace }: WantedTokens,
+    { outputs, trace }: WantedTokens,
     signal: AbortSignal,
   ): Promise<ViewTokens[]> {
     if (views.length > permit.views)
@@ -107,7 +108,7 @@ export class Batcher {
     const joinedAt = this.#options.now();
     const { caller, priority } = permit;
     const request = { hasLeft: false, permit, trace };
-    const shared = { output, caller, priority, joinedAt, request };
+    const shared = { outputs, caller, priority, joinedAt, request };
     const waiting: WaitingView[] = [];
     const all = views.map(
       (view) =>
@@ -199,7 +200,7 @@ export class Batcher {
     const { observe, now } = this.#options;
     const { name, engine, times } = lane.pooled;
     const wasPrepared = !lane.isFree;
-    const outputs = [...new Set(batch.map(({ output }) => output))];
+    const outputs = [...new Set(batch.flatMap((waiting) => waiting.outputs))];
     const handedOver = lane.add(batch, isRetry);
     const views = batch.map(({ view }) => view);
     try {
@@ -230,21 +231,23 @@ export class Batcher {
   ): Promise<void> {
     const batch = handedOver.views;
     const others = this.#lanes.some((other) => other !== lane && other.state !== 'ended');
+    const each = new Map<GraphOutput, readonly Uint8Array<ArrayBuffer>[]>();
     for (const output of outputs) {
       const tokens = encoded.tokens[output];
-      if (tokens === undefined) continue;
-      const each = batch.length === 1 ? [tokens] : await this.#options.split(tokens, batch.length);
-      for (const [index, waiting] of batch.entries()) {
-        if (waiting.output !== output) continue;
-        if (encoded.finite[output]?.[index] !== true) {
-          // The picture may be at fault, or the engine: another one tells.
-          this.#fail(lane, handedOver, waiting, notFinite(dtypeOf(output)), others);
-          continue;
-        }
-        const { engineMs } = encoded;
-        const queueMs = Math.max(0, endedAt - waiting.joinedAt - engineMs);
-        this.#settle(waiting, { tokens: each[index]!, queueMs, engineMs });
+      if (tokens === undefined) throw new Error(`the engine gave no ${output}`);
+      each.set(output, batch.length === 1 ? [tokens] : await this.#options.split(tokens, batch.length));
+    }
+    for (const [index, waiting] of batch.entries()) {
+      const overflown = waiting.outputs.find((output) => encoded.finite[output]?.[index] !== true);
+      if (overflown !== undefined) {
+        // The picture may be at fault, or the engine: another one tells.
+        this.#fail(lane, handedOver, waiting, notFinite(dtypeOf(overflown)), others);
+        continue;
       }
+      const { engineMs } = encoded;
+      const queueMs = Math.max(0, endedAt - waiting.joinedAt - engineMs);
+      const tokens = waiting.outputs.map((output) => each.get(output)![index]!);
+      this.#settle(waiting, { tokens, queueMs, engineMs });
     }
   }
 

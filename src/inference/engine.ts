@@ -1,10 +1,10 @@
-import type { GraphOutput } from '../model/graph-io.ts';
+import type { GraphOutput, PerOutput } from '../model/graph-io.ts';
 
 /** The graph's outputs for a batch. `tokens[output]` has `views * tokens * channels` little-endian values. */
 export interface EncodedBatch {
-  readonly tokens: Partial<Record<GraphOutput, Uint8Array<ArrayBuffer>>>;
+  readonly tokens: PerOutput<Uint8Array<ArrayBuffer>>;
   /** For each requested output and each view, whether every token is finite in its dtype. */
-  readonly finite: Partial<Record<GraphOutput, readonly boolean[]>>;
+  readonly finite: PerOutput<readonly boolean[]>;
   /** The time of the native call, in milliseconds. */
   readonly engineMs: number;
   /** From the end of the previous native call to the start of this one. Undefined for the first. */

@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { graphFile, type GraphOutput, outputNames, projectorFile } from '../model/graph-io.ts';
+import {
+  graphFile,
+  type GraphOutput,
+  outputNames,
+  projectorFile,
+  type PerOutput,
+} from '../model/graph-io.ts';
 import type { GraphValue, RunGraph } from '../model/import/run-parts.ts';
 import type { EncodedBatch } from './engine.ts';
 import { hasVnni } from './vnni.ts';
@@ -53,7 +59,7 @@ export class OnnxSession {
     views: number,
     outputs: readonly GraphOutput[],
   ): Promise<EncodedBatch> {
-    const names = outputs.flatMap((output) => Object.values(outputNames[output]));
+    const names = outputs.flatMap((output) => Object.values(outputNames(output)));
     const start = performance.now();
     let values: Record<string, Tensor> = { [this.#input.kind]: this.#tensor(this.#readable(input), views) };
     for (const [index, session] of this.#sessions.entries()) {
@@ -63,11 +69,11 @@ export class OnnxSession {
     const idleMs = this.#endedAt === undefined ? undefined : start - this.#endedAt;
     this.#endedAt = performance.now();
     const engineMs = this.#endedAt - start;
-    const tokens: Partial<Record<GraphOutput, Uint8Array<ArrayBuffer>>> = {};
-    const finite: Partial<Record<GraphOutput, readonly boolean[]>> = {};
+    const tokens: PerOutput<Uint8Array<ArrayBuffer>> = {};
+    const finite: PerOutput<readonly boolean[]> = {};
     for (const output of outputs) {
-      tokens[output] = bytesOf(values[outputNames[output].tokens]);
-      finite[output] = Array.from(bytesOf(values[outputNames[output].finite]), (flag) => flag !== 0);
+      tokens[output] = bytesOf(values[outputNames(output).tokens]);
+      finite[output] = Array.from(bytesOf(values[outputNames(output).finite]), (flag) => flag !== 0);
     }
     return { tokens, finite, engineMs, idleMs };
   }

@@ -4,9 +4,10 @@ import type { ServiceError } from '../errors/service-error.ts';
 import type { GraphOutput } from '../model/graph-io.ts';
 import type { Trace } from '../telemetry/trace.ts';
 
-/** The tokens of one view, in a buffer of their own. Times are milliseconds. */
+/** The tokens of one view. Times are milliseconds. */
 export interface ViewTokens {
-  readonly tokens: Uint8Array<ArrayBuffer>;
+  /** Those of each requested output, in a buffer of their own. */
+  readonly tokens: readonly Uint8Array<ArrayBuffer>[];
   /** From joining the queue until the engine takes the view. */
   readonly queueMs: number;
   /** The engine's time for the batch. */
@@ -16,7 +17,7 @@ export interface ViewTokens {
 /** A view between its request and an engine's answer. */
 export interface WaitingView extends SchedulingClass {
   readonly view: Uint8Array<ArrayBuffer>;
-  readonly output: GraphOutput;
+  readonly outputs: readonly GraphOutput[];
   readonly joinedAt: number;
   readonly resolve: (tokens: ViewTokens) => void;
   readonly reject: (error: ServiceError) => void;

@@ -1,4 +1,4 @@
-import type { GraphOutput } from '../model/graph-io.ts';
+import type { GraphOutput, PerOutput } from '../model/graph-io.ts';
 
 /** Where a model runs. `deviceId` counts the CUDA devices that the process can see. */
 export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly deviceId: number };
@@ -45,8 +45,8 @@ export type WorkerReply =
   | {
       readonly kind: 'ran';
       readonly id: number;
-      readonly tokens: Partial<Record<GraphOutput, Uint8Array<ArrayBuffer>>>;
-      readonly finite: Partial<Record<GraphOutput, readonly boolean[]>>;
+      readonly tokens: PerOutput<Uint8Array<ArrayBuffer>>;
+      readonly finite: PerOutput<readonly boolean[]>;
       readonly engineMs: number;
       readonly idleMs?: number | undefined;
     }

@@ -47,7 +47,8 @@ async function readManifest(folder: string): Promise<Manifest> {
 /** The model that a folder's manifest describes, without reading the folder. */
 export function describeModel(manifest: Manifest, folder: string, name = basename(folder)): Model {
   const { architecture, trained, imageSize, patchSize, grid, channels, layers } = manifest;
-  const { features, precision, resample, resize, towerDigest, graphs, fitSize, projector, anyres } = manifest;
+  const { features, precision, resample, resize, towerDigest } = manifest;
+  const { outputs, graphs, fitSize, projector, anyres } = manifest;
   return {
     name,
     folder: resolve(folder),
@@ -60,6 +61,7 @@ export function describeModel(manifest: Manifest, folder: string, name = basenam
     channels,
     layers,
     features,
+    ...(outputs === undefined ? {} : { outputs }),
     precision,
     resample,
     resize,

@@ -4,9 +4,10 @@ import type { AnyresDefinition } from '../recipes/plan-model.ts';
 import { type JsonObject, shortJson } from './json-object.ts';
 import { resamples, resizes } from '../recipes/plan.ts';
 import { graphFile, newlineFile, projectorFile, weightsFile } from './graph-io.ts';
+import { outputsParts, parseLayer, parseOutputs } from './manifest-outputs.ts';
 import { parseAnyres, parseProjector } from './manifest-projector.ts';
 import { isInnerPath } from './inner-path.ts';
-import { featureLayers, modelPrecisions, type Model } from './model.ts';
+import { modelPrecisions, type Model } from './model.ts';
 import type { Projector } from './projector.ts';
 import { architectures, gridSide, type Normalisation } from './tower-geometry.ts';
 
@@ -18,7 +19,14 @@ export const formatVersion = 3;
 export const exportFormatVersion = 4;
 /** Version of a folder with a projector: one graph for both kinds of tokens, and the projector's own beside it. */
 export const projectorFormatVersion = 5;
-const formatVersions = [formatVersion, exportFormatVersion, projectorFormatVersion] as const;
+/** Version of a folder with `outputs`: several hidden states, class tokens or a pooled vector. It may have a projector. */
+export const outputsFormatVersion = 6;
+const formatVersions = [
+  formatVersion,
+  exportFormatVersion,
+  projectorFormatVersion,
+  outputsFormatVersion,
+] as const;
 
 export interface FileDigest {
   readonly sizeBytes: number;
@@ -70,7 +78,8 @@ export interface Manifest extends Omit<Model, 'name' | 'folder' | 'digest' | 're
  */
 export function manifestDigest(manifest: Manifest): string {
   const { architecture, imageSize, patchSize, grid, channels, layers } = manifest;
-  const { features, precision, resample, resize, towerDigest, fitSize, projector, anyres } = manifest;
+  const { features, precision, resample, resize, towerDigest } = manifest;
+  const { outputs, fitSize, projector, anyres } = manifest;
   const { rescale, mean, std } = manifest.normalisation;
   const settled = [
     manifest.formatVersion,
@@ -79,6 +88,7 @@ export function manifestDigest(manifest: Manifest): string {
     [features, precision, resample, resize, towerDigest],
     [rescale, mean, std],
     filesDigests(manifest),
+    ...(outputs === undefined ? [] : [{ outputs: outputsParts(outputs) }]),
     ...(fitSize === undefined ? [] : [{ fitSize }]),
     ...(projector === undefined ? [] : [{ projector: projectorParts(projector) }]),
     ...(anyres === undefined ? [] : [{ anyres: anyresParts(anyres) }]),
@@ -119,7 +129,7 @@ export function parseManifest(json: JsonObject): Manifest {
   const side = gridSide(geometry);
   const grid = json.object('grid');
   const normalisation = json.object('normalisation');
-  const files = parseFiles(json.object('files'), version);
+  const files = parseFiles(json.object('files'), version, hasProjector(json, version));
   const manifest: Manifest = {
     formatVersion: version,
     architecture: json.oneOf('architecture', architectures),
@@ -129,7 +139,10 @@ export function parseManifest(json: JsonObject): Manifest {
       width: grid.integer('width', { min: side, max: side }),
       height: grid.integer('height', { min: side, max: side }),
     },
-    features: json.oneOf('features', featureLayers),
+    features: parseLayer(json, 'features', json.get('features'), geometry.layers),
+    ...(version === outputsFormatVersion
+      ? { outputs: parseOutputs(json.object('outputs'), json.get('features'), geometry.layers) }
+      : {}),
     precision: json.oneOf('precision', modelPrecisions),
     resample: json.oneOf('resample', resamples),
     resize: json.oneOf('resize', resizes),
@@ -143,7 +156,7 @@ export function parseManifest(json: JsonObject): Manifest {
     },
     towerDigest: parseSha256(json, 'towerDigest'),
     ...(version === exportFormatVersion ? { graphs: parseGraphs(json, files) } : {}),
-    ...(version === projectorFormatVersion ? { projector: parseProjector(json.object('projector')) } : {}),
+    ...(hasProjector(json, version) ? { projector: parseProjector(json.object('projector')) } : {}),
     ...(json.has('anyres') ? { anyres: parseAnyres(json.object('anyres')) } : {}),
     files,
     provenance: parseProvenance(json.object('provenance')),
@@ -164,8 +177,12 @@ function parseVersion(json: JsonObject): Manifest['formatVersion'] {
   throw new ServiceError(
     'invalid_argument',
     `${json.where}: formatVersion is ${shortJson(json.get('formatVersion'))}, and this version of siglip-hd reads ` +
-      `${formatVersions.slice(0, -1).join(', ')} and ${projectorFormatVersion}: import the model again.`,
+      `${formatVersions.slice(0, -1).join(', ')} and ${formatVersions.at(-1)}: import the model again.`,
   );
+}
+
+function hasProjector(json: JsonObject, version: Manifest['formatVersion']): boolean {
+  return version === projectorFormatVersion || (version === outputsFormatVersion && json.has('projector'));
 }
 
 function parseProvenance(json: JsonObject): Provenance {
@@ -200,9 +217,14 @@ function parseInt8(int8: JsonObject): Int8Provenance {
   };
 }
 
-function parseFiles(files: JsonObject, version: Manifest['formatVersion']): Manifest['files'] {
+function parseFiles(
+  files: JsonObject,
+  version: Manifest['formatVersion'],
+  isProjected: boolean,
+): Manifest['files'] {
   const names = version === formatVersion ? [graphFile, weightsFile] : files.keys();
-  if (version === projectorFormatVersion) requireNames(files, [graphFile, weightsFile, projectorFile]);
+  if (version === outputsFormatVersion) requireNames(files, [graphFile, weightsFile]);
+  if (isProjected) requireNames(files, [graphFile, weightsFile, projectorFile]);
   return Object.fromEntries(
     names.map((name) => {
       if (!isInnerPath(name)) throw files.fault(name, 'a file of the folder');

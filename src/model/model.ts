@@ -3,9 +3,10 @@ import type { Resample, Resize, Size } from '../recipes/plan.ts';
 import type { Projector } from './projector.ts';
 import type { Architecture } from './tower-geometry.ts';
 
-/** Which hidden state the tokens are. LLaVA-NeXT takes `penultimate`. */
+/** The hidden states that have names. LLaVA-NeXT takes `penultimate`. */
 export const featureLayers = ['last_hidden_state', 'pre_norm', 'penultimate'] as const;
-export type FeatureLayer = (typeof featureLayers)[number];
+/** Which hidden state the tokens are. `-3` and lower count from the end, as transformers' `hidden_states` do. */
+export type FeatureLayer = (typeof featureLayers)[number] | `-${number}`;
 
 /** Precision of the graph's weights and arithmetic. int8 is for the layers' matrices only, and for CPUs only. */
 export const precisions = ['fp32', 'fp16', 'int8'] as const;
@@ -20,6 +21,16 @@ export const oneByOne: ReadonlySet<ModelPrecision> = new Set(['int8', 'exported'
 
 /** The name under which the embedded default is served. */
 export const defaultModelName = 'untrained';
+
+/** What a model gives beside the features of one layer. */
+export interface ModelOutputs {
+  /** The hidden states that a request can choose, its default first. */
+  readonly features: readonly FeatureLayer[];
+  /** Whether each of them can have the class token before its patches. */
+  readonly classToken: boolean;
+  /** Width of the pooled vector; absent if the model has none. */
+  readonly pooledChannels?: number | undefined;
+}
 
 /** A loaded model folder and the name under which it is served. Everything but the name comes from model.json. */
 export interface Model {
@@ -38,7 +49,10 @@ export interface Model {
   readonly grid: Size;
   readonly channels: number;
   readonly layers: number;
+  /** The features of a request that names none; those that the projector takes, if there is one. */
   readonly features: FeatureLayer;
+  /** Absent if those features are all that the folder gives, with their embeddings. */
+  readonly outputs?: ModelOutputs | undefined;
   readonly precision: ModelPrecision;
   readonly resample: Resample;
   /** How Encode makes a view; other recipes have ways of their own. */

@@ -1,6 +1,7 @@
 import { ServiceError } from '../errors/service-error.ts';
 import type { TokenOutput } from '../recipes/plan.ts';
 import type { FeatureLayer, Model } from './model.ts';
+import { type OutputModel, requireOutputs } from './require-outputs.ts';
 
 /** What a request may say about the model that it wants. */
 export interface ModelWish {
@@ -10,6 +11,9 @@ export interface ModelWish {
   readonly expectProjectorDigest?: string;
   /** Features when absent. */
   readonly output?: TokenOutput;
+  /** Hidden states to join by channels; the model's default when absent. */
+  readonly features?: readonly FeatureLayer[];
+  readonly classToken?: boolean;
 }
 
 /** The most characters of an unknown name that an error message repeats. */
@@ -17,13 +21,13 @@ const longestNamed = 128;
 
 /** The part of a served model with which a wish is compared. */
 interface Named {
-  readonly model: Pick<Model, 'name' | 'digest' | 'features' | 'projector'>;
+  readonly model: OutputModel & Pick<Model, 'digest'>;
 }
 
 /**
  * The served model that a request means: the one that it names, or the first. Throws `not_found` for a name that is not
- * served, and `failed_precondition` when the model is not the expected one, whose tokens the caller could not use, or has no
- * projector to make embeddings with.
+ * served, and `failed_precondition` when the model is not the expected one, whose tokens the caller could not use, or
+ * does not give what is wanted.
  */
 export function selectModel<T extends Named>(served: readonly T[], wish: ModelWish): T {
   const chosen = wish.model === undefined ? served[0] : served.find(({ model }) => model.name === wish.model);
@@ -33,26 +37,15 @@ export function selectModel<T extends Named>(served: readonly T[], wish: ModelWi
     const asked = String(wish.model).slice(0, longestNamed);
     throw new ServiceError('not_found', `No model "${asked}" is served here; there is: ${names}.`);
   }
-  const { name, digest, features, projector } = chosen.model;
+  const { name, digest, projector } = chosen.model;
   if (wish.expectDigest !== undefined && wish.expectDigest !== digest) {
     throw new ServiceError(
       'failed_precondition',
       `The model "${name}" has the digest ${digest}, not the expected ${wish.expectDigest}.`,
     );
   }
-  if (wish.expectFeatures !== undefined && wish.expectFeatures !== features) {
-    throw new ServiceError(
-      'failed_precondition',
-      `The model "${name}" gives ${features}, not the expected ${wish.expectFeatures}; import it with --features ${wish.expectFeatures}.`,
-    );
-  }
-  if (wish.output === 'embeddings' && projector === undefined) {
-    throw new ServiceError(
-      'failed_precondition',
-      `The model "${name}" has no projector, so it gives features alone. For embeddings, import a whole VLM checkpoint, or a ` +
-        'tower with --projector SOURCE.',
-    );
-  }
+  requireExpected(chosen.model, wish);
+  requireOutputs(chosen.model, wish);
   const wanted = wish.expectProjectorDigest;
   if (wanted !== undefined && wanted !== projector?.digest) {
     const differs =
@@ -62,4 +55,20 @@ export function selectModel<T extends Named>(served: readonly T[], wish: ModelWi
     throw new ServiceError('failed_precondition', `The model "${name}" ${differs}.`);
   }
   return chosen;
+}
+
+/** The layers of the answer must be the one that the caller expects. */
+function requireExpected(
+  model: OutputModel,
+  { expectFeatures, features = [model.features] }: ModelWish,
+): void {
+  const given = features.join();
+  if (expectFeatures === undefined || given === expectFeatures) return;
+  const advice = model.outputs?.features.includes(expectFeatures)
+    ? `ask for features=${expectFeatures}`
+    : `import it with --features ${expectFeatures}`;
+  throw new ServiceError(
+    'failed_precondition',
+    `The model "${model.name}" gives ${given}, not the expected ${expectFeatures}; ${advice}.`,
+  );
 }

@@ -1,5 +1,14 @@
-import { dtypeOf, embeddingOutputs, graphInput, graphOutputs, projectorInput } from './graph-io.ts';
-import type { GraphOutput, TokenOutputs } from './graph-io.ts';
+import {
+  dtypeOf,
+  embeddingsStem,
+  graphInput,
+  type GraphOutput,
+  layerStem,
+  outputNames,
+  pooledStem,
+  projectorInput,
+  type PerOutput,
+} from './graph-io.ts';
 import type { Model } from './model.ts';
 import type { Projector } from './projector.ts';
 
@@ -20,7 +29,7 @@ export interface RemoteOutput {
 /** What a model on a server must take and give. */
 export interface Signature {
   readonly input: RemoteTensor;
-  readonly outputs: Partial<Record<GraphOutput, RemoteOutput>>;
+  readonly outputs: PerOutput<RemoteOutput>;
 }
 
 /** Parameter of a Triton model's configuration: the digest of the model folder that it was made from. */
@@ -30,21 +39,37 @@ export const digestParameter = 'siglip_hd_digest';
 export const projectorSuffix = '_projector';
 
 /** Of a model's graph, or of its graphs as one: pixels to tokens. */
-export function encoderSignature({ imageSize, grid, channels, projector }: Model): Signature {
+export function encoderSignature(model: Model): Signature {
+  const { imageSize, grid, channels, projector } = model;
   return {
     input: { name: graphInput, datatype: 'UINT8', dims: [imageSize, imageSize, 3] },
     outputs: {
-      ...outputsOf('', graphOutputs, grid.width * grid.height, channels),
+      ...outputsOf(undefined, grid.width * grid.height, channels),
       ...(projector === undefined ? {} : embeddingsOf(projector)),
+      ...moreOutputs(model),
     },
   };
+}
+
+/** What the model gives beside its default features and their embeddings. */
+function moreOutputs({ features: first, outputs, grid, channels }: Model): Signature['outputs'] {
+  if (outputs === undefined) return {};
+  const { features, classToken, pooledChannels } = outputs;
+  const tokens = grid.width * grid.height;
+  const others = features.filter((layer) => layer !== first);
+  return Object.assign(
+    {},
+    ...others.map((layer) => outputsOf(layerStem(layer), tokens, channels)),
+    ...(classToken ? features.map((layer) => outputsOf(layerStem(layer, true), tokens + 1, channels)) : []),
+    pooledChannels === undefined ? {} : outputsOf(pooledStem, 1, pooledChannels),
+  ) as Signature['outputs'];
 }
 
 /** Of a projector's own graph: features to embeddings, under the names of features. */
 export function projectorSignature({ channels }: Model, { hiddenSize }: Projector): Signature {
   return {
     input: { name: projectorInput, datatype: 'FP32', dims: [-1, channels] },
-    outputs: outputsOf('', graphOutputs, -1, hiddenSize),
+    outputs: outputsOf(undefined, -1, hiddenSize),
   };
 }
 
@@ -54,20 +79,17 @@ export function outputTensors({ outputs }: Signature): RemoteTensor[] {
 }
 
 function embeddingsOf({ grid, hiddenSize }: Projector): Signature['outputs'] {
-  return outputsOf('embeddings_', embeddingOutputs, grid.width * grid.height, hiddenSize);
+  return outputsOf(embeddingsStem, grid.width * grid.height, hiddenSize);
 }
 
-function outputsOf(
-  prefix: '' | 'embeddings_',
-  names: Readonly<Record<'float16' | 'float32', TokenOutputs>>,
-  rows: number,
-  width: number,
-): Signature['outputs'] {
+/** Both dtypes of the outputs that begin with `stem`, or of the default features. */
+function outputsOf(stem: string | undefined, rows: number, width: number): Signature['outputs'] {
   const one = (dtype: 'float16' | 'float32') => {
-    const output: GraphOutput = `${prefix}${dtype}`;
+    const output: GraphOutput = stem === undefined ? dtype : `${stem}_${dtype}`;
+    const names = outputNames(output);
     const datatype = dtypeOf(output) === 'float16' ? 'FP16' : 'FP32';
-    const tokens = { name: names[dtype].tokens, datatype, dims: [rows, width] } as const;
-    return [output, { tokens, finite: { name: names[dtype].finite, datatype: 'BOOL', dims: [] } }] as const;
+    const tokens = { name: names.tokens, datatype, dims: [rows, width] } as const;
+    return [output, { tokens, finite: { name: names.finite, datatype: 'BOOL', dims: [] } }] as const;
   };
   return Object.fromEntries([one('float32'), one('float16')]);
 }

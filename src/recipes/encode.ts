@@ -2,12 +2,22 @@ import { checkImageSize } from './image-size.ts';
 import type { Canvas, Plan, Size } from './plan.ts';
 import type { PlanModel } from './plan-model.ts';
 
+export interface EncodeRecipeOptions {
+  /** Puts the class token before the patches' tokens. */
+  readonly classToken?: boolean;
+}
+
 /**
  * Plans Encode: one view, which is the whole image squashed to the model's square or its middle, as the model's `resize`
  * says. Throws `invalid_argument` for a size that no image can have.
  */
-export function planEncode(image: Size, model: PlanModel): Plan {
+export function planEncode(
+  image: Size,
+  model: PlanModel,
+  { classToken = false }: EncodeRecipeOptions = {},
+): Plan {
   checkImageSize(image);
+  const tokens = model.grid.width * model.grid.height + (classToken ? 1 : 0);
   return {
     recipe: 'encode',
     viewSize: model.imageSize,
@@ -15,9 +25,17 @@ export function planEncode(image: Size, model: PlanModel): Plan {
     channels: model.channels,
     canvases: [canvasOf(image, model)],
     assembly: { kind: 'single' },
-    shape: [model.grid.width * model.grid.height, model.channels],
+    shape: [tokens, model.channels],
     grid: model.grid,
   };
+}
+
+/** Plans the pooled vector of the view that Encode makes. The model must have one. */
+export function planPooled(image: Size, model: PlanModel): Plan {
+  const channels = model.outputs?.pooledChannels;
+  if (channels === undefined) throw new Error(`the model ${model.name} has no pooled vector`);
+  const grid = { width: 1, height: 1 };
+  return { ...planEncode(image, model), viewGrid: grid, channels, shape: [channels], grid };
 }
 
 function canvasOf(image: Size, { imageSize, resample, resize, fitSize }: PlanModel): Canvas {

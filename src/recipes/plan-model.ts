@@ -13,6 +13,8 @@ export interface PlanModel {
   /** Tokens of a view. */
   readonly grid: Size;
   readonly channels: number;
+  /** What the model gives beside the features of one layer. */
+  readonly outputs?: { readonly pooledChannels?: number | undefined } | undefined;
   readonly resample: Resample;
   readonly resize: Resize;
   /** Of `fit-squash`: what the longer side becomes first, in pixels. */

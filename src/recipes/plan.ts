@@ -16,8 +16,11 @@ export type Resample = (typeof resamples)[number];
 export const resizes = ['squash', 'crop', 'fit-squash'] as const;
 export type Resize = (typeof resizes)[number];
 
-/** What is answered: the tower's features, or what the model's projector makes of them for a language model. */
-export const tokenOutputs = ['features', 'embeddings'] as const;
+/**
+ * What is answered: the tower's features, what the model's projector makes of them for a language model, or one vector of the
+ * whole image.
+ */
+export const tokenOutputs = ['features', 'embeddings', 'pooled'] as const;
 export type TokenOutput = (typeof tokenOutputs)[number];
 
 /** An upper left corner on a canvas, in pixels; negative where that part is cropped away. */
@@ -158,9 +161,9 @@ export interface Plan {
   readonly channels: number;
   readonly canvases: readonly Canvas[];
   readonly assembly: Assembly;
-  /** Shape of the answer: [tokens, channels], or [views, tokens, channels] for a stack. */
+  /** Shape of the answer: [tokens, channels], [views, tokens, channels] for a stack, or [channels] of a pooled vector. */
   readonly shape: readonly number[];
-  /** The answer's token grid; for anyres, that of the base view. */
+  /** The answer's token grid without a class token; for anyres, that of the base view. */
   readonly grid: Size;
   /** Shape and grid of the assembled features, where the answer is what the projector makes of them. */
   readonly fused?: Pick<Plan, 'shape' | 'grid'>;

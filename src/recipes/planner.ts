@@ -1,14 +1,15 @@
+import { ServiceError } from '../errors/service-error.ts';
 import type { RecipeOptions } from './recipe-options.ts';
 import { planAnyres } from './anyres.ts';
 import { projectAfter, projectedModel } from './embeddings.ts';
-import { planEncode } from './encode.ts';
+import { planEncode, planPooled } from './encode.ts';
 import type { Plan, Size, TokenOutput } from './plan.ts';
 import { planTeacher } from './teacher.ts';
 import type { PlanModel } from './plan-model.ts';
 
 /**
  * Plans whichever recipe is requested, with the served models. Throws what that recipe's planner throws. Embeddings need a
- * model with a projector.
+ * model with a projector, and a pooled vector one that has it.
  */
 export function planRecipe(
   image: Size,
@@ -17,10 +18,11 @@ export function planRecipe(
   served: readonly PlanModel[] = [model],
   output: TokenOutput = 'features',
 ): Plan {
+  if (output === 'pooled') return planPooledOf(image, model, recipe);
   const isProjected = output === 'embeddings';
   switch (recipe.recipe) {
     case 'encode':
-      return planEncode(image, isProjected ? projectedModel(model) : model);
+      return planEncode(image, isProjected ? projectedModel(model) : model, recipe);
     case 'teacher': {
       // A projector is not linear: the scales are fused before it.
       const plan = planTeacher(image, model, recipe, served);
@@ -31,4 +33,13 @@ export function planRecipe(
       return planAnyres(image, isProjected ? projectedModel(model) : model, recipe, newline);
     }
   }
+}
+
+/** Tiles and scales have no vector of the whole image. */
+function planPooledOf(image: Size, model: PlanModel, { recipe }: RecipeOptions): Plan {
+  if (recipe === 'encode') return planPooled(image, model);
+  throw new ServiceError(
+    'invalid_argument',
+    `output=pooled is one vector of the whole image, and the ${recipe} recipe has several views: use encode.`,
+  );
 }

@@ -1,4 +1,3 @@
-import type { FeatureLayer } from '../model/model.ts';
 import type { AnyresGeometry, Size, TeacherMakeup, TokenOutput } from '../recipes/plan.ts';
 import type { RecipeOptions } from '../recipes/recipe-options.ts';
 import type { TokenDtype } from './tensor.ts';
@@ -8,13 +7,21 @@ export interface AnswerMetadata {
   readonly model: { readonly name: string; readonly digest: string; readonly trained: boolean };
   readonly recipe: RecipeOptions['recipe'];
   readonly output: TokenOutput;
-  /** The tower's layer that the features are, or that the projector takes. */
-  readonly features: FeatureLayer;
+  /**
+   * The hidden states that the features are, separated by commas, or the one that the projector takes or that the vector is
+   * pooled from.
+   */
+  readonly features: string;
+  /** Whether the class token precedes the patches' tokens, which the grid does not count. */
+  readonly classToken?: boolean;
   readonly precision: string;
   readonly dtype: TokenDtype;
   /** What made the embeddings; absent with features. */
   readonly projector?: { readonly family: string; readonly digest: string };
-  /** [tokens, channels], or [views, tokens, channels] with assembly=tiles. Several images prepend their number. */
+  /**
+   * [tokens, channels]; [views, tokens, channels] with assembly=tiles; [channels] of a pooled vector. Several images prepend
+   * their number.
+   */
   readonly shape: readonly number[];
   /** Tokens across and down; for anyres, those of the base view. */
   readonly grid: Size;

@@ -1,7 +1,7 @@
 import { WorkerPool, type WorkerPoolOptions } from '../threads/worker-pool.ts';
 import type { AssemblyPlan } from './assembly/assemble.ts';
 import type { TokenDtype } from './tensor.ts';
-import type { AssembleTask, SplitTask } from './token-tasks.ts';
+import type { AssembleTask, JoinTask, SplitTask } from './token-tasks.ts';
 
 /**
  * Work on whole token buffers, off the main thread. Takes over every buffer of tokens that it is given; every result owns
@@ -19,6 +19,16 @@ export class TokenPool {
   async split(tokens: Uint8Array<ArrayBuffer>, count: number): Promise<Uint8Array<ArrayBuffer>[]> {
     const task: SplitTask = { tokens, count };
     return await this.#pool.run('split', task, [tokens.buffer]);
+  }
+
+  /** Joins maps of the same tokens by their channels. `rowBytes` are those of one token in one map. */
+  async join(parts: readonly Uint8Array<ArrayBuffer>[], rowBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+    const task: JoinTask = { parts, rowBytes };
+    return await this.#pool.run(
+      'join',
+      task,
+      parts.map(({ buffer }) => buffer),
+    );
   }
 
   /** Rounds float32 bytes to bfloat16 bytes, to nearest even. */

@@ -9,6 +9,11 @@ export interface SplitTask {
   readonly count: number;
 }
 
+export interface JoinTask {
+  readonly parts: readonly Uint8Array<ArrayBuffer>[];
+  readonly rowBytes: number;
+}
+
 export interface AssembleTask {
   readonly plan: AssemblyPlan;
   readonly views: readonly Uint8Array<ArrayBuffer>[];
@@ -20,6 +25,13 @@ export function split({ tokens, count }: SplitTask): Promise<unknown> {
   return taskOutcome(
     () => splitTokens(tokens, count),
     (pieces) => pieces.map(({ buffer }) => buffer),
+  );
+}
+
+export function join({ parts, rowBytes }: JoinTask): Promise<unknown> {
+  return taskOutcome(
+    () => joinChannels(parts, rowBytes),
+    ({ buffer }) => [buffer],
   );
 }
 
@@ -43,6 +55,28 @@ export function splitTokens(tokens: Uint8Array<ArrayBuffer>, count: number): Uin
   return Array.from({ length: count }, (_, index) =>
     tokens.slice(index * pieceBytes, (index + 1) * pieceBytes),
   );
+}
+
+/** Joins maps of the same tokens by their channels: each row is that of the first, that of the second, and so on. */
+export function joinChannels(
+  parts: readonly Uint8Array<ArrayBuffer>[],
+  rowBytes: number,
+): Uint8Array<ArrayBuffer> {
+  const mapBytes = parts[0]?.byteLength ?? 0;
+  if (parts.some(({ byteLength }) => byteLength !== mapBytes)) {
+    throw new RangeError(
+      `maps of ${parts.map(({ byteLength }) => byteLength).join(', ')} bytes cannot be joined`,
+    );
+  }
+  const joined = new Uint8Array(mapBytes * parts.length);
+  let at = 0;
+  for (let from = 0; from < mapBytes; from += rowBytes) {
+    for (const part of parts) {
+      joined.set(part.subarray(from, from + rowBytes), at);
+      at += rowBytes;
+    }
+  }
+  return joined;
 }
 
 const stripValues = 16_384;

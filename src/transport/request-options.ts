@@ -1,5 +1,6 @@
 import { didYouMean } from '../errors/did-you-mean.ts';
 import { ServiceError } from '../errors/service-error.ts';
+import { layerPattern, readFeatureLayers } from '../model/feature-layer.ts';
 import { featureLayers } from '../model/model.ts';
 import { anyresAssemblies, anyresDefaults } from '../recipes/anyres.ts';
 import {
@@ -49,14 +50,22 @@ const commonOptions: readonly RequestOption[] = [
   {
     name: 'expect_features',
     values: featureLayers,
-    description: 'Refuse with failed_precondition unless the model has this feature layer.',
+    description: 'Refuse with failed_precondition unless the tokens are of this hidden state alone.',
+  },
+  {
+    name: 'features',
+    pattern: `${layerPattern}(?:,${layerPattern})*`,
+    form: `${featureLayers.join(', ')} or a number from the end such as -3, or several of them separated by commas`,
+    description:
+      'Hidden states whose tokens are joined by channels, in this order: penultimate, -3 or penultimate,-3. The model must have been imported with them. Its default when absent.',
   },
   {
     name: 'output',
     values: tokenOutputs,
     default: 'features',
     description:
-      "features: the tower's tokens; embeddings: those tokens after the model's projector, in a language model's width.",
+      "features: the tower's tokens; embeddings: those tokens after the model's projector, in a language model's width; " +
+      'pooled: one vector of the whole image, where the model has it, for /v1/encode.',
   },
   {
     name: 'expect_projector_digest',
@@ -76,6 +85,16 @@ const commonOptions: readonly RequestOption[] = [
     default: 'apply',
     description:
       'Whether to rotate and flip the image by the orientation in its EXIF, XMP or PNG texts before encoding.',
+  },
+];
+
+const encodeOptions: readonly RequestOption[] = [
+  {
+    name: 'class_token',
+    values: ['true', 'false'],
+    default: 'false',
+    description:
+      "Whether CLIP's class token precedes the patches' tokens, as one more row, where the model has it.",
   },
 ];
 
@@ -153,7 +172,7 @@ const anyresOptions: readonly RequestOption[] = [
 
 /** The options of each recipe, in the order in which the docs list them. */
 export const requestOptions = {
-  encode: commonOptions,
+  encode: [...commonOptions, ...encodeOptions],
   teacher: [...commonOptions, ...teacherOptions],
   anyres: [...commonOptions, ...anyresOptions],
 } as const satisfies Record<RecipeOptions['recipe'], readonly RequestOption[]>;
@@ -192,10 +211,12 @@ export function parseOptions(
   for (const option of table) checkValue(option, record[option.name], words);
   const { model, expect_digest: expectDigest, expect_projector_digest: expectProjectorDigest } = record;
   const expectFeatures = oneOf(featureLayers, record['expect_features']);
+  const features = featuresOf(record, words);
   const options = {
     ...(model === undefined ? {} : { model }),
     ...(expectDigest === undefined ? {} : { expectDigest }),
     ...(expectFeatures === undefined ? {} : { expectFeatures }),
+    ...(features === undefined ? {} : { features }),
     ...(expectProjectorDigest === undefined ? {} : { expectProjectorDigest }),
     output: oneOf(tokenOutputs, record['output']) ?? 'features',
     dtype: oneOf(tokenDtypes, record['dtype']) ?? 'float16',
@@ -204,10 +225,36 @@ export function parseOptions(
   return { recipe: recipeOf(name, record), options };
 }
 
+/** The hidden states of `features`. Only the tower's tokens have a choice of them, and of the class token. */
+function featuresOf(record: OptionRecord, { noun }: OptionWords): EncodeOptions['features'] {
+  const { features: text, class_token: classToken, output } = record;
+  const given = classToken === 'true' ? 'class_token' : text === undefined ? undefined : 'features';
+  if (output === 'pooled' && given !== undefined) {
+    throw new ServiceError(
+      'invalid_argument',
+      `output=pooled is one vector, made of the last hidden state: leave ${given} out, or use output=features.`,
+    );
+  }
+  if (output === 'embeddings' && given === 'class_token') {
+    throw new ServiceError(
+      'invalid_argument',
+      'output=embeddings has no class token: leave class_token out, or use output=features.',
+    );
+  }
+  if (text === undefined) return undefined;
+  const features = readFeatureLayers(text);
+  if (features !== undefined) return features;
+  throw new ServiceError(
+    'invalid_argument',
+    `${noun === 'option' ? 'Option' : 'Parameter'} features is ${quoted(text)}, which names a hidden state twice: -1 is pre_norm, and -2 ` +
+      'is penultimate.',
+  );
+}
+
 function recipeOf(recipe: RecipeOptions['recipe'], record: OptionRecord): RecipeOptions {
   switch (recipe) {
     case 'encode':
-      return { recipe };
+      return record['class_token'] === 'true' ? { recipe, classToken: true } : { recipe };
     case 'teacher': {
       const { scales, weights, grid } = record;
       const channelOrder = oneOf(channelOrders, record['channel_order']);

@@ -28,13 +28,19 @@ function setUp(largest: number) {
     signal = never,
     output: GraphOutput = 'float16',
     schedulingClass: SchedulingClass = defaultTerms,
+  ) => encodeAll(ids, [output], signal, schedulingClass);
+  const encodeAll = (
+    ids: readonly number[],
+    outputs: readonly GraphOutput[],
+    signal = never,
+    schedulingClass: SchedulingClass = defaultTerms,
   ) => {
     const [permit] = viewBudget.admit([ids.length], 'model', schedulingClass) as [ViewsPermit];
     return batcher
       .encode(
         permit,
         ids.map((id) => Uint8Array.of(id)),
-        { output },
+        { outputs },
         signal,
       )
       .finally(() => permit.release());
@@ -43,7 +49,7 @@ function setUp(largest: number) {
   const passMs = (ms: number) => {
     timeMs += ms;
   };
-  return { engine, batcher, encode, idsOf, viewBudget, passMs };
+  return { engine, batcher, encode, encodeAll, idsOf, viewBudget, passMs };
 }
 
 test('an idle engine takes a lone view at once', async () => {
@@ -52,7 +58,7 @@ test('an idle engine takes a lone view at once', async () => {
   await turn();
   assert.deepEqual(idsOf(0), [7]);
   engine.batches[0]!.finish();
-  assert.equal((await answer)[0]!.tokens[0], 7);
+  assert.equal((await answer)[0]!.tokens[0]![0], 7);
 });
 
 test('views of several callers that arrive while the engine runs share the next batch', async () => {
@@ -66,7 +72,7 @@ test('views of several callers that arrive while the engine runs share the next 
   await turn();
   assert.deepEqual(idsOf(1), [2, 3, 4]);
   engine.batches[1]!.finish();
-  const ids = (await Promise.all(answers)).map((views) => views.map(({ tokens }) => tokens[0]));
+  const ids = (await Promise.all(answers)).map((views) => views.map(({ tokens }) => tokens[0]![0]));
   assert.deepEqual(ids, [[1], [2, 3], [4]]);
 });
 
@@ -114,7 +120,7 @@ test('a caller that leaves a running batch is rejected at once, and the others a
   leaving.abort();
   await left;
   engine.batches[0]!.finish();
-  assert.equal((await stays)[0]!.tokens[0], 2);
+  assert.equal((await stays)[0]!.tokens[0]![0], 2);
 });
 
 test('a view whose tokens are not finite fails alone', async () => {
@@ -124,7 +130,7 @@ test('a view whose tokens are not finite fails alone', async () => {
   await turn();
   engine.batches[0]!.finish({ finite: { float16: [true, false] } });
   await bad;
-  assert.equal((await good)[0]!.tokens[0], 1);
+  assert.equal((await good)[0]!.tokens[0]![0], 1);
 });
 
 test('a float32 view does not fail because the float16 tokens of another overflow', async () => {
@@ -134,7 +140,7 @@ test('a float32 view does not fail because the float16 tokens of another overflo
   await turn();
   engine.batches[0]!.finish({ finite: { float16: [false, false], float32: [true, true] } });
   await half;
-  assert.equal((await single)[0]!.tokens[0], 1);
+  assert.equal((await single)[0]!.tokens[0]![0], 1);
 });
 
 test('a batch with both dtypes gives each caller its own', async () => {
@@ -144,8 +150,8 @@ test('a batch with both dtypes gives each caller its own', async () => {
   await turn();
   assert.deepEqual([...engine.batches[0]!.outputs].toSorted(), ['float16', 'float32']);
   engine.batches[0]!.finish();
-  assert.deepEqual([...(await half)[0]!.tokens], [1, 16, 0, 0]);
-  assert.deepEqual([...(await single)[0]!.tokens], [2, 32, 0, 0]);
+  assert.deepEqual([...(await half)[0]!.tokens[0]!], [1, 16, 0, 0]);
+  assert.deepEqual([...(await single)[0]!.tokens[0]!], [2, 32, 0, 0]);
 });
 
 test('a batch with features and embeddings gives each caller its own, and only to those whose rows are finite', async () => {
@@ -160,8 +166,8 @@ test('a batch with features and embeddings gives each caller its own, and only t
   engine.batches[0]!.finish({
     finite: { float32: finite, embeddings_float32: finite, embeddings_float16: overflow },
   });
-  assert.equal((await features)[0]!.tokens[0], 1);
-  assert.equal((await embeddings)[0]!.tokens[0], 2);
+  assert.equal((await features)[0]!.tokens[0]![0], 1);
+  assert.equal((await embeddings)[0]!.tokens[0]![0], 2);
   await refused;
 });
 
@@ -177,7 +183,7 @@ test('a failed batch is retried view by view, so that the faulty view fails alon
   await turn();
   assert.deepEqual(idsOf(1), [1]);
   engine.batches[1]!.finish();
-  assert.equal((await all[0]!)[0]!.tokens[0], 1);
+  assert.equal((await all[0]!)[0]!.tokens[0]![0], 1);
   await turn();
   assert.deepEqual(idsOf(2), [2]);
   engine.batches[2]!.fail(modelFailed);
@@ -223,7 +229,7 @@ test('a view is retried with the engine to itself, so that ending the engine fai
   await turn();
   assert.deepEqual([engine.batches.length, idsOf(3)], [4, [2]]);
   engine.batches[3]!.finish();
-  assert.equal((await innocent)[0]!.tokens[0], 2);
+  assert.equal((await innocent)[0]!.tokens[0]![0], 2);
 });
 
 test('a request whose views are in two failed batches is answered when the retries succeed', async () => {
@@ -238,7 +244,7 @@ test('a request whose views are in two failed batches is answered when the retri
     engine.batches[tried]!.finish();
   }
   assert.deepEqual(
-    (await answer).map(({ tokens }) => tokens[0]),
+    (await answer).map(({ tokens }) => tokens[0]![0]),
     [1, 2, 3, 4],
   );
 });
@@ -273,12 +279,38 @@ test('a view whose pixels the engine has consumed is not retried', async () => {
   assert.equal(engine.batches.length, 1);
 });
 
+test('one batch fetches the outputs of all its views, and each view gets those that it wants', async () => {
+  const { engine, encode, encodeAll } = setUp(8);
+  const deep = encode([1], never, 'hidden_state_minus_3_float16');
+  const both = encodeAll([2], ['hidden_state_minus_3_float16', 'penultimate_float16']);
+  const tooLarge = encodeAll([3], ['hidden_state_minus_3_float16', 'penultimate_float16']);
+  const refused = assert.rejects(tooLarge, /not finite numbers in float16/);
+  await turn();
+  assert.deepEqual(engine.batches[0]!.outputs, ['hidden_state_minus_3_float16', 'penultimate_float16']);
+  const [finite, overflow] = [
+    [true, true, true],
+    [true, true, false],
+  ];
+  engine.batches[0]!.finish({
+    finite: { hidden_state_minus_3_float16: finite, penultimate_float16: overflow },
+  });
+  assert.deepEqual(
+    (await deep)[0]!.tokens.map(([id]) => id),
+    [1],
+  );
+  assert.deepEqual(
+    (await both)[0]!.tokens.map(([id]) => id),
+    [2, 2],
+  );
+  await refused;
+});
+
 test('tokens of a shared batch do not keep the batch in memory', async () => {
   const { engine, encode } = setUp(8);
   const answers = [encode([1]), encode([2])];
   await turn();
   engine.batches[0]!.finish();
-  for (const [view] of await Promise.all(answers)) assert.equal(view!.tokens.buffer.byteLength, 4);
+  for (const [view] of await Promise.all(answers)) assert.equal(view!.tokens[0]!.buffer.byteLength, 4);
 });
 
 test('queue time and engine time add up to the time of a view', async () => {

@@ -46,9 +46,9 @@ function setUp(
     const [permit] = viewBudget.admit([ids.length], 'model', defaultTerms) as [ViewsPermit];
     const views = ids.map((id) => Uint8Array.of(id));
     const tokens = await batcher
-      .encode(permit, views, { output: 'float16' }, signal)
+      .encode(permit, views, { outputs: ['float16'] }, signal)
       .finally(() => permit.release());
-    return tokens.map((view) => view.tokens[0]);
+    return tokens.map((view) => view.tokens[0]![0]);
   };
   /** The ids of each batch that each engine was given. */
   const given = () =>

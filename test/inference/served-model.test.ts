@@ -14,7 +14,7 @@ before(async () => {
   int8 = await importModel({
     source: 'test/fixtures/siglip-tiny',
     out: join(scratch.path, 'int8'),
-    features: 'last_hidden_state',
+    features: ['last_hidden_state'],
     precision: 'int8',
   });
 });
@@ -48,9 +48,9 @@ test('an int8 model gives a view the same tokens whatever views come with it', a
   const { signal } = new AbortController();
   const encode = async (views: Uint8Array<ArrayBuffer>[]) => {
     const [permit] = viewBudget.admit([views.length], 'model', defaultTerms) as [ViewsPermit];
-    const [first] = await served.batcher.encode(permit, views, { output: 'float32' }, signal);
+    const [first] = await served.batcher.encode(permit, views, { outputs: ['float32'] }, signal);
     permit.release();
-    return first?.tokens;
+    return first?.tokens[0];
   };
   const alone = await encode([view(1)]);
   const beside = await encode([view(1), view(7), view(13)]);

@@ -35,7 +35,7 @@ before(async () => {
   await importModel({
     source: 'test/fixtures/siglip-tiny',
     out: folder,
-    features: 'last_hidden_state',
+    features: ['last_hidden_state'],
     precision: 'fp32',
   });
 });

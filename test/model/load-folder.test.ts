@@ -12,7 +12,7 @@ async function modelFolder(t: TestContext): Promise<string> {
   await importModel({
     source: fixture('siglip-tiny'),
     out,
-    features: 'last_hidden_state',
+    features: ['last_hidden_state'],
     precision: 'fp32',
   });
   return out;

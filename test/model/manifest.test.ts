@@ -42,6 +42,16 @@ const ofVersion5 = {
   ),
 };
 
+const ofVersion6 = {
+  ...fields,
+  formatVersion: 6 as const,
+  features: 'penultimate' as const,
+  outputs: { features: ['penultimate', '-3'] as const, classToken: true, pooledChannels: 24 },
+  files: Object.fromEntries(
+    ['encoder.onnx', 'encoder.onnx_data'].map((name) => [name, { sizeBytes: 1, sha256 }]),
+  ),
+};
+
 const parse = (json: string) => parseManifest(JsonObject.from(JSON.parse(json), 'model.json'));
 
 test('reads the folder of an export that an earlier version composed to one graph, under its own digest', () => {
@@ -54,6 +64,9 @@ test('reads what it writes', () => {
   assert.deepEqual(parse(manifestJson(ofVersion3)), ofVersion3);
   assert.deepEqual(parse(manifestJson(ofVersion4)), ofVersion4);
   assert.deepEqual(parse(manifestJson(ofVersion5)), ofVersion5);
+  assert.deepEqual(parse(manifestJson(ofVersion6)), ofVersion6);
+  const both = { ...ofVersion5, ...ofVersion6, formatVersion: 6 as const, files: ofVersion5.files };
+  assert.deepEqual(parse(manifestJson(both)), both);
 });
 
 test('refuses graphs that are not files of the folder, or do not include the encoder', () => {
@@ -118,6 +131,25 @@ test('refuses a folder with a projector whose files are not all there', () => {
     assert.throws(() => parse(JSON.stringify({ ...ofVersion5, files })), {
       code: 'invalid_argument',
       message: new RegExp(`files: ${name.replace('.', '\\.')} must be a file of the folder`),
+    });
+  }
+});
+
+test('refuses outputs that do not begin with the default, that name a layer twice, or that the tower does not have', () => {
+  for (const features of [
+    ['-3', 'penultimate'],
+    ['penultimate', '-3', '-3'],
+    ['penultimate', '-99'],
+    ['penultimate', 'x'],
+    [],
+  ]) {
+    const json = manifestJson({
+      ...ofVersion6,
+      outputs: { ...ofVersion6.outputs, features: features as [] },
+    });
+    assert.throws(() => parse(json), {
+      code: 'invalid_argument',
+      message: /model\.json: outputs: features must be /,
     });
   }
 });

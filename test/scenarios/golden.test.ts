@@ -24,11 +24,11 @@ const imports: Readonly<Record<string, readonly [checkpoint: string, options?: F
   'siglip-tiny': ['siglip-tiny'],
   'siglip-tiny-sharded': ['siglip-tiny-sharded'],
   'siglip-tiny-27': ['siglip-tiny-27'],
-  'siglip-tiny-pre_norm': ['siglip-tiny', { features: 'pre_norm' }],
-  'siglip-tiny-penultimate': ['siglip-tiny', { features: 'penultimate' }],
+  'siglip-tiny-pre_norm': ['siglip-tiny', { features: ['pre_norm'] }],
+  'siglip-tiny-penultimate': ['siglip-tiny', { features: ['penultimate'] }],
   'siglip-tiny-1024': ['siglip-tiny', { imageSize: 1024 }],
   'clip-tiny': ['clip-tiny'],
-  'clip-tiny-penultimate': ['clip-tiny', { features: 'penultimate' }],
+  'clip-tiny-penultimate': ['clip-tiny', { features: ['penultimate'] }],
   'clip-tiny-518': ['clip-tiny', { imageSize: 518, resize: 'squash' }],
 };
 let service: Service;

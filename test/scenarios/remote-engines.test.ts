@@ -11,6 +11,7 @@ import { type Service, startService } from '../../src/service.ts';
 import { Gate } from '../support/gate.ts';
 import { imageBytes } from '../support/golden.ts';
 import { InferenceServer } from '../support/inference-server.ts';
+import { importLayers } from '../support/layers-golden.ts';
 import { serviceConfig } from '../support/service-config.ts';
 import { freePort } from '../support/service-process.ts';
 import { importFixture, scratchFolder } from '../support/tiny-models.ts';
@@ -36,13 +37,18 @@ async function startServer(t: TestContext, port?: number): Promise<InferenceServ
   return server;
 }
 
-async function serve(t: TestContext, ports: readonly number[], stopping?: AbortSignal): Promise<Service> {
+async function serve(
+  t: TestContext,
+  ports: readonly number[],
+  stopping?: AbortSignal,
+  of = folder,
+): Promise<Service> {
   const engines = ports.map((port) => ({
     model: 'tiny',
     endpoint: parseEndpoint(`grpc://127.0.0.1:${port}`)!,
   }));
   const remote = { engines, access: {}, parallel: 1, stopping };
-  const config = serviceConfig({ models: [{ name: 'tiny', folder }], remote });
+  const config = serviceConfig({ models: [{ name: 'tiny', folder: of }], remote });
   const service = await startService(config, pino({ level: 'silent' }), () => {});
   t.after(() => service.close());
   return service;
@@ -68,6 +74,23 @@ test('encodes on a server, with model.json alone and one of two servers dead at 
     engines: { up: number; total: number };
   };
   assert.deepEqual(engines, { up: 1, total: 2 });
+});
+
+test('encodes several layers, class tokens and pooled vectors on a server', async (t) => {
+  const imported = await importLayers(scratch.path, 'clip-projected');
+  const signature = encoderSignature(await readModelFolder(imported));
+  const server = await InferenceServer.start({ signature, model: 'tiny' });
+  t.after(() => server.kill());
+  const service = await serve(t, [server.port], undefined, imported);
+  const sizeOf = async (query: string) => {
+    const path = `/v1/encode?format=raw&dtype=float32&${query}`;
+    const response = await fetch(url(service, path), { method: 'POST', body: imageBytes('rocket.jpg') });
+    assert.equal(response.status, 200);
+    return (await response.arrayBuffer()).byteLength / 4;
+  };
+  assert.equal(await sizeOf('features=penultimate,-3'), 16 * 64);
+  assert.equal(await sizeOf('features=penultimate,-3&class_token=true'), 17 * 64);
+  assert.equal(await sizeOf('output=pooled'), 24);
 });
 
 test('loses no request when its only server is killed under load and comes back', async (t) => {

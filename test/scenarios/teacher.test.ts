@@ -41,6 +41,6 @@ test("warns at start of a teacher whose tokens do not have the shape of the defa
 });
 
 test('does not warn of a teacher of the same shape', async () => {
-  const other = await importFixture(scratch.path, 'siglip-tiny', { features: 'pre_norm' });
+  const other = await importFixture(scratch.path, 'siglip-tiny', { features: ['pre_norm'] });
   assert.deepEqual(await warningsOf(other), []);
 });

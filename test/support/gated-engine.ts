@@ -1,5 +1,5 @@
 import type { EncodedBatch, Engine } from '../../src/inference/engine.ts';
-import type { GraphOutput } from '../../src/model/graph-io.ts';
+import type { GraphOutput, PerOutput } from '../../src/model/graph-io.ts';
 
 /** A batch that the test ends. */
 export interface HeldBatch {
@@ -31,7 +31,7 @@ export class GatedEngine implements Engine {
           engineMs = 1,
           finite = { float16: views.map(() => true), float32: views.map(() => true) },
         } = {}) => {
-          const tokens: Partial<Record<GraphOutput, Uint8Array<ArrayBuffer>>> = {};
+          const tokens: PerOutput<Uint8Array<ArrayBuffer>> = {};
           for (const output of outputs) {
             tokens[output] = new Uint8Array(
               views.flatMap((view) => [view[0] ?? 0, output === 'float16' ? 16 : 32, 0, 0]),

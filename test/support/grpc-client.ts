@@ -13,6 +13,8 @@ export interface AnswerMetadata {
   readonly output: string;
   readonly projector: { readonly family: string; readonly digest: string } | null;
   readonly features: string;
+  readonly featureLayers: readonly string[];
+  readonly classToken: boolean;
   readonly precision: string;
   readonly dtype: string;
   readonly shape: number[];

@@ -18,7 +18,7 @@ export async function importFixture(
   checkpoint: string,
   options: FixtureOptions = {},
 ): Promise<string> {
-  const asked = { features: 'last_hidden_state', precision: 'fp32', ...options } as const;
+  const asked = { features: ['last_hidden_state'], precision: 'fp32', ...options } as const;
   const out = join(scratch, [checkpoint, ...Object.values(asked)].join('-'));
   await importModel({ source: join('test/fixtures', checkpoint), out, ...asked });
   return out;

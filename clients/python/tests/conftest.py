@@ -115,6 +115,20 @@ def models() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
+def layers(models: dict[str, str]) -> Iterator[Service]:
+    """A service of a CLIP with several hidden states, class tokens and pooled vectors."""
+    with tempfile.TemporaryDirectory(prefix="siglip-hd-client-") as folder:
+        flags = ["--features", "last_hidden_state,penultimate,-3", "--class-token", "--pooled"]
+        source = "test/fixtures/layers/clip-projected"
+        command = ["node", "bin/siglip-hd.cjs", "import", source, "--out", f"{folder}/clip", *flags]
+        subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+        running = Service((f"--model=clip={folder}/clip",))
+        running.start()
+        yield running
+        running.kill()
+
+
+@pytest.fixture(scope="session")
 def service(models: dict[str, str]) -> Iterator[Service]:
     """A service of both tiny models, penultimate layers; `siglip-tiny` is the default."""
     running = Service(tuple(f"--model={name}={folder}" for name, folder in models.items()))

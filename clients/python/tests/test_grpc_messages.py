@@ -27,6 +27,8 @@ VALUES: dict[str, object] = {
     "exif": "ignore",
     "expect_digest": DIGEST,
     "expect_features": "penultimate",
+    "features": ("penultimate", "-3"),
+    "class_token": True,
     "scales": (512, 1024),
     "weights": (1.0, 2.5),
     "fusion": "unshuffle_concat",

@@ -103,6 +103,7 @@ function describe({
   channels,
   layers,
   features,
+  outputs,
   precision,
   digest,
   projector,
@@ -111,9 +112,14 @@ function describe({
     projector === undefined
       ? ''
       : `, ${projector.grid.width} x ${projector.grid.height} embeddings of ${projector.hiddenSize} by ${projector.family}`;
+  const given = [
+    ...(outputs?.features ?? [features]),
+    ...(outputs?.classToken ? ['class token'] : []),
+    ...(outputs?.pooledChannels === undefined ? [] : [`pooled vector of ${outputs.pooledChannels}`]),
+  ];
   return (
     `${imageSize} px to ${grid.width} x ${grid.height} tokens of ${channels} channels, ${layers} layers, ` +
-    `${features}, ${precision}${embeddings}, ${digest}`
+    `${given.join(', ')}, ${precision}${embeddings}, ${digest}`
   );
 }
 

@@ -54,12 +54,24 @@ const importSettings = {
   },
   features: {
     type: 'optional',
-    placeholder: featureLayers.join('|'),
+    placeholder: 'LAYER[,LAYER]...',
     read: readFeatures,
     flagOnly: true,
     description:
-      'Hidden state that becomes the tokens. By default the one that the projector takes, or last_hidden_state where ' +
-      'there is no projector.',
+      `Hidden states that requests can choose, the default first: ${featureLayers.join(', ')}, or -3 and lower, counted from ` +
+      'the end. By default the one that the projector takes, or last_hidden_state where there is no projector.',
+  },
+  'class-token': {
+    type: 'boolean',
+    flagOnly: true,
+    description: "Lets requests have CLIP's class token before the patches' tokens (class_token=true).",
+  },
+  pooled: {
+    type: 'boolean',
+    flagOnly: true,
+    description:
+      "Lets requests have one vector for an image (output=pooled): that of SigLIP's attention pooling head, or CLIP's " +
+      'projected class token.',
   },
   projector: {
     type: 'optional',

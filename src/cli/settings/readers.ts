@@ -1,6 +1,7 @@
 import { type ModelSource, servedName } from '../../model/model-source.ts';
 import type { Devices } from '../../inference/devices.ts';
 import { type Endpoint, parseEndpoint } from '../../inference/remote/endpoint.ts';
+import { readFeatureLayers } from '../../model/feature-layer.ts';
 import { type FeatureLayer, featureLayers } from '../../model/model.ts';
 import type { Resize } from '../../recipes/plan.ts';
 import { longestSocketPath } from '../../transport/socket-file.ts';
@@ -151,10 +152,15 @@ export function readImageSize(text: string): Reading<number> {
   return { ok: false, problem: `must be a whole number from 1 to 4096, not "${text}"` };
 }
 
-export function readFeatures(text: string): Reading<FeatureLayer> {
-  const value = featureLayers.find((one) => one === text);
+/** Hidden states separated by commas, the default first. */
+export function readFeatures(text: string): Reading<readonly FeatureLayer[]> {
+  const value = readFeatureLayers(text);
   if (value !== undefined) return { ok: true, value };
-  return { ok: false, problem: `must be ${featureLayers.join(', ')}, not "${text}"` };
+  const names = `${featureLayers.join(', ')} or a number from the end such as -3`;
+  return {
+    ok: false,
+    problem: `must be ${names}, or several of them, each once and separated by commas, not "${text}"`,
+  };
 }
 
 export function readResize(text: string): Reading<Resize> {

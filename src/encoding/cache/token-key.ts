@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { sameLayers } from '../../model/feature-layer.ts';
 import type { Model } from '../../model/model.ts';
 import type { EncodeOptions } from '../request.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
@@ -21,7 +22,7 @@ export interface TokenKeyParts {
 
 /** The cache key of an image's tokens. It does not depend on the order of options or the model's name. */
 export function tokenKey({ image, model, models, recipe, options, owner }: TokenKeyParts): string {
-  const { output, dtype, exif } = options;
+  const { output, features = [model.features], dtype, exif } = options;
   const tower = models.filter(({ towerDigest }) => towerDigest === model.towerDigest);
   const whole = recipe.recipe === 'teacher' && recipe.windows === 'whole';
   return JSON.stringify([
@@ -34,6 +35,9 @@ export function tokenKey({ image, model, models, recipe, options, owner }: Token
     dtype,
     exif,
     ...(output === 'embeddings' ? [output, model.projector?.digest] : []),
+    ...(output === 'pooled' ? [output] : []),
+    // The default is part of the model's digest.
+    ...(sameLayers(features, [model.features]) ? [] : [{ features }]),
   ]);
 }
 

@@ -1,5 +1,5 @@
 import protobuf from 'protobufjs/minimal.js';
-import type { GraphOutput } from '../../model/graph-io.ts';
+import type { GraphOutput, PerOutput } from '../../model/graph-io.ts';
 import { openInferenceMessage } from '../../open-inference/definition.ts';
 import type { ModelInferRequest } from '../../open-inference/generated/ModelInferRequest.ts';
 import type { ModelInferResponse__Output } from '../../open-inference/generated/ModelInferResponse.ts';
@@ -48,8 +48,8 @@ export function readInferResponse(
   views: number,
   wanted: readonly GraphOutput[],
 ): RemoteTokens {
-  const tokens: Partial<Record<GraphOutput, Uint8Array<ArrayBuffer>>> = {};
-  const finite: Partial<Record<GraphOutput, readonly boolean[]>> = {};
+  const tokens: PerOutput<Uint8Array<ArrayBuffer>> = {};
+  const finite: PerOutput<readonly boolean[]> = {};
   for (const output of wanted) {
     const tensors = requireTensors(outputs, output);
     // A copy: what the message is part of is neither aligned nor alone in its buffer.

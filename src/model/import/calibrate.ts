@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { ServiceError } from '../../errors/service-error.ts';
 import { chooseMatrices } from './choose-matrices.ts';
 import { describeModel } from '../load-folder.ts';
-import { embeddingOutputs, graphInput, graphOutputs } from '../graph-io.ts';
+import { embeddingsStem, graphInput, graphOutputs, layerStem, pooledStem } from '../graph-io.ts';
 import { matrixOfError, type MatrixForm } from './int8-linear.ts';
 import { hiddenSize } from './projector-graph.ts';
 import type { Int8Provenance } from '../manifest.ts';
@@ -28,8 +28,8 @@ export interface Calibration {
 /**
  * Chooses which matrices of an int8 tower stay float32. Writes every weight both ways into `folder`, which must not
  * exist and is removed at the end. Encodes the views once with the float32 tower, which also measures each matrix's error
- * in int8, and then with one int8 tower or more. With a projector the embeddings count as the features do: the smaller
- * cosine is what must be reached. Holds a part of the weights in memory at a time.
+ * in int8, and then with one int8 tower or more. Whatever the folder gives counts, each hidden state, the pooled vector and
+ * embeddings: the smallest cosine is what must be reached. Holds a part of the weights in memory at a time.
  */
 export async function calibrate(
   folder: string,
@@ -87,10 +87,15 @@ interface TokenKind {
 }
 
 /** The float32 outputs that are compared. */
-function tokenKinds({ geometry, projector }: FolderContents): readonly TokenKind[] {
-  const features = { output: graphOutputs.float32.tokens, channels: geometry.channels };
-  if (projector === undefined) return [features];
-  return [features, { output: embeddingOutputs.float32.tokens, channels: hiddenSize(projector) }];
+function tokenKinds({ geometry, features, outputs, projector }: FolderContents): readonly TokenKind[] {
+  const { channels } = geometry;
+  const others = outputs?.features.filter((layer) => layer !== features) ?? [];
+  return [
+    { output: graphOutputs.float32.tokens, channels },
+    ...others.map((layer) => ({ output: layerStem(layer), channels })),
+    ...(outputs?.pooled === undefined ? [] : [{ output: pooledStem, channels: outputs.pooled.channels }]),
+    ...(projector === undefined ? [] : [{ output: embeddingsStem, channels: hiddenSize(projector) }]),
+  ];
 }
 
 /** Each matrix's error, as the mean over views. */

@@ -38,7 +38,12 @@ export class Checkpoint implements TensorSource {
     requireTensorsOf(this.#tower, geometry);
   }
 
-  /** Names of tensors beside the tower's own, which are left out. */
+  /** Whether there is a tensor of this name. */
+  has(name: string): boolean {
+    return this.#tower.stored.has(name);
+  }
+
+  /** Names of tensors beside the tower's own and its pooling's, which are left out. */
   tensorsBeside(): string[] {
     return tensorsBeside(this.#tower);
   }

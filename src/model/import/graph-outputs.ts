@@ -2,7 +2,7 @@ import { castTo, type Graph } from './graph.ts';
 import { type GraphDtype, graphOutputs, type TokenOutputs } from '../graph-io.ts';
 
 /**
- * Adds the outputs of graph-io.ts to a graph. `state` is a float32 value that the value `shape` reshapes to
+ * Adds outputs of graph-io.ts to a graph: the default features', or those of other `names`. `state` is a float32 value that the value `shape` reshapes to
  * [batch, tokens, channels]. A string as `tokens` is the name of a dynamic size.
  */
 export function addGraphOutputs(

@@ -4,13 +4,14 @@ import type { AnyresDefinition } from '../../recipes/plan-model.ts';
 import { JsonObject } from '../json-object.ts';
 import type { Manifest, Provenance } from '../manifest.ts';
 import { mostGridSide } from '../manifest-projector.ts';
-import type { FeatureLayer, Precision } from '../model.ts';
+import type { Precision } from '../model.ts';
 import type { TowerGeometry } from '../tower-geometry.ts';
 import { calibrate, type Calibration } from './calibrate.ts';
 import { readGeometry, withImageSize, type ViewOptions } from './checkpoint-config.ts';
 import { requireNoAdapter } from './adapter.ts';
 import { CheckpointFiles } from './checkpoint-files.ts';
 import { Checkpoint } from './checkpoint.ts';
+import { chooseOutputs, type OutputOptions } from './choose-outputs.ts';
 import type { Family, ProjectorRecipe } from './families/family.ts';
 import { describesItself, findFamily, requireKnownFamily } from './families/registry.ts';
 import { type ImageProcessor, readImageProcessor } from './image-processor.ts';
@@ -18,7 +19,7 @@ import { type CheckpointPart, requireTower } from './needed-tensors.ts';
 import { type ProjectorContents, readProjector } from './projector-contents.ts';
 import { ProjectorTensors } from './projector-tensors.ts';
 import { type FoundProjector, openProjector } from './projector-source.ts';
-import { findTower } from './tower-names.ts';
+import { findTower, projectionTensor } from './tower-names.ts';
 import type { WriteOptions } from './weights-file.ts';
 import { writeModelFolder, type FolderContents } from './write-folder.ts';
 
@@ -30,10 +31,9 @@ export interface OtherProjector {
 }
 
 /** A checkpoint, and what is wanted of it: see ImportOptions. */
-export interface CheckpointOptions extends ViewOptions, WriteOptions {
+export interface CheckpointOptions extends ViewOptions, WriteOptions, OutputOptions {
   readonly source: string;
   readonly origin?: Pick<Provenance, 'source' | 'revision'> | undefined;
-  readonly features?: FeatureLayer | undefined;
   readonly towerOnly?: boolean | undefined;
   readonly projector?: OtherProjector | undefined;
   readonly precision: Precision;
@@ -66,7 +66,7 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
   checkpoint.requireTensorsOf(geometry);
   const found =
     options.projector !== undefined
-      ? await openProjector(options.projector.source, geometry, options.features)
+      ? await openProjector(options.projector.source, geometry, options.features?.[0])
       : isAlone || family === undefined
         ? undefined
         : {
@@ -75,7 +75,7 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
             files,
             imageSize: stored.imageSize,
           };
-  const features = chooseFeatures(options.features, found?.recipe);
+  const chosen = await chooseOutputs(options, found?.recipe.features, geometry, checkpoint);
   const storedDtype = await checkpoint.dtype('embeddings.patch_embedding.weight');
   const provenance = {
     ...(options.origin ?? { source: basename(resolve(source)) }),
@@ -85,7 +85,7 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
   const contents: FolderContents = {
     geometry,
     preprocessing,
-    features,
+    ...chosen,
     precision,
     source: checkpoint,
     trained: true,
@@ -137,18 +137,6 @@ async function describeTower(
   };
 }
 
-/** The projector's own features: it makes nothing of others. */
-function chooseFeatures(wanted: FeatureLayer | undefined, recipe: ProjectorRecipe | undefined): FeatureLayer {
-  const own = recipe?.features;
-  if (wanted === undefined || own === undefined || wanted === own)
-    return wanted ?? own ?? 'last_hidden_state';
-  throw new ServiceError(
-    'invalid_argument',
-    `--features ${wanted} does not fit the projector, which takes ${own}; leave it out, or import the tower alone with ` +
-      '--tower-only.',
-  );
-}
-
 function projectorOf(
   { family, recipe, files }: FoundProjector,
   geometry: TowerGeometry,
@@ -191,7 +179,7 @@ const fittings = {
 
 /** What the user did not ask for and may not expect. */
 function* notesOn(
-  { geometry, preprocessing }: FolderContents,
+  { geometry, preprocessing, outputs }: FolderContents,
   checkpoint: Checkpoint,
   options: CheckpointOptions,
   recipe: ProjectorRecipe | undefined,
@@ -204,6 +192,9 @@ function* notesOn(
   if (recipe?.isPadded && options.resize === undefined) {
     yield `LLaVA pads images to squares (image_aspect_ratio "pad"), and this model ${fittings[preprocessing.resize]}: pad images ` +
       "that are not square before you send them, or their embeddings differ from LLaVA's.";
+  }
+  if (outputs?.pooled !== undefined && geometry.architecture === 'clip' && !outputs.pooled.isProjected) {
+    yield `The checkpoint has no ${projectionTensor}: the pooled vector is the class token after its norm, unprojected.`;
   }
   const [beside, ...more] = checkpoint.tensorsBeside();
   if (beside !== undefined) {

@@ -3,15 +3,16 @@ import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 import type { Calibration } from './calibrate.ts';
 import type { ViewOptions } from './checkpoint-config.ts';
+import type { OutputOptions } from './choose-outputs.ts';
 import { type OtherProjector, writeCheckpointFolder } from './import-checkpoint.ts';
 import { describeModel } from '../load-folder.ts';
 import type { Manifest, Provenance } from '../manifest.ts';
-import type { FeatureLayer, Model, Precision } from '../model.ts';
+import type { Model, Precision } from '../model.ts';
 import type { ExportExaminer } from './onnx/export-examiner.ts';
 import { isExport, writeExportFolder } from './onnx/write-export.ts';
 import { publishFolder } from './publish-folder.ts';
 
-export interface ImportOptions extends ViewOptions {
+export interface ImportOptions extends ViewOptions, OutputOptions {
   /**
    * Hugging Face folder: config.json, processor_config.json or preprocessor_config.json, and model.safetensors or
    * pytorch_model.bin or the shards of either. Or an ONNX file, by its suffix: see writeExportFolder.
@@ -21,8 +22,6 @@ export interface ImportOptions extends ViewOptions {
   readonly origin?: Pick<Provenance, 'source' | 'revision'> | undefined;
   /** Model folder to make. It must not exist, or must be empty, unless `force`. */
   readonly out: string;
-  /** The projector's when absent, or else last_hidden_state. */
-  readonly features?: FeatureLayer | undefined;
   /** A projector to take instead of the checkpoint's own. */
   readonly projector?: OtherProjector | undefined;
   /** Imports the vision tower alone, whatever lies beside it. */
@@ -67,9 +66,9 @@ export async function importModel(options: ImportOptions): Promise<Model> {
 }
 
 function writeExport(folder: string, options: ImportOptions): Promise<Manifest> {
-  const { source, examiner, features = 'last_hidden_state' } = options;
+  const { source, examiner } = options;
   if (examiner === undefined) throw new TypeError('an ONNX file is imported with an examiner');
-  return writeExportFolder(folder, { ...options, features, path: source, examiner }, options);
+  return writeExportFolder(folder, { ...options, path: source, examiner }, options);
 }
 
 async function requireSource(source: string): Promise<void> {

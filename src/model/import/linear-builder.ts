@@ -26,6 +26,7 @@ export const projectorPrefix = 'projector.';
 export interface LinearWeight {
   readonly shape: readonly number[];
   readonly layout?: GraphWeight['layout'];
+  /** The builder's precision when absent; a product of a given dtype is never int8. */
   readonly dtype?: WeightDtype;
   readonly bias?: boolean;
 }
@@ -50,7 +51,7 @@ export class LinearBuilder {
   /** value * weight^T + bias. The weight is as in the checkpoint: its rows are output channels. */
   linear(value: string, name: string, weight: LinearWeight): string {
     const { shape, layout = 'as stored', dtype = this.#dtype, bias = true } = weight;
-    const form = layout === 'as stored' ? this.#formOf(name) : 'exact';
+    const form = layout === 'as stored' && weight.dtype === undefined ? this.#formOf(name) : 'exact';
     if (form !== 'int8') this.weight(`${name}.weight`, shape, dtype, layout);
     if (bias) this.weight(`${name}.bias`, shape.slice(0, 1), dtype);
     if (form === 'int8') return this.#int8Product(value, name, weight);

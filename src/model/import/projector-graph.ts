@@ -1,4 +1,4 @@
-import { embeddingOutputs, graphOutputs, projectorInput } from '../graph-io.ts';
+import { embeddingsStem, graphOutputs, projectorInput, stemOutputs } from '../graph-io.ts';
 import type { Precision } from '../model.ts';
 import { gridSide, type TowerGeometry } from '../tower-geometry.ts';
 import { addGraphOutputs } from './graph-outputs.ts';
@@ -18,7 +18,7 @@ export function addEmbeddings(
   const [tokens, channels] = [rowsOf(geometry, projector), hiddenSize(projector)];
   const state = project(builder, geometry, projector, graphOutputs.float32.tokens);
   const shape = graph.constant('int64', [3], [-1, tokens, channels]);
-  addGraphOutputs(graph, { state, shape, tokens, channels }, embeddingOutputs);
+  addGraphOutputs(graph, { state, shape, tokens, channels }, stemOutputs(embeddingsStem));
 }
 
 /** The graph of the projector alone. `places` says where its weights are in the encoder's weights file. */

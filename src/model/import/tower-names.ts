@@ -8,8 +8,10 @@ const telltale = 'embeddings.patch_embedding.weight';
 /** Parts of names that torch.compile, FSDP and activation checkpointing add. */
 const wrapper = /(^|\.)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)(?=\.)/g;
 
-/** How the names of a tower's own tensors begin. Others beside them, such as the pooling head's, are left out. */
+/** How the names of a tower's own tensors begin. */
 const towerPart = /^(embeddings|encoder|pre_layrnorm|post_layernorm)\./;
+/** Those that pool its tokens: SigLIP's head, and CLIP's projection. */
+const poolingPart = /^(head|visual_projection)\./;
 
 const norms = ['layer_norm1', 'layer_norm2'];
 const linears = [...['q', 'k', 'v', 'out'].map((part) => `self_attn.${part}_proj`), 'mlp.fc1', 'mlp.fc2'];
@@ -27,11 +29,14 @@ const otherTensors = {
   ]),
 } as const;
 
+/** What makes CLIP's pooled vector of its class token. Its name has the tower's prefix without `vision_model.`. */
+export const projectionTensor = 'visual_projection.weight';
+
 /** The one vision tower among a checkpoint's tensors. */
 export interface FoundTower {
   /** How its tensors' names begin: '' or parts that end with a dot. */
   readonly prefix: string;
-  /** Names in the checkpoint, by the names without the prefix. */
+  /** Names in the checkpoint, by the names without the prefix; {@link projectionTensor} among them. */
   readonly stored: ReadonlyMap<string, string>;
 }
 
@@ -57,9 +62,11 @@ export function findTower(names: Iterable<string>): FoundTower {
     );
   }
   const stored = new Map<string, string>();
+  const projection = `${prefix.replace(/vision_model\.$/, '')}${projectionTensor}`;
   for (const [unwrappedName, full] of bareNames) {
-    if (!unwrappedName.startsWith(prefix)) continue;
-    const name = unwrappedName.slice(prefix.length);
+    const isInside = unwrappedName.startsWith(prefix);
+    if (!isInside && unwrappedName !== projection) continue;
+    const name = isInside ? unwrappedName.slice(prefix.length) : projectionTensor;
     if (stored.has(name))
       throw fault(`Tensors ${shortName(stored.get(name)!)} and ${shortName(full)} are the same one.`);
     stored.set(name, full);
@@ -81,15 +88,17 @@ export function unwrapped(name: string): string {
   return name.replace(wrapper, '').replace(/^\./, '');
 }
 
-/** Names in the checkpoint of the tower's own tensors: an import reads no others. */
+/** Names in the checkpoint of the tower's own tensors and those that pool its tokens: an import reads no others. */
 export function towerTensorNames({ stored }: FoundTower): string[] {
-  return [...stored].flatMap(([name, full]) => (towerPart.test(name) ? [full] : []));
+  return [...stored].flatMap(([name, full]) =>
+    towerPart.test(name) || poolingPart.test(name) ? [full] : [],
+  );
 }
 
-/** Names in the checkpoint of tensors beside the tower's own that are left out, other than the pooling head's. */
+/** Names in the checkpoint of tensors beside those of {@link towerTensorNames}, which are left out. */
 export function tensorsBeside({ stored }: FoundTower): string[] {
   return [...stored].flatMap(([name, full]) =>
-    towerPart.test(name) || name.startsWith('head.') ? [] : [shortName(full)],
+    towerPart.test(name) || poolingPart.test(name) ? [] : [shortName(full)],
   );
 }
 

@@ -1,5 +1,6 @@
 import { type Graph, castTo } from './graph.ts';
-import { graphInput } from '../graph-io.ts';
+import { stateIndex } from '../feature-layer.ts';
+import { graphInput, graphOutputs, layerStem, stemOutputs } from '../graph-io.ts';
 import { addGraphOutputs } from './graph-outputs.ts';
 import type { FormOf } from './int8-linear.ts';
 import { LinearBuilder, type GraphWeight } from './linear-builder.ts';
@@ -14,6 +15,28 @@ export interface Tower {
   readonly linears: LinearBuilder;
 }
 
+/** What a tower's graph gives. */
+export interface TowerOutputs {
+  /** Hidden states, the default first. */
+  readonly features: readonly FeatureLayer[];
+  /** Whether each is also given with the class token before its patches. */
+  readonly classToken: boolean;
+  readonly pooled?: PooledVector | undefined;
+}
+
+/** The vector of a whole view. */
+export interface PooledVector {
+  readonly channels: number;
+  /** Whether CLIP's visual_projection makes it of the class token. */
+  readonly isProjected: boolean;
+}
+
+/** What follows a tower's last layer: the name of a norm, and the pooling of its state. */
+interface TowerEnd {
+  readonly norm?: string;
+  readonly pool: (state: string, pooled: PooledVector) => void;
+}
+
 /**
  * Adds a tower's parts to a graph with the inputs and outputs of graph-io.ts. States are float32 [batch * tokens,
  * channels]; a class token is the first of its view. With fp16, matrix products and attention are float16, and the
@@ -25,20 +48,23 @@ export class TowerBuilder {
   readonly weights: GraphWeight[];
   readonly #geometry: TowerGeometry;
   readonly #classTokens: number;
+  readonly #outputs: TowerOutputs;
   /** Tokens of a view in a state. */
-  readonly #tokens: number;
-  readonly #flat: string;
-  readonly #perView: string;
+  readonly tokens: number;
+  /** The shapes [-1, channels] and [-1, tokens, channels]. */
+  readonly flat: string;
+  readonly perView: string;
 
-  constructor(geometry: TowerGeometry, precision: Precision, formOf: FormOf) {
+  constructor(geometry: TowerGeometry, outputs: TowerOutputs, precision: Precision, formOf: FormOf) {
     this.#geometry = geometry;
+    this.#outputs = outputs;
     this.#classTokens = geometry.architecture === 'clip' ? 1 : 0;
     this.linears = new LinearBuilder(precision, formOf);
     this.graph = this.linears.graph;
     this.weights = this.linears.weights;
-    this.#tokens = gridSide(geometry) ** 2 + this.#classTokens;
-    this.#flat = this.graph.constant('int64', [2], [-1, geometry.channels]);
-    this.#perView = this.graph.constant('int64', [3], [-1, this.#tokens, geometry.channels]);
+    this.tokens = gridSide(geometry) ** 2 + this.#classTokens;
+    this.flat = this.graph.constant('int64', [2], [-1, geometry.channels]);
+    this.perView = this.graph.constant('int64', [3], [-1, this.tokens, geometry.channels]);
   }
 
   /** Turns pixels into a state of patches with positions. The embedding is always float32: it is under 1 % of the work. */
@@ -46,7 +72,7 @@ export class TowerBuilder {
     const { graph } = this;
     const tokens =
       this.#classTokens === 0 ? this.#patches(normalisation) : this.#withClass(this.#patches(normalisation));
-    return graph.node('Reshape', [graph.node('Add', [tokens, this.#positions()]), this.#flat]);
+    return graph.node('Reshape', [graph.node('Add', [tokens, this.#positions()]), this.flat]);
   }
 
   /** [batch, patches, channels]. */
@@ -97,7 +123,7 @@ export class TowerBuilder {
     const { channels, imageSize, checkpointImageSize = imageSize, patchSize } = this.#geometry;
     const name = 'embeddings.position_embedding.weight';
     const stored = gridSide({ imageSize: checkpointImageSize, patchSize }) ** 2 + this.#classTokens;
-    const place = this.graph.weight(name, 'float32', [this.#tokens, channels]);
+    const place = this.graph.weight(name, 'float32', [this.tokens, channels]);
     this.weights.push({
       tensor: name,
       shape: [stored, channels],
@@ -108,11 +134,27 @@ export class TowerBuilder {
     return name;
   }
 
-  /** The layers up to the one whose output the features are. */
-  layers(state: string, features: FeatureLayer): string {
-    const count = features === 'penultimate' ? this.#geometry.layers - 1 : this.#geometry.layers;
-    const names = Array.from({ length: count }, (_, layer) => `encoder.layers.${layer}`);
-    return names.reduce((value, name) => this.#layer(value, name), state);
+  /**
+   * Runs the layers as far as an output needs them, and adds the outputs. `norm` is what last_hidden_state has after the last
+   * layer; CLIP's patches have none. `pool` adds the pooled vector of last_hidden_state.
+   */
+  run(embedded: string, { norm, pool }: TowerEnd): void {
+    const { layers } = this.#geometry;
+    const isAfterNorm = (layer: FeatureLayer): boolean => layer === 'last_hidden_state';
+    const needed = this.#outputs.features.map((layer) => stateIndex(layer, layers));
+    const deepest = Math.max(...needed, this.#outputs.pooled === undefined ? 0 : layers);
+    let state = embedded;
+    for (let index = 0; index <= deepest; index += 1) {
+      if (index > 0) state = this.#layer(state, `encoder.layers.${index - 1}`);
+      for (const layer of this.#outputs.features) {
+        if (stateIndex(layer, layers) === index && !isAfterNorm(layer)) this.#finish(state, layer);
+      }
+    }
+    const { features, pooled } = this.#outputs;
+    if (!features.some(isAfterNorm) && pooled === undefined) return;
+    const last = norm === undefined ? state : this.norm(state, norm);
+    for (const layer of features.filter(isAfterNorm)) this.#finish(last, layer);
+    if (pooled !== undefined) pool(last, pooled);
   }
 
   /** One transformer layer: x += attention(norm1 x); x += mlp(norm2 x). */
@@ -124,7 +166,7 @@ export class TowerBuilder {
     );
     const middle = this.graph.node('Add', [state, this.linears.widen(attended)]);
     const normed = this.linears.narrow(this.norm(middle, `${name}.layer_norm2`));
-    const wide = this.#activate(
+    const wide = this.activate(
       this.linears.linear(normed, `${name}.mlp.fc1`, { shape: [mlpChannels, channels] }),
     );
     const mlp = this.linears.linear(wide, `${name}.mlp.fc2`, { shape: [channels, mlpChannels] });
@@ -139,20 +181,24 @@ export class TowerBuilder {
     });
   }
 
-  /** The outputs of graph-io.ts. */
-  finish(state: string): void {
-    const { graph } = this;
+  /** The outputs of one hidden state. */
+  #finish(state: string, layer: FeatureLayer): void {
+    const { graph, perView } = this;
     const { channels } = this.#geometry;
+    const names = layer === this.#outputs.features[0] ? graphOutputs : stemOutputs(layerStem(layer));
     if (this.#classTokens === 0) {
-      addGraphOutputs(graph, { state, shape: this.#perView, tokens: this.#tokens, channels });
+      addGraphOutputs(graph, { state, shape: perView, tokens: this.tokens, channels }, names);
       return;
     }
-    const tokens = this.#tokens - this.#classTokens;
+    const tokens = this.tokens - this.#classTokens;
     const axis = graph.constant('int64', [1], [1]);
-    const ends = graph.constant('int64', [1], [this.#tokens]);
-    const patches = graph.node('Slice', [graph.node('Reshape', [state, this.#perView]), axis, ends, axis]);
+    const ends = graph.constant('int64', [1], [this.tokens]);
+    const patches = graph.node('Slice', [graph.node('Reshape', [state, perView]), axis, ends, axis]);
     const shape = graph.constant('int64', [3], [-1, tokens, channels]);
-    addGraphOutputs(graph, { state: patches, shape, tokens, channels });
+    addGraphOutputs(graph, { state: patches, shape, tokens, channels }, names);
+    if (!this.#outputs.classToken) return;
+    const whole = { state, shape: perView, tokens: this.tokens, channels };
+    addGraphOutputs(graph, whole, stemOutputs(layerStem(layer, true)));
   }
 
   #normalise(patches: string, { rescale, mean, std }: Normalisation): string {
@@ -177,13 +223,13 @@ export class TowerBuilder {
     const { channels, heads } = this.#geometry;
     const shape = [channels, channels];
     const projected = ['q_proj', 'k_proj', 'v_proj'].map((part) =>
-      graph.node('Reshape', [this.linears.linear(normed, `${name}.${part}`, { shape }), this.#perView]),
+      graph.node('Reshape', [this.linears.linear(normed, `${name}.${part}`, { shape }), this.perView]),
     );
     const attended = graph.node('com.microsoft.MultiHeadAttention', projected, { num_heads: { int: heads } });
-    return this.linears.linear(graph.node('Reshape', [attended, this.#flat]), `${name}.out_proj`, { shape });
+    return this.linears.linear(graph.node('Reshape', [attended, this.flat]), `${name}.out_proj`, { shape });
   }
 
-  #activate(value: string): string {
+  activate(value: string): string {
     switch (this.#geometry.activation) {
       case 'gelu_tanh':
         return this.graph.node('com.microsoft.FastGelu', [value]);

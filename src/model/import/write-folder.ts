@@ -8,15 +8,16 @@ import {
   manifestFile,
   manifestJson,
   type Manifest,
+  outputsFormatVersion,
   projectorFormatVersion,
   type Provenance,
 } from '../manifest.ts';
-import type { FeatureLayer, Precision } from '../model.ts';
+import type { FeatureLayer, ModelOutputs, Precision } from '../model.ts';
 import type { Projector } from '../projector.ts';
 import type { AnyresDefinition } from '../../recipes/plan-model.ts';
 import type { Preprocessing } from './image-processor.ts';
 import { clipTower, siglipTower } from './towers.ts';
-import { type Tower } from './tower.ts';
+import type { Tower, TowerOutputs } from './tower.ts';
 import { gridSide, type TowerGeometry } from '../tower-geometry.ts';
 import type { FormOf } from './int8-linear.ts';
 import { projectorPrefix } from './linear-builder.ts';
@@ -29,7 +30,10 @@ import { writeWeights, type WriteOptions } from './weights-file.ts';
 export interface FolderContents {
   readonly geometry: TowerGeometry;
   readonly preprocessing: Preprocessing;
+  /** The default features; those that the projector takes, if there is one. */
   readonly features: FeatureLayer;
+  /** What the folder gives beside them, if anything, with the same default. */
+  readonly outputs?: TowerOutputs | undefined;
   readonly precision: Precision;
   /** The forms of an int8 tower's matrices; all are int8 when absent. */
   readonly formOf?: FormOf | undefined;
@@ -49,7 +53,7 @@ export async function writeModelFolder(
   contents: FolderContents,
   options: WriteOptions = {},
 ): Promise<Manifest> {
-  const { geometry, preprocessing, features, precision, trained, provenance, projector, anyres } = contents;
+  const { geometry, preprocessing, features, outputs, precision, trained, projector, anyres } = contents;
   const tower = towerOf(contents);
   const source = sourceOf(contents);
   for (const { tensor, shape } of tower.weights) await source.check(tensor, shape);
@@ -65,7 +69,7 @@ export async function writeModelFolder(
   const own =
     projector && projectorGraph(geometry, projector, precision, formOf(contents), tower.graph.places);
   const manifest: Manifest = {
-    formatVersion: projector === undefined ? formatVersion : projectorFormatVersion,
+    formatVersion: versionOf(contents),
     architecture: geometry.architecture,
     trained,
     imageSize: geometry.imageSize,
@@ -74,6 +78,7 @@ export async function writeModelFolder(
     channels: geometry.channels,
     layers: geometry.layers,
     features,
+    ...(outputs === undefined ? {} : { outputs: describeOutputs(outputs) }),
     precision,
     ...preprocessing,
     towerDigest: towerDigest(contents, withoutPositions),
@@ -85,10 +90,20 @@ export async function writeModelFolder(
       ...(own && (await write(projectorFile, own.encode()))),
       ...(projector?.newline && (await write(newlineFile, projector.newline))),
     },
-    provenance,
+    provenance: contents.provenance,
   };
   await writeFile(join(folder, manifestFile), manifestJson(manifest));
   return manifest;
+}
+
+/** The lowest version that describes the folder. */
+function versionOf({ outputs, projector }: FolderContents): Manifest['formatVersion'] {
+  if (outputs !== undefined) return outputsFormatVersion;
+  return projector === undefined ? formatVersion : projectorFormatVersion;
+}
+
+function describeOutputs({ features, classToken, pooled }: TowerOutputs): ModelOutputs {
+  return { features, classToken, ...(pooled === undefined ? {} : { pooledChannels: pooled.channels }) };
 }
 
 function digestOf(bytes: Uint8Array): FileDigest {
@@ -119,7 +134,7 @@ function sourceOf({ source, projector }: FolderContents): TensorSource {
 
 /** SHA-256, as hex digits, over everything that determines the tokens but the image size and what follows from it. */
 function towerDigest(
-  { geometry, preprocessing, features, precision }: FolderContents,
+  { geometry, preprocessing, features, outputs, precision }: FolderContents,
   weightsDigest: string,
 ): string {
   const { architecture, patchSize, channels, layers, heads, mlpChannels, epsilon, activation } = geometry;
@@ -127,7 +142,7 @@ function towerDigest(
   const settled = [
     [architecture, patchSize, channels, layers, heads, mlpChannels, epsilon, activation],
     [rescale, mean, std],
-    [features, precision, weightsDigest],
+    [outputs?.features ?? features, precision, weightsDigest],
   ];
   return createHash('sha256').update(JSON.stringify(settled)).digest('hex');
 }
@@ -135,9 +150,10 @@ function towerDigest(
 /** The encoder that these contents describe: the tower, and the projector after it. */
 export function towerOf(contents: FolderContents): Tower {
   const { geometry, preprocessing, features, precision, projector } = contents;
+  const { outputs = { features: [features], classToken: false } } = contents;
   const towers = { siglip: siglipTower, clip: clipTower } as const;
   const build = towers[geometry.architecture];
-  const tower = build(geometry, preprocessing.normalisation, features, precision, formOf(contents));
+  const tower = build(geometry, preprocessing.normalisation, outputs, precision, formOf(contents));
   if (projector !== undefined) addEmbeddings(tower.linears, geometry, projector);
   return tower;
 }

@@ -39,6 +39,7 @@ function metadataFields(metadata: AnswerMetadata): Record<string, unknown> {
     recipe: metadata.recipe,
     output: metadata.output,
     features: metadata.features,
+    ...(metadata.classToken ? { class_token: true } : {}),
     ...(projector === undefined ? {} : { projector: { family: projector.family, digest: projector.digest } }),
     precision: metadata.precision,
     dtype: metadata.dtype,

@@ -41,7 +41,7 @@ export function streamedRequest(message: StreamEncodeRequest__Output, call: Call
 }
 
 function encodeRequest(message: EncodeRequest__Output, call: CallTerms): EncodeRequest {
-  return requestOf(message.image, encodeOptionsOf(message.options), call);
+  return requestOf(message.image, encodeOptionsOf(message.options, message.encode), call);
 }
 
 function teacherRequest(message: TeacherEncodeRequest__Output, call: CallTerms): EncodeRequest {

@@ -4,6 +4,7 @@ import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import { parseOptions } from '../request-options.ts';
 import { enumValue } from './enum-name.ts';
 import type { AnyResOptions__Output } from './generated/AnyResOptions.ts';
+import type { EncodeOptions__Output } from './generated/EncodeOptions.ts';
 import type { PlanRequest__Output } from './generated/PlanRequest.ts';
 import type { RequestOptions__Output } from './generated/RequestOptions.ts';
 import type { TeacherOptions__Output } from './generated/TeacherOptions.ts';
@@ -15,8 +16,14 @@ export interface AskedOptions {
 }
 
 /** Options of an Encode. This function and the three below throw `invalid_argument` as `parseOptions` does. */
-export function encodeOptionsOf(common: RequestOptions__Output | null): AskedOptions {
-  return parseOptions('encode', commonRecord(common));
+export function encodeOptionsOf(
+  common: RequestOptions__Output | null,
+  encode: EncodeOptions__Output | null,
+): AskedOptions {
+  return parseOptions('encode', {
+    ...commonRecord(common),
+    ...(encode?.classToken ? { class_token: 'true' } : {}),
+  });
 }
 
 /** Options of a TeacherEncode. */
@@ -56,12 +63,18 @@ export function anyresOptionsOf(
 }
 
 /** Options of a Plan. Throws `invalid_argument` if it names no recipe. */
-export function planOptionsOf({ recipe, options, teacher, anyres }: PlanRequest__Output): AskedOptions {
+export function planOptionsOf({
+  recipe,
+  options,
+  encode,
+  teacher,
+  anyres,
+}: PlanRequest__Output): AskedOptions {
   if (recipe === undefined)
     throw new ServiceError('invalid_argument', 'The request has no recipe: set encode, teacher or anyres.');
   switch (recipe) {
     case 'encode':
-      return encodeOptionsOf(options);
+      return encodeOptionsOf(options, encode ?? null);
     case 'teacher':
       return teacherOptionsOf(options, teacher ?? null);
     case 'anyres':
@@ -76,6 +89,7 @@ function commonRecord(options: RequestOptions__Output | null): Record<string, st
     expect_digest: options.expectDigest === '' ? undefined : options.expectDigest,
     output: enumValue('OUTPUT', options.output),
     expect_projector_digest: options.expectProjectorDigest === '' ? undefined : options.expectProjectorDigest,
+    features: options.features.length === 0 ? undefined : options.features.join(','),
     expect_features: enumValue('FEATURE_LAYER', options.expectFeatures),
     dtype: enumValue('DTYPE', options.dtype),
     exif: enumValue('EXIF', options.exif),

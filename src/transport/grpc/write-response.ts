@@ -1,6 +1,6 @@
 import type { EncodeAnswer, PlanAnswer } from '../../encoding/request.ts';
 import type { ServiceError } from '../../errors/service-error.ts';
-import type { Model as ServedModel } from '../../model/model.ts';
+import { featureLayers, type Model as ServedModel } from '../../model/model.ts';
 import { leastReady } from '../../telemetry/stage-timings.ts';
 import type { AnswerMetadata } from '../../tokens/answer-metadata.ts';
 import { write } from './definition.ts';
@@ -73,13 +73,22 @@ export function writePlan({ metadata, tokens, sizeBytes }: PlanAnswer): Buffer {
 /** ListModelsResponse for the served models. Their folders stay private: encoder.proto has no field for them. */
 export function writeModels(models: readonly ServedModel[]): Buffer {
   return write.listModelsResponse({
-    models: models.map(({ projector = null, anyres = null, ...model }) => ({
+    models: models.map(({ projector = null, anyres = null, outputs, ...model }) => ({
       ...model,
       projector,
       anyres,
-      features: enumName('FEATURE_LAYER', model.features),
+      features: layerName(model.features),
+      featureLayers: outputs?.features ?? [model.features],
+      classToken: outputs?.classToken ?? false,
+      pooledChannels: outputs?.pooledChannels ?? 0,
     })),
   });
+}
+
+/** Several hidden states, and those that only a number names, have no name in encoder.proto. */
+function layerName(features: string) {
+  const layer = featureLayers.find((known) => known === features);
+  return layer === undefined ? 'FEATURE_LAYER_UNSPECIFIED' : enumName('FEATURE_LAYER', layer);
 }
 
 function streamed(id: string, field: number, outcome: readonly Piece[]): GatheredMessage {
@@ -94,7 +103,9 @@ function metadataMessage({ teacher, ...metadata }: AnswerMetadata): Metadata {
   return {
     ...metadata,
     output: enumName('OUTPUT', metadata.output),
-    features: enumName('FEATURE_LAYER', metadata.features),
+    features: layerName(metadata.features),
+    featureLayers: metadata.features.split(','),
+    classToken: metadata.classToken ?? false,
     dtype: enumName('DTYPE', metadata.dtype),
     recipe: enumName('RECIPE', metadata.recipe),
     ...(teacher === undefined

@@ -47,10 +47,11 @@ export function requireFormat(
   if (format === 'jsonl') return;
   requireDtype(format, options.dtype);
   if (!isVllm(format)) return;
-  if (options.output === 'features') {
+  if (options.output !== 'embeddings') {
+    const given = options.output === 'pooled' ? 'a pooled vector is' : 'features are';
     throw new ServiceError(
       'invalid_argument',
-      `${format} holds what a language model takes, and features are not that: add output=embeddings, or use another format.`,
+      `${format} holds what a language model takes, and ${given} not that: add output=embeddings, or use another format.`,
     );
   }
   if (recipe.recipe !== 'anyres' || recipe.assembly !== 'tiles') return;

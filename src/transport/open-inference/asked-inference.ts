@@ -1,13 +1,18 @@
 import { priorities, type RequestTerms } from '../../admission/priority.ts';
 import type { EncodeOptions } from '../../encoding/request.ts';
 import type { Model } from '../../model/model.ts';
+import type { TokenOutput } from '../../recipes/plan.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import { type OptionWords, parseOptions, requestOptions } from '../request-options.ts';
 import { readTerms, termsKeys } from '../request-terms.ts';
 import { type InferRequest, invalid, mostEntries, type ParameterValue, quotedName } from './infer-request.ts';
 
 /** What the outputs of a model are called. An answer has one of them. */
-export const outputNames = { features: 'tokens', embeddings: 'embeddings' } as const;
+export const outputNames = {
+  features: 'tokens',
+  embeddings: 'embeddings',
+  pooled: 'pooled',
+} as const satisfies Record<TokenOutput, string>;
 
 /** The parameters of the protocol itself. */
 const protocolParameters = ['priority', 'timeout', 'binary_data_output'] as const;
@@ -33,8 +38,8 @@ export function askedOf(request: InferRequest, model: Model, terms: RequestTerms
   return { recipe, options, terms: termsOf(request, terms), outputName: outputNames[output] };
 }
 
-function outputOf({ outputs }: InferRequest, model: Model): keyof typeof outputNames {
-  const names: string[] = model.projector === undefined ? [outputNames.features] : Object.values(outputNames);
+function outputOf({ outputs }: InferRequest, model: Model): TokenOutput {
+  const names = outputsOf(model).map((output): string => outputNames[output]);
   for (const { name, parameters } of outputs) {
     if (!names.includes(name)) {
       throw invalid(
@@ -55,13 +60,22 @@ function outputOf({ outputs }: InferRequest, model: Model): keyof typeof outputN
       `A request answers one output: name ${names.join(' or ')}, and send another request for the other.`,
     );
   }
-  return asked.has(outputNames.embeddings) ? 'embeddings' : 'features';
+  return outputsOf(model).find((output) => asked.has(outputNames[output])) ?? 'features';
+}
+
+/** What a model gives. */
+export function outputsOf({ projector, outputs }: Model): readonly TokenOutput[] {
+  return [
+    'features',
+    ...(projector === undefined ? [] : ['embeddings' as const]),
+    ...(outputs?.pooledChannels === undefined ? [] : ['pooled' as const]),
+  ];
 }
 
 function optionsOf(
   { parameters }: InferRequest,
   model: Model,
-  output: keyof typeof outputNames,
+  output: TokenOutput,
 ): Pick<AskedInference, 'recipe' | 'options'> {
   const { recipe: name = 'encode', ...given } = Object.fromEntries(parameters);
   const recipe = recipes.find((known) => known === name);

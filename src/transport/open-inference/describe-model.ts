@@ -1,7 +1,8 @@
 import type { ModelConfig } from '../../open-inference/generated/ModelConfig.ts';
 import type { ModelMetadataResponse } from '../../open-inference/generated/ModelMetadataResponse.ts';
 import type { Model } from '../../model/model.ts';
-import { outputNames } from './asked-inference.ts';
+import type { TokenOutput } from '../../recipes/plan.ts';
+import { outputNames, outputsOf } from './asked-inference.ts';
 import { modelVersion } from './infer-request.ts';
 import { inputNames } from './read-images.ts';
 
@@ -28,7 +29,7 @@ export function metadataOf(model: Model) {
       { name: inputNames.files, datatype: 'BYTES', shape: [-1, 1] },
       { name: inputNames.pixels, datatype: 'UINT8', shape: [-1, imageSize, imageSize, 3] },
     ],
-    outputs: outputsOf(model).map(({ name, sides }) => ({ name, datatype: 'FP16', shape: [-1, ...sides] })),
+    outputs: tensorsOf(model).map(({ name, sides }) => ({ name, datatype: 'FP16', shape: [-1, ...sides] })),
   } satisfies ModelMetadataResponse;
 }
 
@@ -56,16 +57,26 @@ export function configOf(model: Model, maxImages: number) {
         optional: true,
       },
     ],
-    output: outputsOf(model).map(({ name, sides }) => ({ name, dataType: 'TYPE_FP16', dims: sides })),
+    output: tensorsOf(model).map(({ name, sides }) => ({ name, dataType: 'TYPE_FP16', dims: sides })),
     parameters: Object.fromEntries(
       Object.entries(parameters).map(([name, stringValue]) => [name, { stringValue }]),
     ),
   } satisfies ModelConfig;
 }
 
-function outputsOf({ grid, channels, projector }: Model) {
-  const tokens = { name: outputNames.features, sides: [grid.width * grid.height, channels] };
-  if (projector === undefined) return [tokens];
-  const rows = projector.grid.width * projector.grid.height;
-  return [tokens, { name: outputNames.embeddings, sides: [rows, projector.hiddenSize] }];
+function tensorsOf(model: Model) {
+  return outputsOf(model).map((output) => ({ name: outputNames[output], sides: sidesOf(model, output) }));
+}
+
+function sidesOf({ grid, channels, projector, outputs }: Model, output: TokenOutput): number[] {
+  switch (output) {
+    case 'features':
+      return [grid.width * grid.height, channels];
+    case 'embeddings':
+      return projector === undefined
+        ? []
+        : [projector.grid.width * projector.grid.height, projector.hiddenSize];
+    case 'pooled':
+      return [outputs?.pooledChannels ?? 0];
+  }
 }

@@ -32,7 +32,7 @@ before(async () => {
   await importModel({
     source: 'test/fixtures/siglip-tiny',
     out: models.half,
-    features: 'last_hidden_state',
+    features: ['last_hidden_state'],
     precision: 'fp16',
   });
 });

@@ -41,7 +41,7 @@ describe("a checkpoint gives the tokens of transformers' own processor and tower
       const model = await importModel({
         source,
         out,
-        features: 'last_hidden_state',
+        features: ['last_hidden_state'],
         precision: 'fp32',
         towerOnly: true,
         imageSize,

@@ -177,7 +177,7 @@ test('an import of a damaged pytorch_model.bin makes a model folder or nothing',
         await writeFile(join(source, 'pytorch_model.bin'), mutated(whole, placed));
         const out = join(folder, 'out');
         try {
-          await importModel({ source, out, features: 'last_hidden_state', precision: 'fp32', force: true });
+          await importModel({ source, out, features: ['last_hidden_state'], precision: 'fp32', force: true });
         } catch (error) {
           requireRefusal(error);
         }

@@ -14,7 +14,7 @@ import { fixture, temporaryFolder } from './fixtures.ts';
 import { largestDifference, runGraph } from './run-graph.ts';
 
 function importTo(out: string, source: string, options: Partial<ImportOptions> = {}): Promise<Model> {
-  return importModel({ source, out, features: 'last_hidden_state', precision: 'fp32', ...options });
+  return importModel({ source, out, features: ['last_hidden_state'], precision: 'fp32', ...options });
 }
 
 /** Holds that an import fails with `message`, in one line, and leaves nothing in its folder but the checkpoint. */
@@ -140,7 +140,7 @@ describe('import', () => {
     assert.deepEqual([larger.imageSize, larger.grid], [1024, { width: 64, height: 64 }]);
     assert.notEqual(larger.digest, own.digest);
     assert.equal(larger.towerDigest, own.towerDigest);
-    const other = await importTo(join(folder, 'other'), fixture('siglip-tiny'), { features: 'pre_norm' });
+    const other = await importTo(join(folder, 'other'), fixture('siglip-tiny'), { features: ['pre_norm'] });
     assert.notEqual(other.towerDigest, own.towerDigest);
     await assert.rejects(importTo(join(folder, '15'), fixture('siglip-tiny'), { imageSize: 15 }), {
       code: 'invalid_argument',
@@ -171,7 +171,7 @@ describe('import', () => {
     const digests = new Set<string>();
     const source = fixture('siglip-tiny');
     digests.add((await importTo(join(folder, '1'), source)).digest);
-    digests.add((await importTo(join(folder, '2'), source, { features: 'pre_norm' })).digest);
+    digests.add((await importTo(join(folder, '2'), source, { features: ['pre_norm'] })).digest);
     digests.add((await importTo(join(folder, '3'), source, { precision: 'fp16' })).digest);
     const bicubic = await configuredCheckpoint(folder, 'preprocessor_config.json', { resample: 3 });
     const model = await importTo(join(folder, '4'), bicubic);
@@ -357,12 +357,12 @@ describe('import into a folder that is there', () => {
     const folder = await temporaryFolder(t);
     const out = join(folder, 'out');
     const first = await importTo(out, fixture('siglip-tiny'));
-    await assert.rejects(importTo(out, fixture('siglip-tiny'), { features: 'pre_norm' }), {
+    await assert.rejects(importTo(out, fixture('siglip-tiny'), { features: ['pre_norm'] }), {
       message: /exists already/,
     });
     await assert.rejects(importTo(out, join(folder, 'nowhere'), { force: true }));
     assert.equal((await loadModelFolder(out)).digest, first.digest);
-    const second = await importTo(out, fixture('siglip-tiny'), { features: 'pre_norm', force: true });
+    const second = await importTo(out, fixture('siglip-tiny'), { features: ['pre_norm'], force: true });
     assert.equal((await loadModelFolder(out)).digest, second.digest);
     assert.notEqual(first.digest, second.digest);
     assert.deepEqual(await readdir(folder), ['out']);

@@ -26,7 +26,7 @@ function importInt8(out: string, source: string, options: Partial<ImportOptions>
   return importModel({
     source,
     out,
-    features: 'last_hidden_state',
+    features: ['last_hidden_state'],
     precision: 'int8',
     calibration,
     ...options,
@@ -54,7 +54,7 @@ describe('int8', () => {
       const folder = join(await temporaryFolder(t), 'model');
       const [checkpoint = model] = model.split(' ', 1);
       const views = model.includes('518') ? ({ imageSize: 518, resize: 'squash' } as const) : {};
-      const imported = await importInt8(folder, fixture(checkpoint), { features, ...views });
+      const imported = await importInt8(folder, fixture(checkpoint), { features: [features], ...views });
       const tokens = await runGraph(folder, [await encodeView(image, imported, exif)]);
       const cosine = meanTokenCosine(tokens.float32, await expectedTokens(expected), imported.channels);
       assert.ok(cosine >= 0.99, `${cosine}`);
@@ -88,14 +88,14 @@ describe('int8', () => {
     const unmeasured = await importModel({
       source,
       out: join(folder, 'all'),
-      features: 'last_hidden_state',
+      features: ['last_hidden_state'],
       precision: 'int8',
     });
     const measured = await importInt8(join(folder, 'measured'), source);
     const exact = await importModel({
       source,
       out: join(folder, 'exact'),
-      features: 'last_hidden_state',
+      features: ['last_hidden_state'],
       precision: 'fp32',
     });
     const { int8 } = (await manifestOf(measured)).provenance;

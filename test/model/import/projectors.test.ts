@@ -221,10 +221,10 @@ describe('the checkpoint of a vision language model', () => {
       /^config\.json: the family "flamingo" is not known.*; known are llava, llava-next, .*--tower-only/,
     ],
     [
-      'with features of a layer in the middle',
+      'with features of several layers at once',
       'llava-clip',
-      { config: { vision_feature_layer: -3 } },
-      /^config\.json: vision_feature_layer must be -1 or -2, /,
+      { config: { vision_feature_layer: [-2, -3] } },
+      /^config\.json: vision_feature_layer must be a whole number from /,
     ],
     [
       'that keeps the class token',
@@ -271,7 +271,7 @@ describe('the checkpoint of a vision language model', () => {
 
   it('is refused with features that its projector does not take', async (t) => {
     const out = join(await temporaryFolder(t), 'out');
-    const asked = { features: 'last_hidden_state' } as const;
+    const asked = { features: ['last_hidden_state'] } as const;
     await assert.rejects(importTo(out, checkpoint('llava-clip'), asked), {
       code: 'invalid_argument',
       message: /^--features last_hidden_state does not fit the projector, which takes penultimate;/,

@@ -72,7 +72,7 @@ test('fills a folder that a symbolic link leads to', async (t) => {
   const [folder, link] = [join(scratch.path, 'folder'), join(scratch.path, 'link')];
   mkdirSync(folder);
   symlinkSync(folder, link);
-  await importModel({ source: checkpoint, out: link, features: 'last_hidden_state', precision: 'fp32' });
+  await importModel({ source: checkpoint, out: link, features: ['last_hidden_state'], precision: 'fp32' });
   assert.deepEqual(readdirSync(folder).toSorted(), files);
   assert.equal((await loadModelFolder(link)).name, 'link');
 });

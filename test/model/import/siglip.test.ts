@@ -37,7 +37,7 @@ async function imported(
   precision: Precision = 'fp32',
 ): Promise<string> {
   const out = join(await temporaryFolder(t), 'model');
-  return (await importModel({ source: fixture(checkpoint), out, features, precision })).folder;
+  return (await importModel({ source: fixture(checkpoint), out, features: [features], precision })).folder;
 }
 
 function assertGolden(tokens: { float32: Float32Array; float16: Uint16Array }, expected: Float32Array): void {
@@ -199,8 +199,11 @@ describe('finite flags', () => {
 
 describe('tower weights', () => {
   const normalisation: Normalisation = { rescale: 1, mean: [0, 0, 0], std: [1, 1, 1] };
+  const only = (layer: FeatureLayer) => ({ features: [layer], classToken: false });
   const tensors = (features: FeatureLayer): string[] =>
-    siglipTower({ ...tiny, layers: 3 }, normalisation, features, 'fp32').weights.map(({ tensor }) => tensor);
+    siglipTower({ ...tiny, layers: 3 }, normalisation, only(features), 'fp32').weights.map(
+      ({ tensor }) => tensor,
+    );
 
   it('leave out what the feature layer does not need', () => {
     assert.ok(tensors('last_hidden_state').includes('post_layernorm.weight'));
@@ -210,7 +213,7 @@ describe('tower weights', () => {
   });
 
   it('lie on pages of their own, in order', () => {
-    const { weights } = siglipTower(tiny, normalisation, 'pre_norm', 'fp16');
+    const { weights } = siglipTower(tiny, normalisation, only('pre_norm'), 'fp16');
     let end = 0;
     for (const { place } of weights) {
       assert.equal(place.offsetBytes % 4096, 0);

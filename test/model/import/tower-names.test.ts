@@ -12,7 +12,7 @@ type Tensors = Map<string, TestTensor>;
 
 function imported(folder: string, source: string, options: Partial<ImportOptions> = {}): Promise<Model> {
   const out = join(folder, `model-${Math.random()}`);
-  return importModel({ source, out, features: 'last_hidden_state', precision: 'fp32', ...options });
+  return importModel({ source, out, features: ['last_hidden_state'], precision: 'fp32', ...options });
 }
 
 /** Gives every tensor another name. */
@@ -163,7 +163,10 @@ describe('a vision tower is refused', () => {
       const folder = await temporaryFolder(t);
       const source = await changedCheckpoint(folder, change);
       for (const features of ['last_hidden_state', 'penultimate'] as const) {
-        await assert.rejects(imported(folder, source, { features }), { code: 'invalid_argument', message });
+        await assert.rejects(imported(folder, source, { features: [features] }), {
+          code: 'invalid_argument',
+          message,
+        });
       }
     });
   }
@@ -173,7 +176,7 @@ describe('a vision tower is refused', () => {
     const source = await changedCheckpoint(folder, (tensors) => {
       for (const name of tensors.keys()) if (name.includes('layers.2.')) tensors.delete(name);
     });
-    await assert.rejects(imported(folder, source, { features: 'penultimate' }), {
+    await assert.rejects(imported(folder, source, { features: ['penultimate'] }), {
       code: 'invalid_argument',
       message:
         /^The checkpoint has no tensors of layer 2 of the vision tower, .*num_hidden_layers 3: get the whole/,

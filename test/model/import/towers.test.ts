@@ -12,13 +12,13 @@ import { largestDifference, runGraph } from './run-graph.ts';
 async function imported(t: TestContext, options: Partial<ImportOptions> = {}): Promise<Model> {
   const out = join(await temporaryFolder(t), 'model');
   const source = fixture('clip-tiny');
-  return importModel({ source, out, features: 'last_hidden_state', precision: 'fp32', ...options });
+  return importModel({ source, out, features: ['last_hidden_state'], precision: 'fp32', ...options });
 }
 
 describe('clip tower', () => {
   for (const features of ['last_hidden_state', 'penultimate'] as const) {
     it(`gives transformers' ${features} without the class token`, async (t) => {
-      const model = await imported(t, { features });
+      const model = await imported(t, { features: [features] });
       const tokens = await runGraph(model.folder, [await encodeView('rocket.jpg', model)]);
       assert.deepEqual(tokens.shape, [1, 576, 32]);
       const expected = await expectedTokens(`clip-encode-rocket.jpg-${features}.npy`);
@@ -35,7 +35,7 @@ describe('clip tower', () => {
   });
 
   it('has no final norm, so pre_norm is last_hidden_state', async (t) => {
-    const models = [await imported(t), await imported(t, { features: 'pre_norm' })];
+    const models = [await imported(t), await imported(t, { features: ['pre_norm'] })];
     const view = await encodeView('coffee.png', models[0]!);
     const [last, before] = await Promise.all(models.map(({ folder }) => runGraph(folder, [view])));
     assert.deepEqual(last!.float32, before!.float32);
@@ -88,10 +88,9 @@ describe('clip tower weights', () => {
   const normalisation = { rescale: 1, mean: [0, 0, 0], std: [1, 1, 1] } as const;
   const shapes = (features: FeatureLayer) =>
     new Map(
-      clipTower(geometry, normalisation, features, 'fp32').weights.map(({ tensor, shape }) => [
-        tensor,
-        shape,
-      ]),
+      clipTower(geometry, normalisation, { features: [features], classToken: false }, 'fp32').weights.map(
+        ({ tensor, shape }) => [tensor, shape],
+      ),
     );
 
   it('are a class token, its position, and a norm before the layers', () => {

@@ -6,6 +6,7 @@ import { readGraphPorts } from '../../../src/inference/graph-ports.ts';
 import { loadModelFolder, modelFiles } from '../../../src/model/load-folder.ts';
 import { exportRepository, type TritonExport } from '../../../src/model/triton/export-repository.ts';
 import { importFixture } from '../../support/tiny-models.ts';
+import { importLayers } from '../../support/layers-golden.ts';
 import { importVlm } from '../../support/vlm-golden.ts';
 import { fixture, temporaryFolder } from '../import/fixtures.ts';
 import { importExport } from '../import/onnx/test-exports.ts';
@@ -41,6 +42,29 @@ parameters { key: "siglip_hd_digest" value: { string_value: "${model.digest}" } 
   assert.equal(
     statSync(join(out, 'hd/1/encoder.onnx_data')).ino,
     statSync(join(folder, 'encoder.onnx_data')).ino,
+  );
+});
+
+test('a model of several layers has outputs for each, with and without its class token, and for its pooled vector', async (t) => {
+  const scratch = await temporaryFolder(t);
+  const { config } = await exported(
+    await importLayers(scratch, 'clip-projected'),
+    join(scratch, 'repository'),
+  );
+  const named = [...config('hd').matchAll(/name: "(\w+)" data_type: TYPE_FP16 dims: (\[ \d+, \d+ \])/g)];
+  assert.deepEqual(
+    named.map(([, name, dims]) => [name, dims]),
+    [
+      ['tokens_float16', '[ 16, 32 ]'],
+      ['penultimate_float16', '[ 16, 32 ]'],
+      ['hidden_state_minus_3_float16', '[ 16, 32 ]'],
+      ['hidden_state_minus_5_float16', '[ 16, 32 ]'],
+      ['last_hidden_state_with_class_token_float16', '[ 17, 32 ]'],
+      ['penultimate_with_class_token_float16', '[ 17, 32 ]'],
+      ['hidden_state_minus_3_with_class_token_float16', '[ 17, 32 ]'],
+      ['hidden_state_minus_5_with_class_token_float16', '[ 17, 32 ]'],
+      ['pooled_float16', '[ 1, 24 ]'],
+    ],
   );
 });
 

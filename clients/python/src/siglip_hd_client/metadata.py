@@ -17,8 +17,8 @@ Fields = Mapping[str, Any]
 Dtype = Literal["float16", "float32", "bfloat16"]
 #: How the service cuts an image into views and combines their tokens.
 Recipe = Literal["encode", "teacher", "anyres"]
-#: The tower's features, or the rows after the projector, which have the language model's hidden size.
-Output = Literal["features", "embeddings"]
+#: The tower's features; the rows after the projector, which have the language model's hidden size; or one vector.
+Output = Literal["features", "embeddings", "pooled"]
 #: Whether the tokens came from the cache, from another request's work in progress, or from the engine.
 Source = Literal["hit", "joined", "miss"]
 
@@ -166,18 +166,19 @@ class Metadata:
     Attributes:
         model: The model that made them.
         recipe: ``encode``, ``teacher`` or ``anyres``.
-        output: ``features`` of the tower, or ``embeddings`` after the projector.
+        output: ``features`` of the tower, ``embeddings`` after the projector, or the ``pooled`` vector.
         projector: The projector that made the embeddings; None for features.
-        features: The tower's hidden state that they are, or were projected from.
+        features: The tower's hidden states that they are, separated by commas, or the one that they were made of.
         precision: The model's precision: ``fp32``, ``fp16``, ``int8``, or ``exported``.
         dtype: Data type of the values.
-        shape: ``(tokens, channels)``; ``(views, tokens, channels)`` with ``assembly="tiles"``; a stack of images adds
-            their number in front.
-        grid: Tokens across and down; for AnyRes, of the base view.
+        shape: ``(tokens, channels)``; ``(views, tokens, channels)`` with ``assembly="tiles"``; ``(channels,)`` of a
+            pooled vector; a stack of images adds their number in front.
+        grid: Tokens across and down, without a class token; for AnyRes, of the base view.
         views: The number of views that the model encoded for each image.
         images: Upright size of each image in pixels.
         teacher: How a TeacherEncode made them; None for other recipes.
         anyres: The layout of AnyRes tokens; None for other recipes.
+        class_token: Whether the class token precedes the patches' tokens.
     """
 
     model: ServedModel
@@ -193,6 +194,7 @@ class Metadata:
     teacher: TeacherMakeup | None = None
     anyres: AnyResGeometry | None = None
     projector: ServedProjector | None = None
+    class_token: bool = False
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Metadata:
@@ -203,7 +205,8 @@ class Metadata:
             model=ServedModel(str(model["name"]), str(model["digest"]), bool(model["trained"])),
             recipe=fields["recipe"],
             output=fields.get("output") or "features",
-            features=str(fields["features"]),
+            # gRPC's enum lacks names for most hidden states.
+            features=",".join(fields.get("feature_layers") or (str(fields["features"]),)),
             precision=str(fields["precision"]),
             dtype=fields["dtype"],
             shape=tuple(int(side) for side in fields["shape"]),
@@ -213,6 +216,7 @@ class Metadata:
             teacher=None if teacher is None else TeacherMakeup.from_fields(teacher),
             anyres=None if anyres is None else AnyResGeometry.from_fields(anyres),
             projector=None if projector is None else ServedProjector.from_fields(projector),
+            class_token=bool(fields.get("class_token")),
         )
 
 

@@ -79,7 +79,10 @@ class Model:
         grid: Tokens across and down.
         channels: Channels of a token.
         layers: The number of transformer layers.
-        features: The hidden state that it serves.
+        features: The hidden state of a request that names none.
+        feature_layers: The hidden states that a request can choose.
+        class_token: Whether a request can have the class token.
+        pooled_channels: Width of the pooled vector; None if it has none.
         precision: ``fp32``, ``fp16``, ``int8``, or ``exported``.
         resample: Pillow's filter that images are resized with, such as ``bilinear`` or ``bicubic``.
         resize: How Encode makes an image square, such as ``squash``, or ``crop`` to its centre.
@@ -102,6 +105,9 @@ class Model:
     resize: str
     projector: Projector | None = None
     anyres: AnyResDefinition | None = None
+    feature_layers: tuple[str, ...] = ()
+    class_token: bool = False
+    pooled_channels: int | None = None
 
     @property
     def tokens(self) -> int:
@@ -112,6 +118,8 @@ class Model:
     def from_fields(cls, fields: Fields) -> Model:
         """From the service's JSON."""
         projector, anyres = fields.get("projector"), fields.get("anyres")
+        # An older service has one hidden state, and gRPC's enum lacks names for most.
+        layers = tuple(str(layer) for layer in fields.get("feature_layers") or (fields["features"],))
         return cls(
             name=str(fields["name"]),
             digest=str(fields["digest"]),
@@ -122,10 +130,13 @@ class Model:
             grid=Size.from_fields(fields["grid"]),
             channels=int(fields["channels"]),
             layers=int(fields["layers"]),
-            features=str(fields["features"]),
+            features=layers[0],
             precision=str(fields["precision"]),
             resample=str(fields["resample"]),
             resize=str(fields["resize"]),
             projector=None if projector is None else Projector.from_fields(projector),
             anyres=None if anyres is None else AnyResDefinition.from_fields(anyres),
+            feature_layers=layers,
+            class_token=bool(fields.get("class_token")),
+            pooled_channels=int(fields.get("pooled_channels") or 0) or None,
         )

@@ -59,6 +59,19 @@ def _decimals(numbers: tuple[float, ...]) -> str:
     return ",".join(f"{Decimal(repr(number)):f}" for number in numbers)
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    # HTTP's form, too.
+    return tuple(value.split(",")) if isinstance(value, str) else tuple(_string(name) for name in value)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+FLAG = Kind("True or False", _flag, lambda flag: str(flag).lower())
+NAMES = Kind('a name, or a sequence of names, such as ("penultimate", "-3")', _names, ",".join)
 STRING = Kind("a string", _string, str)
 WHOLE_NUMBER = Kind("a whole number", operator.index, str)
 WHOLE_NUMBERS = Kind(

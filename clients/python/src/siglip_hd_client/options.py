@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 from .metadata import Dtype, Output, Recipe
-from .option_kinds import NUMBERS, SIDES, STRING, WHOLE_NUMBER, WHOLE_NUMBERS, Kind
+from .option_kinds import FLAG, NAMES, NUMBERS, SIDES, STRING, WHOLE_NUMBER, WHOLE_NUMBERS, Kind
 
 
 class CallOptions(TypedDict, total=False):
@@ -34,21 +34,35 @@ class EncodeOptions(CallOptions, total=False):
 
     Attributes:
         model: Name of the served model. Default: the service's first.
-        output: ``features`` of the tower (default), or ``embeddings``, the rows after the model's projector.
+        output: ``features`` of the tower (default); ``embeddings``, the rows after the model's projector; or ``pooled``,
+            one vector of the whole image, for `Client.encode` alone.
+        features: Hidden states whose tokens are joined by channels, such as ``"penultimate"`` or ``("penultimate", "-3")``.
+            The model must have been imported with them. Default: the model's first.
         dtype: Type of the tokens. Default: float16.
         exif: Whether to apply the EXIF orientation. Default: apply.
         expect_digest: Fail with `FailedPreconditionError` unless the model has this digest.
-        expect_features: Fail with `FailedPreconditionError` unless the model serves this hidden state.
+        expect_features: Fail with `FailedPreconditionError` unless the tokens are of this hidden state alone.
         expect_projector_digest: Fail with `FailedPreconditionError` unless the projector has this digest.
     """
 
     model: str
     output: Output
+    features: str | Sequence[str]
     dtype: Dtype
     exif: Literal["apply", "ignore"]
     expect_digest: str
     expect_features: str
     expect_projector_digest: str
+
+
+class SingleOptions(EncodeOptions, total=False):
+    """Options of `Client.encode`.
+
+    Attributes:
+        class_token: Whether CLIP's class token precedes the patches' tokens, as one more row.
+    """
+
+    class_token: bool
 
 
 class TeacherOptions(EncodeOptions, total=False):
@@ -89,7 +103,7 @@ class AnyResOptions(EncodeOptions, total=False):
     resample: Literal["bilinear", "bicubic", "lanczos"]
 
 
-class AnyOptions(TeacherOptions, AnyResOptions, total=False):
+class AnyOptions(SingleOptions, TeacherOptions, AnyResOptions, total=False):
     """Options of calls that take the recipe as an argument; the recipe must have them."""
 
 
@@ -99,29 +113,32 @@ class WireOption:
 
     Attributes:
         kind: The kind of its values.
-        message: The field of the gRPC request that contains it: ``options``, ``teacher`` or ``anyres``.
+        message: The field of the gRPC request that contains it: ``options``, ``encode``, ``teacher`` or ``anyres``.
     """
 
     kind: Kind
-    message: Literal["options", "teacher", "anyres"]
+    message: Literal["options", "encode", "teacher", "anyres"]
 
 
 _COMMON = {
-    name: WireOption(STRING, "options")
-    for name in (
-        "model",
-        "output",
-        "dtype",
-        "exif",
-        "expect_digest",
-        "expect_features",
-        "expect_projector_digest",
-    )
+    **{
+        name: WireOption(STRING, "options")
+        for name in (
+            "model",
+            "output",
+            "dtype",
+            "exif",
+            "expect_digest",
+            "expect_features",
+            "expect_projector_digest",
+        )
+    },
+    "features": WireOption(NAMES, "options"),
 }
 
 #: The options of each recipe. Their names are the same in Python, HTTP and gRPC.
 WIRE_OPTIONS: dict[Recipe, dict[str, WireOption]] = {
-    "encode": _COMMON,
+    "encode": {**_COMMON, "class_token": WireOption(FLAG, "encode")},
     "teacher": {
         **_COMMON,
         "scales": WireOption(WHOLE_NUMBERS, "teacher"),

@@ -12,8 +12,9 @@ def require_rows(tokens: Tokens) -> Tokens:
         ValueError: They are the tower's features, or of several images or views.
     """
     if tokens.metadata.output != "embeddings":
+        given = "a pooled vector" if tokens.metadata.output == "pooled" else "the tower's features"
         raise ValueError(
-            "These tokens are the tower's features, and a language model needs embeddings: encode with "
+            f"These tokens are {given}, and a language model needs embeddings: encode with "
             'output="embeddings".'
         )
     if len(tokens.shape) != 2:

@@ -1,5 +1,6 @@
 import { ServiceError } from '../../../errors/service-error.ts';
 import type { JsonObject } from '../../json-object.ts';
+import { layerAt } from '../../feature-layer.ts';
 import type { FeatureLayer } from '../../model.ts';
 import type { TowerGeometry } from '../../tower-geometry.ts';
 
@@ -18,9 +19,8 @@ export function readHiddenState(
   const own = vision?.integer('num_hidden_layers', { min: 1, max: 512, fallback: layers }) ?? layers;
   const index = config.integer(key, { min: -own - 1, max: own, fallback });
   const layer = index < 0 ? own + 1 + index : index;
-  if (layer === layers) return 'pre_norm';
-  if (layer === layers - 1) return 'penultimate';
-  throw config.fault(key, `-1 or -2, the layers whose features can be served`);
+  if (layer <= layers) return layerAt(layer, layers);
+  throw config.fault(key, `one of the ${layers} layers that the tower has`);
 }
 
 /** Refuses a strategy that gives other rows than the patches. */

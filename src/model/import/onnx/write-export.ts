@@ -10,9 +10,10 @@ import {
   manifestJson,
   type Manifest,
 } from '../../manifest.ts';
-import type { FeatureLayer, ModelPrecision, Precision } from '../../model.ts';
+import type { ModelPrecision, Precision } from '../../model.ts';
 import { gridSide, type TowerGeometry } from '../../tower-geometry.ts';
 import { readGeometry, type ViewOptions } from '../checkpoint-config.ts';
+import type { OutputOptions } from '../choose-outputs.ts';
 import { processorFiles, readImageProcessor, type ImageProcessor } from '../image-processor.ts';
 import type { WriteOptions } from '../weights-file.ts';
 import { configFolder } from './config-folder.ts';
@@ -22,10 +23,9 @@ import { ExportProblem } from './export-problem.ts';
 import { graphAfter, graphBefore } from './surround.ts';
 
 /** An ONNX export of a vision model, and what is wanted of it. */
-export interface ExportContents extends ViewOptions {
+export interface ExportContents extends ViewOptions, OutputOptions {
   /** The ONNX file. config.json and the image processor's file lie beside it or in the folder above. */
   readonly path: string;
-  readonly features: FeatureLayer;
   readonly precision: Precision;
   readonly examiner: ExportExaminer;
 }
@@ -60,7 +60,7 @@ async function fillFolder(
   contents: ExportContents,
   { onProgress, signal }: WriteOptions,
 ): Promise<Manifest> {
-  const { path, features, resize, examiner } = contents;
+  const { path, resize, examiner } = contents;
   const geometry = await readGeometry(await configFolder(path, 'config.json'));
   requireOwn(contents, geometry);
   const processorFolder = await configFolder(path, ...processorFiles);
@@ -88,7 +88,7 @@ async function fillFolder(
     grid: { width: side, height: side },
     channels,
     layers,
-    features,
+    features: 'last_hidden_state',
     precision,
     ...preprocessing,
     // An export's weights include its positions, so it shares its tower with no other image size.
@@ -100,10 +100,18 @@ async function fillFolder(
 }
 
 /** An export has one hidden state and one image size. */
-function requireOwn({ features, imageSize: wanted }: ExportContents, { imageSize }: TowerGeometry): void {
-  if (features !== 'last_hidden_state') {
+function requireOwn(
+  { features = [], classToken, pooled, imageSize: wanted }: ExportContents,
+  { imageSize }: TowerGeometry,
+): void {
+  const more = [
+    ...features.filter((layer) => layer !== 'last_hidden_state'),
+    ...(classToken ? ['--class-token'] : []),
+    ...(pooled ? ['--pooled'] : []),
+  ];
+  if (more.length > 0) {
     throw new ExportProblem(
-      `gives last_hidden_state only; for ${features} import the checkpoint that it was made from`,
+      `gives last_hidden_state only; for ${more.join(', ')} import the checkpoint that it was made from`,
     );
   }
   if (wanted !== undefined && wanted !== imageSize) {

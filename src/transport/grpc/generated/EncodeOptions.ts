@@ -2,7 +2,9 @@
 
 
 export interface EncodeOptions {
+  'classToken'?: (boolean);
 }
 
 export interface EncodeOptions__Output {
+  'classToken': (boolean);
 }

@@ -24,6 +24,8 @@ export interface Metadata {
   'teacher'?: (_siglip_hd_v1_TeacherMakeup | null);
   'output'?: (_siglip_hd_v1_Output);
   'projector'?: (_siglip_hd_v1_ServedProjector | null);
+  'featureLayers'?: readonly (string)[];
+  'classToken'?: (boolean);
 }
 
 export interface Metadata__Output {
@@ -40,4 +42,6 @@ export interface Metadata__Output {
   'teacher': (_siglip_hd_v1_TeacherMakeup__Output | null);
   'output': (_siglip_hd_v1_Output__Output);
   'projector': (_siglip_hd_v1_ServedProjector__Output | null);
+  'featureLayers': readonly (string)[];
+  'classToken': (boolean);
 }

@@ -21,6 +21,9 @@ export interface Model {
   'resize'?: (string);
   'projector'?: (_siglip_hd_v1_Projector | null);
   'anyres'?: (_siglip_hd_v1_AnyResDefinition | null);
+  'featureLayers'?: readonly (string)[];
+  'classToken'?: (boolean);
+  'pooledChannels'?: (number);
 }
 
 export interface Model__Output {
@@ -39,4 +42,7 @@ export interface Model__Output {
   'resize': (string);
   'projector': (_siglip_hd_v1_Projector__Output | null);
   'anyres': (_siglip_hd_v1_AnyResDefinition__Output | null);
+  'featureLayers': readonly (string)[];
+  'classToken': (boolean);
+  'pooledChannels': (number);
 }

@@ -4,6 +4,7 @@ export const Output = {
   OUTPUT_UNSPECIFIED: 'OUTPUT_UNSPECIFIED',
   OUTPUT_FEATURES: 'OUTPUT_FEATURES',
   OUTPUT_EMBEDDINGS: 'OUTPUT_EMBEDDINGS',
+  OUTPUT_POOLED: 'OUTPUT_POOLED',
 } as const;
 
 export type Output =
@@ -13,5 +14,7 @@ export type Output =
   | 1
   | 'OUTPUT_EMBEDDINGS'
   | 2
+  | 'OUTPUT_POOLED'
+  | 3
 
 export type Output__Output = typeof Output[keyof typeof Output]

@@ -13,6 +13,7 @@ export interface RequestOptions {
   'exif'?: (_siglip_hd_v1_Exif);
   'output'?: (_siglip_hd_v1_Output);
   'expectProjectorDigest'?: (string);
+  'features'?: readonly (string)[];
 }
 
 export interface RequestOptions__Output {
@@ -23,4 +24,5 @@ export interface RequestOptions__Output {
   'exif': (_siglip_hd_v1_Exif__Output);
   'output': (_siglip_hd_v1_Output__Output);
   'expectProjectorDigest': (string);
+  'features': readonly (string)[];
 }

@@ -39,6 +39,8 @@ export const examples = {
         channels: 1152,
         layers: 27,
         features: 'last_hidden_state',
+        feature_layers: ['last_hidden_state', 'penultimate', '-3'],
+        class_token: false,
         precision: 'fp16',
         resample: 'bilinear',
         resize: 'squash',

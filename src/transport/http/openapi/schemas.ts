@@ -11,11 +11,15 @@ export type Json = Readonly<Record<string, unknown>>;
 export const recipes = Object.values(encodeEndpoints);
 
 const size = object({ width: { type: 'integer' }, height: { type: 'integer' } });
+const layer = {
+  type: 'string',
+  examples: [...featureLayers, '-3'],
+};
 const shape = {
   type: 'array',
   items: { type: 'integer' },
   description:
-    '[tokens, channels]; with assembly=tiles [views, tokens, channels]. A list that is answered as one array has ' +
+    '[tokens, channels]; with assembly=tiles [views, tokens, channels]; of a pooled vector [channels]. A list that is answered as one array has ' +
     'its number of images first.',
 };
 
@@ -34,7 +38,11 @@ export const schemas = {
       model: object({ name: { type: 'string' }, digest: { type: 'string' }, trained: { type: 'boolean' } }),
       recipe: { enum: recipes },
       output: { enum: tokenOutputs },
-      features: { enum: featureLayers },
+      features: {
+        ...layer,
+        description:
+          'Hidden states that the tokens are, separated by commas; those of embeddings and of a pooled vector are made of it.',
+      },
       precision: { type: 'string' },
       dtype: { enum: tokenDtypes },
       shape,
@@ -43,6 +51,10 @@ export const schemas = {
       images: { type: 'array', items: size, description: 'Decoded size of each image, in pixels.' },
     },
     {
+      class_token: {
+        const: true,
+        description: "The class token precedes the patches' tokens, which grid does not count.",
+      },
       projector: {
         ...object({ family: { type: 'string' }, digest: { type: 'string' } }),
         description: 'What made the embeddings.',
@@ -129,12 +141,22 @@ export const schemas = {
       tokens: { type: 'integer' },
       channels: { type: 'integer' },
       layers: { type: 'integer' },
-      features: { enum: featureLayers },
+      features: { ...layer, description: 'Hidden state of a request that names none.' },
+      feature_layers: {
+        type: 'array',
+        items: layer,
+        description: 'Hidden states that a request can choose.',
+      },
+      class_token: { type: 'boolean', description: 'Whether a request can have the class token.' },
       precision: { enum: modelPrecisions },
       resample: { enum: resamples },
       resize: { enum: resizes, description: 'How Encode makes an image square.' },
     },
     {
+      pooled_channels: {
+        type: 'integer',
+        description: 'Width of the pooled vector, where the model has one.',
+      },
       projector: { $ref: '#/components/schemas/Projector' },
       anyres: { $ref: '#/components/schemas/AnyresDefinition' },
     },

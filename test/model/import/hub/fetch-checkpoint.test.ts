@@ -57,7 +57,7 @@ describe('a checkpoint on the hub', () => {
     assert.deepEqual(readFileSync(join(folder, weights)), hub.file(weights));
     const out = join(cacheFolder, 'out');
     const origin = { source: repository, revision: commit };
-    await importModel({ source: folder, origin, out, features: 'last_hidden_state', precision: 'fp32' });
+    await importModel({ source: folder, origin, out, features: ['last_hidden_state'], precision: 'fp32' });
     const { provenance } = JSON.parse(readFileSync(join(out, 'model.json'), 'utf8')) as {
       provenance: object;
     };

@@ -30,9 +30,9 @@ test('gives a view of an export that quantises while it runs the same tokens wha
   const { signal } = new AbortController();
   const encode = async (views: Uint8Array<ArrayBuffer>[]) => {
     const [permit] = admission.admit([views.length], 'model', defaultTerms) as [ViewsPermit];
-    const [first] = await served.batcher.encode(permit, views, { output: 'float32' }, signal);
+    const [first] = await served.batcher.encode(permit, views, { outputs: ['float32'] }, signal);
     permit.release();
-    return first?.tokens;
+    return first?.tokens[0];
   };
   const alone = await encode([view(1)]);
   assert.deepEqual(await encode([view(1), view(7), view(13)]), alone);

@@ -110,7 +110,7 @@ describe('import of an ONNX export refuses', () => {
   it('another hidden state, image size or precision than the export has', async (t) => {
     const path = await copyOfExport(await temporaryFolder(t), 'vision_model.onnx');
     const byHand = /import the checkpoint that it was made from\.$/;
-    await assertRefused(path, byHand, { features: 'penultimate' });
+    await assertRefused(path, byHand, { features: ['penultimate'] });
     await assertRefused(path, byHand, { imageSize: 384 });
     await assertRefused(path, /is fp32 and keeps its precision; for fp16 import/, { precision: 'fp16' });
     const int8 = join(dirname(path), 'vision_model_int8.onnx');

@@ -13,7 +13,14 @@ export function importExport(
   options: Partial<ImportOptions> = {},
 ): Promise<Model> {
   const examiner = exportExaminer(1);
-  return importModel({ source, out, features: 'last_hidden_state', precision: 'fp32', examiner, ...options });
+  return importModel({
+    source,
+    out,
+    features: ['last_hidden_state'],
+    precision: 'fp32',
+    examiner,
+    ...options,
+  });
 }
 
 /** A copy of test/fixtures/exports/siglip-tiny in a folder: the path of one of its graphs. */
