@@ -190,14 +190,20 @@ test('requests for different layers at one time each get their own', async () =>
     assert.ok(layersError(golden, answers[index]!.bytes, 'float32') <= 1);
 });
 
-test('the cache tells layers, class tokens and pooled vectors apart, and knows the default by either name', async () => {
+test('the cache tells layers, class tokens and pooled vectors apart, and knows the default by either name', async (t) => {
+  const models = [{ name: 'clip', folder: join(scratch.path, 'clip-projected-fp32') }];
+  const config = serviceConfig({ models, cacheBytes: 2 ** 24 });
+  const cached = await startService(config, pino({ level: 'silent' }), () => {});
+  t.after(() => cached.close());
   const source = async (query: Query) => {
-    const response = await post('encode', { model: 'clip-projected', ...query }, 'coffee.png');
+    const path = `/v1/encode?${new URLSearchParams(query).toString()}`;
+    const body = imageBytes('coffee.png');
+    const response = await fetch(`http://127.0.0.1:${cached.httpPort}${path}`, { method: 'POST', body });
     assert.equal(response.status, 200);
     await response.arrayBuffer();
     return response.headers.get('tokens-cache');
   };
-  const queries = [
+  const queries: readonly Query[] = [
     {},
     { features: 'penultimate' },
     { features: 'penultimate,-3' },
@@ -205,8 +211,8 @@ test('the cache tells layers, class tokens and pooled vectors apart, and knows t
     { class_token: 'true' },
     { output: 'pooled' },
   ];
-  for (const query of queries) assert.equal(await source(query as Query), 'miss', JSON.stringify(query));
-  for (const query of queries) assert.equal(await source(query as Query), 'hit', JSON.stringify(query));
+  for (const query of queries) assert.equal(await source(query), 'miss', JSON.stringify(query));
+  for (const query of queries) assert.equal(await source(query), 'hit', JSON.stringify(query));
   assert.equal(await source({ features: 'last_hidden_state' }), 'hit');
   assert.equal(await source({ features: '-2' }), 'hit');
 });
@@ -328,7 +334,7 @@ test('the list of models tells what each can be asked for', async () => {
 });
 
 test('the Open Inference Protocol takes layers as a parameter, and has a pooled output', async () => {
-  const infer = async (model: string, more: object) => {
+  const infer = async (model: string, { parameters = {}, ...more }: { parameters?: object; outputs?: object[] }) => {
     const inputs = [
       {
         name: 'image',
@@ -340,7 +346,7 @@ test('the Open Inference Protocol takes layers as a parameter, and has a pooled 
     const response = await fetch(`http://127.0.0.1:${service.httpPort}/v2/models/${model}/infer`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ inputs, ...more }),
+      body: JSON.stringify({ inputs, parameters: { dtype: 'float32', ...parameters }, ...more }),
     });
     const body = (await response.json()) as { error?: string; outputs: [{ name: string; shape: number[] }] };
     assert.equal(response.status, 200, body.error);

@@ -44,9 +44,13 @@ export async function importLayers(
 }
 
 /** The expected values of a case. */
-export function layersExpected({ expected }: LayersCase): Float32Array {
+export function layersExpected({ expected, shape }: LayersCase): Float32Array {
   const bytes = readFileSync(join(fixtures, 'expected', expected));
-  return valuesOf(bytes.subarray(10 + bytes.readUInt16LE(8)), 'float32');
+  const start = 10 + bytes.readUInt16LE(8);
+  const values = valuesOf(bytes.subarray(start), 'float32');
+  if (!bytes.toString('latin1', 10, start).includes("'fortran_order': True")) return values;
+  const [rows = 1, columns = 1] = shape;
+  return values.map((_, at) => values[(at % columns) * rows + Math.floor(at / columns)]!);
 }
 
 /** By how many times the tolerance the worst value is off: at most 1 passes. */

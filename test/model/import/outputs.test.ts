@@ -136,7 +136,7 @@ describe('an import is refused', () => {
     ],
     [
       'with the pooled vector of a SigLIP without its head',
-      fixture('siglip-tiny-27'),
+      fixture('checkpoints/siglip'),
       { pooled: true },
       /^--pooled needs the pooling head of SigLIP, and the checkpoint has no head\.probe\. Leave it out\.$/,
     ],
