@@ -334,7 +334,10 @@ test('the list of models tells what each can be asked for', async () => {
 });
 
 test('the Open Inference Protocol takes layers as a parameter, and has a pooled output', async () => {
-  const infer = async (model: string, { parameters = {}, ...more }: { parameters?: object; outputs?: object[] }) => {
+  const infer = async (
+    model: string,
+    { parameters = {}, ...more }: { parameters?: object; outputs?: object[] },
+  ) => {
     const inputs = [
       {
         name: 'image',

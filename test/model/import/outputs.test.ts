@@ -136,8 +136,8 @@ describe('an import is refused', () => {
     ],
     [
       'with the pooled vector of a SigLIP without its head',
-      fixture('checkpoints/siglip'),
-      { pooled: true },
+      fixture('vlm-checkpoints/llava-siglip'),
+      { pooled: true, towerOnly: true },
       /^--pooled needs the pooling head of SigLIP, and the checkpoint has no head\.probe\. Leave it out\.$/,
     ],
   ];
