@@ -74,7 +74,7 @@ describe('loadModelFolder', () => {
     [
       'formatVersion',
       1,
-      /^\/.*\/model\/model\.json: formatVersion is 1, and this version of siglip-hd reads 3, 4 and 5: import the model again\./,
+      /^\/.*\/model\/model\.json: formatVersion is 1, and this version of siglip-hd reads 3, 4, 5 and 6: import the model again\./,
     ],
     ['architecture', 'blip', /architecture must be siglip or clip, not "blip"/],
     ['resize', 'stretch', /resize must be squash or crop or fit-squash, not "stretch"/],
@@ -85,7 +85,11 @@ describe('loadModelFolder', () => {
     ['channels', null, /channels must be a whole number .* not missing/],
     ['layers', 1.5, /layers must be/],
     ['grid', { width: 32, height: 31 }, /grid: height must be a whole number from 32 to 32, not 31/],
-    ['features', 'pooled', /features must be last_hidden_state or pre_norm or penultimate, not "pooled"/],
+    [
+      'features',
+      'pooled',
+      /features must be a hidden state of 3 layers: last_hidden_state, pre_norm, penultimate, or a number down to -4, not "pooled"/,
+    ],
     ['precision', 'int4', /precision must be fp32 or fp16/],
     ['resample', 'hamming', /resample must be bilinear or bicubic or lanczos/],
     ['resample', 'bicubic', /model\.json was changed after the import: .* Import the model again\./],

@@ -153,8 +153,42 @@ test('accepts every value that the option table lists', () => {
     for (const value of values) {
       const parsed = parseOptions(recipe, { [name]: value });
       const kept = Object.values({ ...parsed.options, ...parsed.recipe });
-      assert.ok(kept.includes(value), `${recipe} ${name}=${value}`);
+      // A flag is kept as true, or left out.
+      const isKept = ['true', 'false'].includes(value)
+        ? kept.includes(true) === (value === 'true')
+        : kept.includes(value);
+      assert.ok(isKept, `${recipe} ${name}=${value}`);
     }
+});
+
+test('reads hidden states with one name each, and refuses one that is named twice', () => {
+  const of = (features: string) => parseOptions('teacher', { features }).options.features;
+  assert.deepEqual(of('-3'), ['-3']);
+  assert.deepEqual(of('-2,-1,-5'), ['penultimate', 'pre_norm', '-5']);
+  for (const features of ['-3,-3', 'penultimate,-2']) {
+    assert.throws(() => of(features), {
+      code: 'invalid_argument',
+      message: /which names a hidden state twice/,
+    });
+  }
+  for (const features of ['', '3', '-0', '-3,', 'last']) {
+    assert.throws(() => of(features), {
+      code: 'invalid_argument',
+      message: /^Option features is .*; it must be /,
+    });
+  }
+});
+
+test('refuses hidden states and a class token of a pooled vector, and a class token of embeddings', () => {
+  const refused: readonly [OptionRecord, RegExp][] = [
+    [{ output: 'pooled', features: '-3' }, /leave features out, or use output=features\.$/],
+    [{ output: 'pooled', class_token: 'true' }, /leave class_token out, or use output=features\.$/],
+    [{ output: 'embeddings', class_token: 'true' }, /leave class_token out, or use output=features\.$/],
+  ];
+  for (const [record, message] of refused) {
+    assert.throws(() => parseOptions('encode', record), { code: 'invalid_argument', message });
+  }
+  assert.equal(parseOptions('encode', { output: 'pooled', class_token: 'false' }).options.output, 'pooled');
 });
 
 test('the option table states the defaults that absent options get', () => {
@@ -197,6 +231,6 @@ test("an unknown option is refused with a list that starts with the transport's 
   assert.throws(() => parseOptions('encode', { size: '9' }, ['format']), {
     code: 'invalid_argument',
     message:
-      'Unknown option "size". The options are format, model, expect_digest, expect_features, output, expect_projector_digest, dtype, exif.',
+      'Unknown option "size". The options are format, model, expect_digest, expect_features, features, output, expect_projector_digest, dtype, exif, class_token.',
   });
 });

@@ -230,6 +230,8 @@ test('reads the import command', () => {
       minCosine: undefined,
       calibrates: [],
       features: undefined,
+      classToken: false,
+      pooled: false,
       projector: undefined,
       towerOnly: false,
       imageSize: undefined,
@@ -239,6 +241,21 @@ test('reads the import command', () => {
     },
     operands: ['./hf'],
   });
+});
+
+test('reads which hidden states an import makes', () => {
+  const of = (...args: string[]) =>
+    parseCommand(importCommand, { args: ['./hf', '--out', 'models/hd', ...args], env: {}, machine });
+  const parsed = of('--features', '-3,penultimate', '--class-token', '--pooled');
+  assert.ok(parsed.kind === 'run');
+  const { features, classToken, pooled } = parsed.settings;
+  assert.deepEqual([features, classToken, pooled], [['-3', 'penultimate'], true, true]);
+  const refused = of('--features', 'penultimate,-2');
+  assert.ok(refused.kind === 'refused');
+  assert.match(
+    refused.problems.join(),
+    /^--features must be last_hidden_state, .*each once .*, not "penultimate,-2"\.$/,
+  );
 });
 
 test('reads how an import makes views', () => {

@@ -96,17 +96,28 @@ describe('the vision tower of a checkpoint is found', () => {
     assert.equal((await imported(folder, source)).digest, digest);
   });
 
-  it('without the tensors around it, of which a download needs no file', () => {
+  it('with the tensors that pool its tokens, and without those around it, of which a download needs no file', () => {
     const tower = findTower([
       'model.layers.0.mlp.weight',
       'vision_tower.embeddings.patch_embedding.weight',
       'vision_tower.encoder.layers.0.mlp.fc1.weight',
       'vision_tower.head.probe',
+      'vision_tower.projector.weight',
     ]);
     assert.deepEqual(towerTensorNames(tower), [
       'vision_tower.embeddings.patch_embedding.weight',
       'vision_tower.encoder.layers.0.mlp.fc1.weight',
+      'vision_tower.head.probe',
     ]);
+    const clip = [
+      'visual_projection.weight',
+      'text_projection.weight',
+      'vision_model.embeddings.patch_embedding.weight',
+    ];
+    const wrapped = clip.map((name) => `module.${name}`);
+    for (const names of [clip, wrapped]) {
+      assert.deepEqual(towerTensorNames(findTower(names)).toSorted(), [names[2], names[0]]);
+    }
   });
 });
 

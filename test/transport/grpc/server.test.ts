@@ -47,6 +47,8 @@ test('answers an Encode with its tokens, its metadata and its timings', async (t
     output: 'OUTPUT_FEATURES',
     projector: null,
     features: 'FEATURE_LAYER_LAST_HIDDEN_STATE',
+    featureLayers: ['last_hidden_state'],
+    classToken: false,
     precision: 'fp32',
     dtype: 'DTYPE_FLOAT16',
     shape: [1024, 24],
@@ -585,6 +587,9 @@ test('lists the served models, the default first', async (t) => {
   assert.deepEqual(response.models[0], {
     ...told,
     features: 'FEATURE_LAYER_LAST_HIDDEN_STATE',
+    featureLayers: ['last_hidden_state'],
+    classToken: false,
+    pooledChannels: 0,
     projector: null,
     anyres: null,
   });

@@ -41,7 +41,7 @@ export const schemas = {
       features: {
         ...layer,
         description:
-          'Hidden states that the tokens are, separated by commas; those of embeddings and of a pooled vector are made of it.',
+          'Hidden states that the tokens are, separated by commas; of embeddings and of a pooled vector, the one that they are made of.',
       },
       precision: { type: 'string' },
       dtype: { enum: tokenDtypes },
