@@ -57,7 +57,7 @@ def test_a_model_says_what_a_call_can_choose(client: Client) -> None:
 
 
 def test_what_a_model_does_not_give_is_refused_with_the_import_that_adds_it(client: Client) -> None:
-    with pytest.raises(FailedPreconditionError, match="siglip-hd import SOURCE --out FOLDER --features .*,-4 "):
+    with pytest.raises(FailedPreconditionError, match=r"siglip-hd import SOURCE --out FOLDER --features .*,-4 "):
         client.encode(ROCKET, features="-4")
     with pytest.raises(InvalidArgumentError, match="output=pooled is one vector"):
         client.teacher_encode(ROCKET, output="pooled")

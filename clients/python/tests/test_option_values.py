@@ -27,7 +27,11 @@ from siglip_hd_client.call import Call, Reply
         ("teacher", {"weights": 1.0}, "weights is 1.0; it must be a sequence of numbers, such as (1, 3)."),
         ("teacher", {"grid": 16}, "grid is 16; it must be columns and rows"),
         ("encode", {"model": 7}, "model is 7; it must be a string."),
-        ("encode", {"features": -3}, 'features is -3; it must be a name, or a sequence of names, such as ("penultimate", "-3").'),
+        (
+            "encode",
+            {"features": -3},
+            'features is -3; it must be a name, or a sequence of names, such as ("penultimate", "-3").',
+        ),
         ("encode", {"features": (-3,)}, "features is (-3,); it must be a name, or a sequence of names"),
         ("encode", {"class_token": "true"}, "class_token is 'true'; it must be True or False."),
         ("encode", {"timeout": -1}, "timeout is -1; it must be a number of seconds, or None for no limit."),

@@ -50,7 +50,7 @@ from .metadata import (
     TokenRect,
 )
 from .models import AnyResDefinition, Model, Projector
-from .options import AnyOptions, AnyResOptions, CallOptions, EncodeOptions, SingleOptions, TeacherOptions
+from .options import AnyOptions, AnyResOptions, CallOptions, EncodeOptions, TeacherOptions
 from .tokens import Tokens
 
 __all__ = [
@@ -85,7 +85,6 @@ __all__ = [
     "ServedModel",
     "ServedProjector",
     "SiglipHdError",
-    "SingleOptions",
     "Size",
     "TeacherMakeup",
     "TeacherOptions",

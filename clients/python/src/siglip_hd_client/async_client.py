@@ -16,7 +16,7 @@ from .images import ImageInput, require_several
 from .many import Item, in_tasks
 from .metadata import Plan, Recipe, Size
 from .models import Model
-from .options import AnyOptions, AnyResOptions, CallOptions, EncodeOptions, SingleOptions, TeacherOptions
+from .options import AnyOptions, AnyResOptions, CallOptions, EncodeOptions, TeacherOptions
 from .session import SYSTEM_CLOCK, Session
 from .steps import Clock, SentDigests, Steps, Wait
 from .tokens import Tokens
@@ -61,7 +61,7 @@ class AsyncClient:
         )
         self._session.check("encode", defaults)
 
-    async def encode(self, image: ImageInput, **options: Unpack[SingleOptions]) -> Tokens:
+    async def encode(self, image: ImageInput, **options: Unpack[EncodeOptions]) -> Tokens:
         """See `Client.encode`."""
         return await self._encode("encode", image, options)
 

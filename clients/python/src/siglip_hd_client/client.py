@@ -17,7 +17,7 @@ from .images import ImageInput, require_several
 from .many import Item, Stopped, in_threads
 from .metadata import Plan, Recipe, Size
 from .models import Model
-from .options import AnyOptions, AnyResOptions, CallOptions, EncodeOptions, SingleOptions, TeacherOptions
+from .options import AnyOptions, AnyResOptions, CallOptions, EncodeOptions, TeacherOptions
 from .session import SYSTEM_CLOCK, Session
 from .steps import Clock, SentDigests, Steps, Wait
 from .tokens import Tokens
@@ -78,14 +78,14 @@ class Client:
         )
         self._session.check("encode", defaults)
 
-    def encode(self, image: ImageInput, **options: Unpack[SingleOptions]) -> Tokens:
+    def encode(self, image: ImageInput, **options: Unpack[EncodeOptions]) -> Tokens:
         """Encodes one view of an image: ``(tokens, channels)``, float16 by default.
 
         Args:
             image: A path, the bytes of a file, an open binary file, a Pillow image, or uint8 pixels
                 ``[height, width, 3]``. Over HTTP also a stack of images ``[n, height, width, 3]``, which gives
                 ``(n, tokens, channels)``.
-            **options: See `SingleOptions`, `EncodeOptions` and `CallOptions`.
+            **options: See `EncodeOptions` and `CallOptions`.
 
         Raises:
             SiglipHdError: The call failed.
@@ -135,7 +135,7 @@ class Client:
             recipe: How to encode each image; ``options`` are this recipe's.
             concurrency: The number of images in flight.
             ordered: Whether to yield items in the order of ``images``, or as they finish.
-            **options: See `EncodeOptions`, `SingleOptions`, `TeacherOptions`, `AnyResOptions` and `CallOptions`.
+            **options: See `EncodeOptions`, `TeacherOptions`, `AnyResOptions` and `CallOptions`.
 
         Raises:
             TypeError: ``images`` is a single image, or the recipe has no such option.

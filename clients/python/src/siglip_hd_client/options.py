@@ -34,10 +34,11 @@ class EncodeOptions(CallOptions, total=False):
 
     Attributes:
         model: Name of the served model. Default: the service's first.
-        output: ``features`` of the tower (default); ``embeddings``, the rows after the model's projector; or ``pooled``,
-            one vector of the whole image, for `Client.encode` alone.
-        features: Hidden states whose tokens are joined by channels, such as ``"penultimate"`` or ``("penultimate", "-3")``.
-            The model must have been imported with them. Default: the model's first.
+        output: ``features`` of the tower (default); ``embeddings``, the rows after the model's projector; or, of
+            `Client.encode`, ``pooled``: one vector of the whole image.
+        features: Hidden states whose tokens are joined by channels, such as ``"penultimate"`` or
+            ``("penultimate", "-3")``. The model must have been imported with them. Default: the model's first.
+        class_token: Of `Client.encode`: whether CLIP's class token precedes the patches' tokens, as one more row.
         dtype: Type of the tokens. Default: float16.
         exif: Whether to apply the EXIF orientation. Default: apply.
         expect_digest: Fail with `FailedPreconditionError` unless the model has this digest.
@@ -48,21 +49,12 @@ class EncodeOptions(CallOptions, total=False):
     model: str
     output: Output
     features: str | Sequence[str]
+    class_token: bool
     dtype: Dtype
     exif: Literal["apply", "ignore"]
     expect_digest: str
     expect_features: str
     expect_projector_digest: str
-
-
-class SingleOptions(EncodeOptions, total=False):
-    """Options of `Client.encode`.
-
-    Attributes:
-        class_token: Whether CLIP's class token precedes the patches' tokens, as one more row.
-    """
-
-    class_token: bool
 
 
 class TeacherOptions(EncodeOptions, total=False):
@@ -103,7 +95,7 @@ class AnyResOptions(EncodeOptions, total=False):
     resample: Literal["bilinear", "bicubic", "lanczos"]
 
 
-class AnyOptions(SingleOptions, TeacherOptions, AnyResOptions, total=False):
+class AnyOptions(TeacherOptions, AnyResOptions, total=False):
     """Options of calls that take the recipe as an argument; the recipe must have them."""
 
 

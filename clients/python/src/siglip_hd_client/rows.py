@@ -14,8 +14,7 @@ def require_rows(tokens: Tokens) -> Tokens:
     if tokens.metadata.output != "embeddings":
         given = "a pooled vector" if tokens.metadata.output == "pooled" else "the tower's features"
         raise ValueError(
-            f"These tokens are {given}, and a language model needs embeddings: encode with "
-            'output="embeddings".'
+            f'These tokens are {given}, and a language model needs embeddings: encode with output="embeddings".'
         )
     if len(tokens.shape) != 2:
         raise ValueError(
