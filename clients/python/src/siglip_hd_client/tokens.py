@@ -43,7 +43,7 @@ class Tokens:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """``(tokens, channels)``; with ``assembly="tiles"`` ``(views, tokens, channels)``; if pooled ``(channels,)``."""
+        """``(tokens, channels)``, ``(views, tokens, channels)`` with ``assembly="tiles"``, ``(channels,)`` pooled."""
         return self.metadata.shape
 
     @property
