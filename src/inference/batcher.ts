@@ -13,7 +13,6 @@ import type { ViewTokens, WaitingView } from './waiting-view.ts';
 
 /** What a request wants for its views. */
 export interface WantedTokens {
-  /** At least one. */
   readonly outputs: readonly GraphOutput[];
   /** The trace of the request, if it is traced. */
   readonly trace?: Trace | undefined;
@@ -210,8 +209,7 @@ export class Batcher {
       times.record(batch.length, engineMs);
       this.#handOver();
       const gapMs = wasPrepared ? idleMs : undefined;
-      const traces = tracesOf(batch);
-      observe?.({ engine: name, views: batch.length, engineMs, gapMs, endedAt, traces });
+      observe?.({ engine: name, views: batch.length, engineMs, gapMs, endedAt, traces: tracesOf(batch) });
       await this.#answer(lane, handedOver, outputs, encoded, endedAt);
       if (this.#retries.length > 0) this.#handOver();
     } catch (thrown) {
@@ -232,6 +230,7 @@ export class Batcher {
     const batch = handedOver.views;
     const others = this.#lanes.some((other) => other !== lane && other.state !== 'ended');
     const each = new Map<GraphOutput, readonly Uint8Array<ArrayBuffer>[]>();
+    const { engineMs } = encoded;
     for (const output of outputs) {
       const tokens = encoded.tokens[output];
       if (tokens === undefined) throw new Error(`the engine gave no ${output}`);
@@ -244,7 +243,6 @@ export class Batcher {
         this.#fail(lane, handedOver, waiting, notFinite(dtypeOf(overflown)), others);
         continue;
       }
-      const { engineMs } = encoded;
       const queueMs = Math.max(0, endedAt - waiting.joinedAt - engineMs);
       const tokens = waiting.outputs.map((output) => each.get(output)![index]!);
       this.#settle(waiting, { tokens, queueMs, engineMs });

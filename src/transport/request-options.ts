@@ -1,6 +1,6 @@
 import { didYouMean } from '../errors/did-you-mean.ts';
 import { ServiceError } from '../errors/service-error.ts';
-import { layerPattern, readFeatureLayers } from '../model/feature-layer.ts';
+import { layerPattern } from '../model/feature-layer.ts';
 import { featureLayers } from '../model/model.ts';
 import { anyresAssemblies, anyresDefaults } from '../recipes/anyres.ts';
 import {
@@ -15,6 +15,8 @@ import { teacherDefaults } from '../recipes/teacher.ts';
 import type { EncodeOptions } from '../encoding/request.ts';
 import type { RecipeOptions } from '../recipes/recipe-options.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
+import { askedFeatures } from './asked-features.ts';
+import { type OptionWords, usualWords } from './option-words.ts';
 
 /** One option of a request as a caller writes it. The docs and the OpenAPI document are made from it. */
 export interface RequestOption {
@@ -180,22 +182,6 @@ export const requestOptions = {
 /** Option values by name; undefined for an absent option. */
 export type OptionRecord = Readonly<Record<string, string | undefined>>;
 
-/** How a transport's sentences name options. */
-export interface OptionWords {
-  readonly noun: 'option' | 'parameter';
-  /** What has the options of a recipe. */
-  readonly ownerOf: (recipe: RecipeOptions['recipe']) => string;
-  /** Options that callers cannot give, so that no sentence lists them. */
-  readonly unlisted: readonly string[];
-}
-
-/** Callers of the service's own interfaces know a recipe by its route. */
-const usualWords: OptionWords = {
-  noun: 'option',
-  ownerOf: (recipe) => (recipe === 'encode' ? '/v1/encode' : `/v1/${recipe}-encode`),
-  unlisted: [],
-};
-
 /**
  * Parses a recipe's options and fills in the defaults, except those of AnyRes. Throws `invalid_argument` for an unknown
  * name or value, and lists the known ones. Checks that depend on the model, such as which scales fit, belong to the plan.
@@ -211,7 +197,7 @@ export function parseOptions(
   for (const option of table) checkValue(option, record[option.name], words);
   const { model, expect_digest: expectDigest, expect_projector_digest: expectProjectorDigest } = record;
   const expectFeatures = oneOf(featureLayers, record['expect_features']);
-  const features = featuresOf(record, words);
+  const features = askedFeatures(record, words.noun);
   const options = {
     ...(model === undefined ? {} : { model }),
     ...(expectDigest === undefined ? {} : { expectDigest }),
@@ -223,32 +209,6 @@ export function parseOptions(
     exif: oneOf(exifModes, record['exif']) ?? 'apply',
   } as const;
   return { recipe: recipeOf(name, record), options };
-}
-
-/** The hidden states of `features`. Only the tower's tokens have a choice of them, and of the class token. */
-function featuresOf(record: OptionRecord, { noun }: OptionWords): EncodeOptions['features'] {
-  const { features: text, class_token: classToken, output } = record;
-  const given = classToken === 'true' ? 'class_token' : text === undefined ? undefined : 'features';
-  if (output === 'pooled' && given !== undefined) {
-    throw new ServiceError(
-      'invalid_argument',
-      `output=pooled is one vector, made of the last hidden state: leave ${given} out, or use output=features.`,
-    );
-  }
-  if (output === 'embeddings' && given === 'class_token') {
-    throw new ServiceError(
-      'invalid_argument',
-      'output=embeddings has no class token: leave class_token out, or use output=features.',
-    );
-  }
-  if (text === undefined) return undefined;
-  const features = readFeatureLayers(text);
-  if (features !== undefined) return features;
-  throw new ServiceError(
-    'invalid_argument',
-    `${noun === 'option' ? 'Option' : 'Parameter'} features is ${quoted(text)}, which names a hidden state twice: -1 is pre_norm, and -2 ` +
-      'is penultimate.',
-  );
 }
 
 function recipeOf(recipe: RecipeOptions['recipe'], record: OptionRecord): RecipeOptions {

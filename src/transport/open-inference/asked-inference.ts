@@ -3,7 +3,8 @@ import type { EncodeOptions } from '../../encoding/request.ts';
 import type { Model } from '../../model/model.ts';
 import type { TokenOutput } from '../../recipes/plan.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
-import { type OptionWords, parseOptions, requestOptions } from '../request-options.ts';
+import type { OptionWords } from '../option-words.ts';
+import { parseOptions, requestOptions } from '../request-options.ts';
 import { readTerms, termsKeys } from '../request-terms.ts';
 import { type InferRequest, invalid, mostEntries, type ParameterValue, quotedName } from './infer-request.ts';
 

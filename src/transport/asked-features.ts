@@ -1,0 +1,34 @@
+import { ServiceError } from '../errors/service-error.ts';
+import { readFeatureLayers } from '../model/feature-layer.ts';
+import type { FeatureLayer } from '../model/model.ts';
+
+/**
+ * The hidden states that the option `features` names. Throws `invalid_argument` where one is named twice, and where the output
+ * has no choice of them or no class token.
+ */
+export function askedFeatures(
+  record: Readonly<Record<string, string | undefined>>,
+  noun: 'option' | 'parameter',
+): readonly FeatureLayer[] | undefined {
+  const { features: text, class_token: classToken, output } = record;
+  if (output === 'pooled' && (text !== undefined || classToken === 'true')) {
+    const given = classToken === 'true' ? 'class_token' : 'features';
+    throw new ServiceError(
+      'invalid_argument',
+      `output=pooled is one vector, made of the last hidden state: leave ${given} out, or use output=features.`,
+    );
+  }
+  if (output === 'embeddings' && classToken === 'true') {
+    throw new ServiceError(
+      'invalid_argument',
+      'output=embeddings has no class token: leave class_token out, or use output=features.',
+    );
+  }
+  const features = text === undefined ? undefined : readFeatureLayers(text);
+  if (features !== undefined || text === undefined) return features;
+  throw new ServiceError(
+    'invalid_argument',
+    `${noun === 'option' ? 'Option' : 'Parameter'} features is "${text.slice(0, 80)}", which names a hidden state twice: -1 is ` +
+      'pre_norm, and -2 is penultimate.',
+  );
+}
