@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { bench } from './cli/bench.ts';
@@ -62,21 +63,19 @@ const parts: Parts = {
     };
   },
   async encode() {
+    const { encodeFiles } = await import('./cli/encode/encode.ts');
     const { Encoder } = await import('./encoding/encoder.ts');
-    const { metadataJson } = await import('./tokens/formats/metadata.ts');
-    const { tokenFile } = await import('./tokens/formats/format.ts');
     const { requireProjector } = await import('./model/require-projector.ts');
     return {
-      metadataJson,
+      encodeFiles,
       requireProjector,
-      async createEncoder(settings, logger) {
-        const encoder = await Encoder.open(settings, {}, logger, () => {});
+      async createEncoder(config, logger) {
+        const encoder = await Encoder.open(config, {}, logger, () => {});
         return { encoder, close: () => encoder.close() };
       },
-      fileOf(format, answer) {
-        const { body } = tokenFile(format, answer);
-        return body.kind === 'buffers' ? body.buffers : body.slices;
-      },
+      env,
+      readStdin: () => text(process.stdin),
+      wait: (waitMs, signal) => wait(waitMs, undefined, { signal }),
     };
   },
   async compare() {

@@ -2,7 +2,7 @@ import { didYouMean } from '../errors/did-you-mean.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { compareModels } from './compare/compare.ts';
 import type { CompareParts } from './compare/comparing-encoder.ts';
-import { type EncodeParts, encodeFiles } from './encode/encode.ts';
+import type { EncodeParts, encodeFiles } from './encode/encode.ts';
 import { exportTriton, type ExportTritonParts } from './export-triton.ts';
 import { describeFailure, type ExitCode } from './exit-code.ts';
 import { type ImportParts, importCheckpoint } from './import/import.ts';
@@ -24,7 +24,7 @@ export interface Parts {
   readonly version: string;
   serve(): Promise<Pick<ServeParts, 'startService' | 'wait' | 'kill'>>;
   import(): Promise<ImportParts>;
-  encode(): Promise<Omit<EncodeParts, 'logger'>>;
+  encode(): Promise<Omit<EncodeParts, 'logger'> & { readonly encodeFiles: typeof encodeFiles }>;
   compare(): Promise<Omit<CompareParts, 'logger'>>;
   exportTriton(): Promise<ExportTritonParts>;
   bench(args: readonly string[]): Promise<ExitCode>;
@@ -54,7 +54,8 @@ export async function dispatch(invocation: Invocation, terminal: Terminal, parts
       case 'encode':
         return await run(encodeCommand, invocation, terminal, async (settings, files) => {
           const logger = createLogger(settings, terminal.stderr);
-          return await encodeFiles(files, settings, terminal, { ...(await parts.encode()), logger });
+          const encode = await parts.encode();
+          return await encode.encodeFiles(files, settings, terminal, { ...encode, logger });
         });
       case 'compare':
         return await run(compareCommand, invocation, terminal, async (settings, operands) => {

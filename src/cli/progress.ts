@@ -2,7 +2,8 @@ import { SingleBar } from 'cli-progress';
 
 /** Shows the progress of a task. */
 export interface Progress {
-  update(done: number, total: number): void;
+  /** `values` fill in the format's own words. */
+  update(done: number, total: number, values?: Readonly<Record<string, string>>): void;
   /** Removes the bar. */
   close(): void;
 }
@@ -25,11 +26,11 @@ export function openProgress(target: ProgressTarget, format: string): Progress {
   });
   let running = false;
   return {
-    update(done, total) {
-      if (!running) bar.start(total, done);
+    update(done, total, values = {}) {
+      if (!running) bar.start(total, done, values);
       running = true;
       bar.setTotal(total);
-      bar.update(done);
+      bar.update(done, values);
     },
     close() {
       if (running) bar.stop();

@@ -2,50 +2,19 @@
 // again.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connect } from 'node:net';
 import { after } from 'node:test';
-import { externalTest, runProgram } from '../support/external.ts';
+import { externalTest } from '../support/external.ts';
 import { imageBytes } from '../support/golden.ts';
 import { type EncodeResponse, TestClient } from '../support/grpc-client.ts';
+import { configureNginx, listens, missingNginx } from '../support/nginx.ts';
 import { freePort, ServiceProcess } from '../support/service-process.ts';
 import { importFixture, scratchFolder } from '../support/tiny-models.ts';
 import { until } from '../support/until.ts';
 
 const scratch = scratchFolder();
 after(() => scratch.remove());
-
-const missingNginx = async () =>
-  (await runProgram('nginx', ['-v'])).exitCode === 0 ? undefined : 'nginx is not installed';
-
-/** The shipped configuration with other ports, in a folder of its own. Gives the path of the whole. */
-function configure(ports: ReadonlyMap<string, number>): string {
-  const folder = join(scratch.path, 'nginx');
-  mkdirSync(folder);
-  let shipped = readFileSync('deploy/nginx/siglip-hd.conf', 'utf8');
-  for (const [text, port] of ports) {
-    assert.equal(shipped.split(text).length, 2, text);
-    shipped = shipped.replace(text, text.replace(/\d+$/, String(port)));
-  }
-  writeFileSync(join(folder, 'siglip-hd.conf'), shipped);
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `${name}_temp_path ${folder}/${name};`,
-  );
-  const whole = join(folder, 'nginx.conf');
-  writeFileSync(
-    whole,
-    `daemon off; pid ${folder}/pid; ${process.getuid?.() === 0 ? 'user root;' : ''} error_log ${folder}/error.log;
-     events { worker_connections 512; }
-     http {
-       log_format upstream '$upstream_addr $status'; access_log ${folder}/access.log upstream;
-       ${temporary.join('\n')}
-       include ${folder}/siglip-hd.conf;
-     }`,
-  );
-  return whole;
-}
 
 /**
  * Resolves when the service has answered over both transports: nginx looks at one that refused it again after two
@@ -57,18 +26,6 @@ async function hasTraffic(port: number): Promise<void> {
   await until(async () => {
     const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     return answered(text, 'http') && answered(text, 'grpc');
-  });
-}
-
-async function listens(port: number): Promise<void> {
-  await until(async () => {
-    const socket = connect(port, '127.0.0.1');
-    const isOpen = await once(socket, 'connect').then(
-      () => true,
-      () => false,
-    );
-    socket.destroy();
-    return isOpen;
   });
 }
 
@@ -86,7 +43,8 @@ externalTest(
     await Promise.all(services.map((service) => service.start()));
 
     const [http, grpc] = [await freePort(), await freePort()];
-    const configuration = configure(
+    const configuration = configureNginx(
+      join(scratch.path, 'nginx'),
       new Map([
         ['listen 8080', http],
         ['listen 50051', grpc],

@@ -1,8 +1,8 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { ServiceError } from '../../errors/service-error.ts';
-import type { AnswerMetadata } from '../../tokens/answer-metadata.ts';
-import { dtypeBytes, safetensorsDtypes } from '../../tokens/tensor.ts';
+import { byteLengthOf, safetensorsDtypes, type TokenDtype } from '../../tokens/tensor.ts';
 import type { TokenSink } from './token-sink.ts';
+import { writeParts } from './write-parts.ts';
 
 const lengthBytes = 8;
 /** Most header bytes of a tensor, without its name. */
@@ -17,17 +17,19 @@ interface Entry {
 }
 
 /**
- * Writes one safetensors file with a tensor for each file, named by its path as given. Tensors are written as they
- * come, so that memory does not grow with them: the header, which precedes them, has space reserved and is written
- * last. `__metadata__.tokens_meta` has the metadata of the first answer, without its images. Throws `invalid_argument`
- * if a file is given twice.
+ * Writes one safetensors file with a tensor for each file, named by its path. It takes the tokens as values alone. Tensors
+ * are written as they come, so that memory does not grow with them: the header, which precedes them, has space reserved and
+ * is written last. `__metadata__.tokens_meta` has the metadata of the first answer, without its images. Throws
+ * `invalid_argument` for a file that cannot name a tensor.
  */
 export async function openArchiveSink(
   path: string,
   files: readonly string[],
-  metadataJson: (metadata: AnswerMetadata) => string,
+  dtype: TokenDtype,
 ): Promise<TokenSink> {
-  refuseDuplicates(files);
+  if (files.includes('__metadata__')) {
+    throw new ServiceError('invalid_argument', 'An archive cannot have a tensor named __metadata__.');
+  }
   const headerBytes = roomForHeader(files);
   const temporary = `${path}.${process.pid}.part`;
   const handle = await open(temporary, 'w');
@@ -37,13 +39,15 @@ export async function openArchiveSink(
   // The data must have no holes, so one failed write spoils the archive.
   let broken: { readonly error: unknown } | undefined;
   return {
-    async put(file, { tensor, metadata }) {
-      const { shape, dtype, parts } = tensor;
+    async put({ file }, { buffers, shape, metadata }, record) {
+      const parts = [...buffers];
       // Claims its range before the first await, because calls may overlap.
       const start = dataBytes;
-      const end = start + shape.reduce((product, side) => product * side, dtypeBytes[dtype]);
+      const end = start + byteLengthOf(parts);
       dataBytes = end;
-      if (entries.size === 0) tokensMeta = metadataJson({ ...metadata, images: [] });
+      if (entries.size === 0) {
+        tokensMeta = JSON.stringify({ ...(JSON.parse(metadata) as object), images: [] });
+      }
       entries.set(file, { dtype: safetensorsDtypes[dtype], shape, data_offsets: [start, end] });
       try {
         await writeParts(handle, parts, lengthBytes + headerBytes + start);
@@ -51,6 +55,7 @@ export async function openArchiveSink(
         broken = { error };
         throw error;
       }
+      await record({ output: path, output_bytes: end });
     },
     async finish() {
       if (broken !== undefined) throw broken.error;
@@ -73,36 +78,9 @@ export async function openArchiveSink(
   };
 }
 
-function refuseDuplicates(files: readonly string[]): void {
-  const seen = new Set<string>();
-  for (const file of files) {
-    if (seen.has(file)) {
-      throw new ServiceError(
-        'invalid_argument',
-        `${file} is given twice; an archive names its tensors by file.`,
-      );
-    }
-    if (file === '__metadata__') {
-      throw new ServiceError('invalid_argument', 'An archive cannot have a tensor named __metadata__.');
-    }
-    seen.add(file);
-  }
-}
-
 /** Bytes to reserve for the header, so that the data starts at a multiple of 64 bytes. */
 function roomForHeader(files: readonly string[]): number {
   let bytes = sharedBytes;
   for (const file of files) bytes += Buffer.byteLength(JSON.stringify(file)) + entryBytes;
   return Math.ceil((lengthBytes + bytes) / 64) * 64 - lengthBytes;
-}
-
-async function writeParts(handle: FileHandle, parts: readonly Uint8Array[], start: number): Promise<void> {
-  let position = start;
-  for (const part of parts) {
-    for (let done = 0; done < part.byteLength; ) {
-      const { bytesWritten } = await handle.write(part, done, part.byteLength - done, position + done);
-      done += bytesWritten;
-    }
-    position += part.byteLength;
-  }
 }

@@ -1,148 +1,147 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { EncodeSettings } from '../settings/encode.ts';
-import { type FileFormat, fileExtensions, isArchive, tokenFormat } from '../settings/encode.ts';
 import { ServiceError } from '../../errors/service-error.ts';
-import type { EncodeAnswer, VisualEncoder } from '../../encoding/request.ts';
-import type { AnswerMetadata } from '../../tokens/answer-metadata.ts';
-import { openArchiveSink } from './archive-sink.ts';
-import { describeFailure, type ExitCode } from '../exit-code.ts';
-import { openFolderSink } from './folder-sink.ts';
-import { openProgress } from '../progress.ts';
-import { readInput } from '../input-files.ts';
+import { makeFolder } from '../../model/import/publish-folder.ts';
+import type { ModelSource } from '../../model/model-source.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { type EncodeSettings, isArchive, memberFormat } from '../settings/encode.ts';
+import { type RecipeRequest, recipeRequest } from '../settings/recipe-flags.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
-import type { TokenSink } from './token-sink.ts';
+import { encodeAll } from './encode-all.ts';
+import { type Counts, openEncodeProgress } from './encode-progress.ts';
+import { ExpectedTotal } from './expected-total.ts';
+import { Failures } from './failures.ts';
+import type { ImageEncoder } from './image-encoder.ts';
+import { findInputs, type Inputs } from './inputs.ts';
+import { type CreateEncoder, openLocalEncoder } from './local-encoder.ts';
+import { manifestName } from './manifest.ts';
+import { openOutput } from './open-output.ts';
+import { openServiceEncoder, type ServiceAccess } from './service-encoder.ts';
+import { findWork } from './work.ts';
 
-/** The configuration of the pipeline: the settings, and limits for which this command has no setting. */
-export interface EncoderSettings extends EncodeSettings {
-  readonly maxQueuedViews: number;
-  readonly maxAnswerBytes: number;
-  readonly cacheBytes: number;
-  readonly shareCache: boolean;
-  readonly maxUnreadBytes: number;
-  readonly requestTimeoutMs: number;
-}
-
-export interface EncodeParts {
+export interface EncodeParts extends Pick<ServiceAccess, 'env' | 'wait'> {
   /** Rejects if the first model has no projector. Loads nothing. */
-  readonly requireProjector: (models: EncodeSettings['models']) => Promise<void>;
-  /** Opens the pipeline in this process, without transports. */
-  readonly createEncoder: (
-    settings: EncoderSettings,
-    logger: Logger,
-  ) => Promise<{ readonly encoder: Pick<VisualEncoder, 'encode'>; close(): Promise<void> }>;
-  /** The buffers of a token file, in order. */
-  readonly fileOf: (format: FileFormat, answer: EncodeAnswer) => Iterable<Uint8Array>;
-  readonly metadataJson: (metadata: AnswerMetadata) => string;
+  readonly requireProjector: (models: readonly ModelSource[]) => Promise<void>;
+  readonly createEncoder: CreateEncoder;
+  /** All of stdin. */
+  readonly readStdin: () => Promise<string>;
   readonly logger: Logger;
 }
 
-/** Files encoded at one time: twice the largest batch that is learned. */
-const filesAtOnce = 64;
-const recipe = { recipe: 'encode' } as const;
-/** The longest time of a timer: no other caller waits behind these requests. */
-const noTimeoutMs = 2 ** 31 - 1;
-
 /**
- * Encodes files, writes their tokens, and reports the count on stdout. Resolves with 1 if a file failed; it is reported on
- * stderr and the others are still encoded. Rejects if nothing can be encoded or written, or on interruption.
+ * Encodes image files, writes their tokens, and reports the count on stdout. Resolves with 1 if a file failed; failures are
+ * reported on stderr and the other files are still encoded. Rejects if nothing can be encoded or written, or on interruption.
  */
 export async function encodeFiles(
-  files: readonly string[],
+  operands: readonly string[],
   settings: EncodeSettings,
   terminal: Terminal,
   parts: EncodeParts,
 ): Promise<ExitCode> {
-  if (settings.embeddings) await parts.requireProjector(settings.models);
-  const sink = await openSink(files, settings, parts);
-  const startMs = terminal.now();
-  let done = 0;
-  try {
-    done = await interruptible(terminal, async (signal) => {
-      const opened = await parts.createEncoder(
-        {
-          ...settings,
-          models: settings.models.slice(0, 1),
-          maxQueuedViews: filesAtOnce,
-          maxAnswerBytes: Number.POSITIVE_INFINITY,
-          cacheBytes: 0,
-          shareCache: false,
-          maxUnreadBytes: Number.POSITIVE_INFINITY,
-          requestTimeoutMs: noTimeoutMs,
-        },
-        parts.logger,
-      );
-      try {
-        return await encodeAll(files, opened.encoder, sink, settings, terminal, signal);
-      } finally {
-        await opened.close();
-      }
-    });
-    if (done > 0) await sink.finish();
-  } catch (error) {
-    await sink.abandon();
-    throw error;
+  const { out, embeddings, models, urls } = settings;
+  const request = recipeRequest(settings);
+  if (embeddings && urls.length === 0) await parts.requireProjector(models);
+  const inputs = await findInputs(operands, parts.readStdin, out);
+  if (!isArchive(out)) await makeFolder(out);
+  else if (inputs.found.some(({ kind }) => kind === 'tar')) {
+    throw new ServiceError(
+      'invalid_argument',
+      'An archive must know its files before it starts, and a tar does not tell them; give --out a folder.',
+    );
   }
-  if (done === 0) await sink.abandon();
-  const seconds = (terminal.now() - startMs) / 1000;
-  terminal.stdout.write(`${settings.out}: ${done} of ${files.length} files, ${seconds.toFixed(1)} s\n`);
-  return done === files.length ? 0 : 1;
+  const { counts, seconds } = await interruptible(terminal, async (signal) => {
+    const encoder = await openEncoder(settings, request, terminal, parts, signal);
+    try {
+      const startMs = terminal.now();
+      const encoded = await encodeInputs(inputs, settings, request, encoder, terminal, signal);
+      return { counts: encoded, seconds: (terminal.now() - startMs) / 1000 };
+    } finally {
+      await encoder.close();
+    }
+  });
+  terminal.stdout.write(`${out}: ${summaryOf(counts, seconds)}\n`);
+  return counts.failed === 0 ? 0 : 1;
 }
 
-async function openSink(
-  files: readonly string[],
+async function openEncoder(
   settings: EncodeSettings,
-  { fileOf, metadataJson }: EncodeParts,
-): Promise<TokenSink> {
-  if (isArchive(settings.out)) return await openArchiveSink(settings.out, files, metadataJson);
-  const format = tokenFormat(settings);
-  return await openFolderSink(settings.out, fileExtensions[format], files, (answer) =>
-    fileOf(format, answer),
-  );
+  request: RecipeRequest,
+  { now }: Terminal,
+  { createEncoder, logger, env, wait }: EncodeParts,
+  signal: AbortSignal,
+): Promise<ImageEncoder> {
+  const format = isArchive(settings.out) ? 'raw' : memberFormat(settings);
+  if (settings.urls.length === 0) {
+    return await openLocalEncoder(settings, request, format, createEncoder, logger);
+  }
+  return await openServiceEncoder(settings, request, format, { env, now, wait }, logger, signal);
 }
 
-/** Encodes and writes the files; resolves with how many succeeded. */
-async function encodeAll(
-  files: readonly string[],
-  encoder: Pick<VisualEncoder, 'encode'>,
-  sink: TokenSink,
-  { embeddings, dtype, exif }: EncodeSettings,
+async function encodeInputs(
+  { found, failures }: Inputs,
+  settings: EncodeSettings,
+  request: RecipeRequest,
+  encoder: ImageEncoder,
   terminal: Terminal,
   signal: AbortSignal,
-): Promise<number> {
-  const output = embeddings ? 'embeddings' : 'features';
-  const progress = openProgress(terminal.stderr, 'encoding [{bar}] {value} of {total}, {eta_formatted} left');
-  const waiting = files.values();
-  const failures: string[] = [];
-  let done = 0;
-  const lane = async () => {
-    for (const file of waiting) {
-      signal.throwIfAborted();
-      try {
-        const images = [{ kind: 'file', bytes: await readInput(file) }] as const;
-        const answer = await encoder.encode({
-          images,
-          stacked: false,
-          recipe,
-          options: { output, dtype, exif },
-          signal,
-        });
-        await sink.put(file, answer);
-        done += 1;
-      } catch (error) {
-        signal.throwIfAborted();
-        failures.push(`${file}: ${describeFailure(error).text}`);
-      }
-      progress.update(done + failures.length, files.length);
-    }
-  };
+): Promise<Counts> {
+  const output = await openOutput(
+    found.map(({ path }) => path),
+    settings,
+    request,
+    encoder,
+  );
+  const failed = new Failures(terminal);
+  const progress = openEncodeProgress(terminal);
+  const tars = found.filter(({ kind }) => kind === 'tar');
+  const total = new ExpectedTotal(found.length - tars.length, await sizeOf(tars.map(({ path }) => path)));
   try {
-    progress.update(0, files.length);
-    await Promise.all(Array.from({ length: Math.min(filesAtOnce, files.length) }, lane));
+    for (const { file, reason } of failures) {
+      failed.add(file, reason);
+      await output.record({ file, error: { code: 'invalid_argument', detail: reason } });
+    }
+    const counts = await encodeAll(
+      findWork(found, { ...output, total, maxFileBytes: settings.maxFileBytes }),
+      {
+        encoder,
+        ...output,
+        onFailure: (file, text) => failed.add(file, text),
+        onProgress: (each) => progress.update(each, total.images),
+      },
+      signal,
+    );
+    if (counts.encoded > 0 || !isArchive(settings.out)) await output.sink.finish();
+    else await output.sink.abandon();
+    return { ...counts, failed: counts.failed + failures.length };
   } catch (error) {
-    throw signal.aborted ? new ServiceError('cancelled', 'Interrupted.', { cause: error }) : error;
+    await output.sink.abandon();
+    const hint = isArchive(settings.out) ? '' : ' Run the same command again to go on.';
+    throw signal.aborted ? new ServiceError('cancelled', `Interrupted.${hint}`, { cause: error }) : error;
   } finally {
     progress.close();
-    for (const failure of failures) terminal.stderr.write(`siglip-hd: ${failure}\n`);
+    failed.list(isArchive(settings.out) ? undefined : join(settings.out, manifestName));
+    await output.close();
   }
-  return done;
+}
+
+async function sizeOf(files: readonly string[]): Promise<number> {
+  let sizeBytes = 0;
+  for (const file of files) {
+    sizeBytes += await stat(file).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  }
+  return sizeBytes;
+}
+
+function summaryOf({ encoded, failed, there }: Counts, seconds: number): string {
+  return [
+    `${encoded} images encoded`,
+    ...(there === 0 ? [] : [`${there} were there`]),
+    ...(failed === 0 ? [] : [`${failed} failed`]),
+    `${seconds.toFixed(1)} s`,
+    `${(encoded / seconds).toFixed(1)} images/s`,
+  ].join(', ');
 }

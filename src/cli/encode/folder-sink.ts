@@ -1,47 +1,47 @@
-import { open, rename, rm } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
-import { makeFolder } from '../../model/import/publish-folder.ts';
-import type { EncodeAnswer } from '../../encoding/request.ts';
-import { outputNames } from '../input-files.ts';
-import type { TokenSink } from './token-sink.ts';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { TokenSink, WrittenTokens } from './token-sink.ts';
 
-/** The buffers of a token file, in order. */
-export type WriteTokens = (answer: EncodeAnswer) => Iterable<Uint8Array>;
-
-/**
- * Writes a token file for each file into `folder`, which it makes with its parents: photo.jpg becomes photo.npy. Each
- * appears complete. Throws `invalid_argument` if two files get the same name.
- */
-export async function openFolderSink(
-  folder: string,
-  extension: string,
-  files: readonly string[],
-  writeTokens: WriteTokens,
-): Promise<TokenSink> {
-  const targets = outputNames(
-    files,
-    (file) => basename(file, extname(file)) + extension,
-    'encode them into different folders or an archive',
-  );
-  await makeFolder(folder);
+/** Writes a token file for each image into `folder`: photo.jpg becomes photo.npy. Each appears complete. */
+export function folderSink(folder: string, extension: string): TokenSink {
   return {
-    async put(file, answer) {
-      const target = join(folder, targets.get(file) ?? '');
-      const temporary = `${target}.${process.pid}.part`;
-      try {
-        const handle = await open(temporary, 'w');
-        try {
-          for (const buffer of writeTokens(answer)) await handle.writeFile(buffer);
-        } finally {
-          await handle.close();
-        }
-        await rename(temporary, target);
-      } catch (error) {
-        await rm(temporary, { force: true });
-        throw error;
-      }
+    async put({ name }, { buffers }, record) {
+      const output = name + extension;
+      const target = join(folder, output);
+      await mkdir(dirname(target), { recursive: true });
+      await record({ output, output_bytes: await writeWhole(target, buffers) });
     },
     async finish() {},
     async abandon() {},
   };
+}
+
+/** Writes a file beside its place and moves it there. Resolves with its size in bytes. */
+async function writeWhole(target: string, buffers: Iterable<Uint8Array>): Promise<number> {
+  const temporary = `${target}.part`;
+  let sizeBytes = 0;
+  try {
+    const handle = await open(temporary, 'w');
+    try {
+      for (const buffer of buffers) {
+        await handle.writeFile(buffer);
+        sizeBytes += buffer.byteLength;
+      }
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  return sizeBytes;
+}
+
+/** Whether a token file of an earlier run is there, as long as it was written. */
+export async function isWhole(folder: string, written: WrittenTokens): Promise<boolean> {
+  return stat(join(folder, written.output)).then(
+    (found) => found.isFile() && found.size === written.output_bytes,
+    () => false,
+  );
 }

@@ -1,11 +1,34 @@
-import type { EncodeAnswer } from '../../encoding/request.ts';
+/** The tokens of one image, as a file in the chosen format. */
+export interface EncodedImage {
+  /** The file's bytes, in order. */
+  readonly buffers: Iterable<Uint8Array>;
+  readonly shape: readonly number[];
+  /** The answer's metadata: a JSON object in ASCII. */
+  readonly metadata: string;
+}
 
-/** Writes the tokens of files. Unfinished output leaves nothing behind. */
+/** Where tokens were written, as the manifest says it. */
+export interface WrittenTokens {
+  /** The file that holds them, relative to the folder. */
+  readonly output: string;
+  /** Bytes of that file; in a shard, the position behind the image's members. */
+  readonly output_bytes: number;
+  /** The key of the image's members in a shard. */
+  readonly key?: string;
+}
+
+/** Writes the tokens of images. Calls for different images may overlap. */
 export interface TokenSink {
-  /** Rejects with the operating system's error. Calls for different files may overlap. */
-  put(file: string, answer: EncodeAnswer): Promise<void>;
+  /**
+   * Writes tokens, then calls `record`. `name` is unique and has no extension. Rejects with the operating system's error.
+   */
+  put(
+    image: { readonly file: string; readonly name: string },
+    encoded: EncodedImage,
+    record: (written: WrittenTokens) => Promise<void>,
+  ): Promise<void>;
   /** Publishes what was put, unless it is public already. */
   finish(): Promise<void>;
-  /** Discards what is not published. */
+  /** Closes what is open. A later run goes on with it if the sink has a manifest; otherwise it is removed. */
   abandon(): Promise<void>;
 }

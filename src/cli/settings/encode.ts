@@ -1,7 +1,8 @@
-import { tokenDtypes } from '../../tokens/tensor.ts';
 import { command, type Rule } from './command.ts';
 import { engineRules, engineSettings, quietLogSettings } from './engine-settings.ts';
-import { readPath } from './readers.ts';
+import { readApiKey, readPath, readServiceUrl } from './readers.ts';
+import { recipeRules, recipeSettings } from './recipe-flags.ts';
+import { serveCommand } from './serve.ts';
 import type { Settings, SettingValues } from './setting.ts';
 
 const outputSettings = {
@@ -10,76 +11,141 @@ const outputSettings = {
     placeholder: 'PATH',
     read: readPath,
     flagOnly: true,
-    description: 'Folder for token files, or an archive with one tensor per image, named by its path.',
+    description:
+      'Folder for tokens and manifest.jsonl, or an archive (.safetensors) with one tensor per image, named by its path.',
   },
   format: {
     type: 'choice',
-    choices: ['auto', 'npy', 'safetensors', 'torch'],
+    choices: ['auto', 'npy', 'safetensors', 'torch', 'webdataset'],
     default: 'auto',
     flagOnly: true,
-    description: 'Format of the token files; auto is safetensors for an archive and npy for a folder.',
+    description:
+      'npy, safetensors and torch write a file for each image; webdataset writes tar shards with KEY.npy and KEY.json for ' +
+      'each. auto is safetensors for an archive and npy for a folder.',
   },
-  dtype: {
-    type: 'choice',
-    choices: tokenDtypes,
-    default: 'float16',
+  'shard-bytes': {
+    type: 'bytes',
+    min: 1024,
+    max: 2 ** 40,
+    default: '1GiB',
     flagOnly: true,
-    description: 'Type of the values; npy has no bfloat16.',
+    description: 'Size from which a shard of webdataset is complete and the next one starts.',
   },
-  embeddings: {
-    type: 'boolean',
+  'max-file-bytes': {
+    type: 'bytes',
+    min: 1024,
+    max: 2 ** 30,
+    default: serveCommand.settings['max-body-bytes'].default,
     flagOnly: true,
-    description: "Write what the model's projector makes of its features, for a language model.",
-  },
-  exif: {
-    type: 'choice',
-    choices: ['apply', 'ignore'],
-    default: 'apply',
-    flagOnly: true,
-    description: 'Whether to rotate and flip images by the orientation in their EXIF, XMP or PNG texts.',
+    description:
+      'Largest image file, or member of a tar, that is read. A larger one fails; the others are encoded.',
   },
 } as const satisfies Settings;
 
-type OutputValues = SettingValues<typeof outputSettings>;
+const serviceSettings = {
+  url: {
+    type: 'repeated',
+    placeholder: 'URL',
+    read: readServiceUrl,
+    flagOnly: true,
+    description:
+      'Running service to use in place of engines in this process, as in http://HOST:8080. Repeat the flag for several, ' +
+      'which must serve the same model. --model is then the name of a served model, and settings of engines have no effect.',
+  },
+  'url-requests': {
+    type: 'integer',
+    min: 1,
+    max: 1024,
+    default: '32',
+    flagOnly: true,
+    description: 'Requests that wait for each --url at one time.',
+  },
+  'retry-ms': {
+    type: 'milliseconds',
+    min: 0,
+    max: 86_400_000,
+    default: '600000',
+    flagOnly: true,
+    description:
+      'How long an image is sent again to services that refuse it for now or cannot be reached. If none of them answers ' +
+      'anything for as long, the command ends; run it again to go on.',
+  },
+  'api-key': {
+    type: 'optional',
+    placeholder: 'KEY',
+    variableOnly: true,
+    read: readApiKey,
+    description: 'API key for the services of --url. There is no flag for it, because others could see it.',
+  },
+} as const satisfies Settings;
+
+type OutputValues = SettingValues<typeof outputSettings & Pick<typeof recipeSettings, 'dtype'>>;
 
 const outputRules: readonly Rule<OutputValues>[] = [
   {
     of: ['out'],
     problems: ({ out }) =>
-      /\.np[yz]$/.test(out)
+      /\.(np[yz]|tar)$/.test(out)
         ? [`--out ${out} is named like a file; give a folder, or an archive that ends in .safetensors.`]
         : [],
   },
   {
     of: ['out', 'format'],
     problems: ({ out, format }) =>
-      (format === 'npy' || format === 'torch') && isArchive(out)
+      isArchive(out) && format !== 'auto' && format !== 'safetensors'
         ? [`--out ${out} is a safetensors archive; --format ${format} needs a folder.`]
         : [],
   },
   {
     of: ['out', 'format', 'dtype'],
     problems: (values) =>
-      values.dtype === 'bfloat16' && tokenFormat(values) === 'npy'
+      values.dtype === 'bfloat16' && memberFormat(values) === 'npy'
         ? ['--dtype bfloat16 needs --format safetensors or torch: npy has no bfloat16.']
         : [],
   },
 ];
 
-/** Encodes image files in this process, without a service. */
+type ServiceValues = SettingValues<
+  typeof serviceSettings & Pick<typeof engineSettings, 'model' | 'device' | 'engines'>
+>;
+
+const serviceRules: readonly Rule<ServiceValues>[] = [
+  {
+    of: ['urls', 'models', 'device', 'engines'],
+    problems({ urls, models, device, engines }) {
+      if (urls.length === 0) return [];
+      const useless = [
+        ...(device.kind === 'cpu' ? [] : ['--device']),
+        ...(engines === 1 ? [] : ['--engines']),
+      ];
+      return [
+        ...useless.map((flag) => `${flag} has no effect with --url: the services run the model.`),
+        ...(models.length > 1 || models.some(({ name, folder }) => name !== undefined || folder.includes('/'))
+          ? ['--model with --url is the name of one served model, not a folder.']
+          : []),
+      ];
+    },
+  },
+];
+
+/** Encodes many image files, in this process or with running services. */
 export const encodeCommand = command({
   name: 'encode',
-  usage: 'encode FILE... --out PATH [OPTION]...',
+  usage: "encode (FILE | FOLDER | SHARD.tar | 'PATTERN' | -)... --out PATH [OPTION]...",
   summary:
-    'Encodes image files with the first model. Writes a file of tokens for each image to the folder PATH, or one ' +
-    'archive if PATH ends in .safetensors. A file that fails is reported; the others are still encoded.',
+    'Encodes image files: files, folders with all below them, tar shards, patterns such as "photos/**/*.jpg", and with - the ' +
+    'paths on stdin, one a line. Writes tokens and a manifest to the folder PATH, or one archive if PATH ends in ' +
+    '.safetensors. A file that fails is reported; the others are still encoded. The same command again goes on where a folder ' +
+    'was left. See docs/research.md.',
   operands: { placeholder: 'FILE', min: 1, max: Number.POSITIVE_INFINITY },
   settings: {
     ...outputSettings,
+    ...recipeSettings,
+    ...serviceSettings,
     ...engineSettings,
     ...quietLogSettings,
   },
-  rules: [...engineRules, ...outputRules],
+  rules: [...engineRules, ...outputRules, ...recipeRules, ...serviceRules],
   hints: { output: 'Use --embeddings for embeddings, and --out for the path to write to.' },
 });
 
@@ -100,8 +166,17 @@ export const fileExtensions = {
   torch: '.pt',
 } as const satisfies Record<FileFormat, string>;
 
-/** The format to write; resolves `auto`. */
-export function tokenFormat({ out, format }: Pick<OutputValues, 'out' | 'format'>): FileFormat {
+/** How tokens are laid out; resolves `auto`. */
+export function outputFormat({
+  out,
+  format,
+}: Pick<OutputValues, 'out' | 'format'>): FileFormat | 'webdataset' {
   if (format !== 'auto') return format;
   return isArchive(out) ? 'safetensors' : 'npy';
+}
+
+/** The format of one image's tokens. */
+export function memberFormat(values: Pick<OutputValues, 'out' | 'format'>): FileFormat {
+  const format = outputFormat(values);
+  return format === 'webdataset' ? 'npy' : format;
 }

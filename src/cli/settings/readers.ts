@@ -126,6 +126,25 @@ export function readRedisUrl(text: string): Reading<string> {
   return { ok: false, problem: 'must be like redis://HOST:6379, or rediss:// for TLS' };
 }
 
+/** The address of a service, without a slash at its end. */
+export function readServiceUrl(text: string): Reading<string> {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain = url?.username === '' && url.password === '' && url.search === '' && url.hash === '';
+  if (url === undefined || !/^https?:$/.test(url.protocol) || !isPlain) {
+    return {
+      ok: false,
+      problem: 'must be like http://HOST:8080, or https:// for TLS, without a user or a query',
+    };
+  }
+  return { ok: true, value: `${url.origin}${url.pathname}`.replace(/\/+$/, '') };
+}
+
+/** An API key, which the problem does not quote. */
+export function readApiKey(text: string): Reading<string> {
+  if (/^[\x21-\x7e]{1,1024}$/.test(text)) return { ok: true, value: text };
+  return { ok: false, problem: 'must be 1 to 1024 visible ASCII characters' };
+}
+
 /** Comma-separated origins of web pages (RFC 6454), or `*`. */
 export function readOrigins(text: string): Reading<readonly string[]> {
   const origins = text.split(',').map((origin) => origin.trim());

@@ -1,161 +1,287 @@
 import assert from 'node:assert/strict';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { pino } from 'pino';
-import { type EncodeParts, type EncoderSettings, encodeFiles } from '../../../src/cli/encode/encode.ts';
-import { encodeCommand } from '../../../src/cli/settings/encode.ts';
-import { parseCommand } from '../../../src/cli/settings/parse.ts';
+import { createHash } from 'node:crypto';
+import { appendFile, cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { encodeFiles } from '../../../src/cli/encode/encode.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import { requireProjector } from '../../../src/model/require-projector.ts';
-import type { EncodeAnswer, EncodeRequest } from '../../../src/encoding/request.ts';
 import { fakeTerminal } from '../fake-terminal.ts';
-import { madeUp } from '../../support/answer-origin.ts';
-
-const machine = { cores: 2, poolThreads: 4, cacheHome: '/c', hasIpv6: true };
+import { encodeWith, firstByte, folderWith, manifestOf, settingsOf, stubParts } from './encode-stub.ts';
 
 interface ArchiveHeader {
   readonly __metadata__: never;
   readonly [name: string]: { readonly dtype: string; readonly data_offsets: [number, number] };
 }
 
-function settingsOf(args: readonly string[]) {
-  const parsed = parseCommand(encodeCommand, { args: ['x', ...args], env: {}, machine });
-  assert.equal(parsed.kind, 'run');
-  return parsed.settings;
-}
-
-/** Two tokens of one channel, which say the image's first byte. */
-async function firstByte({ images, options }: EncodeRequest): Promise<EncodeAnswer> {
-  const [image] = images;
-  assert.equal(image?.kind, 'file');
-  const [byte = 0] = image.bytes;
-  if (byte === 0) throw new ServiceError('invalid_argument', 'This is not an image.');
-  return {
-    tensor: {
-      shape: [2, 1],
-      dtype: options.dtype,
-      parts: [new Uint8Array([byte, 0]), new Uint8Array([byte, 1])],
-    },
-    metadata: {
-      model: { name: 'stub', digest: 'sha256:0', trained: false },
-      recipe: 'encode',
-      output: options.output ?? 'features',
-      features: 'last_hidden_state',
-      precision: 'fp32',
-      dtype: options.dtype,
-      shape: [2, 1],
-      grid: { width: 1, height: 2 },
-      views: 1,
-      images: [{ width: 1, height: 1 }],
-    },
-    timings: { decodeMs: 0, viewsMs: 0, queueMs: 0, engineMs: 0 },
-    ...madeUp,
-  };
-}
-
-function stubParts(encode = firstByte) {
-  const seen: { settings?: EncoderSettings; closed: number } = { closed: 0 };
-  const parts: EncodeParts = {
-    requireProjector: async () => {},
-    createEncoder: async (settings) => {
-      seen.settings = settings;
-      return {
-        encoder: { encode },
-        close: async () => {
-          seen.closed += 1;
-        },
-      };
-    },
-    fileOf: (format, { tensor }) => [Buffer.from(format), ...tensor.parts],
-    metadataJson: (metadata) => JSON.stringify(metadata),
-    logger: pino({ level: 'silent' }),
-  };
-  return { parts, seen };
-}
-
-async function folderWith(context: TestContext, files: Record<string, number[]>) {
-  const folder = await mkdtemp(join(tmpdir(), 'encode-test-'));
-  context.after(() => rm(folder, { recursive: true }));
-  for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), Buffer.from(bytes));
-  return (name: string) => join(folder, name);
-}
-
-test('writes a file of tokens for each file and nothing else', async (context) => {
-  const at = await folderWith(context, { 'a.jpg': [1], 'b.png': [2] });
-  const { terminal, stdout } = fakeTerminal();
-  const { parts, seen } = stubParts();
-  const settings = settingsOf(['--out', at('out'), '--model', 'x=1', '--model', 'y=2']);
-  assert.equal(await encodeFiles([at('a.jpg'), at('b.png')], settings, terminal, parts), 0);
-  assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'b.npy']);
-  assert.deepEqual(await readFile(at('out/b.npy')), Buffer.from([...Buffer.from('npy'), 2, 0, 2, 1]));
-  assert.equal(stdout.text, `${at('out')}: 2 of 2 files, 1.0 s\n`);
-  assert.deepEqual(seen.settings?.models, [{ name: 'x', folder: '1' }], 'one model is enough');
+test('writes a file of tokens for each file, a manifest, and nothing else', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1], 'b.png': [2, 9] });
+  const { exitCode, stdout, seen } = await encodeWith(
+    [at('a.jpg'), at('b.png')],
+    ['--out', at('out'), '--model', 'x=1', '--model', 'y=2'],
+  );
+  assert.equal(exitCode, 0);
+  assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'b.npy', 'manifest.jsonl']);
+  const npy = await readFile(at('out/b.npy'));
+  assert.deepEqual([...npy.subarray(-4)], [2, 2, 7, 7]);
+  assert.match(stdout, /^\S+\/out: 2 images encoded, [\d.]+ s, [\d.]+ images\/s\n$/);
+  assert.deepEqual(seen.configs[0]?.models, [{ name: 'x', folder: '1' }], 'one model is enough');
   assert.equal(seen.closed, 1);
+  const line = (await manifestOf(at('out'))).find(({ output }) => output === 'b.npy');
+  assert.deepEqual(line, {
+    file: at('b.png'),
+    size: 2,
+    sha256: createHash('sha256').update(Uint8Array.of(2, 9)).digest('hex'),
+    output: 'b.npy',
+    output_bytes: npy.byteLength,
+    shape: [2, 1],
+    model: { name: 'stub', digest: 'sha256:0' },
+    recipe: 'encode',
+    options: { output: 'features', dtype: 'float16', exif: 'apply' },
+    format: 'npy',
+  });
+});
+
+test('encodes with a recipe and its options, and says so in the manifest', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1] });
+  const flags = [
+    '--recipe',
+    'teacher',
+    '--scales',
+    '512,1024',
+    '--weights',
+    '1,2',
+    '--windows',
+    'half_overlap',
+  ];
+  const { exitCode, seen } = await encodeWith([at('a.jpg')], ['--out', at('out'), ...flags]);
+  assert.equal(exitCode, 0);
+  assert.deepEqual(seen.requests[0]?.recipe, {
+    recipe: 'teacher',
+    scales: [512, 1024],
+    weights: [1, 2],
+    fusion: 'average',
+    windows: 'half_overlap',
+  });
+  const [line] = await manifestOf(at('out'));
+  assert.equal(line?.['recipe'], 'teacher');
+  assert.deepEqual(line['options'], {
+    output: 'features',
+    dtype: 'float16',
+    exif: 'apply',
+    scales: '512,1024',
+    weights: '1,2',
+    fusion: 'average',
+    windows: 'half_overlap',
+  });
+});
+
+test('loads a second model only for scales that are one view each', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1] });
+  const models = ['--model', 'x=1', '--model', 'y=2'];
+  for (const [windows, count] of [
+    ['tiles', 1],
+    ['whole', 2],
+  ] as const) {
+    const flags = ['--out', at(windows), '--recipe', 'teacher', '--windows', windows, ...models];
+    const { seen } = await encodeWith([at('a.jpg')], flags);
+    assert.equal(seen.configs[0]?.models.length, count);
+  }
 });
 
 test('writes embeddings where they are asked for, and files for torch with their own extension', async (context) => {
   const at = await folderWith(context, { 'a.jpg': [1] });
-  const outputs: unknown[] = [];
-  const { parts } = stubParts(async (request) => {
-    outputs.push(request.options.output);
-    return await firstByte(request);
-  });
-  for (const flags of [['--embeddings', '--format', 'torch', '--dtype', 'bfloat16'], []]) {
-    const settings = settingsOf(['--out', at('out'), ...flags]);
-    assert.equal(await encodeFiles([at('a.jpg')], settings, fakeTerminal().terminal, parts), 0);
-  }
-  assert.deepEqual(outputs, ['embeddings', 'features']);
-  assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'a.pt']);
+  const flags = ['--out', at('out'), '--embeddings', '--format', 'torch', '--dtype', 'bfloat16'];
+  const { exitCode, seen } = await encodeWith([at('a.jpg')], flags);
+  assert.equal(exitCode, 0);
+  assert.equal(seen.requests[0]?.options.output, 'embeddings');
+  assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.pt', 'manifest.jsonl']);
 });
 
 test('refuses embeddings of a model without a projector once, before it loads the model or makes a folder', async (context) => {
   const at = await folderWith(context, { 'a.jpg': [1], 'b.jpg': [2] });
-  const { parts, seen } = stubParts();
-  const { terminal, stderr } = fakeTerminal();
   await mkdir(at('tower'));
   await cp('test/fixtures/model-folders/export-version-3.json', at('tower/model.json'));
   for (const [flags, name] of [
     [['--model', `tower=${at('tower')}`], 'tower'],
     [[], 'untrained'],
   ] as const) {
-    const settings = settingsOf(['--out', at('out'), '--embeddings', ...flags]);
-    const encoding = encodeFiles([at('a.jpg'), at('b.jpg')], settings, terminal, {
-      ...parts,
-      requireProjector,
-    });
-    await assert.rejects(encoding, {
-      code: 'failed_precondition',
-      message: new RegExp(`^The model "${name}" has no projector`),
-    });
+    const { parts, seen } = stubParts();
+    const stub = { parts: { ...parts, requireProjector }, seen };
+    const all = ['--out', at('out'), '--embeddings', ...flags];
+    const { exitCode, stderr } = await encodeWith([at('a.jpg'), at('b.jpg')], all, stub);
+    assert.ok(exitCode instanceof ServiceError);
+    assert.equal(exitCode.code, 'failed_precondition');
+    assert.match(exitCode.message, new RegExp(`^The model "${name}" has no projector`));
+    assert.equal(stderr, '');
+    assert.deepEqual(seen.configs, []);
   }
-  assert.equal(stderr.text, '');
-  assert.equal(seen.settings, undefined);
   assert.deepEqual((await readdir(at('.'))).toSorted(), ['a.jpg', 'b.jpg', 'tower']);
 });
 
-test('names a file that fails, does the others, and exits with 1', async (context) => {
-  const at = await folderWith(context, { 'a.jpg': [1], 'bad.jpg': [0], 'c.jpg': [3] });
-  const { terminal, stderr } = fakeTerminal();
-  const files = [at('a.jpg'), at('bad.jpg'), at('missing.jpg'), at('.'), at('c.jpg')];
-  const settings = settingsOf(['--out', at('out'), '--format', 'safetensors']);
-  assert.equal(await encodeFiles(files, settings, terminal, stubParts().parts), 1);
-  assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.safetensors', 'c.safetensors']);
-  const lines = stderr.text.trimEnd().split('\n').toSorted();
-  const problems = [
-    `${at('.')}: it is a folder.`,
-    `${at('bad.jpg')}: This is not an image.`,
-    `${at('missing.jpg')}: no such file or directory.`,
-  ];
-  assert.deepEqual(lines, problems.map((problem) => `siglip-hd: ${problem}`).toSorted());
+test('names a file that fails on stderr and in the manifest, does the others, and exits with 1', async (context) => {
+  const at = await folderWith(context, {
+    'a.jpg': [1],
+    'bad.jpg': [0],
+    'c.jpg': [3],
+    'big.jpg': Array(2000).fill(1),
+  });
+  const names = ['a.jpg', 'bad.jpg', 'missing.jpg', 'big.jpg', 'c.jpg'];
+  const flags = ['--out', at('out'), '--format', 'safetensors', '--max-file-bytes', '1KiB'];
+  const { exitCode, stdout, stderr } = await encodeWith(names.map(at), flags);
+  assert.equal(exitCode, 1);
+  assert.match(stdout, /: 2 images encoded, 3 failed, /);
+  assert.deepEqual((await readdir(at('out'))).toSorted(), [
+    'a.safetensors',
+    'c.safetensors',
+    'manifest.jsonl',
+  ]);
+  const problems = {
+    'bad.jpg': 'This is not an image.',
+    'big.jpg': 'It has 2000 bytes; at most 1024 are read (--max-file-bytes).',
+    'missing.jpg': 'no such file or directory.',
+  };
+  const expected = Object.entries(problems).map(([name, problem]) => `siglip-hd: ${at(name)}: ${problem}`);
+  assert.deepEqual(stderr.trimEnd().split('\n').toSorted(), expected.toSorted());
+  const failed = (await manifestOf(at('out'))).filter(({ error }) => error !== undefined);
+  assert.deepEqual(
+    Object.fromEntries(failed.map(({ file, error }) => [file, error?.detail])),
+    Object.fromEntries(Object.entries(problems).map(([name, problem]) => [at(name), problem])),
+  );
+});
+
+test('lists fifty failures, counts the rest, and has all in the manifest', async (context) => {
+  const names = Array.from({ length: 60 }, (_, index) => `${index}.jpg`);
+  const at = await folderWith(context, Object.fromEntries(names.map((name) => [name, [0]])));
+  const { exitCode, stderr } = await encodeWith([at('.')], ['--out', at('out')]);
+  assert.equal(exitCode, 1);
+  const lines = stderr
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !line.includes('images/s'));
+  assert.equal(lines.length, 51);
+  assert.equal(lines.at(-1), `siglip-hd: 10 more files failed; ${at('out/manifest.jsonl')} has all.`);
+  assert.equal((await manifestOf(at('out'))).length, 60);
+});
+
+test('stops at once when every image would fail alike, and says why', async (context) => {
+  const names = Array.from({ length: 500 }, (_, index) => `${index}.jpg`);
+  const at = await folderWith(context, Object.fromEntries(names.map((name) => [name, [1]])));
+  const stub = stubParts(async () => {
+    throw new ServiceError('unavailable', 'No engine works.');
+  });
+  const { exitCode, seen } = await encodeWith([at('.')], ['--out', at('out')], stub);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.equal(exitCode.message, 'No engine works.');
+  assert.ok(seen.requests.length < 100, `${seen.requests.length} were tried`);
+  assert.equal(seen.closed, 1);
+});
+
+test('goes on where it was left: keeps what is whole, encodes what is missing, cut or failed', async (context) => {
+  const at = await folderWith(context, {
+    'in/a.jpg': [1],
+    'in/b.jpg': [2],
+    'in/c.jpg': [0],
+    'in/d.jpg': [4],
+  });
+  const first = await encodeWith([at('in')], ['--out', at('out')]);
+  assert.equal(first.exitCode, 1);
+  await rm(at('out/a.npy'));
+  await truncate(at('out/b.npy'), 100);
+  await writeFile(at('in/c.jpg'), Uint8Array.of(3));
+  // A line that a kill has cut short.
+  await appendFile(at('out/manifest.jsonl'), '{"file":"in/x');
+  const second = await encodeWith([at('in')], ['--out', at('out')]);
+  assert.equal(second.exitCode, 0);
+  assert.match(second.stdout, /: 3 images encoded, 1 were there, /);
+  const lines = await manifestOf(at('out'));
+  assert.deepEqual(
+    lines.map(({ file }) => file).toSorted(),
+    ['a', 'b', 'c', 'd'].map((name) => at(`in/${name}.jpg`)),
+  );
+  assert.ok(lines.every(({ error }) => error === undefined));
+  const third = await encodeWith([at('in')], ['--out', at('out')]);
+  assert.deepEqual([third.exitCode, third.seen.encoded], [0, 0]);
+});
+
+test('refuses to mix tokens of other options, or of an image that has changed', async (context) => {
+  const at = await folderWith(context, { 'in/a.jpg': [1] });
+  await encodeWith([at('in')], ['--out', at('out')]);
+  const other = await encodeWith([at('in')], ['--out', at('out'), '--dtype', 'float32']);
+  assert.ok(other.exitCode instanceof ServiceError);
+  assert.equal(other.exitCode.code, 'failed_precondition');
+  assert.match(
+    other.exitCode.message,
+    /"dtype":"float16".*, not .*"dtype":"float32".*Encode into another folder\.$/,
+  );
+  await writeFile(at('in/a.jpg'), Uint8Array.of(1, 1));
+  const changed = await encodeWith([at('in')], ['--out', at('out')]);
+  assert.equal(changed.exitCode, 1);
+  assert.match(changed.stderr, /a\.jpg: It has changed since it was encoded: it had 1 bytes and has 2\./);
+});
+
+test('refuses a manifest with a damaged line, and leaves it as it is', async (context) => {
+  const at = await folderWith(context, { 'in/a.jpg': [1], 'in/b.jpg': [2] });
+  await encodeWith([at('in')], ['--out', at('out')]);
+  const text = `oops\n${await readFile(at('out/manifest.jsonl'), 'utf8')}`;
+  await writeFile(at('out/manifest.jsonl'), text);
+  const { exitCode } = await encodeWith([at('in')], ['--out', at('out')]);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.match(exitCode.message, /manifest\.jsonl, line 1, is damaged\./);
+  assert.equal(await readFile(at('out/manifest.jsonl'), 'utf8'), text);
+});
+
+test('keeps apart files that would have one name, and never changes a name that was given', async (context) => {
+  const at = await folderWith(context, { 'in/a.jpg': [0], 'in/a.png': [2], 'other/a.jpg': [3] });
+  const run = async () => encodeWith([at('in'), at('other')], ['--out', at('out')]);
+  await run();
+  const outputs = async () =>
+    Object.fromEntries((await manifestOf(at('out'))).map(({ file, output }) => [file, output]));
+  const before = await outputs();
+  assert.equal(before[at('in/a.png')], 'a-png.npy');
+  assert.match(before[at('other/a.jpg')] ?? '', /^a-jpg\.npy$/);
+  await writeFile(at('in/a.jpg'), Uint8Array.of(1));
+  await run();
+  assert.deepEqual(await outputs(), { ...before, [at('in/a.jpg')]: 'a.npy' });
+  for (const [name, byte] of [
+    ['a', 1],
+    ['a-png', 2],
+    ['a-jpg', 3],
+  ] as const) {
+    assert.equal((await readFile(at(`out/${name}.npy`))).at(-4), byte);
+  }
+});
+
+test('reads paths from stdin, in lines or ended by NUL', async (context) => {
+  const at = await folderWith(context, { 'in/x/a.jpg': [1], 'in/y/a.jpg': [2], 'in/y/with\nnewline': [3] });
+  const lines = `${at('in/x/a.jpg')}\n\n${at('in/y/a.jpg')}\n`;
+  const first = await encodeWith(['-'], ['--out', at('lines')], stubParts(), lines);
+  assert.equal(first.exitCode, 0);
+  const below = at('in').slice(1);
+  assert.deepEqual(
+    (await manifestOf(at('lines'))).flatMap(({ output = '' }) => output).toSorted(),
+    ['x', 'y'].map((name) => `${below}/${name}/a.npy`),
+    'outputs lie as the listed paths do',
+  );
+  const nul = await encodeWith(['-'], ['--out', at('nul')], stubParts(), `${at('in/y/with\nnewline')}\0`);
+  assert.equal(nul.exitCode, 0);
+});
+
+test('says how far it is in plain lines where there is no terminal', async (context) => {
+  const names = Array.from({ length: 40 }, (_, index) => `${index}.jpg`);
+  const at = await folderWith(context, Object.fromEntries(names.map((name) => [name, [1]])));
+  // The clock ticks 1 s at every look.
+  const { stderr } = await encodeWith([at('.')], ['--out', at('out')]);
+  assert.match(
+    stderr,
+    /^(?:siglip-hd: \d+ of 40 images, [\d.]+ images\/s, (?:\d+ s|\d+ min|unknown time) left\n){2,5}$/,
+  );
 });
 
 test('writes an archive with a tensor for each file that did not fail', async (context) => {
   const at = await folderWith(context, { 'a.jpg': [1], 'bad.jpg': [0], 'ü "c".jpg': [3] });
   const files = [at('a.jpg'), at('bad.jpg'), at('ü "c".jpg')];
-  const settings = settingsOf(['--out', at('all.safetensors'), '--dtype', 'bfloat16']);
-  assert.equal(await encodeFiles(files, settings, fakeTerminal().terminal, stubParts().parts), 1);
+  const { exitCode } = await encodeWith(files, ['--out', at('all.safetensors'), '--dtype', 'bfloat16']);
+  assert.equal(exitCode, 1);
   const archive = await readFile(at('all.safetensors'));
   const headerBytes = Number(archive.readBigUInt64LE(0));
   assert.equal((8 + headerBytes) % 64, 0);
@@ -168,7 +294,7 @@ test('writes an archive with a tensor for each file that did not fail', async (c
     assert.equal(dtype, 'BF16');
     const byte = name === files[0] ? 1 : 3;
     const data = archive.subarray(8 + headerBytes).subarray(...offsets);
-    assert.deepEqual([...data], [byte, 0, byte, 1]);
+    assert.deepEqual([...data], [byte, byte, 7, 7]);
   }
   assert.equal(archive.byteLength, 8 + headerBytes + 8, 'no holes and no rest');
 });
@@ -176,46 +302,34 @@ test('writes an archive with a tensor for each file that did not fail', async (c
 test('has room for the header of an archive of many files', async (context) => {
   const names = Array.from({ length: 300 }, (_, index) => `${index}-${'"'.repeat(100)}.jpg`);
   const at = await folderWith(context, Object.fromEntries(names.map((name) => [name, [7]])));
-  const settings = settingsOf(['--out', at('all.safetensors')]);
-  assert.equal(await encodeFiles(names.map(at), settings, fakeTerminal().terminal, stubParts().parts), 0);
+  assert.equal((await encodeWith(names.map(at), ['--out', at('all.safetensors')])).exitCode, 0);
 });
 
-test('leaves no archive when every file failed', async (context) => {
-  const at = await folderWith(context, { 'bad.jpg': [0] });
-  const settings = settingsOf(['--out', at('all.safetensors')]);
-  assert.equal(await encodeFiles([at('bad.jpg')], settings, fakeTerminal().terminal, stubParts().parts), 1);
-  assert.deepEqual(await readdir(at('.')), ['bad.jpg']);
+test('leaves no archive when every file failed, and makes none of tars', async (context) => {
+  const at = await folderWith(context, { 'bad.jpg': [0], 'x.tar': [] });
+  assert.equal((await encodeWith([at('bad.jpg')], ['--out', at('all.safetensors')])).exitCode, 1);
+  const { exitCode } = await encodeWith([at('x.tar')], ['--out', at('all.safetensors')]);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.match(exitCode.message, /a tar does not tell them; give --out a folder/);
+  assert.deepEqual((await readdir(at('.'))).toSorted(), ['bad.jpg', 'x.tar']);
 });
 
-test('refuses two files that would become one before it encodes anything', async (context) => {
-  const at = await folderWith(context, { 'a.jpg': [1], 'a.png': [2] });
-  const { parts, seen } = stubParts();
-  for (const [out, files] of [
-    ['out', ['a.jpg', 'a.png']],
-    ['all.safetensors', ['a.jpg', 'a.jpg']],
-  ] as const) {
-    const encoding = encodeFiles(
-      files.map(at),
-      settingsOf(['--out', at(out)]),
-      fakeTerminal().terminal,
-      parts,
-    );
-    await assert.rejects(encoding, { code: 'invalid_argument' });
-  }
-  assert.equal(seen.settings, undefined);
-});
-
-test('stops at SIGINT, closes the encoder, and leaves no half archive', async (context) => {
+test('stops at SIGINT, closes the encoder, leaves no half archive, and says how to go on with a folder', async (context) => {
   const at = await folderWith(context, { 'a.jpg': [1], 'b.jpg': [2] });
-  const { terminal, interrupt } = fakeTerminal();
-  const { parts, seen } = stubParts(async ({ signal }) => {
-    interrupt();
-    throw signal.reason;
-  });
-  const settings = settingsOf(['--out', at('all.safetensors')]);
-  await assert.rejects(encodeFiles([at('a.jpg'), at('b.jpg')], settings, terminal, parts), {
-    code: 'cancelled',
-  });
-  assert.equal(seen.closed, 1);
-  assert.deepEqual((await readdir(at('.'))).toSorted(), ['a.jpg', 'b.jpg']);
+  for (const [out, message] of [
+    ['all.safetensors', 'Interrupted.'],
+    ['out', 'Interrupted. Run the same command again to go on.'],
+  ] as const) {
+    const { terminal, interrupt } = fakeTerminal();
+    const { parts, seen } = stubParts(async ({ signal }) => {
+      interrupt();
+      throw signal.reason;
+    });
+    const encoding = encodeFiles([at('a.jpg'), at('b.jpg')], settingsOf(['--out', at(out)]), terminal, parts);
+    await assert.rejects(encoding, { code: 'cancelled', message });
+    assert.equal(seen.closed, 1);
+  }
+  assert.deepEqual((await readdir(at('.'))).toSorted(), ['a.jpg', 'b.jpg', 'out']);
+  assert.deepEqual(await manifestOf(at('out')), []);
+  assert.equal((await encodeWith([at('a.jpg')], ['--out', at('out')], stubParts(firstByte))).exitCode, 0);
 });

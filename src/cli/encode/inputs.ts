@@ -1,0 +1,122 @@
+import { type Dirent, type ObjectEncodingOptions, readdir } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, join, normalize, resolve, sep } from 'node:path';
+import { glob, isDynamicPattern } from 'tinyglobby';
+import { systemReason } from '../../errors/system-reason.ts';
+
+/** An image file, or a tar of image files. */
+export interface Input {
+  readonly kind: 'file' | 'tar';
+  /** Names it in the manifest and in messages. */
+  readonly path: string;
+  /** The path that its output is named after: below the folder or the fixed part of the pattern that it was found in. */
+  readonly below: string;
+}
+
+/** Something that was given and cannot be encoded. */
+export interface InputFailure {
+  readonly file: string;
+  readonly reason: string;
+}
+
+export interface Inputs {
+  /** Each once, in an order that depends on the arguments and on the names of the files alone. */
+  readonly found: readonly Input[];
+  readonly failures: readonly InputFailure[];
+}
+
+/** Extensions that are looked for in folders and tars. Files that are named are tried whatever their name. */
+const imageName = /\.(?:jpe?g|png|webp|gif|tiff?|avif)$/i;
+const tarName = /\.tar$/i;
+const compressedTarName = /\.(?:tgz|tar\.(?:gz|bz2|xz|zst))$/i;
+
+export function isImageName(path: string): boolean {
+  return imageName.test(path);
+}
+
+/**
+ * Finds the files that operands name: files, tars, folders with all below them, patterns, and with `-` the lines of `stdin`.
+ * Hidden files are left out, and so is everything in `out`.
+ */
+export async function findInputs(
+  operands: readonly string[],
+  stdin: () => Promise<string>,
+  out: string,
+): Promise<Inputs> {
+  const found = new Map<string, Input>();
+  const failures: InputFailure[] = [];
+  const outside = (path: string) => !`${resolve(path)}${sep}`.startsWith(`${resolve(out)}${sep}`);
+  const add = (path: string, below: string) => {
+    const file = normalize(path);
+    if (compressedTarName.test(file)) {
+      failures.push({ file, reason: 'it is compressed; unpack it to a .tar.' });
+    } else if (!found.has(file)) {
+      found.set(file, { kind: tarName.test(file) ? 'tar' : 'file', path: file, below });
+    }
+  };
+  for (const operand of operands) {
+    if (operand === '-') {
+      for (const line of listed(await stdin())) add(line, line);
+    } else if (await isFolder(operand)) {
+      const below = await crawl(operand, '**', failures);
+      for (const name of below.filter((each) => isImageName(each) || tarName.test(each))) {
+        if (outside(join(operand, name))) add(join(operand, name), name);
+      }
+    } else if (isDynamicPattern(operand) && !(await exists(operand))) {
+      const { folder, pattern } = splitPattern(operand);
+      const matches = (await crawl(folder, pattern, failures)).filter((name) => outside(join(folder, name)));
+      if (matches.length === 0) failures.push({ file: operand, reason: 'no file matches this pattern.' });
+      for (const name of matches) add(join(folder, name), name);
+    } else {
+      add(operand, basename(operand));
+    }
+  }
+  return { found: [...found.values()], failures };
+}
+
+/** Lines, or strings that end in NUL, as find -print0 writes them. */
+function listed(text: string): readonly string[] {
+  return text.split(text.includes('\0') ? '\0' : /\r?\n/).filter((line) => line !== '');
+}
+
+/** The files below a folder that match, sorted. Folders that cannot be read are added to the failures. */
+async function crawl(folder: string, pattern: string, failures: InputFailure[]): Promise<readonly string[]> {
+  const noting = (
+    path: string,
+    options: ObjectEncodingOptions & { withFileTypes: true },
+    done: (error: NodeJS.ErrnoException | null, entries: Dirent[]) => void,
+  ) =>
+    readdir(path, options, (error, entries) => {
+      if (error !== null) failures.push({ file: normalize(path), reason: `${systemReason(error)}.` });
+      done(error, entries);
+    });
+  const names = await glob(pattern, {
+    cwd: folder,
+    expandDirectories: false,
+    fs: { readdir: noting as typeof readdir },
+  });
+  return names.toSorted();
+}
+
+/** A pattern's folders before the first that has a wildcard, and the rest. */
+function splitPattern(pattern: string): { readonly folder: string; readonly pattern: string } {
+  const parts = pattern.split('/');
+  const first = parts.findIndex((part) => isDynamicPattern(part));
+  const folder = parts.slice(0, first).join('/');
+  const rest = parts.slice(first).join('/');
+  return { folder: folder === '' ? (pattern.startsWith('/') ? '/' : '.') : folder, pattern: rest };
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,139 @@
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, rename } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { isDeepStrictEqual } from 'node:util';
+import { ServiceError } from '../../errors/service-error.ts';
+import type { WrittenTokens } from './token-sink.ts';
+
+export const manifestName = 'manifest.jsonl';
+
+/** What tokens depend on beside the image. All tokens of a folder have the same. */
+export interface Making {
+  readonly model: { readonly name: string; readonly digest: string };
+  /** The projector's digest; undefined with features. */
+  readonly projector?: string | undefined;
+  readonly recipe: string;
+  readonly options: Readonly<Record<string, string | undefined>>;
+  readonly format: string;
+}
+
+/** An image that was encoded. */
+export interface EncodedLine extends WrittenTokens {
+  readonly file: string;
+  /** Bytes of the image's file, and their SHA-256 in hex digits. */
+  readonly size: number;
+  readonly sha256: string;
+  readonly shape: readonly number[];
+}
+
+/** An image that failed. */
+export interface FailedLine {
+  readonly file: string;
+  readonly error: { readonly code: string; readonly detail: string };
+}
+
+/**
+ * The manifest of a folder of tokens: a JSON object on a line for each image, in the order in which they finished. A line is
+ * written once its tokens are.
+ */
+export class Manifest {
+  readonly #handle: FileHandle;
+  readonly #making: Making;
+
+  private constructor(handle: FileHandle, making: Making) {
+    this.#handle = handle;
+    this.#making = making;
+  }
+
+  /**
+   * Opens the manifest at `path`, or begins one. Keeps the lines of earlier runs for which `keep` gives true, and drops
+   * those of failed images, which are tried again, and one that was cut short by a kill. Rejects with
+   * `failed_precondition` if the folder's tokens are made otherwise, or if a line is damaged.
+   */
+  static async open(
+    path: string,
+    making: Making,
+    keep: (line: EncodedLine) => Promise<boolean>,
+  ): Promise<Manifest> {
+    const temporary = `${path}.part`;
+    const handle = await open(temporary, 'w');
+    try {
+      for await (const { text, number } of linesOf(path)) {
+        const line = readLine(text, `${path}, line ${number}`);
+        requireSame(line, making, path);
+        if ('output' in line && (await keep(line))) await handle.appendFile(`${text}\n`);
+      }
+      await rename(temporary, path);
+      return new Manifest(handle, making);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  async add(line: EncodedLine | FailedLine): Promise<void> {
+    await this.#handle.appendFile(`${JSON.stringify({ ...line, ...this.#making })}\n`);
+  }
+
+  /** Resolves when the lines are on the disk. */
+  async sync(): Promise<void> {
+    await this.#handle.datasync();
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+/** The complete lines of a file, counted from 1; none if there is no file. The last is left out if no newline ends it. */
+async function* linesOf(path: string): AsyncGenerator<{ readonly text: string; readonly number: number }> {
+  const input = createReadStream(path, 'utf8');
+  let ending = '';
+  input.on('data', (chunk) => (ending = chunk.slice(-1).toString()));
+  let number = 0;
+  let previous: string | undefined;
+  try {
+    for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+      if (previous !== undefined) yield { text: previous, number: (number += 1) };
+      previous = text;
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  if (previous !== undefined && ending === '\n') yield { text: previous, number: number + 1 };
+}
+
+function readLine(text: string, where: string): (EncodedLine | FailedLine) & Making {
+  try {
+    const line = JSON.parse(text) as Partial<EncodedLine & FailedLine & Making> | null;
+    const isEncoded =
+      typeof line?.output === 'string' &&
+      Number.isSafeInteger(line.output_bytes) &&
+      Number.isSafeInteger(line.size);
+    const isWhole = typeof line?.file === 'string' && typeof line.model?.digest === 'string';
+    if (isWhole && (isEncoded || typeof line.error === 'object')) return line as EncodedLine & Making;
+  } catch {
+    // Reported below.
+  }
+  throw new ServiceError(
+    'failed_precondition',
+    `${where}, is damaged. Encode into another folder, or delete the line: its image is then encoded again.`,
+  );
+}
+
+function requireSame(line: Making, making: Making, path: string): void {
+  const differences = [
+    [line.model.digest, making.model.digest],
+    [line.projector, making.projector],
+    [line.recipe, making.recipe],
+    [line.options, making.options],
+    [line.format, making.format],
+  ].flatMap(([there, now]) =>
+    isDeepStrictEqual(there, now) ? [] : [`${JSON.stringify(there)}, not ${JSON.stringify(now)}`],
+  );
+  if (differences.length === 0) return;
+  throw new ServiceError(
+    'failed_precondition',
+    `${path} has tokens that are made otherwise: ${differences.join('; ')}. Encode into another folder.`,
+  );
+}

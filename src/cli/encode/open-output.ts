@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import {
+  type EncodeSettings,
+  fileExtensions,
+  isArchive,
+  memberFormat,
+  outputFormat,
+} from '../settings/encode.ts';
+import type { RecipeRequest } from '../settings/recipe-flags.ts';
+import { openArchiveSink } from './archive-sink.ts';
+import { folderSink, isWhole } from './folder-sink.ts';
+import type { ImageEncoder } from './image-encoder.ts';
+import { type EncodedLine, type FailedLine, Manifest, manifestName } from './manifest.ts';
+import { OutputNames } from './output-names.ts';
+import { ShardSink } from './shard-sink.ts';
+import type { TokenSink } from './token-sink.ts';
+
+/** Where tokens go, and what an earlier run has left there. */
+export interface Output {
+  readonly sink: TokenSink;
+  readonly record: (line: EncodedLine | FailedLine) => Promise<void>;
+  readonly names: OutputNames;
+  /** The size of each file that an earlier run has encoded. */
+  readonly done: ReadonlyMap<string, number>;
+  close(): Promise<void>;
+}
+
+/** Opens what the settings name, for images of these files. Rejects with `failed_precondition` if it has other tokens. */
+export async function openOutput(
+  files: readonly string[],
+  settings: EncodeSettings,
+  { recipe: { recipe }, query }: RecipeRequest,
+  { made }: Pick<ImageEncoder, 'made'>,
+): Promise<Output> {
+  const { out, dtype, shardBytes } = settings;
+  const format = outputFormat(settings);
+  const names = new OutputNames({ dotless: format === 'webdataset' });
+  const done = new Map<string, number>();
+  if (isArchive(out)) {
+    const sink = await openArchiveSink(out, files, dtype);
+    return { sink, names, done, record: async () => undefined, close: async () => undefined };
+  }
+  const shards = format === 'webdataset' ? await ShardSink.open(out, shardBytes) : undefined;
+  const making = { ...made, recipe, options: query, format };
+  const manifest = await Manifest.open(join(out, manifestName), making, async (line) => {
+    if (!(shards?.holds(line) ?? (await isWhole(out, line)))) return false;
+    done.set(line.file, line.size);
+    names.reserve(nameOf(line));
+    return true;
+  });
+  await shards?.recover();
+  return {
+    sink: shards ?? folderSink(out, fileExtensions[memberFormat(settings)]),
+    names,
+    done,
+    record: async (line) => manifest.add(line),
+    close: async () => manifest.close(),
+  };
+}
+
+/** The name of an output without its extension. */
+function nameOf({ output, key }: EncodedLine): string {
+  return key ?? output.slice(0, output.lastIndexOf('.'));
+}

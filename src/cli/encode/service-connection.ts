@@ -1,0 +1,132 @@
+import { once } from 'node:events';
+import { type Agent, type IncomingHttpHeaders, type IncomingMessage, request as sendPlain } from 'node:http';
+import { request as sendSecure } from 'node:https';
+import { buffer } from 'node:stream/consumers';
+import { errorCodes, type ErrorCode, ServiceError } from '../../errors/service-error.ts';
+import { systemReason } from '../../errors/system-reason.ts';
+import { agentFor } from '../../network/agent.ts';
+import { describeProxy, findProxy, type Proxy } from '../../network/proxy.ts';
+
+/** What a service answered with status 200. */
+export interface ServiceAnswer {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** Why a service gave no answer. */
+export interface Refusal {
+  readonly error: ServiceError;
+  /** Whether the same request may succeed later. */
+  readonly isTemporary: boolean;
+  /** When to ask again, in milliseconds, if the service says so. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** A connection that gives nothing for so long counts as lost. Services answer within their own limit, 60 s by default. */
+const idleMs = 300_000;
+const temporaryStatuses = new Set([408, 425, 429, 502, 503, 504]);
+/** The codes of answers without one, from a proxy in front of the service. */
+const statusCodes: Readonly<Record<number, ErrorCode>> = {
+  400: 'invalid_argument',
+  401: 'unauthenticated',
+  403: 'unauthenticated',
+  404: 'not_found',
+  413: 'too_large',
+};
+
+/** Sends requests to one service over kept connections. */
+export class ServiceConnection {
+  /** Its address, without a slash at its end. */
+  readonly url: string;
+  readonly #apiKey: string | undefined;
+  readonly #proxy: Proxy | undefined;
+  readonly #agent: Agent;
+
+  /** Throws `invalid_argument` where a variable of `env` names no proxy. */
+  constructor(url: string, apiKey: string | undefined, env: NodeJS.ProcessEnv) {
+    this.url = url;
+    this.#apiKey = apiKey;
+    this.#proxy = findProxy(new URL(url), env);
+    this.#agent = agentFor(url.startsWith('https:') ? 'https:' : 'http:', this.#proxy);
+  }
+
+  /** GETs a path, or POSTs a body to it. Rejects with the signal's reason alone. */
+  async ask(
+    path: string,
+    body: Uint8Array | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly answer: ServiceAnswer } | { readonly refusal: Refusal }> {
+    let response: IncomingMessage;
+    let received: Buffer;
+    try {
+      response = await this.#send(path, body, signal);
+      received = await buffer(response);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof ServiceError) return { refusal: { error, isTemporary: false } };
+      const way = this.#proxy === undefined ? '' : ` through ${describeProxy(this.#proxy)}`;
+      const message = `${this.url} cannot be reached${way}: ${systemReason(error)}.`;
+      return {
+        refusal: { error: new ServiceError('unavailable', message, { cause: error }), isTemporary: true },
+      };
+    }
+    if (response.statusCode === 200) return { answer: { headers: response.headers, body: received } };
+    return { refusal: this.#refusalOf(response.statusCode ?? 0, response.headers, received) };
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #send(path: string, body: Uint8Array | undefined, signal: AbortSignal): Promise<IncomingMessage> {
+    const url = new URL(this.url + path);
+    const send = url.protocol === 'https:' ? sendSecure : sendPlain;
+    const request = send(url, {
+      method: body === undefined ? 'GET' : 'POST',
+      agent: this.#agent,
+      timeout: idleMs,
+      signal,
+      headers: {
+        // People who wait come first, and a folder of images need not push theirs out of the cache.
+        priority: 'bulk',
+        'cache-control': 'no-store',
+        ...(body === undefined ? {} : { 'content-length': body.byteLength }),
+        ...(this.#apiKey === undefined ? {} : { authorization: `Bearer ${this.#apiKey}` }),
+      },
+    });
+    request.on('timeout', () => request.destroy(new Error('nothing arrives')));
+    const answered = once(request, 'response') as Promise<[IncomingMessage]>;
+    request.end(body);
+    const [response] = await answered;
+    // A later failure fails the body, whose reader reports it.
+    request.on('error', () => undefined);
+    return response;
+  }
+
+  #refusalOf(status: number, headers: IncomingHttpHeaders, body: Buffer): Refusal {
+    const problem = readProblem(body);
+    const code = errorCodes.find((one) => one === problem?.code) ?? statusCodes[status];
+    const isTemporary = temporaryStatuses.has(status);
+    const error = new ServiceError(
+      code ?? (isTemporary ? 'unavailable' : 'internal'),
+      problem?.detail ?? `${this.url} answers with status ${status}.`,
+    );
+    return { error, isTemporary, retryAfterMs: retryAfterMs(headers) };
+  }
+}
+
+/** The code and the sentence of a problem (RFC 9457); undefined if the body is something else. */
+function readProblem(body: Buffer): { readonly code: unknown; readonly detail: string } | undefined {
+  try {
+    const { code, detail } = JSON.parse(body.toString()) as { code?: unknown; detail?: unknown };
+    return typeof detail === 'string' ? { code, detail } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function retryAfterMs(headers: IncomingHttpHeaders): number | undefined {
+  const exact = Number.parseFloat(headers['retry-after-ms']?.toString() ?? '');
+  const waitMs = Number.isNaN(exact) ? Number.parseFloat(headers['retry-after'] ?? '') * 1000 : exact;
+  return waitMs >= 0 ? waitMs : undefined;
+}

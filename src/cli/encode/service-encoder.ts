@@ -1,0 +1,146 @@
+import type { Logger } from 'pino';
+import { ServiceError } from '../../errors/service-error.ts';
+import { JsonObject } from '../../model/json-object.ts';
+import { servedName } from '../../model/model-source.ts';
+import { type TokenFormat, carriesMetadata } from '../../tokens/formats/format.ts';
+import type { EncodeSettings } from '../settings/encode.ts';
+import type { RecipeRequest } from '../settings/recipe-flags.ts';
+import { type ImageEncoder, usualSize } from './image-encoder.ts';
+import { type ServiceAnswer, ServiceConnection } from './service-connection.ts';
+import { ServicePool, type ServicePoolOptions } from './service-pool.ts';
+
+export interface ServiceAccess extends Omit<ServicePoolOptions, 'retryMs'> {
+  /** For the proxies. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+type Query = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Connects to the services of --url, which must serve the same model. Rejects with `unavailable` if none can be reached, and
+ * with the service's error if it does not take the request.
+ */
+export async function openServiceEncoder(
+  settings: EncodeSettings,
+  { recipe: { recipe }, query, expectations }: RecipeRequest,
+  format: TokenFormat,
+  { env, ...timing }: ServiceAccess,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<ImageEncoder> {
+  const { urls, apiKey, retryMs, urlRequests, models } = settings;
+  const [model] = models.map(servedName);
+  const asked: Query = { model, ...query, ...expectations };
+  const connections = urls.map((url) => new ServiceConnection(url, apiKey, env));
+  const close = async () => connections.forEach((connection) => connection.close());
+  try {
+    const { width, height } = usualSize;
+    const planPath = pathOf('/v1/plan', { recipe, width: `${width}`, height: `${height}`, ...asked });
+    const made = await askAll(connections, planPath, logger, signal);
+    const path = pathOf(recipe === 'encode' ? '/v1/encode' : `/v1/${recipe}-encode`, {
+      ...asked,
+      // A service that is replaced by one of another model fails, rather than mix their tokens.
+      expect_digest: made.model.digest,
+      expect_projector_digest: made.projector,
+      format,
+    });
+    const pool = new ServicePool(connections, { ...timing, retryMs });
+    return {
+      made,
+      imagesAtOnce: urls.length * urlRequests,
+      async encode(bytes, abort) {
+        const answer = await pool.ask(path, bytes, abort);
+        const metadata = metadataOf(answer, format);
+        const shape = JsonObject.from(parsed(metadata), 'the metadata').get('shape') as readonly number[];
+        return { buffers: [answer.body], shape, metadata, done: () => undefined };
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The model that all services have. Those that cannot be reached now may come later. */
+async function askAll(
+  connections: readonly ServiceConnection[],
+  path: string,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<ImageEncoder['made']> {
+  const outcomes = await Promise.all(
+    connections.map(async (connection) => ({
+      url: connection.url,
+      ...(await connection.ask(path, undefined, signal)),
+    })),
+  );
+  const found: { readonly url: string; readonly made: ImageEncoder['made'] }[] = [];
+  let failure: ServiceError | undefined;
+  for (const outcome of outcomes) {
+    if ('answer' in outcome) {
+      found.push({ url: outcome.url, made: madeOf(outcome.answer, outcome.url) });
+    } else if (outcome.refusal.isTemporary) {
+      failure ??= outcome.refusal.error;
+      logger.warn(
+        { url: outcome.url, reason: outcome.refusal.error.message },
+        'this service is not there yet',
+      );
+    } else {
+      throw outcome.refusal.error.withMessage(`${outcome.url}: ${outcome.refusal.error.message}`);
+    }
+  }
+  const [first] = found;
+  if (first === undefined) throw failure ?? new ServiceError('internal', 'No service was asked.');
+  const other = found.find(
+    ({ made }) => made.model.digest !== first.made.model.digest || made.projector !== first.made.projector,
+  );
+  if (other === undefined) return first.made;
+  throw new ServiceError(
+    'failed_precondition',
+    `${first.url} and ${other.url} serve different models: ${first.made.model.digest} and ${other.made.model.digest}. ` +
+      'Name one that both serve with --model.',
+  );
+}
+
+function madeOf({ body }: ServiceAnswer, url: string): ImageEncoder['made'] {
+  const metadata = JsonObject.from(parsed(body.toString()), `${url}/v1/plan`).object('metadata');
+  const model = metadata.object('model');
+  return {
+    model: { name: model.string('name'), digest: model.string('digest') },
+    projector: metadata.has('projector') ? metadata.object('projector').string('digest') : undefined,
+  };
+}
+
+/** The metadata of an answer: in the file, or in a header beside it. */
+function metadataOf({ headers, body }: ServiceAnswer, format: TokenFormat): string {
+  const header = headers['tokens-meta']?.toString();
+  if (!carriesMetadata(format)) {
+    if (header === undefined) throw strange();
+    return header;
+  }
+  const headerBytes = body.byteLength < 8 ? 0 : Number(body.readBigUInt64LE(0));
+  const fields = JsonObject.from(parsed(body.subarray(8, 8 + headerBytes).toString()), 'the answer');
+  return fields.object('__metadata__').string('tokens_meta');
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw strange(error);
+  }
+}
+
+function strange(cause?: unknown): ServiceError {
+  return new ServiceError('failed_precondition', 'What answers at --url is not a siglip-hd service.', {
+    cause,
+  });
+}
+
+function pathOf(path: string, query: Query): string {
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as [string, string]],
+  );
+  return `${path}?${new URLSearchParams(given).toString()}`;
+}

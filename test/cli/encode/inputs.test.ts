@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { chmod, symlink } from 'node:fs/promises';
+import { test, type TestContext } from 'node:test';
+import { findInputs } from '../../../src/cli/encode/inputs.ts';
+import { folderWith } from './encode-stub.ts';
+
+async function pictures(context: TestContext) {
+  const names = [
+    'b.jpg',
+    'a.JPEG',
+    'sub/c.png',
+    'sub/d.txt',
+    'sub/deep/e.webp',
+    'sub/f.tar',
+    '.hidden.jpg',
+    '.git/g.jpg',
+  ];
+  return await folderWith(context, Object.fromEntries(names.map((name) => [name, [1]])));
+}
+
+const noStdin = async () => assert.fail('stdin was read');
+
+test('finds the images and tars of a folder and all below it, in the order of their names', async (context) => {
+  const at = await pictures(context);
+  const { found, failures } = await findInputs([at('.')], noStdin, at('out'));
+  assert.deepEqual(failures, []);
+  assert.deepEqual(
+    found.map(({ kind, path, below }) => [kind, path, below]),
+    [
+      ['file', at('a.JPEG'), 'a.JPEG'],
+      ['file', at('b.jpg'), 'b.jpg'],
+      ['file', at('sub/c.png'), 'sub/c.png'],
+      ['file', at('sub/deep/e.webp'), 'sub/deep/e.webp'],
+      ['tar', at('sub/f.tar'), 'sub/f.tar'],
+    ],
+  );
+});
+
+test('leaves out the folder that it writes to', async (context) => {
+  const at = await pictures(context);
+  const { found } = await findInputs([at('.')], noStdin, at('sub'));
+  assert.deepEqual(
+    found.map(({ below }) => below),
+    ['a.JPEG', 'b.jpg'],
+  );
+});
+
+test('finds what a pattern matches, and names outputs from its first wildcard on', async (context) => {
+  const at = await pictures(context);
+  const of = async (pattern: string) =>
+    (await findInputs([at(pattern)], noStdin, at('out'))).found.map(({ below }) => below);
+  assert.deepEqual(await of('**/*.{jpg,png}'), ['b.jpg', 'sub/c.png']);
+  assert.deepEqual(await of('sub/*/*.webp'), ['deep/e.webp']);
+  assert.deepEqual(await of('[ab].*'), ['a.JPEG', 'b.jpg']);
+});
+
+test('says so when a pattern matches nothing, and takes a file of that very name', async (context) => {
+  const at = await folderWith(context, { 'what[1].jpg': [1] });
+  const nothing = await findInputs([at('*.png')], noStdin, at('out'));
+  assert.deepEqual(nothing.failures, [{ file: at('*.png'), reason: 'no file matches this pattern.' }]);
+  const { found } = await findInputs([at('what[1].jpg')], noStdin, at('out'));
+  assert.deepEqual(found, [{ kind: 'file', path: at('what[1].jpg'), below: 'what[1].jpg' }]);
+});
+
+test('takes each file once, however it is given', async (context) => {
+  const at = await pictures(context);
+  const operands = [at('b.jpg'), at('./sub/../b.jpg'), at('.'), at('*.jpg'), '-'];
+  const { found } = await findInputs(operands, async () => `${at('b.jpg')}\n`, at('out'));
+  assert.equal(found.filter(({ path }) => path === at('b.jpg')).length, 1);
+});
+
+test('goes through links to folders, and not for ever', async (context) => {
+  const at = await pictures(context);
+  await symlink(at('sub'), at('linked'));
+  await symlink(at('.'), at('sub/deep/round'));
+  const { found } = await findInputs([at('.')], noStdin, at('out'));
+  assert.ok(found.some(({ below }) => below === 'linked/c.png'));
+  assert.ok(found.length < 100, `${found.length} files`);
+});
+
+test('names folders that cannot be read, and compressed tars', async (context) => {
+  const at = await pictures(context);
+  const { failures } = await findInputs([at('x.tar.gz')], noStdin, at('out'));
+  assert.deepEqual(failures, [{ file: at('x.tar.gz'), reason: 'it is compressed; unpack it to a .tar.' }]);
+  if (process.getuid?.() === 0) return;
+  await chmod(at('sub/deep'), 0);
+  context.after(() => chmod(at('sub/deep'), 0o700));
+  const denied = await findInputs([at('.')], noStdin, at('out'));
+  assert.deepEqual(denied.failures, [{ file: at('sub/deep'), reason: 'permission denied.' }]);
+});

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { encodeFiles } from '../../../src/cli/encode/encode.ts';
+import { pino } from 'pino';
+import type { CreateEncoder } from '../../../src/cli/encode/local-encoder.ts';
+import { Encoder } from '../../../src/encoding/encoder.ts';
+import { ServiceError } from '../../../src/errors/service-error.ts';
+import { startService } from '../../../src/service.ts';
+import { imageBytes } from '../../support/golden.ts';
+import { serviceConfig } from '../../support/service-config.ts';
+import { importFixture, scratchFolder } from '../../support/tiny-models.ts';
+import { fakeTerminal } from '../fake-terminal.ts';
+import { folderWith, manifestOf, settingsOf, stubParts } from './encode-stub.ts';
+
+const openEncoder: CreateEncoder = async (config, logger) => {
+  const encoder = await Encoder.open(config, {}, logger, () => {});
+  return { encoder, close: () => encoder.close() };
+};
+
+const digest = `sha256:${'a'.repeat(64)}`;
+
+type Handler = (request: IncomingMessage, response: ServerResponse, body: Buffer) => void;
+
+/** A service that is made up: it plans, and answers images by `encode`. */
+async function fakeService(context: TestContext, encode: Handler, model = digest) {
+  const requests: { readonly url: string; readonly headers: IncomingMessage['headers'] }[] = [];
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
+    const { url = '', headers } = request;
+    const body = await buffer(request);
+    requests.push({ url, headers });
+    if (url.startsWith('/v1/plan')) {
+      response.end(JSON.stringify({ metadata: { model: { name: 'fake', digest: model } } }));
+    } else encode(request, response, body);
+  };
+  const server = createServer((request, response) => void handle(request, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => server.closeAllConnections());
+  context.after(() => server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests, server };
+}
+
+const answer: Handler = (_request, response, body) => {
+  response.setHeader('tokens-meta', '{"shape":[1,1]}');
+  response.end(body);
+};
+
+function problem(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  headers: Record<string, string> = {},
+) {
+  response.writeHead(status, { 'content-type': 'application/problem+json', ...headers });
+  response.end(JSON.stringify({ code, detail: `This is ${code}.` }));
+}
+
+const pictures = async (context: TestContext, count: number) =>
+  folderWith(
+    context,
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`in/${index}.jpg`, [index + 1]])),
+  );
+
+const run = async (
+  at: (name: string) => string,
+  urls: readonly string[],
+  flags: readonly string[] = [],
+  env = {},
+) => {
+  const { terminal, stderr } = fakeTerminal();
+  const settings = settingsOf(['--out', at('out'), ...urls.flatMap((url) => ['--url', url]), ...flags], env);
+  const parts = { ...stubParts().parts, wait: async (waitMs: number) => wait(Math.min(waitMs, 20)) };
+  // With a clock that does not tick at every look.
+  const timed = { ...terminal, now: () => performance.now() };
+  const exitCode = await encodeFiles([at('in')], settings, timed, parts).catch((error: unknown) => error);
+  return { exitCode, stderr: stderr.text };
+};
+
+test('asks a service as HTTP has it: recipe, options, digest, key, priority and no caching', async (context) => {
+  const at = await pictures(context, 1);
+  const { url, requests } = await fakeService(context, answer);
+  const flags = ['--recipe', 'teacher', '--scales', '512,1024', '--dtype', 'float32', '--model', 'hd'];
+  const { exitCode } = await run(at, [url], flags, { SIGLIPHD_API_KEY: 'secret' });
+  assert.equal(exitCode, 0);
+  const [plan, encode] = requests;
+  const query =
+    'model=hd&output=features&dtype=float32&exif=apply&scales=512%2C1024&fusion=average&windows=tiles';
+  assert.equal(plan?.url, `/v1/plan?recipe=teacher&width=1024&height=1024&${query}`);
+  assert.equal(
+    encode?.url,
+    `/v1/teacher-encode?${query}&expect_digest=${encodeURIComponent(digest)}&format=npy`,
+  );
+  const { authorization, priority, 'cache-control': cache } = encode.headers;
+  assert.deepEqual([authorization, priority, cache], ['Bearer secret', 'bulk', 'no-store']);
+  assert.deepEqual(await readFile(at('out/0.npy')), Buffer.of(1));
+});
+
+test('loses nothing and writes nothing twice when services refuse, break off and close connections', async (context) => {
+  const at = await pictures(context, 60);
+  let calls = 0;
+  const moody: Handler = (request, response, body) => {
+    calls += 1;
+    if (calls % 7 === 1) problem(response, 503, 'unavailable', { 'retry-after-ms': '1' });
+    else if (calls % 7 === 2) problem(response, 429, 'overloaded', { 'retry-after': '0' });
+    else if (calls % 7 === 3) request.socket.destroy();
+    else if (calls % 7 === 4) {
+      response.writeHead(200, { 'content-length': '100', 'tokens-meta': '{"shape":[1,1]}' });
+      response.write('half');
+      setImmediate(() => request.socket.destroy());
+    } else answer(request, response, body);
+  };
+  const [a, b] = await Promise.all([fakeService(context, moody), fakeService(context, moody)]);
+  const { exitCode } = await run(at, [a.url, b.url], ['--url-requests', '4']);
+  assert.equal(exitCode, 0);
+  const lines = await manifestOf(at('out'));
+  assert.deepEqual(
+    new Set(lines.map(({ file }) => file)),
+    new Set(Array.from({ length: 60 }, (_, index) => at(`in/${index}.jpg`))),
+  );
+  assert.equal(lines.length, 60);
+  for (let index = 0; index < 60; index += 1) {
+    assert.deepEqual(await readFile(at(`out/${index}.npy`)), Buffer.of(index + 1));
+  }
+  assert.equal((await readdir(at('out'))).length, 61);
+});
+
+test('never has more requests under way than it may', async (context) => {
+  const at = await pictures(context, 40);
+  let underWay = 0;
+  let most = 0;
+  const { url } = await fakeService(context, (request, response, body) => {
+    underWay += 1;
+    most = Math.max(most, underWay);
+    setTimeout(() => {
+      underWay -= 1;
+      answer(request, response, body);
+    }, 5);
+  });
+  assert.equal((await run(at, [url], ['--url-requests', '3'])).exitCode, 0);
+  assert.equal(most, 3);
+});
+
+test('reports a picture that a service refuses, and goes on', async (context) => {
+  const at = await pictures(context, 3);
+  const { url } = await fakeService(context, (request, response, body) =>
+    body[0] === 2 ? problem(response, 400, 'invalid_argument') : answer(request, response, body),
+  );
+  const { exitCode, stderr } = await run(at, [url]);
+  assert.equal(exitCode, 1);
+  assert.equal(stderr, `siglip-hd: ${at('in/1.jpg')}: This is invalid_argument.\n`);
+});
+
+test('stops at a wrong key, at a model that is replaced, and at a server that is something else', async (context) => {
+  for (const [encode, code] of [
+    [
+      (_: IncomingMessage, response: ServerResponse) => problem(response, 401, 'unauthenticated'),
+      'unauthenticated',
+    ],
+    [
+      (_: IncomingMessage, response: ServerResponse) => problem(response, 412, 'failed_precondition'),
+      'failed_precondition',
+    ],
+    [(_: IncomingMessage, response: ServerResponse) => response.end('<html>'), 'failed_precondition'],
+  ] as const) {
+    const at = await pictures(context, 20);
+    const { url, requests } = await fakeService(context, encode);
+    const { exitCode } = await run(at, [url], ['--url-requests', '1']);
+    assert.ok(exitCode instanceof ServiceError);
+    assert.equal(exitCode.code, code);
+    assert.equal(requests.length, 2, 'a plan and one image');
+  }
+});
+
+test('refuses services of different models, and goes on without one that is not there', async (context) => {
+  const at = await pictures(context, 4);
+  const [a, b] = await Promise.all([
+    fakeService(context, answer),
+    fakeService(context, answer, `sha256:${'b'.repeat(64)}`),
+  ]);
+  const different = await run(at, [a.url, b.url]);
+  assert.ok(different.exitCode instanceof ServiceError);
+  assert.match(
+    different.exitCode.message,
+    /serve different models: sha256:a+ and sha256:b+\. Name one that both serve with --model\.$/,
+  );
+  const { url } = await fakeService(context, answer);
+  assert.equal((await run(at, [a.url, 'http://127.0.0.1:9'])).exitCode, 0);
+  const nobody = await run(at, ['http://127.0.0.1:9']);
+  assert.ok(nobody.exitCode instanceof ServiceError);
+  assert.match(nobody.exitCode.message, /^http:\/\/127\.0\.0\.1:9 cannot be reached: connection refused\.$/);
+  assert.ok(url);
+});
+
+test('gives the same files with a service as with engines of its own', async (context) => {
+  const scratch = scratchFolder();
+  context.after(() => scratch.remove());
+  const folder = await importFixture(scratch.path, 'siglip-tiny');
+  const at = await folderWith(context, { 'in/rocket.jpg': imageBytes('rocket.jpg') });
+  const service = await startService(
+    serviceConfig({ models: [{ folder }] }),
+    pino({ level: 'silent' }),
+    () => {},
+  );
+  context.after(() => service.close());
+  for (const flags of [
+    ['--format', 'npy'],
+    ['--format', 'safetensors', '--dtype', 'bfloat16', '--recipe', 'anyres', '--max-grid', '2x2'],
+    ['--format', 'torch', '--recipe', 'teacher'],
+    ['--format', 'webdataset'],
+  ]) {
+    const local = settingsOf(['--out', at('local'), '--model', folder, ...flags]);
+    const remote = settingsOf([
+      '--out',
+      at('remote'),
+      '--url',
+      `http://127.0.0.1:${service.httpPort}`,
+      ...flags,
+    ]);
+    const parts = { ...stubParts().parts, createEncoder: openEncoder };
+    assert.equal(await encodeFiles([at('in')], local, fakeTerminal().terminal, parts), 0);
+    assert.equal(await encodeFiles([at('in')], remote, fakeTerminal().terminal, parts), 0);
+    const names = await readdir(at('local'));
+    assert.deepEqual(await readdir(at('remote')), names);
+    for (const name of names) {
+      assert.deepEqual(await readFile(at(`remote/${name}`)), await readFile(at(`local/${name}`)), name);
+    }
+    await Promise.all([at('local'), at('remote')].map(async (out) => rm(out, { recursive: true })));
+  }
+});
