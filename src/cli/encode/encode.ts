@@ -4,8 +4,9 @@ import type { Logger } from 'pino';
 import { ServiceError } from '../../errors/service-error.ts';
 import { makeFolder } from '../../model/import/publish-folder.ts';
 import type { ModelSource } from '../../model/model-source.ts';
+import type { TokenFormat } from '../../tokens/formats/format.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { type EncodeSettings, isArchive, memberFormat } from '../settings/encode.ts';
+import { type EncodeSettings, isArchive, memberFormat, type WritingSettings } from '../settings/encode.ts';
 import { type RecipeRequest, recipeRequest } from '../settings/recipe-flags.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
 import { encodeAll } from './encode-all.ts';
@@ -17,6 +18,7 @@ import { findInputs, type Inputs } from './inputs.ts';
 import { type CreateEncoder, openLocalEncoder } from './local-encoder.ts';
 import { manifestName } from './manifest.ts';
 import { openOutput } from './open-output.ts';
+import { writePreview } from './preview.ts';
 import { openServiceEncoder, type ServiceAccess } from './service-encoder.ts';
 import { findWork } from './work.ts';
 
@@ -32,6 +34,7 @@ export interface EncodeParts extends Pick<ServiceAccess, 'env' | 'wait'> {
 /**
  * Encodes image files, writes their tokens, and reports the count on stdout. Resolves with 1 if a file failed; failures are
  * reported on stderr and the other files are still encoded. Rejects if nothing can be encoded or written, or on interruption.
+ * With --preview it draws the tokens of the only file instead.
  */
 export async function encodeFiles(
   operands: readonly string[],
@@ -40,9 +43,9 @@ export async function encodeFiles(
   parts: EncodeParts,
 ): Promise<ExitCode> {
   const { out, embeddings, models, urls } = settings;
-  const request = recipeRequest(settings);
   if (embeddings && urls.length === 0) await parts.requireProjector(models);
   const inputs = await findInputs(operands, parts.readStdin, out);
+  if (out === undefined) return await drawPreview(inputs, settings, terminal, parts);
   if (!isArchive(out)) await makeFolder(out);
   else if (inputs.found.some(({ kind }) => kind === 'tar')) {
     throw new ServiceError(
@@ -50,11 +53,14 @@ export async function encodeFiles(
       'An archive must know its files before it starts, and a tar does not tell them; give --out a folder.',
     );
   }
+  const writing = { ...settings, out };
+  const request = recipeRequest(settings);
+  const format = isArchive(out) ? 'raw' : memberFormat(settings);
   const { counts, seconds } = await interruptible(terminal, async (signal) => {
-    const encoder = await openEncoder(settings, request, terminal, parts, signal);
+    const encoder = await openEncoder(settings, request, format, terminal, parts, signal);
     try {
       const startMs = terminal.now();
-      const encoded = await encodeInputs(inputs, settings, request, encoder, terminal, signal);
+      const encoded = await encodeInputs(inputs, writing, request, encoder, terminal, signal);
       return { counts: encoded, seconds: (terminal.now() - startMs) / 1000 };
     } finally {
       await encoder.close();
@@ -64,14 +70,33 @@ export async function encodeFiles(
   return counts.failed === 0 ? 0 : 1;
 }
 
+async function drawPreview(
+  inputs: Inputs,
+  settings: EncodeSettings,
+  terminal: Terminal,
+  parts: EncodeParts,
+): Promise<ExitCode> {
+  const request = recipeRequest({ ...settings, dtype: 'float32' });
+  const sentence = await interruptible(terminal, async (signal) => {
+    const encoder = await openEncoder(settings, request, 'raw', terminal, parts, signal);
+    try {
+      return await writePreview(settings.preview ?? '', inputs, encoder, signal);
+    } finally {
+      await encoder.close();
+    }
+  });
+  terminal.stdout.write(`${sentence}\n`);
+  return 0;
+}
+
 async function openEncoder(
   settings: EncodeSettings,
   request: RecipeRequest,
+  format: TokenFormat,
   { now }: Terminal,
   { createEncoder, logger, env, wait }: EncodeParts,
   signal: AbortSignal,
 ): Promise<ImageEncoder> {
-  const format = isArchive(settings.out) ? 'raw' : memberFormat(settings);
   if (settings.urls.length === 0) {
     return await openLocalEncoder(settings, request, format, createEncoder, logger);
   }
@@ -80,7 +105,7 @@ async function openEncoder(
 
 async function encodeInputs(
   { found, failures }: Inputs,
-  settings: EncodeSettings,
+  settings: WritingSettings,
   request: RecipeRequest,
   encoder: ImageEncoder,
   terminal: Terminal,

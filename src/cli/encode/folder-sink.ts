@@ -1,6 +1,7 @@
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TokenSink, WrittenTokens } from './token-sink.ts';
+import { writeWhole } from './write-whole.ts';
 
 /** Writes a token file for each image into `folder`: photo.jpg becomes photo.npy. Each appears complete. */
 export function folderSink(folder: string, extension: string): TokenSink {
@@ -14,28 +15,6 @@ export function folderSink(folder: string, extension: string): TokenSink {
     async finish() {},
     async abandon() {},
   };
-}
-
-/** Writes a file beside its place and moves it there. Resolves with its size in bytes. */
-async function writeWhole(target: string, buffers: Iterable<Uint8Array>): Promise<number> {
-  const temporary = `${target}.part`;
-  let sizeBytes = 0;
-  try {
-    const handle = await open(temporary, 'w');
-    try {
-      for (const buffer of buffers) {
-        await handle.writeFile(buffer);
-        sizeBytes += buffer.byteLength;
-      }
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, target);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  return sizeBytes;
 }
 
 /** Whether a token file of an earlier run is there, as long as it was written. */

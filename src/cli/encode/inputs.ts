@@ -2,6 +2,7 @@ import { type Dirent, type ObjectEncodingOptions, readdir } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join, normalize, resolve, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
+import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 
 /** An image file, or a tar of image files. */
@@ -36,16 +37,17 @@ export function isImageName(path: string): boolean {
 
 /**
  * Finds the files that operands name: files, tars, folders with all below them, patterns, and with `-` the lines of `stdin`.
- * Hidden files are left out, and so is everything in `out`.
+ * Hidden files are left out, and so is everything in `out`. Rejects with `invalid_argument` if there are none.
  */
 export async function findInputs(
   operands: readonly string[],
   stdin: () => Promise<string>,
-  out: string,
+  out?: string,
 ): Promise<Inputs> {
   const found = new Map<string, Input>();
   const failures: InputFailure[] = [];
-  const outside = (path: string) => !`${resolve(path)}${sep}`.startsWith(`${resolve(out)}${sep}`);
+  const outside = (path: string) =>
+    out === undefined || !`${resolve(path)}${sep}`.startsWith(`${resolve(out)}${sep}`);
   const add = (path: string, below: string) => {
     const file = normalize(path);
     if (compressedTarName.test(file)) {
@@ -70,6 +72,14 @@ export async function findInputs(
     } else {
       add(operand, basename(operand));
     }
+  }
+  if (found.size + failures.length === 0) {
+    const left = out === undefined ? '' : `, and that are not in ${out}`;
+    throw new ServiceError(
+      'invalid_argument',
+      `There is nothing to encode in ${operands.join(', ')}: no files that end in .jpg, .jpeg, .png, .webp, .gif, .tif, .tiff, ` +
+        `.avif or .tar${left}.`,
+    );
   }
   return { found: [...found.values()], failures };
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import {
-  type EncodeSettings,
+  type WritingSettings,
   fileExtensions,
   isArchive,
   memberFormat,
@@ -28,7 +28,7 @@ export interface Output {
 /** Opens what the settings name, for images of these files. Rejects with `failed_precondition` if it has other tokens. */
 export async function openOutput(
   files: readonly string[],
-  settings: EncodeSettings,
+  settings: WritingSettings,
   { recipe: { recipe }, query }: RecipeRequest,
   { made }: Pick<ImageEncoder, 'made'>,
 ): Promise<Output> {

@@ -7,12 +7,21 @@ import type { Settings, SettingValues } from './setting.ts';
 
 const outputSettings = {
   out: {
-    type: 'text',
+    type: 'optional',
     placeholder: 'PATH',
     read: readPath,
     flagOnly: true,
     description:
-      'Folder for tokens and manifest.jsonl, or an archive (.safetensors) with one tensor per image, named by its path.',
+      'Folder for tokens and manifest.jsonl, or an archive (.safetensors) with one tensor per image, named by its path. ' +
+      'Required, unless --preview is given.',
+  },
+  preview: {
+    type: 'optional',
+    placeholder: 'FILE.png',
+    read: readPath,
+    flagOnly: true,
+    description:
+      'Draws the tokens of one image in place of writing them: their first three principal components as red, green and blue.',
   },
   format: {
     type: 'choice',
@@ -83,8 +92,19 @@ type OutputValues = SettingValues<typeof outputSettings & Pick<typeof recipeSett
 
 const outputRules: readonly Rule<OutputValues>[] = [
   {
+    of: ['format'],
+    problems({ out, preview }) {
+      if (preview !== undefined && !/\.png$/i.test(preview)) {
+        return [`--preview ${preview} must end in .png: it is a PNG file.`];
+      }
+      if (out === undefined && preview === undefined) return ['--out is missing.'];
+      if (out === undefined || preview === undefined) return [];
+      return ['--preview draws one image in place of writing to --out; give one of them.'];
+    },
+  },
+  {
     of: ['out'],
-    problems: ({ out }) =>
+    problems: ({ out = '' }) =>
       /\.(np[yz]|tar)$/.test(out)
         ? [`--out ${out} is named like a file; give a folder, or an archive that ends in .safetensors.`]
         : [],
@@ -151,9 +171,12 @@ export const encodeCommand = command({
 
 export type EncodeSettings = SettingValues<typeof encodeCommand.settings>;
 
+/** Settings with a place to write tokens to. */
+export type WritingSettings = EncodeSettings & { readonly out: string };
+
 /** Whether a path to write to is one archive rather than a folder. */
-export function isArchive(out: string): boolean {
-  return out.endsWith('.safetensors');
+export function isArchive(out: string | undefined): boolean {
+  return out?.endsWith('.safetensors') === true;
 }
 
 /** The formats of token files. */

@@ -62,6 +62,15 @@ test('says so when a pattern matches nothing, and takes a file of that very name
   assert.deepEqual(found, [{ kind: 'file', path: at('what[1].jpg'), below: 'what[1].jpg' }]);
 });
 
+test('refuses a folder without images, rather than encode nothing', async (context) => {
+  const at = await folderWith(context, { 'a.txt': [1], 'out/b.jpg': [1] });
+  await assert.rejects(findInputs([at('.')], noStdin, at('out')), {
+    code: 'invalid_argument',
+    message:
+      /^There is nothing to encode in .+: no files that end in \.jpg, .+ \.avif or \.tar, and that are not in .+out\.$/,
+  });
+});
+
 test('takes each file once, however it is given', async (context) => {
   const at = await pictures(context);
   const operands = [at('b.jpg'), at('./sub/../b.jpg'), at('.'), at('*.jpg'), '-'];

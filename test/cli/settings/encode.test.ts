@@ -93,3 +93,15 @@ test('refuses shards of bfloat16, and a folder that is named like one', () => {
     '--out x.tar is named like a file; give a folder, or an archive that ends in .safetensors.',
   ]);
 });
+
+test('writes to --out or draws a --preview', () => {
+  const of = (...flags: string[]) => {
+    const parsed = parseCommand(encodeCommand, { args: ['a.jpg', ...flags], env: {}, machine });
+    return parsed.kind === 'refused' ? parsed.problems : [];
+  };
+  assert.deepEqual(of(), ['--out is missing.']);
+  assert.deepEqual(of('--out', 'x', '--preview', 'y.png'), [
+    '--preview draws one image in place of writing to --out; give one of them.',
+  ]);
+  assert.deepEqual(of('--preview', 'y.png'), []);
+});
