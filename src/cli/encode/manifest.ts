@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { isDeepStrictEqual } from 'node:util';
 import { ServiceError } from '../../errors/service-error.ts';
@@ -48,7 +48,7 @@ export class Manifest {
   /**
    * Opens the manifest at `path`, or begins one. Keeps the lines of earlier runs for which `keep` gives true, and drops
    * those of failed images, which are tried again, and one that was cut short by a kill. Rejects with
-   * `failed_precondition` if the folder's tokens are made otherwise, or if a line is damaged.
+   * `failed_precondition` if they list tokens of another model or other options, or if one is damaged.
    */
   static async open(
     path: string,
@@ -60,24 +60,21 @@ export class Manifest {
     try {
       for await (const { text, number } of linesOf(path)) {
         const line = readLine(text, `${path}, line ${number}`);
+        if (!('output' in line)) continue;
         requireSame(line, making, path);
-        if ('output' in line && (await keep(line))) await handle.appendFile(`${text}\n`);
+        if (await keep(line)) await handle.appendFile(`${text}\n`);
       }
       await rename(temporary, path);
       return new Manifest(handle, making);
     } catch (error) {
       await handle.close();
+      await rm(temporary, { force: true });
       throw error;
     }
   }
 
   async add(line: EncodedLine | FailedLine): Promise<void> {
     await this.#handle.appendFile(`${JSON.stringify({ ...line, ...this.#making })}\n`);
-  }
-
-  /** Resolves when the lines are on the disk. */
-  async sync(): Promise<void> {
-    await this.#handle.datasync();
   }
 
   async close(): Promise<void> {
@@ -134,6 +131,6 @@ function requireSame(line: Making, making: Making, path: string): void {
   if (differences.length === 0) return;
   throw new ServiceError(
     'failed_precondition',
-    `${path} has tokens that are made otherwise: ${differences.join('; ')}. Encode into another folder.`,
+    `${path} lists tokens of another model or of other options: ${differences.join('; ')}. Encode into another folder.`,
   );
 }

@@ -228,6 +228,7 @@ test('refuses a manifest with a damaged line, and leaves it as it is', async (co
   assert.ok(exitCode instanceof ServiceError);
   assert.match(exitCode.message, /manifest\.jsonl, line 1, is damaged\./);
   assert.equal(await readFile(at('out/manifest.jsonl'), 'utf8'), text);
+  assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'b.npy', 'manifest.jsonl']);
 });
 
 test('keeps apart files that would have one name, and never changes a name that was given', async (context) => {
