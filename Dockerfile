@@ -1,7 +1,7 @@
 # The service on a CPU, or with `--target cuda` on an NVIDIA GPU:
 #   docker build -t siglip-hd .
 #   docker run -p 8080:8080 -p 50051:50051 -v "$PWD/models:/models:ro" siglip-hd serve --model /models/hd
-# Without --model it serves the embedded default, which is baked in, so that --read-only works.
+# Without --model it serves the embedded models, which are baked in, so that --read-only works.
 
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
@@ -12,6 +12,7 @@ COPY scripts scripts
 COPY src src
 COPY proto proto
 COPY bin bin
+COPY weights weights
 COPY deploy/docker deploy/docker
 RUN npm run build
 RUN node deploy/docker/bake-default.js cache
@@ -34,6 +35,7 @@ COPY --from=build /app/cache cache
 COPY package.json LICENSE ./
 COPY bin bin
 COPY proto proto
+COPY weights weights
 # A folder of model folders, to have them in the image: --build-arg MODELS=my-models
 ARG MODELS=deploy/docker/no-models
 COPY ${MODELS} /models
@@ -62,6 +64,7 @@ COPY --from=build /app/cache cache
 COPY package.json LICENSE ./
 COPY bin bin
 COPY proto proto
+COPY weights weights
 ARG MODELS=deploy/docker/no-models
 COPY ${MODELS} /models
 ARG VERSION=0.1.0

@@ -1,17 +1,8 @@
-import { access, mkdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { importModel } from '../../src/model/import/import-model.ts';
-import { formatVersion } from '../../src/model/manifest.ts';
-import type { TowerGeometry } from '../../src/model/tower-geometry.ts';
-import { so400m } from '../models/encoders.ts';
-import { writeRandomCheckpoint } from '../models/random-checkpoint.ts';
-import { benchCache } from '../processes/paths.ts';
+import { readFile } from 'node:fs/promises';
 import { startService } from '../processes/service-process.ts';
 
-export type Precision = 'fp32' | 'int8';
-
-/** A ViT-B of 512 px. */
-const geometry: TowerGeometry = { ...so400m, channels: 768, layers: 12, heads: 12, mlpChannels: 3072 };
+/** A ViT-B's. */
+export const memoryShape = { channels: 768, layers: 12, heads: 12, mlpChannels: 3072 } as const;
 
 /** The memory of a service, in MiB, after its engines have run a view each. */
 export interface Memory {
@@ -20,25 +11,6 @@ export interface Memory {
   readonly ownMiB: number;
   /** With its share of what several mappings have: weights that all engines map count once. */
   readonly proportionalMiB: number;
-}
-
-/** A model folder with random weights, made once. */
-export async function memoryModel(precision: Precision): Promise<string> {
-  const folder = join(benchCache, `random-768x12-${precision}-${formatVersion}`);
-  const isThere = await access(folder).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) return folder;
-  const checkpoint = `${folder}-checkpoint`;
-  await mkdir(benchCache, { recursive: true });
-  try {
-    await writeRandomCheckpoint(checkpoint, { geometry, dtype: 'F32', names: 'vision-only', seed: 1 });
-    await importModel({ source: checkpoint, out: folder, features: ['last_hidden_state'], precision });
-    return folder;
-  } finally {
-    await rm(checkpoint, { recursive: true, force: true });
-  }
 }
 
 /** Starts a service on a model folder and reads its memory; undefined where there is no /proc. */

@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { LoadGenerator } from '../load/generator.ts';
 import { startStub } from '../load/stub-process.ts';
+import { randomModel } from '../models/random-model.ts';
 import { rocketOverHttp, type ServiceProcess, startService } from '../processes/service-process.ts';
 import type { Section } from '../report/section.ts';
 import { median } from '../report/statistics.ts';
 import type { Table } from '../report/table.ts';
 import { BareLoop, calibratedModel } from '../throughput/bare-loops.ts';
-import { type Memory, memoryModel, memoryOf, type Precision } from './memory.ts';
+import { type Memory, memoryOf, memoryShape } from './memory.ts';
 
 const until = { kind: 'time', settleMs: 1_000, windowMs: 5_000 } as const;
 const rounds = 3;
@@ -135,8 +136,8 @@ async function rateOf(load: LoadGenerator, service: ServiceProcess, clients: num
 
 async function memoryTable(progress: (line: string) => void): Promise<Table | undefined> {
   const rows: (string | number)[][] = [];
-  for (const precision of ['fp32', 'int8'] as const satisfies readonly Precision[]) {
-    const folder = await memoryModel(precision);
+  for (const precision of ['fp32', 'int8'] as const) {
+    const { folder } = await randomModel(memoryShape, precision);
     for (const weights of ['own', 'shared'] as const) {
       for (const count of counts) {
         const flags = weights === 'shared' ? ['--share-weights'] : [];

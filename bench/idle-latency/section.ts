@@ -1,6 +1,7 @@
 import { LoadGenerator } from '../load/generator.ts';
 import type { SingleRequest } from '../load/main.ts';
 import type { Target } from '../load/target.ts';
+import { randomModel, smallShape } from '../models/random-model.ts';
 import type { Section } from '../report/section.ts';
 import { rocketOverGrpc, rocketOverHttp, startService } from '../processes/service-process.ts';
 import { median } from '../report/statistics.ts';
@@ -9,8 +10,7 @@ import { ListeningChild } from '../transport/listening-child.ts';
 const requests = 100;
 const rounds = 3;
 const pauseMs = 20;
-/** Of the embedded default model. */
-const channels = '64';
+const channels = String(smallShape.channels);
 
 interface Case {
   readonly transport: string;
@@ -23,7 +23,7 @@ interface Case {
 
 /** What a request alone on the service takes beyond decoding, resizing and the engine. */
 export const idleLatency: Section = {
-  title: 'Idle latency: one request at a time, embedded default model',
+  title: 'Idle latency: one request at a time, a small model',
   async run(progress) {
     const load = new LoadGenerator();
     const bare = {
@@ -32,7 +32,7 @@ export const idleLatency: Section = {
     };
     try {
       await Promise.all([bare.http.listen(), bare.grpc.listen()]);
-      const service = await startService([]);
+      const service = await startService([`--model=${(await randomModel(smallShape)).folder}`]);
       try {
         const cases: readonly Case[] = [
           {

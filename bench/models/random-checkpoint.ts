@@ -1,8 +1,8 @@
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { randomValues } from '../../src/model/import/random-weights.ts';
 import { gridSide, type TowerGeometry } from '../../src/model/tower-geometry.ts';
 import { convertWeights, storedBytes, type StoredDtype } from '../../src/model/import/weights.ts';
+import { randomValues } from './random-values.ts';
 
 export interface CheckpointOptions {
   readonly geometry: TowerGeometry;
@@ -93,7 +93,7 @@ export async function writeRandomCheckpoint(folder: string, options: CheckpointO
   try {
     await file.writeFile(Buffer.concat([length, header]));
     for (const { name, shape } of tensors) {
-      for (const values of randomValues(seed, name, shape, 1)) await file.writeFile(stored(values, dtype));
+      for (const values of randomValues(seed, name, shape)) await file.writeFile(stored(values, dtype));
     }
   } finally {
     await file.close();

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { ensureDefaultModel } from '../../src/model/import/default-model.ts';
 import { LoadGenerator } from '../load/generator.ts';
 import { howToGetPeer, peerVersions, startPeer } from '../processes/fastapi-peer.ts';
-import { benchCache, rocketFile } from '../processes/paths.ts';
+import { randomModel, smallShape } from '../models/random-model.ts';
+import { rocketFile } from '../processes/paths.ts';
 import type { Section } from '../report/section.ts';
 import { rocketOverHttp, type ServerProcess, startService } from '../processes/service-process.ts';
 import { median } from '../report/statistics.ts';
@@ -12,7 +12,7 @@ const clientCounts = [1, 8, 32];
 const rounds = 5;
 const until = { kind: 'time', settleMs: 500, windowMs: 3_000 } as const;
 
-/** The service beside the fifty lines that one would write instead, on the embedded default model. */
+/** The service beside the fifty lines that one would write instead, on a small model. */
 export const peers: Section = {
   title: 'Peers: the service beside FastAPI, Pillow and onnxruntime',
   async run(progress) {
@@ -72,9 +72,9 @@ interface Pair {
 }
 
 async function startPair(threads: number): Promise<Pair> {
-  const service = await startService(['--threads', String(threads)]);
+  const { folder } = await randomModel(smallShape);
+  const service = await startService([`--model=${folder}`, `--threads=${threads}`]);
   try {
-    const { folder } = await ensureDefaultModel(benchCache);
     const peer = await startPeer(folder, threads);
     return { service, peer, close: async () => void (await Promise.all([service.close(), peer.close()])) };
   } catch (error) {

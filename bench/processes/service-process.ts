@@ -39,7 +39,6 @@ export async function startService(
       '--host=127.0.0.1',
       `--http-port=${httpPort}`,
       `--grpc-port=${grpcPort}`,
-      `--cache-dir=${benchCache}`,
       '--log-format=json',
       ...flags,
     ],

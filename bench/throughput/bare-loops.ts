@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { TaskChild } from '../processes/children.ts';
 import { graphFile } from '../../src/model/graph-io.ts';
 import type { Model } from '../../src/model/model.ts';
+import { randomModel } from '../models/random-model.ts';
 import type { BareResult, BareTask } from './bare-loop.ts';
-import { randomModel } from './model.ts';
 
 const wantedMs = 100;
 const probingMs = 4_000;
@@ -38,9 +38,10 @@ export class BareLoop {
 
 /** The model whose views take about 100 ms each on this machine. */
 export async function calibratedModel(bare: BareLoop, progress: (line: string) => void): Promise<Model> {
-  const probe = await randomModel(2);
+  const ofLayers = (layers: number) => randomModel({ channels: 384, heads: 6, mlpChannels: 1536, layers });
+  const probe = await ofLayers(2);
   const probeMs = 1000 / (await bare.rate(probe, 1, 2_000));
   const layers = Math.max(1, Math.round((2 * wantedMs) / probeMs));
   progress(`2 layers take ${probeMs.toFixed(0)} ms a view: using ${layers}`);
-  return layers === 2 ? probe : await randomModel(layers);
+  return layers === 2 ? probe : await ofLayers(layers);
 }

@@ -2,6 +2,7 @@ import type { Caller } from '../admission/caller.ts';
 import type { RemoteAccess } from '../inference/remote/connection.ts';
 import type { Endpoint } from '../inference/remote/endpoint.ts';
 import type { Devices } from '../inference/devices.ts';
+import type { EmbeddedName } from '../model/model.ts';
 import type { ModelSource } from '../model/model-source.ts';
 
 /** The servers that run models. */
@@ -17,9 +18,11 @@ export interface RemoteConfig {
 
 /** The settings of an encoder. */
 export interface EncoderConfig {
-  /** The served models, the default first. When empty, the embedded default is served. */
+  /** The served models, the default first. When empty, embedded models are served. */
   readonly models: readonly ModelSource[];
-  /** Holds the embedded default; not needed where models are given. */
+  /** Which of the embedded models; all when absent. */
+  readonly embedded?: readonly EmbeddedName[];
+  /** Holds the embedded models; not needed where models are given. */
   readonly cacheDir?: string | undefined;
   readonly device: Devices;
   /** Engines of a model on each device. */

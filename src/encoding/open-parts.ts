@@ -12,10 +12,10 @@ import { requireAccess } from '../inference/remote/connection.ts';
 import type { Endpoint } from '../inference/remote/endpoint.ts';
 import { type ServedModel, type ServeModelOptions, serveModel } from '../inference/served-model.ts';
 import { traceBatch } from '../inference/trace-batch.ts';
-import { ensureDefaultModel } from '../model/import/default-model.ts';
+import { ensureEmbeddedModel } from '../model/import/embedded-models.ts';
 import { loadModelFolder, readModelFolder } from '../model/load-folder.ts';
 import { type ModelSource, servedName } from '../model/model-source.ts';
-import type { Model } from '../model/model.ts';
+import { embeddedNames, type Model } from '../model/model.ts';
 import { requireAddressSpace } from '../threads/address-space.ts';
 import { TokenPool } from '../tokens/token-pool.ts';
 import { RedisCache } from './cache/redis-cache.ts';
@@ -47,9 +47,11 @@ export async function openParts(
   onLoss: (loss: EngineLoss) => void,
 ): Promise<OpenParts> {
   const enginesEach = enginePlaces(config.device, config.engines).length;
-  requireAddressSpace(config.viewThreads + tokenThreads, enginesEach * Math.max(1, config.models.length));
+  const { length: modelCount } =
+    config.models.length > 0 ? config.models : (config.embedded ?? embeddedNames);
+  requireAddressSpace(config.viewThreads + tokenThreads, enginesEach * modelCount);
   if (config.remote !== undefined) await requireAccess(config.remote.access);
-  const models = await loadModels(config);
+  const models = await loadModels(config, logger);
   const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');
   const tokenPool = new TokenPool(tokenThreads, { onThreadError });
   const viewPool = createViewPool({
@@ -109,16 +111,33 @@ function modelsAtOnce({ device, threads }: EncoderConfig, enginesEach: number): 
 }
 
 /** Loads the models of all folders, and reports all faults at once. */
-async function loadModels({ models, cacheDir, remote }: EncoderConfig): Promise<Model[]> {
+async function loadModels(config: EncoderConfig, logger: Logger): Promise<Model[]> {
+  const { models, remote } = config;
   // Weights that a server runs need not be here.
   const load = (source: ModelSource) =>
     endpointsOf(remote, servedName(source)).length > 0 ? readModelFolder : loadModelFolder;
   if (models.length > 0) return await allOf(models.map((one) => load(one)(one.folder, one.name)));
-  if (cacheDir !== undefined) return [await ensureDefaultModel(cacheDir)];
-  throw new ServiceError(
-    'failed_precondition',
-    'There is no home directory to keep the embedded default model in: set --cache-dir, or give a model folder with --model.',
+  return await loadEmbedded(config, logger);
+}
+
+async function loadEmbedded(
+  { cacheDir, embedded = embeddedNames }: EncoderConfig,
+  logger: Logger,
+): Promise<Model[]> {
+  if (cacheDir === undefined) {
+    throw new ServiceError(
+      'failed_precondition',
+      'There is no home directory to keep the embedded models in: set --cache-dir, or give a model folder with --model.',
+    );
+  }
+  logger.warn(
+    { models: embedded },
+    'no --model is set: using small embedded models, trained on synthetic documents. They are for trying things out, ' +
+      'and no substitute for SigLIP-HD (weights/README.md)',
   );
+  const models: Model[] = [];
+  for (const name of embedded) models.push(await ensureEmbeddedModel(name, cacheDir));
+  return models;
 }
 
 function endpointsOf(remote: RemoteConfig | undefined, name: string): readonly Endpoint[] {

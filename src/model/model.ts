@@ -19,8 +19,10 @@ export type ModelPrecision = (typeof modelPrecisions)[number];
 /** Precisions that may quantise the activations of a whole batch with one scale, so that views must run one by one. */
 export const oneByOne: ReadonlySet<ModelPrecision> = new Set(['int8', 'exported']);
 
-/** The name under which the embedded default is served. */
-export const defaultModelName = 'untrained';
+/** The models that are served when none is given, from checkpoints in the package: the default, and its teacher. */
+export const embeddedNames = ['nano-hd', 'nano-base'] as const;
+export type EmbeddedName = (typeof embeddedNames)[number];
+export const [defaultModelName, defaultTeacherName] = embeddedNames;
 
 /** What a model gives beside the features of one layer. */
 export interface ModelOutputs {
@@ -40,7 +42,7 @@ export interface Model {
   /** `sha256:` and 64 hex digits, over the graph, the weights and everything else that changes tokens. */
   readonly digest: string;
   readonly architecture: Architecture;
-  /** False for the embedded default, whose weights are random. */
+  /** False for random weights. No import writes that, but folders of the former embedded default have it. */
   readonly trained: boolean;
   /** Side of a view, in pixels. */
   readonly imageSize: number;

@@ -4,8 +4,8 @@ import { defaultModelName } from './model.ts';
 import { selectModel } from './select-model.ts';
 
 /**
- * Rejects as selectModel does if the first of `models`, or the embedded default if there are none, cannot make embeddings.
- * Reads model.json alone.
+ * Rejects as selectModel does if the first of `models`, or without any the embedded default, cannot make embeddings. Reads
+ * model.json alone.
  */
 export async function requireProjector([first]: readonly ModelSource[]): Promise<void> {
   const model =

@@ -309,9 +309,9 @@ externalTest('the notes say where the service is and what it lacks', missingHelm
   const plain = await notes();
   assert.match(plain, /http:\/\/tokens-siglip-hd\.vision\.svc:8080\/v1\/encode/);
   assert.match(plain, /helm test -n vision tokens/);
-  assert.match(plain, /untrained/);
+  assert.match(plain, /embedded models/);
   assert.match(plain, /requires no API key/);
   const all = await notes(...argsOf('everything'));
   assert.match(all, /https:\/\/tokens\.vision\.svc:8080/);
-  assert.doesNotMatch(all, /untrained|no API key/);
+  assert.doesNotMatch(all, /embedded models|no API key/);
 });

@@ -7,6 +7,7 @@ import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync } from 'nod
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { before, test } from 'node:test';
+import type { AnswerMetadata } from '../../src/tokens/answer-metadata.ts';
 import { imageBytes } from '../support/golden.ts';
 import { buildFolder, carryOut, readStages, type Stage } from '../support/dockerfile.ts';
 import { externalTest, runProgram } from '../support/external.ts';
@@ -39,7 +40,7 @@ function makeReadOnly(path: string): void {
 
 test('the pruned folder is under 250 MB, of production packages and one platform', (t) => {
   const packages = readdirSync(join(image, 'node_modules')).map((name) => `node_modules/${name}`);
-  const parts = [...packages, 'build', 'cache', 'bin', 'proto'].map(
+  const parts = [...packages, 'build', 'cache', 'weights', 'bin', 'proto'].map(
     (name) => [name, sizeOf(join(image, name)) / 1e6] as const,
   );
   const total = parts.reduce((sum, [, size]) => sum + size, 0);
@@ -60,7 +61,7 @@ test('the pruned folder is under 250 MB, of production packages and one platform
   );
 });
 
-test('the service starts from the folder, read-only and as nobody, and encodes with the baked default', async (t) => {
+test('the service starts from the folder, read-only and as nobody, and encodes with the baked models', async (t) => {
   makeReadOnly(image);
   const unprivileged = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
   const env = { PATH: process.env['PATH'], SIGLIPHD_CACHE_DIR: join(image, 'cache'), NODE_ENV: 'production' };
@@ -90,7 +91,9 @@ test('the service starts from the folder, read-only and as nobody, and encodes w
   const body = new Uint8Array(imageBytes('rocket.jpg'));
   const answer = await fetch(`${url}/encode?format=raw`, { method: 'POST', body });
   assert.equal(answer.status, 200);
-  assert.equal((await answer.arrayBuffer()).byteLength, 1024 * 64 * 2);
+  const { shape, model } = JSON.parse(answer.headers.get('tokens-meta')!) as AnswerMetadata;
+  assert.equal(model.name, 'nano-hd');
+  assert.equal((await answer.arrayBuffer()).byteLength, shape[0]! * shape[1]! * 2);
 
   const port = new URL(url).port;
   const health = (asked: string) =>

@@ -107,7 +107,7 @@ externalTest('a user without a name and a home imports, and encodes', missingUse
 });
 
 externalTest(
-  'only the embedded default needs a home, and says what to do without one',
+  'only the embedded models need a home, and says what to do without one',
   missingUser,
   async () => {
     const tokens = join(scratch.path, 'default-tokens');

@@ -7,8 +7,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { AnswerMetadata } from '../../src/tokens/answer-metadata.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
+const npyHeaderBytes = 128;
+
 /** The first log line with this message. Fails with all lines if there is none. */
 async function logLine(
   child: ChildProcess,
@@ -24,7 +27,7 @@ async function logLine(
   return assert.fail(`no "${message}" in:\n${lines.join('\n')}`);
 }
 
-test('npm start serves; after SIGTERM it answers the requests in flight and exits with 0', async (context) => {
+test('npm start serves two trained models; after SIGTERM it answers the requests in flight and exits with 0', async (context) => {
   const cache = await mkdtemp(join(tmpdir(), 'start-test-'));
   context.after(() => rm(cache, { recursive: true }));
   const ports = ['--http-port', '0', '--grpc-port', '0'];
@@ -42,6 +45,18 @@ test('npm start serves; after SIGTERM it answers the requests in flight and exit
   const lines: string[] = [];
   const { http } = await logLine(child, lines, 'ready');
   assert.match(String(http), /^http:\/\/127\.0\.0\.1:\d+$/);
+  assert.match(lines.join('\n'), /no --model is set.*no substitute for SigLIP-HD \(weights\/README\.md\)/);
+  const listed = (await (await fetch(`${String(http)}/v1/models`)).json()) as {
+    models: { name: string; trained: boolean; channels: number }[];
+  };
+  assert.deepEqual(
+    listed.models.map(({ name, trained }) => [name, trained]),
+    [
+      ['nano-hd', true],
+      ['nano-base', true],
+    ],
+  );
+  const [{ channels } = { channels: 0 }] = listed.models;
   const image = await readFile(join(root, 'test/fixtures/images/document.png'));
   const answers = Array.from({ length: 12 }, async () => {
     const response = await fetch(`${String(http)}/teacher-encode`, {
@@ -49,7 +64,9 @@ test('npm start serves; after SIGTERM it answers the requests in flight and exit
       body: image,
       headers: { 'cache-control': 'no-store' },
     });
-    return { status: response.status, sizeBytes: (await response.arrayBuffer()).byteLength };
+    const metadata = JSON.parse(response.headers.get('tokens-meta') ?? '{}') as Partial<AnswerMetadata>;
+    const sizeBytes = (await response.arrayBuffer()).byteLength;
+    return { status: response.status, model: metadata.model?.name, sizeBytes };
   });
   for (let inFlight = 0, asked = 0; inFlight < 12; asked++) {
     assert.ok(asked < 10_000, 'the requests never were in flight');
@@ -65,6 +82,7 @@ test('npm start serves; after SIGTERM it answers the requests in flight and exit
   await logLine(child, lines, 'stopped');
   assert.deepEqual(await exited, [0, null]);
   for (const answer of await Promise.all(answers)) {
-    assert.deepEqual(answer, { status: 200, sizeBytes: 131_200 });
+    const sizeBytes = npyHeaderBytes + 1024 * channels * 2;
+    assert.deepEqual(answer, { status: 200, model: 'nano-base', sizeBytes });
   }
 });

@@ -3,6 +3,7 @@ import { defaultTerms } from '../../admission/priority.ts';
 import type { EncoderConfig } from '../../encoding/encoder-config.ts';
 import type { VisualEncoder } from '../../encoding/request.ts';
 import { enginePlaces } from '../../inference/devices.ts';
+import { defaultModelName, defaultTeacherName } from '../../model/model.ts';
 import { type TokenFormat, tokenFile } from '../../tokens/formats/format.ts';
 import { metadataJson } from '../../tokens/formats/metadata.ts';
 import type { EncodeSettings } from '../settings/encode.ts';
@@ -38,6 +39,8 @@ export async function openLocalEncoder(
     {
       ...settings,
       models: isWhole ? settings.models : settings.models.slice(0, 1),
+      // As the service chooses among them.
+      embedded: [recipe.recipe === 'teacher' ? defaultTeacherName : defaultModelName],
       // How many images are under way is bounded below.
       maxQueuedViews: unlimited,
       maxAnswerBytes: unlimited,

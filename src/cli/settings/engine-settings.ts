@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { usualMaxPixels } from '../../image/raster.ts';
+import { embeddedNames } from '../../model/model.ts';
 import { servedName } from '../../model/model-source.ts';
 import type { Rule } from './command.ts';
 import { readDevices, readModel, readPath } from './readers.ts';
@@ -14,7 +15,7 @@ export const engineSettings = {
     description:
       'Model folder made by import, served under NAME or the name of the folder (1 to 64 of A-Z a-z 0-9 . _ -). ' +
       'Repeat the flag for several models, or separate them by commas in the variable; the first is the default. ' +
-      'Without any, the embedded default model is served. It is untrained: it shows the interface, not vision.',
+      `Without any, they are the embedded ${embeddedNames.join(' and ')}, small ones for trying things out.`,
   },
   device: {
     type: 'text',
@@ -121,7 +122,7 @@ export const engineSettings = {
       text: '$XDG_CACHE_HOME/siglip-hd, or ~/.cache/siglip-hd',
       of: ({ cacheHome }) => (cacheHome === undefined ? undefined : join(cacheHome, 'siglip-hd')),
     },
-    description: 'Folder in which the embedded default model is made and kept. With --model it is not used.',
+    description: 'Folder in which the embedded models are made and kept. With --model it is not used.',
   },
 } as const satisfies Settings;
 

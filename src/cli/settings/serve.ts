@@ -1,5 +1,5 @@
 import { servedName } from '../../model/model-source.ts';
-import { defaultModelName } from '../../model/model.ts';
+import { defaultTeacherName, embeddedNames } from '../../model/model.ts';
 import { cacheSettings } from './cache-settings.ts';
 import { command, type Rule } from './command.ts';
 import { engineRules, engineSettings, logSettings } from './engine-settings.ts';
@@ -95,9 +95,14 @@ const teacherSettings = {
     type: 'optional',
     placeholder: 'NAME',
     read: readModelName,
+    default: {
+      text: `the first model; ${defaultTeacherName} without --model`,
+      of: (_, { models = [] }) =>
+        (models as readonly unknown[]).length === 0 ? defaultTeacherName : undefined,
+    },
     description:
-      'Served model that TeacherEncode uses when a request names none; the first model by default. In the paper it is ' +
-      'the frozen SigLIP 2, not SigLIP-HD.',
+      'Served model that TeacherEncode uses when a request names none. In the paper it is the frozen SigLIP 2, not ' +
+      'SigLIP-HD.',
   },
 } as const satisfies Settings;
 
@@ -222,7 +227,7 @@ const portRules: readonly Rule<ServeValues>[] = [
 const teacherIsServed: Rule<ServeValues> = {
   of: ['models'],
   problems({ models, teacher }) {
-    const names = models.length === 0 ? [defaultModelName] : models.map(servedName);
+    const names: readonly string[] = models.length === 0 ? embeddedNames : models.map(servedName);
     if (teacher === undefined || names.includes(teacher)) return [];
     return [`--teacher is "${teacher}"; the served models are ${names.join(', ')}.`];
   },

@@ -103,7 +103,7 @@ test('refuses embeddings of a model without a projector once, before it loads th
   await cp('test/fixtures/model-folders/export-version-3.json', at('tower/model.json'));
   for (const [flags, name] of [
     [['--model', `tower=${at('tower')}`], 'tower'],
-    [[], 'untrained'],
+    [[], 'nano-hd'],
   ] as const) {
     const { parts, seen } = stubParts();
     const stub = { parts: { ...parts, requireProjector }, seen };

@@ -130,13 +130,19 @@ test('takes a negative number as a value, and says what it must be', () => {
 
 test('refuses a teacher that is not served', () => {
   const one = ['--model', 'student=models/hd'];
-  assert.deepEqual(problems([...one, '--teacher', 'untrained']), [
-    '--teacher is "untrained"; the served models are student.',
+  assert.deepEqual(problems([...one, '--teacher', 'nano-base']), [
+    '--teacher is "nano-base"; the served models are student.',
   ]);
   assert.deepEqual(problems(['--teacher', 'student']), [
-    '--teacher is "student"; the served models are untrained.',
+    '--teacher is "student"; the served models are nano-hd, nano-base.',
   ]);
   assert.equal(served([...one, '--teacher', 'student']).teacher, 'student');
+});
+
+test("the embedded models come with their teacher, which a flag replaces; models of one's own have none by themselves", () => {
+  assert.equal(served([]).teacher, 'nano-base');
+  assert.equal(served(['--teacher', 'nano-hd']).teacher, 'nano-hd');
+  assert.equal(served(['--model', 'student=models/hd']).teacher, undefined);
 });
 
 test('lists every problem at once, a sentence each', () => {

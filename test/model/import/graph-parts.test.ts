@@ -3,12 +3,15 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { graphRunner } from '../../../src/inference/onnx-session.ts';
-import { RandomWeights } from '../../../src/model/import/random-weights.ts';
+import { readGeometry, withImageSize } from '../../../src/model/import/checkpoint-config.ts';
+import { CheckpointFiles } from '../../../src/model/import/checkpoint-files.ts';
+import { Checkpoint } from '../../../src/model/import/checkpoint.ts';
 import { cutNodes } from '../../../src/model/import/graph-parts.ts';
 import { graphInput } from '../../../src/model/graph-io.ts';
 import { runInParts } from '../../../src/model/import/run-parts.ts';
 import { towerOf, writeModelFolder, type FolderContents } from '../../../src/model/import/write-folder.ts';
-import { temporaryFolder } from './fixtures.ts';
+import { findTower } from '../../../src/model/import/tower-names.ts';
+import { fixture, temporaryFolder } from './fixtures.ts';
 import { largestDifference, runGraph } from './run-graph.ts';
 
 const node = (inputs: string, output: string) => ({ inputs: inputs.split(' '), output });
@@ -47,19 +50,10 @@ describe('a graph in parts', () => {
     const folder = await temporaryFolder(t);
     const whole = join(folder, 'model');
     await mkdir(whole);
+    const tiny = fixture('siglip-tiny');
+    const files = await CheckpointFiles.open(tiny);
     const contents: FolderContents = {
-      geometry: {
-        architecture: 'siglip',
-        imageSize: 32,
-        checkpointImageSize: 32,
-        patchSize: 8,
-        channels: 32,
-        layers: 4,
-        heads: 2,
-        mlpChannels: 64,
-        epsilon: 1e-6,
-        activation: 'gelu_tanh',
-      },
+      geometry: withImageSize(await readGeometry(tiny), 64),
       preprocessing: {
         normalisation: { rescale: 1 / 255, mean: [0, 0, 0], std: [1, 1, 1] },
         resample: 'bilinear',
@@ -67,20 +61,20 @@ describe('a graph in parts', () => {
       },
       features: 'last_hidden_state',
       precision: 'int8',
-      trained: false,
-      source: new RandomWeights(1),
+      trained: true,
+      source: new Checkpoint(files, findTower(files.names())),
       provenance: { source: 'test', storedDtype: 'F32' },
     };
     await writeModelFolder(whole, contents);
     const { graph } = towerOf(contents);
     assert.ok(graph.parts(2 ** 13).length > 4);
-    const view = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => (i * 7919) >> 3);
+    const view = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) >> 3);
     const { float32 } = await runGraph(whole, [view]);
     for (const partBytes of [1, 2 ** 13, 2 ** 30]) {
       const [values] = await runInParts(
         graph,
         graphInput,
-        [{ type: 'uint8', shape: [1, 32, 32, 3], data: view }],
+        [{ type: 'uint8', shape: [1, 64, 64, 3], data: view }],
         (name) => name === 'tokens',
         { run: graphRunner(1), folder: whole, places: graph.places, partBytes },
       );

@@ -133,7 +133,7 @@ class ServedModel:
     Attributes:
         name: The name that requests select it by.
         digest: ``sha256:`` and 64 hexadecimal digits, over everything that affects its tokens.
-        trained: False for the service's built-in default model, which has random weights.
+        trained: False for a model with random weights.
     """
 
     name: str

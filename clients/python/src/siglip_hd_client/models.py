@@ -73,7 +73,7 @@ class Model:
         name: The name that requests select it by.
         digest: ``sha256:`` and 64 hexadecimal digits, over everything that affects its tokens.
         architecture: ``siglip`` or ``clip``.
-        trained: False for the service's built-in default model, which has random weights.
+        trained: False for a model with random weights.
         image_size: Side of the model's square input, in pixels.
         patch_size: Side of a patch, in pixels.
         grid: Tokens across and down.
