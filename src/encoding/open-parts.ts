@@ -104,10 +104,10 @@ function stoppedBy(config: EncoderConfig, failing: AbortSignal): EncoderConfig {
   return { ...config, remote: { ...remote, stopping } };
 }
 
-/** How many models can be measured side by side, each engine with cores of its own. */
+/** How many models can be measured side by side: each engine with cores of its own, and one core for the main thread. */
 function modelsAtOnce({ device, threads }: EncoderConfig, enginesEach: number): number {
   if (device.kind === 'cuda') return 1;
-  return Math.max(1, Math.floor(availableParallelism() / (threads * enginesEach)));
+  return Math.max(1, Math.floor((availableParallelism() - 1) / (threads * enginesEach)));
 }
 
 /** Loads the models of all folders, and reports all faults at once. */
