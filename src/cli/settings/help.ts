@@ -1,7 +1,7 @@
 import type { CommandOutline } from './command.ts';
 import { commands } from './parse.ts';
 import { valueRange } from './read-setting.ts';
-import { isRequired, type Setting, variableName } from './setting.ts';
+import { isRequired, type Setting, takesValue, variableName } from './setting.ts';
 
 const width = 100;
 
@@ -46,7 +46,7 @@ export function flagSyntax(name: string, setting: Setting): string {
     case 'choice':
       return `--${name} ${setting.choices.join('|')}`;
     case 'boolean':
-      return `--${name}`;
+      return takesValue(setting) ? `--${name} ${valueRange(setting).replaceAll(' ', '')}` : `--${name}`;
     case 'text':
     case 'optional':
     case 'repeated':

@@ -13,6 +13,7 @@ import {
   type Setting,
   type Settings,
   type SettingValues,
+  takesValue,
   variableName,
   variablePrefix,
 } from './setting.ts';
@@ -106,7 +107,7 @@ function readFlags(schema: CommandOutline, args: readonly string[]): Flags {
     } else {
       const texts = flags.get(name) ?? [];
       flags.set(name, texts);
-      if (setting.type === 'boolean') texts.push(value ?? 'true');
+      if (!takesValue(setting)) texts.push(value ?? 'true');
       // A negative number is a value; anything else that starts with a dash is the next flag.
       else if (value !== undefined && (inlineValue || !/^-(?!\d)/.test(value))) texts.push(value);
       else problems.push(`The flag ${rawName} needs a value.`);
@@ -123,8 +124,8 @@ function tokenize(settings: Settings, args: readonly string[]) {
   const options: Record<string, { type: 'boolean' | 'string'; short?: string }> = {
     help: { type: 'boolean', short: 'h' },
   };
-  for (const [name, { type }] of Object.entries(settings)) {
-    options[name] = { type: type === 'boolean' ? 'boolean' : 'string' };
+  for (const [name, setting] of Object.entries(settings)) {
+    options[name] = { type: takesValue(setting) ? 'string' : 'boolean' };
   }
   return parseArgs({ args: [...args], options, strict: false, tokens: true }).tokens;
 }

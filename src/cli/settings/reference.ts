@@ -50,7 +50,8 @@ function isServes(name: string, setting: Setting): boolean {
 
 function row(name: string, setting: Setting): string {
   const standard = defaultText(setting);
-  const flag = setting.type === 'choice' ? `--${name}` : flagSyntax(name, setting);
+  const flag =
+    setting.type === 'choice' || setting.type === 'boolean' ? `--${name}` : flagSyntax(name, setting);
   const cells = [
     setting.variableOnly === true ? '' : `\`${flag}\``,
     setting.flagOnly === true ? '' : `\`${variableName(name)}\``,

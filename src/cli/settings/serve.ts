@@ -88,6 +88,13 @@ const addressSettings = {
       'Web pages that may use the HTTP API from a browser: comma-separated origins, as in ' +
       'https://app.example,http://localhost:3000, or * for any page. None by default.',
   },
+  playground: {
+    type: 'boolean',
+    default: 'true',
+    description:
+      'Whether / is a page on which people look at tokens. It is read from disk when somebody opens it, and needs no key; ' +
+      'its requests do. false makes / lead to /docs.',
+  },
 } as const satisfies Settings;
 
 const teacherSettings = {

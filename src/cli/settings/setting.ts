@@ -38,7 +38,7 @@ interface ChoiceSetting extends SettingBase {
   readonly choices: readonly string[];
 }
 
-/** False by default. */
+/** False by default; its flag then stands for true. With a default of its own the flag takes a value. */
 interface BooleanSetting extends SettingBase {
   readonly type: 'boolean';
 }
@@ -103,6 +103,11 @@ export type SettingValues<T extends Settings> = {
 /** Whether the user must give this setting. */
 export function isRequired({ type, default: standard }: Setting): boolean {
   return standard === undefined && type !== 'boolean' && type !== 'repeated' && type !== 'optional';
+}
+
+/** Whether a setting's flag is followed by a value. */
+export function takesValue({ type, default: standard }: Setting): boolean {
+  return type !== 'boolean' || standard !== undefined;
 }
 
 /** The property that holds a setting's value. */

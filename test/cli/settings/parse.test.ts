@@ -53,6 +53,16 @@ test('needs no home: a user without one has no cache folder unless it is given',
   assert.equal(served(['--cache-dir', '/c'], {}, homeless).cacheDir, '/c');
 });
 
+test('takes a value after a flag that is true by default', () => {
+  assert.equal(served([]).playground, true);
+  assert.equal(served(['--playground', 'false']).playground, false);
+  assert.equal(served(['--playground=false']).playground, false);
+  assert.equal(served(['--playground', 'true']).playground, true);
+  assert.equal(served([], { SIGLIPHD_PLAYGROUND: 'false' }).playground, false);
+  assert.deepEqual(problems(['--playground']), ['The flag --playground needs a value.']);
+  assert.deepEqual(problems(['--playground', 'no']), ['--playground must be true or false, not "no".']);
+});
+
 test('shares the cores among several engines', () => {
   const threads = (...args: string[]) => served(args).threads;
   assert.deepEqual(threads('--engines=2'), 3);
