@@ -10,7 +10,7 @@ import { Metrics } from './telemetry/metrics.ts';
 import type { Tracing } from './telemetry/trace.ts';
 import { defaultGrpcLimits, maxOpenCalls } from './transport/grpc/limits.ts';
 import { type GrpcServer, startGrpcServer } from './transport/grpc/server.ts';
-import { metricsEndpoints, otherEndpoints } from './transport/http/routes.ts';
+import { mainEndpoints, metricsEndpoints } from './transport/http/routes.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from './transport/http/server.ts';
 import { OpenInference } from './transport/open-inference/open-inference.ts';
 import { type SocketAccess, SocketFile } from './transport/socket-file.ts';
@@ -35,6 +35,8 @@ export interface ServiceConfig extends EncoderConfig, AccessConfig {
   readonly version?: string | undefined;
   /** Origins whose pages may use the HTTP API, or `*` for any; none if absent. */
   readonly corsOrigins?: readonly string[] | undefined;
+  /** Whether `/` is the page on which people look at tokens; true if absent. */
+  readonly playground?: boolean | undefined;
   /** If absent, nothing is traced. Closed with the service. */
   readonly tracing?: Tracing | undefined;
 }
@@ -129,7 +131,7 @@ async function startTransports(
   const httpOptions = {
     ...shared,
     port: httpPort,
-    ...(metricsPort === undefined ? {} : { endpoints: otherEndpoints }),
+    endpoints: mainEndpoints({ metrics: metricsPort !== undefined, playground: config.playground === false }),
     budget,
     authenticate,
     tracer,

@@ -166,12 +166,12 @@ async function inTime(work: Promise<void>, limitMs: number, { wait }: ServeParts
 }
 
 function addresses(
-  { host, tlsCert, httpSocket, grpcSocket }: ServeSettings,
+  { host, tlsCert, httpSocket, grpcSocket, playground }: ServeSettings,
   { httpPort, grpcPort, metricsPort }: Service,
 ): Readonly<Record<string, string>> {
   const scheme = tlsCert === undefined ? 'http' : 'https';
   const at = (port: number, name = host): string => (isIPv6(name) ? `[${name}]:${port}` : `${name}:${port}`);
-  // A person opens the page: a browser has no use for the address that stands for all.
+  // A person opens the pages: a browser has no use for the address that stands for all.
   const browsed = host === '::' || host === '0.0.0.0' ? 'localhost' : host;
   return {
     http: `${scheme}://${at(httpPort)}`,
@@ -180,5 +180,6 @@ function addresses(
     ...(grpcSocket === undefined ? {} : { grpcSocket: `unix:${grpcSocket}` }),
     ...(metricsPort === undefined ? {} : { metrics: `http://${at(metricsPort)}/metrics` }),
     docs: `${scheme}://${at(httpPort, browsed)}/docs`,
+    ...(playground ? { playground: `${scheme}://${at(httpPort, browsed)}/` } : {}),
   };
 }

@@ -113,16 +113,17 @@ test('logs https addresses when it speaks TLS', async () => {
   await exit;
 });
 
-test('logs in one line where it listens, and its page, when it is ready', async () => {
+test('logs in one line where it listens, and its pages, when it is ready', async () => {
   const { ready, lines, drained, send, exit } = start();
   await ready.opened;
-  const [{ http, grpc, docs, msg } = {}] = lines;
+  const [{ http, grpc, docs, playground, msg } = {}] = lines;
   assert.deepEqual(
-    { http, grpc, docs, msg },
+    { http, grpc, docs, playground, msg },
     {
       http: 'http://[::]:8080',
       grpc: '[::]:50051',
       docs: 'http://localhost:8080/docs',
+      playground: 'http://localhost:8080/',
       msg: 'ready',
     },
   );

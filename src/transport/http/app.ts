@@ -11,6 +11,7 @@ import { isArriving, lingering } from './linger.ts';
 import { createListener, type ListenerOptions } from './listener.ts';
 import type { OpenRequests } from './open-requests.ts';
 import { headLengthHeader } from './open-inference/infer-body.ts';
+import { addPlayground } from './playground.ts';
 import { HttpRefusal, problem, serviceError } from './problem.ts';
 import { readInTime } from './read-in-time.ts';
 import { credentialsOf } from './request-head.ts';
@@ -85,7 +86,9 @@ export async function createApp(settings: AppSettings): Promise<FastifyInstance>
   for (const { method, path, endpoint } of settings.routes) {
     app.route({ method, url: path, config: { endpoint }, handler: settings.handlers[endpoint] });
   }
-  if (settings.routes.some(({ endpoint }) => endpoint === 'docs')) addDocs(app);
+  const has = (page: Endpoint): boolean => settings.routes.some(({ endpoint }) => endpoint === page);
+  if (has('playground')) addPlayground(app);
+  if (has('docs')) addDocs(app, has('playground'));
   await app.ready();
   return app;
 }

@@ -58,11 +58,14 @@ export function answerDocs(_request: FastifyRequest, reply: FastifyReply): void 
   reply.header('referrer-policy', 'no-referrer').send(page);
 }
 
-/** Adds the files that the page loads, and redirects to the page. A file is read when it is first requested. */
-export function addDocs(app: FastifyInstance): void {
+/**
+ * Adds the files that the page loads, and redirects to the page: also from `/`, unless that has a page. A file is read when it
+ * is first requested.
+ */
+export function addDocs(app: FastifyInstance, hasFrontPage: boolean): void {
   const config = { endpoint: 'docs' } as const;
   const { resolve } = createRequire(import.meta.url);
-  app.get('/', { config }, (_request, reply) => reply.redirect('docs'));
+  if (!hasFrontPage) app.get('/', { config }, (_request, reply) => reply.redirect('docs'));
   app.get('/docs/', { config }, (_request, reply) => reply.redirect('../docs'));
   app.get('/docs/start.js', { config }, (_request, reply) => reply.type('text/javascript').send(start));
   for (const [name, type] of Object.entries(assets)) {

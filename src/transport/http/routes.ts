@@ -32,15 +32,17 @@ export type Endpoint =
   | 'readyz'
   | 'metrics'
   | 'openapi'
-  | 'docs';
+  | 'docs'
+  | 'playground';
 
-/** The endpoints that need no API key: those of probes and scrapers, and the description of the API. */
+/** The endpoints that need no API key: those of probes and scrapers, the description of the API, and the pages. */
 export const openEndpoints: ReadonlySet<Endpoint> = new Set([
   'healthz',
   'readyz',
   'metrics',
   'openapi',
   'docs',
+  'playground',
   'server_live',
   'server_ready',
 ]);
@@ -75,6 +77,7 @@ export const routes: readonly Route[] = [
   { endpoint: 'metrics', method: 'GET', path: '/metrics' },
   { endpoint: 'openapi', method: 'GET', path: '/openapi.json' },
   { endpoint: 'docs', method: 'GET', path: '/docs' },
+  { endpoint: 'playground', method: 'GET', path: '/' },
   { endpoint: 'server_metadata', method: 'GET', path: '/v2' },
   { endpoint: 'server_live', method: 'GET', path: '/v2/health/live' },
   { endpoint: 'server_ready', method: 'GET', path: '/v2/health/ready' },
@@ -104,10 +107,14 @@ function ofModel(endpoint: OpenInferenceEndpoint, method: Route['method'], end: 
 /** The endpoints of a separate port for metrics. */
 export const metricsEndpoints: ReadonlySet<Endpoint> = new Set(['metrics', 'healthz', 'readyz']);
 
-/** The endpoints of the HTTP port where metrics have a separate one. */
-export const otherEndpoints: ReadonlySet<Endpoint> = new Set(
-  routes.map(({ endpoint }) => endpoint).filter((endpoint) => endpoint !== 'metrics'),
-);
+/** The endpoints of the HTTP port. */
+export function mainEndpoints(without: {
+  readonly metrics: boolean;
+  readonly playground: boolean;
+}): ReadonlySet<Endpoint> {
+  const left = routes.map(({ endpoint }) => endpoint);
+  return new Set(left.filter((name) => (name !== 'metrics' && name !== 'playground') || !without[name]));
+}
 
 /** The routes of some endpoints. */
 export function routesOf(endpoints: ReadonlySet<Endpoint>): readonly Route[] {

@@ -8,6 +8,7 @@ import type { EndpointHandler } from './app.ts';
 import { answerDocs } from './docs-page.ts';
 import { openApi } from './openapi/document.ts';
 import { answerPlan } from './plan-route.ts';
+import { answerPlayground } from './playground.ts';
 import type { EncodeEndpoint, Endpoint, OpenInferenceEndpoint } from './routes.ts';
 import { sendJson } from './send-json.ts';
 
@@ -44,6 +45,7 @@ export function systemHandlers(settings: {
     },
     openapi: (_request, reply) => sendJson(reply, description),
     docs: answerDocs,
+    playground: answerPlayground,
   };
 }
 

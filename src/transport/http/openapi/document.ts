@@ -189,6 +189,11 @@ const operations: Record<Endpoint, Described> = {
     summary: 'A page to read this description and try it',
     responses: ok('text/html', { type: 'string' }),
   },
+  playground: {
+    tags: ['service'],
+    summary: 'A page to look at tokens, unless the service runs with --playground false',
+    responses: ok('text/html', { type: 'string' }),
+  },
 };
 
 function encodeOperation(recipe: RecipeOptions['recipe'], summary: string, what: string): Described {

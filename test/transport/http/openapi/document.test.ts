@@ -145,5 +145,6 @@ test('serves the description, health, models and metrics', async () => {
 test('says which methods a path has', () => {
   assert.equal(allowedMethods(routes, '/encode'), 'GET, HEAD, POST');
   assert.equal(allowedMethods(routes, '/healthz'), 'GET, HEAD');
-  assert.equal(allowedMethods(routes, '/'), undefined);
+  assert.equal(allowedMethods(routes, '/'), 'GET, HEAD');
+  assert.equal(allowedMethods(routes, '/nowhere'), undefined);
 });
