@@ -10,6 +10,7 @@ RUN npm ci
 COPY tsconfig.json ./
 COPY scripts scripts
 COPY src src
+COPY web web
 COPY proto proto
 COPY bin bin
 COPY weights weights
@@ -31,6 +32,7 @@ COPY --from=build /usr/local/bin/node /usr/local/bin/node
 WORKDIR /app
 COPY --from=build-cuda /app/node_modules node_modules
 COPY --from=build /app/build/src build/src
+COPY --from=build /app/build/web build/web
 COPY --from=build /app/cache cache
 COPY package.json LICENSE ./
 COPY bin bin
@@ -60,6 +62,7 @@ ENV LD_PRELOAD=/usr/lib/libjemalloc.so.2 NODE_ENV=production SIGLIPHD_CACHE_DIR=
 WORKDIR /app
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/build/src build/src
+COPY --from=build /app/build/web build/web
 COPY --from=build /app/cache cache
 COPY package.json LICENSE ./
 COPY bin bin

@@ -1,6 +1,6 @@
-// Compiles src, test and bench with tsc, and the AssemblyScript kernels with asc, into build/.
-// Recompiles a kernel only if its source, or a part of it in the folder of its name, is newer than its output. Deletes
-// outputs that have no source any more.
+// Compiles src, test and bench with tsc, the AssemblyScript kernels with asc, and the playground with Vite, into build/.
+// Recompiles a kernel only if its source, or a part of it in the folder of its name, is newer than its output, and the playground
+// only if a file of web or of src is newer. Deletes outputs that have no source any more.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -50,8 +50,24 @@ for (const folder of ['src/image/kernels', 'src/tokens/kernels']) {
   }
 }
 run('typescript/bin/tsc', ['--project', 'tsconfig.json']);
+buildPlayground();
+
+/** Checks and bundles web, which also takes parts of src. */
+function buildPlayground() {
+  const page = join(root, 'build/web/index.html');
+  const sources = ['web', 'src'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true }).map((name) => join(root, folder, name)),
+  );
+  const changedMs = Math.max(
+    ...[...sources, join(root, 'package-lock.json')].map((file) => statSync(file).mtimeMs),
+  );
+  if (existsSync(page) && statSync(page).mtimeMs > changedMs) return;
+  run('typescript/bin/tsc', ['--project', 'web/tsconfig.json']);
+  run('vite/bin/vite.js', ['build', 'web', '--logLevel', 'warn']);
+}
 
 for (const output of readdirSync(join(root, 'build'), { recursive: true })) {
+  if (output.startsWith('web')) continue;
   const source = join(root, output.replace(/\.(js|js\.map|wasm)$/, '.ts'));
   if (source === join(root, output)) continue;
   if (!existsSync(source)) rmSync(join(root, 'build', output));

@@ -1,0 +1,69 @@
+import type { Size } from '../geometry/rect.ts';
+import { type Choice, queryOf, recipePaths } from './choice.ts';
+import type { Metadata, PlanAnswer } from './metadata.ts';
+import type { Service } from './service.ts';
+
+/** A stage of an answer, in the order in which the stages run. */
+export interface Stage {
+  readonly name: string;
+  readonly ms: number;
+}
+
+/** Tokens, and what they cost. */
+export interface Encoded {
+  readonly metadata: Metadata;
+  /** float16, little-endian. */
+  readonly tokens: ArrayBuffer;
+  readonly stages: readonly Stage[];
+  /** From the request to the last byte, as the page saw it. */
+  readonly totalMs: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  /** `hit`, `joined` or `miss`. */
+  readonly cache: string;
+}
+
+/** Asks what an image of this size would be answered with. */
+export async function askPlan(
+  service: Service,
+  choice: Choice,
+  { width, height }: Size,
+  signal: AbortSignal,
+): Promise<PlanAnswer> {
+  const query = { recipe: choice.recipe, width: String(width), height: String(height), ...queryOf(choice) };
+  return await service.json<PlanAnswer>('v1/plan', { query, signal });
+}
+
+export async function encode(
+  service: Service,
+  choice: Choice,
+  image: Blob,
+  signal: AbortSignal,
+): Promise<Encoded> {
+  const query = { ...queryOf(choice), format: 'raw', dtype: 'float16' };
+  const startMs = performance.now();
+  const response = await service.ask(recipePaths[choice.recipe], {
+    method: 'POST',
+    query,
+    body: image,
+    signal,
+  });
+  const tokens = await response.arrayBuffer();
+  return {
+    metadata: JSON.parse(response.headers.get('tokens-meta') ?? '{}') as Metadata,
+    tokens,
+    stages: stagesOf(response.headers.get('server-timing') ?? ''),
+    totalMs: performance.now() - startMs,
+    sentBytes: image.size,
+    receivedBytes: tokens.byteLength,
+    cache: response.headers.get('tokens-cache') ?? '',
+  };
+}
+
+/** Reads `decode;dur=6.40, views;dur=4.70`. */
+function stagesOf(header: string): Stage[] {
+  return [...header.matchAll(/([\w-]+);dur=([\d.]+)/g)].map(([, name = '', ms]) => ({
+    name,
+    ms: Number(ms),
+  }));
+}

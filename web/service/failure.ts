@@ -1,0 +1,52 @@
+/** Why something that was asked of the service did not come, in words for a person. */
+export interface Failure {
+  readonly kind: 'refused' | 'unreachable' | 'broken';
+  readonly title: string;
+  readonly detail: string;
+  /** The service's code; it is in the docs' table of errors. */
+  readonly code?: string;
+  readonly requestId?: string;
+  readonly retryAfterMs?: number;
+}
+
+/** A failure as an exception. */
+export class ServiceFailure extends Error {
+  override readonly name = 'ServiceFailure';
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(`${failure.title}: ${failure.detail}`);
+    this.failure = failure;
+  }
+}
+
+/** What to show for a thrown value. */
+export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof ServiceFailure) return thrown.failure;
+  const detail = thrown instanceof Error ? thrown.message : String(thrown);
+  return { kind: 'broken', title: 'The page failed', detail };
+}
+
+/** Reads a refusal: a problem of RFC 9457, or what a proxy answered in its place. */
+export async function refusalOf(response: Response): Promise<Failure> {
+  const retry = response.headers.get('retry-after-ms');
+  const more = retry === null ? {} : { retryAfterMs: Number(retry) };
+  const type = response.headers.get('content-type') ?? '';
+  if (type.includes('json')) {
+    const { title, detail, code, request_id: requestId } = (await response.json()) as Record<string, string>;
+    return {
+      kind: 'refused',
+      title: title ?? `Status ${response.status}`,
+      detail: detail ?? '',
+      ...(code === undefined ? {} : { code }),
+      ...(requestId === undefined ? {} : { requestId }),
+      ...more,
+    };
+  }
+  return {
+    kind: response.status >= 502 && response.status <= 504 ? 'unreachable' : 'refused',
+    title: `Status ${response.status}`,
+    detail: 'The answer is not from the service; a proxy may have given it.',
+    ...more,
+  };
+}

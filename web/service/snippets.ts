@@ -1,0 +1,122 @@
+import { type Choice, queryOf, recipePaths } from './choice.ts';
+import type { RequestOption } from './option.ts';
+
+/** The request of a panel, as others write it. */
+export interface SnippetRequest {
+  readonly choice: Choice;
+  /** The address of the API. */
+  readonly base: URL;
+  /** The name of the image's file. */
+  readonly file: string;
+  readonly hasKey: boolean;
+  /** The options that every recipe has. */
+  readonly common: readonly RequestOption[];
+  /** The options of this recipe. */
+  readonly options: readonly RequestOption[];
+  /** Whether the model gives embeddings, which parts for vLLM are made of. */
+  readonly hasProjector: boolean;
+}
+
+export const snippetKinds = ['curl', 'Python', 'gRPC', 'vLLM'] as const;
+export type SnippetKind = (typeof snippetKinds)[number];
+
+/** Code that sends the request. */
+export function snippetOf(kind: SnippetKind, request: SnippetRequest): string {
+  switch (kind) {
+    case 'curl':
+      return curl(request, {}, 'tokens.npy');
+    case 'Python':
+      return python(request);
+    case 'gRPC':
+      return grpcurl(request);
+    case 'vLLM':
+      return vllm(request);
+  }
+}
+
+function curl(
+  { choice, base, file, hasKey }: SnippetRequest,
+  more: Readonly<Record<string, string>>,
+  out: string,
+): string {
+  const url = new URL(recipePaths[choice.recipe], base);
+  for (const [name, value] of Object.entries({ ...queryOf(choice), ...more }))
+    url.searchParams.set(name, value);
+  const key = hasKey ? ' -H "authorization: Bearer $KEY"' : '';
+  return `curl --fail-with-body${key} \\\n  --data-binary ${quoted(`@${file}`)} \\\n  ${quoted(url.href)} -o ${out}`;
+}
+
+function vllm(request: SnippetRequest): string {
+  if (!request.hasProjector) {
+    return '# This model has no projector, so it has no embeddings for a language model.\n# Import a whole VLM checkpoint, or one with --projector.';
+  }
+  return `${curl(request, { output: 'embeddings', format: 'vllm' }, 'part.json')}\n# part.json goes into the content of a chat message, beside the text.`;
+}
+
+const methods = { encode: 'encode', teacher: 'teacher_encode', anyres: 'anyres_encode' } as const;
+
+function python({ choice, base, file, hasKey }: SnippetRequest): string {
+  const named = Object.entries(queryOf(choice)).map(
+    ([name, value]) => `, ${name}=${pythonValue(name, value)}`,
+  );
+  const key = hasKey ? ', api_key=key' : '';
+  const address = JSON.stringify(base.href.replace(/\/$/, ''));
+  return [
+    'from siglip_hd_client import Client',
+    '',
+    `with Client(${address}${key}) as client:`,
+    `    tokens = client.${methods[choice.recipe]}(${JSON.stringify(file)}${named.join('')})`,
+    '    print(tokens.shape, tokens.numpy().dtype)',
+  ].join('\n');
+}
+
+const lists: ReadonlySet<string> = new Set(['scales', 'weights']);
+
+function pythonValue(name: string, value: string): string {
+  if (lists.has(name)) return `(${value.split(',').join(', ')},)`;
+  if (/^\d+x\d+$/.test(value)) return `(${value.replace('x', ', ')})`;
+  return /^\d+$/.test(value) && name !== 'model' ? value : JSON.stringify(value);
+}
+
+const calls = { encode: 'Encode', teacher: 'TeacherEncode', anyres: 'AnyResEncode' } as const;
+
+/** grpcurl reads the message from stdin, where the file's base64 fits. */
+function grpcurl({ choice, base, file, hasKey, common, options }: SnippetRequest): string {
+  const commonNames = new Set(common.map(({ name }) => name));
+  const all = [...common, ...options];
+  const given = Object.entries(queryOf(choice)).map(([name, value]) => {
+    const isEnum = all.find((option) => option.name === name)?.values !== undefined;
+    return [name, isEnum ? `${name}_${value}`.toUpperCase() : grpcValue(name, value)] as const;
+  });
+  const isCommon = (name: string): boolean => name === 'model' || commonNames.has(name);
+  const shared = Object.fromEntries(given.filter(([name]) => isCommon(name)));
+  const own = Object.fromEntries(given.filter(([name]) => !isCommon(name)));
+  const rest = JSON.stringify({
+    ...(Object.keys(shared).length === 0 ? {} : { options: shared }),
+    ...(Object.keys(own).length === 0 ? {} : { [choice.recipe]: own }),
+  }).slice(1);
+  const message = `'{"image":{"file":"%s"}${rest === '}' ? '' : ','}${rest}'`;
+  const plain = base.protocol === 'https:' ? '' : ' -plaintext';
+  const key = hasKey ? ' -H "authorization: Bearer $KEY"' : '';
+  return [
+    `printf ${message} "$(base64 -w0 ${quoted(file)})" |`,
+    `  grpcurl${plain}${key} -max-msg-sz 67108864 -d @ ${base.hostname}:50051 \\`,
+    `  siglip_hd.v1.VisualEncoderService/${calls[choice.recipe]}`,
+    "# 50051 is the gRPC port unless the service's --grpc-port says otherwise.",
+  ].join('\n');
+}
+
+function grpcValue(name: string, value: string): unknown {
+  if (lists.has(name)) return value.split(',').map(Number);
+  const [, first, second] = /^(\d+)x(\d+)$/.exec(value) ?? [];
+  if (first !== undefined) {
+    const sides = name === 'max_grid' ? ['columns', 'rows'] : ['width', 'height'];
+    return { [sides[0]!]: Number(first), [sides[1]!]: Number(second) };
+  }
+  return /^\d+$/.test(value) && name !== 'model' ? Number(value) : value;
+}
+
+/** A word of a POSIX shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,104 @@
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { planRects } from '../geometry/plan-rects.ts';
+import { type Point, type Rect, type Size, union } from '../geometry/rect.ts';
+import { middleOf, neighbour, tokenAt, type TokenLayer } from '../geometry/token-layers.ts';
+import type { Picture } from '../picture/picture.ts';
+import { modelOf } from '../state/asking.ts';
+import { type Panel, shownLayer } from '../state/panel.ts';
+import { usePage } from '../state/page.ts';
+import { useSelected } from '../state/use-selected.ts';
+import { drawStage } from './draw-stage.ts';
+import { Overlay } from './overlay.tsx';
+import { Readout } from './readout.tsx';
+import { useWidth } from './use-width.ts';
+
+interface StageProps {
+  readonly panel: Panel;
+  readonly picture: Picture;
+  readonly size: Size;
+  readonly title: string;
+}
+
+/** The picture with its tokens and its plan. Patches are picked with the pointer or the keyboard. */
+export function Stage({ panel, picture, size, title }: StageProps) {
+  const { blend, showsPlan } = useSelected((state) => state.look);
+  const paint = useSelected((state) => state.paints.get(panel.id));
+  const metadata = (panel.answer ?? panel.plan)?.metadata;
+  const model = useSelected((state) => metadata && modelOf(state, metadata.model.name));
+  const [holder, width] = useWidth<HTMLDivElement>();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [isFocused, setFocused] = useState(false);
+  const layer = shownLayer(panel);
+  const rects = metadata === undefined || model === undefined ? [] : planRects(metadata, model, size);
+  const whole = { x: 0, y: 0, ...size };
+  const frame = showsPlan ? union([whole, ...rects]) : whole;
+  const pixels = Math.round(width * Math.min(2, devicePixelRatio));
+  const isDrawn = panel.answer !== undefined;
+  useLayoutEffect(() => {
+    if (canvas.current === null || pixels === 0) return;
+    canvas.current.width = pixels;
+    canvas.current.height = Math.max(1, Math.round((pixels * frame.height) / frame.width));
+    drawStage(canvas.current, { frame, picture, layer, paint: isDrawn ? paint : undefined, blend });
+  }, [pixels, frame.x, frame.y, frame.width, frame.height, picture, layer, isDrawn, paint, blend]);
+  const handlers = useStageHandlers(layer, frame, whole);
+  return (
+    <div class="stage-holder" ref={holder}>
+      <div
+        class="stage"
+        role="application"
+        tabIndex={0}
+        aria-label={`${title}. Arrow keys move over the patches, Enter picks one, Shift+Enter picks one to differ from, Escape clears the picks.`}
+        onFocus={() => setFocused(true)}
+        onBlur={() => setFocused(false)}
+        {...handlers}
+      >
+        <canvas ref={canvas} />
+        <Overlay frame={frame} rects={showsPlan ? rects : []} layer={layer} />
+      </div>
+      <Readout layer={layer} paint={paint} isLive={isFocused} />
+    </div>
+  );
+}
+
+const steps: Readonly<Record<string, readonly [across: number, down: number]>> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
+
+/** Moves the patch that is looked at, and picks it. Every panel follows. */
+function useStageHandlers(layer: TokenLayer | undefined, frame: Rect, whole: Rect) {
+  const { store, actions } = usePage();
+  const pointOf = ({ currentTarget, clientX, clientY }: PointerEvent | MouseEvent): Point => {
+    const box = (currentTarget as HTMLElement).getBoundingClientRect();
+    return {
+      x: frame.x + ((clientX - box.left) / box.width) * frame.width,
+      y: frame.y + ((clientY - box.top) / box.height) * frame.height,
+    };
+  };
+  const pick = (point: Point | undefined, isPositive: boolean): void => {
+    const token = point === undefined || layer === undefined ? undefined : tokenAt(layer, point);
+    if (token !== undefined) actions.pick({ ...middleOf(token), isPositive });
+  };
+  return {
+    onPointerMove: (event: PointerEvent) => actions.look({ hover: pointOf(event) }),
+    onPointerLeave: () => actions.look({ hover: undefined }),
+    onClick: (event: MouseEvent) => pick(pointOf(event), !event.shiftKey),
+    onKeyDown: (event: KeyboardEvent) => {
+      const { hover } = store.state.look;
+      const step = steps[event.key];
+      if (step !== undefined && layer !== undefined) {
+        const middle = { x: whole.width / 2, y: whole.height / 2 };
+        actions.look({ hover: hover === undefined ? middle : neighbour(layer, hover, ...step) });
+      } else if (event.key === 'Enter' || event.key === ' ') {
+        pick(hover, !event.shiftKey);
+      } else if (event.key === 'Escape') {
+        actions.clearPicks();
+      } else {
+        return;
+      }
+      event.preventDefault();
+    },
+  };
+}

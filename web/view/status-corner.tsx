@@ -1,0 +1,116 @@
+import { modelOf } from '../state/asking.ts';
+import type { MetricSample } from '../service/metric-sample.ts';
+import type { ServedModel } from '../service/models.ts';
+import { useSelected } from '../state/use-selected.ts';
+import { short } from './look-controls.tsx';
+import { Sparkline } from './sparkline.tsx';
+
+const contacts = {
+  connecting: 'connecting',
+  ready: 'ready',
+  'not ready': 'not ready',
+  gone: 'does not answer',
+} as const;
+
+/** Whether the service answers, what it serves, and how busy it is. */
+export function StatusCorner() {
+  const { contact, models, samples } = useSelected((state) => state.service);
+  const model = useSelected((state) => modelOf(state, ''));
+  const rates = ratesOf(samples);
+  const last = samples.at(-1);
+  const engines = last?.engines ?? [];
+  return (
+    <details class="status">
+      <summary>
+        <span class={`lamp ${contact.replace(' ', '-')}`} aria-hidden="true" />
+        <span role="status">{contacts[contact]}</span>
+        {model !== undefined && <span class="model">{model.name}</span>}
+        {last !== undefined && (
+          <>
+            <span>{short(lastMinute(samples))} views/s</span>
+            <Sparkline values={rates} label="Views a second over the last minute" />
+          </>
+        )}
+      </summary>
+      <div class="status-more">
+        {last === undefined ? (
+          <p class="fine">/metrics is not served here, so load and engines are not known.</p>
+        ) : (
+          <p>
+            Queue {last.queued} views; engines up {engines.filter(({ isUp }) => isUp).length} of{' '}
+            {engines.length}; batches of {short(meanBatch(samples))} views in the last minute
+          </p>
+        )}
+        <ModelTable models={models} engines={engines} />
+      </div>
+    </details>
+  );
+}
+
+function ModelTable({
+  models,
+  engines,
+}: {
+  models: readonly ServedModel[];
+  engines: MetricSample['engines'];
+}) {
+  return (
+    <div class="scrolls" tabIndex={0} role="region" aria-label="Models">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">model</th>
+            <th scope="col">features</th>
+            <th scope="col">precision</th>
+            <th scope="col">geometry</th>
+            <th scope="col">engines up</th>
+            <th scope="col">digest</th>
+          </tr>
+        </thead>
+        <tbody>
+          {models.map(({ name, features, precision, image_size: side, grid, channels, digest }) => {
+            const own = engines.filter(({ model }) => model === name);
+            return (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                <td>{features}</td>
+                <td>{precision}</td>
+                <td>
+                  {side} px, {grid.width} x {grid.height} x {channels}
+                </td>
+                <td>
+                  {own.length === 0
+                    ? 'not known'
+                    : own.map(({ engine, isUp }) => `${engine} ${isUp ? 'up' : 'down'}`).join(', ')}
+                </td>
+                <td title={digest}>
+                  <code>{digest.slice(0, 19)}</code>
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Views a second between each two samples. */
+function ratesOf(samples: readonly MetricSample[]): number[] {
+  return samples.slice(1).map(({ views, atMs }, index) => {
+    const before = samples[index]!;
+    return ((views - before.views) * 1000) / (atMs - before.atMs);
+  });
+}
+
+function lastMinute(samples: readonly MetricSample[]): number {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined || last.atMs === first.atMs) return 0;
+  return ((last.views - first.views) * 1000) / (last.atMs - first.atMs);
+}
+
+function meanBatch(samples: readonly MetricSample[]): number {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined || last.batches === first.batches) return 0;
+  return (last.views - first.views) / (last.batches - first.batches);
+}
