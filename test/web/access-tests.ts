@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { TestContext } from 'node:test';
+import type { Page } from 'playwright-core';
+import { pino } from 'pino';
+import { startService } from '../../src/service.ts';
+import { readKeyList } from '../../src/transport/security/api-key.ts';
+import { serviceConfig } from '../support/service-config.ts';
+import { importFixture, scratchFolder } from '../support/tiny-models.ts';
+import { choose, pageTest, takeSample } from './site.ts';
+
+/** A service that asks for a key, and serves one model. */
+async function lockedUrl(t: TestContext): Promise<string> {
+  const scratch = scratchFolder();
+  const reading = readKeyList('ada:ada-0123456789abcdef');
+  assert.ok(reading.ok);
+  const models = [{ name: 'only', folder: await importFixture(scratch.path, 'siglip-tiny') }];
+  const service = await startService(
+    serviceConfig({ models, apiKeys: reading.keys }),
+    pino({ level: 'silent' }),
+    () => {},
+  );
+  t.after(async () => {
+    await service.close();
+    scratch.remove();
+  });
+  return `http://127.0.0.1:${service.httpPort}/`;
+}
+
+pageTest(
+  'asks for a key where the service wants one, and uses it',
+  { errors: /401/, url: lockedUrl },
+  async (opened) => {
+    const { page, requests } = opened;
+    const dialog = page.getByRole('dialog', { name: 'API key' });
+    await dialog.getByText(/An API key is required/).waitFor();
+    await dialog.getByLabel('Key', { exact: true }).fill('wrong-0123456789abcdef');
+    await dialog.getByRole('button', { name: 'Use this key' }).click();
+    await dialog.getByText('The API key is not valid.').waitFor();
+    await dialog.getByLabel('Key', { exact: true }).fill('ada-0123456789abcdef');
+    await dialog.getByRole('button', { name: 'Use this key' }).click();
+    await takeSample(opened, 'Coffee', 2);
+    const kept = await page.evaluate(
+      'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])',
+    );
+    assert.equal(kept, '[{},{},""]');
+    assert.ok(requests.every((request) => !request.url().includes('ada-')));
+  },
+);
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface Violation {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+}
+
+async function seriousIssues(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const { violations } = (await page.evaluate('axe.run()')) as { violations: Violation[] };
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)}: ${failureSummary}`),
+    );
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  pageTest(
+    `has no serious issue for axe, in ${colorScheme} colours`,
+    { errors: /400/ },
+    async (opened, t: TestContext) => {
+      const { page, panel } = opened;
+      await page.emulateMedia({ colorScheme });
+      assert.deepEqual(await seriousIssues(page), []);
+      await choose(panel(2), { recipe: 'anyres', options: { max_tiles: 'x' } });
+      await page.getByRole('button', { name: 'Invoice' }).click();
+      await panel(2).getByRole('alert').waitFor();
+      await takeSample(opened, 'Coffee', 1);
+      await page.getByLabel('Similarity').check();
+      await page.getByLabel('Comparison').getByRole('combobox', { name: 'A', exact: true }).selectOption('1');
+      await page.getByLabel('Comparison').getByRole('combobox', { name: 'B', exact: true }).selectOption('3');
+      for (const summary of await page.locator('summary').all()) await summary.click();
+      await page.getByRole('img', { name: 'Map of the differences' }).waitFor();
+      const issues = await seriousIssues(page);
+      t.diagnostic(`${issues.length} serious issues`);
+      assert.deepEqual(issues, []);
+    },
+  );
+}
+
+pageTest('fits a window of 360 pixels', { width: 360 }, async (opened) => {
+  const { page, panel } = opened;
+  await takeSample(opened, 'Invoice');
+  for (const summary of await page.locator('summary').all()) await summary.click();
+  const widest = await page.evaluate('document.documentElement.scrollWidth');
+  assert.equal(widest, 360);
+  const box = (await panel(1).getByRole('application').boundingBox())!;
+  assert.ok(box.width > 250 && box.x >= 0 && box.x + box.width <= 360);
+});

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { compareTokens, summarise } from '../../src/cli/compare/compare-tokens.ts';
+import { choose, hasTokens, pageTest, takeSample } from './site.ts';
+import { tokensOf } from './reference.ts';
+
+pageTest('compares two panels with the figures of siglip-hd compare', {}, async (opened) => {
+  const { page } = opened;
+  await takeSample(opened, 'Coffee');
+  const comparison = page.getByLabel('Comparison');
+  await comparison.getByRole('combobox', { name: 'A', exact: true }).selectOption('1');
+  await comparison.getByRole('combobox', { name: 'B', exact: true }).selectOption('3');
+  await comparison.getByText('mean cosine').waitFor();
+  const a = await tokensOf('coffee.jpg', 'encode', { model: 'student' });
+  const b = await tokensOf('coffee.jpg', 'teacher-encode', {});
+  const { cosine, meanL1 } = summarise([compareTokens(a.data, b.data, a.channels)]);
+  const figures = await comparison.locator('table').innerText();
+  const figure = (name: string): number => Number(new RegExp(`${name}\\s+([\\d.-]+)`).exec(figures)?.[1]);
+  assert.ok(Math.abs(figure('mean cosine') - cosine.mean) < 1e-6, figures);
+  assert.ok(Math.abs(figure('1st percentile') - cosine.percentile1) < 1e-6);
+  assert.ok(Math.abs(figure('least cosine') - cosine.minimum) < 1e-6);
+  assert.ok(Math.abs(figure('mean \\|A - B\\|') / meanL1 - 1) < 0.01);
+  await comparison.getByRole('combobox', { name: 'Map' }).selectOption('difference');
+  await comparison.getByRole('img', { name: 'Map of the differences' }).waitFor();
+});
+
+pageTest('says why two panels of different shapes are not compared', {}, async (opened) => {
+  const { page, panel } = opened;
+  await choose(panel(2), { model: 'clip' });
+  await takeSample(opened, 'Coffee');
+  await page.getByLabel('Comparison').getByRole('combobox', { name: 'A', exact: true }).selectOption('1');
+  await page
+    .getByLabel('Comparison')
+    .getByText(/One has 1024 tokens of 32 channels, the other /)
+    .waitFor();
+});
+
+pageTest('adds and removes panels, down to one', {}, async (opened) => {
+  const { page, panel } = opened;
+  await takeSample(opened, 'Coffee');
+  await page.getByRole('button', { name: 'Add a panel' }).click();
+  await hasTokens(panel(4));
+  for (let left = 3; left >= 1; left--) {
+    await panel(1).getByRole('button', { name: 'Remove panel 1' }).click();
+    assert.equal(await page.getByRole('article').count(), left);
+  }
+  assert.ok(await panel(1).getByRole('button', { name: 'Remove panel 1' }).isDisabled());
+});

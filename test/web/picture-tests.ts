@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import type { Page } from 'playwright-core';
+import { choose, hasTokens, pageTest, site, takeSample } from './site.ts';
+import { sampleBytes } from './reference.ts';
+
+pageTest('opens with the served models side by side, and names the default', {}, async ({ page, panel }) => {
+  assert.equal(await page.getByRole('article').count(), 3);
+  assert.equal(await panel(1).getByLabel('Model').inputValue(), 'student');
+  assert.equal(await panel(2).getByLabel('Model').inputValue(), 'plain');
+  assert.equal(await panel(3).getByLabel('Recipe').inputValue(), 'teacher');
+  assert.match(await page.locator('.status summary').innerText(), /ready\s+student/);
+});
+
+pageTest('shows the tokens of a sample in every panel', {}, async (opened) => {
+  await takeSample(opened, 'Rocket');
+  const { page, panel } = opened;
+  assert.match(await page.getByLabel('Picture').innerText(), /rocket\.jpg, 640 x 427 px/);
+  assert.match(await panel(1).innerText(), /1,024 of 32 channels; grid 32 x 32/);
+  assert.match(await panel(3).innerText(), /5: 1 of 512 px, 4 of 1024 px/);
+});
+
+pageTest('takes a file that is chosen', {}, async ({ page, panel }) => {
+  const file = { name: 'my cup.jpg', mimeType: 'image/jpeg', buffer: sampleBytes('coffee.jpg') };
+  await page.getByLabel('Choose an image').setInputFiles(file);
+  await hasTokens(panel(1));
+  assert.match(await page.getByLabel('Picture').innerText(), /my cup\.jpg, 600 x 400 px/);
+});
+
+for (const [how, event, place] of [
+  ['dropped on it', 'DragEvent', 'dataTransfer'],
+  ['pasted into it', 'ClipboardEvent', 'clipboardData'],
+] as const) {
+  pageTest(`takes a file that is ${how}`, {}, async ({ page, panel }) => {
+    const type = event === 'DragEvent' ? 'drop' : 'paste';
+    await transfer(page, { event, type, place, name: 'moved.jpg', file: sampleBytes('rocket.jpg') });
+    await hasTokens(panel(1));
+    assert.match(await page.getByLabel('Picture').innerText(), /moved\.jpg, 640 x 427 px/);
+  });
+}
+
+pageTest(
+  'shows what the service says of a text file, and goes on with the next picture',
+  { errors: /400/ },
+  async (opened) => {
+    const { page, panel } = opened;
+    const text = Buffer.from('photo.jpg');
+    await page
+      .getByLabel('Choose an image')
+      .setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: text });
+    const { service } = await site();
+    const answer = await fetch(`http://127.0.0.1:${service.httpPort}/v1/encode`, {
+      method: 'POST',
+      body: text,
+    });
+    const { title, detail } = (await answer.json()) as { title: string; detail: string };
+    const alert = panel(1).getByRole('alert');
+    await alert.waitFor();
+    const shown = await alert.innerText();
+    for (const part of [title, detail, 'invalid_argument'])
+      assert.ok(shown.includes(part), `${part} in ${shown}`);
+    await takeSample(opened, 'Coffee');
+    assert.equal(await page.getByRole('alert').count(), 0);
+  },
+);
+
+pageTest(
+  'shows the refusal of an option that does not fit, and the tokens once it does',
+  { errors: /400/ },
+  async (opened) => {
+    const { panel } = opened;
+    await takeSample(opened, 'Coffee');
+    await choose(panel(3), { options: { scales: '500' } });
+    const alert = panel(3).getByRole('alert');
+    await alert.waitFor();
+    assert.match(await alert.innerText(), /500/);
+    await panel(3).getByLabel('scales', { exact: true }).fill('512,1536');
+    await panel(3).getByLabel('scales', { exact: true }).press('Enter');
+    await panel(3).getByText('10: 1 of 512 px, 9 of 1536 px').waitFor();
+    await hasTokens(panel(3));
+  },
+);
+
+/** Drops or pastes a file as the browser does it: by an event that carries the file. */
+async function transfer(
+  page: Page,
+  what: {
+    readonly event: string;
+    readonly type: string;
+    readonly place: string;
+    readonly name: string;
+    readonly file: Buffer;
+  },
+): Promise<void> {
+  const { event, type, place, name, file } = what;
+  await page.evaluate(`(() => {
+    const bytes = Uint8Array.from(atob(${JSON.stringify(file.toString('base64'))}), (one) => one.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], ${JSON.stringify(name)}, { type: 'image/jpeg' }));
+    document.body.dispatchEvent(new ${event}('${type}', { bubbles: true, cancelable: true, ${place}: data }));
+  })()`);
+}
