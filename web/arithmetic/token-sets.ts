@@ -18,6 +18,8 @@ interface Kept {
 /** The tokens of all panels, and the arithmetic on them. */
 export class TokenSets {
   readonly #sets = new Map<number, Kept>();
+  /** The last fit, which holds until other tokens are painted: it takes a while. */
+  #fitted: { readonly kept: readonly [number, Kept][]; readonly painted: Painted } | undefined;
 
   /** Keeps the tokens of a panel: float16, `channels` values each. */
   put(id: number, bytes: ArrayBuffer, channels: number): void {
@@ -32,11 +34,12 @@ export class TokenSets {
   /** Principal components as red, green and blue: one basis for all panels of the same width. */
   components(ids: readonly number[]): Painted {
     const kept = this.#known(ids);
-    const colours = TokenColours.fitEach(kept.map(([, { tokens }]) => tokens));
-    const paints = kept.map(([id, { tokens }], index): [number, Paint] => {
-      return [id, { colours: opaque(colours[index]!.paint(tokens)), values: undefined }];
-    });
-    return { paints: new Map(paints), scale: undefined };
+    const isSame = kept.length === this.#fitted?.kept.length;
+    if (isSame && kept.every(([, one], index) => this.#fitted?.kept[index]?.[1] === one))
+      return this.#fitted!.painted;
+    const painted = paintComponents(kept);
+    this.#fitted = { kept, painted };
+    return painted;
   }
 
   /** The length of each token, on one scale for all panels. */
@@ -95,6 +98,14 @@ export class TokenSets {
       return kept === undefined ? [] : [[id, kept]];
     });
   }
+}
+
+function paintComponents(kept: readonly [number, Kept][]): Painted {
+  const colours = TokenColours.fitEach(kept.map(([, { tokens }]) => tokens));
+  const paints = kept.map(([id, { tokens }], index): [number, Paint] => {
+    return [id, { colours: opaque(colours[index]!.paint(tokens)), values: undefined }];
+  });
+  return { paints: new Map(paints), scale: undefined };
 }
 
 function scoresOf(

@@ -14,7 +14,7 @@ const explanations: Record<Coloring, string> = {
     'Three principal components as red, green and blue, fitted to all panels of the same width: equal colours are alike in every panel.',
   norms: 'The length of each token, on one scale for all panels. Outlier tokens stand out.',
   similarity:
-    'The cosine to the patch under the pointer, in every panel. Click picks a patch, Shift+click picks one to differ from.',
+    'The cosine to the patch under the pointer, in every panel at once. Click picks a patch, Shift+click picks one to differ from.',
 };
 
 /** How the tokens are coloured, over all panels. */
@@ -70,8 +70,8 @@ export function LookControls() {
 function Picks() {
   const { picks, threshold } = useSelected((state) => state.look);
   const { actions } = usePage();
+  const [least, most] = useSelected((state) => state.scale) ?? [-1, 1];
   const positive = picks.filter(({ isPositive }) => isPositive).length;
-  const least = positive < picks.length ? -2 : -1;
   return (
     <>
       <label class="slide">
@@ -79,8 +79,8 @@ function Picks() {
         <input
           type="range"
           min={least}
-          max={-least}
-          step="0.01"
+          max={most}
+          step="any"
           value={threshold ?? least}
           onInput={({ currentTarget: { valueAsNumber: value } }) =>
             actions.look({ threshold: value <= least ? undefined : value })

@@ -24,7 +24,9 @@ export function PlanFacts({ panel, metadata }: { panel: Panel; metadata: Metadat
           `, tiles ${metadata.anyres.spatial.width} x ${metadata.anyres.spatial.height}`}
       </dd>
       <dt>Views</dt>
-      <dd>{viewsText(views, groups)}</dd>
+      <dd>
+        <ViewCounts views={views} groups={groups} />
+      </dd>
       <dt>Model</dt>
       <dd title={metadata.model.digest}>
         {metadata.model.name}, {metadata.features}, {metadata.precision}
@@ -55,9 +57,19 @@ export function PlanFacts({ panel, metadata }: { panel: Panel; metadata: Metadat
   );
 }
 
-/** `1 of 512 px`, or `5: 1 of 512 px, 4 of 1024 px`; the number alone where the groups are not known. */
-function viewsText(views: number, groups: ReadonlyMap<string, number>): string {
-  const parts = [...groups].map(([name, count]) => `${count} of ${name}`);
-  if (parts.length === 0) return String(views);
-  return views === 1 ? parts.join(', ') : `${views}: ${parts.join(', ')}`;
+/** As `5: 1 of 512 px, 4 of 1024 px`, each with the colour of its outlines. */
+function ViewCounts({ views, groups }: { views: number; groups: ReadonlyMap<string, number> }) {
+  if (groups.size === 0) return <>{views}</>;
+  return (
+    <>
+      {views > 1 && `${views}: `}
+      {[...groups].map(([name, count], index) => (
+        <span key={name}>
+          {index > 0 && ', '}
+          <span class={`swatch group-${index}`} aria-hidden="true" />
+          {count} of {name}
+        </span>
+      ))}
+    </>
+  );
 }
