@@ -11,22 +11,22 @@ const shades = ['#2a6fbb', '#d9822b', '#3c9a5f', '#8e5bb5'];
 
 /** batching.png */
 export async function drawBatching({ url, photo, student }) {
-  const requests = await load(url, photo, student);
-  const startMs = Math.min(...requests.map(({ arriveMs }) => arriveMs)) + 150;
-  const shownMs = 450;
-  const inView = requests.filter(({ runMs, endMs }) => endMs > startMs && runMs < startMs + shownMs);
+  const batches = batchesOf(await load(url, photo, student)).slice(2, 9);
+  const startMs = batches[0].runMs;
+  const shownMs = batches.at(-1).endMs - startMs;
   const x = (ms) => left + (Math.min(Math.max(ms - startMs, 0), shownMs) / shownMs) * (width - left - 10);
-  // Views of one batch end together.
-  const ends = [...new Set(inView.map(({ endMs }) => Math.round(endMs / 3)))].toSorted((a, b) => a - b);
-  const bars = inView.flatMap(({ caller, arriveMs, queueMs, runMs, endMs }) => {
-    const y = 44 + caller * rowHeight;
-    const span = (from, to, fill) =>
-      rect({ x: x(from), y, width: Math.max(0, x(to) - x(from)), height: rowHeight - 8 }, { fill });
-    const batch = shades[ends.indexOf(Math.round(endMs / 3)) % shades.length];
-    return [span(arriveMs, queueMs, '#c9d3de'), span(queueMs, runMs, '#eceff2'), span(runMs, endMs, batch)];
-  });
+  const bars = batches.flatMap(({ runMs, endMs, requests }, index) =>
+    requests.flatMap(({ caller, arriveMs, queueMs }) => {
+      const y = 44 + caller * rowHeight;
+      const span = (from, to, fill) =>
+        rect({ x: x(from), y, width: Math.max(0, x(to) - x(from)), height: rowHeight - 8 }, { fill });
+      const run = span(runMs, endMs, shades[index % shades.length]);
+      return [span(arriveMs, queueMs, '#c9d3de'), span(queueMs, runMs, '#eceff2'), run];
+    }),
+  );
   const height = 44 + callers * rowHeight + 40;
-  const ticks = [0, 100, 200, 300, 400].flatMap((ms) => [
+  const stepMs = [20, 50, 100, 200, 500, 1000].find((step) => shownMs / step <= 6) ?? 2000;
+  const ticks = Array.from({ length: Math.floor(shownMs / stepMs) + 1 }, (_, index) => index * stepMs).flatMap((ms) => [
     line(
       [
         [x(startMs + ms), 40],
@@ -50,21 +50,29 @@ export async function drawBatching({ url, photo, student }) {
   await writePicture('batching', { width, height }, [...ticks, ...key, ...names, ...bars]);
 }
 
+/** Requests whose engine time is the same to a hundredth of a millisecond ran in one batch. In the order in which they ran. */
+function batchesOf(requests) {
+  const groups = new Map(requests.map(({ engineMs }) => [engineMs, requests.filter((one) => one.engineMs === engineMs)]));
+  const mean = (members, name) => members.reduce((sum, one) => sum + one[name], 0) / members.length;
+  return [...groups.values()]
+    .map((members) => ({ requests: members, runMs: mean(members, 'runMs'), endMs: mean(members, 'endMs') }))
+    .toSorted((a, b) => a.runMs - b.runMs);
+}
+
 /** Each caller sends its next request soon after the answer to its last. Times are of this process's clock. */
 async function load(url, photo, model) {
-  const until = performance.now() + 1200;
   const requests = [];
   await Promise.all(
     Array.from({ length: callers }, async (_, caller) => {
-      while (performance.now() < until) {
+      for (let count = 0; count < 6; count++) {
         const { stages, startMs, endMs } = await encode(url, 'encode', photo, { model }, fresh);
         // What the stages do not count is sending; half of it is before them.
         const { decode, views, queue, engine, assemble, write } = stages;
         const arriveMs = startMs + (endMs - startMs - decode - views - queue - engine - assemble - write) / 2;
         const queueMs = arriveMs + decode + views;
         const runMs = queueMs + queue;
-        requests.push({ caller, arriveMs, queueMs, runMs, endMs: runMs + engine });
-        await wait(20 * caller);
+        requests.push({ caller, arriveMs, queueMs, runMs, endMs: runMs + engine, engineMs: engine });
+        await wait(15 * caller);
       }
     }),
   );

@@ -74,7 +74,7 @@ function plot(x, title, stroke, values, rates) {
   return [
     rect({ x, y: 10, ...panel }, { fill: '#181b1f', stroke: '#2c3235', round: 3 }),
     text(x + 12, 30, title, { size: 13, fill: '#d8d9da' }),
-    text(inner.x + inner.width, 30, 'callers below', { size: 11, fill: '#9fa7b3', anchor: 'end' }),
+    text(x + 8, inner.y + inner.height + 16, 'callers', { size: 11, fill: '#9fa7b3' }),
     ...marks,
     ...changes,
     line(values.map(place), { stroke, thick: 2 }),
