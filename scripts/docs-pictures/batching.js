@@ -26,7 +26,10 @@ export async function drawBatching({ url, photo, student }) {
   );
   const height = 44 + callers * rowHeight + 40;
   const stepMs = [20, 50, 100, 200, 500, 1000].find((step) => shownMs / step <= 6) ?? 2000;
-  const ticks = Array.from({ length: Math.floor(shownMs / stepMs) + 1 }, (_, index) => index * stepMs).flatMap((ms) => [
+  const ticks = Array.from(
+    { length: Math.floor(shownMs / stepMs) + 1 },
+    (_, index) => index * stepMs,
+  ).flatMap((ms) => [
     line(
       [
         [x(startMs + ms), 40],
@@ -52,7 +55,9 @@ export async function drawBatching({ url, photo, student }) {
 
 /** Requests whose engine time is the same to a hundredth of a millisecond ran in one batch. In the order in which they ran. */
 function batchesOf(requests) {
-  const groups = new Map(requests.map(({ engineMs }) => [engineMs, requests.filter((one) => one.engineMs === engineMs)]));
+  const groups = new Map(
+    requests.map(({ engineMs }) => [engineMs, requests.filter((one) => one.engineMs === engineMs)]),
+  );
   const mean = (members, name) => members.reduce((sum, one) => sum + one[name], 0) / members.length;
   return [...groups.values()]
     .map((members) => ({ requests: members, runMs: mean(members, 'runMs'), endMs: mean(members, 'endMs') }))
