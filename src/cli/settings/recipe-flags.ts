@@ -57,7 +57,13 @@ const placeholders: Readonly<Record<string, string>> = {
 };
 
 const ownFlags = {
-  encode: {},
+  encode: {
+    'class-token': {
+      type: 'boolean',
+      flagOnly: true,
+      description: "CLIP's class token, before the patches' tokens, where the model has it.",
+    },
+  },
   teacher: {
     scales: flagOf('teacher', 'scales'),
     weights: flagOf('teacher', 'weights'),
@@ -97,6 +103,12 @@ export const recipeSettings = {
     flagOnly: true,
     description: "Write what the model's projector makes of its features, for a language model.",
   },
+  pooled: {
+    type: 'boolean',
+    flagOnly: true,
+    description: 'Write one vector of the whole image in place of its tokens, where the model has it.',
+  },
+  features: flagOf('encode', 'features'),
   exif: {
     type: 'choice',
     choices: ['apply', 'ignore'],
@@ -104,6 +116,7 @@ export const recipeSettings = {
     flagOnly: true,
     description: 'Whether to rotate and flip images by the orientation in their EXIF, XMP or PNG texts.',
   },
+  ...ownFlags.encode,
   ...ownFlags.teacher,
   ...ownFlags.anyres,
   'expect-digest': flagOf('encode', 'expect_digest'),
@@ -115,6 +128,11 @@ export type RecipeValues = SettingValues<typeof recipeSettings>;
 
 /** Refuses options of another recipe than the one chosen. */
 export const recipeRules: readonly Rule<RecipeValues>[] = [
+  {
+    of: ['embeddings', 'pooled'],
+    problems: ({ embeddings, pooled }) =>
+      embeddings && pooled ? ['--embeddings and --pooled are different outputs; give one of them.'] : [],
+  },
   {
     of: ['recipe'],
     problems: (values) =>
@@ -144,12 +162,13 @@ export interface RecipeRequest extends ReturnType<typeof parseOptions> {
 
 /** The request that the flags describe. */
 export function recipeRequest(values: RecipeValues): RecipeRequest {
-  const { recipe, dtype, exif, embeddings } = values;
+  const { recipe, dtype, exif, embeddings, pooled, features } = values;
   const own = Object.keys(ownFlags[recipe]).map(
     (flag) => [queryName(flag), optionValue(values, flag)] as const,
   );
   const query = given([
-    ['output', embeddings ? 'embeddings' : 'features'],
+    ['output', embeddings ? 'embeddings' : pooled ? 'pooled' : 'features'],
+    ['features', features],
     ['dtype', dtype],
     ['exif', exif],
     ...own,
@@ -169,6 +188,7 @@ function given(entries: readonly (readonly [string, string | undefined])[]): Opt
 function optionValue(values: RecipeValues, flag: string): string | undefined {
   const name = flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
   const value: unknown = values[name as keyof RecipeValues];
+  if (value === true) return 'true';
   return typeof value === 'string' ? value : undefined;
 }
 

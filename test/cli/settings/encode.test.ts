@@ -52,6 +52,12 @@ test('gives every option as a query of HTTP has it, with its defaults', () => {
     max_tiles: '0',
   });
   assert.deepEqual(request('--recipe anyres').query, common, 'a model may have an AnyRes of its own');
+  assert.deepEqual(request('--features penultimate,-3 --class-token').query, {
+    ...common,
+    features: 'penultimate,-3',
+    class_token: 'true',
+  });
+  assert.deepEqual(request('--pooled').query, { ...common, output: 'pooled' });
   const digest = `sha256:${'0'.repeat(64)}`;
   assert.deepEqual(request(`--expect-digest ${digest}`).expectations, { expect_digest: digest });
   assert.equal(request(`--expect-digest ${digest}`).options.expectDigest, digest);
