@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedModel
 
 from .checkpoint import State
 from .errors import TrainingError
@@ -28,18 +29,27 @@ def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def export(state: State, folder: Path) -> None:
-    """Writes the student of a checkpoint to a folder, and checks that the folder gives the student's tokens."""
+def export(state: State, folder: Path, dtype: torch.dtype = torch.float32) -> None:
+    """Writes the student of a checkpoint to a folder, with a card."""
     tower, preprocessing = restore_student(state)
+    save_model(tower.model, preprocessing, folder, dtype, model_card(state))
+
+
+def save_model(
+    model: PreTrainedModel, preprocessing: Preprocessing, folder: Path, dtype: torch.dtype, card: str | None = None
+) -> None:
+    """Writes a model, rounded to a type, to a folder, and checks that the folder gives its tokens."""
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    tower.model.save_pretrained(temporary)
+    model.to(dtype).save_pretrained(temporary)
+    tower = Tower(model.float())
     config = preprocessing.as_config(tower.image_size, "CLIP" if tower.is_clip else "Siglip")
     (temporary / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
-    (temporary / CARD_FILE).write_text(model_card(state))
+    if card is not None:
+        (temporary / CARD_FILE).write_text(card)
     for weights in temporary.glob("*.safetensors"):
         # safetensors lets the owner alone read its files.
-        shutil.copymode(temporary / CARD_FILE, weights)
+        shutil.copymode(temporary / CONFIG_FILE, weights)
     _check(tower, temporary)
     if folder.exists():
         shutil.rmtree(folder)
@@ -47,12 +57,12 @@ def export(state: State, folder: Path) -> None:
 
 
 def _check(tower: Tower, folder: Path) -> None:
-    other = Tower(load_model(str(folder)), tower.features)
+    other = Tower(load_model(str(folder)))
     pixels = torch.rand(1, 3, tower.image_size, tower.image_size, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         difference = (tower(pixels) - other(pixels)).abs().max().item()
     if difference > 1e-5:
-        raise TrainingError(f"The model that was written to {folder} differs from the student by {difference}.")
+        raise TrainingError(f"The model that was written to {folder} differs from the one in memory by {difference}.")
 
 
 def model_card(state: State) -> str:

@@ -1,64 +1,53 @@
-"""Synthetic pages of digits, for the probe: the same seed always gives the same page."""
+"""Synthetic documents whose contents are known: the same seed and fonts always give the same page."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
+from .blocks import BLOCKS
+from .canvas import Canvas, Glyph, Style
 from .errors import TrainingError
+from .kinds import KINDS
 
-_SIDES_PX = (1024, 1400)
-#: Font sizes as shares of the page's side: 6 to 17 px at a view of 512.
-_FONT_SHARES = (6 / 512, 17 / 512)
-_DIGIT_WORDS = 0.84
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#: A digit belongs to a patch if it covers this share of the smaller of the two.
+_SIDES_PX = (1024, 1280)
+#: A glyph belongs to a patch if it covers this share of the patch, or of itself if it is smaller, in each direction.
 _COVERAGE = 0.35
-
-
-@dataclass(frozen=True)
-class Glyph:
-    """A digit on a page; positions and the font's size are shares of the page's side."""
-
-    digit: int
-    left: float
-    top: float
-    right: float
-    bottom: float
-    font_size: float
+#: Pages are laid out for a view of this side, of which heights are given in pixels.
+VIEW_PX = 512
+#: Heights of glyphs on the pages of the student and the probe.
+HEIGHTS_PX = (6.0, 14.0)
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page and the digits on it."""
+    """A page and what it shows."""
 
     image: Image.Image
     glyphs: tuple[Glyph, ...]
 
-    def labels(self, side: int) -> tuple[np.ndarray, np.ndarray]:
+    def heights(self, side: int) -> np.ndarray:
         """What a grid of side x side patches shows.
 
         Returns:
-            bool [side * side, 10], the digits of each patch; and float [side * side], the largest font of each.
+            float32 [side * side, kinds], the height of the largest glyph of each kind, as a share of the page's side;
+            0 where the patch does not show the kind.
         """
-        digits = np.zeros((side, side, 10), bool)
-        sizes = np.zeros((side, side))
+        heights = np.zeros((side, side, len(KINDS)), np.float32)
         for glyph in self.glyphs:
             left, right, top, bottom = (edge * side for edge in (glyph.left, glyph.right, glyph.top, glyph.bottom))
-            least = _COVERAGE * min(1.0, (right - left) * (bottom - top))
-            for row in range(int(top), min(side, math.ceil(bottom))):
+            least = _COVERAGE * min(1.0, right - left) * min(1.0, bottom - top)
+            for row in range(max(0, int(top)), min(side, math.ceil(bottom))):
                 height = min(bottom, row + 1) - max(top, row)
-                for column in range(int(left), min(side, math.ceil(right))):
+                for column in range(max(0, int(left)), min(side, math.ceil(right))):
                     if height * (min(right, column + 1) - max(left, column)) >= least:
-                        digits[row, column, glyph.digit] = True
-                        sizes[row, column] = max(sizes[row, column], glyph.font_size)
-        return digits.reshape(-1, 10), sizes.reshape(-1)
+                        heights[row, column, glyph.kind] = max(heights[row, column, glyph.kind], glyph.height)
+        return heights.reshape(-1, len(KINDS))
 
 
 def find_fonts(folder: Path | None) -> list[Path | None]:
@@ -71,75 +60,32 @@ def find_fonts(folder: Path | None) -> list[Path | None]:
     return fonts
 
 
-def draw_page(seed: int, fonts: Sequence[Path | None]) -> Page:
-    """Draws blocks of numbers and words, each block in a font and size of its own, on coloured paper."""
+def draw_page(seed: int, fonts: Sequence[Path | None], heights_px: tuple[float, float] = HEIGHTS_PX) -> Page:
+    """Draws blocks of text, tables, charts and pictures in one or two columns, on coloured paper.
+
+    Args:
+        seed: The seed.
+        fonts: The fonts, of which each block has one.
+        heights_px: Range of the height of glyphs at a view of `VIEW_PX`; each block has one, log-uniform.
+    """
     random = np.random.default_rng(seed)
     side = int(random.integers(_SIDES_PX[0], _SIDES_PX[1] + 1))
-    image = Image.new("RGB", (side, side), tuple(random.integers(200, 256, 3).tolist()))
-    draw = ImageDraw.Draw(image)
-    glyphs: list[Glyph] = []
-    y = 0.02 * side
-    while y < 0.95 * side:
-        low, high = (math.log(share) for share in _FONT_SHARES)
-        size = math.exp(random.uniform(low, high))
-        font = _font(fonts[int(random.integers(len(fonts)))], round(size * side))
-        ink = tuple(random.integers(0, 90, 3).tolist())
-        y = _draw_block(draw, random, font, ink, y, side, glyphs)
-        y += random.uniform(0.5, 2) * font.size
-    return Page(image, tuple(glyphs))
-
-
-def _draw_block(
-    draw: ImageDraw.ImageDraw,
-    random: np.random.Generator,
-    font: ImageFont.FreeTypeFont,
-    ink: tuple[int, ...],
-    top: float,
-    side: int,
-    glyphs: list[Glyph],
-) -> float:
-    """Draws some lines from ``top``; returns where they end."""
-    left, right = random.uniform(0.02, 0.3) * side, random.uniform(0.6, 0.98) * side
-    spacing = random.uniform(1.2, 1.7) * font.size
-    for _ in range(int(random.integers(2, 9))):
-        if top + spacing > side:
-            break
-        x = left
-        while x < right:
-            x = _draw_word(draw, random, font, ink, (x, top), min(right, side), side, glyphs)
-        top += spacing
-    return top
-
-
-def _draw_word(
-    draw: ImageDraw.ImageDraw,
-    random: np.random.Generator,
-    font: ImageFont.FreeTypeFont,
-    ink: tuple[int, ...],
-    at: tuple[float, float],
-    right: float,
-    side: int,
-    glyphs: list[Glyph],
-) -> float:
-    """Draws a number or a word; returns where the next begins."""
-    alphabet = "0123456789" if random.random() < _DIGIT_WORDS else _LETTERS
-    x, y = at
-    for index in random.integers(0, len(alphabet), int(random.integers(1, 8))):
-        character = alphabet[int(index)]
-        box = font.getbbox(character)
-        if x + box[2] > right:
-            return right
-        draw.text((x, y), character, fill=ink, font=font)
-        if character.isdigit():
-            edges = (x + box[0], y + box[1], x + box[2], y + box[3])
-            glyphs.append(Glyph(int(character), *(edge / side for edge in edges), font.size / side))
-        x += font.getlength(character)
-    return x + 0.5 * font.size
-
-
-@lru_cache(maxsize=256)
-def _font(path: Path | None, size_px: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size_px) if path is None else ImageFont.truetype(str(path), size_px)
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        raise TrainingError("This Pillow has no FreeType. Install Pillow from its wheel.")
-    return font
+    canvas = Canvas(side, tuple(random.integers(200, 256, 3).tolist()), random)
+    columns = int(random.integers(1, 3))
+    low, high = (math.log(height) for height in heights_px)
+    for column in range(columns):
+        left, right = (side * (at / columns + gap) for at, gap in ((column, 0.015), (column + 1, -0.015)))
+        y = random.uniform(0.005, 0.03) * side
+        while y < 0.93 * side:
+            height_px = math.exp(random.uniform(low, high)) * side / VIEW_PX
+            style = Style(
+                height_px=height_px,
+                font=fonts[int(random.integers(len(fonts)))],
+                ink=tuple(random.integers(0, 100, 3).tolist()),
+                stroke=random.uniform(0.14, 0.24),
+            )
+            bottom = min(0.985 * side, y + max(random.uniform(0.1, 0.25) * side, random.uniform(5, 9) * height_px))
+            block = BLOCKS[int(random.choice(len(BLOCKS), p=[share for share, _ in BLOCKS]))][1]
+            block(canvas, (left, y, right, bottom), style)
+            y = bottom + random.uniform(0.01, 0.03) * side
+    return Page(canvas.image, tuple(canvas.glyphs))
