@@ -85,6 +85,20 @@ def test_any_checkpoint_can_be_exported(train: Callable[..., Path], tmp_path: Pa
     assert "| scales | [16, 32] |" in card
 
 
+def test_an_export_in_float16_is_half_as_large_and_gives_the_rounded_tokens(
+    train: Callable[..., Path], tmp_path: Path
+) -> None:
+    base = tiny.save_checkpoint(tiny.siglip(), tmp_path / "base")
+    checkpoint = train(f"--model={base}", "--min-side=1") / "checkpoints" / "step-0000002.pt"
+    models = []
+    for dtype in ("float32", "float16"):
+        assert main(["export", str(checkpoint), f"--out={tmp_path / dtype}", f"--dtype={dtype}"]) == 0
+        models.append(load_model(str(tmp_path / dtype)).state_dict())
+    assert all(torch.equal(rounded, models[0][name].half().float()) for name, rounded in models[1].items())
+    sizes = [(tmp_path / dtype / "model.safetensors").stat().st_size for dtype in ("float32", "float16")]
+    assert sizes[1] < 0.8 * sizes[0]
+
+
 def test_an_export_does_not_replace_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "run/checkpoints/best.pt", f"--out={tmp_path}"]) == 1
     assert f"{tmp_path} exists" in capsys.readouterr().err

@@ -10,9 +10,10 @@ from PIL import Image
 
 from siglip_hd_training.__main__ import main
 from siglip_hd_training.canvas import Canvas, Glyph, Style
-from siglip_hd_training.kinds import DIGITS, KIND, KINDS, MARKS
+from siglip_hd_training.kinds import DIGITS, KIND, KINDS, MARKS, PATTERNS
 from siglip_hd_training.marks import mark_mask
 from siglip_hd_training.pages import Page, draw_page
+from siglip_hd_training.patterns import pattern_mask
 
 STYLE = Style(height_px=36.0, font=None, ink=(0, 0, 0), stroke=0.2)
 
@@ -66,6 +67,25 @@ def test_no_two_marks_look_alike_at_the_smallest_size() -> None:
     masks = [np.asarray(mark_mask(name, 12, 2), float) / 255 for name in MARKS]
     for index, one in enumerate(masks):
         assert all(np.abs(one - other).sum() > 10 for other in masks[:index])
+
+
+def test_a_pattern_has_its_period_in_its_direction() -> None:
+    across = {"lines": (0, 8), "columns": (8, 0), "rising": (4, 4), "falling": (4, -4)}  # 64 px hold 8 periods of 8 px
+    for name, (waves_x, waves_y) in across.items():
+        period = 64 / np.hypot(waves_x, waves_y)
+        mask = np.asarray(pattern_mask(name, (64, 64), period, period / 3), float)
+        strengths = np.abs(np.fft.fft2(mask - mask.mean()))
+        row, column = np.unravel_index(strengths[:, :32].argmax(), (64, 32))
+        assert (column, row if row < 32 else row - 64) in ((waves_x, waves_y), (-waves_x, -waves_y))
+
+
+def test_no_two_patterns_look_alike() -> None:
+    strengths = []
+    for name in PATTERNS:
+        mask = np.asarray(pattern_mask(name, (64, 64), 8.0, 3.0), float) / 255
+        strengths.append(np.abs(np.fft.fft2(mask - mask.mean())) / 64)
+    for index, one in enumerate(strengths):
+        assert all(np.linalg.norm(one - other) > 10 for other in strengths[:index])
 
 
 def test_a_patch_shows_the_glyphs_that_cover_it_or_lie_in_it() -> None:

@@ -18,7 +18,7 @@ from .errors import TrainingError
 from .export import save_model
 from .kinds import GROUPS, KINDS
 from .optimizer import build_optimizer, learning_rate
-from .pages import VIEW_PX, draw_page, find_fonts
+from .pages import SIDES_PX, VIEW_PX, draw_page, find_fonts
 from .preprocessing import Preprocessing
 from .probe import score
 from .ranges import number_range
@@ -29,6 +29,8 @@ from .windows import cut
 _FIRST_PAGE = 1_000_000_000
 #: Pages of one seed of the base.
 _PAGES = 10_000_000
+#: A base page is as fine for its view as a page of the student for the teacher's view of 1024.
+_SIDES_PX = (SIDES_PX[0] // 2, SIDES_PX[1] // 2)
 #: Squashed to [-1, 1] by the bilinear filter, as SigLIP.
 PREPROCESSING = Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3, rescale=1 / 255, resample=2)
 _BETAS = (0.9, 0.98)
@@ -91,7 +93,7 @@ def run(given: argparse.Namespace) -> None:
     )
     metrics = given.out.with_name(f"{given.out.name}.jsonl")
     metrics.parent.mkdir(parents=True, exist_ok=True)
-    with metrics.open("w") as log:
+    with metrics.open("w", buffering=1) as log:
         train_base(model, settings, log.write)
     save_model(model, PREPROCESSING, given.out, torch.float16)
     print(f"The base is in {given.out}, its metrics in {metrics}.")
@@ -131,7 +133,7 @@ def _draw(settings: BaseSettings, fonts: Sequence[Path | None], step: int) -> tu
     for index in range(step * settings.pages, (step + 1) * settings.pages):
         seed = _FIRST_PAGE + settings.seed * _PAGES + index
         is_small = np.random.default_rng((seed, 1)).random() < settings.small_share
-        page = draw_page(seed, fonts, settings.small_px if is_small else settings.large_px)
+        page = draw_page(seed, fonts, settings.small_px if is_small else settings.large_px, _SIDES_PX)
         views.append(PREPROCESSING.view(page.image, VIEW_PX))
         shown.append(torch.from_numpy(page.heights(VIEW_PX // PATCH_PX) > 0))
     return torch.stack(views), torch.stack(shown)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from .canvas import Box, Canvas, Style
-from .kinds import DIGITS, MARKS
+from .kinds import DIGITS, MARKS, PATTERNS
 
 _LETTERS = tuple("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _DIGIT_WORDS = 0.7
@@ -44,9 +44,9 @@ def _marks(canvas: Canvas, box: Box, style: Style) -> None:
     width = max(1.0, style.stroke_px * 0.7)
     canvas.rule((left, top, left + width, bottom), style.ink)
     canvas.rule((left, bottom - width, right, bottom), style.ink)
-    pitch = canvas.random.uniform(1.35, 2.2) * style.height_px
+    pitch = canvas.random.uniform(1.3, 1.8) * style.height_px
     free = pitch - 1.15 * style.height_px
-    share = canvas.random.uniform(0.5, 1.0)
+    share = canvas.random.uniform(0.6, 1.0)
     for y in np.arange(top + pitch / 2, bottom - width - pitch / 2, pitch):
         for x in np.arange(left + width + pitch, right - pitch / 2, pitch):
             if canvas.random.random() < share:
@@ -55,14 +55,29 @@ def _marks(canvas: Canvas, box: Box, style: Style) -> None:
                 canvas.mark(name, x + shift_x, y + shift_y, style)
 
 
+def _bars(canvas: Canvas, box: Box, style: Style) -> None:
+    """A bar chart: bars that stand on an axis, each with a pattern."""
+    left, top, right, bottom = box
+    base = bottom - style.stroke_px
+    canvas.rule((left, base, right, bottom), style.ink)
+    width = canvas.random.uniform(0.05, 0.09) * canvas.image.width
+    gap = canvas.random.uniform(0.0, 0.3) * width
+    for x in np.arange(left + gap, right - width, width + gap):
+        height = canvas.random.uniform(0.4, 1.0) * (base - top)
+        name = PATTERNS[int(canvas.random.integers(len(PATTERNS)))]
+        canvas.pattern(name, (x, base - height, x + width, base), style)
+
+
 def _table(canvas: Canvas, box: Box, style: Style) -> None:
     """A table of numbers and marks between rules."""
     left, top, right, bottom = box
     row = canvas.random.uniform(1.3, 2.0) * style.font_px
-    cell = canvas.random.uniform(2.5, 6.0) * style.font_px
+    cell = canvas.random.uniform(2.0, 5.0) * style.font_px
     width = max(1.0, style.stroke_px * 0.5)
     ys = np.arange(top, bottom - row, row)
     xs = np.arange(left, right - cell, cell)
+    if not len(ys):
+        return
     for y in ys:
         canvas.rule((left, y, right, y + width), style.ink)
         for x in xs:
@@ -94,8 +109,9 @@ def _picture(canvas: Canvas, box: Box, _style: Style) -> None:
 
 #: How often each kind of block is drawn.
 BLOCKS: tuple[tuple[float, Callable[[Canvas, Box, Style], None]], ...] = (
-    (0.36, _text),
-    (0.40, _marks),
-    (0.16, _table),
-    (0.08, _picture),
+    (0.32, _text),
+    (0.33, _marks),
+    (0.24, _bars),
+    (0.07, _table),
+    (0.04, _picture),
 )

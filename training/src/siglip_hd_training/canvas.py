@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from .errors import TrainingError
 from .kinds import KIND
 from .marks import mark_mask
+from .patterns import pattern_mask
 
 #: The height of a digit as a share of its font's size.
 _DIGIT_HEIGHT = 0.72
@@ -65,10 +66,11 @@ class Canvas:
 
     def character(self, character: str, x: float, y: float, style: Style) -> float:
         """Draws a digit or a letter with its line's top at y; returns its advance."""
-        (left, top, right, bottom), advance = _measure(style.font, style.font_px, character)
-        self._draw.text((x, y), character, fill=style.ink, font=_font(style.font, style.font_px))
+        mask, (left, top), advance = _character_mask(style.font, style.font_px, character)
+        left, top = round(x + left), round(y + top)
+        self.image.paste(style.ink, (left, top), mask)
         kind = KIND[character] if character.isdigit() else KIND["letter"]
-        self._add(kind, (x + left, y + top, x + right, y + bottom), style.height_px)
+        self._add(kind, (left, top, left + mask.width, top + mask.height), style.height_px)
         return advance
 
     def mark(self, name: str, x: float, y: float, style: Style) -> None:
@@ -81,10 +83,18 @@ class Canvas:
         inner = mask.getbbox() or (0, 0, side, side)
         self._add(KIND[name], (left + inner[0], top + inner[1], left + inner[2], top + inner[3]), style.height_px)
 
+    def pattern(self, name: str, box: Box, style: Style) -> None:
+        """Fills a box with a pattern whose period is half the style's height."""
+        left, top, right, bottom = (round(edge) for edge in box)
+        period = style.height_px / 2
+        mask = pattern_mask(name, (right - left, bottom - top), period, 2 * style.stroke * period)
+        self.image.paste(style.ink, (left, top), mask)
+        self._add(KIND[name], box, style.height_px)
+
     def rule(self, box: Box, ink: Colour) -> None:
         """Draws a line of a table or an axis: a filled box."""
-        edges = tuple(round(edge) for edge in box)
-        self._draw.rectangle((edges[0], edges[1], edges[2] - 1, edges[3] - 1), fill=ink)
+        left, top = round(box[0]), round(box[1])
+        self._draw.rectangle((left, top, max(left, round(box[2]) - 1), max(top, round(box[3]) - 1)), fill=ink)
         self._add(KIND["rule"], box, min(box[2] - box[0], box[3] - box[1]))
 
     def picture(self, box: Box, picture: Image.Image) -> None:
@@ -106,7 +116,11 @@ def _font(path: Path | None, size_px: int) -> ImageFont.FreeTypeFont:
     return font
 
 
-@lru_cache(maxsize=65536)
-def _measure(path: Path | None, size_px: int, character: str) -> tuple[Box, float]:
+@lru_cache(maxsize=16384)
+def _character_mask(path: Path | None, size_px: int, character: str) -> tuple[Image.Image, tuple[float, float], float]:
+    """A character's ink as an 8-bit mask, the offset of its corner, and the character's advance."""
     font = _font(path, size_px)
-    return font.getbbox(character), font.getlength(character)
+    left, top, right, bottom = font.getbbox(character)
+    mask = Image.new("L", (round(right - left), round(bottom - top)))
+    ImageDraw.Draw(mask).text((-left, -top), character, fill=255, font=font)
+    return mask, (left, top), font.getlength(character)

@@ -9,9 +9,7 @@ MARKS = (
     "square",
     "frame",
     "triangle",
-    "wedge",
     "diamond",
-    "star",
     "plus",
     "cross",
     "dash",
@@ -19,7 +17,11 @@ MARKS = (
     "slash",
     "backslash",
 )
-KINDS = (*DIGITS, *MARKS, "letter", "rule", "picture")
+PATTERNS = ("lines", "columns", "rising", "falling", "grid", "lattice", "dots", "checks")
+KINDS = (*DIGITS, *MARKS, *PATTERNS, "letter", "rule", "picture")
 KIND = {name: index for index, name in enumerate(KINDS)}
 #: What the probe reads, and the kinds that it tells apart.
-GROUPS = {"digits": [KIND[name] for name in DIGITS], "marks": [KIND[name] for name in MARKS]}
+GROUPS = {
+    group: [KIND[name] for name in names]
+    for group, names in (("digits", DIGITS), ("marks", MARKS), ("patterns", PATTERNS))
+}

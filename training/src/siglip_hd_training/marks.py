@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 from PIL import Image, ImageDraw
@@ -15,13 +14,7 @@ _Point = tuple[float, float]
 _POLYGONS: dict[str, list[_Point]] = {
     "square": [(0.06, 0.06), (0.94, 0.06), (0.94, 0.94), (0.06, 0.94)],
     "triangle": [(0.5, 0.04), (1.0, 0.94), (0.0, 0.94)],
-    "wedge": [(0.5, 0.96), (1.0, 0.06), (0.0, 0.06)],
     "diamond": [(0.5, 0.0), (1.0, 0.5), (0.5, 1.0), (0.0, 0.5)],
-    "star": [
-        (0.5 + radius * math.sin(corner * math.pi / 5), 0.53 - radius * math.cos(corner * math.pi / 5))
-        for corner in range(10)
-        for radius in (0.53 if corner % 2 == 0 else 0.22,)
-    ],
 }
 _LINES: dict[str, list[tuple[_Point, _Point]]] = {
     "plus": [((0.5, 0.0), (0.5, 1.0)), ((0.0, 0.5), (1.0, 0.5))],

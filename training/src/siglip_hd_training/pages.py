@@ -15,7 +15,8 @@ from .canvas import Canvas, Glyph, Style
 from .errors import TrainingError
 from .kinds import KINDS
 
-_SIDES_PX = (1024, 1280)
+#: Sides of pages, which hold a view of 1024.
+SIDES_PX = (1024, 1280)
 #: A glyph belongs to a patch if it covers this share of the patch, or of itself if it is smaller, in each direction.
 _COVERAGE = 0.35
 #: Pages are laid out for a view of this side, of which heights are given in pixels.
@@ -60,16 +61,22 @@ def find_fonts(folder: Path | None) -> list[Path | None]:
     return fonts
 
 
-def draw_page(seed: int, fonts: Sequence[Path | None], heights_px: tuple[float, float] = HEIGHTS_PX) -> Page:
+def draw_page(
+    seed: int,
+    fonts: Sequence[Path | None],
+    heights_px: tuple[float, float] = HEIGHTS_PX,
+    sides_px: tuple[int, int] = SIDES_PX,
+) -> Page:
     """Draws blocks of text, tables, charts and pictures in one or two columns, on coloured paper.
 
     Args:
         seed: The seed.
         fonts: The fonts, of which each block has one.
         heights_px: Range of the height of glyphs at a view of `VIEW_PX`; each block has one, log-uniform.
+        sides_px: Range of the page's side.
     """
     random = np.random.default_rng(seed)
-    side = int(random.integers(_SIDES_PX[0], _SIDES_PX[1] + 1))
+    side = int(random.integers(sides_px[0], sides_px[1] + 1))
     canvas = Canvas(side, tuple(random.integers(200, 256, 3).tolist()), random)
     columns = int(random.integers(1, 3))
     low, high = (math.log(height) for height in heights_px)
@@ -84,7 +91,7 @@ def draw_page(seed: int, fonts: Sequence[Path | None], heights_px: tuple[float, 
                 ink=tuple(random.integers(0, 100, 3).tolist()),
                 stroke=random.uniform(0.14, 0.24),
             )
-            bottom = min(0.985 * side, y + max(random.uniform(0.1, 0.25) * side, random.uniform(5, 9) * height_px))
+            bottom = min(0.985 * side, y + max(random.uniform(0.08, 0.2) * side, random.uniform(5, 9) * height_px))
             block = BLOCKS[int(random.choice(len(BLOCKS), p=[share for share, _ in BLOCKS]))][1]
             block(canvas, (left, y, right, bottom), style)
             y = bottom + random.uniform(0.01, 0.03) * side

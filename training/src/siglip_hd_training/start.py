@@ -1,26 +1,30 @@
 """Makes a small tower that learns to read in few steps.
 
-Random weights first have to find out what a patch's frequencies are, and which token is its neighbour. The start gives
-both: the patch embedding is a cosine transform of the patch, the position table has waves, and each head looks at one
-neighbour. Everything is trained on from there. The second idea is that of structured initialisation of attention
-(Zheng et al., 2024, arXiv:2404.01139).
+Random weights first have to find out what a patch's frequencies are, that what matters is how strong one is and not where
+its waves begin, and which token is its neighbour. The start gives all three: the patch embedding is a Fourier transform
+of the patch, the first MLP sees the strength of each frequency, the position table has waves, and each head looks at one
+neighbour. Everything is trained on from there. The idea for the heads is that of structured initialisation (Zheng et al.,
+2024, arXiv:2404.01139).
 """
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from transformers import SiglipVisionConfig, SiglipVisionModel
 
 PATCH_PX = 16
-#: Waves of the position table, in radians per patch. No two have a common period within the table.
-_WAVES = tuple(math.pi * share for share in (1.0, 0.58, 0.34, 0.2, 0.12))
+#: Waves of the position table, in radians per patch, chosen so that no two of 32 columns look alike.
+_WAVES = tuple(math.pi * share for share in (1.0, 0.54, 0.35, 0.24, 0.06))
 #: Channels of the position table that have waves: a sine and a cosine for each wave, along x and along y.
 _POSITION_CHANNELS = 4 * len(_WAVES)
-#: Channels that see colour: the mean of red less blue, and of green less both.
-_COLOUR_CHANNELS = 2
+#: Channels for a patch's mean and its two colours.
+_MEAN_CHANNELS = 3
+#: The input of the units that see a frequency's strength.
+_STRENGTH_GAIN = 2.0
+#: The first layer's neighbours begin faint, so that its MLP sees the patch itself.
+_FIRST_ATTENTION = 0.3
 #: How sharply a head looks at its neighbour.
 _SHARPNESS = 3.4
 #: Column and row of the neighbour that each head looks at, layer by layer.
@@ -47,25 +51,50 @@ def start_model(image_size: int, channels: int, layers: int, heads: int, mlp: in
         model.embeddings.position_embedding.weight[:, -_POSITION_CHANNELS:] = _waves(side)
         for number, layer in enumerate(model.encoder.layers):
             _start_heads(layer.self_attn, number, heads)
+        first = model.encoder.layers[0]
+        first.self_attn.out_proj.weight.mul_(_FIRST_ATTENTION)
+        _start_strengths(first.mlp, channels - _POSITION_CHANNELS)
     return model
 
 
+def _frequencies(count: int) -> list[tuple[int, int]]:
+    """The lowest frequencies of a patch along x and y, in waves per patch, each without its mirror image."""
+    most = PATCH_PX // 2 - 1
+    half = [(x, y) for y in range(most + 1) for x in range(-most, most + 1) if y > 0 or x > 0]
+    return sorted(half, key=lambda waves: (waves[0] ** 2 + waves[1] ** 2, waves))[:count]
+
+
 def _start_patches(embedding: torch.nn.Conv2d, channels: int) -> None:
-    """Gives channels the cosine transform of the luminance, from low frequencies up, and the last ones colour."""
-    size = embedding.kernel_size[0]
-    wave = np.cos(np.pi * np.outer(np.arange(size), np.arange(size) + 0.5) / size) * math.sqrt(2 / size)
-    wave[0] /= math.sqrt(2)
-    orders = sorted(((y, x) for y in range(size) for x in range(size)), key=lambda order: (sum(order), order))
-    luminance = torch.tensor([0.299, 0.587, 0.114])
+    """Gives channels the luminance's mean, the two colours, then cosine and sine of each frequency, from low ones up."""
+    luminance = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
     weight = torch.zeros_like(embedding.weight)
-    for channel, (y, x) in enumerate(orders[: channels - _COLOUR_CHANNELS]):
-        # High frequencies are faint in an image; the mean is strong.
-        gain = 0.1 if y + x == 0 else math.sqrt(1 + y + x) / 2
-        weight[channel] = gain * luminance[:, None, None] * torch.from_numpy(np.outer(wave[y], wave[x])).float()
-    colours = torch.tensor([[1.0, 0.0, -1.0], [-0.5, 1.0, -0.5]])
-    weight[channels - _COLOUR_CHANNELS : channels] = (colours / size**2)[:, :, None, None]
+    weight[0] = 1.6 * luminance / PATCH_PX**2
+    weight[1:3] = torch.tensor([[1.0, 0.0, -1.0], [-0.5, 1.0, -0.5]])[:, :, None, None] / PATCH_PX**2
+    places = torch.arange(PATCH_PX) * 2 * math.pi / PATCH_PX
+    for number, (x, y) in enumerate(_frequencies((channels - _MEAN_CHANNELS) // 2)):
+        angles = x * places[None, :] + y * places[:, None]
+        # High frequencies are faint in an image.
+        gain = 2**0.5 / PATCH_PX * math.sqrt(1 + math.hypot(x, y)) / 1.5
+        at = _MEAN_CHANNELS + 2 * number
+        weight[at], weight[at + 1] = gain * luminance * angles.cos(), gain * luminance * angles.sin()
     embedding.weight.copy_(weight)
     embedding.bias.zero_()
+
+
+def _start_strengths(mlp: torch.nn.Module, channels: int) -> None:
+    """Lets units see a cosine or sine with either sign; those of one frequency begin with the same effect.
+
+    GELU of a value and of its negative add up to an even function, near the value's size.
+    """
+    seen = (channels - _MEAN_CHANNELS) // 2
+    unit = 0
+    for number in range(min(seen, len(mlp.fc1.weight) // 4)):
+        for part in range(2):
+            for sign in (1.0, -1.0):
+                mlp.fc1.weight[unit] = 0.0
+                mlp.fc1.weight[unit, _MEAN_CHANNELS + 2 * number + part] = sign * _STRENGTH_GAIN
+                mlp.fc2.weight[:, unit] = mlp.fc2.weight[:, 4 * number]
+                unit += 1
 
 
 def _waves(side: int) -> torch.Tensor:
