@@ -7,6 +7,7 @@ import torch
 
 import tiny
 from siglip_hd_training.__main__ import main
+from siglip_hd_training.kinds import GROUPS
 from siglip_hd_training.probe import Patches, by_band, chance, fit_probe, score
 
 
@@ -60,9 +61,7 @@ def test_the_command_prints_a_row_for_each_encoder_scale_layer_and_group(capsys:
     flags = ["--scales=512", "--scales=512,1024", "--features=pre_norm", "--pages=2,1", "--seeds=1"]
     assert main(["probe", model, *flags]) == 0
     _, _, *rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [row[:2] for row in rows[:2]] == [["chance", "digits"], ["chance", "marks"]]
-    read = [row[1:4] for row in rows[2:]]
-    assert read == [
-        [scales, "pre_norm", group] for scales in ("512", "512,1024") for group in ("digits", "marks")
-    ]
+    assert [row[:2] for row in rows[:3]] == [["chance", group] for group in GROUPS]
+    read = [row[1:4] for row in rows[3:]]
+    assert read == [[scales, "pre_norm", group] for scales in ("512", "512,1024") for group in GROUPS]
     assert all(len(row[-2].split("/")) == 2 for row in rows)
