@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the trainer with the CPU's torch in a virtual environment in FOLDER, and checks the format, lint and quick tests.
+# Installs the trainer in a virtual environment in FOLDER, and checks the format, lint and quick tests.
+# With TORCH_INDEX, an index of wheels such as https://download.pytorch.org/whl/cpu, torch comes without CUDA.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$(realpath "${1:?usage: check.sh FOLDER}")
@@ -7,8 +8,7 @@ folder=$(realpath "${1:?usage: check.sh FOLDER}")
 python3 -m venv "$folder/venv"
 export PATH="$folder/venv/bin:$PATH"
 python -m pip install --quiet --upgrade pip
-# The wheels of PyPI bring CUDA, 5 GB.
-python -m pip install --quiet torch --index-url https://download.pytorch.org/whl/cpu
+if [ -n "${TORCH_INDEX:-}" ]; then python -m pip install --quiet torch --index-url "$TORCH_INDEX"; fi
 python -m pip install --quiet . --group dev
 
 ruff format --check

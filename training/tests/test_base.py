@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from siglip_hd_training.__main__ import main
-from siglip_hd_training.base import PREPROCESSING, encode_at
+from siglip_hd_training.base import PREPROCESSING, cut_windows, encode_at
+from siglip_hd_training.kinds import KINDS
 from siglip_hd_training.preprocessing import Preprocessing
 from siglip_hd_training.start import start_model
 from siglip_hd_training.tower import Tower, load_model
 
-NANO = ["--channels=64", "--layers=1", "--heads=2", "--mlp=64", "--pages=1", "--learning-rate=5e-3"]
+NANO = ["--channels=64", "--layers=1", "--heads=2", "--mlp=64", "--learning-rate=5e-3"]
 
 
 def train(folder: Path, *flags: str) -> list[dict[str, float]]:
@@ -73,6 +75,18 @@ def test_a_window_has_the_positions_of_its_place() -> None:
         whole = encode_at(model, pixels, 0, 0).reshape(4, 4, -1)
         window = encode_at(model, pixels[..., 16:48, 32:64], 1, 2).reshape(2, 2, -1)
     torch.testing.assert_close(window, whole[1:3, 2:4], atol=1e-5, rtol=0)
+
+
+def test_each_window_keeps_the_labels_of_its_patches() -> None:
+    # The patch at row 20, column 3 is dark and shows kind 5; it is in the third window.
+    views = torch.full((2, 3, 512, 512), 255, dtype=torch.uint8)
+    shown = torch.zeros(2, 1024, len(KINDS), dtype=torch.bool)
+    views[1, :, 20 * 16 : 21 * 16, 3 * 16 : 4 * 16] = 0
+    shown[1, 20 * 32 + 3, 5] = True
+    windows, labels, _ = cut_windows(views, shown, np.random.default_rng(0))
+    dark = (windows[:, 0].reshape(8, 16, 16, 16, 16).amax((2, 4)) == 0).flatten(1)
+    assert torch.equal(labels[..., 5], dark)
+    assert dark.nonzero().tolist() == [[6, 4 * 16 + 3]]
 
 
 def test_the_loss_falls_and_the_same_seed_gives_the_same_base(tmp_path: Path) -> None:

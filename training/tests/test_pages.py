@@ -19,9 +19,7 @@ STYLE = Style(height_px=36.0, font=None, ink=(0, 0, 0), stroke=0.2)
 
 
 def shown_at(page: Page, side: int) -> set[tuple[int, int, str]]:
-    return {
-        (int(patch) // side, int(patch) % side, KINDS[kind]) for patch, kind in np.argwhere(page.heights(side) > 0)
-    }
+    return {(int(patch) // side, int(patch) % side, KINDS[kind]) for patch, kind in np.argwhere(page.heights(side) > 0)}
 
 
 def test_a_page_repeats_and_another_seed_gives_another() -> None:

@@ -58,7 +58,7 @@ def test_each_patch_that_shows_the_group_is_in_one_band() -> None:
 
 def test_the_command_prints_a_row_for_each_encoder_scale_layer_and_group(capsys: pytest.CaptureFixture[str]) -> None:
     model = str(tiny.FIXTURES / "siglip-tiny")
-    flags = ["--scales=512", "--scales=512,1024", "--features=pre_norm", "--pages=2,1", "--seeds=1"]
+    flags = ["--scales=512", "--scales=512,1024", "--features=pre_norm", "--pages=4,4", "--seeds=1"]
     assert main(["probe", model, *flags]) == 0
     _, _, *rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [row[:2] for row in rows[:3]] == [["chance", group] for group in GROUPS]

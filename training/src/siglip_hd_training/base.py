@@ -1,4 +1,4 @@
-"""Trains a small base on synthetic pages, supervised: which kinds of things does each patch show?"""
+"""Trains a small base on synthetic pages, supervised: it learns which kinds of things each patch shows."""
 
 from __future__ import annotations
 
@@ -67,15 +67,15 @@ class BaseSettings:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `nano-base`."""
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a folder that does not exist yet")
-    parser.add_argument("--steps", type=int, default=3000, help="optimizer steps (default 3000)")
+    parser.add_argument("--steps", type=int, default=600, help="optimizer steps (default 600)")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights and pages (default 0)")
     parser.add_argument("--fonts", type=Path, metavar="FOLDER", help="fonts of the pages; Pillow's own by default")
     parser.add_argument("--channels", type=int, default=128, help="width of the tower (default 128)")
     parser.add_argument("--layers", type=int, default=3, help="layers of the tower (default 3)")
     parser.add_argument("--heads", type=int, default=4, help="heads of attention (default 4)")
     parser.add_argument("--mlp", type=int, default=384, help="width of the MLP (default 384)")
-    parser.add_argument("--pages", type=int, default=2, help="pages in a step (default 2)")
-    parser.add_argument("--learning-rate", type=float, default=2e-3, help="highest learning rate (default 0.002)")
+    parser.add_argument("--pages", type=int, default=1, help="pages in a step (default 1)")
+    parser.add_argument("--learning-rate", type=float, default=3e-3, help="highest learning rate (default 0.003)")
     for name, default, text in (("large", (12.0, 28.0), "most pages"), ("small", (7.0, 12.0), "the other pages")):
         shown = f"height of digits and marks on {text}, in px (default {default[0]:g},{default[1]:g})"
         parser.add_argument(f"--{name}-px", type=number_range, default=default, metavar="LOW,HIGH", help=shown)
@@ -88,9 +88,7 @@ def run(given: argparse.Namespace) -> None:
         raise TrainingError(f"{given.out} exists. Remove it, or choose another folder.")
     values = {name: value for name, value in vars(given).items() if name in BaseSettings.__dataclass_fields__}
     settings = BaseSettings(**values)
-    model = start_model(
-        VIEW_PX, settings.channels, settings.layers, settings.heads, settings.mlp, seed=settings.seed
-    )
+    model = start_model(VIEW_PX, settings.channels, settings.layers, settings.heads, settings.mlp, seed=settings.seed)
     metrics = given.out.with_name(f"{given.out.name}.jsonl")
     metrics.parent.mkdir(parents=True, exist_ok=True)
     with metrics.open("w", buffering=1) as log:
@@ -112,7 +110,7 @@ def train_base(model: SiglipVisionModel, settings: BaseSettings, write: Callable
         views, shown = _draw(settings, fonts, step)
         row = column = 0
         if step < _WINDOWS * settings.steps:
-            views, shown, (row, column) = _cut(views, shown, places)
+            views, shown, (row, column) = cut_windows(views, shown, places)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, settings)
         logits = head(encode_at(model, PREPROCESSING.normalise(views), row, column))
@@ -139,14 +137,16 @@ def _draw(settings: BaseSettings, fonts: Sequence[Path | None], step: int) -> tu
     return torch.stack(views), torch.stack(shown)
 
 
-def _cut(
+def cut_windows(
     views: torch.Tensor, shown: torch.Tensor, places: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor, tuple[int, int]]:
     """Cuts views and labels into four windows, and chooses the windows' place in the position table."""
     half = VIEW_PX // 2
     side = half // PATCH_PX
     maps = shown.transpose(1, 2).reshape(len(shown), -1, 2 * side, 2 * side)
-    windows = maps.reshape(len(shown), -1, 2, side, 2, side).permute(0, 2, 4, 3, 5, 1).reshape(-1, side * side, len(KINDS))
+    windows = (
+        maps.reshape(len(shown), -1, 2, side, 2, side).permute(0, 2, 4, 3, 5, 1).reshape(-1, side * side, len(KINDS))
+    )
     row, column = places.integers(0, side + 1, 2).tolist()
     return cut(views, half), windows, (row, column)
 

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 
-
 class Schedule(Protocol):
     """What the optimizer takes from a run's settings."""
 

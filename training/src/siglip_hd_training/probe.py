@@ -100,7 +100,7 @@ def encode_pages(encoder: Teacher, pages: Sequence[Page], device: torch.device) 
 
 
 def fit_probe(patches: Patches, seed: int) -> torch.nn.Module:
-    """Fits a linear layer on standardised tokens: all patches that show the group, and a quarter as many that do not."""
+    """Fits a linear layer on standardised tokens: all patches that show the group, and a quarter as many others."""
     random = torch.Generator().manual_seed(seed)
     shown = patches.shown.any(1)
     others = torch.nonzero(~shown).flatten()

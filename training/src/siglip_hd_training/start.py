@@ -1,10 +1,10 @@
 """Makes a small tower that learns to read in few steps.
 
-Random weights first have to find out what a patch's frequencies are, that what matters is how strong one is and not where
-its waves begin, and which token is its neighbour. The start gives all three: the patch embedding is a Fourier transform
-of the patch, the first MLP sees the strength of each frequency, the position table has waves, and each head looks at one
-neighbour. Everything is trained on from there. The idea for the heads is that of structured initialisation (Zheng et al.,
-2024, arXiv:2404.01139).
+Random weights first have to find out what a patch's frequencies are, that the strength of one matters and not where its
+waves begin, and which token is its neighbour. The start gives all three: the patch embedding is a Fourier transform of
+the patch, the first MLP sees the strength of each frequency, the position table has waves, and each head looks at one
+neighbour. Everything is trained on from there. The idea for the heads is that of structured initialisation (Zheng et
+al., 2024, arXiv:2404.01139).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _frequencies(count: int) -> list[tuple[int, int]]:
 
 
 def _start_patches(embedding: torch.nn.Conv2d, channels: int) -> None:
-    """Gives channels the luminance's mean, the two colours, then cosine and sine of each frequency, from low ones up."""
+    """Gives channels the mean luminance, two colours, then cosine and sine of each frequency, from low ones up."""
     luminance = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
     weight = torch.zeros_like(embedding.weight)
     weight[0] = 1.6 * luminance / PATCH_PX**2
