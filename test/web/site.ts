@@ -38,7 +38,10 @@ export function site(): Promise<Site> {
 async function openSite(): Promise<Site> {
   const models = [
     { name: 'student', folder: await importFixture(scratch.path, 'siglip-tiny') },
-    { name: 'plain', folder: await importFixture(scratch.path, 'siglip-tiny', { features: ['penultimate'] }) },
+    {
+      name: 'plain',
+      folder: await importFixture(scratch.path, 'siglip-tiny', { features: ['penultimate'] }),
+    },
     { name: 'clip', folder: await importFixture(scratch.path, 'clip-tiny') },
   ];
   const config = serviceConfig({ models, teacher: 'plain', cacheBytes: 64 * 2 ** 20 });
