@@ -75,8 +75,8 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def whole_weights(weights: Weights) -> dict[str, torch.Tensor]:
-    """Weights gathered from their shards. All processes must call this."""
-    return {name: whole(tensor) for name, tensor in weights.items()}
+    """Weights gathered from their shards, one by one into the CPU's memory. All processes must call this."""
+    return {name: whole(tensor).cpu() if isinstance(tensor, DTensor) else tensor for name, tensor in weights.items()}
 
 
 def copy_whole(target: torch.Tensor, source: torch.Tensor) -> None:
