@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { importModel } from '../../src/model/import/import-model.ts';
 import type { ImportOptions } from '../../src/model/import/import-model.ts';
 
-export type FixtureOptions = Partial<Pick<ImportOptions, 'features' | 'precision' | 'imageSize' | 'resize'>>;
+export type FixtureOptions = Partial<
+  Pick<ImportOptions, 'features' | 'classToken' | 'pooled' | 'precision' | 'imageSize' | 'resize'>
+>;
 
 /** A folder for a test's files. */
 export function scratchFolder(): { readonly path: string; remove(): void } {

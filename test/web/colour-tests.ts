@@ -5,7 +5,7 @@ import { paintHeat } from '../../src/tokens/colours/colour-scale.ts';
 import { rangeOf } from '../../src/tokens/colours/quantile.ts';
 import { TokenColours } from '../../src/tokens/colours/token-colours.ts';
 import { until } from '../support/until.ts';
-import { pageTest, takeSample, type OpenedPage } from './site.ts';
+import { choose, pageTest, takeSample, type OpenedPage } from './site.ts';
 import { cosine, largestDifference, shownColours, showsColours, tokensOf } from './reference.ts';
 
 /** The tokens of the three panels that the page opens with. */
@@ -161,5 +161,33 @@ pageTest(
     );
     await showsColours(panel(1), 32, 32, expected);
     assert.ok(scores.some((score) => score < threshold) && scores.some((score) => score > threshold));
+  },
+);
+
+pageTest(
+  'leaves the class token out of the map, and a pooled vector out of the colours',
+  {},
+  async (opened) => {
+    const { page, panel } = opened;
+    await choose(panel(1), { model: 'clip', options: { class_token: 'true' } });
+    await choose(panel(2), { model: 'clip', options: { output: 'pooled' } });
+    await takeSample(opened, 'Coffee');
+    await page.getByLabel('Norms').check();
+    await panel(1).getByText('577 of 32 channels; grid 24 x 24, after the class token').waitFor();
+    await panel(2)
+      .getByText(/^one vector of \d+ values/)
+      .waitFor();
+    const stage = panel(1).getByRole('application');
+    const box = (await stage.boundingBox())!;
+    // CLIP sees the middle 400 of 600 pixels.
+    await stage.hover({
+      position: { x: (box.width * (100 + (400 * 5.5) / 24)) / 600, y: (box.height * 7.5) / 24 },
+    });
+    const set = await tokensOf('coffee.jpg', 'encode', { model: 'clip', class_token: 'true' });
+    const norm = tokenNorms(set)[1 + 7 * 24 + 5]!;
+    await panel(1)
+      .locator('.readout')
+      .getByText(`column 6, row 8, norm ${norm.toFixed(4)}`)
+      .waitFor();
   },
 );

@@ -42,7 +42,10 @@ async function openSite(): Promise<Site> {
       name: 'plain',
       folder: await importFixture(scratch.path, 'siglip-tiny', { features: ['penultimate'] }),
     },
-    { name: 'clip', folder: await importFixture(scratch.path, 'clip-tiny') },
+    {
+      name: 'clip',
+      folder: await importFixture(scratch.path, 'clip-tiny', { classToken: true, pooled: true }),
+    },
   ];
   const config = serviceConfig({ models, teacher: 'plain', cacheBytes: 64 * 2 ** 20 });
   const service = await startService(config, pino({ level: 'silent' }), () => {});

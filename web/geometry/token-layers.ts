@@ -20,13 +20,16 @@ export interface TokenLayer {
   readonly maps: readonly TokenMap[];
 }
 
-/** Where an answer's tokens lie on the image: one layer, or for AnyRes the base view and the tiles. */
+/**
+ * Where an answer's tokens lie on the image: one layer, or for AnyRes the base view and the tiles. A pooled vector lies nowhere.
+ */
 export function tokenLayers(metadata: Metadata, model: ServedModel, image: Size): readonly TokenLayer[] {
   const { grid, anyres, shape } = metadata;
   const whole = { x: 0, y: 0, ...image };
+  if (metadata.output === 'pooled') return [];
   if (anyres === undefined) {
     const view = metadata.recipe === 'encode' ? encodeView(model, image) : whole;
-    return [{ name: 'view', maps: [mapOf(0, grid, seen(view, model))] }];
+    return [{ name: 'view', maps: [mapOf(metadata.class_token ? 1 : 0, grid, seen(view, model))] }];
   }
   const base: TokenLayer = { name: 'base view', maps: [mapOf(0, grid, whole)] };
   const { tile_grid: tiles, base_tokens: baseTokens, spatial, newlines } = anyres;

@@ -7,9 +7,12 @@ export type Recipe = (typeof recipes)[number];
 export interface Metadata {
   readonly model: { readonly name: string; readonly digest: string; readonly trained: boolean };
   readonly recipe: Recipe;
-  readonly output: 'features' | 'embeddings';
+  readonly output: 'features' | 'embeddings' | 'pooled';
   readonly features: string;
+  /** Whether the class token precedes the patches' tokens. */
+  readonly class_token?: true;
   readonly precision: string;
+  /** [channels] of a pooled vector, which has no tokens. */
   readonly shape: readonly number[];
   /** Tokens across and down; for anyres, of the base view. */
   readonly grid: Size;

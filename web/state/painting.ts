@@ -65,7 +65,7 @@ export class Painting {
   }
 
   async #painted({ panels, look }: State): Promise<Painted> {
-    const ids = panels.filter(({ answer }) => answer !== undefined).map(({ id }) => id);
+    const ids = panels.filter((panel) => shownLayer(panel) !== undefined).map(({ id }) => id);
     if (ids.length === 0) return nothing;
     switch (look.coloring) {
       case 'components':

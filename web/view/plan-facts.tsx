@@ -19,7 +19,10 @@ export function PlanFacts({ panel, metadata }: { panel: Panel; metadata: Metadat
     <dl class="facts">
       <dt>Tokens</dt>
       <dd>
-        {tokens.toLocaleString('en')} of {shape.at(-1)} channels; grid {grid.width} x {grid.height}
+        {metadata.output === 'pooled'
+          ? `one vector of ${shape[0]} values for the image`
+          : `${tokens.toLocaleString('en')} of ${shape.at(-1)} channels; grid ${grid.width} x ${grid.height}`}
+        {metadata.class_token && ', after the class token'}
         {metadata.anyres !== undefined &&
           `, tiles ${metadata.anyres.spatial.width} x ${metadata.anyres.spatial.height}`}
       </dd>
