@@ -37,6 +37,7 @@ _BETAS = (0.9, 0.98)
 _CLIP_NORM = 1.0
 #: Share of the steps in which windows of half a view's side, which are cheaper, stand for views.
 _WINDOWS = 0.85
+#: Steps of which a line of the metrics has the mean.
 _LOG_EVERY = 50
 
 
@@ -106,6 +107,7 @@ def train_base(model: SiglipVisionModel, settings: BaseSettings, write: Callable
     trained = torch.nn.ModuleList([model, head]).train()
     optimizer = build_optimizer(trained, settings, _BETAS)
     places = np.random.default_rng(settings.seed)
+    figures: list[dict[str, float]] = []
     for step in tqdm(range(settings.steps), unit="step", disable=None):
         views, shown = _draw(settings, fonts, step)
         row = column = 0
@@ -119,9 +121,10 @@ def train_base(model: SiglipVisionModel, settings: BaseSettings, write: Callable
         torch.nn.utils.clip_grad_norm_(trained.parameters(), _CLIP_NORM)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        if step % _LOG_EVERY == 0 or step == settings.steps - 1:
-            figures = {"step": step, "loss": loss.item(), **_precision(logits.detach(), shown)}
-            write(json.dumps(figures) + "\n")
+        figures.append({"loss": loss.item(), **_precision(logits.detach(), shown)})
+        if len(figures) == _LOG_EVERY or step == settings.steps - 1:
+            write(json.dumps({"step": step + 1, **_means(figures)}) + "\n")
+            figures.clear()
     model.eval()
 
 
@@ -171,3 +174,9 @@ def _precision(logits: torch.Tensor, shown: torch.Tensor) -> dict[str, float]:
         if mask.any():
             found[name] = score(scores[mask], of_group[mask]).precision
     return found
+
+
+def _means(figures: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean of each figure over the steps that have it: not every page shows each group."""
+    names = sorted({name for step in figures for name in step})
+    return {name: float(np.mean([step[name] for step in figures if name in step])) for name in names}
