@@ -18,8 +18,6 @@ def test_a_student_of_a_small_base_comes_nearer_to_the_teacher_on_held_out_pages
     flags = ["--steps=30", "--warm-up-steps=3", "--batch=1", "--micro-batch=1", "--learning-rate=1e-3"]
     assert main(["train", f"--model={base}", f"--images={pages}", f"--out={out}", *flags, "--workers=0"]) == 0
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    losses = [line["loss"] for line in lines if "loss" in line]
     before, *_, after = [line for line in lines if "held_out_l1" in line]
-    assert losses[-1] < losses[0]
     assert after["held_out_l1"] < 0.9 * before["held_out_l1"]
     assert after["held_out_cosine"] > before["held_out_cosine"]
