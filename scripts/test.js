@@ -1,15 +1,18 @@
 // Runs every compiled *.test.js below build/test with node's own runner.
-// Arguments: parts of file names, to run only those, e.g. `npm test -- batcher`.
+// Arguments: parts of file names, to run only those, e.g. `npm test -- batcher`; or, after a !, to leave those out.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const wanted = process.argv.slice(2);
+const parts = process.argv.slice(2);
+const wanted = parts.filter((part) => !part.startsWith('!'));
+const unwanted = parts.filter((part) => part.startsWith('!')).map((part) => part.slice(1));
 const files = readdirSync(join(root, 'build/test'), { recursive: true })
   .filter((name) => name.endsWith('.test.js'))
   .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  .filter((name) => !unwanted.some((part) => name.includes(part)))
   .map((name) => join(root, 'build/test', name))
   .toSorted();
 if (files.length === 0) {
