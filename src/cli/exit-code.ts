@@ -1,4 +1,5 @@
 import { ServiceError } from '../errors/service-error.ts';
+import { systemReason } from '../errors/system-reason.ts';
 
 /** 0 success, 1 failure, 2 wrong usage or bad input. */
 export type ExitCode = 0 | 1 | 2;
@@ -6,7 +7,8 @@ export type ExitCode = 0 | 1 | 2;
 /** The exit status of a failed command and the line to report. Only an unforeseen failure shows its stack. */
 export function describeFailure(thrown: unknown): { readonly exitCode: ExitCode; readonly text: string } {
   if (thrown instanceof ServiceError) return { exitCode: exitCodeOf(thrown), text: thrown.message };
-  if (isSystemError(thrown)) return { exitCode: 1, text: `${thrown.message}.` };
+  if (isSystemError(thrown))
+    return { exitCode: 1, text: `${thrown.path ?? thrown.syscall}: ${systemReason(thrown)}.` };
   return { exitCode: 1, text: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) };
 }
 
@@ -31,6 +33,6 @@ function exitCodeOf({ code }: ServiceError): ExitCode {
 }
 
 /** Errors of the operating system describe themselves in one line: a read-only folder, a full disk. */
-function isSystemError(thrown: unknown): thrown is Error {
+function isSystemError(thrown: unknown): thrown is NodeJS.ErrnoException {
   return thrown instanceof Error && 'syscall' in thrown;
 }

@@ -1,12 +1,18 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { ServiceError } from '../errors/service-error.ts';
 import { systemReason } from '../errors/system-reason.ts';
 
-/** Reads a file named on the command line. Rejects with `invalid_argument` and the system's reason. */
+/**
+ * Reads a file named on the command line. Rejects with `invalid_argument` and the system's reason, and for a pipe or a
+ * device, whose end may never come.
+ */
 export async function readInput(file: string): Promise<Uint8Array> {
   try {
-    return await readFile(file);
+    const found = await stat(file);
+    if (found.isFile() || found.isDirectory()) return await readFile(file);
+    throw new ServiceError('invalid_argument', 'it is a pipe or a device, not a file.');
   } catch (error) {
+    if (error instanceof ServiceError) throw error;
     throw new ServiceError('invalid_argument', `${systemReason(error)}.`, { cause: error });
   }
 }

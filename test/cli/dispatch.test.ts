@@ -81,10 +81,21 @@ test('exits with 1 for what the input is not to blame for', async () => {
   assert.deepEqual([exitCode, stderr], [1, `siglip-hd: ${error.message}\n`]);
 });
 
-test("exits with 1 and the system's line when the system refuses", async () => {
-  const error = Object.assign(new Error('ENOSPC: no space left on device, write'), { syscall: 'write' });
-  const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failingImport(error));
-  assert.deepEqual([exitCode, stderr], [1, `siglip-hd: ${error.message}.\n`]);
+test("exits with 1, the path and the system's reason when the system refuses", async () => {
+  const refusal = (message: string, more: object) => Object.assign(new Error(message), more);
+  for (const [error, line] of [
+    [
+      refusal("EACCES: permission denied, open 'out/x'", { code: 'EACCES', syscall: 'open', path: 'out/x' }),
+      'out/x: permission denied.',
+    ],
+    [
+      refusal('ENOSPC: no space left on device, write', { code: 'ENOSPC', syscall: 'write' }),
+      'write: no space left on device.',
+    ],
+  ] as const) {
+    const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failingImport(error));
+    assert.deepEqual([exitCode, stderr], [1, `siglip-hd: ${line}\n`]);
+  }
 });
 
 test('shows the stack of a failure that nobody foresaw', async () => {

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readInput } from '../../src/cli/input-files.ts';
+import { scratchFolder } from '../support/tiny-models.ts';
+
+test('reads a file, and says at once why it does not read anything else', async (context) => {
+  const { path: folder, remove } = scratchFolder();
+  context.after(remove);
+  const at = (name: string) => join(folder, name);
+  await writeFile(at('a.jpg'), 'bytes');
+  await mkdir(at('folder'));
+  execFileSync('mkfifo', [at('pipe')]);
+  assert.equal(Buffer.from(await readInput(at('a.jpg'))).toString(), 'bytes');
+  for (const [name, message] of [
+    ['folder', 'it is a folder.'],
+    ['pipe', 'it is a pipe or a device, not a file.'],
+    ['missing', 'no such file or directory.'],
+  ] as const) {
+    await assert.rejects(readInput(at(name)), { code: 'invalid_argument', message });
+  }
+});
