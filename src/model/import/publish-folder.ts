@@ -12,20 +12,19 @@ const stagingPrefix = '.import-';
  * Makes the folder `out` at once: `fill` writes into a temporary folder beside it, which is then renamed. An `out` that
  * nothing can be renamed over, such as the mount point of a volume, is filled in place, model.json last: until then it is
  * no model folder. Returns what `fill` returns. If anything fails, `out` is as it was and nothing is left behind. An `out`
- * that exists and is not empty is refused with `invalid_argument` before `fill`; with `force` a model folder is replaced,
- * and with `own`, for a folder that is the service's own, anything is.
+ * that exists and is not empty is refused with `invalid_argument` before `fill`; with `force` a model folder is replaced.
  */
 export async function publishFolder<Result>(
   out: string,
   fill: (temporary: string) => Promise<Result>,
-  { force = false, own = false }: { readonly force?: boolean; readonly own?: boolean } = {},
+  { force = false }: { readonly force?: boolean } = {},
 ): Promise<Result> {
   const target = resolve(out);
-  if (!own) await requireFree(target, force);
-  const suffix = `${process.pid}-${randomBytes(4).toString('hex')}`;
+  await requireFree(target, force);
+  const suffix = uniqueSuffix();
   const beside = `${target}.tmp-${suffix}`;
   const firstMade = await makeFolder(dirname(target));
-  const inPlace = !own && !(await isReplaceable(target, beside));
+  const inPlace = !(await isReplaceable(target, beside));
   const temporary = inPlace ? join(target, `${stagingPrefix}${suffix}`) : beside;
   try {
     await mkdir(temporary).catch((error: unknown) => {
@@ -33,7 +32,7 @@ export async function publishFolder<Result>(
     });
     const result = await fill(temporary);
     if (inPlace) await moveInto(target, temporary, force);
-    else if (force || own) await replace(temporary, target, `${target}.old-${suffix}`);
+    else if (force) await replace(temporary, target, `${target}.old-${suffix}`);
     else await rename(temporary, target);
     return result;
   } catch (error) {
@@ -42,6 +41,39 @@ export async function publishFolder<Result>(
     if (isTaken(error)) throw taken(target);
     throw error;
   }
+}
+
+/**
+ * Fills the folder `out`, whose files are the same whoever writes them. `fill` writes into a temporary folder inside it, and
+ * each file is then renamed over the one that is there, model.json last. So any number of processes may do this at once, and
+ * one that reads `out` meanwhile never misses a file. If anything fails, no temporary files are left behind.
+ */
+export async function fillFolder(out: string, fill: (temporary: string) => Promise<unknown>): Promise<void> {
+  const target = resolve(out);
+  const firstMade = await makeFolder(target);
+  const temporary = join(target, `${stagingPrefix}${uniqueSuffix()}`);
+  try {
+    await mkdir(temporary);
+    await fill(temporary);
+    await moveFiles(temporary, target);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    if (firstMade !== undefined) await removeEmpty(target, firstMade);
+    throw error;
+  }
+}
+
+/** Removes what processes that were killed in {@link fillFolder} have left in `folder`, if it is older than `ageMs`. */
+export async function removeLeftovers(folder: string, ageMs: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    if (!name.startsWith(stagingPrefix) || Date.now() - (await stat(path)).mtimeMs < ageMs) continue;
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+function uniqueSuffix(): string {
+  return `${process.pid}-${randomBytes(4).toString('hex')}`;
 }
 
 /**
@@ -65,6 +97,11 @@ async function isReplaceable(target: string, probe: string): Promise<boolean> {
 async function moveInto(target: string, temporary: string, force: boolean): Promise<void> {
   await requireFree(target, force);
   await rm(join(target, manifestFile), { force: true });
+  await moveFiles(temporary, target);
+}
+
+/** Moves the files of `temporary` into `target`, model.json last, and removes `temporary`. */
+async function moveFiles(temporary: string, target: string): Promise<void> {
   const files = (await readdir(temporary)).filter((name) => name !== manifestFile);
   for (const name of [...files, manifestFile]) await rename(join(temporary, name), join(target, name));
   await rmdir(temporary);

@@ -1,8 +1,23 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import {
+  cp,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ensureEmbeddedModel } from '../../../src/model/import/embedded-models.ts';
 import { embeddedNames } from '../../../src/model/model.ts';
@@ -11,6 +26,8 @@ import { fixture, temporaryFolder } from './fixtures.ts';
 const run = promisify(execFile);
 const moduleUrl = new URL('../../../src/model/import/embedded-models.js', import.meta.url).href;
 const tiny = fixture('siglip-tiny');
+const modelFiles = ['encoder.onnx', 'encoder.onnx_data', 'model.json'];
+const advice = 'Set --cache-dir to a folder that can be written, or give --model.';
 
 describe('an embedded model', () => {
   it('is trained, and has the shape of SigLIP-HD: 1,024 tokens of a view of 512 px', async (t) => {
@@ -54,16 +71,70 @@ describe('an embedded model', () => {
 
   it('is made again when it was damaged, and not when it was not', async (t) => {
     const cache = await temporaryFolder(t);
-    const model = await ensureEmbeddedModel('nano-hd', cache, tiny);
-    await writeFile(join(model.folder, 'mark'), '');
+    const { folder, digest } = await ensureEmbeddedModel('nano-hd', cache, tiny);
+    const manifest = join(folder, 'model.json');
+    const { ino } = await stat(manifest);
     await ensureEmbeddedModel('nano-hd', cache, tiny);
-    assert.ok((await readdir(model.folder)).includes('mark'));
-    await truncate(join(model.folder, 'encoder.onnx_data'), 100);
-    assert.equal((await ensureEmbeddedModel('nano-hd', cache, tiny)).digest, model.digest);
-    assert.ok(!(await readdir(model.folder)).includes('mark'));
-    await rm(join(model.folder, 'model.json'));
-    assert.equal((await ensureEmbeddedModel('nano-hd', cache, tiny)).digest, model.digest);
-    assert.deepEqual(await readdir(cache), [basename(model.folder)]);
+    assert.equal((await stat(manifest)).ino, ino, 'no file was written again');
+    await truncate(join(folder, 'encoder.onnx_data'), 100);
+    assert.equal((await ensureEmbeddedModel('nano-hd', cache, tiny)).digest, digest);
+    await writeFile(manifest, '{');
+    assert.equal((await ensureEmbeddedModel('nano-hd', cache, tiny)).digest, digest);
+    await rm(manifest);
+    assert.equal((await ensureEmbeddedModel('nano-hd', cache, tiny)).digest, digest);
+    assert.deepEqual(await readdir(cache), [basename(folder)]);
+    assert.deepEqual((await readdir(folder)).toSorted(), modelFiles);
+  });
+
+  it('is left as it is when the system refuses to read it', async (t) => {
+    const cache = await temporaryFolder(t);
+    const { folder } = await ensureEmbeddedModel('nano-hd', cache, tiny);
+    for (const name of modelFiles) {
+      await rename(join(folder, name), join(folder, 'kept'));
+      await symlink(name, join(folder, name));
+      await assert.rejects(ensureEmbeddedModel('nano-hd', cache, tiny), {
+        message: `The embedded model nano-hd cannot be read in ${cache}: too many symbolic links encountered. ${advice}`,
+      });
+      assert.ok((await lstat(join(folder, name))).isSymbolicLink());
+      await rename(join(folder, 'kept'), join(folder, name));
+    }
+  });
+
+  it('misses no file at any time while starts that found it damaged make it again', async (t) => {
+    const cache = await temporaryFolder(t);
+    const { folder, digest } = await ensureEmbeddedModel('nano-hd', cache, tiny);
+    const { ino } = await stat(folder);
+    const whole = join(folder, 'encoder.onnx');
+    await truncate(join(folder, 'encoder.onnx_data'), 100);
+    const starts = Promise.all(Array.from({ length: 4 }, () => ensureEmbeddedModel('nano-hd', cache, tiny)));
+    const finished = new AbortController();
+    const done = starts.finally(() => finished.abort());
+    while (!finished.signal.aborted) {
+      assert.ok(existsSync(whole));
+      await setImmediate();
+    }
+    assert.deepEqual(
+      (await done).map((model) => model.digest),
+      [digest, digest, digest, digest],
+    );
+    assert.equal((await stat(folder)).ino, ino, 'it is the folder that others may have opened');
+    assert.deepEqual((await readdir(folder)).toSorted(), modelFiles);
+  });
+
+  it('is rid of what a killed start left, and not of what another start is writing', async (t) => {
+    const cache = await temporaryFolder(t);
+    const { folder } = await ensureEmbeddedModel('nano-hd', cache, tiny);
+    for (const [name, ageMs] of [
+      ['.import-1-killed', 3_600_000],
+      ['.import-2-working', 60_000],
+    ] as const) {
+      await mkdir(join(folder, name));
+      await writeFile(join(folder, name, 'encoder.onnx_data'), 'part');
+      const at = (Date.now() - ageMs) / 1000;
+      await utimes(join(folder, name), at, at);
+    }
+    await ensureEmbeddedModel('nano-hd', cache, tiny);
+    assert.deepEqual((await readdir(folder)).toSorted(), ['.import-2-working', ...modelFiles]);
   });
 
   it('says why it cannot be made again, and leaves the damaged one', async (t) => {
@@ -76,30 +147,49 @@ describe('an embedded model', () => {
     // No file may grow beyond 16 KiB, as on a disk that is full.
     const small = 'trap "" XFSZ; ulimit -f 32; exec "$0" --input-type=module -e "$1"';
     const { stdout } = await run('sh', ['-c', small, process.execPath, script]);
-    assert.match(stdout, /^The embedded model nano-hd cannot be made in .*: file too large\.$/m);
-    assert.deepEqual(await readdir(cache), [basename(folder)]);
-  });
-
-  it('is made once by processes that start together', async (t) => {
-    const cache = join(await temporaryFolder(t), 'cache');
-    const script = `
-      const { ensureEmbeddedModel } = await import(${JSON.stringify(moduleUrl)});
-      console.log((await ensureEmbeddedModel('nano-hd', ${JSON.stringify(cache)})).digest);`;
-    const starts = Array.from({ length: 4 }, () =>
-      run(process.execPath, ['--input-type=module', '-e', script]),
+    assert.equal(
+      stdout,
+      `The embedded model nano-hd cannot be made in ${cache}: file too large. ${advice}\n`,
     );
-    const digests = (await Promise.all(starts)).map(({ stdout }) => stdout.trim());
-    assert.equal(new Set(digests).size, 1);
-    assert.equal((await readdir(cache)).length, 1);
+    assert.deepEqual(await readdir(cache), [basename(folder)]);
+    assert.deepEqual((await readdir(folder)).toSorted(), ['encoder.onnx', 'encoder.onnx_data']);
   });
 
-  it('says where it cannot be made', async (t) => {
+  for (const isDamaged of [false, true]) {
+    const state = isDamaged ? 'a damaged folder' : 'an empty cache';
+    it(`is given from one folder to all processes that start together on ${state}`, async (t) => {
+      const cache = join(await temporaryFolder(t), 'cache');
+      if (isDamaged) {
+        const made = await ensureEmbeddedModel('nano-hd', cache);
+        await truncate(join(made.folder, 'encoder.onnx_data'), 100);
+      }
+      const script = `
+        const { ensureEmbeddedModel } = await import(${JSON.stringify(moduleUrl)});
+        console.log((await ensureEmbeddedModel('nano-hd', ${JSON.stringify(cache)})).digest);`;
+      const starts = Array.from({ length: 4 }, () =>
+        run(process.execPath, ['--input-type=module', '-e', script]),
+      );
+      const digests = (await Promise.all(starts)).map(({ stdout }) => stdout.trim());
+      const { folder, digest } = await ensureEmbeddedModel('nano-hd', cache);
+      assert.deepEqual(digests, [digest, digest, digest, digest]);
+      assert.deepEqual(await readdir(cache), [basename(folder)]);
+      assert.deepEqual((await readdir(folder)).toSorted(), modelFiles);
+    });
+  }
+
+  it('says where it cannot be made, why, and what to do', async (t) => {
     const file = join(await temporaryFolder(t), 'file');
     await writeFile(file, '');
-    await assert.rejects(ensureEmbeddedModel('nano-hd', join(file, 'cache')), {
-      code: 'invalid_argument',
-      message: /is a file, or lies below one\.$/,
-    });
+    for (const [cache, reason] of [
+      ['/proc/nope', 'no such file or directory'],
+      [join(file, 'cache'), 'not a directory'],
+      [file, 'not a directory'],
+    ] as const) {
+      await assert.rejects(ensureEmbeddedModel('nano-hd', cache), {
+        code: 'invalid_argument',
+        message: `The embedded model nano-hd cannot be made in ${cache}: ${reason}. ${advice}`,
+      });
+    }
   });
 
   it('says which file of the package is missing', async (t) => {
