@@ -16,7 +16,7 @@ COPY bin bin
 COPY weights weights
 COPY deploy/docker deploy/docker
 RUN npm run build
-RUN node deploy/docker/bake-default.js cache
+RUN node deploy/docker/make-embedded-models.js cache
 RUN npm prune --omit=dev && node deploy/docker/prune-modules.js node_modules
 
 # ONNX Runtime's own script fetches its CUDA libraries.
