@@ -3,6 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { ensureEmbeddedModel } from '../src/model/import/embedded-models.ts';
+import { embeddedNames } from '../src/model/model.ts';
+import type { AnswerMetadata } from '../src/tokens/answer-metadata.ts';
+import { scratchFolder } from './support/tiny-models.ts';
 
 const pages = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'])
   .toString()
@@ -82,7 +86,12 @@ function spokenText(): string {
 
 test('the messages that troubleshooting.md explains are those that the service gives', () => {
   // The system's, grpc-js's in a client, and vLLM's.
-  const foreign = ['address not available', 'Received message larger than max', 'Image embedding hidden'];
+  const foreign = [
+    'address not available',
+    'read-only file system',
+    'Received message larger than max',
+    'Image embedding hidden',
+  ];
   const spoken = spokenText();
   const page = readFileSync('docs/troubleshooting.md', 'utf8');
   const cells = page.split('\n').map((line) => /^\| ([^|]*`[^|]*) \|/.exec(line)?.[1] ?? '');
@@ -97,4 +106,29 @@ test('the messages that troubleshooting.md explains are those that the service g
     sentences.filter((sentence) => !spoken.includes(sentence)),
     [],
   );
+});
+
+test('the sample answer of README.md is that of the embedded model', async (t) => {
+  const scratch = scratchFolder();
+  t.after(() => scratch.remove());
+  const page = readFileSync('README.md', 'utf8');
+  const sample = /^    tokens-meta: (\{[^]*?\}\]\})$/m.exec(page)?.[1];
+  assert.ok(sample, 'README.md has a sample of tokens-meta');
+  const { model, dtype, shape, grid, ...others } = JSON.parse(sample) as AnswerMetadata;
+  const [name] = embeddedNames;
+  const served = await ensureEmbeddedModel(name, scratch.path);
+  assert.deepEqual({ ...model, digest: '' }, { name, digest: '', trained: served.trained });
+  const prefix = /^(sha256:[0-9a-f]{4,})\.\.\.$/.exec(model.digest)?.[1];
+  assert.ok(prefix && served.digest.startsWith(prefix), `${model.digest} abbreviates ${served.digest}`);
+  assert.deepEqual(
+    { shape, grid },
+    { shape: [grid.width * grid.height, served.channels], grid: served.grid },
+  );
+  assert.deepEqual(
+    { features: others.features, precision: others.precision },
+    { features: served.features, precision: served.precision },
+  );
+  const valueBytes = dtype === 'float32' ? 4 : 2;
+  const lengths = [...page.matchAll(/^    content-length: (\d+)$/gm)].map(([, length]) => Number(length));
+  assert.deepEqual(lengths, [shape.reduce((product, side) => product * side, valueBytes) + 128]);
 });
