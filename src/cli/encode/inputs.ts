@@ -4,6 +4,7 @@ import { basename, join, normalize, resolve, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
+import { isFolder, walkFolder } from './walk-folder.ts';
 
 /** An image file, or a tar of image files. */
 export interface Input {
@@ -56,17 +57,21 @@ export async function findInputs(
       found.set(file, { kind: tarName.test(file) ? 'tar' : 'file', path: file, below });
     }
   };
+  const unreadable = (folder: string, error: unknown) =>
+    failures.push({ file: normalize(folder), reason: `${systemReason(error)}.` });
   for (const operand of operands) {
     if (operand === '-') {
       for (const line of listed(await stdin())) add(line, line);
     } else if (await isFolder(operand)) {
-      const below = await crawl(operand, '**', failures);
+      const below = await walkFolder(operand, unreadable);
       for (const name of below.filter((each) => isImageName(each) || tarName.test(each))) {
         if (outside(join(operand, name))) add(join(operand, name), name);
       }
     } else if (isDynamicPattern(operand) && !(await exists(operand))) {
       const { folder, pattern } = splitPattern(operand);
-      const matches = (await crawl(folder, pattern, failures)).filter((name) => outside(join(folder, name)));
+      const matches = (await matching(folder, pattern, unreadable)).filter((name) =>
+        outside(join(folder, name)),
+      );
       if (matches.length === 0) failures.push({ file: operand, reason: 'no file matches this pattern.' });
       for (const name of matches) add(join(folder, name), name);
     } else {
@@ -89,15 +94,19 @@ function listed(text: string): readonly string[] {
   return text.split(text.includes('\0') ? '\0' : /\r?\n/).filter((line) => line !== '');
 }
 
-/** The files below a folder that match, sorted. Folders that cannot be read are added to the failures. */
-async function crawl(folder: string, pattern: string, failures: InputFailure[]): Promise<readonly string[]> {
+/** The files below a folder that match a pattern, sorted. */
+async function matching(
+  folder: string,
+  pattern: string,
+  onUnreadable: (folder: string, error: unknown) => void,
+): Promise<readonly string[]> {
   const noting = (
     path: string,
     options: ObjectEncodingOptions & { withFileTypes: true },
     done: (error: NodeJS.ErrnoException | null, entries: Dirent[]) => void,
   ) =>
     readdir(path, options, (error, entries) => {
-      if (error !== null) failures.push({ file: normalize(path), reason: `${systemReason(error)}.` });
+      if (error !== null) onUnreadable(path, error);
       done(error, entries);
     });
   const names = await glob(pattern, {
@@ -108,20 +117,13 @@ async function crawl(folder: string, pattern: string, failures: InputFailure[]):
   return names.toSorted();
 }
 
-/** A pattern's folders before the first that has a wildcard, and the rest. */
+/** Splits a pattern before the first part that has a wildcard. Braces and groups may contain slashes. */
 function splitPattern(pattern: string): { readonly folder: string; readonly pattern: string } {
   const parts = pattern.split('/');
-  const first = parts.findIndex((part) => isDynamicPattern(part));
-  const folder = parts.slice(0, first).join('/');
-  const rest = parts.slice(first).join('/');
-  return { folder: folder === '' ? (pattern.startsWith('/') ? '/' : '.') : folder, pattern: rest };
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+  const first = parts.findIndex((part) => isDynamicPattern(part) || /(?<!\\)(?:\{|[?*+@!]\()/.test(part));
+  const fixed = parts.slice(0, Math.max(0, first)).join('/').replaceAll(/\\(.)/gs, '$1');
+  const folder = fixed === '' ? (first > 0 ? '/' : '.') : fixed;
+  return { folder, pattern: parts.slice(Math.max(0, first)).join('/') };
 }
 
 async function exists(path: string): Promise<boolean> {
