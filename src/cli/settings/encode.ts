@@ -76,8 +76,9 @@ const serviceSettings = {
     default: '600000',
     flagOnly: true,
     description:
-      'How long an image is sent again to services that refuse it for now or cannot be reached. If none of them answers ' +
-      'anything for as long, the command ends; run it again to go on.',
+      'How long an image is sent again to services that refuse it for now or cannot be reached. If no service answers ' +
+      'anything for that long, the command ends; run it again to resume. An image that is refused six times while others ' +
+      'are answered fails alone.',
   },
   'api-key': {
     type: 'optional',

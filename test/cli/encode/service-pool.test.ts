@@ -90,11 +90,85 @@ test('gives up when no service answers anything for as long as it may try', asyn
   assert.ok(asked.length > 4);
 });
 
-test('gives up one request alone when others are answered meanwhile', async () => {
-  const outcomes = [no(), no(), yes];
-  const { ask } = poolOf(1000, () => outcomes.shift() ?? no(2000));
-  const first = ask();
-  const others = Promise.allSettled([ask(), ask()]);
-  await assert.rejects(first, { code: 'deadline_exceeded' });
-  await others;
+/** A clock that turns to the next timer once nothing else can happen. */
+function virtualClock() {
+  let nowMs = 0;
+  const timers: { readonly atMs: number; readonly fire: () => void }[] = [];
+  const wait = async (waitMs: number) =>
+    new Promise<void>((fire) => void timers.push({ atMs: nowMs + waitMs, fire }));
+  /** Turns the clock until a promise settles. */
+  const runUntil = async <Value>(promise: Promise<Value>): Promise<Value> => {
+    let isSettled = false;
+    void promise.catch(() => undefined).finally(() => (isSettled = true));
+    for (let turn = 0; turn < 100_000; turn += 1) {
+      await new Promise((resolve) => void setImmediate(resolve));
+      if (isSettled) return await promise;
+      const next = timers.toSorted((a, b) => a.atMs - b.atMs)[0];
+      assert.ok(next, 'nothing is waited for');
+      timers.splice(timers.indexOf(next), 1);
+      nowMs = next.atMs;
+      next.fire();
+    }
+    return assert.fail('it does not end');
+  };
+  return { now: () => nowMs, wait, runUntil };
+}
+
+/** Lanes that send requests one after another. Each takes the service 100 ms, except those for /bad. */
+async function encodeMany(refusalMs: number, refuse: () => Outcome) {
+  const { now, wait, runUntil } = virtualClock();
+  const badAtMs: number[] = [];
+  const ask = async (path: string): Promise<Outcome> => {
+    if (path === '/bad') badAtMs.push(now());
+    await wait(path === '/bad' ? refusalMs : 100);
+    return path === '/bad' ? refuse() : yes;
+  };
+  const pool = new ServicePool([{ url: 'http://0', ask }], { retryMs: 600_000, now, wait });
+  const { signal } = new AbortController();
+  const paths = ['/good', '/good', '/good', '/good', '/good', '/bad', ...Array<string>(1000).fill('/good')];
+  let failure: unknown;
+  let goodMs = 0;
+  const lane = async () => {
+    for (let path = paths.shift(); path !== undefined; path = paths.shift()) {
+      await pool.ask(path, undefined, signal).catch((error: unknown) => (failure = error));
+      if (path === '/good') goodMs = now();
+    }
+  };
+  await runUntil(Promise.all(Array.from({ length: 4 }, lane)));
+  return { failure, goodMs, badAtMs };
+}
+
+test('fails one request alone when others are answered meanwhile, and does not slow them down', async () => {
+  for (const refusalMs of [1, 99, 5000]) {
+    const { failure, goodMs, badAtMs } = await encodeMany(refusalMs, () => no());
+    assert.ok(failure instanceof ServiceError);
+    assert.equal(failure.code, 'deadline_exceeded');
+    assert.equal(failure.message, 'No room. Refused 6 times, while other requests were answered.');
+    // 1005 requests of 100 ms in 3 to 4 lanes.
+    assert.ok(goodMs < 34_000, `${goodMs} ms for the others, with refusals after ${refusalMs} ms`);
+    const waits = badAtMs.slice(1).map((atMs, index) => atMs - badAtMs[index]! - refusalMs);
+    assert.equal(waits.length, 5);
+    for (const [index, waitMs] of waits.entries()) {
+      assert.ok(waitMs >= Math.min(8000, 500 * 2 ** index), `${waitMs} ms before it was sent again`);
+    }
+  }
+});
+
+test('goes on as soon as a service comes back that was lost in the middle', async () => {
+  const { now, wait, runUntil } = virtualClock();
+  let refused = 0;
+  const isLost = () => now() > 1000 && now() < 31_000;
+  const ask = async (): Promise<Outcome> => {
+    await wait(isLost() ? 1 : 100);
+    if (isLost()) refused += 1;
+    return isLost() ? no() : yes;
+  };
+  const pool = new ServicePool([{ url: 'http://0', ask }], { retryMs: 600_000, now, wait });
+  const { signal } = new AbortController();
+  const lane = async () => {
+    for (let index = 0; index < 20; index += 1) await pool.ask('/', undefined, signal);
+  };
+  await runUntil(Promise.all(Array.from({ length: 16 }, lane)));
+  assert.ok(now() < 31_000 + 10_000 + 2000, `${now()} ms`);
+  assert.ok(refused < 16 * 10, `${refused} requests while it was lost`);
 });
