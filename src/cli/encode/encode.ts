@@ -50,7 +50,7 @@ export async function encodeFiles(
   else if (inputs.found.some(({ kind }) => kind === 'tar')) {
     throw new ServiceError(
       'invalid_argument',
-      'An archive must know its files before it starts, and a tar does not tell them; give --out a folder.',
+      `--out ${out} needs the list of images up front, which a tar does not give. Use a folder.`,
     );
   }
   const writing = { ...settings, out };
@@ -164,7 +164,7 @@ async function sizeOf(files: readonly string[]): Promise<number> {
 function summaryOf({ encoded, failed, there }: Counts, seconds: number): string {
   return [
     `${encoded} images encoded`,
-    ...(there === 0 ? [] : [`${there} were there`]),
+    ...(there === 0 ? [] : [`${there} already encoded`]),
     ...(failed === 0 ? [] : [`${failed} failed`]),
     `${seconds.toFixed(1)} s`,
     `${(encoded / seconds).toFixed(1)} images/s`,

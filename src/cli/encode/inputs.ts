@@ -4,6 +4,7 @@ import { basename, join, normalize, resolve, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
+import { FileMap } from './file-map.ts';
 import { isFolder, walkFolder } from './walk-folder.ts';
 
 /** An image file, or a tar of image files. */
@@ -45,27 +46,27 @@ export async function findInputs(
   stdin: () => Promise<string>,
   out?: string,
 ): Promise<Inputs> {
-  const found = new Map<string, Input>();
+  const found = new FileMap<Input>();
   const failures: InputFailure[] = [];
   const outside = (path: string) =>
     out === undefined || !`${resolve(path)}${sep}`.startsWith(`${resolve(out)}${sep}`);
-  const add = (path: string, below: string) => {
+  const add = async (path: string, below: string) => {
     const file = normalize(path);
     if (compressedTarName.test(file)) {
       failures.push({ file, reason: 'it is compressed; unpack it to a .tar.' });
-    } else if (!found.has(file)) {
-      found.set(file, { kind: tarName.test(file) ? 'tar' : 'file', path: file, below });
+    } else if ((await found.get(file)) === undefined) {
+      await found.set(file, { kind: tarName.test(file) ? 'tar' : 'file', path: file, below });
     }
   };
   const unreadable = (folder: string, error: unknown) =>
     failures.push({ file: normalize(folder), reason: `${systemReason(error)}.` });
   for (const operand of operands) {
     if (operand === '-') {
-      for (const line of listed(await stdin())) add(line, line);
+      for (const line of listed(await stdin())) await add(line, line);
     } else if (await isFolder(operand)) {
       const below = await walkFolder(operand, unreadable);
       for (const name of below.filter((each) => isImageName(each) || tarName.test(each))) {
-        if (outside(join(operand, name))) add(join(operand, name), name);
+        if (outside(join(operand, name))) await add(join(operand, name), name);
       }
     } else if (isDynamicPattern(operand) && !(await exists(operand))) {
       const { folder, pattern } = splitPattern(operand);
@@ -73,12 +74,13 @@ export async function findInputs(
         outside(join(folder, name)),
       );
       if (matches.length === 0) failures.push({ file: operand, reason: 'no file matches this pattern.' });
-      for (const name of matches) add(join(folder, name), name);
+      for (const name of matches) await add(join(folder, name), name);
     } else {
-      add(operand, basename(operand));
+      await add(operand, basename(operand));
     }
   }
-  if (found.size + failures.length === 0) {
+  const inputs = found.values();
+  if (inputs.length + failures.length === 0) {
     const left = out === undefined ? '' : `, and that are not in ${out}`;
     throw new ServiceError(
       'invalid_argument',
@@ -86,7 +88,7 @@ export async function findInputs(
         `.avif or .tar${left}.`,
     );
   }
-  return { found: [...found.values()], failures };
+  return { found: inputs, failures };
 }
 
 /** Lines, or strings that end in NUL, as find -print0 writes them. */

@@ -8,6 +8,7 @@ import {
 } from '../settings/encode.ts';
 import type { RecipeRequest } from '../settings/recipe-flags.ts';
 import { openArchiveSink } from './archive-sink.ts';
+import { FileMap } from './file-map.ts';
 import { folderSink, isWhole } from './folder-sink.ts';
 import type { ImageEncoder } from './image-encoder.ts';
 import { type EncodedLine, type FailedLine, Manifest, manifestName } from './manifest.ts';
@@ -21,7 +22,7 @@ export interface Output {
   readonly record: (line: EncodedLine | FailedLine) => Promise<void>;
   readonly names: OutputNames;
   /** The size of each file that an earlier run has encoded. */
-  readonly done: ReadonlyMap<string, number>;
+  readonly done: Pick<FileMap<number>, 'get'>;
   close(): Promise<void>;
 }
 
@@ -34,8 +35,12 @@ export async function openOutput(
 ): Promise<Output> {
   const { out, dtype, shardBytes } = settings;
   const format = outputFormat(settings);
-  const names = new OutputNames({ dotless: format === 'webdataset' });
-  const done = new Map<string, number>();
+  const extension = fileExtensions[memberFormat(settings)];
+  const names =
+    format === 'webdataset'
+      ? new OutputNames({ extensions: [extension, '.json'], dotless: true })
+      : new OutputNames({ extensions: [extension], files: [manifestName] });
+  const done = new FileMap<number>();
   if (isArchive(out)) {
     const sink = await openArchiveSink(out, files, dtype);
     return { sink, names, done, record: async () => undefined, close: async () => undefined };
@@ -44,13 +49,13 @@ export async function openOutput(
   const making = { ...made, recipe, options: query, format };
   const manifest = await Manifest.open(join(out, manifestName), making, async (line) => {
     if (!(shards?.holds(line) ?? (await isWhole(out, line)))) return false;
-    done.set(line.file, line.size);
+    await done.set(line.file, line.size);
     names.reserve(nameOf(line));
     return true;
   });
   await shards?.recover();
   return {
-    sink: shards ?? folderSink(out, fileExtensions[memberFormat(settings)]),
+    sink: shards ?? folderSink(out, extension),
     names,
     done,
     record: async (line) => manifest.add(line),

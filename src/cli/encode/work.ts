@@ -3,6 +3,7 @@ import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 import { readInput } from '../input-files.ts';
 import type { ExpectedTotal } from './expected-total.ts';
+import type { FileMap } from './file-map.ts';
 import { type Input, isImageName } from './inputs.ts';
 import type { OutputNames } from './output-names.ts';
 import { type TarMember, tarMembers } from './tar-members.ts';
@@ -28,7 +29,7 @@ export type Work =
 export interface WorkOptions {
   readonly names: OutputNames;
   /** The size in bytes of each file that an earlier run has encoded. */
-  readonly done: ReadonlyMap<string, number>;
+  readonly done: Pick<FileMap<number>, 'get'>;
   readonly maxFileBytes: number;
   readonly total: ExpectedTotal;
 }
@@ -46,7 +47,7 @@ export async function* findWork(
 
 async function workOfFile({ path, below }: Input, options: WorkOptions): Promise<Work> {
   const { names, done, maxFileBytes } = options;
-  const doneBytes = done.get(path);
+  const doneBytes = await done.get(path);
   if (doneBytes !== undefined) {
     const sizeBytes = await stat(path).then(
       ({ size }) => size,
@@ -79,7 +80,7 @@ async function* workOfTar({ path }: Input, options: WorkOptions): AsyncGenerator
       seen.add(member.name);
       total.addMember(member.passedBytes);
       const file = `${path}/${member.name}`;
-      const doneBytes = done.get(file);
+      const doneBytes = await done.get(file);
       if (doneBytes === undefined) yield await workOfMember(member, file, names, maxFileBytes);
       else if (doneBytes === member.sizeBytes) yield { kind: 'done' };
       else yield changed(file, doneBytes, member.sizeBytes);

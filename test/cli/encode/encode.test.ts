@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { appendFile, cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { pack } from 'tar-stream';
 import { encodeFiles } from '../../../src/cli/encode/encode.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import { requireProjector } from '../../../src/model/require-projector.ts';
@@ -17,14 +20,14 @@ test('writes a file of tokens for each file, a manifest, and nothing else', asyn
   const at = await folderWith(context, { 'a.jpg': [1], 'b.png': [2, 9] });
   const { exitCode, stdout, seen } = await encodeWith(
     [at('a.jpg'), at('b.png')],
-    ['--out', at('out'), '--model', 'x=1', '--model', 'y=2'],
+    ['--out', at('out'), '--model', 'x=1'],
   );
   assert.equal(exitCode, 0);
   assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'b.npy', 'manifest.jsonl']);
   const npy = await readFile(at('out/b.npy'));
   assert.deepEqual([...npy.subarray(-4)], [2, 2, 7, 7]);
   assert.match(stdout, /^\S+\/out: 2 images encoded, [\d.]+ s, [\d.]+ images\/s\n$/);
-  assert.deepEqual(seen.configs[0]?.models, [{ name: 'x', folder: '1' }], 'one model is enough');
+  assert.deepEqual(seen.configs[0]?.models, [{ name: 'x', folder: '1' }]);
   assert.equal(seen.closed, 1);
   const line = (await manifestOf(at('out'))).find(({ output }) => output === 'b.npy');
   assert.deepEqual(line, {
@@ -75,17 +78,12 @@ test('encodes with a recipe and its options, and says so in the manifest', async
   });
 });
 
-test('loads a second model only for scales that are one view each', async (context) => {
+test('loads a second model for scales that are one view each', async (context) => {
   const at = await folderWith(context, { 'a.jpg': [1] });
   const models = ['--model', 'x=1', '--model', 'y=2'];
-  for (const [windows, count] of [
-    ['tiles', 1],
-    ['whole', 2],
-  ] as const) {
-    const flags = ['--out', at(windows), '--recipe', 'teacher', '--windows', windows, ...models];
-    const { seen } = await encodeWith([at('a.jpg')], flags);
-    assert.equal(seen.configs[0]?.models.length, count);
-  }
+  const flags = ['--out', at('out'), '--recipe', 'teacher', '--windows', 'whole', ...models];
+  const { seen } = await encodeWith([at('a.jpg')], flags);
+  assert.equal(seen.configs[0]?.models.length, 2);
 });
 
 test('writes embeddings where they are asked for, and files for torch with their own extension', async (context) => {
@@ -192,7 +190,7 @@ test('goes on where it was left: keeps what is whole, encodes what is missing, c
   await appendFile(at('out/manifest.jsonl'), '{"file":"in/x');
   const second = await encodeWith([at('in')], ['--out', at('out')]);
   assert.equal(second.exitCode, 0);
-  assert.match(second.stdout, /: 3 images encoded, 1 were there, /);
+  assert.match(second.stdout, /: 3 images encoded, 1 already encoded, /);
   const lines = await manifestOf(at('out'));
   assert.deepEqual(
     lines.map(({ file }) => file).toSorted(),
@@ -201,6 +199,33 @@ test('goes on where it was left: keeps what is whole, encodes what is missing, c
   assert.ok(lines.every(({ error }) => error === undefined));
   const third = await encodeWith([at('in')], ['--out', at('out')]);
   assert.deepEqual([third.exitCode, third.seen.encoded], [0, 0]);
+});
+
+test('keeps what is there when the same files are given by other paths', async (context) => {
+  const at = await folderWith(context, { 'in/a.jpg': [1], 'in/b/a.jpg': [2] });
+  await mkdir(at('tars'));
+  const tar = pack();
+  tar.entry({ name: 'x/m.jpg' }, Buffer.of(3));
+  tar.finalize();
+  await writeFile(at('tars/t.tar'), await buffer(tar));
+  await symlink(at('in'), at('linked'));
+  await symlink('.', at('in/self'));
+  const here = relative(process.cwd(), at('in'));
+  const first = await encodeWith([here, at('tars')], ['--out', at('out')]);
+  assert.deepEqual([first.exitCode, first.seen.encoded], [0, 3]);
+  const again = [at('in'), here, at('linked'), at('in/**/*.jpg'), relative(process.cwd(), at('tars/t.tar'))];
+  const second = await encodeWith(again, ['--out', at('out')]);
+  assert.deepEqual([second.exitCode, second.seen.encoded], [0, 0]);
+  assert.match(second.stdout, /: 0 images encoded, 3 already encoded, /);
+  assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'b', 'manifest.jsonl', 'x']);
+});
+
+test('encodes a picture and a folder whose outputs would have one name', async (context) => {
+  const at = await folderWith(context, { 'in/a.npy/b.jpg': [1], 'in/a.jpg': [2], 'in/a.npy/c.jpg': [3] });
+  for (const encoded of [3, 0]) {
+    const { exitCode, seen } = await encodeWith([at('in')], ['--out', at('out')]);
+    assert.deepEqual([exitCode, seen.encoded], [0, encoded]);
+  }
 });
 
 test('refuses to mix tokens of other options, or of an image that has changed', async (context) => {
@@ -311,7 +336,10 @@ test('leaves no archive when every file failed, and makes none of tars', async (
   assert.equal((await encodeWith([at('bad.jpg')], ['--out', at('all.safetensors')])).exitCode, 1);
   const { exitCode } = await encodeWith([at('x.tar')], ['--out', at('all.safetensors')]);
   assert.ok(exitCode instanceof ServiceError);
-  assert.match(exitCode.message, /a tar does not tell them; give --out a folder/);
+  assert.match(
+    exitCode.message,
+    /all\.safetensors needs the list of images up front, which a tar does not give\. Use a folder\./,
+  );
   assert.deepEqual((await readdir(at('.'))).toSorted(), ['bad.jpg', 'x.tar']);
 });
 
