@@ -9,6 +9,8 @@ import { describeProxy, findProxy, type Proxy } from '../../network/proxy.ts';
 
 /** What a service answered with status 200. */
 export interface ServiceAnswer {
+  /** The service's address. */
+  readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
@@ -70,8 +72,9 @@ export class ServiceConnection {
         refusal: { error: new ServiceError('unavailable', message, { cause: error }), isTemporary: true },
       };
     }
-    if (response.statusCode === 200) return { answer: { headers: response.headers, body: received } };
-    return { refusal: this.#refusalOf(response.statusCode ?? 0, response.headers, received) };
+    const { headers } = response;
+    if (response.statusCode === 200) return { answer: { url: this.url, headers, body: received } };
+    return { refusal: this.#refusalOf(response.statusCode ?? 0, headers, received) };
   }
 
   close(): void {

@@ -51,7 +51,9 @@ export async function openServiceEncoder(
       async encode(bytes, abort) {
         const answer = await pool.ask(path, bytes, abort);
         const metadata = metadataOf(answer, format);
-        const shape = JsonObject.from(parsed(metadata), 'the metadata').get('shape') as readonly number[];
+        const shape = JsonObject.from(parsed(metadata, answer.url), 'the metadata').get(
+          'shape',
+        ) as readonly number[];
         return { buffers: [answer.body], shape, metadata, done: () => undefined };
       },
       close,
@@ -84,7 +86,7 @@ async function askAll(
       failure ??= outcome.refusal.error;
       logger.warn(
         { url: outcome.url, reason: outcome.refusal.error.message },
-        'this service is not there yet',
+        'service unreachable; will retry',
       );
     } else {
       throw outcome.refusal.error.withMessage(`${outcome.url}: ${outcome.refusal.error.message}`);
@@ -96,15 +98,23 @@ async function askAll(
     ({ made }) => made.model.digest !== first.made.model.digest || made.projector !== first.made.projector,
   );
   if (other === undefined) return first.made;
+  const [kind, digests, advice] =
+    first.made.model.digest === other.made.model.digest
+      ? ['projectors', [first.made.projector, other.made.projector], 'Start them with the same model folder.']
+      : [
+          'models',
+          [first.made.model.digest, other.made.model.digest],
+          'Name one that both serve with --model.',
+        ];
+  const [one, another] = digests.map((digest) => digest ?? 'none');
   throw new ServiceError(
     'failed_precondition',
-    `${first.url} and ${other.url} serve different models: ${first.made.model.digest} and ${other.made.model.digest}. ` +
-      'Name one that both serve with --model.',
+    `${first.url} and ${other.url} serve different ${kind}: ${one} and ${another}. ${advice}`,
   );
 }
 
 function madeOf({ body }: ServiceAnswer, url: string): ImageEncoder['made'] {
-  const metadata = JsonObject.from(parsed(body.toString()), `${url}/v1/plan`).object('metadata');
+  const metadata = JsonObject.from(parsed(body.toString(), url), `${url}/v1/plan`).object('metadata');
   const model = metadata.object('model');
   return {
     model: { name: model.string('name'), digest: model.string('digest') },
@@ -113,29 +123,27 @@ function madeOf({ body }: ServiceAnswer, url: string): ImageEncoder['made'] {
 }
 
 /** The metadata of an answer: in the file, or in a header beside it. */
-function metadataOf({ headers, body }: ServiceAnswer, format: TokenFormat): string {
+function metadataOf({ url, headers, body }: ServiceAnswer, format: TokenFormat): string {
   const header = headers['tokens-meta']?.toString();
   if (!carriesMetadata(format)) {
-    if (header === undefined) throw strange();
+    if (header === undefined) throw notAService(url);
     return header;
   }
   const headerBytes = body.byteLength < 8 ? 0 : Number(body.readBigUInt64LE(0));
-  const fields = JsonObject.from(parsed(body.subarray(8, 8 + headerBytes).toString()), 'the answer');
+  const fields = JsonObject.from(parsed(body.subarray(8, 8 + headerBytes).toString(), url), 'the answer');
   return fields.object('__metadata__').string('tokens_meta');
 }
 
-function parsed(text: string): unknown {
+function parsed(text: string, url: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw strange(error);
+    throw notAService(url, error);
   }
 }
 
-function strange(cause?: unknown): ServiceError {
-  return new ServiceError('failed_precondition', 'What answers at --url is not a siglip-hd service.', {
-    cause,
-  });
+function notAService(url: string, cause?: unknown): ServiceError {
+  return new ServiceError('failed_precondition', `--url ${url} is not a siglip-hd service.`, { cause });
 }
 
 function pathOf(path: string, query: Query): string {

@@ -149,6 +149,23 @@ const serviceRules: readonly Rule<ServiceValues>[] = [
   },
 ];
 
+type ModelValues = SettingValues<
+  Pick<typeof engineSettings, 'model'> &
+    Pick<typeof serviceSettings, 'url'> &
+    Pick<typeof recipeSettings, 'recipe' | 'windows'>
+>;
+
+const modelRule: Rule<ModelValues> = {
+  of: ['models', 'urls', 'recipe', 'windows'],
+  problems: ({ models, urls, recipe, windows }) =>
+    models.length > 1 && urls.length === 0 && !(recipe === 'teacher' && windows === 'whole')
+      ? [
+          '--model is given more than once, but one model encodes. Give one, or use --recipe teacher --windows whole, ' +
+            'which takes several.',
+        ]
+      : [],
+};
+
 /** Encodes many image files, in this process or with running services. */
 export const encodeCommand = command({
   name: 'encode',
@@ -156,8 +173,8 @@ export const encodeCommand = command({
   summary:
     'Encodes image files: files, folders with all below them, tar shards, patterns such as "photos/**/*.jpg", and with - the ' +
     'paths on stdin, one a line. Writes tokens and a manifest to the folder PATH, or one archive if PATH ends in ' +
-    '.safetensors. A file that fails is reported; the others are still encoded. The same command again goes on where a folder ' +
-    'was left. See docs/research.md.',
+    '.safetensors. A file that fails is reported; the others are still encoded. The same command resumes an interrupted ' +
+    'folder. See docs/research.md.',
   operands: { placeholder: 'FILE', min: 1, max: Number.POSITIVE_INFINITY },
   settings: {
     ...outputSettings,
@@ -166,7 +183,7 @@ export const encodeCommand = command({
     ...engineSettings,
     ...quietLogSettings,
   },
-  rules: [...engineRules, ...outputRules, ...recipeRules, ...serviceRules],
+  rules: [...engineRules, ...outputRules, ...recipeRules, ...serviceRules, modelRule],
   hints: { output: 'Use --embeddings for embeddings, and --out for the path to write to.' },
 });
 

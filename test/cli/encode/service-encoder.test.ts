@@ -28,14 +28,18 @@ const digest = `sha256:${'a'.repeat(64)}`;
 type Handler = (request: IncomingMessage, response: ServerResponse, body: Buffer) => void;
 
 /** A service that is made up: it plans, and answers images by `encode`. */
-async function fakeService(context: TestContext, encode: Handler, model = digest) {
+async function fakeService(context: TestContext, encode: Handler, model = digest, projector?: string) {
   const requests: { readonly url: string; readonly headers: IncomingMessage['headers'] }[] = [];
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const { url = '', headers } = request;
     const body = await buffer(request);
     requests.push({ url, headers });
     if (url.startsWith('/v1/plan')) {
-      response.end(JSON.stringify({ metadata: { model: { name: 'fake', digest: model } } }));
+      const metadata = {
+        model: { name: 'fake', digest: model },
+        ...(projector === undefined ? {} : { projector: { digest: projector } }),
+      };
+      response.end(JSON.stringify({ metadata }));
     } else encode(request, response, body);
   };
   const server = createServer((request, response) => void handle(request, response));
@@ -178,6 +182,28 @@ test('stops at a wrong key, at a model that is replaced, and at a server that is
     assert.equal(exitCode.code, code);
     assert.equal(requests.length, 2, 'a plan and one image');
   }
+});
+
+test('names the projectors when two services differ in nothing else', async (context) => {
+  const at = await pictures(context, 1);
+  const [a, b] = await Promise.all([
+    fakeService(context, answer, digest, 'sha256:1'),
+    fakeService(context, answer, digest, 'sha256:2'),
+  ]);
+  const { exitCode } = await run(at, [a.url, b.url]);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.match(
+    exitCode.message,
+    /serve different projectors: sha256:1 and sha256:2\. Start them with the same model folder\.$/,
+  );
+});
+
+test('names the address of a server that is no siglip-hd service', async (context) => {
+  const at = await pictures(context, 1);
+  const { url } = await fakeService(context, (_, response) => void response.end('<html>'));
+  const { exitCode } = await run(at, [url]);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.equal(exitCode.message, `--url ${url} is not a siglip-hd service.`);
 });
 
 test('refuses services of different models, and goes on without one that is not there', async (context) => {

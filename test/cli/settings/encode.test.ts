@@ -76,6 +76,16 @@ test('refuses values that HTTP would refuse, and options of another recipe', () 
   ]);
 });
 
+test('refuses a further model where one encodes', () => {
+  const two = '--model x=1 --model y=2';
+  const refused = [
+    '--model is given more than once, but one model encodes. Give one, or use --recipe teacher --windows whole, which takes several.',
+  ];
+  assert.deepEqual(problems(two), refused);
+  assert.deepEqual(problems(`${two} --recipe teacher`), refused);
+  assert.deepEqual(problems(`${two} --recipe teacher --windows whole`), []);
+});
+
 test('refuses settings that services make useless, and a key that others could see', () => {
   assert.deepEqual(problems('--url http://a:8080 --engines 2'), [
     '--engines has no effect with --url: the services run the model.',
