@@ -20,6 +20,9 @@ const chunkBytes = 2 ** 20;
 export async function* tarMembers(path: string): AsyncGenerator<TarMember, void, void> {
   const source = createReadStream(path, { highWaterMark: chunkBytes });
   const entries = extract();
+  let failure: Error | undefined;
+  // A member that is read after the tar's end was found missing says only that it was destroyed.
+  entries.on('error', (error) => (failure ??= error));
   source.on('error', (error) => entries.destroy(error));
   source.pipe(entries);
   try {
@@ -30,7 +33,10 @@ export async function* tarMembers(path: string): AsyncGenerator<TarMember, void,
           name,
           sizeBytes,
           passedBytes: source.bytesRead,
-          read: async () => readEntry(entry, sizeBytes),
+          read: async () =>
+            readEntry(entry, sizeBytes).catch((error: unknown) => {
+              throw failure ?? error;
+            }),
         };
       }
       entry.resume();
