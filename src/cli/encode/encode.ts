@@ -141,7 +141,7 @@ async function encodeInputs(
     return { ...counts, failed: counts.failed + failures.length };
   } catch (error) {
     await output.sink.abandon();
-    const hint = isArchive(settings.out) ? '' : ' Run the same command again to go on.';
+    const hint = isArchive(settings.out) ? '' : ' Run the same command again to resume.';
     throw signal.aborted ? new ServiceError('cancelled', `Interrupted.${hint}`, { cause: error }) : error;
   } finally {
     progress.close();

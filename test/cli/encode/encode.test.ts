@@ -347,7 +347,7 @@ test('stops at SIGINT, closes the encoder, leaves no half archive, and says how 
   const at = await folderWith(context, { 'a.jpg': [1], 'b.jpg': [2] });
   for (const [out, message] of [
     ['all.safetensors', 'Interrupted.'],
-    ['out', 'Interrupted. Run the same command again to go on.'],
+    ['out', 'Interrupted. Run the same command again to resume.'],
   ] as const) {
     const { terminal, interrupt } = fakeTerminal();
     const { parts, seen } = stubParts(async ({ signal }) => {
