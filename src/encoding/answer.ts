@@ -1,4 +1,5 @@
 import type { Reservation } from '../admission/budget.ts';
+import { answeredLayers } from '../model/feature-layer.ts';
 import { planCost } from '../recipes/cost.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
 import { slowest } from '../telemetry/stage-timings.ts';
@@ -24,7 +25,7 @@ export function answerMetadata(
     model: { name: model.name, digest: model.digest, trained: model.trained },
     recipe: plan.recipe,
     output,
-    features: output === 'pooled' ? 'last_hidden_state' : features.join(','),
+    features: answeredLayers(output, features),
     ...(hasClassToken(recipe) ? { classToken: true } : {}),
     ...(output === 'embeddings' && projector !== undefined
       ? { projector: { family: projector.family, digest: projector.digest } }

@@ -1,3 +1,4 @@
+import type { TokenOutput } from '../recipes/plan.ts';
 import { featureLayers, type FeatureLayer } from './model.ts';
 
 /** A regular expression for one hidden state as people write it. */
@@ -39,6 +40,11 @@ export function stateIndex(layer: FeatureLayer, layers: number): number {
 /** Whether two lists name the same hidden states in the same order. */
 export function sameLayers(some: readonly FeatureLayer[], others: readonly FeatureLayer[]): boolean {
   return some.join() === others.join();
+}
+
+/** The hidden states of which an answer is made, as its metadata names them. Pooling takes last_hidden_state, whatever is asked. */
+export function answeredLayers(output: TokenOutput, features: readonly FeatureLayer[]): string {
+  return output === 'pooled' ? 'last_hidden_state' : features.join(',');
 }
 
 function layerOf(name: string): FeatureLayer {

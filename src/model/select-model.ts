@@ -1,5 +1,6 @@
 import { ServiceError } from '../errors/service-error.ts';
 import type { TokenOutput } from '../recipes/plan.ts';
+import { answeredLayers } from './feature-layer.ts';
 import type { FeatureLayer, Model } from './model.ts';
 import { type OutputModel, requireOutputs } from './require-outputs.ts';
 
@@ -60,10 +61,16 @@ export function selectModel<T extends Named>(served: readonly T[], wish: ModelWi
 /** The layers of the answer must be the one that the caller expects. */
 function requireExpected(
   model: OutputModel,
-  { expectFeatures, features = [model.features] }: ModelWish,
+  { expectFeatures, output = 'features', features = [model.features] }: ModelWish,
 ): void {
-  const given = features.join();
+  const given = answeredLayers(output, features);
   if (expectFeatures === undefined || given === expectFeatures) return;
+  if (output === 'pooled') {
+    throw new ServiceError(
+      'failed_precondition',
+      `output=pooled is made of ${given}, not of the expected ${expectFeatures}; expect ${given}.`,
+    );
+  }
   const advice = model.outputs?.features.includes(expectFeatures)
     ? `ask for features=${expectFeatures}`
     : `import it with --features ${expectFeatures}`;

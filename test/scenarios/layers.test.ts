@@ -30,6 +30,9 @@ before(async () => {
   const source = 'test/fixtures/layers/siglip-head';
   await importModel({ source, out: deep, features: ['-4'], precision: 'fp32' });
   models.push({ name: 'deep', folder: deep });
+  const shallow = join(scratch.path, 'shallow');
+  await importModel({ source, out: shallow, features: ['penultimate'], pooled: true, precision: 'fp32' });
+  models.push({ name: 'shallow', folder: shallow });
   service = await startService(serviceConfig({ models }), pino({ level: 'silent' }), () => {});
   client = new TestClient(service.grpcPort, 'siglip_hd.v1.VisualEncoderService');
 });
@@ -311,6 +314,18 @@ test('expect_features holds the layers that are answered against the expected on
   assert.equal(metadata.features, 'penultimate');
 });
 
+test('expect_features holds for a pooled vector what its metadata says, whatever the default layer is', async () => {
+  const ask = { model: 'shallow', output: 'pooled' };
+  const refused = await refusalOf('encode', { ...ask, expect_features: 'penultimate' });
+  assert.equal(refused.code, 'failed_precondition');
+  assert.equal(
+    refused.detail,
+    'output=pooled is made of last_hidden_state, not of the expected penultimate; expect last_hidden_state.',
+  );
+  const { metadata } = await answerOf('encode', { ...ask, expect_features: 'last_hidden_state' });
+  assert.equal(metadata.features, 'last_hidden_state');
+});
+
 test('the list of models tells what each can be asked for', async () => {
   const { models } = (await (await fetch(url('models', {}))).json()) as {
     models: readonly Record<string, unknown>[];
@@ -326,6 +341,7 @@ test('the list of models tells what each can be asked for', async () => {
     [[...importedLayers], true, 24],
     [['last_hidden_state'], false, 0],
     [['-4'], false, 0],
+    [['penultimate'], false, 32],
   ]);
   assert.deepEqual(
     response!.models.map((model) => [model['featureLayers'], model['classToken'], model['pooledChannels']]),
