@@ -130,7 +130,7 @@ function wholeEncoder(
     return { model: found.name, digest: found.digest, viewSize: scale, viewGrid: found.grid };
   const int8 = model.precision === 'int8' ? ' (for int8 also with the same matrices in fp32)' : '';
   throw invalid(
-    `windows=whole at scale ${scale} needs a second served model of the same checkpoint, feature layer and precision${int8}, ` +
+    `windows=whole at scale ${scale} needs a second served model of the same checkpoint, precision${int8} and list of layers (--features), ` +
       `imported with --image-size ${scale}, and none is served. Use windows=tiles.`,
   );
 }

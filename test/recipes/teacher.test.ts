@@ -343,7 +343,7 @@ describe('planTeacher refuses, and says what would be right,', () => {
       'windows=whole without a model of that image size',
       { windows: 'whole' },
       'invalid_argument',
-      'windows=whole at scale 1024 needs a second served model of the same checkpoint, feature layer and precision, imported with --image-size 1024, and none is served. Use windows=tiles.',
+      'windows=whole at scale 1024 needs a second served model of the same checkpoint, precision and list of layers (--features), imported with --image-size 1024, and none is served. Use windows=tiles.',
     ],
     [
       'more than 30 views',

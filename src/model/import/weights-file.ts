@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { ServiceError } from '../../errors/service-error.ts';
 import { HashedFile } from './hashed-file.ts';
 import type { FileDigest } from '../manifest.ts';
-import { projectorPrefix, type GraphWeight } from './linear-builder.ts';
+import type { GraphWeight } from './linear-builder.ts';
 import { resizePositions } from './position-table.ts';
 import { quantiseMatrix } from './quantise.ts';
 import type { TensorSource } from './tensor-source.ts';
@@ -17,7 +17,7 @@ export interface WriteOptions {
 
 export interface WrittenWeights {
   readonly file: FileDigest;
-  /** SHA-256 over the tower's tensors but the positions, in their order, as 64 hex digits. */
+  /** SHA-256 over the tensors that `isHashed` names, but the positions, in their order, as 64 hex digits. */
   readonly withoutPositions: string;
 }
 
@@ -29,6 +29,7 @@ export async function writeWeights(
   path: string,
   weights: readonly GraphWeight[],
   source: TensorSource,
+  isHashed: (tensor: string) => boolean,
   { onProgress, signal }: WriteOptions,
 ): Promise<WrittenWeights> {
   const totalBytes = weights.reduce(
@@ -40,12 +41,11 @@ export async function writeWeights(
     const output = new HashedFile(file);
     const tower = createHash('sha256');
     for (const weight of weights) {
-      const isHashed = weight.layout !== 'positions' && !weight.tensor.startsWith(projectorPrefix);
       await output.append(new Uint8Array(weight.place.offsetBytes - output.sizeBytes));
       for await (const chunk of laidOut(weight, source)) {
         if (signal?.aborted) throw new ServiceError('cancelled', 'The import was cancelled.');
         await output.append(chunk);
-        if (isHashed) tower.update(chunk);
+        if (weight.layout !== 'positions' && isHashed(weight.tensor)) tower.update(chunk);
         onProgress?.(output.sizeBytes, totalBytes);
       }
     }

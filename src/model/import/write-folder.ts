@@ -63,7 +63,15 @@ export async function writeModelFolder(
   };
   const graph = await write(graphFile, tower.graph.encode());
   const weightsPath = join(folder, weightsFile);
-  const { file, withoutPositions } = await writeWeights(weightsPath, tower.weights, source, options);
+  const hashed = layerTensors(contents);
+  const isHashed = (tensor: string) => hashed.has(tensor);
+  const { file, withoutPositions } = await writeWeights(
+    weightsPath,
+    tower.weights,
+    source,
+    isHashed,
+    options,
+  );
   const side = gridSide(geometry);
   const grid = { width: side, height: side };
   const own =
@@ -132,6 +140,13 @@ function sourceOf({ source, projector }: FolderContents): TensorSource {
   };
 }
 
+/** The tensors on which the layers depend: not the projector's, nor those that only the pooled vector needs. */
+function layerTensors({ outputs, ...contents }: FolderContents): ReadonlySet<string> {
+  const layers = outputs && { ...outputs, pooled: undefined };
+  const { weights } = towerOf({ ...contents, outputs: layers, projector: undefined });
+  return new Set(weights.map(({ tensor }) => tensor));
+}
+
 /** SHA-256, as hex digits, over everything that determines the tokens but the image size and what follows from it. */
 function towerDigest(
   { geometry, preprocessing, features, outputs, precision }: FolderContents,
@@ -139,10 +154,12 @@ function towerDigest(
 ): string {
   const { architecture, patchSize, channels, layers, heads, mlpChannels, epsilon, activation } = geometry;
   const { rescale, mean, std } = preprocessing.normalisation;
+  // One layer counts alike in a folder of lists and in one without, so that windows=whole takes both.
+  const given = outputs === undefined || outputs.features.length === 1 ? features : outputs.features;
   const settled = [
     [architecture, patchSize, channels, layers, heads, mlpChannels, epsilon, activation],
     [rescale, mean, std],
-    [outputs?.features ?? features, precision, weightsDigest],
+    [given, precision, weightsDigest],
   ];
   return createHash('sha256').update(JSON.stringify(settled)).digest('hex');
 }

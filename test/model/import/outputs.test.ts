@@ -107,6 +107,18 @@ describe('an import of several layers', () => {
     assert.notEqual(small.towerDigest, other.towerDigest);
   });
 
+  it('shares its tower digest with a plain import of its only layer, whatever it gives beside it', async (t) => {
+    const plain = await importTo(t, source('siglip-head'), {});
+    const pooled = await importTo(t, source('siglip-head'), { pooled: true, imageSize: 128 });
+    assert.equal(pooled.towerDigest, plain.towerDigest);
+    const clip = await importTo(t, source('clip-projected'), { features: ['penultimate'] });
+    for (const more of [{ classToken: true }, { pooled: true }]) {
+      const other = await importTo(t, source('clip-projected'), { features: ['penultimate'], ...more });
+      assert.equal(other.towerDigest, clip.towerDigest, JSON.stringify(more));
+    }
+    assert.notEqual(clip.towerDigest, (await importTo(t, source('clip-projected'), {})).towerDigest);
+  });
+
   it('keeps the layer of a projector as its default', async (t) => {
     const llava = fixture('vlm-checkpoints/llava-clip');
     const model = await importTo(t, llava, { features: ['penultimate', 'pre_norm'], classToken: true });
