@@ -16,6 +16,9 @@ export interface RemoteConfig {
   readonly stopping?: AbortSignal | undefined;
 }
 
+/** A `requestTimeoutMs` for requests behind which no other caller waits: the longest time of a timer. */
+export const noTimeoutMs = 2 ** 31 - 1;
+
 /** The settings of an encoder. */
 export interface EncoderConfig {
   /** The served models, the default first. When empty, embedded models are served. */

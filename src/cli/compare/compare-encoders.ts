@@ -4,11 +4,12 @@ import type { ExitCode } from '../exit-code.ts';
 import { openProgress } from '../progress.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import type { Terminal } from '../terminal.ts';
+import { writeWhole } from '../write-whole.ts';
 import { speedLines } from './compare-report.ts';
 import { commonGrid, readEncoders } from './compared-encoders.ts';
 import type { Side } from './compared-models.ts';
 import type { CompareParts } from './comparing-encoder.ts';
-import { type Run, runComparison, writeWhole } from './comparison-run.ts';
+import { type Run, runComparison } from './comparison-run.ts';
 import { drawSheet } from './draw-sheet.ts';
 import { measureEncoders } from './encoder-figures.ts';
 import {
@@ -58,7 +59,8 @@ export async function compareEncoders(
     );
     const { sheet } = settings;
     const report = { ...base, figures, ...(sheet === undefined ? {} : { sheet }) };
-    if (sheet !== undefined) await writeWhole(sheet, await drawSheet(run, report, encoders, left));
+    if (sheet !== undefined)
+      await writeWhole(sheet, [Buffer.from(await drawSheet(run, report, encoders, left))]);
     terminal.stdout.write(settings.json ? encodersJson(report) : reportLines(report));
   });
 }

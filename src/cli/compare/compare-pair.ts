@@ -6,6 +6,7 @@ import { outputNames, readInput } from '../input-files.ts';
 import { openProgress } from '../progress.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import type { Terminal } from '../terminal.ts';
+import { writeWhole } from '../write-whole.ts';
 import {
   allLine,
   type ComparedImage,
@@ -19,7 +20,7 @@ import {
 import { compareTokens, summarise, type TokenComparison } from './compare-tokens.ts';
 import { type Comparands, readComparands, readSides, servedModels, type Side } from './compared-models.ts';
 import { type CompareParts, type ComparingEncoder, encoderConfig } from './comparing-encoder.ts';
-import { attempt, encodeFile, type Run, runComparison, writeWhole } from './comparison-run.ts';
+import { attempt, encodeFile, type Run, runComparison } from './comparison-run.ts';
 import { EngineTimes } from './engine-times.ts';
 
 /** An image with its comparison. */
@@ -161,7 +162,7 @@ async function writeHeatMap(
     { exif, maxPixels },
     { ...map, canvas, viewSize, patchSize },
   );
-  await writeWhole(target, png);
+  await writeWhole(target, [png]);
 }
 
 /** The path of each file's heat map; empty without a folder. Throws `invalid_argument` if two files share one. */

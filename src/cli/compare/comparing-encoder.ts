@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { EncoderConfig } from '../../encoding/encoder-config.ts';
+import { type EncoderConfig, noTimeoutMs } from '../../encoding/encoder-config.ts';
 import type { VisualEncoder } from '../../encoding/request.ts';
 import type { DecodeOptions } from '../../image/decode.ts';
 import type { CompareSettings } from '../settings/compare.ts';
@@ -28,9 +28,6 @@ export interface CompareParts {
   readonly pictureFile: (picture: Picture) => Promise<Uint8Array>;
   readonly logger: Logger;
 }
-
-/** The longest time of a timer: no other caller waits behind these requests. */
-const noTimeoutMs = 2 ** 31 - 1;
 
 /** One view at a time, so that nothing competes for cores while an engine is timed. */
 export function encoderConfig(

@@ -1,4 +1,3 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { Size } from '../../recipes/plan.ts';
 import { describeFailure, type ExitCode } from '../exit-code.ts';
@@ -80,17 +79,5 @@ export async function encodeFile(
     return { values: float32Values(answer.tensor), size: answer.metadata.images[0]! };
   } finally {
     answer.release();
-  }
-}
-
-/** Writes a file beside its place and renames it, so that nobody finds half of it. */
-export async function writeWhole(target: string, content: Uint8Array | string): Promise<void> {
-  const temporary = `${target}.${process.pid}.part`;
-  try {
-    await writeFile(temporary, content);
-    await rename(temporary, target);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
   }
 }

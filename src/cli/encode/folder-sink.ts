@@ -1,7 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TokenSink, WrittenTokens } from './token-sink.ts';
-import { writeWhole } from './write-whole.ts';
+import { writeWhole } from '../write-whole.ts';
 
 /** Writes a token file for each image into `folder`: photo.jpg becomes photo.npy. Each appears complete. */
 export function folderSink(folder: string, extension: string): TokenSink {

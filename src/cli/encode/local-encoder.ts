@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { defaultTerms } from '../../admission/priority.ts';
-import type { EncoderConfig } from '../../encoding/encoder-config.ts';
+import { type EncoderConfig, noTimeoutMs } from '../../encoding/encoder-config.ts';
 import type { VisualEncoder } from '../../encoding/request.ts';
 import { enginePlaces } from '../../inference/devices.ts';
 import { defaultModelName, defaultTeacherName } from '../../model/model.ts';
@@ -19,8 +19,6 @@ export type CreateEncoder = (
 /** The largest batch that is learned. */
 const largestBatch = 32;
 const fewestImages = 8;
-/** The longest time of a timer: no other caller waits behind these requests. */
-const noTimeoutMs = 2 ** 31 - 1;
 // Images are hashed for the manifest alone.
 const terms = { ...defaultTerms, noStore: true };
 

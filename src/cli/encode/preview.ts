@@ -5,7 +5,7 @@ import { readInput } from '../input-files.ts';
 import type { ImageEncoder } from './image-encoder.ts';
 import type { Inputs } from './inputs.ts';
 import { tokenMap } from './token-map.ts';
-import { writeWhole } from './write-whole.ts';
+import { writeWhole } from '../write-whole.ts';
 
 /** The least longer side of a picture, in pixels. A token is a square of pixels. */
 const leastSide = 512;

@@ -1,0 +1,26 @@
+import { open, rename, rm } from 'node:fs/promises';
+
+/**
+ * Writes a file beside its place and moves it there, so that it appears complete. Resolves with its size in bytes. A killed
+ * process leaves a .part file, which the next write of the same file replaces.
+ */
+export async function writeWhole(target: string, parts: Iterable<Uint8Array>): Promise<number> {
+  const temporary = `${target}.part`;
+  try {
+    const handle = await open(temporary, 'w');
+    let sizeBytes = 0;
+    try {
+      for (const part of parts) {
+        await handle.writeFile(part);
+        sizeBytes += part.byteLength;
+      }
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, target);
+    return sizeBytes;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
