@@ -10,6 +10,15 @@ import { writeWhole } from '../write-whole.ts';
 /** The least longer side of a picture, in pixels. A token is a square of pixels. */
 const leastSide = 512;
 
+/** The tokens of an answer, which it copies and gives back. */
+function mapOf(encoded: Awaited<ReturnType<ImageEncoder['encode']>>): ReturnType<typeof tokenMap> {
+  try {
+    return tokenMap(encoded);
+  } finally {
+    encoded.done();
+  }
+}
+
 /**
  * Encodes the only input with an encoder of raw float32 tokens, and writes them as colours: a PNG file, the first three
  * principal components as red, green and blue, as `compare` draws them. Resolves with a sentence about it.
@@ -27,8 +36,7 @@ export async function writePreview(
     throw new ServiceError('invalid_argument', '--preview draws one image: give one file.');
   }
   const encoded = await encoder.encode(await readInput(input.path), signal);
-  const { tokens, grid } = tokenMap(encoded);
-  encoded.done();
+  const { tokens, grid } = mapOf(encoded);
   const colours = TokenColours.fit([tokens]);
   const { width, height } = grid;
   const scale = Math.ceil(leastSide / Math.max(width, height));

@@ -73,6 +73,19 @@ test('writes a PNG of one image’s tokens in the colours of compare, and no tok
   }
 });
 
+test('gives an answer back that it cannot draw', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1] });
+  let released = 0;
+  const stub = stubParts(async (request) => {
+    const answered = await firstByte(request);
+    return { ...answered, tensor: { ...answered.tensor, shape: [2] }, release: () => (released += 1) };
+  });
+  const { exitCode } = await encodeWith([at('a.jpg')], ['--preview', at('a.png')], stub);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.match(exitCode.message, /is no map of tokens/);
+  assert.equal(released, 1);
+});
+
 test('draws one image, and nothing beside it', async (context) => {
   const at = await folderWith(context, { 'a.jpg': [1], 'b.jpg': [2] });
   for (const operands of [[at('.')], [at('*.png')]]) {
