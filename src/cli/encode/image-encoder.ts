@@ -1,10 +1,12 @@
-import type { Making } from './manifest.ts';
+import type { Provenance } from './manifest.ts';
 import type { EncodedImage } from './token-sink.ts';
+
+/** The models that make the tokens. */
+export type ModelProvenance = Pick<Provenance, 'model' | 'projector' | 'scale_models'>;
 
 /** Encodes images one by one: in this process, or with running services. */
 export interface ImageEncoder {
-  /** The model, and the projector if it makes embeddings. */
-  readonly made: Pick<Making, 'model' | 'projector'>;
+  readonly provenance: ModelProvenance;
   /** How many images to encode at one time, so that the engines always have work and memory stays bounded. */
   readonly imagesAtOnce: number;
   /**

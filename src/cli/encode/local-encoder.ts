@@ -52,12 +52,16 @@ export async function openLocalEncoder(
   const { encoder } = opened;
   try {
     const { metadata } = encoder.plan({ size: usualSize, recipe, options });
-    const { model, projector, views } = metadata;
+    const { model, projector, teacher, views } = metadata;
     // Twice what runs: one batch is prepared while another runs.
     const viewsAtOnce =
       2 * (settings.maxBatch || largestBatch) * enginePlaces(settings.device, settings.engines).length;
     return {
-      made: { model: { name: model.name, digest: model.digest }, projector: projector?.digest },
+      provenance: {
+        model: { name: model.name, digest: model.digest },
+        projector: projector?.digest,
+        scale_models: isWhole ? teacher?.models.map(({ digest }) => digest) : undefined,
+      },
       imagesAtOnce: Math.max(fewestImages, Math.ceil(viewsAtOnce / views)),
       async encode(bytes, signal) {
         const images = [{ kind: 'file', bytes }] as const;

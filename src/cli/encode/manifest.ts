@@ -7,11 +7,13 @@ import type { WrittenTokens } from './token-sink.ts';
 
 export const manifestName = 'manifest.jsonl';
 
-/** What tokens depend on beside the image. All tokens of a folder have the same. */
-export interface Making {
+/** What tokens depend on besides the image: the same for all tokens of a folder. */
+export interface Provenance {
   readonly model: { readonly name: string; readonly digest: string };
   /** The projector's digest; undefined with features. */
   readonly projector?: string | undefined;
+  /** With windows=whole, the digest of each scale's model, in the order of the scales; undefined otherwise. */
+  readonly scale_models?: readonly string[] | undefined;
   readonly recipe: string;
   readonly options: Readonly<Record<string, string | undefined>>;
   readonly format: string;
@@ -38,11 +40,11 @@ export interface FailedLine {
  */
 export class Manifest {
   readonly #handle: FileHandle;
-  readonly #making: Making;
+  readonly #provenance: Provenance;
 
-  private constructor(handle: FileHandle, making: Making) {
+  private constructor(handle: FileHandle, provenance: Provenance) {
     this.#handle = handle;
-    this.#making = making;
+    this.#provenance = provenance;
   }
 
   /**
@@ -52,7 +54,7 @@ export class Manifest {
    */
   static async open(
     path: string,
-    making: Making,
+    provenance: Provenance,
     keep: (line: EncodedLine) => Promise<boolean>,
   ): Promise<Manifest> {
     const temporary = `${path}.part`;
@@ -61,11 +63,11 @@ export class Manifest {
       for await (const { text, number } of linesOf(path)) {
         const line = readLine(text, `${path}, line ${number}`);
         if (!('output' in line)) continue;
-        requireSame(line, making, path);
+        requireSame(line, provenance, path);
         if (await keep(line)) await handle.appendFile(`${text}\n`);
       }
       await rename(temporary, path);
-      return new Manifest(handle, making);
+      return new Manifest(handle, provenance);
     } catch (error) {
       await handle.close();
       await rm(temporary, { force: true });
@@ -74,7 +76,7 @@ export class Manifest {
   }
 
   async add(line: EncodedLine | FailedLine): Promise<void> {
-    await this.#handle.appendFile(`${JSON.stringify({ ...line, ...this.#making })}\n`);
+    await this.#handle.appendFile(`${JSON.stringify({ ...line, ...this.#provenance })}\n`);
   }
 
   async close(): Promise<void> {
@@ -100,15 +102,15 @@ async function* linesOf(path: string): AsyncGenerator<{ readonly text: string; r
   if (previous !== undefined && ending === '\n') yield { text: previous, number: number + 1 };
 }
 
-function readLine(text: string, where: string): (EncodedLine | FailedLine) & Making {
+function readLine(text: string, where: string): (EncodedLine | FailedLine) & Provenance {
   try {
-    const line = JSON.parse(text) as Partial<EncodedLine & FailedLine & Making> | null;
+    const line = JSON.parse(text) as Partial<EncodedLine & FailedLine & Provenance> | null;
     const isEncoded =
       typeof line?.output === 'string' &&
       Number.isSafeInteger(line.output_bytes) &&
       Number.isSafeInteger(line.size);
     const isWhole = typeof line?.file === 'string' && typeof line.model?.digest === 'string';
-    if (isWhole && (isEncoded || typeof line.error === 'object')) return line as EncodedLine & Making;
+    if (isWhole && (isEncoded || typeof line.error === 'object')) return line as EncodedLine & Provenance;
   } catch {
     // Reported below.
   }
@@ -118,13 +120,14 @@ function readLine(text: string, where: string): (EncodedLine | FailedLine) & Mak
   );
 }
 
-function requireSame(line: Making, making: Making, path: string): void {
+function requireSame(line: Provenance, provenance: Provenance, path: string): void {
   const differences = [
-    [line.model.digest, making.model.digest],
-    [line.projector, making.projector],
-    [line.recipe, making.recipe],
-    [line.options, making.options],
-    [line.format, making.format],
+    [line.model.digest, provenance.model.digest],
+    [line.projector, provenance.projector],
+    [line.scale_models, provenance.scale_models],
+    [line.recipe, provenance.recipe],
+    [line.options, provenance.options],
+    [line.format, provenance.format],
   ].flatMap(([there, now]) =>
     isDeepStrictEqual(there, now) ? [] : [`${JSON.stringify(there)}, not ${JSON.stringify(now)}`],
   );

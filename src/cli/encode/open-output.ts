@@ -31,7 +31,7 @@ export async function openOutput(
   files: readonly string[],
   settings: WritingSettings,
   { recipe: { recipe }, query }: RecipeRequest,
-  { made }: Pick<ImageEncoder, 'made'>,
+  { provenance: models }: Pick<ImageEncoder, 'provenance'>,
 ): Promise<Output> {
   const { out, dtype, shardBytes } = settings;
   const format = outputFormat(settings);
@@ -46,8 +46,8 @@ export async function openOutput(
     return { sink, names, done, record: async () => undefined, close: async () => undefined };
   }
   const shards = format === 'webdataset' ? await ShardSink.open(out, shardBytes) : undefined;
-  const making = { ...made, recipe, options: query, format };
-  const manifest = await Manifest.open(join(out, manifestName), making, async (line) => {
+  const provenance = { ...models, recipe, options: query, format };
+  const manifest = await Manifest.open(join(out, manifestName), provenance, async (line) => {
     if (!(shards?.holds(line) ?? (await isWhole(out, line)))) return false;
     await done.set(line.file, line.size);
     names.reserve(nameOf(line));

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { ServiceError } from '../../errors/service-error.ts';
 import { JsonObject } from '../../model/json-object.ts';
@@ -5,7 +6,7 @@ import { servedName } from '../../model/model-source.ts';
 import { type TokenFormat, carriesMetadata } from '../../tokens/formats/format.ts';
 import type { EncodeSettings } from '../settings/encode.ts';
 import type { RecipeRequest } from '../settings/recipe-flags.ts';
-import { type ImageEncoder, usualSize } from './image-encoder.ts';
+import { type ImageEncoder, type ModelProvenance, usualSize } from './image-encoder.ts';
 import { type ServiceAnswer, ServiceConnection } from './service-connection.ts';
 import { ServicePool, type ServicePoolOptions } from './service-pool.ts';
 
@@ -36,24 +37,24 @@ export async function openServiceEncoder(
   try {
     const { width, height } = usualSize;
     const planPath = pathOf('/v1/plan', { recipe, width: `${width}`, height: `${height}`, ...asked });
-    const made = await askAll(connections, planPath, logger, signal);
+    const provenance = await askAll(connections, planPath, logger, signal);
     const path = pathOf(recipe === 'encode' ? '/v1/encode' : `/v1/${recipe}-encode`, {
       ...asked,
       // A service that is replaced by one of another model fails, rather than mix their tokens.
-      expect_digest: made.model.digest,
-      expect_projector_digest: made.projector,
+      expect_digest: provenance.model.digest,
+      expect_projector_digest: provenance.projector,
       format,
     });
     const pool = new ServicePool(connections, { ...timing, retryMs });
     return {
-      made,
+      provenance,
       imagesAtOnce: urls.length * urlRequests,
       async encode(bytes, abort) {
         const answer = await pool.ask(path, bytes, abort);
         const metadata = metadataOf(answer, format);
-        const shape = JsonObject.from(parsed(metadata, answer.url), 'the metadata').get(
-          'shape',
-        ) as readonly number[];
+        const fields = JsonObject.from(parsed(metadata, answer.url), 'the metadata');
+        requireSameScales(scaleModelsOf(fields), provenance.scale_models);
+        const shape = fields.get('shape') as readonly number[];
         return { buffers: [answer.body], shape, metadata, done: () => undefined };
       },
       close,
@@ -70,18 +71,18 @@ async function askAll(
   path: string,
   logger: Logger,
   signal: AbortSignal,
-): Promise<ImageEncoder['made']> {
+): Promise<ModelProvenance> {
   const outcomes = await Promise.all(
     connections.map(async (connection) => ({
       url: connection.url,
       ...(await connection.ask(path, undefined, signal)),
     })),
   );
-  const found: { readonly url: string; readonly made: ImageEncoder['made'] }[] = [];
+  const found: { readonly url: string; readonly provenance: ModelProvenance }[] = [];
   let failure: ServiceError | undefined;
   for (const outcome of outcomes) {
     if ('answer' in outcome) {
-      found.push({ url: outcome.url, made: madeOf(outcome.answer, outcome.url) });
+      found.push({ url: outcome.url, provenance: provenanceOf(outcome.answer, outcome.url) });
     } else if (outcome.refusal.isTemporary) {
       failure ??= outcome.refusal.error;
       logger.warn(
@@ -95,31 +96,64 @@ async function askAll(
   const [first] = found;
   if (first === undefined) throw failure ?? new ServiceError('internal', 'No service was asked.');
   const other = found.find(
-    ({ made }) => made.model.digest !== first.made.model.digest || made.projector !== first.made.projector,
+    ({ provenance }) => !isDeepStrictEqual(digestsOf(provenance), digestsOf(first.provenance)),
   );
-  if (other === undefined) return first.made;
-  const [kind, digests, advice] =
-    first.made.model.digest === other.made.model.digest
-      ? ['projectors', [first.made.projector, other.made.projector], 'Start them with the same model folder.']
-      : [
-          'models',
-          [first.made.model.digest, other.made.model.digest],
-          'Name one that both serve with --model.',
-        ];
-  const [one, another] = digests.map((digest) => digest ?? 'none');
+  if (other === undefined) return first.provenance;
   throw new ServiceError(
     'failed_precondition',
-    `${first.url} and ${other.url} serve different ${kind}: ${one} and ${another}. ${advice}`,
+    `${first.url} and ${other.url} serve different ${differenceOf(first.provenance, other.provenance)}`,
   );
 }
 
-function madeOf({ body }: ServiceAnswer, url: string): ImageEncoder['made'] {
+/** What differs between two services, by its digests, and what to do. */
+function differenceOf(one: ModelProvenance, other: ModelProvenance): string {
+  if (one.model.digest !== other.model.digest) {
+    return `models: ${one.model.digest} and ${other.model.digest}. Name one that both serve with --model.`;
+  }
+  const advice = 'Start them with the same model folders.';
+  return one.projector === other.projector
+    ? `models of the larger scales: ${listed(one.scale_models)} and ${listed(other.scale_models)}. ${advice}`
+    : `projectors: ${one.projector ?? 'none'} and ${other.projector ?? 'none'}. ${advice}`;
+}
+
+function listed(digests: ModelProvenance['scale_models']): string {
+  return digests?.join(', ') ?? 'none';
+}
+
+function digestsOf({ model, projector, scale_models: scaleModels }: ModelProvenance) {
+  return [model.digest, projector, scaleModels];
+}
+
+function provenanceOf({ body }: ServiceAnswer, url: string): ModelProvenance {
   const metadata = JsonObject.from(parsed(body.toString(), url), `${url}/v1/plan`).object('metadata');
   const model = metadata.object('model');
   return {
     model: { name: model.string('name'), digest: model.string('digest') },
     projector: metadata.has('projector') ? metadata.object('projector').string('digest') : undefined,
+    scale_models: scaleModelsOf(metadata),
   };
+}
+
+/** The digests of the scales' models; undefined unless each scale has its own. */
+function scaleModelsOf(metadata: JsonObject): readonly string[] | undefined {
+  if (!metadata.has('teacher')) return undefined;
+  const teacher = metadata.object('teacher');
+  if (teacher.get('windows') !== 'whole') return undefined;
+  const models = teacher.get('models') as readonly { readonly digest: string }[];
+  return models.map(({ digest }) => digest);
+}
+
+/** No option of the request names the models of the larger scales, so the answer is checked. */
+function requireSameScales(
+  answered: ModelProvenance['scale_models'],
+  planned: ModelProvenance['scale_models'],
+): void {
+  if (isDeepStrictEqual(answered, planned)) return;
+  throw new ServiceError(
+    'failed_precondition',
+    `The service has changed the models of windows=whole: it answers with ${listed(answered)}, not ${listed(planned)}. ` +
+      'Serve the same models again, or encode into another folder.',
+  );
 }
 
 /** The metadata of an answer: in the file, or in a header beside it. */

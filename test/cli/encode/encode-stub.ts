@@ -40,6 +40,17 @@ function metadataOf({ recipe, options }: Pick<EncodeRequest, 'recipe' | 'options
   };
 }
 
+/** The models of a teacher's scales. The digest of each that is named is its folder. */
+function teacherOf(
+  recipe: PlanRequest['recipe'],
+  { models }: EncoderConfig,
+): Pick<AnswerMetadata, 'teacher'> {
+  if (recipe.recipe !== 'teacher') return {};
+  const { fusion, windows } = recipe;
+  const named = models.map(({ folder }) => ({ name: folder, digest: `sha256:${folder}` }));
+  return { teacher: { scales: [512, 1024], weights: [], fusion, windows, models: named } };
+}
+
 /** Two tokens of one channel: the image's first byte, and 7. An image that starts with 0 fails. */
 export async function firstByte(request: EncodeRequest): Promise<EncodeAnswer> {
   const { images, options } = request;
@@ -66,7 +77,7 @@ export function stubParts(encode = firstByte) {
       return {
         encoder: {
           plan: ({ recipe, options }: PlanRequest) => ({
-            metadata: metadataOf({ recipe, options }),
+            metadata: { ...metadataOf({ recipe, options }), ...teacherOf(recipe, config) },
             tokens: 2,
             sizeBytes: 4,
           }),

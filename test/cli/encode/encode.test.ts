@@ -244,6 +244,23 @@ test('refuses to mix tokens of other options, or of an image that has changed', 
   assert.match(changed.stderr, /a\.jpg: It has changed since it was encoded: it had 1 bytes and has 2\./);
 });
 
+test('refuses to go on when any model of windows=whole is another', async (context) => {
+  const at = await folderWith(context, { 'in/a.jpg': [1] });
+  const runWith = async (larger: string) => {
+    const flags = ['--out', at('out'), '--recipe', 'teacher', '--windows', 'whole'];
+    return await encodeWith([at('in')], [...flags, '--model', 'x=1', '--model', `y=${larger}`]);
+  };
+  assert.equal((await runWith('2')).exitCode, 0);
+  assert.deepEqual((await manifestOf(at('out')))[0]?.['scale_models'], ['sha256:1', 'sha256:2']);
+  assert.equal((await runWith('2')).exitCode, 0);
+  await writeFile(at('in/b.jpg'), Uint8Array.of(2));
+  const { exitCode, seen } = await runWith('3');
+  assert.ok(exitCode instanceof ServiceError);
+  assert.equal(exitCode.code, 'failed_precondition');
+  assert.match(exitCode.message, /"sha256:2".*, not .*"sha256:3".*Encode into another folder\.$/);
+  assert.equal(seen.encoded, 0);
+});
+
 test('refuses a manifest with a damaged line, and leaves it as it is', async (context) => {
   const at = await folderWith(context, { 'in/a.jpg': [1], 'in/b.jpg': [2] });
   await encodeWith([at('in')], ['--out', at('out')]);

@@ -28,7 +28,17 @@ const digest = `sha256:${'a'.repeat(64)}`;
 type Handler = (request: IncomingMessage, response: ServerResponse, body: Buffer) => void;
 
 /** A service that is made up: it plans, and answers images by `encode`. */
-async function fakeService(context: TestContext, encode: Handler, model = digest, projector?: string) {
+interface FakeModel {
+  readonly model?: string;
+  readonly projector?: string;
+  readonly teacher?: object;
+}
+
+async function fakeService(
+  context: TestContext,
+  encode: Handler,
+  { model = digest, projector, teacher }: FakeModel = {},
+) {
   const requests: { readonly url: string; readonly headers: IncomingMessage['headers'] }[] = [];
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const { url = '', headers } = request;
@@ -38,6 +48,7 @@ async function fakeService(context: TestContext, encode: Handler, model = digest
       const metadata = {
         model: { name: 'fake', digest: model },
         ...(projector === undefined ? {} : { projector: { digest: projector } }),
+        teacher,
       };
       response.end(JSON.stringify({ metadata }));
     } else encode(request, response, body);
@@ -187,14 +198,14 @@ test('stops at a wrong key, at a model that is replaced, and at a server that is
 test('names the projectors when two services differ in nothing else', async (context) => {
   const at = await pictures(context, 1);
   const [a, b] = await Promise.all([
-    fakeService(context, answer, digest, 'sha256:1'),
-    fakeService(context, answer, digest, 'sha256:2'),
+    fakeService(context, answer, { projector: 'sha256:1' }),
+    fakeService(context, answer, { projector: 'sha256:2' }),
   ]);
   const { exitCode } = await run(at, [a.url, b.url]);
   assert.ok(exitCode instanceof ServiceError);
   assert.match(
     exitCode.message,
-    /serve different projectors: sha256:1 and sha256:2\. Start them with the same model folder\.$/,
+    /serve different projectors: sha256:1 and sha256:2\. Start them with the same model folders\.$/,
   );
 });
 
@@ -210,7 +221,7 @@ test('refuses services of different models, and goes on without one that is not 
   const at = await pictures(context, 4);
   const [a, b] = await Promise.all([
     fakeService(context, answer),
-    fakeService(context, answer, `sha256:${'b'.repeat(64)}`),
+    fakeService(context, answer, { model: `sha256:${'b'.repeat(64)}` }),
   ]);
   const different = await run(at, [a.url, b.url]);
   assert.ok(different.exitCode instanceof ServiceError);
@@ -224,6 +235,39 @@ test('refuses services of different models, and goes on without one that is not 
   assert.ok(nobody.exitCode instanceof ServiceError);
   assert.match(nobody.exitCode.message, /^http:\/\/127\.0\.0\.1:9 cannot be reached: connection refused\.$/);
   assert.ok(url);
+});
+
+test('refuses services whose models of a larger scale differ, and stops when one is replaced', async (context) => {
+  const at = await pictures(context, 4);
+  const teacherOf = (...digests: readonly string[]) => ({
+    windows: 'whole',
+    models: digests.map((each) => ({ name: 'fake', digest: each })),
+  });
+  const answerOf =
+    (teacher: object): Handler =>
+    (_request, response, body) => {
+      response.setHeader('tokens-meta', JSON.stringify({ shape: [1, 1], teacher }));
+      response.end(body);
+    };
+  const [some, other] = [teacherOf(digest, 'sha256:1'), teacherOf(digest, 'sha256:2')];
+  const [a, b, replaced] = await Promise.all([
+    fakeService(context, answerOf(some), { teacher: some }),
+    fakeService(context, answerOf(other), { teacher: other }),
+    fakeService(context, answerOf(other), { teacher: some }),
+  ]);
+  const flags = ['--recipe', 'teacher', '--windows', 'whole'];
+  const different = await run(at, [a.url, b.url], flags);
+  assert.ok(different.exitCode instanceof ServiceError);
+  assert.match(different.exitCode.message, /serve different models of the larger scales: .*sha256:1 and .*sha256:2\. Start them /);
+  const changed = await run(at, [replaced.url], flags);
+  assert.ok(changed.exitCode instanceof ServiceError);
+  assert.match(
+    changed.exitCode.message,
+    /The service has changed the models of windows=whole: .*sha256:2, not /,
+  );
+  assert.deepEqual(await manifestOf(at('out')), []);
+  assert.equal((await run(at, [a.url], flags)).exitCode, 0);
+  assert.deepEqual((await manifestOf(at('out')))[0]?.['scale_models'], [digest, 'sha256:1']);
 });
 
 test('gives the same files with a service as with engines of its own', async (context) => {
