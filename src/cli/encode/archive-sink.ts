@@ -1,6 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { ServiceError } from '../../errors/service-error.ts';
 import { byteLengthOf, safetensorsDtypes, type TokenDtype } from '../../tokens/tensor.ts';
+import { brokenOutput } from './broken-output.ts';
 import type { TokenSink } from './token-sink.ts';
 import { writeParts } from './write-parts.ts';
 
@@ -37,9 +38,10 @@ export async function openArchiveSink(
   let tokensMeta = '';
   let dataBytes = 0;
   // The data must have no holes, so one failed write spoils the archive.
-  let broken: { readonly error: unknown } | undefined;
+  let broken: ServiceError | undefined;
   return {
     async put({ file }, { buffers, shape, metadata }, record) {
+      if (broken !== undefined) throw broken;
       const parts = [...buffers];
       // Claims its range before the first await, because calls may overlap.
       const start = dataBytes;
@@ -52,13 +54,13 @@ export async function openArchiveSink(
       try {
         await writeParts(handle, parts, lengthBytes + headerBytes + start);
       } catch (error) {
-        broken = { error };
-        throw error;
+        broken ??= brokenOutput(path, error);
+        throw broken;
       }
       await record({ output: path, output_bytes: end });
     },
     async finish() {
-      if (broken !== undefined) throw broken.error;
+      if (broken !== undefined) throw broken;
       const head = Buffer.alloc(lengthBytes + headerBytes, ' ');
       head.writeBigUInt64LE(BigInt(headerBytes), 0);
       const shared = { __metadata__: { format: 'pt', tokens_meta: tokensMeta } };

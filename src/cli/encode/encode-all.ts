@@ -49,8 +49,11 @@ export async function encodeAll(
   };
   const handle = async (each: Work) => {
     if (each.kind === 'done') counts.there += 1;
-    else if (each.kind === 'failed') await fail(each.file, each.error);
-    else {
+    else if (each.kind === 'failed') {
+      if (isSystemFatal(each.error.cause))
+        throw each.error.withMessage(`${each.file}: ${each.error.message}`);
+      await fail(each.file, each.error);
+    } else {
       const failure = await encodeOne(each, parts, stopped).catch((thrown: unknown) => ({ thrown }) as const);
       if (failure === undefined) counts.encoded += 1;
       else if (stopped.aborted || isFatal(failure.thrown)) throw failure.thrown;
@@ -80,7 +83,9 @@ async function encodeOne(
   { encoder, sink, record }: EncodeAllParts,
   signal: AbortSignal,
 ): Promise<undefined> {
-  const bytes = await item.read();
+  const bytes = await item.read().catch((error: ServiceError) => {
+    throw isSystemFatal(error.cause) ? error.withMessage(`${file}: ${error.message}`) : error;
+  });
   const size = bytes.byteLength;
   // Before the encoder transfers the bytes.
   const digest = await sha256(bytes);
@@ -96,8 +101,12 @@ async function encodeOne(
 }
 
 function isFatal(thrown: unknown): boolean {
-  if (thrown instanceof ServiceError) return fatalCodes.has(thrown.code);
-  return fatalSystemCodes.has((thrown as NodeJS.ErrnoException | undefined)?.code ?? '');
+  if (!(thrown instanceof ServiceError)) return isSystemFatal(thrown);
+  return fatalCodes.has(thrown.code) || isSystemFatal(thrown.cause);
+}
+
+function isSystemFatal(error: unknown): boolean {
+  return fatalSystemCodes.has((error as NodeJS.ErrnoException | undefined)?.code ?? '');
 }
 
 /** The rest of a generator, which the first loop that ends early does not close for the others. */

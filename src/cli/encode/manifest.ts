@@ -3,6 +3,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { isDeepStrictEqual } from 'node:util';
 import { ServiceError } from '../../errors/service-error.ts';
+import { brokenOutput } from './broken-output.ts';
 import type { WrittenTokens } from './token-sink.ts';
 
 export const manifestName = 'manifest.jsonl';
@@ -39,10 +40,13 @@ export interface FailedLine {
  * written once its tokens are.
  */
 export class Manifest {
+  readonly #path: string;
   readonly #handle: FileHandle;
   readonly #provenance: Provenance;
+  #writing: Promise<void> = Promise.resolve();
 
-  private constructor(handle: FileHandle, provenance: Provenance) {
+  private constructor(path: string, handle: FileHandle, provenance: Provenance) {
+    this.#path = path;
     this.#handle = handle;
     this.#provenance = provenance;
   }
@@ -67,7 +71,7 @@ export class Manifest {
         if (await keep(line)) await handle.appendFile(`${text}\n`);
       }
       await rename(temporary, path);
-      return new Manifest(handle, provenance);
+      return new Manifest(path, handle, provenance);
     } catch (error) {
       await handle.close();
       await rm(temporary, { force: true });
@@ -75,8 +79,16 @@ export class Manifest {
     }
   }
 
+  /** Adds lines one behind another. Once one has failed, all later ones fail alike, since they would follow half a line. */
   async add(line: EncodedLine | FailedLine): Promise<void> {
-    await this.#handle.appendFile(`${JSON.stringify({ ...line, ...this.#provenance })}\n`);
+    this.#writing = this.#writing.then(async () => {
+      try {
+        await this.#handle.appendFile(`${JSON.stringify({ ...line, ...this.#provenance })}\n`);
+      } catch (error) {
+        throw brokenOutput(this.#path, error);
+      }
+    });
+    await this.#writing;
   }
 
   async close(): Promise<void> {

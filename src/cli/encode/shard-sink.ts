@@ -2,6 +2,7 @@ import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promis
 import { join } from 'node:path';
 import { pack } from 'tar-stream';
 import { ServiceError } from '../../errors/service-error.ts';
+import { brokenOutput } from './broken-output.ts';
 import type { EncodedImage, TokenSink, WrittenTokens } from './token-sink.ts';
 import { writeParts } from './write-parts.ts';
 
@@ -35,7 +36,7 @@ export class ShardSink implements TokenSink {
   readonly #ends = new Map<string, number>();
   #next = 0;
   #shard: OpenShard | undefined;
-  #broken: { readonly error: unknown } | undefined;
+  #broken: ServiceError | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(folder: string, shardBytes: number, found: ReadonlyMap<string, FoundShard>) {
@@ -102,13 +103,13 @@ export class ShardSink implements TokenSink {
       { name: `${name}.json`, bytes: Buffer.from(JSON.stringify({ file, ...(fields as object) })) },
     ]);
     const written = this.#writing.then(async () => {
-      if (this.#broken !== undefined) throw this.#broken.error;
+      if (this.#broken !== undefined) throw this.#broken;
       try {
         await record({ ...(await this.#append(members)), key: name });
       } catch (error) {
         // What follows would not be whole up to its last recorded image.
-        this.#broken = { error };
-        throw error;
+        this.#broken = brokenOutput(this.#folder, error);
+        throw this.#broken;
       }
     });
     this.#writing = written.catch(() => undefined);

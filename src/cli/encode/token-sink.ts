@@ -20,7 +20,8 @@ export interface WrittenTokens {
 /** Writes the tokens of images. Calls for different images may overlap. */
 export interface TokenSink {
   /**
-   * Writes tokens, then calls `record`. `name` is unique and has no extension. Rejects with the operating system's error.
+   * Writes tokens, then calls `record`. `name` is unique and has no extension. Rejects with the operating system's
+   * error, or with `failed_precondition` if no image can be written any more.
    */
   put(
     image: { readonly file: string; readonly name: string },

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { cp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import { pack } from 'tar-stream';
 import { tarMembers } from '../../../src/cli/encode/tar-members.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
-import { encodeWith, folderWith, manifestOf } from './encode-stub.ts';
+import { encodeWith, firstByte, folderWith, manifestOf, stubParts } from './encode-stub.ts';
 
 async function tarOf(files: Readonly<Record<string, readonly number[]>>): Promise<Buffer> {
   const archive = pack();
@@ -109,6 +109,24 @@ test('repairs a complete shard that was cut short or lost since', async (context
   const { exitCode } = await encodeWith([at('in')], ['--out', at('out'), ...flags]);
   assert.equal(exitCode, 0);
   await assertWhole(at);
+});
+
+test('stops when a shard cannot be written, rather than encode what it cannot keep', async (context) => {
+  const files = Array.from({ length: 300 }, (_, index) => [`in/${index}.jpg`, [1]] as const);
+  const at = await folderWith(context, Object.fromEntries(files));
+  const stub = stubParts(async (request) => {
+    // Stands where the second shard would be written.
+    await mkdir(at('out/000001.tar.part'), { recursive: true });
+    return await firstByte(request);
+  });
+  const { exitCode, seen } = await encodeWith([at('in')], ['--out', at('out'), ...flags], stub);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.equal(exitCode.message, `${at('out/000001.tar.part')} cannot be written: it is a folder.`);
+  assert.ok(seen.encoded < 150, `${seen.encoded} were encoded`);
+  await rm(at('out/000001.tar.part'), { recursive: true });
+  const again = await encodeWith([at('in')], ['--out', at('out'), ...flags]);
+  assert.equal(again.exitCode, 0);
+  assert.equal((await membersOf(at('out'))).length, 2 * files.length);
 });
 
 test('leaves no empty shard behind, and refuses one that the manifest does not know', async (context) => {
