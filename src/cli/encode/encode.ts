@@ -117,7 +117,10 @@ async function encodeInputs(
     request,
     encoder,
   );
-  const failed = new Failures(terminal);
+  const failed = new Failures(
+    terminal,
+    isArchive(settings.out) ? undefined : join(settings.out, manifestName),
+  );
   const progress = openEncodeProgress(terminal);
   const tars = found.filter(({ kind }) => kind === 'tar');
   const total = new ExpectedTotal(found.length - tars.length, await sizeOf(tars.map(({ path }) => path)));
@@ -145,7 +148,7 @@ async function encodeInputs(
     throw signal.aborted ? new ServiceError('cancelled', `Interrupted.${hint}`, { cause: error }) : error;
   } finally {
     progress.close();
-    failed.list(isArchive(settings.out) ? undefined : join(settings.out, manifestName));
+    failed.list();
     await output.close();
   }
 }

@@ -344,8 +344,50 @@ test('writes an archive with a tensor for each file that did not fail', async (c
 
 test('has room for the header of an archive of many files', async (context) => {
   const names = Array.from({ length: 300 }, (_, index) => `${index}-${'"'.repeat(100)}.jpg`);
-  const at = await folderWith(context, Object.fromEntries(names.map((name) => [name, [7]])));
+  const at = await folderWith(
+    context,
+    Object.fromEntries(names.map((name, index) => [name, [index % 256 || 7]])),
+  );
   assert.equal((await encodeWith(names.map(at), ['--out', at('all.safetensors')])).exitCode, 0);
+  const archive = await readFile(at('all.safetensors'));
+  const dataStart = 8 + Number(archive.readBigUInt64LE(0));
+  const { __metadata__, ...tensors } = JSON.parse(archive.subarray(8, dataStart).toString()) as ArchiveHeader;
+  assert.deepEqual(Object.keys(tensors).toSorted(), names.map(at).toSorted());
+  const offsets = Object.values(tensors).map(({ data_offsets: each }) => each);
+  assert.deepEqual(
+    offsets.toSorted(([a], [b]) => a - b),
+    names.map((_, index) => [4 * index, 4 * index + 4]),
+    'no holes and no overlaps',
+  );
+  assert.equal(archive.byteLength, dataStart + 4 * names.length);
+  for (const [
+    name,
+    {
+      data_offsets: [start, end],
+    },
+  ] of Object.entries(tensors)) {
+    const byte = names.findIndex((each) => at(each) === name) % 256 || 7;
+    assert.deepEqual([...archive.subarray(dataStart + start, dataStart + end)], [byte, byte, 7, 7]);
+  }
+});
+
+test('lists all failures where there is no manifest', async (context) => {
+  const names = Array.from({ length: 60 }, (_, index) => `${index}.jpg`);
+  const at = await folderWith(context, Object.fromEntries(names.map((name) => [name, [0]])));
+  const { exitCode, stderr } = await encodeWith(names.map(at), ['--out', at('all.safetensors')]);
+  assert.equal(exitCode, 1);
+  for (const name of names) assert.ok(stderr.includes(`${at(name)}: This is not an image.\n`), name);
+});
+
+test('stops at an input that the disk does not give, and names it', async (context) => {
+  const names = Array.from({ length: 200 }, (_, index) => `${index}.jpg`);
+  const at = await folderWith(context, Object.fromEntries(names.map((name) => [name, [1]])));
+  // Linux answers a read of its first bytes with EIO.
+  const unreadable = '/proc/self/mem';
+  const { exitCode, seen } = await encodeWith([unreadable, at('.')], ['--out', at('out')]);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.equal(exitCode.message, `${unreadable}: i/o error.`);
+  assert.ok(seen.requests.length < 150, `${seen.requests.length} were tried`);
 });
 
 test('leaves no archive when every file failed, and makes none of tars', async (context) => {
