@@ -11,7 +11,8 @@ import { openArchiveSink } from './archive-sink.ts';
 import { FileMap } from './file-map.ts';
 import { folderSink, isWhole } from './folder-sink.ts';
 import type { ImageEncoder } from './image-encoder.ts';
-import { type EncodedLine, type FailedLine, Manifest, manifestName } from './manifest.ts';
+import { lockFolder, lockName } from './folder-lock.ts';
+import { type EncodedLine, type FailedLine, Manifest, manifestName, type Provenance } from './manifest.ts';
 import { OutputNames } from './output-names.ts';
 import { ShardSink } from './shard-sink.ts';
 import type { TokenSink } from './token-sink.ts';
@@ -26,41 +27,62 @@ export interface Output {
   close(): Promise<void>;
 }
 
-/** Opens what the settings name, for images of these files. Rejects with `failed_precondition` if it has other tokens. */
+/**
+ * Opens what the settings name, for images of these files. Rejects with `failed_precondition` if it has other tokens, or if
+ * another process writes to it.
+ */
 export async function openOutput(
   files: readonly string[],
   settings: WritingSettings,
   { recipe: { recipe }, query }: RecipeRequest,
-  { provenance: models }: Pick<ImageEncoder, 'provenance'>,
+  { provenance }: Pick<ImageEncoder, 'provenance'>,
 ): Promise<Output> {
-  const { out, dtype, shardBytes } = settings;
-  const format = outputFormat(settings);
-  const extension = fileExtensions[memberFormat(settings)];
-  const names =
-    format === 'webdataset'
-      ? new OutputNames({ extensions: [extension, '.json'], dotless: true })
-      : new OutputNames({ extensions: [extension], files: [manifestName] });
-  const done = new FileMap<number>();
-  if (isArchive(out)) {
-    const sink = await openArchiveSink(out, files, dtype);
-    return { sink, names, done, record: async () => undefined, close: async () => undefined };
+  const { out, dtype } = settings;
+  if (!isArchive(out)) {
+    const format = outputFormat(settings);
+    return await openFolder(settings, { ...provenance, recipe, options: query, format });
   }
-  const shards = format === 'webdataset' ? await ShardSink.open(out, shardBytes) : undefined;
-  const provenance = { ...models, recipe, options: query, format };
-  const manifest = await Manifest.open(join(out, manifestName), provenance, async (line) => {
-    if (!(shards?.holds(line) ?? (await isWhole(out, line)))) return false;
-    await done.set(line.file, line.size);
-    names.reserve(nameOf(line));
-    return true;
-  });
-  await shards?.recover();
   return {
-    sink: shards ?? folderSink(out, extension),
-    names,
-    done,
-    record: async (line) => manifest.add(line),
-    close: async () => manifest.close(),
+    sink: await openArchiveSink(out, files, dtype),
+    names: new OutputNames({ extensions: [fileExtensions[memberFormat(settings)]] }),
+    done: new FileMap(),
+    record: async () => undefined,
+    close: async () => undefined,
   };
+}
+
+async function openFolder(settings: WritingSettings, provenance: Provenance): Promise<Output> {
+  const { out, shardBytes } = settings;
+  const isSharded = provenance.format === 'webdataset';
+  const extension = fileExtensions[memberFormat(settings)];
+  const names = isSharded
+    ? new OutputNames({ extensions: [extension, '.json'], dotless: true })
+    : new OutputNames({ extensions: [extension], files: [manifestName, lockName] });
+  const done = new FileMap<number>();
+  const unlock = await lockFolder(out);
+  try {
+    const shards = isSharded ? await ShardSink.open(out, shardBytes) : undefined;
+    const manifest = await Manifest.open(join(out, manifestName), provenance, async (line) => {
+      if (!(shards?.holds(line) ?? (await isWhole(out, line)))) return false;
+      await done.set(line.file, line.size);
+      names.reserve(nameOf(line));
+      return true;
+    });
+    await shards?.recover();
+    return {
+      sink: shards ?? folderSink(out, extension),
+      names,
+      done,
+      record: async (line) => manifest.add(line),
+      async close() {
+        await manifest.close();
+        await unlock();
+      },
+    };
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
 }
 
 /** The name of an output without its extension. */

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { ServiceError } from '../../../src/errors/service-error.ts';
+import { encodeWith, firstByte, folderWith, manifestOf, stubParts } from './encode-stub.ts';
+
+test('refuses a folder to which another run writes, which goes on unharmed', async (context) => {
+  const at = await folderWith(context, { 'in/a.jpg': [1], 'in/b.jpg': [2] });
+  let second: Awaited<ReturnType<typeof encodeWith>> | undefined;
+  const stub = stubParts(async (request) => {
+    second ??= await encodeWith([at('in')], ['--out', at('out')]);
+    return await firstByte(request);
+  });
+  assert.equal((await encodeWith([at('in')], ['--out', at('out')], stub)).exitCode, 0);
+  assert.ok(second?.exitCode instanceof ServiceError);
+  assert.equal(second.exitCode.code, 'failed_precondition');
+  assert.equal(
+    second.exitCode.message,
+    `Process ${process.pid} on ${hostname()} writes to ${at('out')}. Wait until it has ended, or encode into another folder. ` +
+      `If it no longer runs, delete ${at('out/manifest.lock')}.`,
+  );
+  assert.equal(second.seen.encoded, 0);
+  assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'b.npy', 'manifest.jsonl']);
+  assert.equal((await manifestOf(at('out'))).length, 2);
+  assert.equal((await encodeWith([at('in')], ['--out', at('out')])).exitCode, 0, 'it is free again');
+});
+
+test('takes over the lock of a process of this host that has ended, even if its pid is in use again', async (context) => {
+  const at = await folderWith(context, { 'in/a.jpg': [1], 'out/x': [] });
+  for (const holder of [
+    // Above the kernel's largest pid.
+    { host: hostname(), pid: 2 ** 22 + 1 },
+    { host: hostname(), pid: process.pid, start: '1' },
+  ]) {
+    await writeFile(at('out/manifest.lock'), JSON.stringify(holder));
+    assert.equal((await encodeWith([at('in')], ['--out', at('out')])).exitCode, 0);
+  }
+  assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'manifest.jsonl', 'x']);
+});
+
+test('leaves the lock of another host, and one that it cannot read, until it is deleted', async (context) => {
+  const at = await folderWith(context, { 'in/a.jpg': [1], 'out/x': [] });
+  for (const text of [JSON.stringify({ host: 'elsewhere', pid: 1, start: '1' }), '']) {
+    await writeFile(at('out/manifest.lock'), text);
+    const { exitCode } = await encodeWith([at('in')], ['--out', at('out')]);
+    assert.ok(exitCode instanceof ServiceError);
+    assert.match(
+      exitCode.message,
+      /^(?:Process 1 on elsewhere|Another process) writes to .*delete .*manifest\.lock\.$/,
+    );
+    await rm(at('out/manifest.lock'));
+    assert.equal((await encodeWith([at('in')], ['--out', at('out')])).exitCode, 0);
+  }
+});
