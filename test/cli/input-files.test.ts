@@ -7,9 +7,9 @@ import { readInput } from '../../src/cli/input-files.ts';
 import { scratchFolder } from '../support/tiny-models.ts';
 
 test('reads a file, and says at once why it does not read anything else', async (context) => {
-  const { path: folder, remove } = scratchFolder();
-  context.after(remove);
-  const at = (name: string) => join(folder, name);
+  const scratch = scratchFolder();
+  context.after(() => scratch.remove());
+  const at = (name: string) => join(scratch.path, name);
   await writeFile(at('a.jpg'), 'bytes');
   await mkdir(at('folder'));
   execFileSync('mkfifo', [at('pipe')]);

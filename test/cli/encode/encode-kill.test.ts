@@ -140,7 +140,8 @@ test('stops when the manifest cannot be written, and writes no line behind one t
   const lines = (await readFile(at('limited/manifest.jsonl'), 'utf8')).split('\n');
   assert.ok(lines.length > 1 && lines.length < 40, `${lines.length} lines`);
   // A later run drops what follows the last newline.
-  for (const line of lines.slice(0, -1)) assert.ok((JSON.parse(line) as Line).file.startsWith(at('pictures')));
+  for (const line of lines.slice(0, -1))
+    assert.ok((JSON.parse(line) as Line).file.startsWith(at('pictures')));
 });
 
 test('stops an archive at the first write that fails, and leaves nothing of it', async () => {

@@ -258,7 +258,10 @@ test('refuses services whose models of a larger scale differ, and stops when one
   const flags = ['--recipe', 'teacher', '--windows', 'whole'];
   const different = await run(at, [a.url, b.url], flags);
   assert.ok(different.exitCode instanceof ServiceError);
-  assert.match(different.exitCode.message, /serve different models of the larger scales: .*sha256:1 and .*sha256:2\. Start them /);
+  assert.match(
+    different.exitCode.message,
+    /serve different models of the larger scales: .*sha256:1 and .*sha256:2\. Start them /,
+  );
   const changed = await run(at, [replaced.url], flags);
   assert.ok(changed.exitCode instanceof ServiceError);
   assert.match(
