@@ -4,5 +4,6 @@ await import('./plan-tests.ts');
 await import('./colour-tests.ts');
 await import('./comparison-tests.ts');
 await import('./request-tests.ts');
+await import('./snippet-tests.ts');
 await import('./contact-tests.ts');
 await import('./access-tests.ts');

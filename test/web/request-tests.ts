@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
-import { loadSync } from '@grpc/proto-loader';
 import { runProgram } from '../support/external.ts';
 import { choose, pageTest, site, takeSample } from './site.ts';
 import { sampleBytes } from './reference.ts';
@@ -34,39 +33,12 @@ pageTest('gives the request as curl, which has the same tokens', {}, async (open
   assert.deepEqual(readFileSync(join(folder, 'tokens.npy')), Buffer.from(await answer.arrayBuffer()));
 });
 
-pageTest('gives the request as Python and as a gRPC message of the contract', {}, async (opened) => {
+pageTest('gives a part for vLLM only of a model with a projector', {}, async (opened) => {
   const { panel } = opened;
-  await choose(panel(3), { model: 'student', options });
   await takeSample(opened, 'Coffee');
   await panel(3).getByText('Request', { exact: true }).click();
-  const pre = panel(3).locator('pre');
-  await panel(3).getByLabel('Python').check();
-  assert.match(
-    await pre.innerText(),
-    /client\.teacher_encode\("coffee\.jpg", model="student", fusion="concat", scales=\(512, 1024,\), grid=\(16, 16\)\)/,
-  );
-  await panel(3).getByLabel('gRPC').check();
-  const [, json = ''] = /printf '(.*)' "/.exec(await pre.innerText()) ?? [];
-  const definition = loadSync('siglip_hd/v1/encoder.proto', { includeDirs: ['proto'] });
-  const service = definition['siglip_hd.v1.VisualEncoderService'] as Record<
-    string,
-    { requestSerialize(message: object): Buffer; requestDeserialize(bytes: Buffer): object }
-  >;
-  const { TeacherEncode: method } = service;
-  const message = method!.requestDeserialize(
-    method!.requestSerialize(JSON.parse(json.replace('%s', '')) as object),
-  );
-  const { teacher, options: common } = message as {
-    teacher: { fusion: number; scales: number[]; grid: object };
-    options: { model: string };
-  };
-  assert.deepEqual(
-    [teacher.fusion, teacher.scales, { ...teacher.grid }],
-    [2, [512, 1024], { width: 16, height: 16 }],
-  );
-  assert.equal(common.model, 'student');
   await panel(3).getByLabel('vLLM').check();
-  assert.match(await pre.innerText(), /no projector/);
+  assert.match(await panel(3).locator('pre').innerText(), /no projector/);
 });
 
 pageTest(

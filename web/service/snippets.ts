@@ -1,4 +1,5 @@
 import { type Choice, queryOf, recipePaths } from './choice.ts';
+import { type Recipe, recipes } from './metadata.ts';
 import type { RequestOption } from './option.ts';
 
 /** The request of a panel, as others write it. */
@@ -9,10 +10,8 @@ export interface SnippetRequest {
   /** The name of the image's file. */
   readonly file: string;
   readonly hasKey: boolean;
-  /** The options that every recipe has. */
-  readonly common: readonly RequestOption[];
-  /** The options of this recipe. */
-  readonly options: readonly RequestOption[];
+  /** The options of each recipe. */
+  readonly options: Readonly<Record<Recipe, readonly RequestOption[]>>;
   /** Whether the model gives embeddings, which parts for vLLM are made of. */
   readonly hasProjector: boolean;
 }
@@ -70,9 +69,17 @@ function python({ choice, base, file, hasKey }: SnippetRequest): string {
   ].join('\n');
 }
 
+/** Options that take several numbers. */
 const lists: ReadonlySet<string> = new Set(['scales', 'weights']);
 
 function pythonValue(name: string, value: string): string {
+  if (name === 'class_token') return value === 'true' ? 'True' : 'False';
+  if (name === 'features')
+    return `(${value
+      .split(',')
+      .map((one) => `${JSON.stringify(one)}, `)
+      .join('')
+      .trim()})`;
   if (lists.has(name)) return `(${value.split(',').join(', ')},)`;
   if (/^\d+x\d+$/.test(value)) return `(${value.replace('x', ', ')})`;
   return /^\d+$/.test(value) && name !== 'model' ? value : JSON.stringify(value);
@@ -81,32 +88,35 @@ function pythonValue(name: string, value: string): string {
 const calls = { encode: 'Encode', teacher: 'TeacherEncode', anyres: 'AnyResEncode' } as const;
 
 /** grpcurl reads the message from stdin, where the file's base64 fits. */
-function grpcurl({ choice, base, file, hasKey, common, options }: SnippetRequest): string {
-  const commonNames = new Set(common.map(({ name }) => name));
-  const all = [...common, ...options];
+function grpcurl({ choice, base, file, hasKey, options }: SnippetRequest): string {
   const given = Object.entries(queryOf(choice)).map(([name, value]) => {
-    const isEnum = all.find((option) => option.name === name)?.values !== undefined;
-    return [name, isEnum ? `${name}_${value}`.toUpperCase() : grpcValue(name, value)] as const;
+    const isEnum = options[choice.recipe].some((one) => one.name === name && one.values !== undefined);
+    return [name, grpcValue(name, value, isEnum)] as const;
   });
-  const isCommon = (name: string): boolean => name === 'model' || commonNames.has(name);
+  // The options of every recipe are in a message of their own.
+  const isCommon = (name: string): boolean =>
+    name === 'model' || recipes.every((recipe) => options[recipe].some((one) => one.name === name));
   const shared = Object.fromEntries(given.filter(([name]) => isCommon(name)));
   const own = Object.fromEntries(given.filter(([name]) => !isCommon(name)));
   const rest = JSON.stringify({
     ...(Object.keys(shared).length === 0 ? {} : { options: shared }),
     ...(Object.keys(own).length === 0 ? {} : { [choice.recipe]: own }),
   }).slice(1);
-  const message = `'{"image":{"file":"%s"}${rest === '}' ? '' : ','}${rest}'`;
+  const more = quoted(rest === '}' ? rest : `,${rest}`);
   const plain = base.protocol === 'https:' ? '' : ' -plaintext';
   const key = hasKey ? ' -H "authorization: Bearer $KEY"' : '';
   return [
-    `printf ${message} "$(base64 -w0 ${quoted(file)})" |`,
+    `printf '{"image":{"file":"%s"}%s' "$(base64 -w0 ${quoted(file)})" ${more} |`,
     `  grpcurl${plain}${key} -max-msg-sz 67108864 -d @ ${base.hostname}:50051 \\`,
     `  siglip_hd.v1.VisualEncoderService/${calls[choice.recipe]}`,
     "# 50051 is the gRPC port unless the service's --grpc-port says otherwise.",
   ].join('\n');
 }
 
-function grpcValue(name: string, value: string): unknown {
+function grpcValue(name: string, value: string, isEnum: boolean): unknown {
+  if (name === 'class_token') return value === 'true';
+  if (name === 'features') return value.split(',');
+  if (isEnum) return `${name}_${value}`.toUpperCase();
   if (lists.has(name)) return value.split(',').map(Number);
   const [, first, second] = /^(\d+)x(\d+)$/.exec(value) ?? [];
   if (first !== undefined) {

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { type SnippetKind, snippetKinds, snippetOf } from '../service/snippets.ts';
-import { modelOf } from '../state/asking.ts';
+import { modelOf } from '../state/served-model.ts';
 import type { Panel } from '../state/panel.ts';
 import { usePage } from '../state/page.ts';
 import { useSelected } from '../state/use-selected.ts';
@@ -23,8 +23,7 @@ export function Requests({ panel, pictureName, number }: RequestsProps) {
     base: service.base,
     file: pictureName,
     hasKey: service.hasKey,
-    common: options.encode,
-    options: options[panel.choice.recipe],
+    options,
     hasProjector: model?.projector !== undefined,
   });
   const copy = (): void => {
@@ -56,8 +55,9 @@ export function Requests({ panel, pictureName, number }: RequestsProps) {
         {text}
       </pre>
       <button type="button" onClick={copy}>
-        {copied === text ? 'Copied' : 'Copy'}
-      </button>
+        Copy
+      </button>{' '}
+      <span role="status">{copied === text && 'Copied'}</span>
     </details>
   );
 }
