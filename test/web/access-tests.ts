@@ -49,6 +49,55 @@ pageTest(
   },
 );
 
+pageTest(
+  'sends no key to endpoints that need none, and says which characters no key has',
+  { errors: /401/, url: lockedUrl },
+  async (opened) => {
+    const { page, requests } = opened;
+    const dialog = page.getByRole('dialog', { name: 'API key' });
+    const field = dialog.getByLabel('Key', { exact: true });
+    await field.fill('schl\u00fcssel-\u20ac-0123456789');
+    await dialog.getByRole('button', { name: 'Use this key' }).click();
+    await dialog
+      .getByRole('alert')
+      .getByText(/only letters, digits and signs of ASCII/)
+      .waitFor();
+    await field.fill('ada-0123456789abcdef');
+    await dialog.getByRole('button', { name: 'Use this key' }).click();
+    await takeSample(opened, 'Coffee', 2);
+    await page.waitForResponse(/metrics$/);
+    const keyOf = (part: RegExp): (string | undefined)[] =>
+      requests.filter((one) => part.test(one.url())).map((one) => one.headers()['authorization']);
+    assert.ok(keyOf(/v1\/encode/).includes('Bearer ada-0123456789abcdef'));
+    assert.deepEqual([...new Set(keyOf(/\/(metrics|openapi\.json)$/))], [undefined]);
+  },
+);
+
+pageTest(
+  'asks for no key again after Cancel until the user wants to enter one',
+  { errors: /401/, url: lockedUrl },
+  async (opened) => {
+    const { page, requests } = opened;
+    const dialog = page.getByRole('dialog', { name: 'API key' });
+    const field = dialog.getByLabel('Key', { exact: true });
+    await field.fill('ada-01234');
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await page.locator('.status').getByText('wants an API key', { exact: true }).waitFor();
+    const asked = (): number => requests.filter((one) => one.url().endsWith('v1/models')).length;
+    const before = asked();
+    for (let poll = 0; poll < 3; poll++) await page.waitForResponse(/metrics$/);
+    assert.equal(asked(), before);
+    assert.equal(await dialog.count(), 0);
+    assert.equal(await page.getByText(/models are loading/).count(), 0);
+    await page.getByRole('button', { name: 'Enter a key' }).click();
+    assert.equal(await field.inputValue(), '');
+    await field.fill('ada-0123456789abcdef');
+    await dialog.getByRole('button', { name: 'Use this key' }).click();
+    await takeSample(opened, 'Coffee', 2);
+    assert.equal(await page.getByRole('button', { name: 'Enter a key' }).count(), 0);
+  },
+);
+
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 interface Violation {

@@ -35,3 +35,114 @@ pageTest('shows models, engines and load, from the service alone', {}, async (op
   await status.getByText(/[1-9]\d* views\/s|0\.\d+ views\/s/).waitFor();
   await status.getByRole('img', { name: /^Views a second over the last minute: now/ }).waitFor();
 });
+
+pageTest(
+  'asks again by itself after an outage that no look at the service has met',
+  { errors: /ERR_/ },
+  async (opened) => {
+    const { page, panel } = opened;
+    await takeSample(opened, 'Coffee');
+    await page.route(/v1\/anyres-encode/, (route) => route.abort(), { times: 2 });
+    await choose(panel(1), { recipe: 'anyres' });
+    await panel(1).getByRole('alert').getByText('The service does not answer').waitFor();
+    await hasTokens(panel(1));
+    assert.equal(await page.getByRole('alert').count(), 0);
+  },
+);
+
+pageTest('says that the service does not answer when its answers never come', {}, async ({ page }) => {
+  await page.route(/metrics$/, () => {});
+  await page.getByText('does not answer', { exact: true }).waitFor({ timeout: 30_000 });
+  await page.unroute(/metrics$/);
+  await page.locator('.status').getByText('ready', { exact: true }).waitFor();
+});
+
+pageTest('learns the models anew after the service started again', {}, async ({ page, panel }) => {
+  await page.waitForResponse(/metrics$/);
+  await page.route(/v1\/models$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: (await response.text()).replaceAll('"plain"', '"other"') });
+  });
+  await page.route(/metrics$/, async (route) => {
+    const response = await route.fetch();
+    const text = await response.text();
+    await route.fulfill({ response, body: text.replace(/^(process_start_time_seconds) .*$/m, '$1 1') });
+  });
+  await panel(1).getByLabel('Model').locator('option', { hasText: 'other' }).waitFor({ state: 'attached' });
+});
+
+pageTest('learns the models anew when an answer is of another one', {}, async (opened) => {
+  const { page } = opened;
+  await page.route(
+    /v1\/models$/,
+    async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: (await response.text()).replaceAll('"sha256:', '"sha256:0000') });
+    },
+    { times: 1 },
+  );
+  await page.reload();
+  await page.locator('.status summary').click();
+  await page.locator('.status code', { hasText: 'sha256:0000' }).first().waitFor();
+  await takeSample(opened, 'Coffee');
+  assert.equal(await page.locator('.status code', { hasText: 'sha256:0000' }).count(), 0);
+});
+
+pageTest(
+  'goes on to ask for metrics after a failure, and not where they are not served',
+  { errors: /500|404/ },
+  async ({ page }) => {
+    const status = page.locator('.status');
+    await page.route(/metrics$/, (route) => route.fulfill({ status: 500 }));
+    await page.reload();
+    await page.waitForResponse(/metrics$/);
+    await status.getByText('ready', { exact: true }).waitFor();
+    await page.unroute(/metrics$/);
+    await status.getByText(/views\/s/).waitFor();
+    await page.route(/metrics$/, (route) => route.fulfill({ status: 404 }));
+    await page.reload();
+    await status.locator('summary').click();
+    await status.getByText(/^\/metrics is not served here/).waitFor();
+    await status.getByText('ready', { exact: true }).waitFor();
+  },
+);
+
+pageTest(
+  'says that the page must be reloaded when its worker does not load',
+  { errors: /ERR_/ },
+  async (opened) => {
+    const { page, panel } = opened;
+    await page.route(/worker/, (route) => route.abort());
+    await page.reload();
+    await page.getByRole('button', { name: 'Coffee' }).click();
+    const alert = panel(1)
+      .getByRole('alert')
+      .getByText(/Reload the page\.$/);
+    await alert.waitFor();
+    const answered = page.waitForResponse(/v1\/encode/);
+    await panel(1).getByRole('button', { name: 'Try again' }).click();
+    await answered;
+    await alert.waitFor();
+  },
+);
+
+pageTest(
+  'offers to try again once the time that the service or a proxy named is over',
+  { errors: /429/ },
+  async (opened) => {
+    const { page, panel } = opened;
+    await page.route(
+      /v1\/encode/,
+      (route) => route.fulfill({ status: 429, headers: { 'retry-after': '3' }, body: 'busy' }),
+      { times: 1 },
+    );
+    await choose(panel(2), { recipe: 'anyres' });
+    await page.getByRole('button', { name: 'Coffee' }).click();
+    const alert = panel(1).getByRole('alert');
+    await alert.getByText('Try again in 3.0 s.').waitFor();
+    const button = alert.getByRole('button', { name: 'Try again' });
+    assert.ok(await button.isDisabled());
+    await button.click();
+    await hasTokens(panel(1));
+  },
+);

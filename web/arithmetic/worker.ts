@@ -31,3 +31,8 @@ function answer({ number, task }: TaskMessage): ResultMessage {
 }
 
 self.addEventListener('message', (event: MessageEvent<TaskMessage>) => self.postMessage(answer(event.data)));
+
+// A task that cannot be read has no number to answer to, so the whole worker fails.
+self.addEventListener('messageerror', () => {
+  throw new Error('a task cannot be read');
+});

@@ -42,21 +42,19 @@ export async function encode(
 ): Promise<Encoded> {
   const query = { ...queryOf(choice), format: 'raw', dtype: 'float16' };
   const startMs = performance.now();
-  const response = await service.ask(recipePaths[choice.recipe], {
-    method: 'POST',
-    query,
-    body: image,
-    signal,
-  });
-  const tokens = await response.arrayBuffer();
+  const { headers, tokens } = await service.ask(
+    recipePaths[choice.recipe],
+    { method: 'POST', query, body: image, signal },
+    async (response) => ({ headers: response.headers, tokens: await response.arrayBuffer() }),
+  );
   return {
-    metadata: JSON.parse(response.headers.get('tokens-meta') ?? '{}') as Metadata,
+    metadata: JSON.parse(headers.get('tokens-meta') ?? '{}') as Metadata,
     tokens,
-    stages: stagesOf(response.headers.get('server-timing') ?? ''),
+    stages: stagesOf(headers.get('server-timing') ?? ''),
     totalMs: performance.now() - startMs,
     sentBytes: image.size,
     receivedBytes: tokens.byteLength,
-    cache: response.headers.get('tokens-cache') ?? '',
+    cache: headers.get('tokens-cache') ?? '',
   };
 }
 

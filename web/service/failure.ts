@@ -3,6 +3,8 @@ export interface Failure {
   readonly kind: 'refused' | 'unreachable' | 'broken';
   readonly title: string;
   readonly detail: string;
+  /** The HTTP status of a refusal. */
+  readonly status?: number;
   /** The service's code; it is in the docs' table of errors. */
   readonly code?: string;
   readonly requestId?: string;
@@ -29,14 +31,15 @@ export function failureOf(thrown: unknown): Failure {
 
 /** Reads a refusal: a problem of RFC 9457, or what a proxy answered in its place. */
 export async function refusalOf(response: Response): Promise<Failure> {
-  const retry = response.headers.get('retry-after-ms');
-  const more = retry === null ? {} : { retryAfterMs: Number(retry) };
+  const { status } = response;
+  const retryAfterMs = retryAfterMsOf(response.headers);
+  const more = { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   const type = response.headers.get('content-type') ?? '';
   if (type.includes('json')) {
     const { title, detail, code, request_id: requestId } = (await response.json()) as Record<string, string>;
     return {
       kind: 'refused',
-      title: title ?? `Status ${response.status}`,
+      title: title ?? `Status ${status}`,
       detail: detail ?? '',
       ...(code === undefined ? {} : { code }),
       ...(requestId === undefined ? {} : { requestId }),
@@ -44,9 +47,22 @@ export async function refusalOf(response: Response): Promise<Failure> {
     };
   }
   return {
-    kind: response.status >= 502 && response.status <= 504 ? 'unreachable' : 'refused',
-    title: `Status ${response.status}`,
+    kind: status >= 502 && status <= 504 ? 'unreachable' : 'refused',
+    title: `Status ${status}`,
     detail: 'The answer is not from the service; a proxy may have given it.',
     ...more,
   };
+}
+
+/** When to try again. Proxies give `retry-after` alone, in seconds or as a date, which the page leaves unread. */
+function retryAfterMsOf(headers: Headers): number | undefined {
+  const ms = headers.get('retry-after-ms');
+  if (ms !== null) return Number(ms);
+  const seconds = headers.get('retry-after') ?? '';
+  return /^\d+$/.test(seconds) ? Number(seconds) * 1000 : undefined;
+}
+
+/** Whether the request failed because the service was away, so that it may succeed later as it is. */
+export function isLost({ kind, code }: Failure): boolean {
+  return kind === 'unreachable' || code === 'unavailable';
 }

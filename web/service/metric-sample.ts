@@ -2,6 +2,8 @@
 export interface MetricSample {
   readonly atMs: number;
   readonly isReady: boolean;
+  /** When the process started, in Unix seconds. */
+  readonly startedS: number;
   /** Views that all engines have run, and the batches that they ran in. */
   readonly views: number;
   readonly batches: number;
@@ -33,6 +35,7 @@ export function sampleOf(text: string, atMs: number): MetricSample {
   return {
     atMs,
     isReady: sum('siglip_hd_ready') === 1,
+    startedS: sum('process_start_time_seconds'),
     views: sum('siglip_hd_batch_views_sum'),
     batches: sum('siglip_hd_batch_views_count'),
     queued: sum('siglip_hd_views', 'queued'),
@@ -47,7 +50,8 @@ export function sampleOf(text: string, atMs: number): MetricSample {
 }
 
 function seriesOf(line: string): Series[] {
-  const [, name, labels = '', value] = /^(siglip_hd_\w+)(?:\{(.*)\})? (\S+)/.exec(line) ?? [];
+  const [, name, labels = '', value] =
+    /^(siglip_hd_\w+|process_start_time_seconds)(?:\{(.*)\})? (\S+)/.exec(line) ?? [];
   if (name === undefined) return [];
   const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = '', text = '']) => [
     key,

@@ -5,6 +5,10 @@ export interface AskOptions {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: Blob;
   readonly signal?: AbortSignal;
+  /** How long the answer may take, its body included. */
+  readonly timeoutMs?: number;
+  /** Whether the endpoint needs no API key. The page sends it none. */
+  readonly isOpen?: boolean;
 }
 
 /** Obtains a key from the user, given the sentence that the service refused the last request with. */
@@ -28,21 +32,28 @@ export class Service {
     return this.#key !== undefined;
   }
 
-  /** Sends a request, again with a key if it needs one. Rejects with ServiceFailure unless it is answered with success. */
-  async ask(path: string, options: AskOptions = {}): Promise<Response> {
+  /**
+   * Sends a request, again with a key if it needs one, and reads the answer with `read`. Rejects with ServiceFailure if the
+   * request is refused or the connection fails.
+   */
+  async ask<T>(path: string, options: AskOptions, read: (response: Response) => Promise<T>): Promise<T> {
     for (;;) {
-      const used = this.#key;
-      const response = await this.#send(path, options, used);
-      if (response.ok) return response;
-      const failure = await refusalOf(response);
-      if (response.status !== 401) throw new ServiceFailure(failure);
+      const used = options.isOpen === true ? undefined : this.#key;
+      const answer = await this.#send(path, options, used, read);
+      if (answer.isOk) return answer.value;
+      const { refusal } = answer;
+      if (refusal.status !== 401 || options.isOpen === true) throw new ServiceFailure(refusal);
       // Another request may have got a key meanwhile.
-      if (this.#key === used) await this.#renewKey(failure.detail);
+      if (this.#key === used) await this.#renewKey(refusal.detail);
     }
   }
 
   async json<T>(path: string, options: AskOptions = {}): Promise<T> {
-    return (await (await this.ask(path, options)).json()) as T;
+    return await this.ask(path, options, async (response) => (await response.json()) as T);
+  }
+
+  async text(path: string, options: AskOptions = {}): Promise<string> {
+    return await this.ask(path, options, async (response) => await response.text());
   }
 
   async #renewKey(refusal: string): Promise<void> {
@@ -52,18 +63,31 @@ export class Service {
     this.#key = await this.#obtaining;
   }
 
-  async #send(path: string, options: AskOptions, key: string | undefined): Promise<Response> {
+  async #send<T>(
+    path: string,
+    { method = 'GET', query = {}, body, signal, timeoutMs }: AskOptions,
+    key: string | undefined,
+    read: (response: Response) => Promise<T>,
+  ) {
     const url = new URL(path, this.base);
-    for (const [name, value] of Object.entries(options.query ?? {})) url.searchParams.set(name, value);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    const ends = [
+      ...(signal === undefined ? [] : [signal]),
+      ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)]),
+    ];
     try {
-      return await fetch(url, {
-        method: options.method ?? 'GET',
+      const response = await fetch(url, {
+        method,
         headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
-        ...(options.body === undefined ? {} : { body: options.body }),
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
+        ...(body === undefined ? {} : { body }),
+        signal: AbortSignal.any(ends),
       });
+      if (!response.ok) return { isOk: false, refusal: await refusalOf(response) } as const;
+      return { isOk: true, value: await read(response) } as const;
     } catch (thrown) {
-      if (options.signal?.aborted === true) throw thrown;
+      // Only a broken connection and the time limit mean that the service is away.
+      const isTimeout = thrown instanceof DOMException && thrown.name === 'TimeoutError';
+      if (signal?.aborted === true || !(isTimeout || thrown instanceof TypeError)) throw thrown;
       throw new ServiceFailure({
         kind: 'unreachable',
         title: 'The service does not answer',

@@ -6,6 +6,7 @@ import { Actions } from './actions.ts';
 import { Asking } from './asking.ts';
 import { Comparing } from './comparing.ts';
 import { KeyGate } from './key-gate.ts';
+import { Learning } from './learning.ts';
 import { Painting } from './painting.ts';
 import { initialState } from './state.ts';
 import { Store } from './store.ts';
@@ -17,6 +18,7 @@ export interface Page {
   readonly service: Service;
   readonly actions: Actions;
   readonly keys: KeyGate;
+  readonly watching: Watching;
 }
 
 /** Puts the parts together and begins to watch the service at `base`. */
@@ -25,15 +27,17 @@ export function startPage(base: URL): Page {
   const keys = new KeyGate(store);
   const service = new Service(base, keys.obtain);
   const arithmetic = new Arithmetic();
-  const asking = new Asking(store, service, arithmetic);
+  const learning = new Learning(store, service);
+  const asking = new Asking(store, service, arithmetic, learning);
   const actions = new Actions(store, asking);
   new Painting(store, arithmetic).start();
   new Comparing(store, arithmetic).start();
-  new Watching(store, service, () => {
+  const watching = new Watching(store, service, learning, () => {
     actions.openPanels();
     asking.askLost();
-  }).start();
-  return { store, service, actions, keys };
+  });
+  watching.start();
+  return { store, service, actions, keys, watching };
 }
 
 export const PageContext = createContext<Page | undefined>(undefined);

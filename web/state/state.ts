@@ -35,10 +35,13 @@ export interface Look {
 
 /** What is known of the service. */
 export interface ServiceState {
-  readonly contact: 'connecting' | 'ready' | 'not ready' | 'gone';
+  /** `locked`: the service wants an API key, and the user gave none. */
+  readonly contact: 'connecting' | 'ready' | 'not ready' | 'locked' | 'gone';
   readonly models: readonly ServedModel[];
   readonly options: Readonly<Record<Recipe, readonly RequestOption[]>>;
-  /** Of the last minute, the oldest first; none where /metrics is not served here. */
+  /** Whether /metrics is served to the page, as far as the page knows. */
+  readonly hasMetrics: boolean;
+  /** Of the last minute, the oldest first. */
   readonly samples: readonly MetricSample[];
   readonly failure: Failure | undefined;
 }
@@ -64,6 +67,7 @@ export const initialState: State = {
     contact: 'connecting',
     models: [],
     options: { encode: [], teacher: [], anyres: [] },
+    hasMetrics: true,
     samples: [],
     failure: undefined,
   },

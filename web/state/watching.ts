@@ -1,83 +1,101 @@
 import { failureOf, ServiceFailure } from '../service/failure.ts';
 import { sampleOf, type MetricSample } from '../service/metric-sample.ts';
-import type { ServedModel } from '../service/models.ts';
-import { optionsOf } from '../service/option.ts';
 import type { Service } from '../service/service.ts';
+import { answerLimitMs, type Learning } from './learning.ts';
 import type { ServiceState } from './state.ts';
 import type { Store } from './store.ts';
 
 const pollMs = 2000;
 const keptMs = 62_000;
 
+/** Statuses that /metrics has where it is not served to the page: it may have a port of its own, or be for others. */
+const withoutMetrics: ReadonlySet<number | undefined> = new Set([401, 403, 404]);
+
+const openEndpoint = { isOpen: true, timeoutMs: answerLimitMs };
+
 /** Looks after the service while the page is visible: whether it answers, what it serves, and how busy it is. */
 export class Watching {
   readonly #store: Store;
   readonly #service: Service;
+  readonly #learning: Learning;
   readonly #onReady: () => void;
-  /** Whether /metrics is served here; it may have a port of its own. */
-  #hasMetrics = true;
+  /** Whether the service has started again since the page learnt what it serves. */
+  #isRestarted = false;
 
-  /** `onReady` is called when the service serves models, for the first time or again. */
-  constructor(store: Store, service: Service, onReady: () => void) {
+  /** `onReady` is called at each look at which the service serves models. */
+  constructor(store: Store, service: Service, learning: Learning, onReady: () => void) {
     this.#store = store;
     this.#service = service;
+    this.#learning = learning;
     this.#onReady = onReady;
   }
 
   start(): void {
-    void this.#look();
+    void this.#poll();
+  }
+
+  /** Asks for a key again, after the user gave none. */
+  async unlock(): Promise<void> {
+    await this.#learning.learn();
+    this.#follow();
+  }
+
+  async #poll(): Promise<void> {
+    if (document.visibilityState === 'visible') await this.#look();
+    setTimeout(() => void this.#poll(), pollMs);
   }
 
   async #look(): Promise<void> {
-    if (document.visibilityState === 'visible') {
-      const before = this.#store.state.service.contact;
-      const contact = await this.#contact();
-      if (contact === 'ready' && before !== 'ready') await this.#learn();
-      else this.#change({ contact });
+    const before = this.#store.state.service.contact;
+    const contact = await this.#contact();
+    if (this.#learning.isLocked) {
+      // Without a key the page learns nothing, and only the user can ask for it again.
+      this.#change({ contact: contact === 'ready' ? 'locked' : contact });
+    } else if (contact !== 'ready') this.#change({ contact, failure: undefined });
+    else if (before !== 'ready' || this.#isRestarted) {
+      this.#isRestarted = false;
+      await this.#learning.learn();
     }
-    setTimeout(() => void this.#look(), pollMs);
+    this.#follow();
+  }
+
+  #follow(): void {
+    if (this.#store.state.service.contact === 'ready') this.#onReady();
   }
 
   async #contact(): Promise<ServiceState['contact']> {
     try {
       const sample = await this.#sample();
       if (sample !== undefined) {
-        const { samples } = this.#store.state.service;
-        // A restart begins to count anew.
-        const kept = samples.at(-1) !== undefined && samples.at(-1)!.views > sample.views ? [] : samples;
-        this.#change({ samples: [...kept.filter(({ atMs }) => atMs > sample.atMs - keptMs), sample] });
+        this.#keep(sample);
         return sample.isReady ? 'ready' : 'not ready';
       }
-      await this.#service.ask('readyz');
+      await this.#service.text('readyz', openEndpoint);
       return 'ready';
     } catch (thrown) {
       return failureOf(thrown).kind === 'unreachable' ? 'gone' : 'not ready';
     }
   }
 
-  /** Undefined where /metrics is not served. */
-  async #sample(): Promise<MetricSample | undefined> {
-    if (!this.#hasMetrics) return undefined;
-    try {
-      const text = await (await this.#service.ask('metrics')).text();
-      return sampleOf(text, performance.now());
-    } catch (thrown) {
-      if (!(thrown instanceof ServiceFailure) || thrown.failure.kind === 'unreachable') throw thrown;
-      this.#hasMetrics = false;
-      return undefined;
-    }
+  #keep(sample: MetricSample): void {
+    const { samples } = this.#store.state.service;
+    const last = samples.at(-1);
+    // A service that starts again counts anew, and may serve other models.
+    const isNew = last !== undefined && (last.startedS !== sample.startedS || last.views > sample.views);
+    if (isNew) this.#isRestarted = true;
+    const kept = isNew ? [] : samples.filter(({ atMs }) => atMs > sample.atMs - keptMs);
+    this.#change({ samples: [...kept, sample] });
   }
 
-  async #learn(): Promise<void> {
+  /** Undefined if /metrics has no answer for the page. */
+  async #sample(): Promise<MetricSample | undefined> {
+    if (!this.#store.state.service.hasMetrics) return undefined;
     try {
-      const [{ models }, description] = await Promise.all([
-        this.#service.json<{ models: readonly ServedModel[] }>('v1/models'),
-        this.#service.json<Parameters<typeof optionsOf>[0]>('openapi.json'),
-      ]);
-      this.#change({ contact: 'ready', models, options: optionsOf(description), failure: undefined });
-      this.#onReady();
+      return sampleOf(await this.#service.text('metrics', openEndpoint), performance.now());
     } catch (thrown) {
-      this.#change({ contact: 'not ready', failure: failureOf(thrown) });
+      if (!(thrown instanceof ServiceFailure) || thrown.failure.kind === 'unreachable') throw thrown;
+      if (withoutMetrics.has(thrown.failure.status)) this.#change({ hasMetrics: false });
+      return undefined;
     }
   }
 

@@ -7,7 +7,7 @@ import { type Panel, shownLayer } from '../state/panel.ts';
 import { usePage } from '../state/page.ts';
 import { useSelected } from '../state/use-selected.ts';
 import { drawStage } from './draw-stage.ts';
-import { short } from './look-controls.tsx';
+import { short } from './short.ts';
 import { useWidth } from './use-width.ts';
 
 /** Two panels' tokens compared: figures, and a map of where they differ. */

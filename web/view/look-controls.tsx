@@ -2,6 +2,7 @@ import { usePage } from '../state/page.ts';
 import { type Coloring, colourings } from '../state/state.ts';
 import { useSelected } from '../state/use-selected.ts';
 import { FailureNote } from './failure-note.tsx';
+import { short } from './short.ts';
 
 const names: Record<Coloring, string> = {
   components: 'Components',
@@ -112,9 +113,4 @@ function Scale() {
 
 function scaleLabel([least, most]: readonly [number, number]): string {
   return `From ${short(least)}, black, to ${short(most)}, pale yellow`;
-}
-
-/** Three digits of a number. */
-export function short(value: number): string {
-  return Number(value.toPrecision(3)).toString();
 }

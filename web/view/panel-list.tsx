@@ -7,14 +7,19 @@ import { PanelView } from './panel-view.tsx';
 export function PanelList() {
   const panels = useSelected((state) => state.panels);
   const service = useSelected((state) => state.service);
-  const { actions } = usePage();
+  const { actions, watching } = usePage();
+  const lock = service.failure?.code === 'unauthenticated' && (
+    <FailureNote failure={service.failure} onRetry={() => void watching.unlock()} retryLabel="Enter a key" />
+  );
   if (panels.length === 0) {
+    if (lock !== false) return lock;
     if (service.failure !== undefined) return <FailureNote failure={service.failure} />;
     return <p role="status">{waiting[service.contact]}</p>;
   }
   const add = (): void => actions.addPanel(panels.at(-1)!.choice);
   return (
     <section aria-label="Panels">
+      {lock}
       <div class="panels">
         {panels.map((panel, index) => (
           <PanelView key={panel.id} panel={panel} number={index + 1} isOnly={panels.length === 1} />
@@ -30,6 +35,7 @@ export function PanelList() {
 const waiting = {
   connecting: 'Asking the service for its models.',
   ready: 'The service lists no models.',
+  locked: 'The service wants an API key.',
   'not ready': 'The service is not ready: its models are loading, or it is about to stop.',
   gone: 'The service does not answer. The page tries again by itself.',
 } as const;

@@ -3,7 +3,7 @@ import { planRects } from '../geometry/plan-rects.ts';
 import { type Point, type Rect, type Size, union } from '../geometry/rect.ts';
 import { middleOf, neighbour, tokenAt, type TokenLayer } from '../geometry/token-layers.ts';
 import type { Picture } from '../picture/picture.ts';
-import { modelOf } from '../state/asking.ts';
+import { modelOf } from '../state/served-model.ts';
 import { type Panel, shownLayer } from '../state/panel.ts';
 import { usePage } from '../state/page.ts';
 import { useSelected } from '../state/use-selected.ts';

@@ -1,20 +1,21 @@
-import { modelOf } from '../state/asking.ts';
+import { modelOf } from '../state/served-model.ts';
 import type { MetricSample } from '../service/metric-sample.ts';
 import type { ServedModel } from '../service/models.ts';
 import { useSelected } from '../state/use-selected.ts';
-import { short } from './look-controls.tsx';
+import { short } from './short.ts';
 import { Sparkline } from './sparkline.tsx';
 
 const contacts = {
   connecting: 'connecting',
   ready: 'ready',
   'not ready': 'not ready',
+  locked: 'wants an API key',
   gone: 'does not answer',
 } as const;
 
 /** Whether the service answers, what it serves, and how busy it is. */
 export function StatusCorner() {
-  const { contact, models, samples } = useSelected((state) => state.service);
+  const { contact, models, samples, hasMetrics } = useSelected((state) => state.service);
   const model = useSelected((state) => modelOf(state, ''));
   const rates = ratesOf(samples);
   const last = samples.at(-1);
@@ -34,7 +35,11 @@ export function StatusCorner() {
       </summary>
       <div class="status-more">
         {last === undefined ? (
-          <p class="fine">/metrics is not served here, so load and engines are not known.</p>
+          <p class="fine">
+            {hasMetrics
+              ? 'The service has not reported its load and engines yet.'
+              : '/metrics is not served here, so load and engines are not known.'}
+          </p>
         ) : (
           <p>
             Queue {last.queued} views; engines up {engines.filter(({ isUp }) => isUp).length} of{' '}
