@@ -191,3 +191,46 @@ pageTest(
       .waitFor();
   },
 );
+
+pageTest(
+  'leaves a panel without tokens at the picked point out of the scores and their scale',
+  {},
+  async (opened) => {
+    const { page, panel } = opened;
+    await choose(panel(1), { model: 'clip' });
+    await takeSample(opened, 'Coffee');
+    await onlyTokens(opened);
+    // CLIP sees the middle 400 of 600 pixels.
+    const stage = panel(2).getByRole('application');
+    const box = (await stage.boundingBox())!;
+    const at = (column: number, row: number) => ({
+      position: { x: (box.width * (column + 0.5)) / 32, y: (box.height * (row + 0.5)) / 32 },
+    });
+    await stage.click(at(1, 9));
+    await page.getByText('1 picked, 0 to differ from').waitFor();
+    await stage.hover(at(16, 16));
+    await panel(3)
+      .getByText(/similarity/)
+      .waitFor();
+    assert.match(await panel(1).locator('.readout').innerText(), /^column 12, row \d+$/);
+    const [, ...sets] = await openedWith('coffee.jpg');
+    const scores = sets.map((set) =>
+      Float64Array.from({ length: 1024 }, (_, token) => cosine(set, 9 * 32 + 1, token)),
+    );
+    const { low, high } = rangeOf(scores);
+    const digits = (value: number): string => Number(value.toPrecision(3)).toString();
+    await page
+      .getByRole('img', { name: `From ${digits(low)}, black, to ${digits(high)}, pale yellow` })
+      .waitFor();
+  },
+);
+
+pageTest('forgets the threshold with its picture', {}, async (opened) => {
+  const { page } = opened;
+  await takeSample(opened, 'Coffee');
+  await page.getByLabel('Similarity').check();
+  await page.getByLabel('Threshold').fill('0.1');
+  await page.locator('output', { hasText: '0.10' }).waitFor();
+  await takeSample(opened, 'Rocket');
+  await page.locator('output', { hasText: 'none' }).waitFor();
+});

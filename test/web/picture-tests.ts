@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Page } from 'playwright-core';
+import type { Page, Request } from 'playwright-core';
+import sharp from 'sharp';
 import { choose, hasTokens, pageTest, site, takeSample } from './site.ts';
 import { sampleBytes } from './reference.ts';
 
@@ -79,6 +80,55 @@ pageTest(
     await hasTokens(panel(3));
   },
 );
+
+for (const [what, end] of [
+  ['comes later', 'continue'],
+  ['fails later', 'abort'],
+] as const) {
+  pageTest(`keeps the last choice when an older sample ${what}`, { errors: /ERR_/ }, async (opened) => {
+    const { page } = opened;
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const isCoffee = (request: Request): boolean => request.url().includes('coffee');
+    const ended =
+      end === 'abort'
+        ? page.waitForEvent('requestfailed', isCoffee)
+        : page.waitForEvent('requestfinished', isCoffee);
+    await page.route(/coffee/, async (route) => {
+      await held;
+      await (end === 'abort' ? route.abort() : route.continue());
+    });
+    await page.getByRole('button', { name: 'Coffee' }).click();
+    await takeSample(opened, 'Rocket');
+    release();
+    await ended;
+    // Decoding another picture takes as long as the page takes to show the late one.
+    await page.unroute(/coffee/);
+    await page.evaluate(`(async () => {
+      const url = document.querySelector('img[src*=coffee]').src;
+      for (let round = 0; round < 5; round++) await createImageBitmap(await (await fetch(url)).blob());
+    })()`);
+    assert.match(await page.getByLabel('Picture').innerText(), /rocket\.jpg/);
+    assert.equal(await page.getByRole('alert').count(), 0);
+  });
+}
+
+pageTest('shows the tokens of a large picture that the browser cannot make smaller', {}, async (opened) => {
+  const { page, panel } = opened;
+  await page.evaluate(`{
+    const make = createImageBitmap;
+    window.createImageBitmap = async (source, options) => {
+      if (options !== undefined) throw new DOMException('no memory');
+      return await make(source);
+    };
+  }`);
+  const buffer = await sharp({ create: { width: 3000, height: 1000, channels: 3, background: '#246' } })
+    .png()
+    .toBuffer();
+  await page.getByLabel('Choose an image').setInputFiles({ name: 'wide.png', mimeType: 'image/png', buffer });
+  await hasTokens(panel(1));
+  assert.match(await page.getByLabel('Picture').innerText(), /wide\.png, 3000 x 1000 px/);
+});
 
 /** Drops or pastes a file as the browser does it: by an event that carries the file. */
 async function transfer(

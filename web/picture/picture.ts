@@ -5,7 +5,7 @@ export interface Picture {
   readonly name: string;
   /** The file as the service gets it. */
   readonly file: Blob;
-  /** What is drawn; undefined for a file that the browser cannot decode. */
+  /** What is drawn; undefined for a file that the browser cannot decode or make smaller. */
   readonly bitmap: ImageBitmap | undefined;
   /** In pixels, upright; undefined until an answer tells it where the browser cannot. */
   readonly size: Size | undefined;
@@ -21,11 +21,17 @@ export async function openPicture(name: string, file: Blob): Promise<Picture> {
   const size = { width: bitmap.width, height: bitmap.height };
   const zoom = longestDrawn / Math.max(size.width, size.height);
   if (zoom >= 1) return { name, file, bitmap, size };
-  const smaller = await createImageBitmap(bitmap, {
-    resizeWidth: Math.max(1, Math.round(size.width * zoom)),
-    resizeHeight: Math.max(1, Math.round(size.height * zoom)),
-    resizeQuality: 'high',
-  });
-  bitmap.close();
-  return { name, file, bitmap: smaller, size };
+  try {
+    const smaller = await createImageBitmap(bitmap, {
+      resizeWidth: Math.max(1, Math.round(size.width * zoom)),
+      resizeHeight: Math.max(1, Math.round(size.height * zoom)),
+      resizeQuality: 'high',
+    });
+    return { name, file, bitmap: smaller, size };
+  } catch {
+    // The browser lacks the memory; the tokens need no bitmap.
+    return { name, file, bitmap: undefined, size };
+  } finally {
+    bitmap.close();
+  }
 }

@@ -22,25 +22,33 @@ export class Actions {
 
   /** Shows a file, and encodes it in every panel. */
   async open(name: string, file: Blob): Promise<void> {
-    const number = ++this.#lastPicture;
+    await this.#show(++this.#lastPicture, name, file);
+  }
+
+  /** Shows a picture, unless the user has chosen another one meanwhile. */
+  async #show(number: number, name: string, file: Blob): Promise<void> {
     const picture = await openPicture(name, file);
-    // Another one was chosen meanwhile.
-    if (number !== this.#lastPicture) return;
+    if (number !== this.#lastPicture) {
+      picture.bitmap?.close();
+      return;
+    }
     this.#store.state.picture?.bitmap?.close();
     this.#store.update(({ look }) => ({
       picture,
       pictureFailure: undefined,
-      look: { ...look, picks: [], hover: undefined },
+      look: { ...look, picks: [], threshold: undefined, hover: undefined },
     }));
     this.#asking.askAll();
   }
 
   async openSample({ name, url }: Sample): Promise<void> {
+    const number = ++this.#lastPicture;
     try {
       const response = await fetch(url);
       if (!response.ok) throw new Error(`${name} is not there (status ${response.status}); reload the page.`);
-      await this.open(name, await response.blob());
+      await this.#show(number, name, await response.blob());
     } catch (thrown) {
+      if (number !== this.#lastPicture) return;
       this.#store.update(() => ({ pictureFailure: failureOf(thrown) }));
     }
   }

@@ -73,8 +73,11 @@ export class Painting {
       case 'norms':
         return await this.#arithmetic.run({ kind: 'norms', ids });
       case 'similarity': {
-        const picked = panels.map((panel) => pickedTokens(panel, picksOf(look)));
-        if (picked.every(({ positive, negative }) => positive.length + negative.length === 0)) return nothing;
+        const picks = picksOf(look);
+        const picked = panels
+          .map((panel) => pickedTokens(panel, picks))
+          .filter((one) => isScored(one, picks));
+        if (picked.length === 0) return nothing;
         return await this.#arithmetic.run({ kind: 'similarity', picked, threshold: look.threshold });
       }
     }
@@ -89,6 +92,16 @@ export function followsPointer({ coloring, picks }: State['look']): boolean {
 function picksOf({ picks, hover }: State['look']): readonly Pick[] {
   if (picks.length > 0 || hover === undefined) return picks;
   return [{ ...hover, isPositive: true }];
+}
+
+/**
+ * Whether a panel has scores: it has a token at a positive pick and at a negative one, if there are such picks. A point may lie
+ * beside a panel's tokens, in the margin that CLIP crops.
+ */
+function isScored({ positive, negative }: PickedTokens, picks: readonly Pick[]): boolean {
+  const lacks = (isPositive: boolean, tokens: readonly number[]): boolean =>
+    tokens.length === 0 && picks.some((pick) => pick.isPositive === isPositive);
+  return picks.length > 0 && !lacks(true, positive) && !lacks(false, negative);
 }
 
 /** Each panel's own tokens at the points that are picked. */
