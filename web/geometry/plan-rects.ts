@@ -68,17 +68,12 @@ function anyresRects({ anyres, shape, grid }: Metadata, model: ServedModel, imag
   const isStack = shape.length === 3;
   const unpadded = unpaddedRect(canvas, anyres, grid);
   const isEmpty = anyres.spatial.width === 0 || anyres.spatial.height === 0;
-  const tiles = Array.from(
-    { length: columns * rows },
-    (_, tile): PlanRect => ({
-      kind: 'view',
-      group: `${columns} x ${rows} tiles`,
-      ...tileRect(canvas, columns, rows, tile),
-    }),
+  const tiles = Array.from({ length: columns * rows }, (_, tile) =>
+    tileRect(canvas, columns, rows, tile),
   ).filter((tile) => isStack || (!isEmpty && overlaps(tile, unpadded)));
-  return isEmpty
-    ? [base, ...tiles]
-    : [base, ...tiles, { kind: 'unpadded', group: 'kept tokens', ...unpadded }];
+  const group = `${tiles.length === 1 ? 'tile' : 'tiles'} (${columns} x ${rows})`;
+  const views = [base, ...tiles.map((tile): PlanRect => ({ kind: 'view', group, ...tile }))];
+  return isEmpty ? views : [...views, { kind: 'unpadded', group: 'kept tokens', ...unpadded }];
 }
 
 /** The canvas of the tiles, in pixels of the image that is fitted into it. */

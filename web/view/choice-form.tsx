@@ -65,6 +65,7 @@ export function ChoiceForm({ panel, number, isOnly }: { panel: Panel; number: nu
             {offered.map((option) => (
               <OptionField
                 key={option.name}
+                id={`option-${id}-${option.name}`}
                 option={option}
                 value={choice.options[option.name] ?? ''}
                 onChange={(value) => setOption(option.name, value)}
@@ -78,6 +79,7 @@ export function ChoiceForm({ panel, number, isOnly }: { panel: Panel; number: nu
 }
 
 interface OptionFieldProps {
+  readonly id: string;
   readonly option: RequestOption;
   readonly value: string;
   readonly onChange: (value: string) => void;
@@ -85,30 +87,41 @@ interface OptionFieldProps {
 
 /** One option; empty stands for the service's default. */
 function OptionField({
+  id,
   option: { name, values, default: standard, description },
   value,
   onChange,
 }: OptionFieldProps) {
   const empty = standard === undefined ? 'default' : `default: ${standard}`;
   return (
-    <label title={description}>
-      {name}
-      {values === undefined ? (
-        <input
-          value={value}
-          placeholder={empty}
-          onChange={({ currentTarget }) => onChange(currentTarget.value.trim())}
-        />
-      ) : (
-        <select value={value} onChange={({ currentTarget }) => onChange(currentTarget.value)}>
-          <option value="">{empty}</option>
-          {values.map((one) => (
-            <option key={one} value={one}>
-              {one}
-            </option>
-          ))}
-        </select>
-      )}
-    </label>
+    <div>
+      <label>
+        {name}
+        {values === undefined ? (
+          <input
+            value={value}
+            placeholder={empty}
+            aria-describedby={id}
+            onChange={({ currentTarget }) => onChange(currentTarget.value.trim())}
+          />
+        ) : (
+          <select
+            value={value}
+            aria-describedby={id}
+            onChange={({ currentTarget }) => onChange(currentTarget.value)}
+          >
+            <option value="">{empty}</option>
+            {values.map((one) => (
+              <option key={one} value={one}>
+                {one}
+              </option>
+            ))}
+          </select>
+        )}
+      </label>
+      <p id={id} class="fine">
+        {description}
+      </p>
+    </div>
   );
 }

@@ -21,7 +21,7 @@ export function PanelView({ panel, number, isOnly }: { panel: Panel; number: num
       {picture?.size !== undefined && (
         <Stage panel={panel} picture={picture} size={picture.size} title={title} />
       )}
-      {picture === undefined && <p class="fine">Take a picture to see its plan and its tokens.</p>}
+      {picture === undefined && <p class="fine">Choose an image to see its plan and its tokens.</p>}
       <p class="progress" role="status">
         {progressText[panel.progress]}
       </p>

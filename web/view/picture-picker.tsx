@@ -22,7 +22,7 @@ export function PicturePicker() {
         Choose an image
         <input type="file" accept="image/*,.npy" onChange={({ currentTarget }) => choose(currentTarget)} />
       </label>
-      <span class="fine">or drop or paste one, or take a sample:</span>
+      <span class="fine">or drop or paste one, or choose a sample:</span>
       <ul class="samples">
         {samples.map((sample) => (
           <li key={sample.name}>

@@ -1,6 +1,6 @@
 import { planRects } from '../geometry/plan-rects.ts';
 import type { Metadata } from '../service/metadata.ts';
-import { modelOf } from '../state/asking.ts';
+import { modelOf } from '../state/served-model.ts';
 import type { Panel } from '../state/panel.ts';
 import { usePage } from '../state/page.ts';
 import { useSelected } from '../state/use-selected.ts';
@@ -60,7 +60,7 @@ export function PlanFacts({ panel, metadata }: { panel: Panel; metadata: Metadat
   );
 }
 
-/** As `5: 1 of 512 px, 4 of 1024 px`, each with the colour of its outlines. */
+/** As `5: 1 of 512 px, 4 of 1024 px` or `3: 1 base view, 2 tiles (2 x 1)`, each with the colour of its outlines. */
 function ViewCounts({ views, groups }: { views: number; groups: ReadonlyMap<string, number> }) {
   if (groups.size === 0) return <>{views}</>;
   return (
@@ -70,7 +70,8 @@ function ViewCounts({ views, groups }: { views: number; groups: ReadonlyMap<stri
         <span key={name}>
           {index > 0 && ', '}
           <span class={`swatch group-${index}`} aria-hidden="true" />
-          {count} of {name}
+          {count} {name.endsWith(' px') && 'of '}
+          {name}
         </span>
       ))}
     </>
