@@ -81,6 +81,15 @@ pageTest(
   },
 );
 
+pageTest('keeps an option that is half typed while it watches the service', {}, async ({ page, panel }) => {
+  await panel(3).getByText('Options').click();
+  const field = panel(3).getByLabel('scales', { exact: true });
+  await field.pressSequentially('512,1');
+  for (let poll = 0; poll < 3; poll++) await page.waitForResponse(/metrics$/);
+  await field.pressSequentially('024');
+  assert.equal(await field.inputValue(), '512,1024');
+});
+
 for (const [what, end] of [
   ['comes later', 'continue'],
   ['fails later', 'abort'],

@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks';
 import { recipeNames } from '../service/choice.ts';
 import { recipes } from '../service/metadata.ts';
 import type { RequestOption } from '../service/option.ts';
@@ -7,7 +8,8 @@ import { useSelected } from '../state/use-selected.ts';
 
 /** Chooses a panel's model, recipe and options. */
 export function ChoiceForm({ panel, number, isOnly }: { panel: Panel; number: number; isOnly: boolean }) {
-  const { models, options } = useSelected((state) => state.service);
+  const models = useSelected(({ service }) => service.models);
+  const options = useSelected(({ service }) => service.options);
   const { actions } = usePage();
   const { id, choice } = panel;
   const offered = options[choice.recipe];
@@ -92,6 +94,8 @@ function OptionField({
   value,
   onChange,
 }: OptionFieldProps) {
+  // What is half typed: drawing the field again would take it back.
+  const [draft, setDraft] = useState<string>();
   const empty = standard === undefined ? 'default' : `default: ${standard}`;
   return (
     <div>
@@ -99,10 +103,14 @@ function OptionField({
         {name}
         {values === undefined ? (
           <input
-            value={value}
+            value={draft ?? value}
             placeholder={empty}
             aria-describedby={id}
-            onChange={({ currentTarget }) => onChange(currentTarget.value.trim())}
+            onInput={({ currentTarget }) => setDraft(currentTarget.value)}
+            onChange={({ currentTarget }) => {
+              setDraft(undefined);
+              onChange(currentTarget.value.trim());
+            }}
           />
         ) : (
           <select

@@ -6,15 +6,16 @@ import { PanelView } from './panel-view.tsx';
 /** The panels, side by side where there is room. */
 export function PanelList() {
   const panels = useSelected((state) => state.panels);
-  const service = useSelected((state) => state.service);
+  const contact = useSelected(({ service }) => service.contact);
+  const failure = useSelected(({ service }) => service.failure);
   const { actions, watching } = usePage();
-  const lock = service.failure?.code === 'unauthenticated' && (
-    <FailureNote failure={service.failure} onRetry={() => void watching.unlock()} retryLabel="Enter a key" />
+  const lock = failure?.code === 'unauthenticated' && (
+    <FailureNote failure={failure} onRetry={() => void watching.unlock()} retryLabel="Enter a key" />
   );
   if (panels.length === 0) {
     if (lock !== false) return lock;
-    if (service.failure !== undefined) return <FailureNote failure={service.failure} />;
-    return <p role="status">{waiting[service.contact]}</p>;
+    if (failure !== undefined) return <FailureNote failure={failure} />;
+    return <p role="status">{waiting[contact]}</p>;
   }
   const add = (): void => actions.addPanel(panels.at(-1)!.choice);
   return (
