@@ -47,16 +47,20 @@ function canvasOf(image: Size, { imageSize, resample, resize, fitSize }: PlanMod
       return squashed;
     case 'fit-squash':
       return fitSize === undefined ? squashed : { ...squashed, prescale: longestEdge(image, fitSize) };
-    case 'crop': {
-      const content = shortestEdge(image, imageSize);
-      // The middle as in transformers' center_crop: between two pixels, the upper left one.
-      const paste = {
-        left: 0 - Math.floor((content.width - imageSize) / 2),
-        top: 0 - Math.floor((content.height - imageSize) / 2),
-      };
-      return { ...squashed, content, paste };
-    }
+    case 'crop':
+      return { ...squashed, ...cropCentred(image, imageSize) };
   }
+}
+
+/** Resizes the shorter side to `side`, and pastes the image so that a square of `side` shows its middle. */
+export function cropCentred(image: Size, side: number): Pick<Canvas, 'content' | 'paste'> {
+  const content = shortestEdge(image, side);
+  // The middle as in transformers' center_crop: between two pixels, the upper left one.
+  const paste = {
+    left: 0 - Math.floor((content.width - side) / 2),
+    top: 0 - Math.floor((content.height - side) / 2),
+  };
+  return { content, paste };
 }
 
 /** The shorter side becomes `edge`; the longer one is truncated, as in transformers' get_resize_output_image_size. */

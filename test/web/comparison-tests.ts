@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { compareTokens, summarise } from '../../src/cli/compare/compare-tokens.ts';
+import { compareTokens, summarise } from '../../src/tokens/compare-tokens.ts';
 import { choose, hasTokens, pageTest, takeSample } from './site.ts';
 import { tokensOf } from './reference.ts';
 

@@ -1,5 +1,5 @@
-import type { ComparisonOutcome } from '../state/comparison.ts';
-import type { Paint } from '../state/paint.ts';
+import type { ComparisonOutcome } from './comparison-outcome.ts';
+import type { Paint } from './paint.ts';
 
 /** Tokens that similarity is measured to, by their indices in a panel's answer. */
 export interface PickedTokens {

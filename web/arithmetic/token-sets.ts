@@ -1,11 +1,11 @@
-import { compareTokens, summarise } from '../../src/cli/compare/compare-tokens.ts';
+import { compareTokens, summarise } from '../../src/tokens/compare-tokens.ts';
 import { paintHeat } from '../../src/tokens/colours/colour-scale.ts';
 import { rangeOf, type ValueRange } from '../../src/tokens/colours/quantile.ts';
 import { TokenColours } from '../../src/tokens/colours/token-colours.ts';
 import { TokenCosines } from '../../src/tokens/colours/token-cosines.ts';
 import { tokenNorms, type TokenSet } from '../../src/tokens/colours/token-set.ts';
-import type { ComparisonOutcome } from '../state/comparison.ts';
-import type { Paint } from '../state/paint.ts';
+import type { ComparisonOutcome } from './comparison-outcome.ts';
+import type { Paint } from './paint.ts';
 import { decodeFloat16 } from './float16.ts';
 import type { Painted, PickedTokens } from './tasks.ts';
 

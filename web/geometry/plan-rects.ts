@@ -1,7 +1,9 @@
+import type { Size } from '../../src/recipes/plan.ts';
 import { fitCentred } from '../../src/recipes/anyres-geometry.ts';
+import { cropCentred } from '../../src/recipes/encode.ts';
 import type { Anyres, Metadata, Teacher } from '../service/metadata.ts';
 import type { ServedModel } from '../service/models.ts';
-import type { Rect, Size } from './rect.ts';
+import type { Rect } from './rect.ts';
 
 /** A rectangle of a plan on the image, in pixels of the image. */
 export interface PlanRect extends Rect {
@@ -26,15 +28,12 @@ export function planRects(metadata: Metadata, model: ServedModel, image: Size): 
 /** The part of the image that Encode's view shows. */
 export function encodeView({ resize, image_size: side }: ServedModel, image: Size): Rect {
   if (resize !== 'crop') return { x: 0, y: 0, ...image };
-  // The shorter side becomes the view's; of the longer one the middle is kept, as in src/recipes/encode.ts.
-  const { width, height } = image;
-  const long = Math.trunc((side * Math.max(width, height)) / Math.min(width, height));
-  const content = width <= height ? { width: side, height: long } : { width: long, height: side };
+  const { content, paste } = cropCentred(image, side);
   const across = image.width / content.width;
   const down = image.height / content.height;
   return {
-    x: Math.floor((content.width - side) / 2) * across,
-    y: Math.floor((content.height - side) / 2) * down,
+    x: 0 - paste.left * across,
+    y: 0 - paste.top * down,
     width: side * across,
     height: side * down,
   };
@@ -72,7 +71,8 @@ function anyresRects({ anyres, shape, grid }: Metadata, model: ServedModel, imag
     tileRect(canvas, columns, rows, tile),
   ).filter((tile) => isStack || (!isEmpty && overlaps(tile, unpadded)));
   const group = `${tiles.length === 1 ? 'tile' : 'tiles'} (${columns} x ${rows})`;
-  const views = [base, ...tiles.map((tile): PlanRect => ({ kind: 'view', group, ...tile }))];
+  const viewOf = ({ x, y, width, height }: Rect): PlanRect => ({ kind: 'view', group, x, y, width, height });
+  const views = [base, ...tiles.map(viewOf)];
   return isEmpty ? views : [...views, { kind: 'unpadded', group: 'kept tokens', ...unpadded }];
 }
 

@@ -1,8 +1,4 @@
-/** A size in pixels or tokens. */
-export interface Size {
-  readonly width: number;
-  readonly height: number;
-}
+import type { Size } from '../../src/recipes/plan.ts';
 
 /** A point, in pixels of the image unless said otherwise. */
 export interface Point {

@@ -1,7 +1,8 @@
+import type { Size } from '../../src/recipes/plan.ts';
 import type { Metadata } from '../service/metadata.ts';
 import type { ServedModel } from '../service/models.ts';
 import { anyresCanvas, encodeView, tileRect, unpaddedRect } from './plan-rects.ts';
-import { contains, type Point, type Rect, type Size } from './rect.ts';
+import { contains, type Point, type Rect } from './rect.ts';
 
 /** A grid of tokens that lies on a rectangle of the image. */
 export interface TokenMap {

@@ -1,4 +1,4 @@
-import type { Size } from '../geometry/rect.ts';
+import type { Size } from '../../src/recipes/plan.ts';
 
 /** The image that all panels encode. */
 export interface Picture {

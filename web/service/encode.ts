@@ -1,4 +1,4 @@
-import type { Size } from '../geometry/rect.ts';
+import type { Size } from '../../src/recipes/plan.ts';
 import { type Choice, queryOf, recipePaths } from './choice.ts';
 import type { Metadata, PlanAnswer } from './metadata.ts';
 import type { Service } from './service.ts';

@@ -1,4 +1,4 @@
-import type { Size } from '../geometry/rect.ts';
+import type { Size } from '../../src/recipes/plan.ts';
 
 export const recipes = ['encode', 'teacher', 'anyres'] as const;
 export type Recipe = (typeof recipes)[number];

@@ -1,4 +1,4 @@
-import type { Size } from '../geometry/rect.ts';
+import type { Size } from '../../src/recipes/plan.ts';
 
 /** A model as /v1/models lists it, as far as the page reads it. */
 export interface ServedModel {

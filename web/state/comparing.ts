@@ -1,6 +1,6 @@
 import type { Arithmetic } from '../arithmetic/arithmetic.ts';
 import { failureOf } from '../service/failure.ts';
-import type { ComparisonOutcome } from './comparison.ts';
+import type { ComparisonOutcome } from '../arithmetic/comparison-outcome.ts';
 import type { State } from './state.ts';
 import type { Store } from './store.ts';
 

@@ -6,7 +6,7 @@ import type { RequestOption } from '../service/option.ts';
 import type { Point } from '../geometry/rect.ts';
 import type { Picture } from '../picture/picture.ts';
 import type { Comparison } from './comparison.ts';
-import type { Paint } from './paint.ts';
+import type { Paint } from '../arithmetic/paint.ts';
 import type { Panel } from './panel.ts';
 
 /** A patch that others are compared with, at a point of the image. */

@@ -1,8 +1,8 @@
+import type { Size } from '../../src/recipes/plan.ts';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import type { Size } from '../geometry/rect.ts';
 import type { Picture } from '../picture/picture.ts';
 import { titleOf } from '../service/choice.ts';
-import type { ComparisonOutcome } from '../state/comparison.ts';
+import type { ComparisonOutcome } from '../arithmetic/comparison-outcome.ts';
 import { type Panel, shownLayer } from '../state/panel.ts';
 import { usePage } from '../state/page.ts';
 import { useSelected } from '../state/use-selected.ts';

@@ -1,7 +1,7 @@
 import type { Rect } from '../geometry/rect.ts';
 import type { TokenLayer, TokenMap } from '../geometry/token-layers.ts';
 import type { Picture } from '../picture/picture.ts';
-import type { Paint } from '../state/paint.ts';
+import type { Paint } from '../arithmetic/paint.ts';
 
 export interface Drawing {
   /** The part of the image's plane that the canvas shows, in pixels of the image. */

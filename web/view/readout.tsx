@@ -1,5 +1,5 @@
 import { tokenAt, type TokenLayer } from '../geometry/token-layers.ts';
-import type { Paint } from '../state/paint.ts';
+import type { Paint } from '../arithmetic/paint.ts';
 import { useSelected } from '../state/use-selected.ts';
 
 interface ReadoutProps {

@@ -1,6 +1,7 @@
+import type { Size } from '../../src/recipes/plan.ts';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { planRects } from '../geometry/plan-rects.ts';
-import { type Point, type Rect, type Size, union } from '../geometry/rect.ts';
+import { type Point, type Rect, union } from '../geometry/rect.ts';
 import { middleOf, neighbour, tokenAt, type TokenLayer } from '../geometry/token-layers.ts';
 import type { Picture } from '../picture/picture.ts';
 import { modelOf } from '../state/served-model.ts';

@@ -17,7 +17,7 @@ import {
   roundedScale,
   speedLines,
 } from './compare-report.ts';
-import { compareTokens, summarise, type TokenComparison } from './compare-tokens.ts';
+import { compareTokens, summarise, type TokenComparison } from '../../tokens/compare-tokens.ts';
 import { type Comparands, readComparands, readSides, servedModels, type Side } from './compared-models.ts';
 import { type CompareParts, type ComparingEncoder, encoderConfig } from './comparing-encoder.ts';
 import { attempt, encodeFile, type Run, runComparison } from './comparison-run.ts';

@@ -1,5 +1,5 @@
 import type { Size } from '../../recipes/plan.ts';
-import type { ComparisonSummary } from './compare-tokens.ts';
+import type { ComparisonSummary } from '../../tokens/compare-tokens.ts';
 import type { Side } from './compared-models.ts';
 import type { EngineTimes } from './engine-times.ts';
 

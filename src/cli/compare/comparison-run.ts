@@ -4,7 +4,7 @@ import { describeFailure, type ExitCode } from '../exit-code.ts';
 import { readInput } from '../input-files.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
-import { float32Values } from './compare-tokens.ts';
+import { float32Values } from '../../tokens/compare-tokens.ts';
 import type { Side } from './compared-models.ts';
 import type { CompareParts, ComparingEncoder } from './comparing-encoder.ts';
 import type { EngineTimes } from './engine-times.ts';

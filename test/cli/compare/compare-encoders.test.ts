@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
 import sharp from 'sharp';
-import { float32Values } from '../../../src/cli/compare/compare-tokens.ts';
+import { float32Values } from '../../../src/tokens/compare-tokens.ts';
 import { encoderConfig } from '../../../src/cli/compare/comparing-encoder.ts';
 import { resizeTokens } from '../../../src/cli/compare/resize-tokens.ts';
 import { compareCommand } from '../../../src/cli/settings/compare.ts';

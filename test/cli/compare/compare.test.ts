@@ -12,7 +12,7 @@ import { parseCommand } from '../../../src/cli/settings/parse.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import { importModel } from '../../../src/model/import/import-model.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../../src/encoding/request.ts';
-import { compareTokens, summarise } from '../../../src/cli/compare/compare-tokens.ts';
+import { compareTokens, summarise } from '../../../src/tokens/compare-tokens.ts';
 import { expectedTokens, goldenCases } from '../../support/golden.ts';
 import { stubModel } from '../../support/stub-encoder.ts';
 import { importFixture, scratchFolder } from '../../support/tiny-models.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compareTokens, float32Values, summarise } from '../../../src/cli/compare/compare-tokens.ts';
-import { expectedTokens, goldenCases } from '../../support/golden.ts';
+import { compareTokens, float32Values, summarise } from '../../src/tokens/compare-tokens.ts';
+import { expectedTokens, goldenCases } from '../support/golden.ts';
 
 const channels = 5;
 const value = fc.float({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 });

@@ -1,7 +1,7 @@
-import { ServiceError } from '../../errors/service-error.ts';
-import { cosineOf } from '../../model/import/cosine.ts';
-import { quantile } from '../../tokens/colours/quantile.ts';
-import { byteLengthOf, type TokenTensor } from '../../tokens/tensor.ts';
+import { ServiceError } from '../errors/service-error.ts';
+import { cosineOf } from '../model/import/cosine.ts';
+import { quantile } from './colours/quantile.ts';
+import { byteLengthOf, type TokenTensor } from './tensor.ts';
 
 /** The differences of two sets of tokens, token by token. */
 export interface TokenComparison {
