@@ -149,6 +149,7 @@ pageTest(
     const facts = await panel(1).locator('.facts').innerText();
     assert.match(facts, new RegExp(`${plan.shape[0]!.toLocaleString('en')} of 32 channels`));
     assert.match(facts, new RegExp(`tiles ${spatial.width} x ${spatial.height}`));
+    assert.match(facts, new RegExp(`1 base view, \\d tiles \\(${tileGrid.columns} x ${tileGrid.rows}\\)`));
     const [kept] = await drawn(panel(1), 'unpadded');
     const tile = (await drawn(panel(1), 'view'))[1]!;
     assert.ok(Math.abs(kept!.width - (unpad.width * tile.width) / 32) < 0.01);

@@ -33,6 +33,19 @@ pageTest('gives the request as curl, which has the same tokens', {}, async (open
   assert.deepEqual(readFileSync(join(folder, 'tokens.npy')), Buffer.from(await answer.arrayBuffer()));
 });
 
+pageTest('tells a screen reader that a request is copied, and what an option does', {}, async (opened) => {
+  const { page, panel } = opened;
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await takeSample(opened, 'Coffee');
+  await panel(3).getByText('Request', { exact: true }).click();
+  await panel(3).getByRole('button', { name: 'Copy' }).click();
+  await panel(3).getByRole('status').getByText('Copied', { exact: true }).waitFor();
+  await panel(3).getByText('Options').click();
+  const field = panel(3).getByLabel('scales', { exact: true });
+  const description = page.locator(`#${await field.getAttribute('aria-describedby')}`);
+  assert.match(await description.innerText(), /^Sides of the squares/);
+});
+
 pageTest('gives a part for vLLM only of a model with a projector', {}, async (opened) => {
   const { panel } = opened;
   await takeSample(opened, 'Coffee');
