@@ -122,7 +122,7 @@ for (const format of ['npy', 'webdataset']) {
     await killAt(30, args, format, t);
     const { exitCode, stdout, stderr } = await runProgram('node', [program, ...args]);
     assert.equal(exitCode, 1, stderr);
-    const [, encoded, there] = /: (\d+) images encoded, (\d+) were there, 5 failed, /.exec(stdout) ?? [];
+    const [, encoded, there] = /: (\d+) images encoded, (\d+) already encoded, 5 failed, /.exec(stdout) ?? [];
     assert.equal(Number(encoded) + Number(there), wholeCount, stdout);
     assert.ok(Number(there) >= 25, stdout);
     await requireSameContent(format);
