@@ -205,7 +205,10 @@ async function startModel(
       const err = error.cause ?? error;
       logger.error({ model: name, engine, err }, 'the engine ended or is faulty; starting another');
     },
-    onLate: (engine) => logLate(logger, name, engine),
+    // A late engine matters to nobody where no other can take over.
+    onLate: (engine) => {
+      if (enginePlaces(config.device, config.engines).length > 1) logLate(logger, name, engine);
+    },
     onEnd: (engine, end, error, left) => {
       const isLast = left === 0;
       const fields = { model: name, engine, enginesLeft: left, err: error.cause };
