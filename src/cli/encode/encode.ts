@@ -166,7 +166,7 @@ async function sizeOf(files: readonly string[]): Promise<number> {
 
 function summaryOf({ encoded, failed, there }: Counts, seconds: number): string {
   return [
-    `${encoded} images encoded`,
+    `${encoded} ${encoded === 1 ? 'image' : 'images'} encoded`,
     ...(there === 0 ? [] : [`${there} already encoded`]),
     ...(failed === 0 ? [] : [`${failed} failed`]),
     `${seconds.toFixed(1)} s`,
