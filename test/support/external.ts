@@ -24,9 +24,16 @@ export function runProgram(
   });
 }
 
+/** Skips a test for what is not there, and says so on stderr too; with REQUIRE_EXTERNAL=1 it fails instead. */
+export function skipFor(lack: string, t: TestContext): void {
+  if (process.env.REQUIRE_EXTERNAL === '1') throw new Error(`REQUIRE_EXTERNAL=1, and ${lack}`);
+  console.error(`\n*** SKIPPED "${t.name}": ${lack} ***\n`);
+  t.skip(lack);
+}
+
 /**
- * A test that needs something from outside the repository. `missing` says what is not there, or gives undefined;
- * then the test is skipped, and says so on stderr too; with REQUIRE_EXTERNAL=1 it fails instead.
+ * A test that needs something from outside the repository. Where `missing` says what is not there, it is
+ * skipped as by `skipFor`.
  */
 export function externalTest(
   title: string,
@@ -35,10 +42,6 @@ export function externalTest(
 ): void {
   test(title, async (t) => {
     const lack = await missing();
-    if (lack === undefined) return body(t);
-    if (process.env.REQUIRE_EXTERNAL === '1') throw new Error(`REQUIRE_EXTERNAL=1, and ${lack}`);
-    console.error(`\n*** SKIPPED "${title}": ${lack} ***\n`);
-    t.skip(lack);
-    return undefined;
+    return lack === undefined ? body(t) : skipFor(lack, t);
   });
 }

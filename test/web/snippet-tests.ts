@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { tmpdir } from 'node:os';
 import type { TestContext } from 'node:test';
 import { loadSync } from '@grpc/proto-loader';
-import { runProgram } from '../support/external.ts';
+import { runProgram, skipFor } from '../support/external.ts';
 import { type OpenedPage, choose, pageTest } from './site.ts';
 
 /** A file name with what a shell and printf give a meaning to. */
@@ -158,7 +158,7 @@ for (const recipe of ['encode', 'teacher', 'anyres'] as const) {
       const code = await snippetOf(opened, recipe, 'Python');
       const program = `${fakeClient}\n${code.replace(/^from .*$/m, '').replace(/^ {4}print.*$/m, '')}`;
       const { exitCode, stdout, stderr } = await runProgram('python3', ['-c', program]);
-      if (exitCode === null) return t.skip('there is no python3');
+      if (exitCode === null) return skipFor('there is no python3', t);
       assert.equal(exitCode, 0, stderr);
       const expected = { file: fileName, recipe, wire: { model: 'student', ...recipes[recipe].python } };
       assert.deepEqual(JSON.parse(stdout), expected);

@@ -94,6 +94,5 @@ function safePart(part: string, hash: string, ending = ''): string {
 }
 
 function withoutControls(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replaceAll(/[\u0000-\u001f\u007f]/g, '_');
+  return text.replaceAll(/\p{Cc}/gu, '_');
 }

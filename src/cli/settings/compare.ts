@@ -1,6 +1,6 @@
 import { teacherDefaults } from '../../recipes/teacher.ts';
 import { command, type Rule } from './command.ts';
-import { engineSettings, quietLogSettings } from './engine-settings.ts';
+import { engineSettings, exifSetting, quietLogSettings } from './engine-settings.ts';
 import { readDistance, readModel, readNumbers, readPath } from './readers.ts';
 import type { Settings, SettingValues } from './setting.ts';
 
@@ -94,13 +94,7 @@ const compareSettings = {
     flagOnly: true,
     description: 'Writes one JSON object instead of a table.',
   },
-  exif: {
-    type: 'choice',
-    choices: ['apply', 'ignore'],
-    default: 'apply',
-    flagOnly: true,
-    description: 'Whether to rotate and flip images by the orientation in their EXIF, XMP or PNG texts.',
-  },
+  exif: exifSetting,
   device: engineSettings.device,
   threads: engineSettings.threads,
   'max-pixels': engineSettings['max-pixels'],

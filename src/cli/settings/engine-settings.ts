@@ -6,6 +6,15 @@ import type { Rule } from './command.ts';
 import { readDevices, readModel, readPath } from './readers.ts';
 import type { Settings, SettingValues } from './setting.ts';
 
+/** Of the commands that read images themselves; a service's requests have it as an option. */
+export const exifSetting = {
+  type: 'choice',
+  choices: ['apply', 'ignore'],
+  default: 'apply',
+  flagOnly: true,
+  description: 'Whether to rotate and flip images by the orientation in their EXIF, XMP or PNG texts.',
+} as const;
+
 /** Settings that run models: shared by every command that encodes. */
 export const engineSettings = {
   model: {

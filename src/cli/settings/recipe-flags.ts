@@ -6,6 +6,7 @@ import {
   requestOptions,
 } from '../../transport/request-options.ts';
 import type { Rule } from './command.ts';
+import { exifSetting } from './engine-settings.ts';
 import type { Reading, Setting, Settings, SettingValues } from './setting.ts';
 
 type Recipe = RecipeOptions['recipe'];
@@ -109,13 +110,7 @@ export const recipeSettings = {
     description: 'Write one vector of the whole image in place of its tokens, where the model has it.',
   },
   features: flagOf('encode', 'features'),
-  exif: {
-    type: 'choice',
-    choices: ['apply', 'ignore'],
-    default: 'apply',
-    flagOnly: true,
-    description: 'Whether to rotate and flip images by the orientation in their EXIF, XMP or PNG texts.',
-  },
+  exif: exifSetting,
   ...ownFlags.encode,
   ...ownFlags.teacher,
   ...ownFlags.anyres,
