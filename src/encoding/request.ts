@@ -16,7 +16,7 @@ export interface EncodeOptions {
   /** Refuse with failed_precondition unless the model has this digest. */
   readonly expectDigest?: string;
   /** Refuse with failed_precondition unless the model has this feature layer. */
-  readonly expectFeatures?: FeatureLayer;
+  readonly expectFeatures?: readonly FeatureLayer[];
   /** Refuse with failed_precondition unless the model has a projector with this digest. */
   readonly expectProjectorDigest?: string;
   /** Features when absent. */

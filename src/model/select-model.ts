@@ -8,7 +8,7 @@ import { type OutputModel, requireOutputs } from './require-outputs.ts';
 export interface ModelWish {
   readonly model?: string;
   readonly expectDigest?: string;
-  readonly expectFeatures?: FeatureLayer;
+  readonly expectFeatures?: readonly FeatureLayer[];
   readonly expectProjectorDigest?: string;
   /** Features when absent. */
   readonly output?: TokenOutput;
@@ -63,19 +63,21 @@ function requireExpected(
   model: OutputModel,
   { expectFeatures, output = 'features', features = [model.features] }: ModelWish,
 ): void {
+  if (expectFeatures === undefined) return;
   const given = answeredLayers(output, features);
-  if (expectFeatures === undefined || given === expectFeatures) return;
+  const expected = expectFeatures.join(',');
+  if (given === expected) return;
   if (output === 'pooled') {
     throw new ServiceError(
       'failed_precondition',
-      `output=pooled is made of ${given}, not of the expected ${expectFeatures}; expect ${given}.`,
+      `output=pooled is made of ${given}, not of the expected ${expected}; expect ${given}.`,
     );
   }
-  const advice = model.outputs?.features.includes(expectFeatures)
-    ? `ask for features=${expectFeatures}`
-    : `import it with --features ${expectFeatures}`;
+  const advice = expectFeatures.every((layer) => model.outputs?.features.includes(layer))
+    ? `ask for features=${expected}`
+    : `import it with --features ${expected}`;
   throw new ServiceError(
     'failed_precondition',
-    `The model "${model.name}" gives ${given}, not the expected ${expectFeatures}; ${advice}.`,
+    `The model "${model.name}" gives ${given}, not the expected ${expected}; ${advice}.`,
   );
 }

@@ -24,11 +24,20 @@ export function askedFeatures(
       'output=embeddings has no class token: leave class_token out, or use output=features.',
     );
   }
-  const features = text === undefined ? undefined : readFeatureLayers(text);
-  if (features !== undefined || text === undefined) return features;
+  return namedLayers('features', text, noun);
+}
+
+/** The hidden states in the value of an option. Throws `invalid_argument` where one is named twice. */
+export function namedLayers(
+  name: string,
+  text: string | undefined,
+  noun: 'option' | 'parameter',
+): readonly FeatureLayer[] | undefined {
+  const layers = text === undefined ? undefined : readFeatureLayers(text);
+  if (layers !== undefined || text === undefined) return layers;
   throw new ServiceError(
     'invalid_argument',
-    `${noun === 'option' ? 'Option' : 'Parameter'} features is "${text.slice(0, 80)}", which names a hidden state twice: -1 is ` +
+    `${noun === 'option' ? 'Option' : 'Parameter'} ${name} is "${text.slice(0, 80)}", which names a hidden state twice: -1 is ` +
       'pre_norm, and -2 is penultimate.',
   );
 }

@@ -15,7 +15,7 @@ import { teacherDefaults } from '../recipes/teacher.ts';
 import type { EncodeOptions } from '../encoding/request.ts';
 import type { RecipeOptions } from '../recipes/recipe-options.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
-import { askedFeatures } from './asked-features.ts';
+import { askedFeatures, namedLayers } from './asked-features.ts';
 import { type OptionWords, usualWords } from './option-words.ts';
 
 /** One option of a request as a caller writes it. The docs and the OpenAPI document are made from it. */
@@ -36,6 +36,11 @@ export interface RequestOption {
 const exifModes = ['apply', 'ignore'] as const;
 const number = '[0-9]+(?:\\.[0-9]+)?';
 
+const layerList = {
+  pattern: `${layerPattern}(?:,${layerPattern})*`,
+  form: `${featureLayers.join(', ')} or a number from the end such as -3, or several of them separated by commas`,
+} as const;
+
 const commonOptions: readonly RequestOption[] = [
   {
     name: 'model',
@@ -51,13 +56,14 @@ const commonOptions: readonly RequestOption[] = [
   },
   {
     name: 'expect_features',
-    values: featureLayers,
-    description: 'Refuse with failed_precondition unless the tokens are of this hidden state alone.',
+    ...layerList,
+    description:
+      'Refuse with failed_precondition unless the tokens are of this hidden state, or of these joined: penultimate, -3 or ' +
+      'penultimate,-3.',
   },
   {
     name: 'features',
-    pattern: `${layerPattern}(?:,${layerPattern})*`,
-    form: `${featureLayers.join(', ')} or a number from the end such as -3, or several of them separated by commas`,
+    ...layerList,
     description:
       'Hidden states whose tokens are joined by channels, in this order: penultimate, -3 or penultimate,-3. The model must have been imported with them. Its default when absent.',
   },
@@ -196,7 +202,7 @@ export function parseOptions(
   refuseUnknownNames(name, record, [...transportOptions, ...table.map((known) => known.name)], words);
   for (const option of table) checkValue(option, record[option.name], words);
   const { model, expect_digest: expectDigest, expect_projector_digest: expectProjectorDigest } = record;
-  const expectFeatures = oneOf(featureLayers, record['expect_features']);
+  const expectFeatures = namedLayers('expect_features', record['expect_features'], words.noun);
   const features = askedFeatures(record, words.noun);
   const options = {
     ...(model === undefined ? {} : { model }),

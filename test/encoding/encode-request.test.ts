@@ -121,9 +121,12 @@ test('validate accepts or refuses a request whatever its image and the size of i
   assert.throws(() => encoder.validate({ recipe, options: { ...options, model: 'other' } }), {
     code: 'not_found',
   });
-  assert.throws(() => encoder.validate({ recipe, options: { ...options, expectFeatures: 'penultimate' } }), {
-    code: 'failed_precondition',
-  });
+  assert.throws(
+    () => encoder.validate({ recipe, options: { ...options, expectFeatures: ['penultimate'] } }),
+    {
+      code: 'failed_precondition',
+    },
+  );
 });
 
 test('images that are encoded separately share the size limit of one answer', async (t) => {
@@ -209,7 +212,7 @@ test('an unexpected model, digest or layer is refused before any work', async (t
     });
   await assert.rejects(ask({ model: 'other' }), { code: 'not_found', message: /there is: gated/ });
   await assert.rejects(ask({ expectDigest: `sha256:${'1'.repeat(64)}` }), { code: 'failed_precondition' });
-  await assert.rejects(ask({ expectFeatures: 'penultimate' }), { code: 'failed_precondition' });
+  await assert.rejects(ask({ expectFeatures: ['penultimate'] }), { code: 'failed_precondition' });
   assert.equal(engine.batches.length, 0);
 });
 

@@ -312,6 +312,15 @@ test('expect_features holds the layers that are answered against the expected on
   );
   const { metadata } = await answerOf('encode', { ...ask, features: 'penultimate' });
   assert.equal(metadata.features, 'penultimate');
+  const joined = { ...ask, features: 'penultimate,last_hidden_state' };
+  const { detail } = await refusalOf('encode', joined);
+  assert.match(detail, /gives penultimate,last_hidden_state, not the expected penultimate; /);
+  await answerOf('encode', { ...joined, expect_features: '-2,last_hidden_state' });
+  const unlisted = await refusalOf('encode', { ...ask, expect_features: '-9' });
+  assert.match(
+    unlisted.detail,
+    /gives last_hidden_state, not the expected -9; import it with --features -9\.$/,
+  );
 });
 
 test('expect_features holds for a pooled vector what its metadata says, whatever the default layer is', async () => {

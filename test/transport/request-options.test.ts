@@ -43,6 +43,19 @@ test('fills in the defaults, and leaves those of AnyRes to the model', () => {
       assert.deepEqual(parseOptions(recipe, record), { recipe: expected[recipe], options });
 });
 
+test('reads every hidden state by every name, once each', () => {
+  for (const name of ['features', 'expect_features']) {
+    const { options } = parseOptions('encode', { [name]: '-2,-3' });
+    const read = name === 'features' ? options.features : options.expectFeatures;
+    assert.deepEqual(read, ['penultimate', '-3']);
+    const twice = refusal('encode', { [name]: '-2,penultimate' });
+    assert.match(
+      twice.message,
+      new RegExp(`^Option ${name} is "-2,penultimate", which names a hidden state twice`),
+    );
+  }
+});
+
 test('reads every option by its name on the wire', () => {
   const common = {
     model: 'hd',
@@ -56,7 +69,7 @@ test('reads every option by its name on the wire', () => {
   const options = {
     model: 'hd',
     expectDigest: digest,
-    expectFeatures: 'penultimate',
+    expectFeatures: ['penultimate'],
     expectProjectorDigest: digest,
     output: 'embeddings',
     dtype: 'bfloat16',

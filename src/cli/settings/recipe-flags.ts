@@ -48,6 +48,8 @@ function flagOf(recipe: Recipe, name: string): OptionFlag {
 }
 
 const placeholders: Readonly<Record<string, string>> = {
+  features: 'LAYER,...',
+  expect_features: 'LAYER,...',
   scales: 'PX,...',
   weights: 'N,...',
   grid: 'COLUMNSxROWS',

@@ -253,7 +253,7 @@ test('passes every option to the encoder', async (t) => {
   assert.deepEqual(encoder.requests[0]!.options, {
     model: 'hd',
     expectDigest: stubModel.digest,
-    expectFeatures: 'pre_norm',
+    expectFeatures: ['pre_norm'],
     expectProjectorDigest: stubModel.digest,
     output: 'embeddings',
     dtype: 'bfloat16',

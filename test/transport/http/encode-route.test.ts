@@ -125,7 +125,7 @@ test('passes the options on', async () => {
   assert.deepEqual(encoder.requests.at(-1)?.options, {
     model: 'stub',
     expectDigest: `sha256:${'ab'.repeat(32)}`,
-    expectFeatures: 'pre_norm',
+    expectFeatures: ['pre_norm'],
     expectProjectorDigest: `sha256:${'cd'.repeat(32)}`,
     output: 'embeddings',
     dtype: 'float16',

@@ -42,7 +42,9 @@ class EncodeOptions(CallOptions, total=False):
         dtype: Type of the tokens. Default: float16.
         exif: Whether to apply the EXIF orientation. Default: apply.
         expect_digest: Fail with `FailedPreconditionError` unless the model has this digest.
-        expect_features: Fail with `FailedPreconditionError` unless the tokens are of this hidden state alone.
+        expect_features: Fail with `FailedPreconditionError` unless the tokens are of this hidden state, such as
+            ``"penultimate"``. Over gRPC it is one of ``last_hidden_state``, ``pre_norm`` and ``penultimate``; for
+            others use ``features``.
         expect_projector_digest: Fail with `FailedPreconditionError` unless the projector has this digest.
     """
 
