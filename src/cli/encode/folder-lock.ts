@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
@@ -13,32 +13,64 @@ interface Holder {
   readonly start?: string | undefined;
 }
 
+/** A process writes its lock anew so often. */
+const usualBeatMs = 10_000;
+/** A lock that was not written for so long is that of a process that has ended. */
+const silentMs = 60_000;
+
 /**
- * Locks a folder for this process, and resolves with what unlocks it. A lock that a killed process of this host left is taken
- * over. Rejects with `failed_precondition` if another process holds it, or one of another host may.
+ * Locks a folder for this process, and resolves with what unlocks it. Takes over the lock of a process that has ended: one of
+ * this host, which it looks for, or one that has not written its lock for a minute, as that of a container that was replaced.
+ * Rejects with `failed_precondition` if another process holds it.
  */
-export async function lockFolder(folder: string): Promise<() => Promise<void>> {
+export async function lockFolder(folder: string, beatMs = usualBeatMs): Promise<() => Promise<void>> {
   const path = join(folder, lockName);
   const own: Holder = { host: hostname(), pid: process.pid, start: await startOf(process.pid) };
-  while (!(await created(path, JSON.stringify(own)))) {
+  const ownText = JSON.stringify(own);
+  let handle = await created(path, ownText);
+  for (; handle === undefined; handle = await created(path, ownText)) {
     const text = await readFile(path, 'utf8').catch(ignoreMissing);
     if (text === undefined) continue;
     const holder = readHolder(text);
-    if (holder === undefined || !(await hasEnded(holder, own.host))) throw held(folder, path, holder);
+    const isOver = holder?.host === own.host ? await hasEnded(holder) : await isSilent(path, own);
+    if (!isOver) throw held(folder, path, holder);
     await removeLeft(path, text, folder);
   }
-  return async () => rm(path, { force: true });
+  const lock = handle;
+  // After a failure it tries again; a disk that fails for long fails the run's own files as well.
+  const beat = setInterval(() => void lock.write(ownText, 0).catch(() => undefined), beatMs).unref();
+  return async () => {
+    clearInterval(beat);
+    await lock.close();
+    // A process that was suspended may have lost its lock to another.
+    if ((await readFile(path, 'utf8').catch(ignoreMissing)) === ownText) await rm(path);
+  };
 }
 
-async function created(path: string, text: string): Promise<boolean> {
+/** A new file with this text, or undefined if there is a file. */
+async function created(path: string, text: string): Promise<FileHandle | undefined> {
+  let handle: FileHandle | undefined;
   try {
-    const handle = await open(path, 'wx');
-    await handle.writeFile(text);
-    await handle.close();
-    return true;
+    handle = await open(path, 'wx');
+    await handle.write(text, 0);
+    return handle;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
+    await handle?.close();
+    if (handle !== undefined) await rm(path);
     throw error;
+  }
+}
+
+/** Whether a lock was not written for long, by the clock of the file system, which all hosts share. */
+async function isSilent(path: string, { host, pid }: Holder): Promise<boolean> {
+  const probe = `${path}.${host}.${pid}`;
+  try {
+    await writeFile(probe, '');
+    const lock = await stat(path).catch(ignoreMissing);
+    return lock === undefined || (await stat(probe)).mtimeMs - lock.mtimeMs > silentMs;
+  } finally {
+    await rm(probe, { force: true });
   }
 }
 
@@ -57,9 +89,8 @@ async function removeLeft(path: string, text: string, folder: string): Promise<v
   throw held(folder, path, readHolder(found));
 }
 
-/** Whether the holder is a process of this host that runs no more. */
-async function hasEnded({ host, pid, start }: Holder, ownHost: string): Promise<boolean> {
-  if (host !== ownHost) return false;
+/** Whether a process of this host runs no more. */
+async function hasEnded({ pid, start }: Holder): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -88,8 +119,8 @@ function held(folder: string, path: string, holder: Holder | undefined): Service
   const who = holder === undefined ? 'Another process' : `Process ${holder.pid} on ${holder.host}`;
   return new ServiceError(
     'failed_precondition',
-    `${who} writes to ${folder}. Wait until it has ended, or encode into another folder. ` +
-      `If it no longer runs, delete ${path}.`,
+    `${who} writes to ${folder}. Wait until it has ended, or encode into another folder. If it has ended already, as a ` +
+      `container that was replaced, run this again in a minute, or delete ${path}.`,
   );
 }
 

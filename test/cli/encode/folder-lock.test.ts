@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { lockFolder } from '../../../src/cli/encode/folder-lock.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
+import { until } from '../../support/until.ts';
 import { encodeWith, firstByte, folderWith, manifestOf, stubParts } from './encode-stub.ts';
 
 test('refuses a folder to which another run writes, which goes on unharmed', async (context) => {
@@ -18,7 +20,7 @@ test('refuses a folder to which another run writes, which goes on unharmed', asy
   assert.equal(
     second.exitCode.message,
     `Process ${process.pid} on ${hostname()} writes to ${at('out')}. Wait until it has ended, or encode into another folder. ` +
-      `If it no longer runs, delete ${at('out/manifest.lock')}.`,
+      `If it has ended already, as a container that was replaced, run this again in a minute, or delete ${at('out/manifest.lock')}.`,
   );
   assert.equal(second.seen.encoded, 0);
   assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'b.npy', 'manifest.jsonl']);
@@ -39,7 +41,7 @@ test('takes over the lock of a process of this host that has ended, even if its 
   assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'manifest.jsonl', 'x']);
 });
 
-test('leaves the lock of another host, and one that it cannot read, until it is deleted', async (context) => {
+test('takes over the lock of another host, or one that it cannot read, when it was silent for a minute', async (context) => {
   const at = await folderWith(context, { 'in/a.jpg': [1], 'out/x': [] });
   for (const text of [JSON.stringify({ host: 'elsewhere', pid: 1, start: '1' }), '']) {
     await writeFile(at('out/manifest.lock'), text);
@@ -47,9 +49,30 @@ test('leaves the lock of another host, and one that it cannot read, until it is 
     assert.ok(exitCode instanceof ServiceError);
     assert.match(
       exitCode.message,
-      /^(?:Process 1 on elsewhere|Another process) writes to .*delete .*manifest\.lock\.$/,
+      /^(?:Process 1 on elsewhere|Another process) writes to .* run this again in a minute, or delete .*manifest\.lock\.$/,
     );
-    await rm(at('out/manifest.lock'));
+    const silentSince = new Date(Date.now() - 61_000);
+    await utimes(at('out/manifest.lock'), silentSince, silentSince);
     assert.equal((await encodeWith([at('in')], ['--out', at('out')])).exitCode, 0);
   }
+  assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'manifest.jsonl', 'x']);
+});
+
+test('shows other hosts that it lives for as long as it holds a lock', async (context) => {
+  const at = await folderWith(context, { x: [] });
+  const unlock = await lockFolder(at('.'), 5);
+  const longAgo = new Date(0);
+  await utimes(at('manifest.lock'), longAgo, longAgo);
+  await until(async () => (await stat(at('manifest.lock'))).mtimeMs > Date.now() - 60_000);
+  await unlock();
+  assert.deepEqual(await readdir(at('.')), ['x']);
+});
+
+test('leaves the lock of another process that has taken it over', async (context) => {
+  const at = await folderWith(context, { x: [] });
+  const unlock = await lockFolder(at('.'));
+  await rm(at('manifest.lock'));
+  await writeFile(at('manifest.lock'), 'of another');
+  await unlock();
+  assert.equal(await readFile(at('manifest.lock'), 'utf8'), 'of another');
 });
