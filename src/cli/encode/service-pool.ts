@@ -50,18 +50,19 @@ export class ServicePool {
   }
 
   /**
-   * Sends a request until a service answers it. Rejects with the service's error. Rejects with `deadline_exceeded` after
-   * `retryMs`, or after six refusals while services answer other requests; with `unavailable` after `retryMs` in which no
-   * service has answered any request.
+   * Sends a request until a service answers it. Rejects with the service's error. Rejects with `deadline_exceeded` `retryMs`
+   * after it was first sent, or after six refusals while services answer other requests; with `unavailable` after `retryMs` in
+   * which no service has answered any request.
    */
   async ask(path: string, body: Uint8Array | undefined, signal: AbortSignal): Promise<ServiceAnswer> {
     const { retryMs, now, wait } = this.#options;
+    let service = await this.#free(signal);
     const startMs = now();
+    const endMs = startMs + retryMs;
     /** When this request was last refused, or first sent. */
     let sinceMs = startMs;
     let refusals = 0;
     for (;;) {
-      const service = await this.#free(signal);
       service.underWay += 1;
       const sentMs = now();
       const outcome = await service.connection.ask(path, body, signal).finally(() => (service.underWay -= 1));
@@ -77,21 +78,22 @@ export class ServicePool {
       const isAlone = works && retryAfterMs === undefined;
       if (isAlone) refusals += 1;
       else this.#pause(service, sentMs, retryAfterMs);
-      if (now() - startMs >= retryMs) throw this.#outOfTime(error, startMs);
+      if (now() >= endMs) throw this.#outOfTime(error, startMs);
       if (refusals === mostRefusals) throw refusedAlone(error);
       sinceMs = now();
-      if (isAlone) await wait(spread(pauseMs(refusals - 1)), signal);
+      if (isAlone) await wait(Math.min(spread(pauseMs(refusals - 1)), endMs - now()), signal);
+      service = await this.#free(signal, endMs);
     }
   }
 
-  /** Waits until a service may be asked. */
-  async #free(signal: AbortSignal): Promise<Service> {
+  /** Waits until a service may be asked, but no longer than until `endMs`. */
+  async #free(signal: AbortSignal, endMs = Number.POSITIVE_INFINITY): Promise<Service> {
     const { now, wait } = this.#options;
     for (;;) {
       const service = this.#choose();
-      const leftMs = service.pausedUntil - now();
+      const leftMs = Math.min(service.pausedUntil, endMs) - now();
       if (leftMs <= 0) return service;
-      await wait(spread(leftMs), signal);
+      await wait(Math.min(spread(leftMs), endMs - now()), signal);
     }
   }
 

@@ -90,6 +90,14 @@ test('gives up when no service answers anything for as long as it may try', asyn
   assert.ok(asked.length > 4);
 });
 
+test('sends a request for the last time when its time is up, and no later', async () => {
+  for (const refusal of [no(), no(7000), no(60_000)]) {
+    const { ask, asked } = poolOf(10_000, () => refusal);
+    await assert.rejects(ask(), { message: 'No room. Tried for 10 s (--retry-ms).' });
+    assert.equal(asked.at(-1)!.atMs, 10_000);
+  }
+});
+
 /** A clock that turns to the next timer once nothing else can happen. */
 function virtualClock() {
   let nowMs = 0;
