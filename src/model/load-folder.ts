@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { didYouMean } from '../errors/did-you-mean.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import { systemReason } from '../errors/system-reason.ts';
 import { JsonObject } from './json-object.ts';
@@ -39,9 +40,14 @@ async function readManifest(folder: string): Promise<Manifest> {
   );
   const missing = isThere
     ? `${folder} is not a model folder: ${manifestFile} is missing. "siglip-hd import" makes one.`
-    : `${folder} does not exist; "siglip-hd import" makes a model folder.`;
+    : `${folder} does not exist; "siglip-hd import" makes a model folder.${await nearName(folder)}`;
   const path = join(folder, manifestFile);
   return parseManifest(await JsonObject.read(path, missing, path));
+}
+
+/** A suggestion of a folder beside this one, for a typing mistake. */
+async function nearName(folder: string): Promise<string> {
+  return didYouMean(basename(folder), await readdir(dirname(folder)).catch(() => []));
 }
 
 /** The model that a folder's manifest describes, without reading the folder. */

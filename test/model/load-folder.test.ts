@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { loadModelFolder } from '../../src/model/load-folder.ts';
 import { importModel } from '../../src/model/import/import-model.ts';
@@ -32,10 +32,14 @@ describe('loadModelFolder', () => {
   });
 
   it('says that a folder does not exist, rather than that it is no model folder', async (t) => {
-    const folder = join(await modelFolder(t), 'nope');
+    const folder = join(dirname(await modelFolder(t)), 'nope');
     await assert.rejects(loadModelFolder(folder), {
       code: 'invalid_argument',
       message: `${folder} does not exist; "siglip-hd import" makes a model folder.`,
+    });
+    const near = join(dirname(folder), 'modle');
+    await assert.rejects(loadModelFolder(near), {
+      message: `${near} does not exist; "siglip-hd import" makes a model folder. Did you mean "model"?`,
     });
   });
 
