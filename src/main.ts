@@ -83,6 +83,7 @@ const parts: Parts = {
     const { heatMapFile } = await import('./cli/compare/heat-map.ts');
     const { pictureFile, thumbnailFile } = await import('./cli/compare/picture-files.ts');
     return {
+      readStdin: () => text(process.stdin),
       heatMapFile,
       pictureFile,
       thumbnailFile,

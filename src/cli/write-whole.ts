@@ -20,7 +20,9 @@ export async function writeWhole(target: string, parts: Iterable<Uint8Array>): P
     await rename(temporary, target);
     return sizeBytes;
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    // A folder in the place of the temporary file is not this function's.
+    await rm(temporary, { force: true }).catch(() => undefined);
+    // Writes do not say where they failed, and nobody asked for the temporary file.
+    throw Object.assign(error as NodeJS.ErrnoException, { path: target });
   }
 }

@@ -9,6 +9,7 @@ import { speedLines } from './compare-report.ts';
 import { commonGrid, readEncoders } from './compared-encoders.ts';
 import type { Side } from './compared-models.ts';
 import type { CompareParts } from './comparing-encoder.ts';
+import { findImages } from './compared-images.ts';
 import { type Run, runComparison } from './comparison-run.ts';
 import { drawSheet } from './draw-sheet.ts';
 import { measureEncoders } from './encoder-figures.ts';
@@ -31,16 +32,18 @@ const mostPictured = 12;
  * are still compared. Rejects if nothing can be compared or written, or on interruption.
  */
 export async function compareEncoders(
-  files: readonly string[],
+  operands: readonly string[],
   settings: CompareSettings,
   terminal: Terminal,
   parts: CompareParts,
 ): Promise<ExitCode> {
   const sides = await readEncoders(settings);
+  const { images: found, failures } = await findImages(operands, settings, parts);
+  const files = found.map(({ path }) => path);
   if (settings.sheet !== undefined) await makeFolder(dirname(settings.sheet));
   const grid = commonGrid(sides);
   const times = new EngineTimes();
-  return await runComparison({ settings, terminal, parts, times }, async (run) => {
+  return await runComparison({ settings, terminal, parts, times, failures }, async (run) => {
     if (!settings.json) terminal.stdout.write(encoderLines(sides));
     const places = pickPlaces(files.length, grid, settings.maxTokens);
     const pictured = settings.sheet === undefined ? 0 : mostPictured;

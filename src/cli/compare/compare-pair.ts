@@ -1,8 +1,8 @@
-import { basename, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { makeFolder } from '../../model/import/publish-folder.ts';
 import { planRecipe } from '../../recipes/planner.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { outputNames, readInput } from '../input-files.ts';
+import { outputNames, readInput } from '../inputs/input-files.ts';
 import { openProgress } from '../progress.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import type { Terminal } from '../terminal.ts';
@@ -18,7 +18,8 @@ import {
   speedLines,
 } from './compare-report.ts';
 import { compareTokens, summarise, type TokenComparison } from '../../tokens/compare-tokens.ts';
-import { type Comparands, readComparands, readSides, servedModels, type Side } from './compared-models.ts';
+import { type ComparedImages, findImages } from './compared-images.ts';
+import { readComparands, readSides, servedModels, type Side } from './compared-models.ts';
 import { type CompareParts, type ComparingEncoder, encoderConfig } from './comparing-encoder.ts';
 import { attempt, encodeFile, type Run, runComparison } from './comparison-run.ts';
 import { EngineTimes } from './engine-times.ts';
@@ -26,11 +27,6 @@ import { EngineTimes } from './engine-times.ts';
 /** An image with its comparison. */
 interface Compared extends ComparedImage {
   readonly comparison: TokenComparison;
-}
-
-/** A run with what it compares. */
-interface PairRun extends Run {
-  readonly comparands: Comparands;
 }
 
 /**
@@ -45,16 +41,16 @@ export async function comparePair(
   parts: CompareParts,
 ): Promise<ExitCode> {
   const comparands = readComparands(operands, settings.teacherOf);
-  const targets = heatMapTargets(comparands.files, settings.out);
+  const { images, failures } = await findImages(comparands.images, settings, parts);
+  const targets = heatMapTargets(images, settings.out);
   if (settings.out !== undefined) await makeFolder(settings.out);
   const times = new EngineTimes();
-  return await runComparison({ settings, terminal, parts, times }, async (base) => {
-    const run = { ...base, comparands };
+  return await runComparison({ settings, terminal, parts, times, failures }, async (run) => {
     const config = encoderConfig(servedModels(comparands), settings);
     const opened = await parts.createEncoder(config, parts.logger, (batch) => times.add(batch));
     try {
       const sides = readSides(comparands, settings, opened.encoder);
-      const compared = await compareAll(run, opened.encoder, sides);
+      const compared = await compareAll(run, opened.encoder, sides, images);
       await report(run, sides, compared, targets);
     } finally {
       await opened.close();
@@ -63,12 +59,12 @@ export async function comparePair(
 }
 
 async function compareAll(
-  run: PairRun,
+  run: Run,
   encoder: ComparingEncoder,
   sides: readonly [Side, Side],
+  images: ComparedImages['images'],
 ): Promise<Compared[]> {
-  const { comparands, settings, terminal } = run;
-  const { files } = comparands;
+  const { settings, terminal } = run;
   const say = (text: string) => settings.json || terminal.stdout.write(text);
   say(headLines(sides));
   warnOfLayers(sides, terminal);
@@ -78,8 +74,8 @@ async function compareAll(
     : undefined;
   const compared: Compared[] = [];
   try {
-    for (const [index, file] of files.entries()) {
-      progress?.update(index, files.length);
+    for (const [index, { path: file }] of images.entries()) {
+      progress?.update(index, images.length);
       await attempt(run, file, async () => {
         const one = await compareImage(run, encoder, sides, file);
         compared.push(one);
@@ -162,12 +158,18 @@ async function writeHeatMap(
     { exif, maxPixels },
     { ...map, canvas, viewSize, patchSize },
   );
+  await makeFolder(dirname(target));
   await writeWhole(target, [png]);
 }
 
 /** The path of each file's heat map; empty without a folder. Throws `invalid_argument` if two files share one. */
-function heatMapTargets(files: readonly string[], folder: string | undefined): ReadonlyMap<string, string> {
+function heatMapTargets(
+  images: ComparedImages['images'],
+  folder: string | undefined,
+): ReadonlyMap<string, string> {
   if (folder === undefined) return new Map();
-  const nameOf = (file: string) => join(folder, `${basename(file)}.heat-map.png`);
-  return outputNames(files, nameOf, 'compare them in two runs with different folders');
+  const names = new Map(images.map(({ path, relativePath }) => [path, relativePath]));
+  // Below a root of its own, `..` leads nowhere.
+  const nameOf = (file: string) => join(folder, `${join('/', names.get(file) ?? file)}.heat-map.png`);
+  return outputNames([...names.keys()], nameOf, 'compare them in two runs with different folders');
 }

@@ -5,7 +5,7 @@ import type { Size } from '../../recipes/plan.ts';
 import { planRecipe } from '../../recipes/planner.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import type { CompareSettings } from '../settings/compare.ts';
-import { type Side, teacherRecipe } from './compared-models.ts';
+import { type Side, teacherRecipe, withLayer } from './compared-models.ts';
 
 /**
  * The encoders of --model, labelled A, B, C and so on, and last the teacher of --teacher-of. Reads model.json alone. Throws
@@ -41,7 +41,7 @@ async function readSide(
   isStudent: boolean,
   settings: CompareSettings,
 ): Promise<Side> {
-  const model = await readModelFolder(source.folder, label);
+  const model = withLayer(await readModelFolder(source.folder, label), source, settings.features);
   const recipe: RecipeOptions = isStudent ? { recipe: 'encode' } : teacherRecipe(settings, model.grid);
   const { canvases } = planRecipe({ width: model.imageSize, height: model.imageSize }, model, recipe);
   const views = canvases.reduce((sum, canvas) => sum + canvas.views.length, 0);

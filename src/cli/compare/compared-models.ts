@@ -5,7 +5,8 @@ import { servedName } from '../../model/model-source.ts';
 import type { ModelSource } from '../../model/model-source.ts';
 import type { EncoderConfig } from '../../encoding/encoder-config.ts';
 import { ServiceError } from '../../errors/service-error.ts';
-import type { Model } from '../../model/model.ts';
+import type { FeatureLayer, Model } from '../../model/model.ts';
+import { requireOutputs } from '../../model/require-outputs.ts';
 import type { VisualEncoder } from '../../encoding/request.ts';
 import type { Size } from '../../recipes/plan.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
@@ -15,7 +16,8 @@ import { teacherDefaults } from '../../recipes/teacher.ts';
 export interface Comparands {
   readonly a: ModelSource;
   readonly b: ModelSource;
-  readonly files: readonly string[];
+  /** Files, folders and patterns of images. */
+  readonly images: readonly string[];
 }
 
 /** One side of the comparison. */
@@ -24,6 +26,7 @@ export interface Side {
   readonly label: string;
   /** The name on the command line, or the folder's. */
   readonly name: string;
+  /** Its `features` are the hidden state that is compared. */
   readonly model: Model;
   readonly recipe: RecipeOptions;
   /** Views that the model encodes per image. */
@@ -34,9 +37,9 @@ export interface Side {
 export function readComparands(operands: readonly string[], teacherOf: ModelSource | undefined): Comparands {
   const [first = '', ...rest] = operands;
   const a = readOperand('MODEL_A', first);
-  if (teacherOf !== undefined && rest.length > 0) return { a, b: teacherOf, files: rest };
-  const [second = '', ...files] = rest;
-  if (teacherOf === undefined && files.length > 0) return { a, b: readOperand('MODEL_B', second), files };
+  if (teacherOf !== undefined && rest.length > 0) return { a, b: teacherOf, images: rest };
+  const [second = '', ...images] = rest;
+  if (teacherOf === undefined && images.length > 0) return { a, b: readOperand('MODEL_B', second), images };
   throw new ServiceError(
     'invalid_argument',
     'compare needs MODEL_A, MODEL_B and an IMAGE, or MODEL_A, an IMAGE and --teacher-of MODEL_B, or --model for each ' +
@@ -62,14 +65,20 @@ export function servedModels({ a, b }: Comparands): EncoderConfig['models'] {
  */
 export function readSides(
   { a, b }: Comparands,
-  settings: Pick<CompareSettings, 'teacherOf' | 'scales' | 'weights' | 'windows'>,
+  settings: Pick<CompareSettings, 'teacherOf' | 'scales' | 'weights' | 'windows' | 'features'>,
   encoder: Pick<VisualEncoder, 'plan' | 'models'>,
 ): readonly [Side, Side] {
   const [modelA, modelB = modelA] = encoder.models();
   if (modelA === undefined || modelB === undefined) throw new RangeError('the encoder serves no model');
-  const sideOf = (label: string, source: ModelSource, model: Model, recipe: RecipeOptions) => {
+  const sideOf = (label: string, source: ModelSource, served: Model, recipe: RecipeOptions) => {
+    const model = withLayer(served, source, settings.features);
     const size = { width: model.imageSize, height: model.imageSize };
-    const options = { model: model.name, dtype: 'float32', exif: 'apply' } as const;
+    const options = {
+      model: model.name,
+      dtype: 'float32',
+      exif: 'apply',
+      features: [model.features],
+    } as const;
     const { metadata } = encoder.plan({ size, recipe, options });
     return { side: { label, name: servedName(source), model, recipe, views: metadata.views }, metadata };
   };
@@ -100,6 +109,13 @@ export function readSides(
     );
   }
   return [first.side, second.side];
+}
+
+/** The model as a comparison of this hidden state has it. Throws `failed_precondition` if it lacks the state. */
+export function withLayer(model: Model, source: ModelSource, layer: FeatureLayer | undefined): Model {
+  if (layer === undefined) return model;
+  requireOutputs({ ...model, name: servedName(source) }, { features: [layer] });
+  return { ...model, features: layer };
 }
 
 type TeacherSettings = Pick<CompareSettings, 'scales' | 'weights' | 'windows'>;

@@ -26,6 +26,8 @@ export interface CompareParts {
   readonly thumbnailFile: (bytes: Uint8Array, options: DecodeOptions) => Promise<Uint8Array>;
   /** pictureFile of src/cli/compare/picture-files.ts. */
   readonly pictureFile: (picture: Picture) => Promise<Uint8Array>;
+  /** All of stdin. */
+  readonly readStdin: () => Promise<string>;
   readonly logger: Logger;
 }
 

@@ -1,13 +1,20 @@
+import { withoutControls } from '../../errors/quoted.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { Size } from '../../recipes/plan.ts';
 import { describeFailure, type ExitCode } from '../exit-code.ts';
-import { readInput } from '../input-files.ts';
+import { readInput } from '../inputs/input-files.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
 import { float32Values } from '../../tokens/compare-tokens.ts';
 import type { Side } from './compared-models.ts';
 import type { CompareParts, ComparingEncoder } from './comparing-encoder.ts';
 import type { EngineTimes } from './engine-times.ts';
+
+/** An image that could not be compared. */
+export interface Failure {
+  readonly file: string;
+  readonly problem: string;
+}
 
 /** One run of the command, with the images that have failed so far. */
 export interface Run {
@@ -16,7 +23,7 @@ export interface Run {
   readonly parts: CompareParts;
   readonly times: EngineTimes;
   readonly signal: AbortSignal;
-  readonly failures: { readonly file: string; readonly problem: string }[];
+  readonly failures: Failure[];
 }
 
 /**
@@ -24,18 +31,18 @@ export interface Run {
  * with `cancelled` if it was interrupted.
  */
 export async function runComparison(
-  base: Omit<Run, 'signal' | 'failures'>,
+  base: Omit<Run, 'signal' | 'failures'> & { readonly failures: readonly Failure[] },
   work: (run: Run) => Promise<void>,
 ): Promise<ExitCode> {
   return await interruptible(base.terminal, async (signal) => {
-    const run: Run = { ...base, signal, failures: [] };
+    const run: Run = { ...base, signal, failures: [...base.failures] };
     try {
       await work(run);
     } catch (error) {
       throw signal.aborted ? new ServiceError('cancelled', 'Interrupted.', { cause: error }) : error;
     } finally {
       for (const { file, problem } of run.failures)
-        run.terminal.stderr.write(`siglip-hd: ${file}: ${problem}\n`);
+        run.terminal.stderr.write(`siglip-hd: ${withoutControls(`${file}: ${problem}`)}\n`);
     }
     return run.failures.length === 0 ? 0 : 1;
   });
@@ -71,7 +78,7 @@ export async function encodeFile(
       images: [{ kind: 'file', bytes }],
       stacked: false,
       recipe,
-      options: { model: model.name, dtype: 'float32', exif },
+      options: { model: model.name, dtype: 'float32', exif, features: [model.features] },
       signal,
     }),
   );

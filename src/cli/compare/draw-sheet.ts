@@ -1,5 +1,5 @@
 import { TokenColours } from '../../tokens/colours/token-colours.ts';
-import { readInput } from '../input-files.ts';
+import { readInput } from '../inputs/input-files.ts';
 import { isCropping } from './compared-encoders.ts';
 import type { Side } from './compared-models.ts';
 import type { Run } from './comparison-run.ts';

@@ -14,7 +14,7 @@ import { type Counts, openEncodeProgress } from './encode-progress.ts';
 import { ExpectedTotal } from './expected-total.ts';
 import { Failures } from './failures.ts';
 import type { ImageEncoder } from './image-encoder.ts';
-import { findInputs, type Inputs } from './inputs.ts';
+import { findInputs, type Inputs } from '../inputs/find-inputs.ts';
 import { type CreateEncoder, openLocalEncoder } from './local-encoder.ts';
 import { manifestName } from './manifest.ts';
 import { openOutput } from './open-output.ts';
@@ -93,14 +93,15 @@ async function openEncoder(
   settings: EncodeSettings,
   request: RecipeRequest,
   format: TokenFormat,
-  { now }: Terminal,
+  { now, stderr }: Terminal,
   { createEncoder, logger, env, wait }: EncodeParts,
   signal: AbortSignal,
 ): Promise<ImageEncoder> {
   if (settings.urls.length === 0) {
     return await openLocalEncoder(settings, request, format, createEncoder, logger);
   }
-  return await openServiceEncoder(settings, request, format, { env, now, wait }, logger, signal);
+  const note = (sentence: string) => void stderr.write(`siglip-hd: ${sentence}\n`);
+  return await openServiceEncoder(settings, request, format, { env, now, wait }, note, signal);
 }
 
 async function encodeInputs(
@@ -170,6 +171,6 @@ function summaryOf({ encoded, failed, there }: Counts, seconds: number): string 
     ...(there === 0 ? [] : [`${there} already encoded`]),
     ...(failed === 0 ? [] : [`${failed} failed`]),
     `${seconds.toFixed(1)} s`,
-    `${(encoded / seconds).toFixed(1)} images/s`,
+    ...(encoded === 0 ? [] : [`${(encoded / seconds).toFixed(1)} images/s`]),
   ].join(', ');
 }

@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { isDeepStrictEqual } from 'node:util';
 import { ServiceError } from '../../errors/service-error.ts';
 import { brokenOutput } from './broken-output.ts';
 import type { WrittenTokens } from './token-sink.ts';
@@ -133,19 +132,18 @@ function readLine(text: string, where: string): (EncodedLine | FailedLine) & Pro
 }
 
 function requireSame(line: Provenance, provenance: Provenance, path: string): void {
-  const differences = [
-    [line.model.digest, provenance.model.digest],
-    [line.projector, provenance.projector],
-    [line.scale_models, provenance.scale_models],
-    [line.recipe, provenance.recipe],
-    [line.options, provenance.options],
-    [line.format, provenance.format],
-  ].flatMap(([there, now]) =>
-    isDeepStrictEqual(there, now) ? [] : [`${JSON.stringify(there)}, not ${JSON.stringify(now)}`],
-  );
+  const [there, now] = [line, provenance].map(wordsOf) as [Words, Words];
+  const differences = Object.keys({ ...there, ...now }).filter((name) => there[name] !== now[name]);
   if (differences.length === 0) return;
+  const texts = differences.map((name) => `${name} ${there[name] ?? 'unset'}, not ${now[name] ?? 'unset'}`);
   throw new ServiceError(
     'failed_precondition',
-    `${path} lists tokens of another model or of other options: ${differences.join('; ')}. Encode into another folder.`,
+    `${path} lists tokens of other settings: ${texts.join('; ').replaceAll('_', '-')}. Encode into another folder.`,
   );
+}
+
+type Words = Readonly<Record<string, string | undefined>>;
+
+function wordsOf({ model, projector, scale_models: scales, recipe, options, format }: Provenance): Words {
+  return { model: model.digest, projector, scale_models: scales?.join(), recipe, ...options, format };
 }

@@ -8,7 +8,7 @@ import {
 } from '../settings/encode.ts';
 import type { RecipeRequest } from '../settings/recipe-flags.ts';
 import { openArchiveSink } from './archive-sink.ts';
-import { FileMap } from './file-map.ts';
+import { FileMap } from '../inputs/file-map.ts';
 import { folderSink, isWhole } from './folder-sink.ts';
 import type { ImageEncoder } from './image-encoder.ts';
 import { lockFolder, lockName } from './folder-lock.ts';

@@ -35,9 +35,9 @@ export class OutputNames {
     for (let depth = 1; depth < parts.length; depth += 1) this.#folders.add(parts.slice(0, depth).join('/'));
   }
 
-  /** A new name for the input `file`, after the path `below`. */
-  claim(file: string, below: string): string {
-    const parts = below.split(/[/\\]+/).filter((part) => !['', '.', '..'].includes(part));
+  /** A new name for the input `file`, after its relative path. */
+  claim(file: string, relativePath: string): string {
+    const parts = relativePath.split(/[/\\]+/).filter((part) => !['', '.', '..'].includes(part));
     const last = parts.pop() ?? 'image';
     const dot = last.lastIndexOf('.');
     const stem = dot > 0 ? last.slice(0, dot) : last;

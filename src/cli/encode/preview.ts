@@ -1,9 +1,9 @@
 import { ServiceError } from '../../errors/service-error.ts';
 import { sharp } from '../../image/sharp.ts';
 import { TokenColours } from '../../tokens/colours/token-colours.ts';
-import { readInput } from '../input-files.ts';
+import { readInput } from '../inputs/input-files.ts';
 import type { ImageEncoder } from './image-encoder.ts';
-import type { Inputs } from './inputs.ts';
+import type { Inputs } from '../inputs/find-inputs.ts';
 import { tokenMap } from './token-map.ts';
 import { writeWhole } from '../write-whole.ts';
 

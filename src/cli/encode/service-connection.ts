@@ -36,6 +36,10 @@ const statusCodes: Readonly<Record<number, ErrorCode>> = {
   413: 'too_large',
 };
 
+const grpcPort =
+  "The port does not speak HTTP/1.1 and looks like one of gRPC: give the service's HTTP port, 8080 by default.";
+const plainPort = 'The port does not speak TLS: write http:// in place of https://.';
+
 /** Sends requests to one service over kept connections. */
 export class ServiceConnection {
   /** Its address, without a slash at its end. */
@@ -66,11 +70,7 @@ export class ServiceConnection {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof ServiceError) return { refusal: { error, isTemporary: false } };
-      const way = this.#proxy === undefined ? '' : ` through ${describeProxy(this.#proxy)}`;
-      const message = `${this.url} cannot be reached${way}: ${systemReason(error)}.`;
-      return {
-        refusal: { error: new ServiceError('unavailable', message, { cause: error }), isTemporary: true },
-      };
+      return { refusal: this.#failureOf(error) };
     }
     const { headers } = response;
     if (response.statusCode === 200) return { answer: { url: this.url, headers, body: received } };
@@ -106,8 +106,29 @@ export class ServiceConnection {
     return response;
   }
 
+  #failureOf(cause: unknown): Refusal {
+    const { code = '', message: text } = cause as NodeJS.ErrnoException;
+    if (code === 'HPE_INVALID_CONSTANT') return wrongPort(grpcPort, cause);
+    if (text.includes('wrong version number')) return wrongPort(plainPort, cause);
+    const way = this.#proxy === undefined ? '' : ` through ${describeProxy(this.#proxy)}`;
+    const message = `${this.url} cannot be reached${way}: ${systemReason(cause)}.`;
+    return { error: new ServiceError('unavailable', message, { cause }), isTemporary: true };
+  }
+
+  #unauthenticated(): ServiceError {
+    const message =
+      this.#apiKey === undefined
+        ? 'The service needs an API key: set SIGLIPHD_API_KEY.'
+        : 'The service does not know the API key in SIGLIPHD_API_KEY.';
+    return new ServiceError('unauthenticated', message);
+  }
+
   #refusalOf(status: number, headers: IncomingHttpHeaders, body: Buffer): Refusal {
     const problem = readProblem(body);
+    // Node's answer on a port that takes HTTP/2 alone.
+    if (status === 403 && body.includes('ALPN')) return wrongPort(grpcPort);
+    if (status === 401 && problem !== undefined)
+      return { error: this.#unauthenticated(), isTemporary: false };
     const code = errorCodes.find((one) => one === problem?.code) ?? statusCodes[status];
     const isTemporary = temporaryStatuses.has(status);
     const error = new ServiceError(
@@ -116,6 +137,10 @@ export class ServiceConnection {
     );
     return { error, isTemporary, retryAfterMs: retryAfterMs(headers) };
   }
+}
+
+function wrongPort(message: string, cause?: unknown): Refusal {
+  return { error: new ServiceError('failed_precondition', message, { cause }), isTemporary: false };
 }
 
 /** The code and the sentence of a problem (RFC 9457); undefined if the body is something else. */

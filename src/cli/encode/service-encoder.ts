@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Logger } from 'pino';
 import { ServiceError } from '../../errors/service-error.ts';
 import { JsonObject } from '../../model/json-object.ts';
 import { servedName } from '../../model/model-source.ts';
@@ -18,15 +17,15 @@ export interface ServiceAccess extends Omit<ServicePoolOptions, 'retryMs'> {
 type Query = Readonly<Record<string, string | undefined>>;
 
 /**
- * Connects to the services of --url, which must serve the same model. Rejects with `unavailable` if none can be reached, and
- * with the service's error if it does not take the request.
+ * Connects to the services of --url, which must serve the same model; calls `note` for one that gives no answer yet. Rejects
+ * with `unavailable` if none can be reached, and with the service's error if it does not take the request.
  */
 export async function openServiceEncoder(
   settings: EncodeSettings,
   { recipe: { recipe }, query, expectations }: RecipeRequest,
   format: TokenFormat,
   { env, ...timing }: ServiceAccess,
-  logger: Logger,
+  note: (sentence: string) => void,
   signal: AbortSignal,
 ): Promise<ImageEncoder> {
   const { urls, apiKey, retryMs, urlRequests, models } = settings;
@@ -37,7 +36,7 @@ export async function openServiceEncoder(
   try {
     const { width, height } = usualSize;
     const planPath = pathOf('/v1/plan', { recipe, width: `${width}`, height: `${height}`, ...asked });
-    const provenance = await askAll(connections, planPath, logger, signal);
+    const provenance = await askAll(connections, planPath, note, signal);
     const path = pathOf(recipe === 'encode' ? '/v1/encode' : `/v1/${recipe}-encode`, {
       ...asked,
       // A service that is replaced by one of another model fails, rather than mix their tokens.
@@ -69,7 +68,7 @@ export async function openServiceEncoder(
 async function askAll(
   connections: readonly ServiceConnection[],
   path: string,
-  logger: Logger,
+  note: (sentence: string) => void,
   signal: AbortSignal,
 ): Promise<ModelProvenance> {
   const outcomes = await Promise.all(
@@ -79,22 +78,19 @@ async function askAll(
     })),
   );
   const found: { readonly url: string; readonly provenance: ModelProvenance }[] = [];
-  let failure: ServiceError | undefined;
+  const failures: ServiceError[] = [];
   for (const outcome of outcomes) {
     if ('answer' in outcome) {
       found.push({ url: outcome.url, provenance: provenanceOf(outcome.answer, outcome.url) });
     } else if (outcome.refusal.isTemporary) {
-      failure ??= outcome.refusal.error;
-      logger.warn(
-        { url: outcome.url, reason: outcome.refusal.error.message },
-        'service unreachable; will retry',
-      );
+      failures.push(outcome.refusal.error);
     } else {
       throw outcome.refusal.error.withMessage(`${outcome.url}: ${outcome.refusal.error.message}`);
     }
   }
   const [first] = found;
-  if (first === undefined) throw failure ?? new ServiceError('internal', 'No service was asked.');
+  if (first === undefined) throw failures[0] ?? new ServiceError('internal', 'No service was asked.');
+  for (const { message } of failures) note(`${message} It gets images once it answers.`);
   const other = found.find(
     ({ provenance }) => !isDeepStrictEqual(digestsOf(provenance), digestsOf(first.provenance)),
   );
@@ -151,7 +147,7 @@ function requireSameScales(
   if (isDeepStrictEqual(answered, planned)) return;
   throw new ServiceError(
     'failed_precondition',
-    `The service has changed the models of windows=whole: it answers with ${listed(answered)}, not ${listed(planned)}. ` +
+    `The service has changed the models of --windows whole: it answers with ${listed(answered)}, not ${listed(planned)}. ` +
       'Serve the same models again, or encode into another folder.',
   );
 }

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
-import { readInput } from '../input-files.ts';
+import { readInput } from '../inputs/input-files.ts';
 import type { ExpectedTotal } from './expected-total.ts';
-import type { FileMap } from './file-map.ts';
-import { type Input, isImageName } from './inputs.ts';
+import type { FileMap } from '../inputs/file-map.ts';
+import { type Input, isImageName } from '../inputs/find-inputs.ts';
 import type { OutputNames } from './output-names.ts';
 import { type TarMember, tarMembers } from './tar-members.ts';
 
@@ -45,7 +45,7 @@ export async function* findWork(
   }
 }
 
-async function workOfFile({ path, below }: Input, options: WorkOptions): Promise<Work> {
+async function workOfFile({ path, relativePath }: Input, options: WorkOptions): Promise<Work> {
   const { names, done, maxFileBytes } = options;
   const doneBytes = await done.get(path);
   if (doneBytes !== undefined) {
@@ -58,7 +58,7 @@ async function workOfFile({ path, below }: Input, options: WorkOptions): Promise
   return {
     kind: 'image',
     file: path,
-    name: names.claim(path, below),
+    name: names.claim(path, relativePath),
     read: async () => {
       const found = await stat(path).catch(() => undefined);
       if (found !== undefined && found.size > maxFileBytes) throw tooLarge(found.size, maxFileBytes);

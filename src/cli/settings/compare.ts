@@ -1,7 +1,7 @@
 import { teacherDefaults } from '../../recipes/teacher.ts';
 import { command, type Rule } from './command.ts';
 import { engineSettings, exifSetting, quietLogSettings } from './engine-settings.ts';
-import { readDistance, readModel, readNumbers, readPath } from './readers.ts';
+import { readDistance, readFeatureLayer, readModel, readNumbers, readPath } from './readers.ts';
 import type { Settings, SettingValues } from './setting.ts';
 
 /** Encoders that one run compares, the teacher not counted: a letter for each. */
@@ -89,6 +89,15 @@ const compareSettings = {
       "Distance at the end of the heat maps' scale; set it to compare runs. By default the distance that one token " +
       'in a hundred exceeds, rounded up to 1, 2 or 5 times a power of ten.',
   },
+  features: {
+    type: 'optional',
+    placeholder: 'LAYER',
+    read: readFeatureLayer,
+    flagOnly: true,
+    description:
+      'Hidden state to compare, of every model: last_hidden_state, pre_norm, penultimate, or -3 and lower, counted from the ' +
+      "end. The models must have been imported with it. By default each model's first.",
+  },
   json: {
     type: 'boolean',
     flagOnly: true,
@@ -130,6 +139,9 @@ const compareRules: readonly Rule<CompareSettings>[] = [
         ];
       }
       return [
+        ...(sheet === undefined || /\.html?$/i.test(sheet)
+          ? []
+          : [`--sheet ${sheet} must end in .html: it is a page.`]),
         ...(models.length === 1 && teacherOf === undefined
           ? ['--model is given once; give it for each encoder, or add --teacher-of.']
           : []),
@@ -151,8 +163,9 @@ export const compareCommand = command({
   name: 'compare',
   usage: 'compare (MODEL_A (MODEL_B | --teacher-of MODEL_B) | --model MODEL...) IMAGE...',
   summary:
-    'Encodes image files with two model folders and reports how far apart their tokens are: the cosine and the ' +
-    'difference of each pair of tokens, and the speed of each model. With --model for each of two or more model folders, ' +
+    'Encodes images (files, folders with all below them, patterns, and with - the paths on stdin) with two model folders ' +
+    'and reports how far apart their tokens are: the cosine and the difference of each pair of tokens, and the speed of each ' +
+    'model. With --model for each of two or more model folders, ' +
     'whose grids and widths may differ, it reports how far each pair of encoders agrees on nearest neighbours, and their ' +
     'CKA. An image that fails is reported; the others are still compared.',
   operands: { placeholder: 'MODEL_A, a MODEL_B and an IMAGE', min: 1, max: Number.POSITIVE_INFINITY },

@@ -182,6 +182,16 @@ export function readFeatures(text: string): Reading<readonly FeatureLayer[]> {
   };
 }
 
+/** One hidden state. */
+export function readFeatureLayer(text: string): Reading<FeatureLayer> {
+  const [value, ...others] = readFeatureLayers(text) ?? [];
+  if (value !== undefined && others.length === 0) return { ok: true, value };
+  return {
+    ok: false,
+    problem: `must be ${featureLayers.join(', ')} or a number from the end such as -3, not "${text}"`,
+  };
+}
+
 export function readResize(text: string): Reading<Resize> {
   const chosen = (['squash', 'crop'] as const).find((one) => one === text);
   if (chosen !== undefined) return { ok: true, value: chosen };

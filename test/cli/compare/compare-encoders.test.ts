@@ -253,6 +253,9 @@ test('refuses encoders of which some crop, a folder that is no model, and flags 
     '--model is given once; give it for each encoder, or add --teacher-of.',
   ]);
   assert.deepEqual(problems('--model', 'a', '--teacher-of', 'b'), []);
+  assert.deepEqual(problems(...asModels('a', 'b'), '--sheet', 's.png'), [
+    '--sheet s.png must end in .html: it is a page.',
+  ]);
   assert.deepEqual(problems(...asModels('a', 'b'), '--out', 'maps'), [
     '--out is for two models compared token by token; with --model, use --sheet.',
   ]);

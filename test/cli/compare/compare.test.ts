@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
@@ -22,12 +22,24 @@ import { madeUp } from '../../support/answer-origin.ts';
 
 const images = 'test/fixtures/images';
 const scratch = scratchFolder();
-const models = { tiny: '', half: '', tiny27: '', clip: '' };
+const models = { tiny: '', half: '', tiny27: '', clip: '', layers: '', penultimate: '' };
 
 before(async () => {
   models.tiny = await importFixture(scratch.path, 'siglip-tiny');
   models.tiny27 = await importFixture(scratch.path, 'siglip-tiny-27');
   models.clip = await importFixture(scratch.path, 'clip-tiny');
+  for (const [name, features] of [
+    ['layers', ['last_hidden_state', 'penultimate']],
+    ['penultimate', ['penultimate']],
+  ] as const) {
+    models[name] = join(scratch.path, name);
+    await importModel({
+      source: 'test/fixtures/siglip-tiny',
+      out: models[name],
+      features,
+      precision: 'fp32',
+    });
+  }
   models.half = join(scratch.path, 'half');
   await importModel({
     source: 'test/fixtures/siglip-tiny',
@@ -41,6 +53,7 @@ after(() => scratch.remove());
 interface SideJson {
   readonly name: string;
   readonly precision: string;
+  readonly features: string;
   readonly views: number;
   readonly msPerView: number;
   readonly msPerImage: number;
@@ -137,7 +150,10 @@ function stubParts(encode = stubAnswer, engineMs = (model?: string): number => (
 async function folderWith(context: TestContext, files: Record<string, number[]>) {
   const folder = await mkdtemp(join(tmpdir(), 'compare-test-'));
   context.after(() => rm(folder, { recursive: true }));
-  for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), Buffer.from(bytes));
+  for (const [name, bytes] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), Buffer.from(bytes));
+  }
   return (name: string) => join(folder, name);
 }
 
@@ -302,6 +318,72 @@ test('refuses operands that leave no image, and images that would become one hea
     await assert.rejects(compare(args, parts), { code: 'invalid_argument' });
   }
   assert.deepEqual(seen.served, []);
+});
+
+test('compares the images of a folder and of a pattern, each once, and draws below --out as they lie', async (context) => {
+  const at = await folderWith(context, {
+    'in/sub/a.jpg': [1],
+    'in/b.png': [2],
+    'in/c.txt': [3],
+    'in/d.tar': [4],
+  });
+  const { parts } = stubParts();
+  const args = ['m', 'm2', at('in'), at('in/*.png'), at('nowhere/*.jpg'), '--out', at('in/maps')];
+  for (let run = 0; run < 2; run += 1) {
+    const { exitCode, report } = await compareJson(args, parts);
+    assert.equal(exitCode, 1);
+    assert.deepEqual(
+      report.images.map(({ file, heatMap }) => [file, heatMap]),
+      [
+        [at('in/b.png'), at('in/maps/b.png.heat-map.png')],
+        [at('in/sub/a.jpg'), at('in/maps/sub/a.jpg.heat-map.png')],
+      ],
+    );
+    assert.deepEqual(report.failures, [
+      { file: at('nowhere/*.jpg'), problem: 'no file matches this pattern.' },
+      { file: at('in/d.tar'), problem: 'compare does not read tars; unpack it.' },
+    ]);
+  }
+});
+
+test('draws below --out whatever paths stdin lists', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1] });
+  const { parts } = stubParts();
+  const readStdin = async () => `${at('x/../../')}${basename(at('.'))}/a.jpg\r\n`;
+  const { report } = await compareJson(['m', 'm2', '-', '--out', at('maps')], { ...parts, readStdin });
+  assert.equal(report.images[0]?.heatMap?.startsWith(at('maps/')), true);
+});
+
+test('refuses more images than a comparison needs, before a model is loaded', async () => {
+  const { parts, seen } = stubParts();
+  const readStdin = async () => Array.from({ length: 10_001 }, (_, index) => `${index}.jpg`).join('\n');
+  await assert.rejects(compare(['m', 'm2', '-'], { ...parts, readStdin }), {
+    code: 'invalid_argument',
+    message: 'There are 10,001 images; compare takes at most 10,000. Give fewer: a few hundred say as much.',
+  });
+  assert.deepEqual(seen.served, []);
+});
+
+test('compares the hidden state that --features names, and refuses a model that lacks it by its name', async () => {
+  const rocket = join(images, 'rocket.jpg');
+  const { report } = await compareJson([models.layers, models.layers, rocket, '--features', 'penultimate']);
+  const { report: plain } = await compareJson([models.layers, models.penultimate, rocket]);
+  assert.equal(report.all?.cosine.minimum, 1);
+  assert.deepEqual([report.a.features, report.b.features], ['penultimate', 'penultimate']);
+  assert.ok(plain.all!.cosine.mean < 0.999, 'the default of the first model is another hidden state');
+  const same = await compareJson([models.layers, models.penultimate, rocket, '--features', '-2']);
+  assert.equal(same.report.all?.cosine.minimum, 1);
+  const lacking = {
+    code: 'failed_precondition',
+    message: /^The model "b" has no penultimate, only last_hidden_state\. An import adds it: /,
+  };
+  for (const args of [
+    [models.layers, `b=${models.tiny}`, rocket],
+    ['--model', models.layers, '--model', `b=${models.tiny}`, rocket],
+    [models.layers, rocket, '--teacher-of', `b=${models.tiny}`],
+  ]) {
+    await assert.rejects(compare([...args, '--features', 'penultimate']), lacking);
+  }
 });
 
 test('says that two different hidden states are compared, and compares them', async (context) => {

@@ -28,6 +28,7 @@ export const realParts: CompareParts = {
     const encoder = await Encoder.open(config, metrics, logger, () => {});
     return { encoder, close: () => encoder.close() };
   },
+  readStdin: async () => assert.fail('stdin was read'),
   logger: pino({ level: 'silent' }),
 };
 

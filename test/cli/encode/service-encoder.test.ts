@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
@@ -195,6 +196,44 @@ test('stops at a wrong key, at a model that is replaced, and at a server that is
   }
 });
 
+test('says that a port speaks gRPC, or no TLS, rather than try it again', async (context) => {
+  const at = await pictures(context, 1);
+  const refusalOf = async (url: string) => {
+    const { exitCode } = await run(at, [url]);
+    assert.ok(exitCode instanceof ServiceError);
+    assert.equal(exitCode.code, 'failed_precondition');
+    return exitCode.message;
+  };
+  const grpc = createHttp2Server();
+  grpc.listen(0, '127.0.0.1');
+  await once(grpc, 'listening');
+  context.after(() => grpc.close());
+  const grpcUrl = `http://127.0.0.1:${(grpc.address() as AddressInfo).port}`;
+  assert.equal(
+    await refusalOf(grpcUrl),
+    `${grpcUrl}: The port does not speak HTTP/1.1 and looks like one of gRPC: give the service's HTTP port, 8080 by default.`,
+  );
+  const { url } = await fakeService(context, answer);
+  const secure = url.replace('http:', 'https:');
+  assert.equal(
+    await refusalOf(secure),
+    `${secure}: The port does not speak TLS: write http:// in place of https://.`,
+  );
+});
+
+test('says where the API key goes when a service wants one or does not know it', async (context) => {
+  const at = await pictures(context, 1);
+  const { url } = await fakeService(context, (_, response) => problem(response, 401, 'unauthenticated'));
+  for (const [env, sentence] of [
+    [{}, 'The service needs an API key: set SIGLIPHD_API_KEY.'],
+    [{ SIGLIPHD_API_KEY: 'wrong' }, 'The service does not know the API key in SIGLIPHD_API_KEY.'],
+  ] as const) {
+    const { exitCode } = await run(at, [url], [], env);
+    assert.ok(exitCode instanceof ServiceError);
+    assert.deepEqual([exitCode.code, exitCode.message], ['unauthenticated', sentence]);
+  }
+});
+
 test('names the projectors when two services differ in nothing else', async (context) => {
   const at = await pictures(context, 1);
   const [a, b] = await Promise.all([
@@ -230,9 +269,15 @@ test('refuses services of different models, and goes on without one that is not 
     /serve different models: sha256:a+ and sha256:b+\. Name one that both serve with --model\.$/,
   );
   const { url } = await fakeService(context, answer);
-  assert.equal((await run(at, [a.url, 'http://127.0.0.1:9'])).exitCode, 0);
+  const half = await run(at, [a.url, 'http://127.0.0.1:9']);
+  assert.deepEqual(half, {
+    exitCode: 0,
+    stderr:
+      'siglip-hd: http://127.0.0.1:9 cannot be reached: connection refused. It gets images once it answers.\n',
+  });
   const nobody = await run(at, ['http://127.0.0.1:9']);
   assert.ok(nobody.exitCode instanceof ServiceError);
+  assert.equal(nobody.stderr, '', 'the failure is all that is said');
   assert.match(nobody.exitCode.message, /^http:\/\/127\.0\.0\.1:9 cannot be reached: connection refused\.$/);
   assert.ok(url);
 });
@@ -266,7 +311,7 @@ test('refuses services whose models of a larger scale differ, and stops when one
   assert.ok(changed.exitCode instanceof ServiceError);
   assert.match(
     changed.exitCode.message,
-    /The service has changed the models of windows=whole: .*sha256:2, not /,
+    /The service has changed the models of --windows whole: .*sha256:2, not /,
   );
   assert.deepEqual(await manifestOf(at('out')), []);
   assert.equal((await run(at, [a.url], flags)).exitCode, 0);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { chmod, symlink } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
-import { findInputs } from '../../../src/cli/encode/inputs.ts';
-import { folderWith } from './encode-stub.ts';
+import { findInputs } from '../../../src/cli/inputs/find-inputs.ts';
+import { folderWith } from '../encode/encode-stub.ts';
 
 async function pictures(context: TestContext) {
   const names = [
@@ -25,7 +25,7 @@ test('finds the images and tars of a folder and all below it, in the order of th
   const { found, failures } = await findInputs([at('.')], noStdin, at('out'));
   assert.deepEqual(failures, []);
   assert.deepEqual(
-    found.map(({ kind, path, below }) => [kind, path, below]),
+    found.map(({ kind, path, relativePath }) => [kind, path, relativePath]),
     [
       ['file', at('a.JPEG'), 'a.JPEG'],
       ['file', at('b.jpg'), 'b.jpg'],
@@ -50,7 +50,7 @@ test('finds the images of a folder whatever characters their names have', async 
   const { found, failures } = await findInputs([at('.')], noStdin, at('out'));
   assert.deepEqual(failures, []);
   assert.deepEqual(
-    found.map(({ path, below }) => [path, below]),
+    found.map(({ path, relativePath }) => [path, relativePath]),
     names.toSorted().map((name) => [at(name), name]),
   );
 });
@@ -59,7 +59,7 @@ test('leaves out the folder that it writes to', async (context) => {
   const at = await pictures(context);
   const { found } = await findInputs([at('.')], noStdin, at('sub'));
   assert.deepEqual(
-    found.map(({ below }) => below),
+    found.map(({ relativePath }) => relativePath),
     ['a.JPEG', 'b.jpg'],
   );
 });
@@ -67,7 +67,7 @@ test('leaves out the folder that it writes to', async (context) => {
 test('finds what a pattern matches, and names outputs from its first wildcard on', async (context) => {
   const at = await pictures(context);
   const of = async (pattern: string) =>
-    (await findInputs([at(pattern)], noStdin, at('out'))).found.map(({ below }) => below);
+    (await findInputs([at(pattern)], noStdin, at('out'))).found.map(({ relativePath }) => relativePath);
   assert.deepEqual(await of('**/*.{jpg,png}'), ['b.jpg', 'sub/c.png']);
   assert.deepEqual(await of('sub/*/*.webp'), ['deep/e.webp']);
   assert.deepEqual(await of('[ab].*'), ['a.JPEG', 'b.jpg']);
@@ -83,7 +83,7 @@ test('takes slashes in braces, and folders whose special characters are escaped'
   const of = async (pattern: string) => {
     const { found, failures } = await findInputs([at(pattern)], noStdin, at('out'));
     assert.deepEqual(failures, []);
-    return found.map(({ path, below }) => [path, below]);
+    return found.map(({ path, relativePath }) => [path, relativePath]);
   };
   assert.deepEqual(await of('{2023/jan,2024/feb}/*.jpg'), [
     [at('2023/jan/a.jpg'), '2023/jan/a.jpg'],
@@ -98,7 +98,7 @@ test('says so when a pattern matches nothing, and takes a file of that very name
   const nothing = await findInputs([at('*.png')], noStdin, at('out'));
   assert.deepEqual(nothing.failures, [{ file: at('*.png'), reason: 'no file matches this pattern.' }]);
   const { found } = await findInputs([at('what[1].jpg')], noStdin, at('out'));
-  assert.deepEqual(found, [{ kind: 'file', path: at('what[1].jpg'), below: 'what[1].jpg' }]);
+  assert.deepEqual(found, [{ kind: 'file', path: at('what[1].jpg'), relativePath: 'what[1].jpg' }]);
 });
 
 test('refuses a folder without images, rather than encode nothing', async (context) => {
@@ -106,8 +106,20 @@ test('refuses a folder without images, rather than encode nothing', async (conte
   await assert.rejects(findInputs([at('.')], noStdin, at('out')), {
     code: 'invalid_argument',
     message:
-      /^There is nothing to encode in .+: no files that end in \.jpg, .+ \.avif or \.tar, and that are not in .+out\.$/,
+      /^There are no images in .+: no file ends in \.jpg, .+ \.avif or \.tar, but for what is in .+out\.$/,
   });
+  await assert.rejects(
+    findInputs(['-'], async () => '\r\n', at('out')),
+    { message: 'stdin lists no files.' },
+  );
+});
+
+test('says once that a pattern has no match, even where its folder is missing', async (context) => {
+  const at = await pictures(context);
+  for (const pattern of [at('nowhere/*.jpg'), at('sub/*.gif')]) {
+    const { failures } = await findInputs([pattern], noStdin, at('out'));
+    assert.deepEqual(failures, [{ file: pattern, reason: 'no file matches this pattern.' }]);
+  }
 });
 
 test('takes each file once, however it is given', async (context) => {
@@ -124,7 +136,7 @@ test('follows links to folders, and visits each folder once, by its own name', a
   await symlink(at('elsewhere'), at('in/linked'));
   const { found } = await findInputs([at('in')], noStdin, at('out'));
   assert.deepEqual(
-    found.map(({ below }) => below),
+    found.map(({ relativePath }) => relativePath),
     ['a.jpg', 'linked/c.jpg', 'z/b.jpg'],
   );
 });

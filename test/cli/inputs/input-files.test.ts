@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readInput } from '../../src/cli/input-files.ts';
-import { scratchFolder } from '../support/tiny-models.ts';
+import { readInput } from '../../../src/cli/inputs/input-files.ts';
+import { scratchFolder } from '../../support/tiny-models.ts';
 
 test('reads a file, and says at once why it does not read anything else', async (context) => {
   const scratch = scratchFolder();

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
-import { ServiceError } from '../errors/service-error.ts';
-import { systemReason } from '../errors/system-reason.ts';
+import { ServiceError } from '../../errors/service-error.ts';
+import { systemReason } from '../../errors/system-reason.ts';
 
 /**
  * Reads a file named on the command line. Rejects with `invalid_argument` and the system's reason, and for a pipe or a

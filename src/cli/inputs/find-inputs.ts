@@ -13,7 +13,7 @@ export interface Input {
   /** Names it in the manifest and in messages. */
   readonly path: string;
   /** The path that its output is named after: below the folder or the fixed part of the pattern that it was found in. */
-  readonly below: string;
+  readonly relativePath: string;
 }
 
 /** Something that was given and cannot be encoded. */
@@ -48,14 +48,18 @@ export async function findInputs(
 ): Promise<Inputs> {
   const found = new FileMap<Input>();
   const failures: InputFailure[] = [];
-  const outside = (path: string) =>
-    out === undefined || !`${resolve(path)}${sep}`.startsWith(`${resolve(out)}${sep}`);
-  const add = async (path: string, below: string) => {
+  let leftOut = '';
+  const isOutside = (path: string) => {
+    if (out === undefined || !`${resolve(path)}${sep}`.startsWith(`${resolve(out)}${sep}`)) return true;
+    leftOut = `, but for what is in ${out}`;
+    return false;
+  };
+  const add = async (path: string, relativePath: string) => {
     const file = normalize(path);
     if (compressedTarName.test(file)) {
       failures.push({ file, reason: 'it is compressed; unpack it to a .tar.' });
     } else if ((await found.get(file)) === undefined) {
-      await found.set(file, { kind: tarName.test(file) ? 'tar' : 'file', path: file, below });
+      await found.set(file, { kind: tarName.test(file) ? 'tar' : 'file', path: file, relativePath });
     }
   };
   const unreadable = (folder: string, error: unknown) =>
@@ -64,15 +68,14 @@ export async function findInputs(
     if (operand === '-') {
       for (const line of listed(await stdin())) await add(line, line);
     } else if (await isFolder(operand)) {
-      const below = await walkFolder(operand, unreadable);
-      for (const name of below.filter((each) => isImageName(each) || tarName.test(each))) {
-        if (outside(join(operand, name))) await add(join(operand, name), name);
+      for (const name of await walkFolder(operand, unreadable)) {
+        const isInput = isImageName(name) || tarName.test(name);
+        if (isInput && isOutside(join(operand, name))) await add(join(operand, name), name);
       }
     } else if (isDynamicPattern(operand) && !(await exists(operand))) {
       const { folder, pattern } = splitPattern(operand);
-      const matches = (await matching(folder, pattern, unreadable)).filter((name) =>
-        outside(join(folder, name)),
-      );
+      const all = await matching(folder, pattern, unreadable);
+      const matches = all.filter((name) => isOutside(join(folder, name)));
       if (matches.length === 0) failures.push({ file: operand, reason: 'no file matches this pattern.' });
       for (const name of matches) await add(join(folder, name), name);
     } else {
@@ -81,11 +84,12 @@ export async function findInputs(
   }
   const inputs = found.values();
   if (inputs.length + failures.length === 0) {
-    const left = out === undefined ? '' : `, and that are not in ${out}`;
+    if (operands.every((operand) => operand === '-'))
+      throw new ServiceError('invalid_argument', 'stdin lists no files.');
     throw new ServiceError(
       'invalid_argument',
-      `There is nothing to encode in ${operands.join(', ')}: no files that end in .jpg, .jpeg, .png, .webp, .gif, .tif, .tiff, ` +
-        `.avif or .tar${left}.`,
+      `There are no images in ${operands.join(', ')}: no file ends in .jpg, .jpeg, .png, .webp, .gif, .tif, .tiff, .avif or ` +
+        `.tar${leftOut}.`,
     );
   }
   return { found: inputs, failures };
@@ -108,7 +112,8 @@ async function matching(
     done: (error: NodeJS.ErrnoException | null, entries: Dirent[]) => void,
   ) =>
     readdir(path, options, (error, entries) => {
-      if (error !== null) onUnreadable(path, error);
+      // A folder that is not there has no match.
+      if (error !== null && error.code !== 'ENOENT') onUnreadable(path, error);
       done(error, entries);
     });
   const names = await glob(pattern, {
