@@ -25,7 +25,8 @@ interface OptionFlag {
 function flagOf(recipe: Recipe, name: string): OptionFlag {
   const option = requestOptions[recipe].find((each) => each.name === name);
   if (option === undefined) throw new Error(`${recipe} has no option ${name}`);
-  const { values, pattern = '', form = '', description, default: standard } = option;
+  const { values, pattern = '', form = '', default: standard } = option;
+  const description = option.description.replace(' with failed_precondition', '');
   const common = {
     type: 'optional',
     placeholder: values?.join('|') ?? placeholders[name] ?? 'VALUE',

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { encodeCommand } from '../../../src/cli/settings/encode.ts';
 import { inFlags } from '../../../src/cli/settings/flag-words.ts';
+import { commandHelp } from '../../../src/cli/settings/help.ts';
+
+test('has no codes of the interface in --help', () => {
+  assert.doesNotMatch(commandHelp(encodeCommand), /failed_precondition|output=|class_token/);
+});
 
 test('says what the service says of the options of a request in flags of the command line', () => {
   for (const [sentence, expected] of [
