@@ -16,11 +16,11 @@ test('names the file that cannot be written, whatever the system refuses, and le
     code: 'ENOSPC',
     syscall: 'write',
   });
-  function* parts() {
+  function* brokenOff() {
     yield Uint8Array.of(1);
     throw full;
   }
-  assert.equal(await failure(parts()), `${target}: no space left on device.`);
+  assert.equal(await failure(brokenOff()), `${target}: no space left on device.`);
   assert.deepEqual(await readdir(folder), []);
   await mkdir(target);
   assert.equal(await failure([Uint8Array.of(1)]), `${target}: it is a folder.`);
