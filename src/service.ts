@@ -128,8 +128,10 @@ async function startTransports(
     isNpy(bytes) ? readNpyRasters(bytes, config) : undefined;
   const openInference = new OpenInference({ encoder, maxImages, version });
   const shared = { encoder, metrics, logger, host, readPixels, openInference };
+  let listeningGrpc: GrpcServer | undefined;
   const httpOptions = {
     ...shared,
+    grpcPort: () => listeningGrpc?.port,
     port: httpPort,
     endpoints: mainEndpoints({ metrics: metricsPort !== undefined, playground: config.playground === false }),
     budget,
@@ -160,6 +162,7 @@ async function startTransports(
     tracer,
     limits: { ...defaultGrpcLimits, maxRequestBytes: maxBodyBytes + messageBytes },
   });
+  listeningGrpc = grpc;
   opened.unshift(grpc);
   metrics.watchInflight('grpc', () => grpc.underWay);
   if (metricsPort === undefined) return { http, httpOnSocket, grpc, scraped: undefined };

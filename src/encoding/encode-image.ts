@@ -64,6 +64,7 @@ export async function encodeImage(
         queueMs: waitMs + Math.max(...encoded.map(({ queueMs }) => queueMs)) + projected.queueMs,
         engineMs: Math.max(...encoded.map(({ engineMs }) => engineMs)) + projected.engineMs,
         assembleMs: assembledAt - encodedAt,
+        batchViews: Math.max(...encoded.map(({ batchViews }) => batchViews)),
       },
     };
   } finally {

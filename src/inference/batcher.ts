@@ -245,7 +245,7 @@ export class Batcher {
       }
       const queueMs = Math.max(0, endedAt - waiting.joinedAt - engineMs);
       const tokens = waiting.outputs.map((output) => each.get(output)![index]!);
-      this.#settle(waiting, { tokens, queueMs, engineMs });
+      this.#settle(waiting, { tokens, queueMs, engineMs, batchViews: batch.length });
     }
   }
 

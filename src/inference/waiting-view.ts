@@ -12,6 +12,7 @@ export interface ViewTokens {
   readonly queueMs: number;
   /** The engine's time for the batch. */
   readonly engineMs: number;
+  readonly batchViews: number;
 }
 
 /** A view between its request and an engine's answer. */

@@ -7,6 +7,8 @@ export interface StageTimings {
   readonly engineMs: number;
   /** From the views' tokens to the answer's; close to 0 if there is nothing to assemble. */
   readonly assembleMs?: number;
+  /** Views, of this request and others, in the largest batch that the engine ran for it; absent if it ran none. */
+  readonly batchViews?: number;
 }
 
 /** Where an image's tokens come from: the cache, another request's work, or the request's own work. */
@@ -19,6 +21,7 @@ export const noTime: StageTimings = { decodeMs: 0, viewsMs: 0, queueMs: 0, engin
 /** The longest time of each stage, over images that were encoded at the same time. */
 export function slowest(timings: readonly StageTimings[]): StageTimings {
   const most = (read: (timing: StageTimings) => number) => Math.max(...timings.map(read));
+  const batchViews = most(({ batchViews: views = 0 }) => views);
   return {
     decodeMs: most(({ decodeMs }) => decodeMs),
     viewsMs: most(({ viewsMs }) => viewsMs),
@@ -27,6 +30,7 @@ export function slowest(timings: readonly StageTimings[]): StageTimings {
     ...(timings.some(({ assembleMs }) => assembleMs !== undefined)
       ? { assembleMs: most(({ assembleMs = 0 }) => assembleMs) }
       : {}),
+    ...(batchViews > 0 ? { batchViews } : {}),
   };
 }
 

@@ -111,16 +111,14 @@ pageTest(
   'says that the page must be reloaded when its worker does not load',
   { errors: /ERR_/ },
   async (opened) => {
-    const { page, panel } = opened;
+    const { page } = opened;
     await page.route(/worker/, (route) => route.abort());
     await page.reload();
     await page.getByRole('button', { name: 'Coffee' }).click();
-    const alert = panel(1)
-      .getByRole('alert')
-      .getByText(/Reload the page\.$/);
+    const alert = page.getByLabel('Panels').getByText(/Reload the page\.$/);
     await alert.waitFor();
     const answered = page.waitForResponse(/v1\/encode/);
-    await panel(1).getByRole('button', { name: 'Try again' }).click();
+    await page.getByLabel('Panels').getByRole('button', { name: 'Try again' }).first().click();
     await answered;
     await alert.waitFor();
   },

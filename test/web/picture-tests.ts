@@ -43,7 +43,7 @@ pageTest(
   'shows what the service says of a text file, and goes on with the next picture',
   { errors: /400/ },
   async (opened) => {
-    const { page, panel } = opened;
+    const { page } = opened;
     const text = Buffer.from('photo.jpg');
     await page
       .getByLabel('Choose an image')
@@ -54,11 +54,16 @@ pageTest(
       body: text,
     });
     const { title, detail } = (await answer.json()) as { title: string; detail: string };
-    const alert = panel(1).getByRole('alert');
+    // Once for all panels, which have the same one.
+    const alert = page.locator('section[aria-label="Panels"] > [role="alert"]');
     await alert.waitFor();
+    assert.equal(await page.getByRole('alert').count(), 1);
     const shown = await alert.innerText();
     for (const part of [title, detail, 'invalid_argument'])
       assert.ok(shown.includes(part), `${part} in ${shown}`);
+    const asked = page.waitForRequest(/v1\/teacher-encode/);
+    await alert.getByRole('button', { name: 'Try again' }).click();
+    await asked;
     await takeSample(opened, 'Coffee');
     assert.equal(await page.getByRole('alert').count(), 0);
   },

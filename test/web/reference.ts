@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { Locator } from 'playwright-core';
+import sharp from 'sharp';
 import type { TokenSet } from '../../src/tokens/colours/token-set.ts';
 import { until } from '../support/until.ts';
 import { site } from './site.ts';
@@ -51,32 +52,15 @@ export function cosine({ data, channels }: TokenSet, a: number, b: number): numb
   return dot / Math.sqrt(squaresA * squaresB);
 }
 
-/** What the tests use of a canvas in the browser; the types of the DOM are not those of Node. */
-interface Canvas {
-  readonly width: number;
-  readonly height: number;
-  getContext(kind: '2d'): {
-    getImageData(x: number, y: number, width: number, height: number): { readonly data: Uint8ClampedArray };
-  };
-}
-
-/** The colours that a panel shows at the middles of a grid of tokens, which covers its canvas. */
+/** The colours that the browser shows of a panel at the middles of a grid of tokens, which covers its picture. */
 export async function shownColours(panel: Locator, columns: number, rows: number): Promise<number[][]> {
-  return await panel
-    .locator('canvas')
-    .first()
-    .evaluate(
-      (canvas: Canvas, [across, down]: readonly [number, number]) => {
-        const { width, height } = canvas;
-        const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
-        return Array.from({ length: across * down }, (_, token) => {
-          const x = Math.floor((((token % across) + 0.5) * width) / across);
-          const y = Math.floor(((Math.floor(token / across) + 0.5) * height) / down);
-          return Array.from(data.slice((y * width + x) * 4, (y * width + x) * 4 + 3));
-        });
-      },
-      [columns, rows] as const,
-    );
+  const image = sharp(await panel.locator('.token-picture').screenshot()).removeAlpha();
+  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+  return Array.from({ length: columns * rows }, (_, token) => {
+    const x = Math.floor((((token % columns) + 0.5) * info.width) / columns);
+    const y = Math.floor(((Math.floor(token / columns) + 0.5) * info.height) / rows);
+    return [...data.subarray((y * info.width + x) * 3, (y * info.width + x) * 3 + 3)];
+  });
 }
 
 /** Waits until a panel shows these colours, three bytes a token, at the middles of its tokens. Rejects if it never does. */
@@ -93,7 +77,7 @@ export async function showsColours(
   }, 10_000).catch(() => assert.fail(`a colour is off by ${worst}`));
 }
 
-/** Canvases round colours when they blend. */
+/** Browsers round colours when they blend. */
 const tolerance = 2;
 
 /** The largest difference of two lists of colours, in any channel of any colour. */

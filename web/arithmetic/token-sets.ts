@@ -154,7 +154,7 @@ function heat(
       for (let token = 0; token < one.length; token++)
         if (one[token]! < threshold) colours[token * 4 + 3] = 0;
     }
-    return [id, { colours, values: Float32Array.from(one) }];
+    return [id, { colours, values: new Float32Array(one) }];
   });
   return { paints: new Map(paints), scale: [range.low, range.high] };
 }

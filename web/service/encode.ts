@@ -15,6 +15,8 @@ export interface Encoded {
   /** float16, little-endian. */
   readonly tokens: ArrayBuffer;
   readonly stages: readonly Stage[];
+  /** Views in the largest batch that the engine ran for the request; undefined if it ran none. */
+  readonly batchViews: number | undefined;
   /** From the request to the last byte, as the page saw it. */
   readonly totalMs: number;
   readonly sentBytes: number;
@@ -47,15 +49,23 @@ export async function encode(
     { method: 'POST', query, body: image, signal },
     async (response) => ({ headers: response.headers, tokens: await response.arrayBuffer() }),
   );
+  const timing = headers.get('server-timing') ?? '';
   return {
     metadata: JSON.parse(headers.get('tokens-meta') ?? '{}') as Metadata,
     tokens,
-    stages: stagesOf(headers.get('server-timing') ?? ''),
+    stages: stagesOf(timing),
+    batchViews: batchOf(timing),
     totalMs: performance.now() - startMs,
     sentBytes: image.size,
     receivedBytes: tokens.byteLength,
     cache: headers.get('tokens-cache') ?? '',
   };
+}
+
+/** Reads `engine;dur=53.72;desc="batch of 3"`. */
+function batchOf(header: string): number | undefined {
+  const [, views] = /desc="batch of (\d+)"/.exec(header) ?? [];
+  return views === undefined ? undefined : Number(views);
 }
 
 /** Reads `decode;dur=6.40, views;dur=4.70`. */

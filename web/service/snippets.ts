@@ -7,6 +7,8 @@ export interface SnippetRequest {
   readonly choice: Choice;
   /** The address of the API. */
   readonly base: URL;
+  /** The service's gRPC port, if the page knows it. */
+  readonly grpcPort: number | undefined;
   /** The name of the image's file. */
   readonly file: string;
   readonly hasKey: boolean;
@@ -88,7 +90,7 @@ function pythonValue(name: string, value: string): string {
 const calls = { encode: 'Encode', teacher: 'TeacherEncode', anyres: 'AnyResEncode' } as const;
 
 /** grpcurl reads the message from stdin, where the file's base64 fits. */
-function grpcurl({ choice, base, file, hasKey, options }: SnippetRequest): string {
+function grpcurl({ choice, base, grpcPort, file, hasKey, options }: SnippetRequest): string {
   const given = Object.entries(queryOf(choice)).map(([name, value]) => {
     const isEnum = options[choice.recipe].some((one) => one.name === name && one.values !== undefined);
     return [name, grpcValue(name, value, isEnum)] as const;
@@ -107,9 +109,11 @@ function grpcurl({ choice, base, file, hasKey, options }: SnippetRequest): strin
   const key = hasKey ? ' -H "authorization: Bearer $KEY"' : '';
   return [
     `printf '{"image":{"file":"%s"}%s' "$(base64 -w0 ${quoted(file)})" ${more} |`,
-    `  grpcurl${plain}${key} -max-msg-sz 67108864 -d @ ${base.hostname}:50051 \\`,
+    `  grpcurl${plain}${key} -max-msg-sz 67108864 -d @ ${base.hostname}:${grpcPort ?? 50_051} \\`,
     `  siglip_hd.v1.VisualEncoderService/${calls[choice.recipe]}`,
-    "# 50051 is the gRPC port unless the service's --grpc-port says otherwise.",
+    grpcPort === undefined
+      ? "# 50051 is the gRPC port unless the service's --grpc-port says otherwise."
+      : `# ${grpcPort} is the service's own gRPC port; a proxy may have another.`,
   ].join('\n');
 }
 

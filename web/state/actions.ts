@@ -89,6 +89,10 @@ export class Actions {
     this.#asking.ask(id);
   }
 
+  retryAll(): void {
+    this.#asking.askAll();
+  }
+
   showLayer(id: number, layer: number): void {
     this.#changePanel(id, { layer });
   }

@@ -1,14 +1,12 @@
 import type { Size } from '../../src/recipes/plan.ts';
-import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Picture } from '../picture/picture.ts';
 import { titleOf } from '../service/choice.ts';
 import type { ComparisonOutcome } from '../arithmetic/comparison-outcome.ts';
 import { type Panel, shownLayer } from '../state/panel.ts';
 import { usePage } from '../state/page.ts';
 import { useSelected } from '../state/use-selected.ts';
-import { drawStage } from './draw-stage.ts';
 import { short } from './short.ts';
-import { useWidth } from './use-width.ts';
+import { TokenPicture, Tokens } from './token-picture.tsx';
 
 /** Two panels' tokens compared: figures, and a map of where they differ. */
 export function ComparisonView() {
@@ -82,20 +80,16 @@ interface ComparedProps {
 
 function Compared({ outcome: { figures, paint, scale }, panel, picture, size }: ComparedProps) {
   const blend = useSelected((state) => state.look.blend);
-  const [holder, width] = useWidth<HTMLDivElement>();
-  const canvas = useRef<HTMLCanvasElement>(null);
   const layer = shownLayer(panel);
-  const pixels = Math.round(width * Math.min(2, devicePixelRatio));
-  useLayoutEffect(() => {
-    if (canvas.current === null || pixels === 0) return;
-    canvas.current.width = pixels;
-    canvas.current.height = Math.max(1, Math.round((pixels * size.height) / size.width));
-    drawStage(canvas.current, { frame: { x: 0, y: 0, ...size }, picture, layer, paint, blend });
-  }, [pixels, size, picture, layer, paint, blend]);
+  const frame = { x: 0, y: 0, ...size };
   return (
     <div class="compared">
-      <div class="stage-holder" ref={holder}>
-        <canvas ref={canvas} role="img" aria-label="Map of the differences" />
+      <div>
+        <div role="img" aria-label="Map of the differences">
+          <TokenPicture frame={frame} picture={picture}>
+            {layer !== undefined && <Tokens frame={frame} layer={layer} paint={paint} blend={blend} />}
+          </TokenPicture>
+        </div>
         <span class="scale">
           <span>{short(scale[0])}</span>
           <span class="bar" />

@@ -20,7 +20,9 @@ const explanations: Record<Coloring, string> = {
 
 /** How the tokens are coloured, over all panels. */
 export function LookControls() {
-  const look = useSelected((state) => state.look);
+  const shown = useSelected((state) => state.look.coloring);
+  const blend = useSelected((state) => state.look.blend);
+  const showsPlan = useSelected((state) => state.look.showsPlan);
   const failure = useSelected((state) => state.paintFailure);
   const { actions } = usePage();
   return (
@@ -32,7 +34,7 @@ export function LookControls() {
             <input
               type="radio"
               name="coloring"
-              checked={look.coloring === coloring}
+              checked={shown === coloring}
               onChange={() => actions.look({ coloring })}
             />
             {names[coloring]}
@@ -46,22 +48,22 @@ export function LookControls() {
           min="0"
           max="1"
           step="0.01"
-          value={look.blend}
-          aria-valuetext={`${Math.round(look.blend * 100)} % tokens`}
+          value={blend}
+          aria-valuetext={`${Math.round(blend * 100)} % tokens`}
           onInput={({ currentTarget }) => actions.look({ blend: Number(currentTarget.value) })}
         />
       </label>
       <label class="tick">
         <input
           type="checkbox"
-          checked={look.showsPlan}
+          checked={showsPlan}
           onChange={({ currentTarget }) => actions.look({ showsPlan: currentTarget.checked })}
         />
         Plan
       </label>
-      {look.coloring === 'similarity' && <Picks />}
-      {look.coloring !== 'components' && <Scale />}
-      <p class="fine">{explanations[look.coloring]}</p>
+      {shown === 'similarity' && <Picks />}
+      {shown !== 'components' && <Scale />}
+      <p class="fine">{explanations[shown]}</p>
       {failure !== undefined && <FailureNote failure={failure} />}
     </section>
   );
@@ -69,7 +71,8 @@ export function LookControls() {
 
 /** The threshold, and how many patches are picked. */
 function Picks() {
-  const { picks, threshold } = useSelected((state) => state.look);
+  const picks = useSelected((state) => state.look.picks);
+  const threshold = useSelected((state) => state.look.threshold);
   const { actions } = usePage();
   const [least, most] = useSelected((state) => state.scale) ?? [-1, 1];
   const positive = picks.filter(({ isPositive }) => isPositive).length;

@@ -26,30 +26,34 @@ export function Overlay({ frame, rects, layer }: OverlayProps) {
           height={height}
         />
       ))}
-      <Marks layer={layer} frame={frame} />
+      {layer !== undefined && <Hovered layer={layer} />}
+      {layer !== undefined && <Picks layer={layer} size={frame.width / 50} />}
     </svg>
   );
 }
 
-function Marks({ layer, frame }: { layer: TokenLayer | undefined; frame: Rect }) {
-  const { picks, hover } = useSelected((state) => state.look);
-  if (layer === undefined) return null;
-  const hovered = hover === undefined ? undefined : tokenAt(layer, hover);
+function Picks({ layer, size }: { layer: TokenLayer; size: number }) {
+  const picks = useSelected((state) => state.look.picks);
   return (
     <>
-      {hovered !== undefined && <TokenOutline rect={rectOf(hovered)} kind="hovered" />}
       {picks.map((pick, index) => {
         const token = tokenAt(layer, pick);
         if (token === undefined) return null;
         return (
           <g key={index}>
             <TokenOutline rect={rectOf(token)} kind={pick.isPositive ? 'positive' : 'negative'} />
-            <Sign at={middleOf(token)} isPositive={pick.isPositive} size={frame.width / 50} />
+            <Sign at={middleOf(token)} isPositive={pick.isPositive} size={size} />
           </g>
         );
       })}
     </>
   );
+}
+
+function Hovered({ layer }: { layer: TokenLayer }) {
+  const hover = useSelected((state) => state.look.hover);
+  const token = hover === undefined ? undefined : tokenAt(layer, hover);
+  return token === undefined ? null : <TokenOutline rect={rectOf(token)} kind="hovered" />;
 }
 
 /** White on black, so that it shows on any colour. */

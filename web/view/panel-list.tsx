@@ -1,3 +1,5 @@
+import type { Failure } from '../service/failure.ts';
+import type { Panel } from '../state/panel.ts';
 import { usePage } from '../state/page.ts';
 import { useSelected } from '../state/use-selected.ts';
 import { FailureNote } from './failure-note.tsx';
@@ -17,13 +19,21 @@ export function PanelList() {
     if (failure !== undefined) return <FailureNote failure={failure} />;
     return <p role="status">{waiting[contact]}</p>;
   }
+  const shared = sharedFailure(panels);
   const add = (): void => actions.addPanel(panels.at(-1)!.choice);
   return (
     <section aria-label="Panels">
       {lock}
+      {shared !== undefined && <FailureNote failure={shared} onRetry={() => actions.retryAll()} />}
       <div class="panels">
         {panels.map((panel, index) => (
-          <PanelView key={panel.id} panel={panel} number={index + 1} isOnly={panels.length === 1} />
+          <PanelView
+            key={panel.id}
+            panel={panel}
+            number={index + 1}
+            isOnly={panels.length === 1}
+            isFailureShown={shared === undefined}
+          />
         ))}
       </div>
       <button type="button" onClick={add}>
@@ -31,6 +41,16 @@ export function PanelList() {
       </button>
     </section>
   );
+}
+
+/** The failure of all panels that have ended, if at least two have and it is the same in every one. */
+function sharedFailure(panels: readonly Panel[]): Failure | undefined {
+  const ended = panels.filter(({ progress }) => progress === 'done' || progress === 'failed');
+  const failure = ended[0]?.failure;
+  if (ended.length < 2 || failure === undefined) return undefined;
+  const isSame = ({ failure: other }: Panel): boolean =>
+    other?.title === failure.title && other.detail === failure.detail && other.code === failure.code;
+  return ended.every(isSame) ? failure : undefined;
 }
 
 const waiting = {

@@ -9,8 +9,16 @@ import { PlanFacts } from './plan-facts.tsx';
 import { Requests } from './requests.tsx';
 import { Stage } from './stage.tsx';
 
+interface PanelViewProps {
+  readonly panel: Panel;
+  readonly number: number;
+  readonly isOnly: boolean;
+  /** Whether the panel shows its failure; one that all panels have is shown once, above them. */
+  readonly isFailureShown: boolean;
+}
+
 /** One model and recipe: the picture with its plan and its tokens, and what they cost. */
-export function PanelView({ panel, number, isOnly }: { panel: Panel; number: number; isOnly: boolean }) {
+export function PanelView({ panel, number, isOnly, isFailureShown }: PanelViewProps) {
   const picture = useSelected((state) => state.picture);
   const { actions } = usePage();
   const metadata = (panel.answer ?? panel.plan)?.metadata;
@@ -25,7 +33,7 @@ export function PanelView({ panel, number, isOnly }: { panel: Panel; number: num
       <p class="progress" role="status">
         {progressText[panel.progress]}
       </p>
-      {panel.failure !== undefined && (
+      {panel.failure !== undefined && isFailureShown && (
         <FailureNote failure={panel.failure} onRetry={() => actions.retry(panel.id)} />
       )}
       {metadata !== undefined && <PlanFacts panel={panel} metadata={metadata} />}

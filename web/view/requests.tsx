@@ -11,6 +11,9 @@ interface RequestsProps {
   readonly number: number;
 }
 
+/** As the service wrote it into the page; undefined where it did not listen yet. */
+const grpcPort = Number(document.querySelector<HTMLMetaElement>('meta[name="grpc-port"]')?.content) || undefined;
+
 /** The panel's request as curl, Python, gRPC and a part for vLLM, ready to copy. */
 export function Requests({ panel, pictureName, number }: RequestsProps) {
   const { service } = usePage();
@@ -21,6 +24,7 @@ export function Requests({ panel, pictureName, number }: RequestsProps) {
   const text = snippetOf(kind, {
     choice: panel.choice,
     base: service.base,
+    grpcPort,
     file: pictureName,
     hasKey: service.hasKey,
     options,

@@ -1,5 +1,5 @@
 import type { Size } from '../../src/recipes/plan.ts';
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { planRects } from '../geometry/plan-rects.ts';
 import { type Point, type Rect, union } from '../geometry/rect.ts';
 import { middleOf, neighbour, tokenAt, type TokenLayer } from '../geometry/token-layers.ts';
@@ -8,10 +8,9 @@ import { modelOf } from '../state/served-model.ts';
 import { type Panel, shownLayer } from '../state/panel.ts';
 import { usePage } from '../state/page.ts';
 import { useSelected } from '../state/use-selected.ts';
-import { drawStage } from './draw-stage.ts';
 import { Overlay } from './overlay.tsx';
 import { Readout } from './readout.tsx';
-import { useWidth } from './use-width.ts';
+import { TokenPicture, Tokens } from './token-picture.tsx';
 
 interface StageProps {
   readonly panel: Panel;
@@ -22,30 +21,20 @@ interface StageProps {
 
 /** The picture with its tokens and its plan. Patches are picked with the pointer or the keyboard. */
 export function Stage({ panel, picture, size, title }: StageProps) {
-  const { blend, showsPlan } = useSelected((state) => state.look);
-  const paint = useSelected((state) => state.paints.get(panel.id));
+  const showsPlan = useSelected((state) => state.look.showsPlan);
   const metadata = (panel.answer ?? panel.plan)?.metadata;
   const model = useSelected((state) => metadata && modelOf(state, metadata.model.name));
-  const [holder, width] = useWidth<HTMLDivElement>();
-  const canvas = useRef<HTMLCanvasElement>(null);
   const [isFocused, setFocused] = useState(false);
   const layer = shownLayer(panel);
   const rects = metadata === undefined || model === undefined ? [] : planRects(metadata, model, size);
   const whole = { x: 0, y: 0, ...size };
   const frame = showsPlan ? union([whole, ...rects]) : whole;
-  const pixels = Math.round(width * Math.min(2, devicePixelRatio));
-  const isDrawn = panel.answer !== undefined;
-  useLayoutEffect(() => {
-    if (canvas.current === null || pixels === 0) return;
-    canvas.current.width = pixels;
-    canvas.current.height = Math.max(1, Math.round((pixels * frame.height) / frame.width));
-    drawStage(canvas.current, { frame, picture, layer, paint: isDrawn ? paint : undefined, blend });
-  }, [pixels, frame.x, frame.y, frame.width, frame.height, picture, layer, isDrawn, paint, blend]);
   const handlers = useStageHandlers(layer, frame, whole);
   return (
-    <div class="stage-holder" ref={holder}>
+    <div>
       <div
         class="stage"
+        style={{ '--aspect': frame.width / frame.height }}
         role="application"
         tabIndex={0}
         aria-label={`${title}. Arrow keys move over the patches, Enter picks one, Shift+Enter picks one to differ from, Escape clears the picks.`}
@@ -53,12 +42,21 @@ export function Stage({ panel, picture, size, title }: StageProps) {
         onBlur={() => setFocused(false)}
         {...handlers}
       >
-        <canvas ref={canvas} />
+        <TokenPicture frame={frame} picture={picture}>
+          {layer !== undefined && <PanelTokens id={panel.id} frame={frame} layer={layer} />}
+        </TokenPicture>
         <Overlay frame={frame} rects={showsPlan ? rects : []} layer={layer} />
       </div>
-      <Readout layer={layer} paint={paint} isLive={isFocused} />
+      <Readout id={panel.id} layer={layer} isLive={isFocused} />
     </div>
   );
+}
+
+/** The tokens alone are drawn again for each colour. */
+function PanelTokens({ id, frame, layer }: { id: number; frame: Rect; layer: TokenLayer }) {
+  const paint = useSelected((state) => state.paints.get(id));
+  const blend = useSelected((state) => state.look.blend);
+  return <Tokens frame={frame} layer={layer} paint={paint} blend={blend} />;
 }
 
 const steps: Readonly<Record<string, readonly [across: number, down: number]>> = {

@@ -23,30 +23,24 @@ export const inferno: readonly Colour[] = [
 
 /** The colour at a share of the scale, 0 to 1. Beyond an end it is the end's. */
 export function colourOf(share: number): Colour {
-  const place = Math.min(1, Math.max(0, share)) * (inferno.length - 1);
-  const below = Math.min(Math.floor(place), inferno.length - 2);
-  const from = inferno[below]!;
-  const to = inferno[below + 1]!;
-  const mixed = (channel: 0 | 1 | 2) => from[channel] + (to[channel] - from[channel]) * (place - below);
-  return [mixed(0), mixed(1), mixed(2)];
+  const colour: [number, number, number] = [0, 0, 0];
+  putColour(colour, 0, share);
+  return colour;
 }
 
 /** Inferno's colour of each value, three bytes each: black at the range's low end, pale yellow at its high end. */
 export function paintHeat(values: ArrayLike<number>, range: ValueRange): Uint8ClampedArray<ArrayBuffer> {
-  return painted(values, range, colourOf);
-}
-
-/** The grey of each value, three bytes each: black at the range's low end, white at its high end. */
-export function paintGrey(values: ArrayLike<number>, range: ValueRange): Uint8ClampedArray<ArrayBuffer> {
-  return painted(values, range, (share) => [255 * share, 255 * share, 255 * share]);
-}
-
-function painted(
-  values: ArrayLike<number>,
-  range: ValueRange,
-  colour: (share: number) => Colour,
-): Uint8ClampedArray<ArrayBuffer> {
   const bytes = new Uint8ClampedArray(values.length * 3);
-  for (let i = 0; i < values.length; i++) bytes.set(colour(shareOf(values[i]!, range)), i * 3);
+  for (let i = 0; i < values.length; i++) putColour(bytes, i * 3, shareOf(values[i]!, range));
   return bytes;
+}
+
+/** Writes the colour at a share of the scale to `at`. It makes no arrays, since the page paints thousands of tokens a frame. */
+function putColour(into: Record<number, number>, at: number, share: number): void {
+  const place = Math.min(1, Math.max(0, share)) * (inferno.length - 1);
+  const below = Math.min(Math.floor(place), inferno.length - 2);
+  const from = inferno[below]!;
+  const to = inferno[below + 1]!;
+  for (let channel = 0; channel < 3; channel++)
+    into[at + channel] = from[channel]! + (to[channel]! - from[channel]!) * (place - below);
 }

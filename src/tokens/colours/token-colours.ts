@@ -1,6 +1,6 @@
 import { type Component, robustComponents } from './robust-components.ts';
 import { shareOf } from './quantile.ts';
-import { dot, dotWith, requireWhole, type TokenSet } from './token-set.ts';
+import { dot, dotWithEach, requireWhole, type TokenSet } from './token-set.ts';
 
 /**
  * Colours of tokens: the scores along their first three principal components are red, green and blue, each from the 1st
@@ -35,18 +35,17 @@ export class TokenColours {
   /** Three bytes for each token, in order. Throws RangeError for tokens of other channels than those of the fit. */
   paint(tokens: TokenSet): Uint8ClampedArray<ArrayBuffer> {
     requireWhole(tokens);
-    const { data, count, channels } = tokens;
+    const { count, channels } = tokens;
     if (channels !== this.centre.length) {
       throw new RangeError(`these colours are for ${this.centre.length} channels, not ${channels}`);
     }
     const painted = new Uint8ClampedArray(count * 3).fill(128);
     for (const [colour, { axis, range }] of this.components.entries()) {
       const offset = dot(this.centre, axis);
-      for (let token = 0; token < count; token++) {
-        const score = dotWith(data, token * channels, axis) - offset;
-        // A clamped array rounds to the nearest.
-        painted[token * 3 + colour] = 255 * shareOf(score, range);
-      }
+      const dots = dotWithEach(tokens, axis);
+      // A clamped array rounds to the nearest.
+      for (let token = 0; token < count; token++)
+        painted[token * 3 + colour] = 255 * shareOf(dots[token]! - offset, range);
     }
     return painted;
   }

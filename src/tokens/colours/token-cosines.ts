@@ -1,4 +1,4 @@
-import { dotWith, requireWhole, tokenNorms, type TokenSet } from './token-set.ts';
+import { dotWithEach, requireWhole, tokenNorms, type TokenSet } from './token-set.ts';
 
 /** Cosines of one token to all tokens of a set. The norms are computed once, for a caller who asks often. */
 export class TokenCosines {
@@ -19,17 +19,16 @@ export class TokenCosines {
 
   /** The cosine of each token to a vector of as many channels. */
   to(vector: ArrayLike<number>): Float64Array<ArrayBuffer> {
-    const { data, count, channels } = this.#tokens;
+    const { count, channels } = this.#tokens;
     if (vector.length !== channels) {
       throw new RangeError(`a vector of ${vector.length} values is no token of ${channels} channels`);
     }
     const query = Float64Array.from(vector);
     const length = Math.sqrt(query.reduce((sum, value) => sum + value * value, 0));
-    const cosines = new Float64Array(count);
+    const cosines = dotWithEach(this.#tokens, query);
     for (let token = 0; token < count; token++) {
       const lengths = length * this.#norms[token]!;
-      if (lengths === 0) continue;
-      cosines[token] = Math.min(1, Math.max(-1, dotWith(data, token * channels, query) / lengths));
+      cosines[token] = lengths === 0 ? 0 : Math.min(1, Math.max(-1, cosines[token]! / lengths));
     }
     return cosines;
   }

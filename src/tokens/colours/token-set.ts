@@ -28,6 +28,31 @@ export function dotWith(data: Float32Array, start: number, vector: Float64Array)
   return a + b + (c + d);
 }
 
+/** The dot product of `vector` with each token. */
+export function dotWithEach({ data, count, channels }: TokenSet, vector: Float64Array): Float64Array<ArrayBuffer> {
+  const dots = new Float64Array(count);
+  const grouped = count - (count % 4);
+  // Four tokens at a time, so that each value of the vector is read once for all of them.
+  for (let token = 0; token < grouped; token += 4) {
+    const start = token * channels;
+    const [second, third, fourth] = [start + channels, start + 2 * channels, start + 3 * channels];
+    let [a, b, c, d] = [0, 0, 0, 0];
+    for (let i = 0; i < channels; i++) {
+      const value = vector[i]!;
+      a += data[start + i]! * value;
+      b += data[second + i]! * value;
+      c += data[third + i]! * value;
+      d += data[fourth + i]! * value;
+    }
+    dots[token] = a;
+    dots[token + 1] = b;
+    dots[token + 2] = c;
+    dots[token + 3] = d;
+  }
+  for (let token = grouped; token < count; token++) dots[token] = dotWith(data, token * channels, vector);
+  return dots;
+}
+
 /** The dot product of two vectors. */
 export function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { ServiceError } from '../../errors/service-error.ts';
+import type { EndpointHandler } from './app.ts';
 
 /** What Vite makes of `web`: `index.html`, and files below `playground/` whose names change with their content. */
 const folder = new URL('../../../web/', import.meta.url);
@@ -20,13 +21,19 @@ const types: Readonly<Record<string, string>> = {
 /** Files by path, each read when it is first requested, so that slow clients share one copy. */
 const files = new Map<string, Promise<Buffer>>();
 
-/** Sends the page on which people look at tokens. Its addresses are relative, so that it works below a path prefix. */
-export async function answerPlayground(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const page = await fileAt('index.html');
-  if (page === undefined)
-    throw new ServiceError('not_found', 'The playground is not built; npm run build builds it.');
-  reply.type('text/html; charset=utf-8').header('content-security-policy', policy);
-  await reply.header('referrer-policy', 'no-referrer').header('cache-control', 'no-cache').send(page);
+/**
+ * Sends the page on which people look at tokens. Its addresses are relative, so that it works below a path prefix. The page
+ * learns `grpcPort` from it, for its examples.
+ */
+export function answerPlayground(grpcPort: () => number | undefined): EndpointHandler {
+  return async (_request, reply) => {
+    const page = await fileAt('index.html');
+    if (page === undefined)
+      throw new ServiceError('not_found', 'The playground is not built; npm run build builds it.');
+    const filled = page.toString().replace('"grpc-port" content=""', `"grpc-port" content="${grpcPort() ?? ''}"`);
+    reply.type('text/html; charset=utf-8').header('content-security-policy', policy);
+    await reply.header('referrer-policy', 'no-referrer').header('cache-control', 'no-cache').send(filled);
+  };
 }
 
 /** Adds the files that the page loads. */

@@ -58,9 +58,10 @@ export async function sendFile(
 }
 
 function serverTiming(
-  { decodeMs, viewsMs, queueMs, engineMs, assembleMs }: StageTimings,
+  { decodeMs, viewsMs, queueMs, engineMs, assembleMs, batchViews }: StageTimings,
   writeMs: number,
 ): string {
+  const batch = batchViews === undefined ? '' : `;desc="batch of ${batchViews}"`;
   const stages = Object.entries({
     decode: decodeMs,
     views: viewsMs,
@@ -70,6 +71,6 @@ function serverTiming(
     write: writeMs,
   });
   return stages
-    .flatMap(([stage, ms]) => (ms === undefined ? [] : [`${stage};dur=${ms.toFixed(2)}`]))
+    .flatMap(([stage, ms]) => (ms === undefined ? [] : [`${stage};dur=${ms.toFixed(2)}${stage === 'engine' ? batch : ''}`]))
     .join(', ');
 }

@@ -48,6 +48,8 @@ export interface HttpAppOptions {
   readonly limits?: Partial<HttpLimits>;
   /** The package's version, for the description of the API. */
   readonly version?: string | undefined;
+  /** That of the service, which the playground names; undefined until it listens. */
+  readonly grpcPort?: () => number | undefined;
 }
 
 export interface HttpServerOptions extends HttpAppOptions {
@@ -129,7 +131,7 @@ async function listen(
 export async function createHttpApp(
   options: HttpAppOptions,
 ): Promise<{ readonly app: FastifyInstance; readonly requests: OpenRequests }> {
-  const { encoder, metrics, logger, readPixels, budget, tracer, version = 'unknown' } = options;
+  const { encoder, metrics, logger, readPixels, budget, tracer, version = 'unknown', grpcPort = () => undefined } = options;
   const limits = { ...defaultHttpLimits, ...options.limits };
   const requests = new OpenRequests({ logger, metrics, tracer }, limits);
   const jsonPool = new JsonPool((error) => logger.error({ err: error }, 'the JSON thread died'));
@@ -148,7 +150,7 @@ export async function createHttpApp(
     limits,
     routes: options.endpoints === undefined ? routes : routesOf(options.endpoints),
     handlers: {
-      ...systemHandlers({ encoder, metrics, isDraining: () => requests.isDraining, version }),
+      ...systemHandlers({ encoder, metrics, isDraining: () => requests.isDraining, version, grpcPort }),
       ...openInferenceHandlers({ ...settings, openInference }, () => requests.isDraining),
       encode: encode(encodeEndpoints.encode),
       teacher_encode: encode(encodeEndpoints.teacher_encode),

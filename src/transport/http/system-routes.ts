@@ -19,8 +19,10 @@ export function systemHandlers(settings: {
   readonly isDraining: () => boolean;
   /** The package's version. */
   readonly version: string;
+  /** That of the service; undefined until it listens. */
+  readonly grpcPort: () => number | undefined;
 }): Record<Exclude<Endpoint, EncodeEndpoint | OpenInferenceEndpoint>, EndpointHandler> {
-  const { encoder, metrics, isDraining, version } = settings;
+  const { encoder, metrics, isDraining, version, grpcPort } = settings;
   const description = JSON.stringify(openApi(version));
   return {
     healthz: (_request, reply) => sendJson(reply, '{"status":"ok"}'),
@@ -45,7 +47,7 @@ export function systemHandlers(settings: {
     },
     openapi: (_request, reply) => sendJson(reply, description),
     docs: answerDocs,
-    playground: answerPlayground,
+    playground: answerPlayground(grpcPort),
   };
 }
 

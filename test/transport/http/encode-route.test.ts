@@ -104,6 +104,16 @@ test('gives the time of each stage in Server-Timing', async () => {
   );
 });
 
+test('gives the largest batch of views in Server-Timing where the engine ran one', async () => {
+  encoder.answer = (request) => {
+    const answer = stubTokens(request);
+    return { ...answer, timings: { ...answer.timings, batchViews: 3 } };
+  };
+  const answer = await post('/encode');
+  encoder.answer = stubTokens;
+  assert.match(answer.headers.get('server-timing') ?? '', /engine;dur=4\.00;desc="batch of 3", write;/);
+});
+
 test('refuses bfloat16 as .npy and says what would work', async () => {
   const before = encoder.requests.length;
   const answer = await post('/encode?dtype=bfloat16');

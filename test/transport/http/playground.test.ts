@@ -96,7 +96,7 @@ test('reads the page when somebody opens it, not at the start', async (t) => {
   assert.deepEqual(names(), []);
   const sent: unknown[] = [];
   const reply = { type: () => reply, header: () => reply, send: (body: unknown) => sent.push(body) };
-  await fresh.answerPlayground({} as never, reply as never);
+  await fresh.answerPlayground(() => 50_052)({} as never, reply as never);
   assert.deepEqual(names(), ['index.html']);
-  assert.equal(sent.length, 1);
+  assert.match(String(sent[0]), /<meta name="grpc-port" content="50052" ?\/?>/);
 });
