@@ -313,6 +313,19 @@ test('tokens of a shared batch do not keep the batch in memory', async () => {
   for (const [view] of await Promise.all(answers)) assert.equal(view!.tokens[0]!.buffer.byteLength, 4);
 });
 
+test('each view says how many views its batch had, those of other requests included', async () => {
+  const { engine, encode } = setUp(8);
+  const answers = [encode([1]), encode([2, 3]), encode([4])];
+  await turn();
+  engine.openGate();
+  const views = (await Promise.all(answers)).flat();
+  assert.deepEqual(
+    views.map(({ batchViews }) => batchViews),
+    engine.batches.flatMap(({ views: { length } }) => Array.from({ length }, () => length)),
+  );
+  assert.ok(views.some(({ batchViews }) => batchViews > 1));
+});
+
 test('queue time and engine time add up to the time of a view', async () => {
   const { engine, encode, passMs } = setUp(8);
   const answer = encode([1]);

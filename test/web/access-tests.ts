@@ -140,6 +140,30 @@ for (const colorScheme of ['light', 'dark'] as const) {
   );
 }
 
+/** The choices that a select box has no room to show. */
+const cutChoices = `[...document.querySelectorAll('select')].flatMap((select) => {
+  const context = document.createElement('canvas').getContext('2d');
+  context.font = getComputedStyle(select).font;
+  const text = select.selectedOptions[0].textContent;
+  return context.measureText(text).width > select.clientWidth - 30 ? [text] : [];
+})`;
+
+for (const width of [360, 740, 800, 1280]) {
+  pageTest(
+    `shows what is chosen in full in a window of ${width} pixels`,
+    { width },
+    async ({ page, panel }) => {
+      assert.equal(
+        await panel(3).getByLabel('Model').locator('option:checked').innerText(),
+        "the service's teacher",
+      );
+      assert.deepEqual(await page.evaluate(cutChoices), []);
+      await panel(2).getByRole('button', { name: 'Remove panel 2' }).click();
+      assert.deepEqual(await page.evaluate(cutChoices), []);
+    },
+  );
+}
+
 pageTest('fits a window of 360 pixels', { width: 360 }, async (opened) => {
   const { page, panel } = opened;
   await takeSample(opened, 'Invoice');

@@ -225,6 +225,18 @@ pageTest(
   },
 );
 
+pageTest('picks patches to differ from without Shift, as a touch screen needs', {}, async (opened) => {
+  const { page, panel } = opened;
+  await takeSample(opened, 'Coffee');
+  await page.getByLabel('Similarity').check();
+  await panel(1).getByRole('application').click();
+  await page.getByLabel('Pick to differ from').check();
+  await panel(1)
+    .getByRole('application')
+    .click({ position: { x: 9, y: 9 } });
+  await page.getByText('1 picked, 1 to differ from').waitFor();
+});
+
 pageTest('forgets the threshold with its picture', {}, async (opened) => {
   const { page } = opened;
   await takeSample(opened, 'Coffee');

@@ -46,6 +46,15 @@ pageTest('tells a screen reader that a request is copied, and what an option doe
   assert.match(await description.innerText(), /^Sides of the squares/);
 });
 
+pageTest("names the service's own gRPC port", {}, async (opened) => {
+  const { panel } = opened;
+  await takeSample(opened, 'Coffee');
+  await panel(1).getByText('Request', { exact: true }).click();
+  await panel(1).getByLabel('gRPC').check();
+  const { service } = await site();
+  assert.match(await panel(1).locator('pre').innerText(), new RegExp(`127\\.0\\.0\\.1:${service.grpcPort} `));
+});
+
 pageTest('gives a part for vLLM only of a model with a projector', {}, async (opened) => {
   const { panel } = opened;
   await takeSample(opened, 'Coffee');
@@ -67,6 +76,7 @@ pageTest(
     for (const stage of ['decode', 'views', 'queue', 'engine', 'assemble', 'write'])
       assert.ok(cost.includes(stage), cost);
     assert.match(cost, /65,536 received/);
+    assert.match(cost, /Largest batch: \d+ views?|No batch was run/);
     await page.getByRole('button', { name: 'Rocket' }).click();
     await panel(1)
       .getByText(/rocket/)
@@ -75,5 +85,6 @@ pageTest(
     await panel(1)
       .getByText(/cache hit/)
       .waitFor();
+    assert.match(await panel(1).locator('.cost').innerText(), /No batch was run for this request/);
   },
 );

@@ -27,6 +27,8 @@ export interface Look {
   /** Whether the plan is drawn over the picture. */
   readonly showsPlan: boolean;
   readonly picks: readonly Pick[];
+  /** Whether a pick without Shift is one to differ from: touch screens have no Shift. */
+  readonly picksToDiffer: boolean;
   /** Tokens of a lower score show the picture. */
   readonly threshold: number | undefined;
   /** The point under the pointer, or the one that the arrow keys have moved to. */
@@ -83,6 +85,7 @@ export const initialState: State = {
     blend: 0.85,
     showsPlan: true,
     picks: [],
+    picksToDiffer: false,
     threshold: undefined,
     hover: undefined,
   },

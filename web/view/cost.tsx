@@ -1,7 +1,11 @@
 import type { Answer } from '../state/panel.ts';
 
 /** What an answer cost: the stages in the order they ran, its bytes, and whether the cache had it. */
-export function Cost({ answer: { stages, batchViews, totalMs, sentBytes, receivedBytes, cache } }: { answer: Answer }) {
+export function Cost({
+  answer: { stages, batchViews, totalMs, sentBytes, receivedBytes, cache },
+}: {
+  answer: Answer;
+}) {
   const served = stages.reduce((sum, { ms }) => sum + ms, 0);
   const rows = [...stages, { name: 'transfer and rest', ms: Math.max(0, totalMs - served) }];
   const scaleMs = rows.reduce((sum, { ms }) => sum + ms, 0);

@@ -52,7 +52,7 @@ export function KeyDialog() {
           />
         </label>
         {isWrong && (
-          <p id="key-wrong" role="alert">
+          <p id="key-wrong" class="wrong" role="alert">
             A key has only letters, digits and signs of ASCII, without spaces. Check what you have pasted.
           </p>
         )}

@@ -18,11 +18,15 @@ const explanations: Record<Coloring, string> = {
     'The cosine to the patch under the pointer, in every panel at once. Click picks a patch, Shift+click picks one to differ from.',
 };
 
+const picksExplanation =
+  'The mean cosine to the picked patches, less that to the ones to differ from. Clear the picks to follow the pointer again.';
+
 /** How the tokens are coloured, over all panels. */
 export function LookControls() {
   const shown = useSelected((state) => state.look.coloring);
   const blend = useSelected((state) => state.look.blend);
   const showsPlan = useSelected((state) => state.look.showsPlan);
+  const hasPicks = useSelected((state) => state.look.picks.length > 0);
   const failure = useSelected((state) => state.paintFailure);
   const { actions } = usePage();
   return (
@@ -63,7 +67,7 @@ export function LookControls() {
       </label>
       {shown === 'similarity' && <Picks />}
       {shown !== 'components' && <Scale />}
-      <p class="fine">{explanations[shown]}</p>
+      <p class="fine">{hasPicks && shown === 'similarity' ? picksExplanation : explanations[shown]}</p>
       {failure !== undefined && <FailureNote failure={failure} />}
     </section>
   );
@@ -72,6 +76,7 @@ export function LookControls() {
 /** The threshold, and how many patches are picked. */
 function Picks() {
   const picks = useSelected((state) => state.look.picks);
+  const picksToDiffer = useSelected((state) => state.look.picksToDiffer);
   const threshold = useSelected((state) => state.look.threshold);
   const { actions } = usePage();
   const [least, most] = useSelected((state) => state.scale) ?? [-1, 1];
@@ -91,6 +96,14 @@ function Picks() {
           }
         />
         <output>{threshold === undefined ? 'none' : threshold.toFixed(2)}</output>
+      </label>
+      <label>
+        <input
+          type="checkbox"
+          checked={picksToDiffer}
+          onChange={({ currentTarget }) => actions.look({ picksToDiffer: currentTarget.checked })}
+        />
+        Pick to differ from
       </label>
       <span class="fine">
         {positive} picked, {picks.length - positive} to differ from

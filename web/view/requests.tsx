@@ -12,7 +12,8 @@ interface RequestsProps {
 }
 
 /** As the service wrote it into the page; undefined where it did not listen yet. */
-const grpcPort = Number(document.querySelector<HTMLMetaElement>('meta[name="grpc-port"]')?.content) || undefined;
+const grpcPort =
+  Number(document.querySelector<HTMLMetaElement>('meta[name="grpc-port"]')?.content) || undefined;
 
 /** The panel's request as curl, Python, gRPC and a part for vLLM, ready to copy. */
 export function Requests({ panel, pictureName, number }: RequestsProps) {

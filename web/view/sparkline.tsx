@@ -18,6 +18,7 @@ export function Sparkline({ values, label }: { values: readonly number[]; label:
       width={width}
       height={height}
       viewBox={`0 0 ${width} ${height}`}
+      preserveAspectRatio="none"
     >
       <polyline points={points.join(' ')} />
     </svg>

@@ -76,14 +76,15 @@ function useStageHandlers(layer: TokenLayer | undefined, frame: Rect, whole: Rec
       y: frame.y + ((clientY - box.top) / box.height) * frame.height,
     };
   };
-  const pick = (point: Point | undefined, isPositive: boolean): void => {
+  const pick = (point: Point | undefined, { shiftKey }: PointerEvent | MouseEvent | KeyboardEvent): void => {
     const token = point === undefined || layer === undefined ? undefined : tokenAt(layer, point);
+    const isPositive = shiftKey === store.state.look.picksToDiffer;
     if (token !== undefined) actions.pick({ ...middleOf(token), isPositive });
   };
   return {
     onPointerMove: (event: PointerEvent) => actions.look({ hover: pointOf(event) }),
     onPointerLeave: () => actions.look({ hover: undefined }),
-    onClick: (event: MouseEvent) => pick(pointOf(event), !event.shiftKey),
+    onClick: (event: MouseEvent) => pick(pointOf(event), event),
     onKeyDown: (event: KeyboardEvent) => {
       const { hover } = store.state.look;
       const step = steps[event.key];
@@ -91,7 +92,7 @@ function useStageHandlers(layer: TokenLayer | undefined, frame: Rect, whole: Rec
         const middle = { x: whole.width / 2, y: whole.height / 2 };
         actions.look({ hover: hover === undefined ? middle : neighbour(layer, hover, ...step) });
       } else if (event.key === 'Enter' || event.key === ' ') {
-        pick(hover, !event.shiftKey);
+        pick(hover, event);
       } else if (event.key === 'Escape') {
         actions.clearPicks();
       } else {

@@ -26,7 +26,7 @@ export function StatusCorner() {
         <span class={`lamp ${contact.replace(' ', '-')}`} aria-hidden="true" />
         <span role="status">{contacts[contact]}</span>
         {model !== undefined && <span class="model">{model.name}</span>}
-        {last !== undefined && (
+        {last !== undefined && contact !== 'gone' && (
           <>
             <span>{short(lastMinute(samples))} views/s</span>
             <Sparkline values={rates} label="Views a second over the last minute" />
@@ -34,6 +34,7 @@ export function StatusCorner() {
         )}
       </summary>
       <div class="status-more">
+        {contact === 'gone' && models.length > 0 && <p class="fine">What it reported last:</p>}
         {last === undefined ? (
           <p class="fine">
             {hasMetrics
@@ -43,7 +44,7 @@ export function StatusCorner() {
         ) : (
           <p>
             Queue {last.queued} views; engines up {engines.filter(({ isUp }) => isUp).length} of{' '}
-            {engines.length}; batches of {short(meanBatch(samples))} views in the last minute
+            {engines.length}; {batchesOf(samples)} in the last minute
           </p>
         )}
         <ModelTable models={models} engines={engines} />
@@ -114,8 +115,9 @@ function lastMinute(samples: readonly MetricSample[]): number {
   return ((last.views - first.views) * 1000) / (last.atMs - first.atMs);
 }
 
-function meanBatch(samples: readonly MetricSample[]): number {
+/** As `batches of 2.5 views`. */
+function batchesOf(samples: readonly MetricSample[]): string {
   const [first, last] = [samples[0], samples.at(-1)];
-  if (first === undefined || last === undefined || last.batches === first.batches) return 0;
-  return (last.views - first.views) / (last.batches - first.batches);
+  if (first === undefined || last === undefined || last.batches === first.batches) return 'no batches';
+  return `batches of ${short((last.views - first.views) / (last.batches - first.batches))} views`;
 }

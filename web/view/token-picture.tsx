@@ -30,7 +30,12 @@ export function TokenPicture({ frame, picture, children }: TokenPictureProps) {
   );
 }
 
-function drawPicture(canvas: HTMLCanvasElement, pixels: number, frame: Rect, { size, bitmap }: Picture): void {
+function drawPicture(
+  canvas: HTMLCanvasElement,
+  pixels: number,
+  frame: Rect,
+  { size, bitmap }: Picture,
+): void {
   canvas.width = pixels;
   canvas.height = Math.max(1, Math.round((pixels * frame.height) / frame.width));
   const context = canvas.getContext('2d', { alpha: false })!;
@@ -84,7 +89,11 @@ function TokenCanvas({ map, paint, style }: TokenCanvasProps) {
   return <canvas ref={canvas} class="tokens" width={width} height={height} style={style} />;
 }
 
-function drawTokens(canvas: HTMLCanvasElement, { grid, first, stride }: TokenMap, paint: Paint | undefined): void {
+function drawTokens(
+  canvas: HTMLCanvasElement,
+  { grid, first, stride }: TokenMap,
+  paint: Paint | undefined,
+): void {
   const pixels = new ImageData(grid.width, grid.height);
   const needed = (first + (grid.height - 1) * stride + grid.width) * 4;
   // Colours of fewer tokens are those of an answer before; they leave the picture bare.

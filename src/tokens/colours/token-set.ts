@@ -29,7 +29,10 @@ export function dotWith(data: Float32Array, start: number, vector: Float64Array)
 }
 
 /** The dot product of `vector` with each token. */
-export function dotWithEach({ data, count, channels }: TokenSet, vector: Float64Array): Float64Array<ArrayBuffer> {
+export function dotWithEach(
+  { data, count, channels }: TokenSet,
+  vector: Float64Array,
+): Float64Array<ArrayBuffer> {
   const dots = new Float64Array(count);
   const grouped = count - (count % 4);
   // Four tokens at a time, so that each value of the vector is read once for all of them.

@@ -25,12 +25,14 @@ const files = new Map<string, Promise<Buffer>>();
  * Sends the page on which people look at tokens. Its addresses are relative, so that it works below a path prefix. The page
  * learns `grpcPort` from it, for its examples.
  */
-export function answerPlayground(grpcPort: () => number | undefined): EndpointHandler {
+export function answerPlayground(grpcPort: () => number | undefined = () => undefined): EndpointHandler {
   return async (_request, reply) => {
     const page = await fileAt('index.html');
     if (page === undefined)
       throw new ServiceError('not_found', 'The playground is not built; npm run build builds it.');
-    const filled = page.toString().replace('"grpc-port" content=""', `"grpc-port" content="${grpcPort() ?? ''}"`);
+    const filled = page
+      .toString()
+      .replace('"grpc-port" content=""', `"grpc-port" content="${grpcPort() ?? ''}"`);
     reply.type('text/html; charset=utf-8').header('content-security-policy', policy);
     await reply.header('referrer-policy', 'no-referrer').header('cache-control', 'no-cache').send(filled);
   };

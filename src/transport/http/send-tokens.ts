@@ -71,6 +71,8 @@ function serverTiming(
     write: writeMs,
   });
   return stages
-    .flatMap(([stage, ms]) => (ms === undefined ? [] : [`${stage};dur=${ms.toFixed(2)}${stage === 'engine' ? batch : ''}`]))
+    .flatMap(([stage, ms]) =>
+      ms === undefined ? [] : [`${stage};dur=${ms.toFixed(2)}${stage === 'engine' ? batch : ''}`],
+    )
     .join(', ');
 }

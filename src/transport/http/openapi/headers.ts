@@ -16,7 +16,8 @@ export const headers = {
     schema: { enum: answerSources },
   },
   'server-timing': {
-    description: 'Milliseconds of decode, views, queue, engine, assemble (if there is any) and write. The description of engine is the largest batch, in views, that it ran for the request, such as "batch of 3"; a request whose tokens others made has none.',
+    description:
+      'Milliseconds of decode, views, queue, engine, assemble (if there is any) and write. The description of engine is the largest batch, in views, that it ran for the request, such as "batch of 3"; a request whose tokens others made has none.',
     schema: { type: 'string' },
   },
 };
