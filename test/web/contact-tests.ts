@@ -31,7 +31,7 @@ pageTest('shows models, engines and load, from the service alone', {}, async (op
   await status.locator('summary').click();
   const text = await status.innerText();
   assert.match(text, /student\s+last_hidden_state\s+fp32\s+512 px, 32 x 32 x 32\s+cpu up\s+sha256:/);
-  assert.match(text, /Queue \d+ views; engines up 3 of 3/);
+  assert.match(text, /Views in the queue: \d+; engines up: 3 of 3/);
   await status.getByText(/[1-9]\d* views\/s|0\.\d+ views\/s/).waitFor();
   await status.getByRole('img', { name: /^Views a second over the last minute: now/ }).waitFor();
 });

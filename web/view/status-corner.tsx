@@ -43,7 +43,7 @@ export function StatusCorner() {
           </p>
         ) : (
           <p>
-            Queue {last.queued} views; engines up {engines.filter(({ isUp }) => isUp).length} of{' '}
+            Views in the queue: {last.queued}; engines up: {engines.filter(({ isUp }) => isUp).length} of{' '}
             {engines.length}; {batchesOf(samples)} in the last minute
           </p>
         )}
