@@ -84,7 +84,7 @@ pageTest(
     await takeSample(opened, 'Coffee');
     await panel(1)
       .getByText(/cache hit/)
-      .waitFor();
+      .click();
     assert.match(await panel(1).locator('.cost').innerText(), /No batch was run for this request/);
   },
 );
