@@ -1,5 +1,5 @@
 import { type Socket, isIPv6 } from 'node:net';
-import { STATUS_CODES } from 'node:http';
+import { METHODS, STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { Outcome } from '../../telemetry/metrics.ts';
@@ -22,6 +22,13 @@ declare module 'fastify' {
     /** Absent for a route that is not part of the API. */
     endpoint?: Endpoint;
   }
+}
+
+/** What Node reports of bytes that never became a request. */
+interface ClientError extends Error {
+  readonly code?: string;
+  /** The last bytes that arrived, as a Buffer; absent after a timeout. */
+  readonly rawPacket?: unknown;
 }
 
 interface OpenRequest {
@@ -112,29 +119,31 @@ export class OpenRequests {
   }
 
   /** Handles bytes that Node cannot parse as HTTP, and requests that do not arrive in time. */
-  onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  onClientError(error: ClientError, socket: Socket): void {
     const open = this.#latest.get(socket);
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-    else if (open === undefined) this.#refuseUnread(this.#refusalOf(error), socket);
+    else if (open === undefined) this.#refuseUnread(error, socket);
     else if (!isArriving(open.request.raw)) open.request.scope.hold(() => socket.destroySoon());
     else if (open.reply.raw.headersSent || error.code === 'HPE_INVALID_EOF_STATE') socket.destroy();
     else open.request.scope.abort(this.#refusalOf(error));
   }
 
-  /** Answers bytes that never became a request. */
-  #refuseUnread(refusal: ServiceError, socket: Socket): void {
+  /** Answers bytes that never became a request: without a body if they may be a HEAD request, to which none may be sent. */
+  #refuseUnread(error: ClientError, socket: Socket): void {
     const requestId = requestIdOf(undefined);
-    const { code, status, headers, body } = problem(refusal, requestId);
+    const { code, status, headers, body } = problem(this.#refusalOf(error), requestId);
     this.#reports.metrics.observeRequest({ transport: 'http', endpoint: 'unmatched', code, durationMs: 0 });
-    const lines = Object.entries({ ...headers, [requestIdKey]: requestId, connection: 'close' })
-      .map(([name, value]) => `${name}: ${value}\r\n`)
-      .join('');
-    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body.toString()}`, () =>
-      socket.destroySoon(),
-    );
+    const hasBody = !mayBeHead(error, socket);
+    const lines = Object.entries({
+      ...(hasBody ? headers : {}),
+      [requestIdKey]: requestId,
+      connection: 'close',
+    }).map(([name, value]) => `${name}: ${value}\r\n`);
+    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n`;
+    socket.end(hasBody ? head + body.toString() : head, () => socket.destroySoon());
   }
 
-  #refusalOf({ code }: NodeJS.ErrnoException): ServiceError {
+  #refusalOf({ code }: ClientError): ServiceError {
     const { maxHeaderBytes, headersMs, requestMs } = this.#limits;
     if (code === 'HPE_HEADER_OVERFLOW') {
       const limit = maxHeaderBytes.toLocaleString('en-US');
@@ -147,6 +156,16 @@ export class OpenRequests {
     }
     return new ServiceError('invalid_argument', 'This is not a valid HTTP/1.1 request.');
   }
+}
+
+/** Whether the bytes may be those of a HEAD request. Node parses the method but does not tell it before all headers. */
+function mayBeHead({ code, rawPacket }: ClientError, { bytesRead }: Socket): boolean {
+  if (code === 'HPE_INVALID_METHOD') return false;
+  if (!(rawPacket instanceof Buffer)) return true;
+  const firstWord = /^[\r\n]*(\S*)/.exec(rawPacket.toString('latin1', 0, 64))?.[1] ?? '';
+  if (firstWord === 'HEAD') return true;
+  // Later packets may begin in the middle of a request.
+  return bytesRead > rawPacket.byteLength && !METHODS.includes(firstWord);
 }
 
 /** The client's address, written as gRPC does. */

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { FastifyInstance } from 'fastify';
 import {
@@ -193,17 +195,26 @@ export async function openStubApp(options: Partial<HttpAppOptions> = {}): Promis
   return { app, encoder, metrics, ask };
 }
 
-/** Sends the text on a fresh connection, and gives everything that came back until the connection closed. */
-export async function rawExchange(port: number, text: string | Buffer): Promise<string> {
+/**
+ * Sends the packets on a fresh connection, and gives everything that came back until the connection closed. After a whole
+ * request the next packet waits for the answer.
+ */
+export async function rawExchange(port: number, ...packets: readonly (string | Buffer)[]): Promise<string> {
   return await new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     let received = '';
     socket.setEncoding('latin1');
     socket.on('data', (chunk: string) => {
       received += chunk;
     });
     socket.on('close', () => resolve(received)).on('error', reject);
-    socket.write(text);
+    void (async () => {
+      for (const packet of packets) {
+        const answer = once(socket, 'data');
+        socket.write(packet);
+        await (packet.toString().endsWith('\r\n\r\n') ? answer : delay(20));
+      }
+    })();
   });
 }
 
