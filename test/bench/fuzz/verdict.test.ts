@@ -4,7 +4,7 @@ import type { FuzzCase } from '../../../bench/fuzz/case.ts';
 import { wrongDetail, wrongProblem } from '../../../bench/fuzz/send-http.ts';
 import { goAway } from '../../../bench/fuzz/send-raw.ts';
 import { logFault } from '../../../bench/fuzz/service-log.ts';
-import { faultOf, keptAfterError } from '../../../bench/fuzz/verdict.ts';
+import { faultOf } from '../../../bench/fuzz/verdict.ts';
 
 const body = Buffer.alloc(0);
 const http: FuzzCase = { number: 0, what: '', kind: 'http', method: 'POST', path: '/', headers: {}, body };
@@ -40,9 +40,10 @@ test('takes INTERNAL for a fault, but to a grpc-timeout that is none', () => {
   assert.equal(fault(''), undefined);
 });
 
-test('takes a connection for a fault that is kept after an error, and not one that waits for the rest', () => {
-  assert.equal(faultOf(raw, { ending: 'held', ms: 1 }), undefined);
-  assert.equal(faultOf(raw, { ending: 'held goaway 1', ms: 1 }), keptAfterError);
+test('takes a connection that is kept after an error for a fault where Node closes it, and not one that waits for the rest', () => {
+  assert.equal(faultOf(raw, { ending: 'held', ms: 1 }, true), undefined);
+  assert.match(faultOf(raw, { ending: 'held goaway 1', ms: 1 }, true) ?? '', /keeps the connection/);
+  assert.equal(faultOf(raw, { ending: 'held goaway 1', ms: 1 }, false), undefined);
 });
 
 test("reads an error from HTTP/2's GOAWAY, whatever frames come before", () => {
