@@ -5,8 +5,8 @@ import type { SchedulingClass, Priority } from './priority.ts';
 /** A reservation in the queue for a number of views. */
 export interface ViewsPermit extends SchedulingClass {
   readonly views: number;
-  /** Reports that the engine has taken one of its views, which is then ahead of nobody. */
-  begin(): void;
+  /** Reports that an engine has taken so many of its views, which are then ahead of nobody; one if absent. */
+  begin(views?: number): void;
   /** Frees the reservation. Further calls do nothing. */
   release(): void;
 }
@@ -129,7 +129,7 @@ export class ViewBudget {
       views,
       caller,
       priority,
-      begin: () => wait(Math.max(0, waiting - 1)),
+      begin: (taken = 1) => wait(Math.max(0, waiting - taken)),
       release: () => {
         wait(0);
         for (const reservation of reservations) reservation.release();

@@ -8,6 +8,7 @@ import {
   layerStem,
   pooledStem,
 } from '../model/graph-io.ts';
+import { viewLoad } from '../recipes/cost.ts';
 import type { Plan } from '../recipes/plan.ts';
 import type { Trace } from '../telemetry/trace.ts';
 import { dtypeBytes } from '../tokens/tensor.ts';
@@ -77,24 +78,27 @@ async function encodeViews(
   { served }: EncodingParts,
   batcher: ResolvedRequest['batcher'],
   permit: ViewsPermit,
-  { canvases }: Plan,
+  plan: Plan,
   views: readonly Uint8Array<ArrayBuffer>[],
   wanted: WantedTokens,
   signal: AbortSignal,
 ): Promise<ViewTokens[]> {
+  const { canvases } = plan;
   if (canvases.every(({ encoder }) => encoder === undefined)) {
     return await batcher.encode(permit, views, wanted, signal);
   }
   let from = 0;
-  const parts = canvases.map(({ encoder, views: { length } }) => {
-    const own = views.slice(from, (from += length));
-    if (encoder === undefined) return { own, batcher };
+  const parts = canvases.map((canvas) => {
+    const { encoder } = canvas;
+    const own = views.slice(from, (from += canvas.views.length));
+    if (encoder === undefined) return { own, batcher, permit };
     const other = served.find(({ model }) => model.name === encoder.model);
     if (other === undefined) throw new Error(`The plan names "${encoder.model}", which is not served.`);
-    return { own, batcher: other.batcher };
+    const load = viewLoad(plan, canvas);
+    return { own, batcher: other.batcher, permit: { ...permit, begin: () => permit.begin(load) } };
   });
   const encoded = await runAll(parts, signal, (part, all) =>
-    part.batcher.encode(permit, part.own, wanted, all),
+    part.batcher.encode(part.permit, part.own, wanted, all),
   );
   return encoded.flat();
 }

@@ -270,6 +270,30 @@ test('when the view of one model fails, those for another cost no engine time an
   assert.equal(larger.engine.batches.length, 2);
 });
 
+test('a request need not wait for views of twice the side that an engine has taken already', async (t) => {
+  const { engine, larger, times, encoder, close } = gatedEncoder({ largest: 1 });
+  t.after(close);
+  const batchMs = 1_000_000;
+  times.record(1, batchMs);
+  const teach = encoder.encode({
+    images: [grey(1)],
+    stacked: false,
+    recipe: { recipe: 'teacher', scales: [8, 16], fusion: 'average', windows: 'whole' },
+    options,
+    signal: never,
+  });
+  // The gated engine's tokens are none that can be averaged.
+  const taught = Promise.allSettled([teach]);
+  await until(() => engine.batches.length === 1 && larger.engine.batches.length === 1);
+  // Time for the batch that runs and for its own, and not for three more.
+  const terms = { ...defaultTerms, deadlineAt: performance.now() + 3.5 * batchMs };
+  const next = encoder.encode({ images: [grey(2)], stacked: false, recipe, options, terms, signal: never });
+  engine.openGate();
+  larger.engine.openGate();
+  await next;
+  await taught;
+});
+
 test('a request of many images causes no warning of Node', async (t) => {
   const { engine, encoder, close } = gatedEncoder();
   t.after(close);
