@@ -18,6 +18,24 @@ test('does not keep the buffer that it was read from in memory', async () => {
   assert.equal(read!.parts[0]!.buffer.byteLength, 5);
 });
 
+test('leaves the main thread to others while it stores and reads a large image', async () => {
+  let turns = 0;
+  let isOver = false;
+  const count = (): void => {
+    turns++;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  const large = { ...image, parts: [new Uint8Array(2 ** 24).fill(1), new Uint8Array(2 ** 24).fill(2)] };
+  const stored = await storedImage(large);
+  assert.ok(turns >= 16, `${turns} turns`);
+  turns = 0;
+  const read = await readStoredImage(stored);
+  isOver = true;
+  assert.ok(turns >= 16, `${turns} turns`);
+  assert.ok(Buffer.concat(large.parts).equals(read!.parts[0]!));
+});
+
 test('reads nothing from a damaged, truncated or foreign value', async () => {
   const bytes = await storedImage(image);
   await fc.assert(
