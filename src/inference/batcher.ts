@@ -41,6 +41,14 @@ export interface RunBatch {
   readonly traces: readonly Trace[];
 }
 
+/** What an engine runs next. */
+interface NextBatch {
+  readonly lane: Lane;
+  readonly views: readonly WaitingView[];
+  /** Whether it is one view that is tried again, alone. */
+  readonly isRetry: boolean;
+}
+
 /** Groups the views of all callers of one model into batches for its engines. Each promise settles exactly once. */
 export class Batcher {
   readonly #options: BatcherOptions;
@@ -160,42 +168,45 @@ export class Batcher {
   }
 
   #handOver(): void {
-    while (this.#handOverRetry() || this.#handOverBatch());
+    for (let next = this.#next(); next !== undefined; next = this.#next()) void this.#run(next);
   }
 
-  /** Hands over a view that is tried again, to another engine than before if one works. */
-  #handOverRetry(): boolean {
+  /** The next batch that an engine can take now. A view that is tried again goes first. */
+  #next(): NextBatch | undefined {
+    return this.#nextRetry() ?? this.#nextBatch();
+  }
+
+  /** A view that is tried again, and another engine than before if one works. */
+  #nextRetry(): NextBatch | undefined {
     const open = this.#open();
-    for (const [index, waiting] of this.#retries.entries()) {
+    for (const waiting of [...this.#retries]) {
       const others = open.filter(({ pooled }) => pooled.name !== waiting.failedOn);
       const lane = (others.length > 0 ? others : open).find(({ isFree }) => isFree);
       const isDone = waiting.isSettled || waiting.request.hasLeft;
       if (lane === undefined && !isDone) continue;
-      this.#retries.splice(index, 1);
+      this.#retries.splice(this.#retries.indexOf(waiting), 1);
       // The late engine has run a view without bytes, and its answer is on the way.
       if (waiting.view.byteLength === 0) waiting.failedOn = undefined;
-      else if (!isDone) void this.#run(lane!, [waiting], true);
-      return true;
+      else if (!isDone) return { lane: lane!, views: [waiting], isRetry: true };
     }
-    return false;
+    return undefined;
   }
 
-  /** Hands over a batch of waiting views, to the engine that runs it first. */
-  #handOverBatch(): boolean {
+  /** A batch of waiting views, and the engine that runs it first. */
+  #nextBatch(): NextBatch | undefined {
     const open = this.#open();
     const free = open.filter(({ isFree }) => isFree);
     // Nothing is prepared while a view waits to be tried again: the engine would not become free for it.
     const candidates = free.length > 0 || this.#retries.length > 0 ? free : open;
     const queued = Math.ceil(this.#queue.size / Math.max(1, free.length));
     const lane = soonest(candidates.filter((one) => one.viewsToTake(queued) > 0));
-    if (lane === undefined) return false;
-    const batch = this.#queue.take(lane.viewsToTake(queued));
-    for (const { request } of batch) request.permit.begin();
-    void this.#run(lane, batch, false);
-    return true;
+    if (lane === undefined) return undefined;
+    const views = this.#queue.take(lane.viewsToTake(queued));
+    for (const { request } of views) request.permit.begin();
+    return { lane, views, isRetry: false };
   }
 
-  async #run(lane: Lane, batch: readonly WaitingView[], isRetry: boolean): Promise<void> {
+  async #run({ lane, views: batch, isRetry }: NextBatch): Promise<void> {
     const { observe, now } = this.#options;
     const { name, engine, times } = lane.pooled;
     const wasPrepared = !lane.isFree;
