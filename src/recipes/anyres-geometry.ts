@@ -55,7 +55,7 @@ export function fitCentred(image: Size, canvas: Size): { readonly content: Size;
 }
 
 /** The part of the tiles' map that is not padding, in tokens. */
-export function unpadRect(image: Size, map: Size): TokenRect {
+function unpadRect(image: Size, map: Size): TokenRect {
   if (image.width / image.height > map.width / map.height) {
     const kept = Math.trunc(image.height * (map.width / image.width));
     const y = Math.floor((map.height - kept) / 2);

@@ -15,7 +15,7 @@ const elementBytes = {
 } as const satisfies Record<ElementType, number>;
 
 /** A page: ONNX Runtime maps an initialiser that starts on one. */
-export const alignmentBytes = 4096;
+const alignmentBytes = 4096;
 
 const opsets = { '': 20, 'com.microsoft': 1 } as const;
 const irVersion = 9;

@@ -69,7 +69,7 @@ export function tensorsOf({ preparation, linears, newline }: ProjectorRecipe): R
  * Finds tensors among a checkpoint's, whatever one prefix stands before all their names; `model.` does not count. Throws
  * `invalid_argument` where the checkpoint lacks one, and says so where it lacks all, or has one twice.
  */
-export function findTensors(
+function findTensors(
   names: Iterable<string>,
   wanted: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {

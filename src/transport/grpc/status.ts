@@ -19,7 +19,7 @@ const statusByCode = {
 } as const satisfies Record<ErrorCode, status>;
 
 /** The domain of every google.rpc.ErrorInfo that the service sends. */
-export const errorDomain = 'siglip-hd';
+const errorDomain = 'siglip-hd';
 
 /** The gRPC status of an error code. */
 export function grpcStatus(code: ErrorCode): status {

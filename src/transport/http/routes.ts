@@ -9,7 +9,7 @@ export const encodeEndpoints = {
 export type EncodeEndpoint = keyof typeof encodeEndpoints;
 
 /** The endpoints of the Open Inference Protocol. */
-export const openInferenceEndpoints = [
+const openInferenceEndpoints = [
   'infer',
   'server_live',
   'server_ready',
