@@ -1,15 +1,13 @@
 // Two services behind a real nginx with the configuration that is shipped, one after the other stopped and started
 // again.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { externalTest } from '../support/external.ts';
 import { imageBytes } from '../support/golden.ts';
 import { type EncodeResponse, TestClient } from '../support/grpc-client.ts';
-import { configureNginx, listens, missingNginx } from '../support/nginx.ts';
-import { freePort, ServiceProcess } from '../support/service-process.ts';
+import { missingNginx, startBehindNginx } from '../support/nginx.ts';
 import { importFixture, scratchFolder } from '../support/tiny-models.ts';
 import { until } from '../support/until.ts';
 
@@ -35,28 +33,8 @@ externalTest(
   async (t) => {
     const model = await importFixture(scratch.path, 'siglip-tiny');
     const args = ['--model', model, '--drain-delay-ms=300', '--warm-up-ms=100'];
-    const ports = await Promise.all(
-      [0, 1].map(async () => ({ http: await freePort(), grpc: await freePort() })),
-    );
-    const services = ports.map((each) => new ServiceProcess(args, each));
-    t.after(() => services.forEach((service) => service.kill()));
-    await Promise.all(services.map((service) => service.start()));
-
-    const [http, grpc] = [await freePort(), await freePort()];
-    const configuration = configureNginx(
-      join(scratch.path, 'nginx'),
-      new Map([
-        ['listen 8080', http],
-        ['listen 50051', grpc],
-        ['127.0.0.1:18081', ports[0]!.http],
-        ['127.0.0.1:18082', ports[1]!.http],
-        ['127.0.0.1:15051', ports[0]!.grpc],
-        ['127.0.0.1:15052', ports[1]!.grpc],
-      ]),
-    );
-    const nginx = spawn('nginx', ['-c', configuration], { stdio: 'inherit' });
-    t.after(() => nginx.kill('SIGTERM'));
-    await Promise.all([listens(http), listens(grpc)]);
+    const folder = join(scratch.path, 'nginx');
+    const { services, ports, http, grpc } = await startBehindNginx(t, folder, args);
 
     const image = imageBytes('rocket.jpg');
     const outcomes: string[] = [];

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { gate, rawExchange, startStubServer, stubTokens } from '../transport/http/stub-server.ts';
+import { Gate } from '../support/gate.ts';
+import { rawExchange, startStubServer, stubTokens } from '../transport/http/stub-server.ts';
 
 const statusesIn = (answer: string) =>
   [...answer.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status);
@@ -46,9 +47,9 @@ test('does not ask a client for a body that it refuses', async () => {
 
 test('answers pipelined requests in order', async () => {
   const { server, encoder } = await startStubServer();
-  const release = gate();
+  const release = new Gate();
   encoder.answer = async (request) => {
-    await release.opened;
+    await release.passed();
     return stubTokens(request);
   };
   const slow = `${post}x-request-id: first\r\nContent-Length: 1\r\n\r\nx`;
@@ -61,14 +62,14 @@ test('answers pipelined requests in order', async () => {
 
 test('answers a request although what follows it on the connection is no request, and closes it', async () => {
   const { server, encoder } = await startStubServer();
-  const [entered, release] = [gate(), gate()];
+  const [entered, release] = [new Gate(), new Gate()];
   encoder.answer = async (request) => {
     entered.open();
-    await release.opened;
+    await release.passed();
     return stubTokens(request);
   };
   const answered = rawExchange(server.port, `${post}Content-Length: 1\r\n\r\nx\0no request\r\n\r\n`);
-  await entered.opened;
+  await entered.passed();
   release.open();
   assert.deepEqual(statusesIn(await answered), ['200']);
   await server.drain();
@@ -76,22 +77,22 @@ test('answers a request although what follows it on the connection is no request
 
 test('answers a request, and refuses a broken one behind it', async () => {
   const { server, encoder } = await startStubServer({ limits: { lingerMs: 50 } });
-  const [entered, release] = [gate(), gate()];
+  const [entered, release] = [new Gate(), new Gate()];
   encoder.answer = async (request) => {
     entered.open();
-    await release.opened;
+    await release.passed();
     return stubTokens(request);
   };
   const broken = `${post}Transfer-Encoding: chunked\r\n\r\nnot a length\r\n`;
   const answered = rawExchange(server.port, `${post}Content-Length: 1\r\n\r\nx${broken}`);
-  await entered.opened;
+  await entered.passed();
   release.open();
   assert.deepEqual(statusesIn(await answered), ['200', '400']);
 });
 
 test('forgets pipelined requests whose connection ends before their turn, so that it can stop', async () => {
   const { server, encoder } = await startStubServer();
-  const entered = gate();
+  const entered = new Gate();
   encoder.answer = (request) => {
     entered.open();
     return new Promise((_resolve, reject) => {
@@ -101,7 +102,7 @@ test('forgets pipelined requests whose connection ends before their turn, so tha
   const socket = connect(server.port, '127.0.0.1');
   const health = 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n';
   socket.write(`${post}Content-Length: 1\r\n\r\nx${health.repeat(20)}`);
-  await entered.opened;
+  await entered.passed();
   socket.destroy();
   await server.drain();
 });

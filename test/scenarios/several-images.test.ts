@@ -9,7 +9,8 @@ import { ServiceError } from '../../src/errors/service-error.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../src/encoding/request.ts';
 import { until } from '../support/until.ts';
 import { readSafetensorsImages } from '../tokens/read-token-file.ts';
-import { gate, startStubServer, stubTokens } from '../transport/http/stub-server.ts';
+import { Gate } from '../support/gate.ts';
+import { startStubServer, stubTokens } from '../transport/http/stub-server.ts';
 
 /** What the stub makes of each image, by its text. */
 function byText(
@@ -145,7 +146,7 @@ async function postForLines(url: string, texts: readonly string[], query = ''): 
 
 test('writes a line for each image as it finishes, failures among them', async () => {
   const { url, encoder } = await startStubServer();
-  const [slow, second] = [gate(), gate()];
+  const [slow, second] = [new Gate(), new Gate()];
   const tokens = stubTokens({
     images: [{ kind: 'file', bytes: new Uint8Array(1) }],
     stacked: false,
@@ -154,8 +155,8 @@ test('writes a line for each image as it finishes, failures among them', async (
     signal: AbortSignal.any([]),
   });
   encoder.answer = byText({
-    slow: () => slow.opened.then(() => tokens),
-    broken: () => second.opened.then(noImage),
+    slow: () => slow.passed().then(() => tokens),
+    broken: () => second.passed().then(noImage),
   });
   const response = await postForLines(url, ['slow', 'quick', 'broken']);
   assert.deepEqual([response.statusCode, response.headers['content-type']], [200, 'application/jsonl']);
@@ -203,11 +204,11 @@ test('waits for an image longer than a client may leave its answer unread', asyn
   const { server, url, encoder } = await startStubServer({
     limits: { readGraceMs: 1000, readBytesPerSecond: 2 ** 30 },
   });
-  const dropped = gate();
+  const dropped = new Gate();
   encoder.answer = (request) => {
     if (request.options.dtype === 'float16') {
       const isSlow = encoder.requests.length === 2;
-      return isSlow ? dropped.opened.then(() => stubTokens(request)) : stubTokens(request);
+      return isSlow ? dropped.passed().then(() => stubTokens(request)) : stubTokens(request);
     }
     request.signal.addEventListener('abort', dropped.open);
     const answer = stubTokens(request);
@@ -257,7 +258,7 @@ test('makes no more of its lines than the client reads, and drops one that reads
   const { server, encoder } = await startStubServer({
     limits: { readGraceMs: 100, readBytesPerSecond: 2 ** 30 },
   });
-  const begun = gate();
+  const begun = new Gate();
   let slices = 0;
   encoder.answer = (request) => {
     const answer = stubTokens(request);
@@ -278,7 +279,7 @@ test('makes no more of its lines than the client reads, and drops one that reads
     return { ...answer, tensor: counted };
   };
   const socket = postUnread(server.port, 'format=jsonl', ['a', 'b']);
-  await begun.opened;
+  await begun.passed();
   await server.drain();
   // Each line's length is asked for once.
   assert.ok(slices < 2 * 64, `${slices} parts were made`);

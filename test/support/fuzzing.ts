@@ -10,11 +10,14 @@ export function fuzzRuns(usual: number): number {
 /** Where the cases of a property start: the same for everybody, or FUZZ_SEED where that is set. */
 export const fuzzSeed = Number(process.env['FUZZ_SEED'] ?? 7);
 
-/** Changes of a file: bytes overwritten, taken out or doubled, from a place given as a fraction of its length. */
+/**
+ * Changes of a file: a bit flipped, bytes overwritten, taken out or doubled, from a place given as a fraction of its length.
+ * Flipped bits mostly leave a message of protobuf one.
+ */
 export const mutations = fc.array(
   fc.record({
     at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
-    kind: fc.constantFrom('overwrite', 'remove', 'double', 'cut'),
+    kind: fc.constantFrom('flip', 'overwrite', 'remove', 'double', 'cut'),
     bytes: fc.oneof(
       fc.uint8Array({ minLength: 1, maxLength: 12 }),
       fc.constantFrom(Uint8Array.of(0xff, 0xff, 0xff, 0xff), new Uint8Array(8), new Uint8Array(8).fill(0xff)),
@@ -30,6 +33,7 @@ export function mutated(file: Uint8Array, changes: Mutations): Buffer {
     const start = Math.floor(at * bytes.byteLength);
     const end = Math.min(bytes.byteLength, start + noise.byteLength);
     const [before, own, after] = [bytes.subarray(0, start), bytes.subarray(start, end), bytes.subarray(end)];
+    if (kind === 'flip' && start < bytes.byteLength) bytes[start]! ^= 1 << (noise[0]! & 7);
     if (kind === 'overwrite') bytes = Buffer.concat([before, noise.subarray(0, own.byteLength), after]);
     if (kind === 'remove') bytes = Buffer.concat([before, after]);
     if (kind === 'double') bytes = Buffer.concat([before, own, own, after]);

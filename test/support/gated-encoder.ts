@@ -17,24 +17,17 @@ import { planAnswer, validateRequest } from '../../src/encoding/plan-request.ts'
 import type { VisualEncoder } from '../../src/encoding/request.ts';
 import { TokenPool } from '../../src/tokens/token-pool.ts';
 import { GatedEngine } from './gated-engine.ts';
+import { stubModel } from './stub-model.ts';
 
 /** A model with one token of two channels: the gated engine's four bytes are a view's float16 tokens. */
 export const gatedModel: Model = {
+  ...stubModel,
   name: 'gated',
-  folder: '/nowhere',
-  digest: `sha256:${'0'.repeat(64)}`,
-  architecture: 'siglip',
-  trained: false,
   imageSize: 8,
   patchSize: 8,
   grid: { width: 1, height: 1 },
   channels: 2,
   layers: 1,
-  features: 'last_hidden_state',
-  precision: 'fp32',
-  resample: 'bilinear',
-  resize: 'squash',
-  towerDigest: '0'.repeat(64),
 };
 
 /** The same tower for views of twice the side. */

@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { runProgram } from './external.ts';
+import { freePort, ServiceProcess } from './service-process.ts';
 import { until } from './until.ts';
 
 export const missingNginx = async () =>
   (await runProgram('nginx', ['-v'])).exitCode === 0 ? undefined : 'nginx is not installed';
 
 /** The shipped configuration with other ports, in a folder that it makes. Gives the path of the whole. */
-export function configureNginx(folder: string, ports: ReadonlyMap<string, number>): string {
+function configureNginx(folder: string, ports: ReadonlyMap<string, number>): string {
   mkdirSync(folder);
   let shipped = readFileSync('deploy/nginx/siglip-hd.conf', 'utf8');
   for (const [text, port] of ports) {
@@ -35,8 +38,47 @@ export function configureNginx(folder: string, ports: ReadonlyMap<string, number
   return whole;
 }
 
+interface BehindNginx {
+  readonly services: readonly ServiceProcess[];
+  /** Of each service. */
+  readonly ports: readonly { readonly http: number; readonly grpc: number }[];
+  /** Of nginx. */
+  readonly http: number;
+  readonly grpc: number;
+}
+
+/** Two services, each of one model, behind an nginx with the shipped configuration, until the test ends. */
+export async function startBehindNginx(
+  t: TestContext,
+  folder: string,
+  args: readonly string[],
+): Promise<BehindNginx> {
+  const ports = await Promise.all(
+    [0, 1].map(async () => ({ http: await freePort(), grpc: await freePort() })),
+  );
+  const services = ports.map((each) => new ServiceProcess(args, each));
+  t.after(() => services.forEach((service) => service.kill()));
+  await Promise.all(services.map((service) => service.start()));
+  const [http, grpc] = [await freePort(), await freePort()];
+  const configuration = configureNginx(
+    folder,
+    new Map([
+      ['listen 8080', http],
+      ['listen 50051', grpc],
+      ['127.0.0.1:18081', ports[0]!.http],
+      ['127.0.0.1:18082', ports[1]!.http],
+      ['127.0.0.1:15051', ports[0]!.grpc],
+      ['127.0.0.1:15052', ports[1]!.grpc],
+    ]),
+  );
+  const nginx = spawn('nginx', ['-c', configuration], { stdio: 'inherit' });
+  t.after(() => nginx.kill('SIGTERM'));
+  await Promise.all([listens(http), listens(grpc)]);
+  return { services, ports, http, grpc };
+}
+
 /** Resolves when a port takes connections. */
-export async function listens(port: number): Promise<void> {
+async function listens(port: number): Promise<void> {
   await until(async () => {
     const socket = connect(port, '127.0.0.1');
     const isOpen = await once(socket, 'connect').then(

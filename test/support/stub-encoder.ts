@@ -17,25 +17,8 @@ import type {
 import type { RecipeOptions } from '../../src/recipes/recipe-options.ts';
 import { Gate } from './gate.ts';
 import { madeUp } from './answer-origin.ts';
+import { stubModel } from './stub-model.ts';
 import { dtypeBytes } from '../../src/tokens/tensor.ts';
-
-export const stubModel: Model = {
-  name: 'stub',
-  folder: '/models/stub',
-  digest: `sha256:${'ab'.repeat(32)}`,
-  architecture: 'siglip',
-  trained: false,
-  imageSize: 512,
-  patchSize: 16,
-  grid: { width: 32, height: 32 },
-  channels: 24,
-  layers: 2,
-  features: 'last_hidden_state',
-  precision: 'fp32',
-  resample: 'bilinear',
-  resize: 'squash',
-  towerDigest: '0'.repeat(64),
-};
 
 /** The value of a stub answer's byte at `index`: the same for every request, different between neighbours. */
 export function stubByte(index: number): number {
@@ -43,13 +26,21 @@ export function stubByte(index: number): number {
 }
 
 /**
- * A VisualEncoder that answers `stubByte`s in the shape that the recipe plans for `model` and the image: a file is
- * said to be of `fileSize`, whatever it holds. It keeps the requests it was given, can be held by a gate, and can
- * fail. A held request ends with its signal's reason when that fires.
+ * A VisualEncoder that answers `stubByte`s in the shape that the recipe plans for `model` and the image, or what a test has
+ * it answer. A file is said to be of `fileSize`, whatever it holds. It keeps the requests it was given, can be held by a
+ * gate, and can fail. A held request ends with its signal's reason when that fires.
  */
 export class StubEncoder implements VisualEncoder {
   readonly model: Model;
+  served: readonly Model[];
   readonly requests: EncodeRequest[] = [];
+  readonly planRequests: PlanRequest[] = [];
+  answer = (request: EncodeRequest): EncodeAnswer | Promise<EncodeAnswer> => this.#answer(request);
+  planned = (request: PlanRequest): PlanAnswer => this.#plan(request);
+  /** Throws what is wrong with a request. */
+  refuse = (): void => {
+    if (this.failure !== undefined) throw this.failure;
+  };
   /** Opens once a request has come. */
   readonly arrival = new Gate();
   /** Requests wait for it to open. */
@@ -63,6 +54,7 @@ export class StubEncoder implements VisualEncoder {
 
   constructor(model: Partial<Model> = {}) {
     this.model = { ...stubModel, ...model };
+    this.served = [this.model, { ...this.model, name: 'second', features: 'penultimate' }];
   }
 
   encodeEach(request: EachRequest) {
@@ -74,9 +66,34 @@ export class StubEncoder implements VisualEncoder {
     this.arrival.open();
     await this.gate?.passed(request.signal);
     if (this.failure !== undefined) throw this.failure;
+    return await this.answer(request);
+  }
+
+  plan(request: PlanRequest): PlanAnswer {
+    this.planRequests.push(request);
+    return this.planned(request);
+  }
+
+  validate(): void {
+    this.refuse();
+  }
+
+  models(): readonly Model[] {
+    return this.served;
+  }
+
+  engines() {
+    return { up: 1, total: 1 };
+  }
+
+  ready(): boolean {
+    return this.isReady;
+  }
+
+  #answer(request: EncodeRequest): EncodeAnswer {
     const [image] = request.images;
     const size = image?.kind === 'raster' ? image.raster : this.fileSize;
-    const { metadata, sizeBytes } = this.plan({ ...request, size });
+    const { metadata, sizeBytes } = this.#plan({ ...request, size });
     const { shape, dtype } = metadata;
     return {
       tensor: { shape, dtype, parts: this.#parts(sizeBytes) },
@@ -86,7 +103,7 @@ export class StubEncoder implements VisualEncoder {
     };
   }
 
-  plan({
+  #plan({
     size: { width, height },
     recipe,
     options: { output = 'features', dtype },
@@ -111,22 +128,6 @@ export class StubEncoder implements VisualEncoder {
       tokens,
       sizeBytes: values * dtypeBytes[dtype],
     };
-  }
-
-  validate(): void {
-    if (this.failure !== undefined) throw this.failure;
-  }
-
-  models(): readonly Model[] {
-    return [this.model, { ...this.model, name: 'second', features: 'penultimate' }];
-  }
-
-  engines() {
-    return { up: 1, total: 1 };
-  }
-
-  ready(): boolean {
-    return this.isReady;
   }
 
   #parts(sizeBytes: number): Uint8Array<ArrayBuffer>[] {

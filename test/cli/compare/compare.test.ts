@@ -14,7 +14,7 @@ import { importModel } from '../../../src/model/import/import-model.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../../src/encoding/request.ts';
 import { compareTokens, summarise } from '../../../src/tokens/compare-tokens.ts';
 import { expectedTokens, goldenCases } from '../../support/golden.ts';
-import { stubModel } from '../../support/stub-encoder.ts';
+import { stubModel } from '../../support/stub-model.ts';
 import { importFixture, scratchFolder } from '../../support/tiny-models.ts';
 import { fakeTerminal } from '../fake-terminal.ts';
 import { compare, realParts } from './run-compare.ts';

@@ -1,14 +1,12 @@
 // `encode --url` against two services behind a real nginx with the configuration that is shipped, one of them drained in the
 // middle.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { copyFile, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { externalTest, runProgram } from '../../support/external.ts';
-import { configureNginx, listens, missingNginx } from '../../support/nginx.ts';
-import { freePort, ServiceProcess } from '../../support/service-process.ts';
+import { missingNginx, startBehindNginx } from '../../support/nginx.ts';
 import { importFixture, scratchFolder } from '../../support/tiny-models.ts';
 import { until } from '../../support/until.ts';
 import { manifestOf } from './encode-stub.ts';
@@ -28,28 +26,8 @@ externalTest(
     await Promise.all(files.map(async (file) => copyFile('test/fixtures/images/rocket.jpg', file)));
 
     const args = ['--model', model, '--drain-delay-ms=200', '--warm-up-ms=100'];
-    const ports = await Promise.all(
-      [0, 1].map(async () => ({ http: await freePort(), grpc: await freePort() })),
-    );
-    const services = ports.map((each) => new ServiceProcess(args, each));
-    t.after(() => services.forEach((service) => service.kill()));
-    await Promise.all(services.map((service) => service.start()));
-    const [http, grpc] = [await freePort(), await freePort()];
     const folder = join(scratch.path, 'nginx');
-    const configuration = configureNginx(
-      folder,
-      new Map([
-        ['listen 8080', http],
-        ['listen 50051', grpc],
-        ['127.0.0.1:18081', ports[0]!.http],
-        ['127.0.0.1:18082', ports[1]!.http],
-        ['127.0.0.1:15051', ports[0]!.grpc],
-        ['127.0.0.1:15052', ports[1]!.grpc],
-      ]),
-    );
-    const nginx = spawn('nginx', ['-c', configuration], { stdio: 'inherit' });
-    t.after(() => nginx.kill('SIGTERM'));
-    await listens(http);
+    const { services, http } = await startBehindNginx(t, folder, args);
 
     const out = join(scratch.path, 'out');
     const urls = ['--url', `http://127.0.0.1:${http}`, '--url-requests', '8'];

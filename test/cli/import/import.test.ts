@@ -7,24 +7,17 @@ import { findProjector, findSource } from '../../../src/cli/import/import-source
 import { type ImportModel, importCheckpoint } from '../../../src/cli/import/import.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import type { Model } from '../../../src/model/model.ts';
+import { stubModel } from '../../support/stub-model.ts';
 import { fakeTerminal } from '../fake-terminal.ts';
 
 const model: Model = {
+  ...stubModel,
   name: 'hd',
-  folder: '/models/hd',
-  digest: `sha256:${'0'.repeat(64)}`,
-  architecture: 'siglip',
   trained: true,
-  imageSize: 512,
-  patchSize: 16,
-  grid: { width: 32, height: 32 },
   channels: 1152,
   layers: 27,
   features: 'pre_norm',
   precision: 'fp16',
-  resample: 'bilinear',
-  resize: 'squash',
-  towerDigest: '0'.repeat(64),
 };
 
 const settings = {

@@ -191,7 +191,7 @@ test('holds the digest that the server tells against that of model.json', async 
   assert.equal(same.ups[0]?.toldDigest, true);
   const other = connect(t, { port: server.port });
   await until(() => other.downs.length > 0);
-  assert.match(other.downs[0]!.message, /was made from the model folder sha256:a+, not from sha256:0+/);
+  assert.match(other.downs[0]!.message, /was made from the model folder sha256:a+, not from sha256:(ab)+/);
 });
 
 test('takes a server that names no tensors, and holds its answers against model.json', async (t) => {

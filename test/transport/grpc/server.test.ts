@@ -19,7 +19,8 @@ import {
   RawCaller,
   statusDetails,
 } from '../../support/grpc-client.ts';
-import { StubEncoder, stubByte, stubFailure, stubModel } from '../../support/stub-encoder.ts';
+import { StubEncoder, stubByte, stubFailure } from '../../support/stub-encoder.ts';
+import { stubModel } from '../../support/stub-model.ts';
 import { budgetOf, file, type ObservedRequest, serve, service } from './stub-server.ts';
 
 interface Reflected {

@@ -7,11 +7,12 @@ import { pino } from 'pino';
 import { Budget } from '../../../src/admission/budget.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import { until } from '../../support/until.ts';
-import { gate, rawExchange, startStubServer, stubTokens } from './stub-server.ts';
+import { Gate } from '../../support/gate.ts';
+import { rawExchange, startStubServer, stubTokens } from './stub-server.ts';
 
 test("fires the request's signal when the client leaves while it is encoded", async () => {
   const { server, encoder, metrics } = await startStubServer();
-  const entered = gate();
+  const entered = new Gate();
   const aborted = new Promise<unknown>((resolve) => {
     encoder.answer = (request) =>
       new Promise((_resolve, reject) => {
@@ -24,7 +25,7 @@ test("fires the request's signal when the client leaves while it is encoded", as
   });
   const socket = connect(server.port, '127.0.0.1');
   socket.write('POST /encode HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx');
-  await entered.opened;
+  await entered.passed();
   socket.destroy();
   const reason = await aborted;
   assert.ok(reason instanceof ServiceError && reason.code === 'cancelled');
@@ -103,7 +104,7 @@ for (const format of ['npy', 'json']) {
     const { server, encoder } = await startStubServer({
       limits: { readGraceMs: 100, readBytesPerSecond: 2 ** 30 },
     });
-    const answering = gate();
+    const answering = new Gate();
     encoder.answer = (request) => {
       answering.open();
       const answer = stubTokens(request);
@@ -112,7 +113,7 @@ for (const format of ['npy', 'json']) {
     const socket = connect(server.port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write(`POST /encode?format=${format} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx`);
-    await answering.opened;
+    await answering.passed();
     await server.drain();
     socket.destroy();
   });
@@ -144,18 +145,18 @@ test('logs the views of all images of a request', async () => {
 
 test('finishes what is under way when it drains, and closes those connections', async () => {
   const { server, encoder, url } = await startStubServer();
-  const entered = gate();
-  const release = gate();
+  const entered = new Gate();
+  const release = new Gate();
   encoder.answer = async (request) => {
     entered.open();
-    await release.opened;
+    await release.passed();
     return stubTokens(request);
   };
   const agent = new Agent({ keepAlive: true });
   const request = httpRequest(`${url}/encode`, { method: 'POST', agent });
   const answered = once(request, 'response');
   request.end('x');
-  await entered.opened;
+  await entered.passed();
   let drained = false;
   const draining = server.drain().then(() => {
     drained = true;
@@ -175,16 +176,16 @@ test('finishes what is under way when it drains, and closes those connections', 
 
 test('refuses an encode that comes on an open connection while it drains', async () => {
   const { server, encoder } = await startStubServer();
-  const entered = gate();
-  const release = gate();
+  const entered = new Gate();
+  const release = new Gate();
   encoder.answer = async (request) => {
     entered.open();
-    await release.opened;
+    await release.passed();
     return stubTokens(request);
   };
   const post = 'POST /encode HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx';
   const early = rawExchange(server.port, post);
-  await entered.opened;
+  await entered.passed();
   const late = connect(server.port, '127.0.0.1');
   late.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nPOST /encode HTTP/1.1\r\n');
   await once(late, 'data');
@@ -223,7 +224,7 @@ for (const sent of ['Content-Length: 9\r\n\r\nx', 'Transfer-Encoding: chunked\r\
 
 test('answers unavailable to what is under way when it is closed', async () => {
   const { server, encoder } = await startStubServer();
-  const entered = gate();
+  const entered = new Gate();
   encoder.answer = (request) => {
     entered.open();
     return new Promise((_resolve, reject) => {
@@ -231,7 +232,7 @@ test('answers unavailable to what is under way when it is closed', async () => {
     });
   };
   const answer = rawExchange(server.port, 'POST /encode HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx');
-  await entered.opened;
+  await entered.passed();
   await server.close();
   assert.match(await answer, /^HTTP\/1\.1 503 [^]*"code":"unavailable"/);
   assert.equal(encoder.requests[0]?.signal.aborted, true);
@@ -267,17 +268,17 @@ test('charges a body what it declares at once, and what it has when it has arriv
   assert.equal(await post(50), 429);
   declared.destroy();
   await until(() => server.underWay === 0);
-  const [entered, release] = [gate(), gate()];
+  const [entered, release] = [new Gate(), new Gate()];
   encoder.answer = async (request) => {
     entered.open();
-    await release.opened;
+    await release.passed();
     return stubTokens(request);
   };
   const chunked = rawExchange(
     server.port,
     'POST /encode HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n',
   );
-  await entered.opened;
+  await entered.passed();
   encoder.answer = stubTokens;
   assert.equal(await post(80), 200);
   release.open();

@@ -14,40 +14,25 @@ import {
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import type { Model } from '../../../src/model/model.ts';
 import type { AnyresGeometry } from '../../../src/recipes/plan.ts';
-import { encodeEachBy } from '../../support/encode-each.ts';
-import type {
-  EachRequest,
-  EncodeAnswer,
-  EncodeRequest,
-  PlanAnswer,
-  PlanRequest,
-  VisualEncoder,
-} from '../../../src/encoding/request.ts';
+import type { EncodeAnswer, EncodeRequest, PlanAnswer, PlanRequest } from '../../../src/encoding/request.ts';
 import { dtypeBytes } from '../../../src/tokens/tensor.ts';
 import { madeUp } from '../../support/answer-origin.ts';
+import { StubEncoder } from '../../support/stub-encoder.ts';
+import { stubModel } from '../../support/stub-model.ts';
 
-export const stubModel: Model = {
-  name: 'stub',
-  folder: '/nowhere',
-  digest: `sha256:${'ab'.repeat(32)}`,
-  architecture: 'siglip',
-  trained: false,
+const model: Model = {
+  ...stubModel,
   imageSize: 8,
   patchSize: 4,
   grid: { width: 2, height: 2 },
   channels: 3,
   layers: 1,
-  features: 'last_hidden_state',
-  precision: 'fp32',
-  resample: 'bilinear',
-  resize: 'squash',
-  towerDigest: '0'.repeat(64),
 };
 
 /** The bytes that the stub answers with: they count up, so that a slip of one shows. */
 export function stubTokens(request: EncodeRequest): EncodeAnswer {
   const { dtype } = request.options;
-  const perImage = [4, stubModel.channels];
+  const perImage = [4, model.channels];
   const parts = request.images.map((_image, index) =>
     Uint8Array.from({ length: 12 * dtypeBytes[dtype] }, (_, i) => (7 * i + 31 * index) % 251),
   );
@@ -55,14 +40,14 @@ export function stubTokens(request: EncodeRequest): EncodeAnswer {
   return {
     tensor: { shape, dtype, parts },
     metadata: {
-      model: { name: stubModel.name, digest: stubModel.digest, trained: false },
+      model: { name: model.name, digest: model.digest, trained: false },
       recipe: request.recipe.recipe,
       output: request.options.output ?? 'features',
-      features: stubModel.features,
-      precision: stubModel.precision,
+      features: model.features,
+      precision: model.precision,
       dtype,
       shape,
-      grid: stubModel.grid,
+      grid: model.grid,
       views: 1,
       ...(request.recipe.recipe === 'anyres' ? { anyres: stubAnyres } : {}),
       images: request.images.map(() => ({ width: 640, height: 480 })),
@@ -94,46 +79,13 @@ export function stubPlan({ size, recipe, options }: PlanRequest): PlanAnswer {
   return { metadata: { ...metadata, images: [size] }, tokens: 4, sizeBytes: 12 * dtypeBytes[options.dtype] };
 }
 
-/** An encoder that remembers what it was asked, and answers by `answer`. */
-export class StubEncoder implements VisualEncoder {
-  readonly requests: EncodeRequest[] = [];
-  readonly planRequests: PlanRequest[] = [];
-  /** What is wrong with what is asked. */
-  refuse: () => void = () => {};
-  planned: (request: PlanRequest) => PlanAnswer = stubPlan;
-  answer: (request: EncodeRequest) => EncodeAnswer | Promise<EncodeAnswer> = stubTokens;
-  isReady = true;
-  served: readonly Model[] = [stubModel];
-
-  encodeEach(request: EachRequest) {
-    return encodeEachBy(this, request);
-  }
-
-  async encode(request: EncodeRequest): Promise<EncodeAnswer> {
-    this.requests.push(request);
-    return await this.answer(request);
-  }
-
-  plan(request: PlanRequest): PlanAnswer {
-    this.planRequests.push(request);
-    return this.planned(request);
-  }
-
-  validate(): void {
-    this.refuse();
-  }
-
-  models(): readonly Model[] {
-    return this.served;
-  }
-
-  engines() {
-    return { up: 1, total: 1 };
-  }
-
-  ready(): boolean {
-    return this.isReady;
-  }
+/** An encoder of one small model that answers {@link stubTokens} and {@link stubPlan}. */
+function stubEncoder(): StubEncoder {
+  const encoder = new StubEncoder(model);
+  encoder.served = [model];
+  encoder.answer = stubTokens;
+  encoder.planned = stubPlan;
+  return encoder;
 }
 
 export interface StubServer {
@@ -145,7 +97,7 @@ export interface StubServer {
 
 /** A server on a free port over a stub encoder, closed after the test file. */
 export async function startStubServer(options: Partial<HttpServerOptions> = {}): Promise<StubServer> {
-  const encoder = new StubEncoder();
+  const encoder = stubEncoder();
   const metrics = new Metrics();
   const server = await startHttpServer({
     encoder,
@@ -171,7 +123,7 @@ export interface StubApp {
 
 /** What answers requests, over a stub encoder and without a port. */
 export async function openStubApp(options: Partial<HttpAppOptions> = {}): Promise<StubApp> {
-  const encoder = new StubEncoder();
+  const encoder = stubEncoder();
   const metrics = new Metrics();
   const logger = pino({ level: 'silent' });
   const parts = { encoder, metrics, logger, readPixels: () => undefined, ...options };
@@ -216,13 +168,4 @@ export async function rawExchange(port: number, ...packets: readonly (string | B
       }
     })();
   });
-}
-
-/** A promise and its resolve: holds something until a test lets it go. */
-export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
-  let open = (): void => undefined;
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
 }
