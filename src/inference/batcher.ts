@@ -7,7 +7,7 @@ import type { Trace } from '../telemetry/trace.ts';
 import { notFinite } from '../tokens/tensor.ts';
 import type { EncodedBatch } from './engine.ts';
 import { expectedEndMs } from './expected-time.ts';
-import { type HandedOver, Lane, soonest } from './lane.ts';
+import { type HandedOver, Lane, type NextBatch, soonest } from './lane.ts';
 import type { PoolEngine } from './pool-engine.ts';
 import type { ViewTokens, WaitingView } from './waiting-view.ts';
 
@@ -39,14 +39,6 @@ export interface RunBatch {
   readonly endedAt: number;
   /** The traces of its requests that are traced. */
   readonly traces: readonly Trace[];
-}
-
-/** What an engine runs next. */
-interface NextBatch {
-  readonly lane: Lane;
-  readonly views: readonly WaitingView[];
-  /** Whether it is one view that is tried again, alone. */
-  readonly isRetry: boolean;
 }
 
 /** Groups the views of all callers of one model into batches for its engines. Each promise settles exactly once. */
@@ -168,12 +160,8 @@ export class Batcher {
   }
 
   #handOver(): void {
-    for (let next = this.#next(); next !== undefined; next = this.#next()) void this.#run(next);
-  }
-
-  /** The next batch that an engine can take now. A view that is tried again goes first. */
-  #next(): NextBatch | undefined {
-    return this.#nextRetry() ?? this.#nextBatch();
+    let next: NextBatch | undefined;
+    while ((next = this.#nextRetry() ?? this.#nextBatch()) !== undefined) void this.#run(next);
   }
 
   /** A view that is tried again, and another engine than before if one works. */
@@ -187,7 +175,7 @@ export class Batcher {
       this.#retries.splice(this.#retries.indexOf(waiting), 1);
       // The late engine has run a view without bytes, and its answer is on the way.
       if (waiting.view.byteLength === 0) waiting.failedOn = undefined;
-      else if (!isDone) return { lane: lane!, views: [waiting], isRetry: true };
+      else if (!isDone) return { lane: lane!, views: [waiting], isAlone: true };
     }
     return undefined;
   }
@@ -203,15 +191,15 @@ export class Batcher {
     if (lane === undefined) return undefined;
     const views = this.#queue.take(lane.viewsToTake(queued));
     for (const { request } of views) request.permit.begin();
-    return { lane, views, isRetry: false };
+    return { lane, views, isAlone: false };
   }
 
-  async #run({ lane, views: batch, isRetry }: NextBatch): Promise<void> {
+  async #run({ lane, views: batch, isAlone }: NextBatch): Promise<void> {
     const { observe, now } = this.#options;
     const { name, engine, times } = lane.pooled;
     const wasPrepared = !lane.isFree;
     const outputs = [...new Set(batch.flatMap((waiting) => waiting.outputs))];
-    const handedOver = lane.add(batch, isRetry);
+    const handedOver = lane.add(batch, isAlone);
     const views = batch.map(({ view }) => view);
     try {
       const encoded = await engine.encode(views, outputs).finally(() => lane.takeBack(handedOver));

@@ -13,6 +13,11 @@ export interface HandedOver {
   readonly isAlone: boolean;
 }
 
+/** A batch that an engine can take now. */
+export interface NextBatch extends Pick<HandedOver, 'views' | 'isAlone'> {
+  readonly lane: Lane;
+}
+
 /** An engine of a pool with the batches that it has: some run, and one is prepared. */
 export class Lane {
   readonly pooled: PoolEngine;
