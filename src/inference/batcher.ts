@@ -167,7 +167,7 @@ export class Batcher {
   /** A view that is tried again, and another engine than before if one works. */
   #nextRetry(): NextBatch | undefined {
     const open = this.#open();
-    for (const waiting of [...this.#retries]) {
+    for (const waiting of this.#retries.slice()) {
       const others = open.filter(({ pooled }) => pooled.name !== waiting.failedOn);
       const lane = (others.length > 0 ? others : open).find(({ isFree }) => isFree);
       const isDone = waiting.isSettled || waiting.request.hasLeft;

@@ -210,7 +210,7 @@ test('waits for an image longer than a client may leave its answer unread', asyn
       const isSlow = encoder.requests.length === 2;
       return isSlow ? dropped.passed().then(() => stubTokens(request)) : stubTokens(request);
     }
-    request.signal.addEventListener('abort', dropped.open);
+    request.signal.addEventListener('abort', () => dropped.open());
     const answer = stubTokens(request);
     return { ...answer, tensor: { ...answer.tensor, parts: [new Uint8Array(32 * 2 ** 20)] } };
   };
