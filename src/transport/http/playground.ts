@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { ServiceError } from '../../errors/service-error.ts';
-import type { EndpointHandler } from './app.ts';
 
 /** What Vite makes of `web`: `index.html`, and files below `playground/` whose names change with their content. */
 const folder = new URL('../../../web/', import.meta.url);
@@ -25,8 +24,8 @@ const files = new Map<string, Promise<Buffer>>();
  * Sends the page on which people look at tokens. Its addresses are relative, so that it works below a path prefix. The page
  * learns `grpcPort` from it, for its examples.
  */
-export function answerPlayground(grpcPort: () => number | undefined = () => undefined): EndpointHandler {
-  return async (_request, reply) => {
+export function answerPlayground(grpcPort: () => number | undefined = () => undefined) {
+  return async (_request: unknown, reply: FastifyReply): Promise<void> => {
     const page = await fileAt('index.html');
     if (page === undefined)
       throw new ServiceError('not_found', 'The playground is not built; npm run build builds it.');
