@@ -18,15 +18,16 @@ const elementBytes = { UINT8: 1, BOOL: 1, FP16: 2, FP32: 4 } as const satisfies 
 /** Tokens and finite flags of a batch. */
 export type RemoteTokens = Pick<EncodedBatch, 'tokens' | 'finite'>;
 
-/** A ModelInferRequest for views of one size, with their bytes as raw contents. */
+/** A ModelInferRequest for views of one size, with their bytes, which lie one after another, as raw contents. */
 export function inferRequest(
   model: string,
   { input, outputs }: Signature,
-  views: readonly Uint8Array[],
+  contents: Uint8Array,
+  views: number,
   wanted: readonly GraphOutput[],
 ): Buffer {
-  const contentsBytes = byteLengthOf(views);
-  const shape = [views.length, ...dimsOf(input, contentsBytes / views.length)];
+  const { byteLength } = contents;
+  const shape = [views, ...dimsOf(input, byteLength / views)];
   const { name, datatype } = input;
   const request: ModelInferRequest = {
     modelName: model,
@@ -34,8 +35,8 @@ export function inferRequest(
     outputs: tensorsOf(outputs, wanted).map((tensor) => ({ name: tensor.name })),
   };
   const head = openInferenceMessage<ModelInferRequest, never>('ModelInferRequest').serialize(request);
-  const rawHead = protobuf.Writer.create().uint32(rawContentsKey).uint32(contentsBytes).finish();
-  return Buffer.concat([head, rawHead, ...views]);
+  const rawHead = protobuf.Writer.create().uint32(rawContentsKey).uint32(byteLength).finish();
+  return Buffer.concat([head, rawHead, contents]);
 }
 
 /**

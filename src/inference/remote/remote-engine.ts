@@ -2,10 +2,10 @@ import { ServiceError } from '../../errors/service-error.ts';
 import type { GraphOutput } from '../../model/graph-io.ts';
 import { freeBuffers } from '../../threads/transfer.ts';
 import type { EncodedBatch, Engine, EngineState } from '../engine.ts';
-import { ConnectedModel } from './connected-model.ts';
-import { Connection, type RemoteAccess } from './connection.ts';
+import type { RemoteAccess } from './connection.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
-import { type ExaminedModel, examineModel, type WantedModel } from './examine-model.ts';
+import type { ExaminedModel, WantedModel } from './examine-model.ts';
+import { type RemoteConnection, RemoteThread } from './remote-thread.ts';
 
 export interface RemoteEngineOptions {
   readonly endpoint: Endpoint;
@@ -47,7 +47,7 @@ const checkMs = 5000;
 
 /** A connection to a server whose model fits. */
 interface Session {
-  readonly model: ConnectedModel;
+  readonly connection: RemoteConnection;
   readonly examined: ExaminedModel;
   /** Fires with the reason when the engine goes down. */
   readonly down: AbortController;
@@ -68,6 +68,7 @@ interface UnderWay {
 export class RemoteEngine implements Engine {
   readonly url: string;
   readonly #options: RemoteEngineOptions;
+  readonly #thread = new RemoteThread();
   readonly #closing = new AbortController();
   readonly #ended: Promise<void>;
   readonly #underWay: UnderWay[] = [];
@@ -104,6 +105,7 @@ export class RemoteEngine implements Engine {
     this.#reason = new ServiceError('unavailable', 'The engine is closing.');
     this.#closing.abort(this.#reason);
     await this.#ended;
+    await this.#thread.close();
   }
 
   /** Connects until the engine is closed. */
@@ -138,18 +140,18 @@ export class RemoteEngine implements Engine {
     const { signal } = this.#closing;
     const close = (): void => down.abort(signal.reason);
     signal.addEventListener('abort', close);
-    let connection: Connection | undefined;
+    let connection: RemoteConnection | undefined;
     try {
       signal.throwIfAborted();
-      connection = await Connection.open(endpoint, access);
+      connection = await this.#thread.connect(endpoint, access);
       down.signal.addEventListener('abort', () => {
         this.#session = undefined;
         connection?.close();
         this.#becomeDown(ServiceError.from(down.signal.reason));
       });
       down.signal.throwIfAborted();
-      const examined = await examineModel(connection, wanted);
-      const session = { model: new ConnectedModel(connection, wanted, examined.largest), examined, down };
+      const examined = await connection.examine(wanted);
+      const session = { connection, examined, down };
       await this.#prove(session);
       down.signal.throwIfAborted();
       onUp();
@@ -215,10 +217,10 @@ export class RemoteEngine implements Engine {
   }
 
   /** Examines the model again, unless batches show whether the server works: it may not answer while it computes. */
-  async #check(connection: Connection): Promise<void> {
+  async #check(connection: RemoteConnection): Promise<void> {
     if (this.#underWay.length > 0) return;
     try {
-      await examineModel(connection, this.#options.wanted);
+      await connection.examine(this.#options.wanted);
     } catch (error) {
       if (this.#underWay.length === 0) throw error;
     }
@@ -229,7 +231,7 @@ export class RemoteEngine implements Engine {
     views: readonly Uint8Array<ArrayBuffer>[],
     outputs: readonly GraphOutput[],
   ): Promise<EncodedBatch> {
-    const { now, parallel, limitMs, onChange } = this.#options;
+    const { now, parallel, limitMs, onChange, wanted } = this.#options;
     // Until it starts, the server finishes the batches before it.
     const rounds = 1 + Math.floor(this.#underWay.length / parallel);
     const sentAt = now();
@@ -237,7 +239,12 @@ export class RemoteEngine implements Engine {
     const watch = this.#watch(batch, views.length, rounds);
     this.#underWay.push(batch);
     try {
-      const encoded = await session.model.run(views, outputs, rounds * limitMs(views.length));
+      const encoded = await session.connection.infer(views, {
+        wanted,
+        outputs,
+        largest: session.examined.largest ?? Number.POSITIVE_INFINITY,
+        limitMs: rounds * limitMs(views.length),
+      });
       if (!freeFinite(views, encoded.finite)) void this.#doubt(session);
       return { ...encoded, engineMs: now() - (batch.startedAt ?? sentAt) };
     } catch (thrown) {

@@ -71,7 +71,7 @@ export async function startRemoteEngines(
   const oneWorks = new Promise<void>((resolve, reject) => {
     stop = (error) => (error === undefined ? resolve() : reject(error));
   });
-  const names = namesOf(endpoints).map((url) => `${work.prefix}${url}`);
+  const names = engineNames(endpoints).map((url) => `${work.prefix}${url}`);
   const pool = endpoints.map((endpoint, index): PoolEngine => {
     const name = names[index]!;
     const times = new BatchTimes();
@@ -81,7 +81,11 @@ export async function startRemoteEngines(
       parallel,
       limitMs: (views) => Math.max(engineTimeoutMs, 10 * (times.estimateMs(views) ?? 0)),
       lateMs: (views) => times.lateMs(views),
-      wanted: { ...work, name: `${endpoint.model ?? work.name}${work.suffix}` },
+      wanted: {
+        name: `${endpoint.model ?? work.name}${work.suffix}`,
+        signature: work.signature,
+        digest: work.digest,
+      },
       prove: async (proved, { largest = work.largest }) => await prove(work, proved, times, largest),
       onUp(examined) {
         reports.onUp(name, examined);
@@ -128,8 +132,8 @@ async function prove(
   requireFinite(await engine.encode([probe()], [probeOutput]), probeOutput);
 }
 
-/** The endpoints as they were written, numbered where one is named several times. */
-function namesOf(endpoints: readonly Endpoint[]): readonly string[] {
+/** The engines' names: the endpoints as they were written, numbered where one is named several times. */
+export function engineNames(endpoints: readonly Endpoint[]): readonly string[] {
   const urls = endpoints.map(endpointUrl);
   return urls.map((url, index) => {
     const isRepeated = urls.indexOf(url) !== urls.lastIndexOf(url);

@@ -1,0 +1,108 @@
+// The thread of a remote engine: it sends batches to a server and receives their tokens.
+import { ServiceError } from '../../errors/service-error.ts';
+import type { GraphOutput } from '../../model/graph-io.ts';
+import type { ModelInferResponse__Output } from '../../open-inference/generated/ModelInferResponse.ts';
+import { taskOutcome } from '../../threads/worker-pool.ts';
+import { Connection, type RemoteAccess } from './connection.ts';
+import type { Endpoint } from './endpoint.ts';
+import { examineModel, type WantedModel } from './examine-model.ts';
+import { inferRequest, joinParts, readInferResponse, type RemoteTokens } from './infer-message.ts';
+
+export interface OpenTask {
+  /** The connection's number, by which later tasks name it. */
+  readonly connection: number;
+  readonly endpoint: Endpoint;
+  readonly access: RemoteAccess;
+}
+
+export interface ExamineTask {
+  readonly connection: number;
+  readonly wanted: WantedModel;
+}
+
+export interface InferTask extends ExamineTask {
+  /** All views, one after another. */
+  readonly input: Uint8Array;
+  readonly views: number;
+  readonly outputs: readonly GraphOutput[];
+  /** The largest batch that the server takes. */
+  readonly largest: number;
+  /** The time that the server has for each part of the batch. */
+  readonly limitMs: number;
+}
+
+const connections = new Map<number, Connection>();
+
+export function open({ connection, endpoint, access }: OpenTask): Promise<unknown> {
+  return taskOutcome(
+    async () => void connections.set(connection, await Connection.open(endpoint, access)),
+    () => [],
+  );
+}
+
+export function examine({ connection, wanted }: ExamineTask): Promise<unknown> {
+  return taskOutcome(
+    () => examineModel(opened(connection), wanted),
+    () => [],
+  );
+}
+
+/** Runs a batch, in parts of what the server takes at one time. */
+export function infer(task: InferTask): Promise<unknown> {
+  return taskOutcome(
+    () => inferParts(task),
+    ({ tokens }) => Object.values(tokens).map(({ buffer }) => buffer),
+  );
+}
+
+/** Calls under way fail with `unavailable`. */
+export function close(connection: number): Promise<unknown> {
+  return taskOutcome(
+    () => {
+      connections.get(connection)?.close();
+      connections.delete(connection);
+    },
+    () => [],
+  );
+}
+
+/** A thread that replaces one that died has no connections. */
+function opened(connection: number): Connection {
+  const found = connections.get(connection);
+  if (found !== undefined) return found;
+  throw new ServiceError('unavailable', 'The engine cannot be reached.', {
+    cause: new Error('its connection is closed'),
+  });
+}
+
+async function inferParts(task: InferTask): Promise<RemoteTokens> {
+  const { input, views, largest, outputs } = task;
+  if (views <= largest) return await inferPart(task);
+  const viewBytes = input.byteLength / views;
+  const parts: RemoteTokens[] = [];
+  for (let from = 0; from < views; from += largest) {
+    const until = Math.min(from + largest, views);
+    const part = input.subarray(from * viewBytes, until * viewBytes);
+    parts.push(await inferPart({ ...task, input: part, views: until - from }));
+  }
+  return joinParts(parts, outputs);
+}
+
+async function inferPart({
+  connection,
+  wanted: { name, signature },
+  input,
+  views,
+  outputs,
+  limitMs,
+}: InferTask): Promise<RemoteTokens> {
+  const request = inferRequest(name, signature, input, views, outputs);
+  const server = opened(connection);
+  const response = await server.send<ModelInferResponse__Output>('ModelInfer', request, limitMs);
+  try {
+    return readInferResponse(response, signature, views, outputs);
+  } catch (error) {
+    const cause = new Error(`${server.url}: ${(error as Error).message}`);
+    throw new ServiceError('unavailable', "The remote engine's answer does not match its model.", { cause });
+  }
+}
