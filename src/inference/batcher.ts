@@ -46,8 +46,8 @@ export class Batcher {
   readonly #options: BatcherOptions;
   readonly #lanes: readonly Lane[];
   readonly #queue = new PriorityQueue<WaitingView>();
-  /** Views whose batch failed or is late. Each runs once more, alone, before any waiting view. */
-  readonly #retries: WaitingView[] = [];
+  /** Views to try once more, before any waiting view: each of a failed batch alone, those of a late one together. */
+  readonly #retries: (readonly WaitingView[])[] = [];
   #handOverPlanned = false;
 
   constructor(options: BatcherOptions) {
@@ -130,11 +130,7 @@ export class Batcher {
     } finally {
       signal.removeEventListener('abort', leave);
       // When one view failed, or the caller left, nobody waits for the others.
-      for (const one of waiting) {
-        this.#queue.delete(one);
-        const retry = this.#retries.indexOf(one);
-        if (retry !== -1) this.#retries.splice(retry, 1);
-      }
+      for (const one of waiting) this.#queue.delete(one);
     }
   }
 
@@ -142,8 +138,9 @@ export class Batcher {
   engineChanged(): void {
     for (const lane of this.#lanes) {
       if (lane.state !== 'late' || !this.#lanes.some(({ state }) => state === 'up')) continue;
-      for (const view of lane.handedOver.flatMap(({ views }) => views)) {
-        if (canRetry(view)) this.#retry(lane, view);
+      for (const { views } of lane.handedOver) {
+        const untried = views.filter((one) => one.failedOn === undefined && canRun(one));
+        this.#retry(lane, untried);
       }
     }
     this.#handOver();
@@ -164,18 +161,19 @@ export class Batcher {
     while ((next = this.#nextRetry() ?? this.#nextBatch()) !== undefined) void this.#run(next);
   }
 
-  /** A view that is tried again, and another engine than before if one works. */
+  /** Views that are tried again, and another engine than before if one works. */
   #nextRetry(): NextBatch | undefined {
     const open = this.#open();
-    for (const waiting of this.#retries.slice()) {
-      const others = open.filter(({ pooled }) => pooled.name !== waiting.failedOn);
+    for (const views of this.#retries.slice()) {
+      const left = views.filter(canRun);
+      const others = open.filter(({ pooled }) => pooled.name !== left[0]?.failedOn);
       const lane = (others.length > 0 ? others : open).find(({ isFree }) => isFree);
-      const isDone = waiting.isSettled || waiting.request.hasLeft;
-      if (lane === undefined && !isDone) continue;
-      this.#retries.splice(this.#retries.indexOf(waiting), 1);
-      // The late engine has run a view without bytes, and its answer is on the way.
-      if (waiting.view.byteLength === 0) waiting.failedOn = undefined;
-      else if (!isDone) return { lane: lane!, views: [waiting], isAlone: true };
+      if (lane === undefined && left.length > 0) continue;
+      const batch = left.splice(0, lane?.viewsToTake(left.length));
+      this.#retries.splice(this.#retries.indexOf(views), 1, ...(left.length > 0 ? [left] : []));
+      // A late engine has run a view without bytes, and its answer is on the way.
+      for (const one of views) if (one.view.byteLength === 0) one.failedOn = undefined;
+      if (batch.length > 0) return { lane: lane!, views: batch, isRetry: true };
     }
     return undefined;
   }
@@ -191,15 +189,15 @@ export class Batcher {
     if (lane === undefined) return undefined;
     const views = this.#queue.take(lane.viewsToTake(queued));
     for (const { request } of views) request.permit.begin();
-    return { lane, views, isAlone: false };
+    return { lane, views, isRetry: false };
   }
 
-  async #run({ lane, views: batch, isAlone }: NextBatch): Promise<void> {
+  async #run({ lane, views: batch, isRetry }: NextBatch): Promise<void> {
     const { observe, now } = this.#options;
     const { name, engine, times } = lane.pooled;
     const wasPrepared = !lane.isFree;
     const outputs = [...new Set(batch.flatMap((waiting) => waiting.outputs))];
-    const handedOver = lane.add(batch, isAlone);
+    const handedOver = lane.add(batch, isRetry);
     const views = batch.map(({ view }) => view);
     try {
       const encoded = await engine.encode(views, outputs).finally(() => lane.takeBack(handedOver));
@@ -251,19 +249,21 @@ export class Batcher {
   /** Has a view of a failed run tried once more, or rejects it. */
   #fail(
     lane: Lane,
-    { isAlone: isRetry }: HandedOver,
+    { isRetry, views }: HandedOver,
     waiting: WaitingView,
     error: ServiceError,
     mayRetry: boolean,
   ): void {
-    if (mayRetry && canRetry(waiting)) this.#retry(lane, waiting);
+    // Of the views of a late batch that failed together, any may be at fault.
+    const isOpen = waiting.failedOn === undefined || (isRetry && views.length > 1);
+    if (mayRetry && isOpen && canRun(waiting)) this.#retry(lane, [waiting]);
     // A late batch's views are tried elsewhere already, and that run decides.
     else if (isRetry || waiting.failedOn === undefined) this.#settle(waiting, error);
   }
 
-  #retry(lane: Lane, waiting: WaitingView): void {
-    waiting.failedOn = lane.pooled.name;
-    this.#retries.push(waiting);
+  #retry(lane: Lane, views: readonly WaitingView[]): void {
+    for (const one of views) one.failedOn = lane.pooled.name;
+    if (views.length > 0) this.#retries.push(views);
   }
 
   /** The engines to use. An engine that has ended rejects what it gets, which is the answer when all have. */
@@ -289,9 +289,9 @@ export class Batcher {
   }
 }
 
-/** Whether a view gets a second attempt. One without bytes has been run: its pixels are gone. */
-function canRetry({ failedOn, request, view, isSettled }: WaitingView): boolean {
-  return failedOn === undefined && !isSettled && !request.hasLeft && view.byteLength > 0;
+/** Whether a view is waited for and can be run. One without bytes has been run: its pixels are gone. */
+function canRun({ request, view, isSettled }: WaitingView): boolean {
+  return !isSettled && !request.hasLeft && view.byteLength > 0;
 }
 
 function tracesOf(batch: readonly WaitingView[]): readonly Trace[] {

@@ -10,11 +10,11 @@ export interface HandedOver {
   /** When the engine started it, as far as the batcher can tell. */
   startedAt: number;
   /** Whether nothing may be prepared behind it: a view that ends the engine also fails whatever else the engine has. */
-  readonly isAlone: boolean;
+  readonly isRetry: boolean;
 }
 
 /** A batch that an engine can take now. */
-export interface NextBatch extends Pick<HandedOver, 'views' | 'isAlone'> {
+export interface NextBatch extends Pick<HandedOver, 'views' | 'isRetry'> {
   readonly lane: Lane;
 }
 
@@ -55,7 +55,7 @@ export class Lane {
 
   /** How many of the waiting views to hand over to this engine now; 0 for none. */
   viewsToTake(queued: number): number {
-    if (this.#handedOver.some(({ isAlone }) => isAlone) && !this.isFree) return 0;
+    if (this.#handedOver.some(({ isRetry }) => isRetry) && !this.isFree) return 0;
     return viewsToHandOver({
       queued,
       handedOver: Math.max(0, this.#handedOver.length - this.#parallel + 1),
@@ -64,8 +64,8 @@ export class Lane {
     });
   }
 
-  add(views: readonly WaitingView[], isAlone: boolean): HandedOver {
-    const batch = { views, startedAt: this.#now(), isAlone };
+  add(views: readonly WaitingView[], isRetry: boolean): HandedOver {
+    const batch = { views, startedAt: this.#now(), isRetry };
     this.#handedOver.push(batch);
     return batch;
   }

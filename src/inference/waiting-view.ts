@@ -24,7 +24,7 @@ export interface WaitingView extends SchedulingClass {
   readonly reject: (error: ServiceError) => void;
   /** Whether the caller has its tokens or its error. */
   isSettled: boolean;
-  /** The engine on which its first attempt failed or is late. It gets no third one. */
+  /** The engine on which its last attempt failed or is late. */
   failedOn: string | undefined;
   /** What the views of one request share. `hasLeft`: nobody waits for them any more. */
   readonly request: { hasLeft: boolean; readonly permit: ViewsPermit; readonly trace: Trace | undefined };

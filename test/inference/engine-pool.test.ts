@@ -250,6 +250,50 @@ test('what a late engine has is tried on another, and its own late answers chang
   );
 });
 
+test('the batch of a late engine is tried on another as one, and view by view if that fails', async () => {
+  const { encode, given, change, batchOf, engines } = setUp(3, [undefined, undefined]);
+  const busy = encode([9]);
+  await turn();
+  const answers = [encode([1]), encode([2]), encode([3])];
+  await turn();
+  assert.deepEqual(given(), [[[9]], [[1, 2, 3]]]);
+  change(1, 'late');
+  batchOf(0, 0).finish();
+  await turn();
+  assert.deepEqual(given()[0], [[9], [1, 2, 3]]);
+  batchOf(0, 1).fail(failed);
+  await turn();
+  batchOf(0, 2).fail(failed);
+  engines[0]!.engine.openGate();
+  const outcomes = await Promise.allSettled(answers);
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : outcome.reason)),
+    [failed, [2], [3]],
+  );
+  assert.deepEqual(given()[0], [[9], [1, 2, 3], [1], [2], [3]]);
+  batchOf(1, 0).fail(stuck);
+  await busy;
+});
+
+test('the views of a late batch whose callers have left are not tried again', async () => {
+  const { encode, given, change, batchOf } = setUp(2, [undefined, undefined]);
+  const busy = encode([9]);
+  await turn();
+  const leaving = new AbortController();
+  const left = assert.rejects(encode([1], leaving.signal), { code: 'cancelled' });
+  const answer = encode([2]);
+  await turn();
+  change(1, 'late');
+  leaving.abort();
+  await left;
+  batchOf(0, 0).finish();
+  await turn();
+  assert.deepEqual(given(), [[[9], [2]], [[1, 2]]]);
+  batchOf(0, 1).finish();
+  assert.deepEqual(await answer, [2]);
+  await busy;
+});
+
 test('a late engine that answers first has answered', async () => {
   const { encode, change, batchOf, engines } = setUp(1, [undefined, undefined]);
   const answers = [encode([1]), encode([2])];
