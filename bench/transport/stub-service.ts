@@ -112,6 +112,7 @@ const encoder: VisualEncoder = {
   models: () => [model],
   engines: () => ({ up: 1, total: 1 }),
   ready: () => true,
+  outages: () => [],
 };
 const host = '127.0.0.1';
 const limits = { maxImages: 16, maxPixels: 1e8 };

@@ -14,6 +14,7 @@ import type {
   EncodeAnswer,
   EncodeRequest,
   EngineCount,
+  Outage,
   PlanAnswer,
   PlanRequest,
   VisualEncoder,
@@ -25,6 +26,8 @@ export class Encoder implements VisualEncoder {
   readonly #observer: EncoderObserver;
   readonly #logger: Logger;
   readonly #onLoss: (loss: EngineLoss) => void;
+  /** Remote engines that do not work, by their model's name and their own. */
+  readonly #outages = new Map<string, Outage>();
   #opened: OpenParts | undefined;
   #draining = false;
 
@@ -53,7 +56,7 @@ export class Encoder implements VisualEncoder {
    * folder, and `failed_precondition` for a device that cannot be used.
    */
   async open(): Promise<void> {
-    this.#opened = await openParts(this.#config, this.#observer, this.#logger, this.#onLoss);
+    this.#opened = await openParts(this.#config, this.#observer, this.#logger, this.#outages, this.#onLoss);
   }
 
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {
@@ -115,6 +118,12 @@ export class Encoder implements VisualEncoder {
     return (
       parts !== undefined && !this.#draining && !parts.isDown() && parts.served.every((one) => one.isUp())
     );
+  }
+
+  outages(): readonly Outage[] {
+    if (this.#draining) return [];
+    const up = new Set(this.#opened?.served.flatMap((one) => (one.isUp() ? [one.model.name] : [])));
+    return [...this.#outages.values()].filter(({ model }) => !up.has(model));
   }
 
   /** Reports that it is not ready any more. Requests are still answered. */

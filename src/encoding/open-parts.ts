@@ -10,7 +10,13 @@ import { enginePlaces } from '../inference/devices.ts';
 import type { EngineLoss } from '../inference/engine-loss.ts';
 import { requireAccess } from '../inference/remote/connection.ts';
 import type { Endpoint } from '../inference/remote/endpoint.ts';
-import { type ServedModel, type ServeModelOptions, serveModel } from '../inference/served-model.ts';
+import { engineNames } from '../inference/remote/start-remote-engines.ts';
+import {
+  type EngineStatus,
+  type ServedModel,
+  type ServeModelOptions,
+  serveModel,
+} from '../inference/served-model.ts';
 import { traceBatch } from '../inference/trace-batch.ts';
 import { ensureEmbeddedModel } from '../model/import/embedded-models.ts';
 import { loadModelFolder, readModelFolder } from '../model/load-folder.ts';
@@ -24,9 +30,13 @@ import type { EncoderConfig, RemoteConfig } from './encoder-config.ts';
 import type { EncoderObserver } from './encoder-observer.ts';
 import type { EncodedImage } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
+import type { Outage } from './request.ts';
 import { SingleFlight } from './single-flight.ts';
 
 const tokenThreads = 2;
+
+/** Remote engines that do not work. */
+type Outages = Map<string, Outage>;
 
 /** The parts of an open encoder, which must close them. */
 export interface OpenParts extends EncodingParts {
@@ -44,6 +54,7 @@ export async function openParts(
   config: EncoderConfig,
   observer: EncoderObserver,
   logger: Logger,
+  outages: Outages,
   onLoss: (loss: EngineLoss) => void,
 ): Promise<OpenParts> {
   const enginesEach = enginePlaces(config.device, config.engines).length;
@@ -69,7 +80,7 @@ export async function openParts(
   const slots = new Slots(modelsAtOnce(config, enginesEach));
   const failing = new AbortController();
   const start = (model: Model) =>
-    startModel(model, stoppedBy(config, failing.signal), tokenPool, observer, logger, onEngineLoss);
+    startModel(model, stoppedBy(config, failing.signal), tokenPool, observer, logger, outages, onEngineLoss);
   const started = await Promise.allSettled(
     models.map(async (model) => {
       // A model of remote engines may wait for them for long, and takes no core.
@@ -150,23 +161,29 @@ function remoteOf(
   name: string,
   observer: EncoderObserver,
   logger: Logger,
+  outages: Outages,
 ): ServeModelOptions['remote'] {
   const endpoints = endpointsOf(remote, name);
   if (remote === undefined || endpoints.length === 0) return undefined;
   const worked = new Set<string>();
   const down = new Set<string>();
+  const begin = (engine: string, reason: string) =>
+    outages.set(`${name} ${engine}`, { model: name, engine, reason });
+  for (const engine of engineNames(endpoints)) begin(engine, 'not connected yet');
   return {
     ...remote,
     endpoints,
     onUp(engine, { server, largest, toldDigest }) {
       worked.add(engine);
       down.delete(engine);
+      outages.delete(`${name} ${engine}`);
       const fields = { model: name, engine, server, largestBatch: largest, toldDigest };
       logger.info(fields, 'the remote engine works');
     },
     onDown(engine, error) {
       if (worked.delete(engine)) observer.observeRestart?.(name, engine);
       const reason = error.cause instanceof Error ? error.cause.message : error.message;
+      begin(engine, reason);
       logger.error(
         { model: name, engine, reason },
         `the remote engine ${down.has(engine) ? 'still ' : ''}does not work; connecting again`,
@@ -184,6 +201,7 @@ async function startModel(
   tokenPool: TokenPool,
   observer: EncoderObserver,
   logger: Logger,
+  outages: Outages,
   onLoss: (loss: EngineLoss) => void,
 ): Promise<ServedModel> {
   const { name, digest, features, precision, trained, projector } = model;
@@ -192,9 +210,13 @@ async function startModel(
   if (!trained) {
     logger.warn({ model: name }, 'this model has random weights: it shows the interface, not vision');
   }
+  const remote = remoteOf(config, name, observer, logger, outages);
+  // They may be waited for, and are watched meanwhile.
+  if (remote !== undefined)
+    observer.watchEngines?.(name, () => engineNames(remote.endpoints).map(unconnected));
   const served = await serveModel(model, {
     ...config,
-    remote: remoteOf(config, name, observer, logger),
+    remote,
     split: (tokens, views) => tokenPool.split(tokens, views),
     observe: (batch) => {
       observer.observeBatch?.({ model: name, ...batch });
@@ -225,6 +247,11 @@ async function startModel(
     logger.info(fields, 'the model is warm');
   }
   return served;
+}
+
+/** A remote engine before its first connection. */
+function unconnected(name: string): EngineStatus {
+  return { name, state: 'down', times: [], largest: 1 };
 }
 
 function logLate(logger: Logger, model: string, engine: string): void {

@@ -85,6 +85,13 @@ export interface EngineCount {
   readonly total: number;
 }
 
+/** A remote engine that does not work, and why. */
+export interface Outage {
+  readonly model: string;
+  readonly engine: string;
+  readonly reason: string;
+}
+
 /** What both transports serve. Every rejection is a ServiceError. */
 export interface VisualEncoder {
   encode(request: EncodeRequest): Promise<EncodeAnswer>;
@@ -102,4 +109,6 @@ export interface VisualEncoder {
   engines(): EngineCount;
   /** Whether requests are accepted: warmed up, not draining, and each model has an engine that works. */
   ready(): boolean;
+  /** The remote engines that keep it from being ready. */
+  outages(): readonly Outage[];
 }

@@ -9,7 +9,7 @@ export interface HandedOver {
   readonly views: readonly WaitingView[];
   /** When the engine started it, as far as the batcher can tell. */
   startedAt: number;
-  /** Whether nothing may be prepared behind it: a view that ends the engine also fails whatever else the engine has. */
+  /** Whether its views are tried again. Nothing is prepared behind it: a view that ends the engine fails what it has as well. */
   readonly isRetry: boolean;
 }
 

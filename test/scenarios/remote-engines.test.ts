@@ -40,15 +40,18 @@ async function startServer(t: TestContext, port?: number): Promise<InferenceServ
 async function serve(
   t: TestContext,
   ports: readonly number[],
-  stopping?: AbortSignal,
-  of = folder,
+  {
+    stopping,
+    of = folder,
+    httpPort = 0,
+  }: { readonly stopping?: AbortSignal; readonly of?: string; readonly httpPort?: number } = {},
 ): Promise<Service> {
   const engines = ports.map((port) => ({
     model: 'tiny',
     endpoint: parseEndpoint(`grpc://127.0.0.1:${port}`)!,
   }));
   const remote = { engines, access: {}, parallel: 1, stopping };
-  const config = serviceConfig({ models: [{ name: 'tiny', folder: of }], remote });
+  const config = serviceConfig({ models: [{ name: 'tiny', folder: of }], remote, httpPort });
   const service = await startService(config, pino({ level: 'silent' }), () => {});
   t.after(() => service.close());
   return service;
@@ -76,12 +79,40 @@ test('encodes on a server, with model.json alone and one of two servers dead at 
   assert.deepEqual(engines, { up: 1, total: 2 });
 });
 
+test('while it waits for a first server, /readyz and the metrics say for which, and why', async (t) => {
+  const [port, httpPort] = [await freePort(), await freePort()];
+  const starting = serve(t, [port], { httpPort });
+  const ask = async (path: string) => await fetch(`http://127.0.0.1:${httpPort}${path}`);
+  const engineUp = async () => {
+    const text = await (await ask('/metrics')).text();
+    return /^siglip_hd_engine_up\{model="tiny",engine="(.*)"\} (.)$/m.exec(text)?.slice(1);
+  };
+  const engine = `grpc://127.0.0.1:${port}`;
+  let detail = '';
+  await until(async () => {
+    const answer = await ask('/readyz').catch(() => undefined);
+    if (answer === undefined) return false;
+    assert.equal(answer.status, 503);
+    ({ detail } = (await answer.json()) as { detail: string });
+    return detail.includes('connection refused');
+  });
+  assert.equal(
+    detail,
+    `The service is not ready: the model "tiny" waits for ${engine} (cannot be reached: connection refused).`,
+  );
+  assert.deepEqual(await engineUp(), [engine, '0']);
+  await startServer(t, port);
+  await starting;
+  assert.equal((await ask('/readyz')).status, 200);
+  assert.deepEqual(await engineUp(), [engine, '1']);
+});
+
 test('encodes several layers, class tokens and pooled vectors on a server', async (t) => {
   const imported = await importLayers(scratch.path, 'clip-projected');
   const signature = encoderSignature(await readModelFolder(imported));
   const server = await InferenceServer.start({ signature, model: 'tiny' });
   t.after(() => server.kill());
-  const service = await serve(t, [server.port], undefined, imported);
+  const service = await serve(t, [server.port], { of: imported });
   const sizeOf = async (query: string) => {
     const path = `/v1/encode?format=raw&dtype=float32&${query}`;
     const response = await fetch(url(service, path), { method: 'POST', body: imageBytes('rocket.jpg') });
@@ -134,6 +165,12 @@ test('says that it is unavailable when its servers stay away, and works again wh
   const server = await startServer(t);
   const service = await serve(t, [server.port]);
   server.kill();
+  await until(async () => {
+    const answer = await fetch(url(service, '/readyz'));
+    if (answer.ok) return false;
+    const { detail } = (await answer.json()) as { detail: string };
+    return detail.includes(`the model "tiny" waits for grpc://127.0.0.1:${server.port} (`);
+  });
   const waited = await encode(service);
   assert.equal(waited.status, 503);
   const problem = (await waited.json()) as { code: string; detail: string };
@@ -175,7 +212,7 @@ test('does not start without a file that its remote engines need', async () => {
 
 test('ends the wait for a first server when it is told to stop', async (t) => {
   const stopping = new AbortController();
-  const starting = serve(t, [await freePort()], stopping.signal);
+  const starting = serve(t, [await freePort()], { stopping: stopping.signal });
   stopping.abort();
   await assert.rejects(starting, { code: 'unavailable' });
 });

@@ -108,6 +108,7 @@ export function gatedEncoder({
     models: () => [gatedModel, largerModel],
     engines: () => ({ up: 1, total: 1 }),
     ready: () => true,
+    outages: () => [],
   };
   const close = async () => {
     await Promise.all([viewPool.close(), tokenPool.close()]);

@@ -86,6 +86,10 @@ export class StubEncoder implements VisualEncoder {
     return { up: 1, total: 1 };
   }
 
+  outages(): readonly [] {
+    return [];
+  }
+
   ready(): boolean {
     return this.isReady;
   }

@@ -29,10 +29,7 @@ export function systemHandlers(settings: {
     readyz: (_request, reply) => {
       if (isDraining()) throw new ServiceError('unavailable', 'The service is stopping.');
       if (!encoder.ready()) {
-        throw new ServiceError(
-          'unavailable',
-          'The service is not ready: its models are loading, it is about to stop, or no engine of a model works.',
-        );
+        throw new ServiceError('unavailable', `The service is not ready: ${whyNotReady(encoder)}.`);
       }
       sendJson(reply, JSON.stringify({ status: 'ready', engines: encoder.engines() }));
     },
@@ -85,4 +82,14 @@ function projectorFields({ family, digest, hiddenSize, grid, anyGrid, newline }:
 
 function anyresFields({ grids, resample, maxTiles }: AnyresDefinition) {
   return { grids: grids.map(({ columns, rows }) => ({ columns, rows })), resample, max_tiles: maxTiles };
+}
+
+function whyNotReady(encoder: VisualEncoder): string {
+  const waits = encoder.outages().map(({ model, engine, reason }) => {
+    // Most reasons begin with the server.
+    const why = reason.replace(/^grpcs?:\S+ /, '').replace(/\.$/, '');
+    return `the model "${model}" waits for ${engine} (${why})`;
+  });
+  if (waits.length > 0) return waits.join(', ');
+  return 'its models are loading, it is about to stop, or no engine of a model works';
 }
