@@ -55,11 +55,12 @@ function configure(own: Ports, admin: number, services: readonly Ports[]): strin
 /** Encodes over HTTP and gRPC with three clients each until the signal fires, and pushes how each request ended. */
 function load(t: TestContext, { http, grpc }: Ports, outcomes: string[], over: AbortSignal) {
   const image = imageBytes('rocket.jpg');
-  const headers = { 'cache-control': 'no-store' };
+  let requests = 0;
+  const makeHeaders = () => ({ 'cache-control': 'no-store', 'x-request-id': `request-${requests++}` });
   const overHttp = async () => {
     while (!over.aborted) {
       const url = `http://127.0.0.1:${http}/v1/encode?format=raw`;
-      const answer = await fetch(url, { method: 'POST', body: image, headers });
+      const answer = await fetch(url, { method: 'POST', body: image, headers: makeHeaders() });
       const { byteLength } = await answer.arrayBuffer();
       outcomes.push(answer.status === 200 && byteLength === 65_536 ? 'http ok' : `http ${answer.status}`);
     }
@@ -69,12 +70,32 @@ function load(t: TestContext, { http, grpc }: Ports, outcomes: string[], over: A
     t.after(() => client.close());
     while (!over.aborted) {
       const request = { image: { file: image } };
-      const { response, error } = await client.call<EncodeResponse>('Encode', request, { metadata: headers });
+      const { response, error } = await client.call<EncodeResponse>('Encode', request, {
+        metadata: makeHeaders(),
+      });
       const isWhole = response?.tensor.data.byteLength === 65_536;
       outcomes.push(isWhole ? 'grpc ok' : `grpc ${error?.code} ${error?.details}`);
     }
   };
   return [0, 1, 2].flatMap(() => [overHttp(), overGrpc()]);
+}
+
+/** How each attempt at a request ended, by the request's id, as the services' logs say. A killed service logs no more. */
+function attemptsIn(logFiles: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const attempts = new Map<string, string[]>();
+  for (const line of logFiles.flatMap((file) => readFileSync(file, 'utf8').split('\n'))) {
+    if (!line.includes('"request_id":"request-')) continue;
+    const { request_id: id, code, source } = JSON.parse(line) as Record<string, string>;
+    const others = attempts.get(id!) ?? [];
+    attempts.set(id!, [...others, source === undefined ? code! : `${code} ${source}`]);
+  }
+  return attempts;
+}
+
+/** Attempts beyond the first that a service answered: pictures that were encoded twice. */
+function doubledIn(attempts: ReadonlyMap<string, readonly string[]>): number {
+  const answered = [...attempts.values()].map((all) => all.filter((one) => one.startsWith('ok')).length);
+  return answered.reduce((sum, count) => sum + Math.max(0, count - 1), 0);
 }
 
 test('Envoy balances over two services, and no request fails while each is drained and started again, or one is killed', {
@@ -84,7 +105,8 @@ test('Envoy balances over two services, and no request fails while each is drain
   // Envoy asks every two seconds whether a service is ready.
   const args = ['--model', model, '--drain-delay-ms=5000', '--warm-up-ms=100'];
   const ports = [await freePorts(), await freePorts()];
-  const services = ports.map((each) => new ServiceProcess(args, each));
+  const logFiles = ports.map((_, index) => join(scratch.path, `service-${index}.log`));
+  const services = ports.map((each, index) => new ServiceProcess(args, each, logFiles[index]));
   t.after(() => services.forEach((service) => service.kill()));
   await Promise.all(services.map((service) => service.start()));
   const own = await freePorts();
@@ -126,7 +148,8 @@ test('Envoy balances over two services, and no request fails while each is drain
   }
   await requests(60);
   const drained = outcomes.length;
-  t.diagnostic(`${drained} requests before the kill`);
+  const doubledByDrains = doubledIn(attemptsIn(logFiles));
+  t.diagnostic(`${drained} requests before the kill, ${doubledByDrains} answered by two services`);
   services[0]!.kill();
   await healthy(1);
   await requests(60);
@@ -143,7 +166,14 @@ test('Envoy balances over two services, and no request fails while each is drain
       `${each}: ${known.get(`${each}.upstream_rq_total`)} upstream, ${known.get(`${each}.upstream_rq_retry`)} retried`,
     );
   t.diagnostic(`${outcomes.length} requests; lost: ${JSON.stringify(lost(outcomes))}`);
+  const attempts = attemptsIn(logFiles);
+  const failed = [...attempts.values()].flat().filter((one) => !one.startsWith('ok'));
+  t.diagnostic(
+    `${doubledIn(attempts)} answered by two services in all; attempts that failed: ${JSON.stringify(failed)}`,
+  );
+  t.diagnostic(`${attempts.size} requests reached a service that lived to log them`);
   assert.deepEqual(exitCodes, [0, 0]);
+  assert.equal(doubledByDrains, 0);
   assert.deepEqual(lost(outcomes.slice(0, drained)), []);
   assert.deepEqual(lost(outcomes.slice(drained)), []);
   proxy.kill('SIGTERM');

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { openSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { until } from './until.ts';
 
@@ -17,17 +18,27 @@ export async function freePort(): Promise<number> {
 export class ServiceProcess {
   readonly #args: readonly string[];
   readonly #readyUrl: string;
+  readonly #log: number | undefined;
   #child: ChildProcess | undefined;
 
-  constructor(args: readonly string[], ports: { readonly http: number; readonly grpc: number }) {
+  /** `logFile` gets a line of JSON for each request; without it warnings go to the test's own output. */
+  constructor(
+    args: readonly string[],
+    ports: { readonly http: number; readonly grpc: number },
+    logFile?: string,
+  ) {
+    this.#log = logFile === undefined ? undefined : openSync(logFile, 'a');
     const listening = ['--host=127.0.0.1', `--http-port=${ports.http}`, `--grpc-port=${ports.grpc}`];
-    this.#args = ['bin/siglip-hd.cjs', 'serve', ...listening, '--log-level=warn', ...args];
+    const logging = logFile === undefined ? ['--log-level=warn'] : ['--log-level=info', '--log-format=json'];
+    this.#args = ['bin/siglip-hd.cjs', 'serve', ...listening, ...logging, ...args];
     this.#readyUrl = `http://127.0.0.1:${ports.http}/readyz`;
   }
 
   /** Resolves when it is ready. */
   async start(): Promise<void> {
-    this.#child = spawn(process.execPath, this.#args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    this.#child = spawn(process.execPath, this.#args, {
+      stdio: ['ignore', this.#log ?? 'inherit', this.#log ?? 'inherit'],
+    });
     const isReady = async () =>
       await fetch(this.#readyUrl).then(
         ({ ok }) => ok,
