@@ -50,6 +50,11 @@ class Trial {
     this.#child = spawn(command, args, { stdio, detached: true, env: { ...environment, ...env } });
   }
 
+  /** The process group of the server. */
+  get group(): number | undefined {
+    return this.#child?.pid;
+  }
+
   async kill(): Promise<void> {
     const child = this.#child;
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -252,19 +257,65 @@ async function load(service: Service, model: string, clients: number, lastsMs: n
   };
 }
 
+/** CPU seconds that this process, and the processes of a group, have used. */
+function cpuSeconds(group?: number): { readonly own: number; readonly server: number } {
+  const { user, system } = process.cpuUsage();
+  let ticks = 0;
+  for (const pid of group === undefined ? [] : readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+      if (Number(fields[2]) === group) ticks += Number(fields[11]) + Number(fields[12]);
+    } catch {
+      // It has ended.
+    }
+  }
+  return { own: (user + system) / 1e6, server: ticks / 100 };
+}
+
+/** Views, batches and time of the engines of a service so far. */
+async function batchesOf({ httpPort }: Service) {
+  const text = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
+  const read = (name: string) => {
+    const values = text.matchAll(new RegExp(`^siglip_hd_${name}(?:\\{[^}]*\\})? ([\\d.e+-]+)$`, 'gm'));
+    return [...values].reduce((sum, [, value]) => sum + Number(value), 0);
+  };
+  return {
+    views: read('batch_views_sum'),
+    batches: read('batch_views_count'),
+    busy: read('engine_busy_seconds_total'),
+  };
+}
+
+/** Local and remote engine by turns, each with as many threads of ONNX Runtime. */
 async function throughput(name: string, trial: Trial, port: number): Promise<void> {
-  const lastsMs = 20_000;
-  const local = await serve([name]);
-  const near = await load(local, name, 8, lastsMs);
-  await local.close();
+  const rounds = Number(process.env['TRIAL_ROUNDS'] ?? 2);
+  const lastsMs = 1000 * Number(process.env['TRIAL_SECONDS'] ?? 15);
   trial.start([name]);
-  const remote = await serve([name], [port]);
-  const far = await load(remote, name, 8, lastsMs);
-  await remote.close();
+  const sides = { local: await serve([name]), remote: await serve([name], [port]) };
+  const rates = { local: [] as number[], remote: [] as number[] };
+  for (let round = 0; round < rounds; round++) {
+    for (const side of ['local', 'remote'] as const) {
+      const service = sides[side];
+      const [before, cpuBefore] = [await batchesOf(service), cpuSeconds(trial.group)];
+      const { perSecond, answered, failures } = await load(service, name, 8, lastsMs);
+      const [after, cpuAfter] = [await batchesOf(service), cpuSeconds(trial.group)];
+      rates[side].push(perSecond);
+      const views = after.views - before.views;
+      const each = (seconds: number) => `${((1000 * seconds) / views).toFixed(0)} ms`;
+      console.log(
+        `${side} ${round}: ${perSecond.toFixed(2)} views/s, ${answered} answers, failures ${JSON.stringify(failures)}, ` +
+          `batches of ${(views / (after.batches - before.batches)).toFixed(1)}, a view: engine ${each(after.busy - before.busy)}, ` +
+          `CPU here ${each(cpuAfter.own - cpuBefore.own)}, there ${each(cpuAfter.server - cpuBefore.server)}`,
+      );
+    }
+  }
+  await Promise.all([sides.local.close(), sides.remote.close()]);
   await trial.kill();
-  const share = far.perSecond / near.perSecond;
+  const ratios = rates.remote.map((rate, round) => rate / rates.local[round]!);
+  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
   console.log(
-    `throughput: local ${near.perSecond.toFixed(2)} views/s, remote ${far.perSecond.toFixed(2)}, ratio ${share.toFixed(3)}`,
+    `throughput with ${threads} threads: local ${mean(rates.local).toFixed(2)} views/s, remote ${mean(rates.remote).toFixed(2)}, ` +
+      `ratio ${(mean(rates.remote) / mean(rates.local)).toFixed(3)}, by rounds ${ratios.map((ratio) => ratio.toFixed(3)).join(', ')}`,
   );
 }
 
