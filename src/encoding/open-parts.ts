@@ -60,7 +60,8 @@ export async function openParts(
   const enginesEach = enginePlaces(config.device, config.engines).length;
   const { length: modelCount } =
     config.models.length > 0 ? config.models : (config.embedded ?? embeddedNames);
-  requireAddressSpace(config.viewThreads + tokenThreads, enginesEach * modelCount);
+  const remoteCount = config.remote?.engines.length ?? 0;
+  requireAddressSpace(config.viewThreads + tokenThreads, enginesEach * modelCount + remoteCount);
   if (config.remote !== undefined) await requireAccess(config.remote.access);
   const models = await loadModels(config, logger);
   const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');

@@ -10,7 +10,8 @@ import { imageBytes } from '../../support/golden.ts';
 import { freePort, ServiceProcess } from '../../support/service-process.ts';
 import { importFixture } from '../../support/tiny-models.ts';
 
-const [viewMs = 20, seconds = 10, clients = 16] = process.argv.slice(2).map(Number);
+const [viewMs = 20, seconds = 10, clients = 16] = process.argv.slice(2, 5).map(Number);
+const flags = process.argv.slice(5);
 const rounds = 2;
 const scratch = mkdtempSync(join(tmpdir(), 'front-ends-'));
 const image = imageBytes('rocket.jpg');
@@ -23,7 +24,7 @@ interface FrontEnd {
 async function startFrontEnd(folder: string, enginePort: number): Promise<FrontEnd> {
   const ports = { http: await freePort(), grpc: await freePort() };
   const args = [`--model=tiny=${folder}`, `--remote-engine=tiny=grpc://127.0.0.1:${enginePort}`];
-  const service = new ServiceProcess([...args, '--cache-bytes=0', '--view-threads=1'], ports);
+  const service = new ServiceProcess([...args, '--cache-bytes=0', '--view-threads=1', ...flags], ports);
   await service.start();
   return { url: `http://127.0.0.1:${ports.http}/v1/encode?format=raw`, process: service };
 }
