@@ -3,19 +3,42 @@
 //
 // The file comes in pieces and the picture goes in strips, so that memory depends on the width alone. All addresses are the
 // kernel's own; nothing in a file is used as one unchecked.
-import { endSegment, hasMcu, inputRead, isWithinSegment, setInput, startStream } from './jpeg/bit-stream.ts';
+import { endSegment, hasMcu, inputRead, setInput, startStream } from './jpeg/bit-stream.ts';
 import { rgbOfGrey, rgbOfYcc } from './jpeg/colour.ts';
-import { buildHuffmanTable, decodeBlock, huffmanTable, lastDc, setFactors } from './jpeg/huffman.ts';
+import {
+  buildHuffmanTable,
+  decodeMcus,
+  factorTable,
+  forgetDc,
+  huffmanTable,
+  setFactors,
+} from './jpeg/huffman.ts';
 import { inverseDct } from './jpeg/inverse-dct.ts';
 import {
-  blockAddress,
-  dequantiseAddress,
-  dequantiseBytes,
+  batchMcus,
+  blockBytes,
+  blocksAddress,
+  blocksBytes,
   inputAddress,
   inputBytes,
+  mapAddress,
   pictureAddress,
+  recordBytes,
+  recordsAddress,
+  unitBytes,
+  unitsAddress,
 } from './jpeg/memory-map.ts';
 import { turnRows } from './jpeg/turn.ts';
+import {
+  addUnit,
+  clearUnits,
+  componentOf,
+  setTables,
+  stepOf,
+  strideOf,
+  targetOf,
+  unitsEnd,
+} from './jpeg/units.ts';
 import { addRows, copyRow, narrow, widen } from './jpeg/upsample.ts';
 
 export { buildHuffmanTable, inputRead, setFactors, setInput };
@@ -50,14 +73,6 @@ let turnedStrip: usize = 0;
 let stripHeight: i32 = 0;
 let stripStart: i32 = 0;
 let stripEnd: i32 = 0;
-
-let previousDc0: i32 = 0;
-let previousDc1: i32 = 0;
-let previousDc2: i32 = 0;
-
-let tables0: i32 = 0;
-let tables1: i32 = 0;
-let tables2: i32 = 0;
 
 export function piece(): usize {
   return inputAddress;
@@ -120,20 +135,35 @@ export function start(
   strip = end;
   turnedStrip = strip + stripBytes;
   end = turnedStrip + stripBytes;
+  // Decided when the kernel is compiled.
+  if (__heap_base > mapAddress) unreachable();
   const missing = <i32>((end + 0xffff) >> 16) - memory.size();
   if (missing > 0 && memory.grow(missing) < 0) return false;
   startInterval();
   startStream();
-  memory.fill(blockAddress, 0, 128);
+  addUnits();
+  memory.fill(blocksAddress, 0, blocksBytes);
   return true;
+}
+
+function addUnits(): void {
+  clearUnits();
+  for (let y: usize = 0; y < <usize>down; y++) {
+    for (let x: usize = 0; x < <usize>across; x++) {
+      addUnit(0, lumaPlane + lumaStride + (y << 3) * lumaStride + (x << 3), lumaStride, <usize>(8 * across));
+    }
+  }
+  if (components === 1) return;
+  addUnit(1, cbPlane + chromaStride, chromaStride, 8);
+  addUnit(2, crPlane + chromaStride, chromaStride, 8);
 }
 
 /** Chooses the tables of a component: `dc` and `ac` are 0 to 3. */
 export function chooseTables(component: i32, dc: i32, ac: i32): void {
-  const both = ((dc & 3) << 4) | (4 + (ac & 3));
-  if (component === 0) tables0 = both;
-  else if (component === 1) tables1 = both;
-  else tables2 = both;
+  for (let unit = unitsAddress; unit < unitsEnd; unit += unitBytes) {
+    if (componentOf(unit) !== component) continue;
+    setTables(unit, huffmanTable(dc & 3), huffmanTable(4 + (ac & 3)), factorTable(component));
+  }
 }
 
 /**
@@ -172,44 +202,37 @@ function decodeRow(): i32 {
       startInterval();
     }
     if (!hasMcu()) return 0;
-    if (!decodeMcu() || !isWithinSegment()) return -1;
-    mcusToRestart--;
-    mcuColumn++;
+    const most = min(mcusAcross - mcuColumn, batchMcus);
+    const decoded = decodeMcus(mcusToRestart > 0 ? min(most, mcusToRestart) : most);
+    if (decoded < 0) return -1;
+    transform(decoded);
+    mcusToRestart -= decoded;
+    mcuColumn += decoded;
   }
   return 1;
 }
 
 function startInterval(): void {
   mcusToRestart = restartInterval > 0 ? restartInterval : -1;
-  previousDc0 = 0;
-  previousDc1 = 0;
-  previousDc2 = 0;
+  forgetDc();
 }
 
-function decodeMcu(): bool {
-  const luma = lumaPlane + lumaStride + <usize>(mcuColumn * 8 * across);
-  for (let y: usize = 0; y < <usize>down; y++) {
-    for (let x: usize = 0; x < <usize>across; x++) {
-      if (!decodeSamples(0, tables0, previousDc0, luma + (y << 3) * lumaStride + (x << 3), lumaStride))
-        return false;
-      previousDc0 = lastDc;
+/** Makes the samples of the batch's MCUs. */
+function transform(mcus: i32): void {
+  const units = (unitsEnd - unitsAddress) / unitBytes;
+  for (let unit: usize = 0; unit < units; unit++) {
+    const at = unitsAddress + unit * unitBytes;
+    const step = stepOf(at);
+    let target = targetOf(at) + <usize>mcuColumn * step;
+    let block = blocksAddress + unit * blockBytes;
+    let record = recordsAddress + unit * recordBytes;
+    for (let mcu = 0; mcu < mcus; mcu++) {
+      inverseDct(block, load<i32>(record), load<i32>(record, 4), target, strideOf(at));
+      target += step;
+      block += units * blockBytes;
+      record += units * recordBytes;
     }
   }
-  if (components === 1) return true;
-  const chroma = chromaStride + <usize>(mcuColumn * 8);
-  if (!decodeSamples(1, tables1, previousDc1, cbPlane + chroma, chromaStride)) return false;
-  previousDc1 = lastDc;
-  if (!decodeSamples(2, tables2, previousDc2, crPlane + chroma, chromaStride)) return false;
-  previousDc2 = lastDc;
-  return true;
-}
-
-function decodeSamples(component: i32, tables: i32, previousDc: i32, target: usize, stride: usize): bool {
-  const offsets = decodeBlock(huffmanTable(tables >> 4), huffmanTable(tables & 15), component, previousDc);
-  if (offsets < 0) return false;
-  const factor = load<u16>(dequantiseAddress + <usize>component * dequantiseBytes);
-  inverseDct(<i32>(<i16>(lastDc * factor)), offsets, target, stride);
-  return true;
 }
 
 /**

@@ -48,24 +48,29 @@ export function inputRead(): usize {
 }
 
 /** Bits that are left; negative if more have been read than there are. */
-function bitsLeft(): i64 {
-  return ((<i64>(nextAddress + 8) - <i64>lastAddress) << 3) + <i64>bitCount;
+function bitsLeft(next: usize, count: u64): i64 {
+  return ((<i64>(next + 8) - <i64>lastAddress) << 3) + <i64>count;
 }
 
 /** Whether the segment's bits have not run out. */
-export function isWithinSegment(): bool {
-  return bitsLeft() >= 0;
+export function isWithinSegment(next: usize, count: u64): bool {
+  return bitsLeft(next, count) >= 0;
+}
+
+/** Whether the stream may have less than an MCU, and more of it may come. */
+export function mayLackMcu(next: usize): bool {
+  return endMarker === 0 && next + 8 < lastAddress + mcuBytes;
 }
 
 /** Makes sure that the stream has a whole MCU, or all the rest of the segment. False if that takes more input. */
 export function hasMcu(): bool {
-  if (endMarker !== 0 || nextAddress + 8 >= lastAddress + mcuBytes) return true;
+  if (!mayLackMcu(nextAddress)) return true;
   const unread = nextAddress + 8 - lastAddress;
   memory.copy(streamEnd - unread, lastAddress, unread);
   nextAddress += streamEnd - unread - lastAddress;
   lastAddress = streamEnd - unread;
   unstuff();
-  return endMarker !== 0 || nextAddress + 8 >= lastAddress + mcuBytes;
+  return !mayLackMcu(nextAddress);
 }
 
 /**
@@ -73,7 +78,7 @@ export function hasMcu(): bool {
  * next segment starts behind it.
  */
 export function endSegment(marker: i32): bool {
-  const left = bitsLeft();
+  const left = bitsLeft(nextAddress, bitCount);
   if (endMarker !== marker || left < 0 || left > 7) return false;
   startSegment();
   return true;

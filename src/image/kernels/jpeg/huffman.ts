@@ -1,13 +1,19 @@
 // Huffman decoding of the blocks of a sequential JPEG (ITU T.81, F.2.2), with the rules of libjpeg-turbo's jdhuff.c.
 // What is not in order is refused, even where libjpeg-turbo would go on.
-import { bitCount, bits, nextAddress, setBits } from './bit-stream.ts';
+import { bitCount, bits, isWithinSegment, mayLackMcu, nextAddress, setBits } from './bit-stream.ts';
 import {
-  blockAddress,
+  blockBytes,
+  blocksAddress,
   dequantiseAddress,
   dequantiseBytes,
   huffmanAddress,
   huffmanBytes,
+  recordBytes,
+  recordsAddress,
+  unitBytes,
+  unitsAddress,
 } from './memory-map.ts';
+import { acTableOf, dcTableOf, factorsOf, unitsEnd } from './units.ts';
 
 // A Huffman table has an entry (u32) for each value of the next `lookBits` bits, then, for codes longer than that, an
 // entry for each symbol, and by length, u32, from 0: the end of its codes as 16 bits, and its first symbol less its
@@ -23,6 +29,9 @@ const special: u32 = 0x8000_0000;
 const zeroRun: u32 = 0x4000_0000;
 const longCode: u32 = 0x2000_0000;
 const noCode: u32 = 0x1000_0000;
+
+// Behind a component's factors lies the DC coefficient of its last block, before its factor (i32).
+const predictionAt: usize = 80 * 4;
 
 const mostDcBits: u32 = 11;
 const mostAcBits: u32 = 10;
@@ -86,24 +95,32 @@ function valueEntry(size: u32, length: u32): u32 {
   return (length + size) | (length << 6) | ((64 - size) << 12);
 }
 
-/** The entry of a code longer than `lookBits` at the top of `stream`. */
-function longEntry(table: usize, stream: u64): u32 {
-  const next = <u32>(stream >> 48);
-  for (let length: u32 = lookBits + 1; length <= 16; length++) {
-    if (next >= load<u32>(table + limitsAt + (length << 2))) continue;
+/** The entry of the code that `next`, 16 bits, begin with, which has `length` bits or more. */
+function longEntry(table: usize, next: u32, length: u32): u32 {
+  if (next < load<u32>(table + limitsAt + (length << 2))) {
     const symbol = (next >> (16 - length)) + load<u32>(table + offsetsAt + (length << 2));
     return load<u32>(table + symbolsAt + ((symbol & 255) << 2));
   }
-  return special | noCode;
+  // A loop would be compiled into decodeMcus, and slow it down.
+  return length < 16 ? longEntry(table, next, length + 1) : special | noCode;
+}
+
+export function factorTable(component: i32): usize {
+  return dequantiseAddress + <usize>component * dequantiseBytes;
+}
+
+/** Makes the components' next blocks independent of those before. */
+export function forgetDc(): void {
+  for (let component = 0; component < 3; component++) store<i32>(factorTable(component), 0, predictionAt);
 }
 
 /**
  * Prepares a component's factors from the 64 bytes of a DQT segment at `source`. Each entry (u32), in the order of the
  * zigzag `order`, has the factor and, in the upper half, the offset of its coefficient in a block. As in libjpeg-turbo
- * (jutils.c), 16 more entries catch runs past the end, which decodeBlock reports.
+ * (jutils.c), 16 more entries catch runs past the end, which decodeMcus reports.
  */
 export function setFactors(component: i32, source: usize, order: usize): void {
-  const table = dequantiseAddress + <usize>component * dequantiseBytes;
+  const table = factorTable(component);
   for (let k: usize = 0; k < 80; k++) {
     const at: u32 = k < 64 ? load<u8>(order + k) : 63;
     const factor: u32 = k < 64 ? load<u8>(source + k) : 0;
@@ -111,68 +128,90 @@ export function setFactors(component: i32, source: usize, order: usize): void {
   }
 }
 
-/** Takes the value of an entry's bits from a stream: ITU T.81's EXTEND. */
+/** Takes the value of an entry's bits from a stream: ITU T.81's EXTEND. A shift takes the lower six bits of its count. */
 function valueOf(entry: u32, stream: u64): i32 {
-  const rest = stream << ((entry >> 6) & 63);
+  const rest = stream << (<u64>(entry >> 6));
   const flip = ~(<i64>rest >> 63);
-  return <i32>(((<u64>(<i64>rest ^ flip) >> ((entry >> 12) & 63)) ^ flip) - flip);
+  return <i32>(((<u64>(<i64>rest ^ flip) >> <u64>(entry >> 12)) ^ flip) - flip);
 }
 
-/** The DC coefficient of the block that decodeBlock decoded last, before its factor. */
-export let lastDc: i32 = 0;
+function lookUp(table: usize, stream: u64): u32 {
+  return load<u32>(table + ((<usize>(stream >> <u64>(64 - lookBits))) << 2));
+}
 
 /**
- * Decodes the next block, whose DC coefficient is relative to `previousDc`. Writes its AC coefficients, multiplied by
- * their factors modulo 2^16, into the block's memory. Returns the bitwise or of their offsets there, or -1 if the code
- * is not in order. May read past the stream's end.
+ * Decodes the next MCUs, `most` at most, into the records and the blocks of a batch. AC coefficients are multiplied by
+ * their factors modulo 2^16. Returns how many there are, or -1 if the code is not in order. May read past the stream's end.
+ * The first MCU must be in the stream: see hasMcu.
+ *
+ * The next entry is looked up before the stream gets more bits, so that the one need not wait for the other: the stream
+ * always has the bits of a look-up left over. `count` has only its lower six bits in order while a block is decoded.
  */
-export function decodeBlock(dcTable: usize, acTable: usize, component: i32, previousDc: i32): i32 {
-  const factors = dequantiseAddress + <usize>component * dequantiseBytes;
+export function decodeMcus(most: i32): i32 {
   let stream = bits;
   let count = bitCount;
   let next = nextAddress;
-
-  stream |= load<u64>(next) >> count;
-  next -= <usize>((63 - count) >> 3);
-  count |= 56;
-  let entry = load<u32>(dcTable + ((<usize>(stream >> <u64>(64 - lookBits))) << 2));
-  if ((entry & longCode) !== 0) entry = longEntry(dcTable, stream);
-  if ((entry & noCode) !== 0) return -1;
-  if (<i32>entry >= 0) previousDc += valueOf(entry, stream);
-  if (previousDc !== <i32>(<i16>previousDc)) return -1;
-  lastDc = previousDc;
-  stream <<= entry & 63;
-  count -= entry & 63;
-
-  let offsets: u32 = 0;
-  let at = factors + 4;
-  const end = factors + 64 * 4;
-  while (at < end) {
-    stream |= load<u64>(next) >> count;
-    next -= <usize>((63 - count) >> 3);
-    count |= 56;
-    entry = load<u32>(acTable + ((<usize>(stream >> <u64>(64 - lookBits))) << 2));
-    if (<i32>entry < 0) {
-      if ((entry & longCode) !== 0) entry = longEntry(acTable, stream);
-      if (<i32>entry < 0) {
-        if ((entry & noCode) !== 0) return -1;
-        stream <<= entry & 63;
-        count -= entry & 63;
-        if ((entry & zeroRun) === 0) break;
-        at += 16 * 4;
-        continue;
-      }
+  let block = blocksAddress;
+  let record = recordsAddress;
+  const end = unitsEnd;
+  for (let mcu = 0; mcu < most; mcu++) {
+    if (mcu > 0 && mayLackMcu(next)) {
+      most = mcu;
+      break;
     }
-    const value = valueOf(entry, stream);
-    stream <<= entry & 63;
-    count -= entry & 63;
-    at += ((entry >> 18) & 15) << 2;
-    const factor = load<u32>(at);
-    const offset = factor >> 16;
-    store<i16>(blockAddress + offset, value * <i32>(factor & 0xffff));
-    offsets |= offset;
-    at += 4;
+    for (let unit = unitsAddress; unit < end; unit += unitBytes) {
+      stream |= load<u64>(next) >> count;
+      next -= <usize>((63 - count) >> 3);
+      count |= 56;
+      const dcTable = dcTableOf(unit);
+      let entry = lookUp(dcTable, stream);
+      if ((entry & longCode) !== 0) entry = longEntry(dcTable, <u32>(stream >> 48), lookBits + 1);
+      if ((entry & noCode) !== 0) return -1;
+      const factors = factorsOf(unit);
+      let dc = load<i32>(factors, predictionAt);
+      if (<i32>entry >= 0) dc += valueOf(entry, stream);
+      if (dc !== <i32>(<i16>dc)) return -1;
+      store<i32>(factors, dc, predictionAt);
+      stream <<= <u64>entry;
+      count -= <u64>entry;
+
+      const acTable = acTableOf(unit);
+      store<i32>(record, <i32>(<i16>(dc * load<u16>(factors))));
+      let offsets: u32 = 0;
+      let at = factors + 4;
+      while ((at & 256) === 0) {
+        entry = lookUp(acTable, stream);
+        stream |= load<u64>(next) >> count;
+        next -= <usize>((~count >> 3) & 7);
+        count |= 56;
+        if (<i32>entry < 0) {
+          if ((entry & longCode) !== 0) entry = longEntry(acTable, <u32>(stream >> 48), lookBits + 1);
+          if (<i32>entry < 0) {
+            if ((entry & noCode) !== 0) return -1;
+            stream <<= <u64>entry;
+            count -= <u64>entry;
+            if ((entry & zeroRun) === 0) break;
+            at += 16 * 4;
+            continue;
+          }
+        }
+        at += (entry >> 16) & 60;
+        const factor = load<u32>(at);
+        const offset = factor >> 16;
+        store<i16>(block + offset, valueOf(entry, stream) * <i32>factor);
+        stream <<= <u64>entry;
+        count -= <u64>entry;
+        offsets |= offset;
+        at += 4;
+      }
+      if ((at & 511) > 256) return -1;
+      store<i32>(record, offsets, 4);
+      count &= 63;
+      block += blockBytes;
+      record += recordBytes;
+    }
+    if (!isWithinSegment(next, count)) return -1;
   }
   setBits(stream, count, next);
-  return at > end ? -1 : <i32>offsets;
+  return most;
 }

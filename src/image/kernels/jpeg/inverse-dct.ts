@@ -1,6 +1,9 @@
 // The accurate inverse DCT of libjpeg-turbo (JDCT_ISLOW), after simd/x86_64/jidctint-sse2.asm. It equals jidctint.c for
 // all coefficients of sound files; for others, 16-bit sums wrap and saturate as they do there.
-import { blockAddress, workAddress } from './memory-map.ts';
+//
+// Four columns are taken at a time, whose sums fit into the registers. Where the lower half of the rows, or the right
+// half of the columns, has no coefficients, they are left out: that changes no sum.
+import { workAddress } from './memory-map.ts';
 
 const passOneBits: i32 = 2;
 
@@ -18,8 +21,25 @@ const f2053: i16 = 16819;
 const f2562: i16 = 20995;
 const f3072: i16 = 25172;
 
-function pairs(first: i16, second: i16): v128 {
-  return i16x8(first, second, first, second, first, second, first, second);
+// Factors of pairs of inputs. They are loaded, which takes one instruction: a constant takes V8 three to five, in every turn of
+// a loop.
+const even3Of26 = memory.data<i16>([f0541 + f0765, f0541], 4);
+const even2Of26 = memory.data<i16>([f0541, f0541 - f1847], 4);
+const z3OfZ = memory.data<i16>([f1175 - f1961, f1175], 4);
+const z4OfZ = memory.data<i16>([f1175, f1175 - f0390], 4);
+const odd0Of71 = memory.data<i16>([f0298 - f0899, -f0899], 4);
+const odd3Of71 = memory.data<i16>([-f0899, f1501 - f0899], 4);
+const odd1Of53 = memory.data<i16>([f2053 - f2562, -f2562], 4);
+const odd2Of53 = memory.data<i16>([-f2562, f3072 - f2562], 4);
+// Where inputs 5 and 7 are 0.
+const odd0Of31 = memory.data<i16>([f1175 - f1961, f1175 - f0899], 4);
+const odd1Of31 = memory.data<i16>([f1175 - f2562, f1175 - f0390], 4);
+const odd2Of31 = memory.data<i16>([f1175 - f1961 + f3072 - f2562, f1175], 4);
+const odd3Of31 = memory.data<i16>([f1175, f1175 - f0390 + f1501 - f0899], 4);
+
+/** Multiplies pairs of inputs by a pair of factors, and adds the two products. */
+function times(inputs: v128, factors: usize): v128 {
+  return i32x4.dot_i16x8_s(inputs, v128.load32_splat(factors));
 }
 
 function low(a: v128, b: v128): v128 {
@@ -46,142 +66,145 @@ function high64(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
 }
 
-function sum(lowA: v128, highA: v128, lowB: v128, highB: v128, shift: i32): v128 {
-  return i16x8.narrow_i32x4_s(
-    i32x4.shr_s(i32x4.add(lowA, lowB), shift),
-    i32x4.shr_s(i32x4.add(highA, highB), shift),
-  );
-}
-
-function difference(lowA: v128, highA: v128, lowB: v128, highB: v128, shift: i32): v128 {
-  return i16x8.narrow_i32x4_s(
-    i32x4.shr_s(i32x4.sub(lowA, lowB), shift),
-    i32x4.shr_s(i32x4.sub(highA, highB), shift),
-  );
-}
-
-/** One pass over the columns of the 8 rows at `source`; writes the result, turned, to `target`. */
-function pass(source: usize, target: usize, shift: i32): void {
-  const round = i32x4.splat(1 << (shift - 1));
-  const zero = i16x8.splat(0);
-
-  // The even part.
-  const in0 = v128.load(source);
-  const in2 = v128.load(source, 32);
-  const in4 = v128.load(source, 64);
-  const in6 = v128.load(source, 96);
-  const low26 = low(in2, in6);
-  const high26 = high(in2, in6);
-  const even3Low = i32x4.dot_i16x8_s(low26, pairs(f0541 + f0765, f0541));
-  const even3High = i32x4.dot_i16x8_s(high26, pairs(f0541 + f0765, f0541));
-  const even2Low = i32x4.dot_i16x8_s(low26, pairs(f0541, f0541 - f1847));
-  const even2High = i32x4.dot_i16x8_s(high26, pairs(f0541, f0541 - f1847));
-  const plus = i16x8.add(in0, in4);
-  const minus = i16x8.sub(in0, in4);
-  const plusLow = i32x4.add(i32x4.shr_s(low(zero, plus), 3), round);
-  const plusHigh = i32x4.add(i32x4.shr_s(high(zero, plus), 3), round);
-  const minusLow = i32x4.add(i32x4.shr_s(low(zero, minus), 3), round);
-  const minusHigh = i32x4.add(i32x4.shr_s(high(zero, minus), 3), round);
-  const even10Low = i32x4.add(plusLow, even3Low);
-  const even10High = i32x4.add(plusHigh, even3High);
-  const even13Low = i32x4.sub(plusLow, even3Low);
-  const even13High = i32x4.sub(plusHigh, even3High);
-  const even11Low = i32x4.add(minusLow, even2Low);
-  const even11High = i32x4.add(minusHigh, even2High);
-  const even12Low = i32x4.sub(minusLow, even2Low);
-  const even12High = i32x4.sub(minusHigh, even2High);
-
-  // The odd part.
-  const in1 = v128.load(source, 16);
-  const in3 = v128.load(source, 48);
-  const in5 = v128.load(source, 80);
-  const in7 = v128.load(source, 112);
-  const z3 = i16x8.add(in7, in3);
-  const z4 = i16x8.add(in5, in1);
-  const zLow = low(z3, z4);
-  const zHigh = high(z3, z4);
-  const z3Low = i32x4.dot_i16x8_s(zLow, pairs(f1175 - f1961, f1175));
-  const z3High = i32x4.dot_i16x8_s(zHigh, pairs(f1175 - f1961, f1175));
-  const z4Low = i32x4.dot_i16x8_s(zLow, pairs(f1175, f1175 - f0390));
-  const z4High = i32x4.dot_i16x8_s(zHigh, pairs(f1175, f1175 - f0390));
-  const low71 = low(in7, in1);
-  const high71 = high(in7, in1);
-  const odd0Low = i32x4.add(i32x4.dot_i16x8_s(low71, pairs(f0298 - f0899, -f0899)), z3Low);
-  const odd0High = i32x4.add(i32x4.dot_i16x8_s(high71, pairs(f0298 - f0899, -f0899)), z3High);
-  const odd3Low = i32x4.add(i32x4.dot_i16x8_s(low71, pairs(-f0899, f1501 - f0899)), z4Low);
-  const odd3High = i32x4.add(i32x4.dot_i16x8_s(high71, pairs(-f0899, f1501 - f0899)), z4High);
-  const low53 = low(in5, in3);
-  const high53 = high(in5, in3);
-  const odd1Low = i32x4.add(i32x4.dot_i16x8_s(low53, pairs(f2053 - f2562, -f2562)), z4Low);
-  const odd1High = i32x4.add(i32x4.dot_i16x8_s(high53, pairs(f2053 - f2562, -f2562)), z4High);
-  const odd2Low = i32x4.add(i32x4.dot_i16x8_s(low53, pairs(-f2562, f3072 - f2562)), z3Low);
-  const odd2High = i32x4.add(i32x4.dot_i16x8_s(high53, pairs(-f2562, f3072 - f2562)), z3High);
-
-  const out0 = sum(even10Low, even10High, odd3Low, odd3High, shift);
-  const out7 = difference(even10Low, even10High, odd3Low, odd3High, shift);
-  const out1 = sum(even11Low, even11High, odd2Low, odd2High, shift);
-  const out6 = difference(even11Low, even11High, odd2Low, odd2High, shift);
-  const out2 = sum(even12Low, even12High, odd1Low, odd1High, shift);
-  const out5 = difference(even12Low, even12High, odd1Low, odd1High, shift);
-  const out3 = sum(even13Low, even13High, odd0Low, odd0High, shift);
-  const out4 = difference(even13Low, even13High, odd0Low, odd0High, shift);
-
-  const a0 = low(out0, out1);
-  const a1 = high(out0, out1);
-  const a2 = low(out2, out3);
-  const a3 = high(out2, out3);
-  const a4 = low(out4, out5);
-  const a5 = high(out4, out5);
-  const a6 = low(out6, out7);
-  const a7 = high(out6, out7);
-  const b0 = low32(a0, a2);
-  const b1 = high32(a0, a2);
-  const b2 = low32(a1, a3);
-  const b3 = high32(a1, a3);
-  const b4 = low32(a4, a6);
-  const b5 = high32(a4, a6);
-  const b6 = low32(a5, a7);
-  const b7 = high32(a5, a7);
-  v128.store(target, low64(b0, b4));
-  v128.store(target, high64(b0, b4), 16);
-  v128.store(target, low64(b1, b5), 32);
-  v128.store(target, high64(b1, b5), 48);
-  v128.store(target, low64(b2, b6), 64);
-  v128.store(target, high64(b2, b6), 80);
-  v128.store(target, low64(b3, b7), 96);
-  v128.store(target, high64(b3, b7), 112);
-}
-
-function storeRows(target: usize, stride: usize, from: usize): void {
-  const samples = v128.xor(i8x16.narrow_i16x8_s(v128.load(from), v128.load(from, 16)), i8x16.splat(-128));
-  v128.store64_lane(target, samples, 0);
-  v128.store64_lane(target + stride, samples, 1);
+class Pass {
+  /**
+   * One pass over four columns of the 8 rows at `source`, of which the last four are 0 if `isHalf`. The first pass writes
+   * the result, turned, to `target`; the last one writes the samples of four rows.
+   */
+  @inline
+  static four(source: usize, target: usize, stride: usize, isHalf: bool, isLast: bool): void {
+    const shift: i32 = isLast ? 18 : 11;
+    const round = i32x4.splat(1 << (shift - 1));
+    const zero = i16x8.splat(0);
+    const in0 = v128.load64_zero(source);
+    const in1 = v128.load64_zero(source, 16);
+    const in2 = v128.load64_zero(source, 32);
+    const in3 = v128.load64_zero(source, 48);
+    let even0: v128, even1: v128, even2: v128, even3: v128, odd0: v128, odd1: v128, odd2: v128, odd3: v128;
+    if (isHalf) {
+      const in26 = low(in2, zero);
+      const e3 = times(in26, even3Of26);
+      const e2 = times(in26, even2Of26);
+      const plus = i32x4.add(i32x4.shr_s(low(zero, in0), 3), round);
+      even0 = i32x4.add(plus, e3);
+      even3 = i32x4.sub(plus, e3);
+      even1 = i32x4.add(plus, e2);
+      even2 = i32x4.sub(plus, e2);
+      const in31 = low(in3, in1);
+      odd0 = times(in31, odd0Of31);
+      odd1 = times(in31, odd1Of31);
+      odd2 = times(in31, odd2Of31);
+      odd3 = times(in31, odd3Of31);
+    } else {
+      const in4 = v128.load64_zero(source, 64);
+      const in5 = v128.load64_zero(source, 80);
+      const in6 = v128.load64_zero(source, 96);
+      const in7 = v128.load64_zero(source, 112);
+      const in26 = low(in2, in6);
+      const e3 = times(in26, even3Of26);
+      const e2 = times(in26, even2Of26);
+      const plus = i32x4.add(i32x4.shr_s(low(zero, i16x8.add(in0, in4)), 3), round);
+      const minus = i32x4.add(i32x4.shr_s(low(zero, i16x8.sub(in0, in4)), 3), round);
+      even0 = i32x4.add(plus, e3);
+      even3 = i32x4.sub(plus, e3);
+      even1 = i32x4.add(minus, e2);
+      even2 = i32x4.sub(minus, e2);
+      const z = low(i16x8.add(in7, in3), i16x8.add(in5, in1));
+      const z3 = times(z, z3OfZ);
+      const z4 = times(z, z4OfZ);
+      const in71 = low(in7, in1);
+      const in53 = low(in5, in3);
+      odd0 = i32x4.add(times(in71, odd0Of71), z3);
+      odd3 = i32x4.add(times(in71, odd3Of71), z4);
+      odd1 = i32x4.add(times(in53, odd1Of53), z4);
+      odd2 = i32x4.add(times(in53, odd2Of53), z3);
+    }
+    const out0 = i32x4.shr_s(i32x4.add(even0, odd3), shift);
+    const out7 = i32x4.shr_s(i32x4.sub(even0, odd3), shift);
+    const out1 = i32x4.shr_s(i32x4.add(even1, odd2), shift);
+    const out6 = i32x4.shr_s(i32x4.sub(even1, odd2), shift);
+    const out2 = i32x4.shr_s(i32x4.add(even2, odd1), shift);
+    const out5 = i32x4.shr_s(i32x4.sub(even2, odd1), shift);
+    const out3 = i32x4.shr_s(i32x4.add(even3, odd0), shift);
+    const out4 = i32x4.shr_s(i32x4.sub(even3, odd0), shift);
+    if (isLast) {
+      const turn = i8x16(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+      const middle = i8x16.splat(-128);
+      const left = i8x16.swizzle(
+        v128.xor(
+          i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(out0, out1), i16x8.narrow_i32x4_s(out2, out3)),
+          middle,
+        ),
+        turn,
+      );
+      const right = i8x16.swizzle(
+        v128.xor(
+          i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(out4, out5), i16x8.narrow_i32x4_s(out6, out7)),
+          middle,
+        ),
+        turn,
+      );
+      const upper = low32(left, right);
+      const lower = high32(left, right);
+      v128.store64_lane(target, upper, 0);
+      v128.store64_lane(target + stride, upper, 1);
+      v128.store64_lane(target + 2 * stride, lower, 0);
+      v128.store64_lane(target + 3 * stride, lower, 1);
+    } else {
+      const p0 = i16x8.narrow_i32x4_s(out0, out4);
+      const p1 = i16x8.narrow_i32x4_s(out1, out5);
+      const p2 = i16x8.narrow_i32x4_s(out2, out6);
+      const p3 = i16x8.narrow_i32x4_s(out3, out7);
+      const l01 = low(p0, p1);
+      const h01 = high(p0, p1);
+      const l23 = low(p2, p3);
+      const h23 = high(p2, p3);
+      const la = low32(l01, l23);
+      const lc = high32(l01, l23);
+      const ha = low32(h01, h23);
+      const hc = high32(h01, h23);
+      v128.store(target, low64(la, ha));
+      v128.store(target, high64(la, ha), 16);
+      v128.store(target, low64(lc, hc), 32);
+      v128.store(target, high64(lc, hc), 48);
+    }
+  }
 }
 
 /**
- * Writes the 8 x 8 samples of the block's coefficients, whose first one is `dc`, to `target`, and clears the block.
- * `offsets` is the bitwise or of the offsets of its other coefficients.
+ * Writes the 8 x 8 samples of a block, whose first coefficient is `dc`, to `target`, and clears the block. `offsets` is the
+ * bitwise or of the offsets of its other coefficients.
  */
-export function inverseDct(dc: i32, offsets: i32, target: usize, stride: usize): void {
+export function inverseDct(block: usize, dc: i32, offsets: i32, target: usize, stride: usize): void {
   if (offsets === 0) {
     fill(dc, target, stride);
     return;
   }
-  store<i16>(blockAddress, dc);
-  if (offsets < 16) repeatFirstRow();
-  else pass(blockAddress, workAddress, 13 - passOneBits);
-  pass(workAddress, workAddress, 13 + passOneBits + 3);
-  storeRows(target, stride, workAddress);
-  storeRows(target + 2 * stride, stride, workAddress + 32);
-  storeRows(target + 4 * stride, stride, workAddress + 64);
-  storeRows(target + 6 * stride, stride, workAddress + 96);
-  clearBlock();
+  store<i16>(block, dc);
+  const columns: usize = (offsets & 8) !== 0 ? 8 : 4;
+  if (offsets < 16) {
+    repeatFirstRow(block);
+  } else if ((offsets & 64) !== 0) {
+    for (let x: usize = 0; x < columns; x += 4)
+      Pass.four(block + (x << 1), workAddress + (x << 4), 0, false, false);
+  } else {
+    for (let x: usize = 0; x < columns; x += 4)
+      Pass.four(block + (x << 1), workAddress + (x << 4), 0, true, false);
+  }
+  if (columns === 8) {
+    for (let y: usize = 0; y < 8; y += 4)
+      Pass.four(workAddress + (y << 1), target + y * stride, stride, false, true);
+  } else {
+    for (let y: usize = 0; y < 8; y += 4)
+      Pass.four(workAddress + (y << 1), target + y * stride, stride, true, true);
+  }
+  clearBlock(block);
 }
 
 /** memory.fill calls out of the kernel, which takes longer than the stores. */
-function clearBlock(): void {
+function clearBlock(block: usize): void {
   const zero = i64x2.splat(0);
-  for (let at = blockAddress; at < blockAddress + 128; at += 16) v128.store(at, zero);
+  for (let at = block; at < block + 128; at += 16) v128.store(at, zero);
 }
 
 /** A block of one level: both passes of a block that has only a DC coefficient. */
@@ -196,11 +219,8 @@ function fill(dc: i32, target: usize, stride: usize): void {
 }
 
 /** The first pass where only the first row has coefficients: libjpeg-turbo's short cut. */
-function repeatFirstRow(): void {
+function repeatFirstRow(block: usize): void {
   for (let column: usize = 0; column < 16; column += 2) {
-    v128.store(
-      workAddress + (column << 3),
-      i16x8.splat(load<i16>(blockAddress + column) << (<i16>passOneBits)),
-    );
+    v128.store(workAddress + (column << 3), i16x8.splat(load<i16>(block + column) << (<i16>passOneBits)));
   }
 }
