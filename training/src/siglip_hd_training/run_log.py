@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -100,5 +101,14 @@ def _open_wandb(settings: Settings) -> Any:
         import wandb
     except ImportError as error:
         raise TrainingError("--wandb needs Weights & Biases: pip install wandb") from error
-    name = Path(settings.out).name
-    return wandb.init(project=settings.wandb, name=name, id=name, config=settings.as_dict(), resume="allow")
+    # A run keeps its id when it resumes; another folder of the same name has an id of its own.
+    kept = Path(settings.out, "wandb-id.txt")
+    if not kept.exists():
+        kept.write_text(secrets.token_hex(8))
+    return wandb.init(
+        project=settings.wandb,
+        name=Path(settings.out).name,
+        id=kept.read_text(),
+        config=settings.as_dict(),
+        resume="allow",
+    )
