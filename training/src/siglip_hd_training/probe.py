@@ -64,15 +64,17 @@ class Score:
     average_precision: float
 
 
-def load_encoder(source: str, features: str | None, scales: Sequence[int] | None) -> Teacher:
-    """An encoder from a checkpoint of the trainer (.pt), a folder, or the hub. Several scales are fused."""
+def load_encoder(
+    source: str, features: str | None, scales: Sequence[int] | None, weights: Sequence[float] | None = None
+) -> Teacher:
+    """An encoder from a checkpoint of the trainer (.pt), a folder, or the hub. Several scales are fused by weight."""
     if source.endswith(".pt"):
         student, preprocessing = restore_student(read_checkpoint(Path(source)))
         tower = Tower(student.model, features or student.features)
     else:
         tower = Tower(load_model(source), features or "last_hidden_state")
         preprocessing = Preprocessing.read(source)
-    return Teacher(tower, preprocessing, scales or (tower.image_size,))
+    return Teacher(tower, preprocessing, scales or (tower.image_size,), weights)
 
 
 def draw_pages(
