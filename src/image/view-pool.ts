@@ -1,4 +1,4 @@
-import { abortFailure, failureOf } from '../errors/abort.ts';
+import { abortFailure, failureOf, type StopSignal } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
 import type { SchedulingClass } from '../admission/priority.ts';
@@ -48,16 +48,16 @@ export interface ViewPool {
    * Rejects as `decode` does, with `invalid_argument` if the image is of another size, with the signal's ServiceError or
    * `cancelled`, with `internal` if the thread failed, and with `unavailable` once the pool closes.
    */
-  make(request: ViewRequest, signal: AbortSignal): Promise<MadeViews>;
+  make(request: ViewRequest, signal: StopSignal): Promise<MadeViews>;
   /** Refuses waiting calls, lets running ones finish, and ends the threads. */
   close(): Promise<void>;
 }
 
 export function createViewPool(options: ViewPoolOptions): ViewPool {
-  return new PiscinaViewPool(options);
+  return new ThreadViewPool(options);
 }
 
-class PiscinaViewPool implements ViewPool {
+class ThreadViewPool implements ViewPool {
   readonly #pool: WorkerPool;
   readonly #slots: Slots;
   readonly #maxPixels: number;
@@ -74,7 +74,7 @@ class PiscinaViewPool implements ViewPool {
     });
   }
 
-  make(request: ViewRequest, signal: AbortSignal): Promise<MadeViews> {
+  make(request: ViewRequest, signal: StopSignal): Promise<MadeViews> {
     const dropped = new Uint8Array(new SharedArrayBuffer(1));
     const startMs = performance.now();
     const { width, height } = request.size;
@@ -98,7 +98,6 @@ class PiscinaViewPool implements ViewPool {
   }
 
   async close(): Promise<void> {
-    // Piscina's own close would end threads that are still running once another has ended.
     await this.#slots.close(new ServiceError('unavailable', 'The service is shutting down.'));
     await this.#pool.close();
   }
@@ -122,7 +121,7 @@ class PiscinaViewPool implements ViewPool {
       plan: { canvases: plan.canvases, viewSize: plan.viewSize },
       dropped,
     };
-    // Piscina does not get the signal: it would end the running thread, which costs more than the work.
+    // The thread notices at its next step: ending it would cost more than the work.
     const made = await this.#pool.run<CutViews>('default', task, [bytes.buffer]);
     return { ...made, waitMs };
   }

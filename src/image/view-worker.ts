@@ -1,7 +1,7 @@
 // A thread of the view pool.
 import { ServiceError } from '../errors/service-error.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
-import { taskOutcome } from '../threads/worker-pool.ts';
+import { type MovedOutcome, taskOutcome } from '../threads/task-outcome.ts';
 import { decode, type DecodeOptions } from './decode.ts';
 import type { ImageInput, Raster } from './raster.ts';
 import { cutViews } from './cut-views.ts';
@@ -24,7 +24,7 @@ export interface CutViews {
   readonly cutMs: number;
 }
 
-export default function makeViews(task: ViewTask): Promise<unknown> {
+export default function makeViews(task: ViewTask): Promise<MovedOutcome> {
   return taskOutcome(
     () => decodeAndCut(task),
     ({ views }) => views.map(({ buffer }) => buffer),

@@ -1,5 +1,5 @@
 // Entry of the token pool's threads.
-import { taskOutcome } from '../threads/worker-pool.ts';
+import { type MovedOutcome, taskOutcome } from '../threads/task-outcome.ts';
 import { assemble as assembleTokens, type AssemblyPlan } from './assembly/assemble.ts';
 import { KernelLayout, withKernel } from './kernel.ts';
 import type { TokenDtype } from './tensor.ts';
@@ -21,28 +21,28 @@ export interface AssembleTask {
   readonly newline: Uint8Array<ArrayBuffer> | undefined;
 }
 
-export function split({ tokens, count }: SplitTask): Promise<unknown> {
+export function split({ tokens, count }: SplitTask): Promise<MovedOutcome> {
   return taskOutcome(
     () => splitTokens(tokens, count),
     (pieces) => pieces.map(({ buffer }) => buffer),
   );
 }
 
-export function join({ parts, rowBytes }: JoinTask): Promise<unknown> {
+export function join({ parts, rowBytes }: JoinTask): Promise<MovedOutcome> {
   return taskOutcome(
     () => joinChannels(parts, rowBytes),
     ({ buffer }) => [buffer],
   );
 }
 
-export function bfloat16(tokens: Uint8Array<ArrayBuffer>): Promise<unknown> {
+export function bfloat16(tokens: Uint8Array<ArrayBuffer>): Promise<MovedOutcome> {
   return taskOutcome(
     () => toBfloat16(tokens),
     ({ buffer }) => [buffer],
   );
 }
 
-export function assemble({ plan, views, dtype, newline }: AssembleTask): Promise<unknown> {
+export function assemble({ plan, views, dtype, newline }: AssembleTask): Promise<MovedOutcome> {
   return taskOutcome(
     () => assembleTokens(plan, views, dtype, newline),
     ({ buffer }) => [buffer],

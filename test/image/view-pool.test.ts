@@ -224,8 +224,14 @@ describe('the view pool', () => {
     const dropped = new Uint8Array(new SharedArrayBuffer(1)).fill(1);
     const decoding = { exif: 'apply', maxPixels: 1e7 } as const;
     const image = { kind: 'file', bytes: rocket() } as const;
-    const result = await makeViews({ image, decoding, size: { width: 640, height: 427 }, plan, dropped });
-    assert.deepEqual(result, {
+    const { outcome } = await makeViews({
+      image,
+      decoding,
+      size: { width: 640, height: 427 },
+      plan,
+      dropped,
+    });
+    assert.deepEqual(outcome, {
       kind: 'failed',
       code: 'cancelled',
       message: 'The request was cancelled before its views were made.',

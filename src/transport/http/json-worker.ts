@@ -1,5 +1,5 @@
 // The thread of the JSON pool.
-import { taskOutcome } from '../../threads/worker-pool.ts';
+import { type MovedOutcome, taskOutcome } from '../../threads/task-outcome.ts';
 import { jsonImages } from './json-images.ts';
 import { buffersOf, readInferHead } from './open-inference/infer-head.ts';
 
@@ -8,13 +8,13 @@ export interface JsonTask {
   readonly maxImages: number;
 }
 
-export default function readJson({ body, maxImages }: JsonTask): Promise<unknown> {
+export default function readJson({ body, maxImages }: JsonTask): Promise<MovedOutcome> {
   return taskOutcome(
     () => jsonImages(body, maxImages),
     ({ images }) => images.map(({ buffer }) => buffer),
   );
 }
 
-export function inferHead(head: Uint8Array<ArrayBuffer>): Promise<unknown> {
+export function inferHead(head: Uint8Array<ArrayBuffer>): Promise<MovedOutcome> {
   return taskOutcome(() => readInferHead(head), buffersOf);
 }
