@@ -1,6 +1,6 @@
 import { anyone, type Caller } from './caller.ts';
 import { commonUse, liveShares, type Shares } from './shares.ts';
-import { abortFailure } from '../errors/abort.ts';
+import { abortFailure, type StopSignal } from '../errors/abort.ts';
 import type { ServiceError } from '../errors/service-error.ts';
 
 /** A part of a budget that one request holds. */
@@ -12,7 +12,7 @@ export interface Reservation {
    * Raises the reservation to `amount` as soon as that fits, before requests that hold nothing yet. Rejects with the
    * budget's error if it can never fit, and with the signal's ServiceError when the signal fires first.
    */
-  growInTurn(amount: number, signal: AbortSignal): Promise<void>;
+  growInTurn(amount: number, signal: StopSignal): Promise<void>;
   /** Lowers the reservation to `amount`, never raises it. */
   settle(amount: number): void;
   /** Frees the reservation for good. Further calls do nothing. */
@@ -91,7 +91,7 @@ export class Budget {
    * Reserves as soon as `amount` fits. Each caller's requests are served first come, first served. Rejects with the
    * signal's ServiceError when the signal fires first.
    */
-  async reserveInTurn(amount: number, caller: Caller, signal: AbortSignal): Promise<Reservation> {
+  async reserveInTurn(amount: number, caller: Caller, signal: StopSignal): Promise<Reservation> {
     if (signal.aborted) throw abortFailure(signal);
     const reservation = this.reserveNow(amount, caller);
     if (reservation !== undefined) return reservation;
@@ -101,13 +101,7 @@ export class Budget {
   }
 
   /** Stands in `line` until `amount` fits, and then takes it. */
-  #wait<T>(
-    line: Set<Waiter>,
-    amount: number,
-    caller: Caller,
-    signal: AbortSignal,
-    take: () => T,
-  ): Promise<T> {
+  #wait<T>(line: Set<Waiter>, amount: number, caller: Caller, signal: StopSignal, take: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         line.delete(waiter);
@@ -123,7 +117,7 @@ export class Budget {
         },
       };
       line.add(waiter);
-      signal.addEventListener('abort', leave, { once: true });
+      signal.addEventListener('abort', leave);
     });
   }
 

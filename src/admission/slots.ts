@@ -1,3 +1,4 @@
+import type { StopSignal } from '../errors/abort.ts';
 import { PriorityQueue } from './priority-queue.ts';
 import { type SchedulingClass, defaultTerms } from './priority.ts';
 
@@ -29,12 +30,12 @@ export class Slots {
 
   /** Runs `work` in a slot. If `signal` fires first, rejects with its reason and never runs `work`. */
   async run<T>(
-    signal: AbortSignal,
+    signal: StopSignal,
     work: () => Promise<T>,
     size = 0,
     schedulingClass: SchedulingClass = defaultTerms,
   ): Promise<T> {
-    signal.throwIfAborted();
+    if (signal.aborted) throw signal.reason;
     if (this.#closed !== undefined) throw this.#closed;
     if (this.#next === undefined && this.#waiting.size === 0 && this.#fits(size)) this.#enter(size);
     else await this.#turn(signal, size, schedulingClass);
@@ -53,7 +54,7 @@ export class Slots {
     if (this.#running > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  #turn(signal: AbortSignal, size: number, { caller, priority }: SchedulingClass): Promise<void> {
+  #turn(signal: StopSignal, size: number, { caller, priority }: SchedulingClass): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = () => {
         waiting.refuse(signal.reason);

@@ -1,3 +1,4 @@
+import type { StopSignal } from '../errors/abort.ts';
 import type { ViewsPermit } from '../admission/view-budget.ts';
 import type { WantedTokens } from '../inference/batcher.ts';
 import type { ViewTokens } from '../inference/waiting-view.ts';
@@ -28,7 +29,7 @@ export async function encodeImage(
   resolved: ResolvedRequest,
   { image, key, size, plan, headerMs, trace }: Planned<NewImage>,
   permit: ViewsPermit,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<EncodedImage> {
   const { now, cache, remoteCache } = parts;
   const { batcher, options } = resolved;
@@ -81,7 +82,7 @@ async function encodeViews(
   plan: Plan,
   views: readonly Uint8Array<ArrayBuffer>[],
   wanted: WantedTokens,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<ViewTokens[]> {
   const { canvases } = plan;
   if (canvases.every(({ encoder }) => encoder === undefined)) {

@@ -1,5 +1,5 @@
 import type { Reservation } from '../admission/budget.ts';
-import { abortFailure, failureOf } from '../errors/abort.ts';
+import { abortFailure, failureOf, type StopSignal } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
 import { admitViews } from './admit-views.ts';
@@ -21,10 +21,10 @@ import { planImage } from './plan-image.ts';
 import type { EachRequest, EncodeAnswer, EncodeRequest } from './request.ts';
 import { flightKey, type ResolvedRequest, resolveRequest } from './resolve-request.ts';
 import { runAll } from './run-all.ts';
-import type { Flight } from './single-flight.ts';
 
 /** Waits for one image's tokens. Call it at once: work that nobody waits for is abandoned. */
-type Wait = (signal: AbortSignal) => Promise<AnsweredImage>;
+type Wait = (signal: StopSignal) => Promise<AnsweredImage>;
+type Encode = (signal: StopSignal) => Promise<EncodedImage>;
 
 /**
  * Encodes a request's images into one answer, for a caller that waits until `deadlineAt` by `parts.now()`. If one image
@@ -75,7 +75,7 @@ async function encodeTogether(
   resolved: ResolvedRequest,
   images: readonly ImageRequest[],
   stacked: boolean,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<EncodeAnswer> {
   const planned = await runAll(images, signal, (image, all) =>
     forImage(image, signal, async (): Promise<Planned<SizedImage>> => {
@@ -140,16 +140,19 @@ function admitAndStart(
     resolved,
     missing.map(({ plan }) => plan),
   );
-  const started = new Map<Planned<SizedImage>, Flight<EncodedImage>>();
+  const started = new Map<Planned<SizedImage>, Encode>();
   for (const [index, image] of missing.entries()) {
-    const work = (signal: AbortSignal) => encodeImage(parts, resolved, image, permits[index]!, signal);
-    started.set(image, flights.start(flightKey(resolved, image.key), work));
+    const encode: Encode = (signal) => encodeImage(parts, resolved, image, permits[index]!, signal);
+    const key = flightKey(resolved, image.key);
+    // Without a key nobody can join.
+    const flight = key === undefined ? undefined : flights.start(key, encode);
+    started.set(image, flight === undefined ? encode : (signal) => flight.join(signal));
   }
   return images.map((image, index): Wait => {
     const tokens = cached[index];
     if (tokens !== undefined) return async () => tokens;
     const own = started.get(image);
-    if (own !== undefined) return async (signal) => ({ ...(await own.join(signal)), source: 'miss' });
+    if (own !== undefined) return async (signal) => ({ ...(await own(signal)), source: 'miss' });
     const underWay = flights.find(flightKey(resolved, image.key))!;
     return (signal) => joinFlight(parts, underWay, image.trace, signal);
   });

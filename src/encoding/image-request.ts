@@ -1,4 +1,4 @@
-import { failureOf } from '../errors/abort.ts';
+import { failureOf, type StopSignal } from '../errors/abort.ts';
 import type { ImageDigest, ImageInput } from '../image/raster.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
 import type { Trace } from '../telemetry/trace.ts';
@@ -69,7 +69,7 @@ export async function keyImages(
 /** Runs work for one image. Its error names the image, unless the whole request was aborted. */
 export async function forImage<T>(
   { name }: ImageRequest,
-  signal: AbortSignal,
+  signal: StopSignal,
   work: () => T | Promise<T>,
 ): Promise<T> {
   try {

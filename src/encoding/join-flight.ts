@@ -1,3 +1,4 @@
+import type { StopSignal } from '../errors/abort.ts';
 import { noTime } from '../telemetry/stage-timings.ts';
 import type { Trace } from '../telemetry/trace.ts';
 import type { AnsweredImage, EncodedImage } from './encoded-image.ts';
@@ -9,7 +10,7 @@ export async function joinFlight(
   { now }: Pick<EncodingParts, 'now'>,
   flight: Flight<EncodedImage>,
   trace: Trace | undefined,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<AnsweredImage> {
   const start = now();
   const encoded = await flight.join(signal);

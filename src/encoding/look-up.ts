@@ -1,3 +1,4 @@
+import type { StopSignal } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import { noTime } from '../telemetry/stage-timings.ts';
 import { byteLengthOf } from '../tokens/tensor.ts';
@@ -17,7 +18,7 @@ export async function lookUp(
   parts: EncodingParts,
   resolved: ResolvedRequest,
   request: ImageRequest,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<SizedImage> {
   const { image, trace } = request;
   const tokens = await findTokens(parts, resolved, request, signal);
@@ -39,7 +40,7 @@ async function findTokens(
   parts: EncodingParts,
   resolved: ResolvedRequest,
   { image, key, trace }: ImageRequest,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<AnsweredImage | undefined> {
   if (key === undefined) return undefined;
   const cached = cachedTokens(parts, key);

@@ -1,3 +1,4 @@
+import type { StopSignal } from '../errors/abort.ts';
 import type { ViewsPermit } from '../admission/view-budget.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { Plan } from '../recipes/plan.ts';
@@ -21,7 +22,7 @@ export async function projectFused(
   features: readonly Uint8Array<ArrayBuffer>[],
   permit: ViewsPermit,
   trace: Trace | undefined,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<Projected> {
   if (projector === undefined) throw new Error(`the model ${model.name} has no engine for its projector`);
   const startMs = now();

@@ -1,3 +1,4 @@
+import type { StopSignal } from '../errors/abort.ts';
 import type { AnswerSource, StageTimings } from '../telemetry/stage-timings.ts';
 import type { AnswerMetadata } from '../tokens/answer-metadata.ts';
 import type { RecipeOptions } from '../recipes/recipe-options.ts';
@@ -41,7 +42,7 @@ export interface EncodeRequest {
   /** Records its stages; absent if it is not traced. */
   readonly trace?: Trace | undefined;
   /** Fires when the client leaves, the deadline passes or the service stops. */
-  readonly signal: AbortSignal;
+  readonly signal: StopSignal;
 }
 
 /** A request whose images are answered separately. */

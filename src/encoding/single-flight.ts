@@ -1,8 +1,8 @@
-import { abortFailure, failureOf, requestAbort } from '../errors/abort.ts';
+import { abortFailure, failureOf, RequestAbort, type StopSignal } from '../errors/abort.ts';
 
 /** Work that several callers wait for. It is aborted when the last of them leaves. */
 export class Flight<T> {
-  readonly #abort = requestAbort();
+  readonly #abort = new RequestAbort();
   readonly #outcome: Promise<T>;
   #waiting = 0;
 
@@ -10,9 +10,9 @@ export class Flight<T> {
    * Starts the work with a signal that fires when all callers have left. `onEnd` is called when the work has ended or has
    * been aborted.
    */
-  constructor(work: (signal: AbortSignal) => Promise<T>, onEnd: () => void) {
-    const { signal } = this.#abort;
-    signal.addEventListener('abort', onEnd, { once: true });
+  constructor(work: (signal: StopSignal) => Promise<T>, onEnd: () => void) {
+    const signal = this.#abort;
+    signal.addEventListener('abort', onEnd);
     this.#outcome = work(signal).then(
       (result) => {
         onEnd();
@@ -28,7 +28,7 @@ export class Flight<T> {
   }
 
   /** Waits for the result. Rejects as the work does, or with the signal's ServiceError when this caller leaves. */
-  join(signal: AbortSignal): Promise<T> {
+  join(signal: StopSignal): Promise<T> {
     this.#waiting++;
     return new Promise<T>((resolve, reject) => {
       const leave = (): void => {
@@ -40,8 +40,18 @@ export class Flight<T> {
         leave();
         return;
       }
-      signal.addEventListener('abort', leave, { once: true });
-      void this.#outcome.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+      signal.addEventListener('abort', leave);
+      const stay = (): void => signal.removeEventListener('abort', leave);
+      this.#outcome.then(
+        (result) => {
+          stay();
+          resolve(result);
+        },
+        (thrown: unknown) => {
+          stay();
+          reject(thrown);
+        },
+      );
     });
   }
 }
@@ -54,9 +64,8 @@ export class SingleFlight<T> {
     return key === undefined ? undefined : this.#underWay.get(key);
   }
 
-  /** Starts work that others can find by its key until it ends. Without a key nobody can find it. */
-  start(key: string | undefined, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
-    if (key === undefined) return new Flight(work, () => undefined);
+  /** Starts work that others can find by its key until it ends. */
+  start(key: string, work: (signal: StopSignal) => Promise<T>): Flight<T> {
     const flight = new Flight(work, () => {
       if (this.#underWay.get(key) === flight) this.#underWay.delete(key);
     });

@@ -19,6 +19,7 @@ interface Size {
   /** Undefined for a size that warm-up did not run. */
   readonly warmUpMs: number | undefined;
   readonly latestMs: number[];
+  medianMs: number;
   /** The number of the batch that last ran this size. */
   lastRun: number;
 }
@@ -32,19 +33,27 @@ export class BatchTimes {
 
   /** Records a time that warm-up measured. */
   calibrate(views: number, batchMs: number): void {
-    this.#sizes.set(views, { warmUpMs: batchMs, latestMs: [batchMs], lastRun: this.#runs });
+    this.#sizes.set(views, {
+      warmUpMs: batchMs,
+      latestMs: [batchMs],
+      medianMs: batchMs,
+      lastRun: this.#runs,
+    });
     this.#entries = undefined;
   }
 
   /** Records the time of a batch. */
   record(views: number, batchMs: number): void {
     this.#runs++;
-    const size = this.#sizes.get(views) ?? { warmUpMs: undefined, latestMs: [], lastRun: 0 };
+    const size = this.#sizes.get(views) ?? { warmUpMs: undefined, latestMs: [], medianMs: 0, lastRun: 0 };
     size.latestMs.push(batchMs);
     if (size.latestMs.length > runsKept) size.latestMs.shift();
     size.lastRun = this.#runs;
+    const medianMs = median(size.latestMs);
+    // Most runs change no median.
+    if (medianMs !== size.medianMs) this.#entries = undefined;
+    size.medianMs = medianMs;
     this.#sizes.set(views, size);
-    this.#entries = undefined;
     this.#forget();
   }
 
@@ -87,7 +96,7 @@ export class BatchTimes {
   /** [views, milliseconds] of every measured size, ascending. */
   entries(): readonly (readonly [views: number, batchMs: number])[] {
     this.#entries ??= [...this.#sizes]
-      .map(([views, { latestMs }]) => [views, median(latestMs)] as const)
+      .map(([views, { medianMs }]) => [views, medianMs] as const)
       .toSorted(([a], [b]) => a - b);
     return this.#entries;
   }
@@ -97,6 +106,7 @@ export class BatchTimes {
       if (this.#runs - lastRun <= runsRemembered) continue;
       if (warmUpMs === undefined) this.#sizes.delete(views);
       else this.calibrate(views, warmUpMs);
+      this.#entries = undefined;
     }
   }
 }

@@ -1,4 +1,4 @@
-import { abortFailure } from '../errors/abort.ts';
+import { abortFailure, type StopSignal } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { ViewsPermit } from '../admission/view-budget.ts';
 import { PriorityQueue } from '../admission/priority-queue.ts';
@@ -99,7 +99,7 @@ export class Batcher {
     permit: ViewsPermit,
     views: readonly Uint8Array<ArrayBuffer>[],
     { outputs, trace }: WantedTokens,
-    signal: AbortSignal,
+    signal: StopSignal,
   ): Promise<ViewTokens[]> {
     if (views.length > permit.views)
       throw new RangeError(`${views.length} views on a permit of ${permit.views}`);
@@ -107,12 +107,22 @@ export class Batcher {
     const joinedAt = this.#options.now();
     const { caller, priority } = permit;
     const request = { hasLeft: false, permit, trace };
-    const shared = { outputs, caller, priority, joinedAt, request };
     const waiting: WaitingView[] = [];
     const all = views.map(
       (view) =>
         new Promise<ViewTokens>((resolve, reject) => {
-          waiting.push({ ...shared, view, resolve, reject, isSettled: false, failedOn: undefined });
+          waiting.push({
+            view,
+            outputs,
+            caller,
+            priority,
+            joinedAt,
+            request,
+            resolve,
+            reject,
+            isSettled: false,
+            failedOn: undefined,
+          });
         }),
     );
     for (const one of waiting) this.#queue.add(one);
@@ -163,6 +173,7 @@ export class Batcher {
 
   /** Views that are tried again, and another engine than before if one works. */
   #nextRetry(): NextBatch | undefined {
+    if (this.#retries.length === 0) return undefined;
     const open = this.#open();
     for (const views of this.#retries.slice()) {
       const left = views.filter(canRun);
@@ -180,6 +191,7 @@ export class Batcher {
 
   /** A batch of waiting views, and the engine that runs it first. */
   #nextBatch(): NextBatch | undefined {
+    if (this.#queue.size === 0) return undefined;
     const open = this.#open();
     const free = open.filter(({ isFree }) => isFree);
     // Nothing is prepared while a view waits to be tried again: the engine would not become free for it.

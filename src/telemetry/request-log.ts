@@ -96,13 +96,18 @@ export function logRequest(logger: RequestLogger, request: EndedRequest): void {
 
 function answerFields({ metadata, timings, sources }: LoggedAnswer) {
   const { decodeMs, viewsMs, queueMs, engineMs, assembleMs = 0 } = timings;
-  const stages = { decode: decodeMs, views: viewsMs, queue: queueMs, engine: engineMs, assemble: assembleMs };
   return {
     model: metadata.model.name,
     images: metadata.images.map(({ width, height }) => `${width}x${height}`).join(' '),
     views: viewsOf(metadata),
     source: leastReady(sources),
-    ms: Object.fromEntries(Object.entries(stages).map(([stage, durationMs]) => [stage, tenths(durationMs)])),
+    ms: {
+      decode: tenths(decodeMs),
+      views: tenths(viewsMs),
+      queue: tenths(queueMs),
+      engine: tenths(engineMs),
+      assemble: tenths(assembleMs),
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { anyone, type Caller } from '../admission/caller.ts';
-import { requestAbort } from '../errors/abort.ts';
+import { RequestAbort, type StopSignal } from '../errors/abort.ts';
 import type { ServiceError } from '../errors/service-error.ts';
 import type { Metrics, Outcome, Transport } from './metrics.ts';
 import {
@@ -53,8 +53,7 @@ export class RequestScope {
   readonly #transport: Transport;
   readonly #reports: RequestReports;
   readonly #traceId: string | undefined;
-  /** Created when it is first asked for: a controller costs more than the rest of a scope. */
-  #abort: AbortController | undefined;
+  readonly #abort = new RequestAbort();
   readonly #onEnd: (() => void)[] = [];
   #isEnded = false;
 
@@ -70,13 +69,13 @@ export class RequestScope {
   }
 
   /** Fires with a ServiceError when nobody waits for the answer any more. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+  get signal(): StopSignal {
+    return this.#abort;
   }
 
   /** Stops the work for this request. */
   abort(reason: ServiceError): void {
-    this.#controller.abort(reason);
+    this.#abort.abort(reason);
   }
 
   /** Calls `release` when the request ends; at once if it has ended. */
@@ -91,7 +90,7 @@ export class RequestScope {
   }
 
   /** Reports the request and frees what it holds. Further calls do nothing. */
-  end(code: Outcome, wireCall: WireCall): void {
+  end(code: Outcome, wireCall: () => WireCall): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     for (const release of this.#onEnd) release();
@@ -116,12 +115,7 @@ export class RequestScope {
     // Machines send probes every few seconds, which would hide what callers get.
     if (isProbe(endpoint)) return;
     metrics.observeRequest({ transport: this.#transport, endpoint, code, durationMs, caller });
-    if (this.trace !== undefined) endTrace(this.trace, ended, wireCall);
-  }
-
-  get #controller(): AbortController {
-    this.#abort ??= requestAbort();
-    return this.#abort;
+    if (this.trace !== undefined) endTrace(this.trace, ended, wireCall());
   }
 }
 

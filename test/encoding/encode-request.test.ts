@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { requestAbort } from '../../src/errors/abort.ts';
+import { RequestAbort } from '../../src/errors/abort.ts';
 import { startDeadline } from '../../src/encoding/deadline.ts';
 import type { ServiceError } from '../../src/errors/service-error.ts';
 import type { ImageInput } from '../../src/image/raster.ts';
@@ -301,7 +301,7 @@ test('a request of many images causes no warning of Node', async (t) => {
   const warn = (warning: Error) => warnings.push(warning);
   process.on('warning', warn);
   t.after(() => process.off('warning', warn));
-  const { signal } = requestAbort();
+  const { signal } = new RequestAbort();
   const images = Array.from({ length: 32 }, (_, level) => grey(level));
   engine.openGate();
   const deadline = startDeadline(signal, 60_000);

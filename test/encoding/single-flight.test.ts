@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SingleFlight } from '../../src/encoding/single-flight.ts';
+import type { StopSignal } from '../../src/errors/abort.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
 
 const never = new AbortController().signal;
@@ -14,8 +15,8 @@ function work() {
     land = resolve;
     fail = reject;
   });
-  const signals: AbortSignal[] = [];
-  const run = (signal: AbortSignal): Promise<number> => {
+  const signals: StopSignal[] = [];
+  const run = (signal: StopSignal): Promise<number> => {
     signals.push(signal);
     return outcome;
   };
@@ -82,13 +83,4 @@ test('a request that has already left does not join', async () => {
   const flight = new SingleFlight<number>().start('a', run);
   await assert.rejects(flight.join(AbortSignal.abort()), { code: 'cancelled' });
   assert.equal(signal().aborted, true);
-});
-
-test('work without a key cannot be found', async () => {
-  const flights = new SingleFlight<number>();
-  const { run, land } = work();
-  const flight = flights.start(undefined, run);
-  assert.equal(flights.find(undefined), undefined);
-  land(1);
-  assert.equal(await flight.join(never), 1);
 });

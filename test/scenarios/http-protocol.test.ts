@@ -96,7 +96,7 @@ test('forgets pipelined requests whose connection ends before their turn, so tha
   encoder.answer = (request) => {
     entered.open();
     return new Promise((_resolve, reject) => {
-      request.signal.addEventListener('abort', () => reject(request.signal.reason as Error));
+      request.signal.addEventListener('abort', () => reject(request.signal.reason));
     });
   };
   const socket = connect(server.port, '127.0.0.1');

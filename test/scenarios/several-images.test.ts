@@ -4,6 +4,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import type { StopSignal } from '../../src/errors/abort.ts';
 import { Budget } from '../../src/admission/budget.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
 import type { EncodeAnswer, EncodeRequest } from '../../src/encoding/request.ts';
@@ -230,12 +231,12 @@ test('stops the images that are left when the client of its lines leaves', async
   const budget = new Budget({ limit: 100, full: () => new ServiceError('overloaded', 'No room.') });
   const limits = { maxBodyBytes: 100 };
   const { server, url, encoder, metrics } = await startStubServer({ budget, limits });
-  const signals: AbortSignal[] = [];
+  const signals: StopSignal[] = [];
   encoder.answer = (request) => {
     signals.push(request.signal);
     if (signals.length === 1) return stubTokens(request);
     return new Promise((_resolve, reject) => {
-      request.signal.addEventListener('abort', () => reject(request.signal.reason as Error));
+      request.signal.addEventListener('abort', () => reject(request.signal.reason));
     });
   };
   const response = await postForLines(url, ['a', 'b', 'c']);

@@ -19,7 +19,7 @@ function scopesOf() {
   return { scopes, begin, lines, observed };
 }
 
-const wireCall = { name: 'POST /v1/encode', attributes: {} };
+const wireCall = () => ({ name: 'POST /v1/encode', attributes: {} });
 
 test('a request is logged, counted and freed once, however often it ends', () => {
   const { scopes, begin, lines, observed } = scopesOf();

@@ -1,4 +1,4 @@
-import { eitherSignal } from '../../errors/abort.ts';
+import { setMaxListeners } from 'node:events';
 import { type ErrorCode, ServiceError } from '../../errors/service-error.ts';
 import { sha256 } from '../../encoding/cache/sha256.ts';
 import { describeFailure } from '../exit-code.ts';
@@ -38,7 +38,9 @@ export async function encodeAll(
 ): Promise<Counts> {
   const { encoder, record, onFailure, onProgress } = parts;
   const stopping = new AbortController();
-  const stopped = eitherSignal(signal, stopping.signal);
+  const stopped = AbortSignal.any([signal, stopping.signal]);
+  // It has a listener for each request under way, which Node would report as a leak.
+  setMaxListeners(0, stopped);
   const counts = { encoded: 0, failed: 0, there: 0 };
   const fail = async (file: string, thrown: unknown) => {
     counts.failed += 1;

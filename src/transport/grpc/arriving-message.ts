@@ -1,3 +1,4 @@
+import type { StopSignal } from '../../errors/abort.ts';
 import type { Budget, Reservation } from '../../admission/budget.ts';
 import type { Caller } from '../../admission/caller.ts';
 import type { ServiceError } from '../../errors/service-error.ts';
@@ -85,7 +86,7 @@ export class ArrivingMessage {
     return this.#reservation!;
   }
 
-  #wait(ask: (signal: AbortSignal) => Promise<void>): void {
+  #wait(ask: (signal: StopSignal) => Promise<void>): void {
     const waiting = new AbortController();
     this.#waiting = waiting;
     this.room = ask(waiting.signal).then(() => {

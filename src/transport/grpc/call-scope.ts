@@ -81,14 +81,14 @@ export class CallScope {
   ): void {
     if (failure !== undefined) scope.note(failure);
     const method = this.#headers.path.slice(1);
-    scope.end(failure?.code ?? 'ok', {
+    scope.end(failure?.code ?? 'ok', () => ({
       name: method,
       attributes: {
         'rpc.system.name': 'grpc',
         'rpc.method': method,
         'rpc.response.status_code': status[code],
       },
-    });
+    }));
   }
 
   /** Repeated values are joined, as HTTP does: a key that is sent twice is not valid. */

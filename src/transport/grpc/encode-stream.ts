@@ -98,7 +98,7 @@ class EncodeStream {
     this.#call.sendMetadata(inbound.callScope.initialMetadata());
     inbound.mayRead = () => this.#hasRoom();
     inbound.onRefusal = (error) => this.#stop(error);
-    inbound.signal.addEventListener('abort', () => this.#stop(), { once: true });
+    inbound.signal.addEventListener('abort', () => this.#stop());
     this.#call.on('data', (message: RequestMessage) => this.#take(message));
     this.#call.on('end', () => this.#stop());
   }
@@ -211,7 +211,7 @@ class EncodeStream {
     if (signal.aborted) return Promise.reject(abortFailure(signal));
     return new Promise((resolve, reject) => {
       const leave = (): void => reject(abortFailure(signal));
-      signal.addEventListener('abort', leave, { once: true });
+      signal.addEventListener('abort', leave);
       this.#call.write(message, (error: Error | null | undefined) => {
         signal.removeEventListener('abort', leave);
         if (error) reject(error);

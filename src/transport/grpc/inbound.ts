@@ -7,7 +7,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Reservation } from '../../admission/budget.ts';
 import { anyone } from '../../admission/caller.ts';
-import { requestAbort } from '../../errors/abort.ts';
+import { RequestAbort, type StopSignal } from '../../errors/abort.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { RequestScope } from '../../telemetry/request-scope.ts';
 import { AnswerStream } from './answer-stream.ts';
@@ -70,7 +70,7 @@ export class InboundCall extends ServerInterceptingCall {
   readonly #call: OpenedCall;
   readonly #settings: InboundSettings;
   readonly #intake: MessageIntake;
-  readonly #abort = requestAbort();
+  readonly #abort = new RequestAbort();
   readonly #onEnd: (() => void)[] = [];
   #callScope: CallScope | undefined;
   #scope: RequestScope | undefined;
@@ -111,7 +111,7 @@ export class InboundCall extends ServerInterceptingCall {
   }
 
   /** Fires with a ServiceError if the client leaves or the deadline passes before the answer. */
-  get signal(): AbortSignal {
+  get signal(): StopSignal {
     return this.#abort.signal;
   }
 

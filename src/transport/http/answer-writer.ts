@@ -63,8 +63,7 @@ export class AnswerWriter {
 
   #begin(headers: OutgoingHttpHeaders): boolean {
     const { destroyed } = this.#response;
-    const given = this.#reply.getHeaders() as OutgoingHttpHeaders;
-    if (!destroyed) this.#response.writeHead(200, { ...given, ...headers });
+    if (!destroyed) this.#response.writeHead(200, Object.assign(this.#reply.getHeaders(), headers));
     this.#reply.hijack();
     return !destroyed;
   }

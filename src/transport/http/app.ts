@@ -80,7 +80,7 @@ export async function createApp(settings: AppSettings): Promise<FastifyInstance>
   app.setErrorHandler(answerError);
   app.setNotFoundHandler((request, reply) => answerNoRoute(settings.routes, request, reply));
   app.removeAllContentTypeParsers();
-  await app.register(multipart);
+  await addForms(app);
   // Leaves the body unread: a handler reads it once everything else has been checked.
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   for (const { method, path, endpoint } of settings.routes) {
@@ -91,6 +91,17 @@ export async function createApp(settings: AppSettings): Promise<FastifyInstance>
   if (has('docs')) addDocs(app, has('playground'));
   await app.ready();
   return app;
+}
+
+/**
+ * Adds @fastify/multipart without its hooks. They remove files that `saveRequestFiles()` has written, which nothing here
+ * calls, and put a turn of promises before the handler of every request.
+ */
+async function addForms(app: FastifyInstance): Promise<void> {
+  const withoutHooks = Object.create(app, { addHook: { value: () => withoutHooks } }) as FastifyInstance;
+  await new Promise<void>((resolve, reject) => {
+    multipart(withoutHooks, {}, (error) => (error === undefined ? resolve() : reject(error)));
+  });
 }
 
 function authenticate({ authenticate: check = allowAnonymous }: AppSettings, request: FastifyRequest): void {

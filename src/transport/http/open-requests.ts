@@ -93,7 +93,7 @@ export class OpenRequests {
         if (request.outcome === 'ok') request.outcome = 'cancelled';
         scope.abort(new ServiceError('cancelled', 'The client went away.'));
       }
-      scope.end(request.outcome, wireCall(opened));
+      scope.end(request.outcome, () => wireCall(opened));
     };
     response.once('close', end);
     // The response to a pipelined request does not close when the connection ends before its turn.

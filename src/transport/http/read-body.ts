@@ -14,7 +14,7 @@ export function declaredBytes({ headers }: FastifyRequest): number | undefined {
 /**
  * Starts to receive a body, and sends `100 Continue` to a client that waits for it. Throws `too_large` if the declared
  * length exceeds the limit. Calls `fail` if the body itself exceeds it, or if the request is aborted. `tooLarge` makes the
- * error for a body over the limit.
+ * error for a body over the limit, and `take` gets each chunk within it.
  *
  * Call the returned function when the body has arrived. A listener lives as long as its request, which is until the
  * client has read the answer, and keeps in memory what it refers to.
@@ -25,17 +25,19 @@ export function receiveBody(
   maxBytes: number,
   fail: (failure: ServiceError) => void,
   tooLarge = bodyTooLarge,
+  take?: (chunk: Buffer) => void,
 ): () => void {
   const { raw, headers, scope } = request;
   if ((declaredBytes(request) ?? 0) > maxBytes) throw tooLarge(maxBytes);
   if (scope.signal.aborted) throw abortFailure(scope.signal);
   let sizeBytes = 0;
-  const count = ({ byteLength }: Buffer): void => {
-    sizeBytes += byteLength;
+  const count = (chunk: Buffer): void => {
+    sizeBytes += chunk.byteLength;
     if (sizeBytes > maxBytes) fail(tooLarge(maxBytes));
+    else take?.(chunk);
   };
   const leave = (): void => fail(abortFailure(scope.signal));
-  scope.signal.addEventListener('abort', leave, { once: true });
+  scope.signal.addEventListener('abort', leave);
   // HTTP/1.0 has no interim answers, so an expectation that comes with it is ignored (RFC 9110, 10.1.1).
   if (/\b100-continue\b/i.test(headers.expect ?? '') && raw.httpVersionMinor > 0) reply.raw.writeContinue();
   raw.on('data', count);
@@ -55,10 +57,10 @@ export async function readBody(
   const { raw } = request;
   const most = Math.min(declaredBytes(request) ?? maxBytes, maxBytes);
   return await new Promise((resolve, reject) => {
-    const stopReceiving = receiveBody(request, reply, maxBytes, fail, tooLarge);
+    const stopReceiving = receiveBody(request, reply, maxBytes, fail, tooLarge, take);
     let body = Buffer.allocUnsafeSlow(declaredBytes(request) ?? Math.min(most, firstBytes));
     let length = 0;
-    raw.on('data', take).once('end', end);
+    raw.once('end', end);
 
     function take(chunk: Buffer): void {
       const needed = length + chunk.byteLength;
@@ -79,7 +81,7 @@ export async function readBody(
 
     function stop(): void {
       stopReceiving();
-      raw.off('data', take).off('end', end);
+      raw.off('end', end);
     }
   });
 }

@@ -11,6 +11,7 @@ import { status } from '@grpc/grpc-js';
 import { takeBytes } from '../../../bench/load/trickle.ts';
 import { errorCodes, ServiceError } from '../../../src/errors/service-error.ts';
 import { grpcStatus } from '../../../src/transport/grpc/status.ts';
+import { fired } from '../../support/fired.ts';
 import { type EncodeResponse, statusDetails } from '../../support/grpc-client.ts';
 import { Gate } from '../../support/gate.ts';
 import { until } from '../../support/until.ts';
@@ -272,7 +273,7 @@ test('fires the signals of a stream with deadline_exceeded when its deadline pas
   stream.send('a', { encode: file });
   await requested(encoder, 1);
   const { signal } = encoder.requests[0]!;
-  if (!signal.aborted) await once(signal, 'abort');
+  await fired(signal);
   assert.equal((signal.reason as ServiceError).code, 'deadline_exceeded');
   assert.equal((await stream.status).code, status.DEADLINE_EXCEEDED);
 });
@@ -492,8 +493,8 @@ test('closing the server fires the signals of its streams', async (t) => {
   const stream = new StreamCaller(client(service));
   stream.send('a', { encode: file });
   await requested(encoder, 1);
-  const fired = once(encoder.requests[0]!.signal, 'abort');
+  const stopped = fired(encoder.requests[0]!.signal);
   await server.close();
-  await fired;
+  await stopped;
   assert.notEqual((await stream.status).code, status.OK);
 });

@@ -10,6 +10,7 @@ import { defaultGrpcLimits } from '../../../src/transport/grpc/limits.ts';
 import { startGrpcServer } from '../../../src/transport/grpc/server.ts';
 import { toTransferable } from '../../../src/threads/transfer.ts';
 import { parseOptions } from '../../../src/transport/request-options.ts';
+import { fired } from '../../support/fired.ts';
 import { Gate } from '../../support/gate.ts';
 import { until } from '../../support/until.ts';
 import {
@@ -412,7 +413,7 @@ test('fires the signal with cancelled when the client leaves', async (t) => {
   const { signal } = encoder.requests[0]!;
   assert.equal(signal.aborted, false);
   leaving.abort();
-  await once(signal, 'abort');
+  await fired(signal);
   assert.equal((signal.reason as ServiceError).code, 'cancelled');
   assert.equal((await call).error?.code, status.CANCELLED);
   const [request] = (await observed) as [ObservedRequest];
@@ -426,7 +427,7 @@ test('fires the signal with deadline_exceeded when the deadline passes', async (
   const call = client(service).call('Encode', file, { deadline: Date.now() + 300 });
   await encoder.arrival.passed();
   const { signal } = encoder.requests[0]!;
-  if (!signal.aborted) await once(signal, 'abort');
+  await fired(signal);
   assert.equal((signal.reason as ServiceError).code, 'deadline_exceeded');
   assert.equal((await call).error?.code, status.DEADLINE_EXCEEDED);
 });
@@ -669,9 +670,9 @@ test('closing the server ends calls under way and fires their signals', async (t
   const { client, server } = await serve(t, encoder);
   const call = client(service).call('Encode', file);
   await encoder.arrival.passed();
-  const fired = once(encoder.requests[0]!.signal, 'abort');
+  const stopped = fired(encoder.requests[0]!.signal);
   await server.close();
-  await fired;
+  await stopped;
   assert.ok((await call).error);
 });
 

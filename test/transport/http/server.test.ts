@@ -18,7 +18,7 @@ test("fires the request's signal when the client leaves while it is encoded", as
       new Promise((_resolve, reject) => {
         request.signal.addEventListener('abort', () => {
           resolve(request.signal.reason);
-          reject(request.signal.reason as Error);
+          reject(request.signal.reason);
         });
         entered.open();
       });
@@ -228,7 +228,7 @@ test('answers unavailable to what is under way when it is closed', async () => {
   encoder.answer = (request) => {
     entered.open();
     return new Promise((_resolve, reject) => {
-      request.signal.addEventListener('abort', () => reject(request.signal.reason as Error));
+      request.signal.addEventListener('abort', () => reject(request.signal.reason));
     });
   };
   const answer = rawExchange(server.port, 'POST /encode HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx');
