@@ -107,22 +107,12 @@ export class Batcher {
     const joinedAt = this.#options.now();
     const { caller, priority } = permit;
     const request = { hasLeft: false, permit, trace };
+    const shared = { outputs, caller, priority, joinedAt, request };
     const waiting: WaitingView[] = [];
     const all = views.map(
       (view) =>
         new Promise<ViewTokens>((resolve, reject) => {
-          waiting.push({
-            view,
-            outputs,
-            caller,
-            priority,
-            joinedAt,
-            request,
-            resolve,
-            reject,
-            isSettled: false,
-            failedOn: undefined,
-          });
+          waiting.push({ ...shared, view, resolve, reject, isSettled: false, failedOn: undefined });
         }),
     );
     for (const one of waiting) this.#queue.add(one);

@@ -102,6 +102,7 @@ export class Lane {
 
 /** The engine that is free first; of those, the fastest. */
 export function soonest(lanes: readonly Lane[]): Lane | undefined {
+  if (lanes.length < 2) return lanes[0];
   const [first, ...others] = lanes.map((lane) => ({
     lane,
     freeInMs: lane.freeInMs() ?? 0,

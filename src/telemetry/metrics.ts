@@ -135,16 +135,11 @@ export class Metrics {
 
   /** Records the stages of a successful encode. */
   observeStages({ decodeMs, viewsMs, queueMs, engineMs, assembleMs }: StageTimings, model: string): void {
-    const stages = {
-      decode: decodeMs,
-      views: viewsMs,
-      queue: queueMs,
-      engine: engineMs,
-      assemble: assembleMs,
-    };
-    for (const [stage, durationMs] of Object.entries(stages)) {
-      if (durationMs !== undefined) this.#stageDuration.observe({ stage, model }, durationMs / 1000);
-    }
+    this.#observeStage('decode', decodeMs, model);
+    this.#observeStage('views', viewsMs, model);
+    this.#observeStage('queue', queueMs, model);
+    this.#observeStage('engine', engineMs, model);
+    if (assembleMs !== undefined) this.#observeStage('assemble', assembleMs, model);
   }
 
   /** Counts an image by the source of its tokens. */
@@ -154,7 +149,7 @@ export class Metrics {
 
   /** Records the time to format an answer. */
   observeWrite(writeMs: number, model: string): void {
-    this.#stageDuration.observe({ stage: 'write', model }, writeMs / 1000);
+    this.#observeStage('write', writeMs, model);
   }
 
   /** Records a batch that the engine has run. */
@@ -213,6 +208,10 @@ export class Metrics {
   /** All metrics in Prometheus' text format, with its content type. */
   async expose(): Promise<{ readonly contentType: string; readonly text: string }> {
     return await this.#registry.expose();
+  }
+
+  #observeStage(stage: string, durationMs: number, model: string): void {
+    this.#stageDuration.observe({ stage, model }, durationMs / 1000);
   }
 
   #addInfo(version: string): void {

@@ -69,7 +69,6 @@ export class PoolThread {
       task.reject(ServiceError.from(thrown));
       return;
     }
-    if (this.#running.size === 0) this.#worker.ref();
     clearTimeout(this.#idleTimer);
     this.#running.set(id, task);
   }
@@ -82,7 +81,6 @@ export class PoolThread {
       this.#onSettled = resolve;
     });
     if (this.#isSettled) this.#onSettled?.();
-    this.#worker.ref();
     await Promise.race([settled, this.#ended]);
     await this.#worker.terminate();
     await this.#ended;
@@ -109,8 +107,6 @@ export class PoolThread {
   #rest(): void {
     this.#onSettled?.();
     if (this.#isClosing) return;
-    // It keeps no process alive.
-    this.#worker.unref();
     const { idleMs } = this.#events;
     if (idleMs !== undefined) this.#idleTimer = setTimeout(() => void this.close(), idleMs).unref();
   }

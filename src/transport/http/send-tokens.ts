@@ -62,17 +62,11 @@ function serverTiming(
   writeMs: number,
 ): string {
   const batch = batchViews === undefined ? '' : `;desc="batch of ${batchViews}"`;
-  const stages = Object.entries({
-    decode: decodeMs,
-    views: viewsMs,
-    queue: queueMs,
-    engine: engineMs,
-    assemble: assembleMs,
-    write: writeMs,
-  });
-  return stages
-    .flatMap(([stage, ms]) =>
-      ms === undefined ? [] : [`${stage};dur=${ms.toFixed(2)}${stage === 'engine' ? batch : ''}`],
-    )
-    .join(', ');
+  const first = `${timing('decode', decodeMs)}, ${timing('views', viewsMs)}, ${timing('queue', queueMs)}`;
+  const assemble = assembleMs === undefined ? '' : `, ${timing('assemble', assembleMs)}`;
+  return `${first}, ${timing('engine', engineMs)}${batch}${assemble}, ${timing('write', writeMs)}`;
+}
+
+function timing(stage: string, durationMs: number): string {
+  return `${stage};dur=${durationMs.toFixed(2)}`;
 }
