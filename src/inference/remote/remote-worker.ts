@@ -2,7 +2,7 @@
 import { ServiceError } from '../../errors/service-error.ts';
 import type { GraphOutput } from '../../model/graph-io.ts';
 import type { ModelInferResponse__Output } from '../../open-inference/generated/ModelInferResponse.ts';
-import { taskOutcome } from '../../threads/worker-pool.ts';
+import { type MovedOutcome, taskOutcome } from '../../threads/task-outcome.ts';
 import { Connection, type RemoteAccess } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import { examineModel, type WantedModel } from './examine-model.ts';
@@ -33,14 +33,14 @@ export interface InferTask extends ExamineTask {
 
 const connections = new Map<number, Connection>();
 
-export function open({ connection, endpoint, access }: OpenTask): Promise<unknown> {
+export function open({ connection, endpoint, access }: OpenTask): Promise<MovedOutcome> {
   return taskOutcome(
     async () => void connections.set(connection, await Connection.open(endpoint, access)),
     () => [],
   );
 }
 
-export function examine({ connection, wanted }: ExamineTask): Promise<unknown> {
+export function examine({ connection, wanted }: ExamineTask): Promise<MovedOutcome> {
   return taskOutcome(
     () => examineModel(opened(connection), wanted),
     () => [],
@@ -48,7 +48,7 @@ export function examine({ connection, wanted }: ExamineTask): Promise<unknown> {
 }
 
 /** Runs a batch, in parts of what the server takes at one time. */
-export function infer(task: InferTask): Promise<unknown> {
+export function infer(task: InferTask): Promise<MovedOutcome> {
   return taskOutcome(
     () => inferParts(task),
     ({ tokens }) => Object.values(tokens).map(({ buffer }) => buffer),
@@ -56,7 +56,7 @@ export function infer(task: InferTask): Promise<unknown> {
 }
 
 /** Calls under way fail with `unavailable`. */
-export function close(connection: number): Promise<unknown> {
+export function close(connection: number): Promise<MovedOutcome> {
   return taskOutcome(
     () => {
       connections.get(connection)?.close();
