@@ -105,9 +105,8 @@ export class Batcher {
       throw new RangeError(`${views.length} views on a permit of ${permit.views}`);
     if (signal.aborted) throw abortFailure(signal);
     const joinedAt = this.#options.now();
-    const { caller, priority } = permit;
     const request = { hasLeft: false, permit, trace };
-    const shared = { outputs, caller, priority, joinedAt, request };
+    const shared = { outputs, caller: permit.caller, priority: permit.priority, joinedAt, request };
     const waiting: WaitingView[] = [];
     const all = views.map(
       (view) =>
