@@ -191,6 +191,8 @@ function remoteOf(
       );
       down.add(engine);
     },
+    onThreadError: (engine, error) =>
+      logger.error({ model: name, engine, err: error }, "the remote engine's thread died; starting another"),
     onLate: (engine) => logLate(logger, name, engine),
   };
 }

@@ -44,6 +44,9 @@ export class CallFailure extends Error {
   }
 }
 
+/** What a request is answered when its batch failed on a server that works. */
+export const modelFailed = 'The model failed on this image.';
+
 const windowBytes = 8 * 2 ** 20;
 
 /** Reconnecting is the engine's own, so each connection begins afresh, with an address that is looked up again. */
@@ -125,7 +128,7 @@ export class Connection {
   #failure(error: GrpcError, call: FailedCall): ServiceError {
     const cause = new CallFailure(this.url, error, call);
     return call.method === 'ModelInfer' && ofTheBatch.has(error.code)
-      ? new ServiceError('internal', 'The model failed on this image.', { cause })
+      ? new ServiceError('internal', modelFailed, { cause })
       : new ServiceError('unavailable', 'The engine cannot be reached.', { cause });
   }
 }

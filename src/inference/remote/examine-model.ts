@@ -31,6 +31,9 @@ export interface ExaminedModel {
 /** Longest time for a server to answer a question that runs nothing. */
 const answerMs = 5000;
 
+/** Longest time of {@link examineModel}, which asks six questions. */
+export const examineMs = 6 * answerMs;
+
 /**
  * Asks a server whether it is ready with a model, and holds what it says against model.json. Rejects with `unavailable`
  * when it is not ready, and with `failed_precondition` when its model is another one.

@@ -23,6 +23,8 @@ export interface RemoteEngineOptions {
   readonly onUp: (examined: ExaminedModel) => void;
   /** Called when it does so no longer or cannot begin: for every new reason, and again after `repeatMs`. */
   readonly onDown: (error: ServiceError) => void;
+  /** Called when the engine's thread dies without a call. Another one takes its place. */
+  readonly onThreadError: (error: unknown) => void;
   /** Called when a batch takes much longer than expected. */
   readonly onLate: () => void;
   /** Called whenever the state has changed. */
@@ -68,7 +70,7 @@ interface UnderWay {
 export class RemoteEngine implements Engine {
   readonly url: string;
   readonly #options: RemoteEngineOptions;
-  readonly #thread = new RemoteThread();
+  readonly #thread: RemoteThread;
   readonly #closing = new AbortController();
   readonly #ended: Promise<void>;
   readonly #underWay: UnderWay[] = [];
@@ -82,6 +84,7 @@ export class RemoteEngine implements Engine {
   /** Begins to connect. */
   constructor(options: RemoteEngineOptions) {
     this.#options = options;
+    this.#thread = new RemoteThread(options.onThreadError);
     this.url = endpointUrl(options.endpoint);
     this.#ended = this.#stayConnected();
   }

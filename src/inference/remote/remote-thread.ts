@@ -1,31 +1,42 @@
+import { ServiceError } from '../../errors/service-error.ts';
 import { WorkerPool } from '../../threads/worker-pool.ts';
 import { SharedInput } from '../shared-input.ts';
-import type { RemoteAccess } from './connection.ts';
+import { modelFailed, type RemoteAccess } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { ExaminedModel, WantedModel } from './examine-model.ts';
+import { examineMs, type ExaminedModel, type WantedModel } from './examine-model.ts';
 import type { RemoteTokens } from './infer-message.ts';
 import type { ExamineTask, InferTask, OpenTask } from './remote-worker.ts';
 
 /** More calls than a connection ever has: none waits for another. */
 const callsAtOnce = 1000;
 
+/** Longest time for the thread to read the files of a connection, and to answer after the time of a call. */
+export const answerMs = 5000;
+
 /**
  * A thread that talks to a server. A batch and its tokens are tens of MB, and encoding, copying, encrypting and writing them
  * would hold up the main thread.
  */
 export class RemoteThread {
-  readonly #pool = new WorkerPool({
-    worker: new URL('./remote-worker.js', import.meta.url),
-    threads: 1,
-    tasksPerThread: callsAtOnce,
-  });
+  readonly #pool: WorkerPool;
   readonly #shared = new SharedInput();
   #connections = 0;
+
+  /** `onThreadError` is called when the thread dies without a call. Another one takes its place. */
+  constructor(onThreadError?: (error: unknown) => void) {
+    this.#pool = new WorkerPool({
+      worker: new URL('./remote-worker.js', import.meta.url),
+      threads: 1,
+      tasksPerThread: callsAtOnce,
+      onThreadError,
+    });
+  }
 
   /** Rejects with `unavailable` if a file of `access` cannot be read. The server is reached with the first call. */
   async connect(endpoint: Endpoint, access: RemoteAccess): Promise<RemoteConnection> {
     const connection = this.#connections++;
-    await this.#pool.run('open', { connection, endpoint, access } satisfies OpenTask, []);
+    const task: OpenTask = { connection, endpoint, access };
+    await answered(this.#pool.run('open', task, []), answerMs);
     return new RemoteConnection(this.#pool, this.#shared, connection);
   }
 
@@ -34,7 +45,7 @@ export class RemoteThread {
   }
 }
 
-/** A connection that is on the thread. Calls reject as those of {@link Connection}. */
+/** A connection that is on the thread. Calls reject as those of {@link Connection}, and with `unavailable` if the thread fails. */
 export class RemoteConnection {
   readonly #pool: WorkerPool;
   readonly #shared: SharedInput;
@@ -48,11 +59,8 @@ export class RemoteConnection {
 
   /** As examineModel(). */
   async examine(wanted: WantedModel): Promise<ExaminedModel> {
-    return await this.#pool.run(
-      'examine',
-      { connection: this.#connection, wanted } satisfies ExamineTask,
-      [],
-    );
+    const task: ExamineTask = { connection: this.#connection, wanted };
+    return await answered(this.#pool.run('examine', task, []), examineMs + answerMs);
   }
 
   /** Runs a batch on the server's model. The views stay the caller's. */
@@ -61,10 +69,11 @@ export class RemoteConnection {
     task: Pick<InferTask, 'wanted' | 'outputs' | 'largest' | 'limitMs'>,
   ): Promise<RemoteTokens> {
     const input = this.#shared.copyIn(views);
+    const { length } = views;
+    const limitMs = Math.max(1, Math.ceil(length / task.largest)) * task.limitMs;
     try {
-      const { length } = views;
       const whole: InferTask = { ...task, connection: this.#connection, input, views: length };
-      return await this.#pool.run('infer', whole, []);
+      return await answered(this.#pool.run('infer', whole, []), limitMs + answerMs);
     } finally {
       this.#shared.release(input);
     }
@@ -75,4 +84,29 @@ export class RemoteConnection {
     // It fails only if the thread has died, and its connections with it.
     void this.#pool.run('close', this.#connection, []).catch(() => undefined);
   }
+}
+
+/** The thread's answer to a call. Rejects with `unavailable` if it takes longer than `limitMs`, or the thread fails. */
+async function answered<Result>(call: Promise<Result>, limitMs: number): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(threadFailure("the engine's thread does not answer")), limitMs);
+  });
+  try {
+    return await Promise.race([call, late]);
+  } catch (thrown) {
+    const error = ServiceError.from(thrown);
+    // Only a batch may be at fault itself.
+    if (error.code !== 'internal' || error.message === modelFailed) throw error;
+    throw threadFailure("the engine's thread failed", error.cause);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function threadFailure(what: string, cause?: unknown): ServiceError {
+  const reason = cause instanceof Error ? `: ${cause.message}` : '';
+  return new ServiceError('unavailable', 'The engine cannot be reached.', {
+    cause: new Error(`${what}${reason}`, { cause }),
+  });
 }

@@ -29,6 +29,8 @@ export interface RemoteReports {
   readonly onUp: (engine: string, examined: ExaminedModel) => void;
   /** The engine takes no batches, and connects again and again. */
   readonly onDown: (engine: string, error: ServiceError) => void;
+  /** The engine's thread died without a call. Another one takes its place. */
+  readonly onThreadError: (engine: string, error: unknown) => void;
   /** A batch takes much longer than expected. */
   readonly onLate: (engine: string) => void;
 }
@@ -97,6 +99,7 @@ export async function startRemoteEngines(
         else unfit.delete(name);
         if (unfit.size === endpoints.length) stop(error);
       },
+      onThreadError: (error) => reports.onThreadError(name, error),
       onLate: () => reports.onLate(name),
       onChange,
       wait: async (waitMs, signal) => await wait(waitMs, undefined, { signal, ref: false }),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Worker } from 'node:worker_threads';
 import { ServerCredentials, status } from '@grpc/grpc-js';
 import type { ServiceError } from '../../../src/errors/service-error.ts';
 import type { RemoteAccess } from '../../../src/inference/remote/connection.ts';
@@ -65,6 +66,7 @@ function connect(
   const downs: ServiceError[] = [];
   const states: string[] = [];
   const lates: string[] = [];
+  const threadErrors: unknown[] = [];
   const engine: RemoteEngine = new RemoteEngine({
     endpoint: { host: secure ? 'localhost' : '127.0.0.1', port, secure },
     access,
@@ -75,6 +77,7 @@ function connect(
     prove: prove ?? (async (proved) => void (await proved.encode([view(1)], ['float16']))),
     onUp: (examined) => ups.push(examined),
     onDown: (error) => downs.push(error),
+    onThreadError: (error) => threadErrors.push(error),
     onLate: () => lates.push(engine.state),
     onChange: () => states.push(engine.state),
     // Attempts and checks come 50 times as fast.
@@ -83,7 +86,7 @@ function connect(
     now,
   });
   t.after(() => engine.close());
-  return { engine, ups, downs, states, lates, isUp: () => until(() => engine.state === 'up') };
+  return { engine, ups, downs, states, lates, threadErrors, isUp: () => until(() => engine.state === 'up') };
 }
 
 const causeOf = (error: ServiceError | undefined): string => String(error?.cause);
@@ -245,6 +248,34 @@ test('fails the batches of a server that is killed at once, and comes back with 
   const { tokens } = await engine.encode([view(5)], ['float16']);
   assert.equal(tokens.float16?.[0], 5);
   assert.deepEqual(states, ['up', 'down', 'up']);
+});
+
+test('a thread that dies takes its batch along, and the engine connects again and closes', async (t) => {
+  const server = await startServer(t);
+  const workers: Worker[] = [];
+  const add = (worker: Worker) => workers.push(worker);
+  process.on('worker', add);
+  t.after(() => process.off('worker', add));
+  const { engine, isUp, downs, threadErrors } = connect(t, server);
+  await isUp();
+  const gate = new Gate();
+  server.hold = () => gate.passed();
+  const lost = engine.encode([view(1)], ['float16']);
+  await until(() => server.batches.length === 2);
+  await workers[0]!.terminate();
+  await assert.rejects(lost, { code: 'unavailable' });
+  await until(() => downs.length > 0);
+  assert.equal(downs[0]?.code, 'unavailable');
+  assert.match(causeOf(downs[0]), /the engine's thread failed: the thread exited with 1/);
+  gate.open();
+  await isUp();
+  assert.equal((await engine.encode([view(5)], ['float16'])).tokens.float16?.[0], 5);
+  await workers[1]!.terminate();
+  await until(() => threadErrors.length > 0);
+  await until(() => downs.length > 1);
+  await isUp();
+  await engine.close();
+  assert.equal(engine.state, 'ended');
 });
 
 test('reports a server that cannot be reached once, and after a while nothing waits for it', async (t) => {

@@ -3,9 +3,12 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { RemoteThread } from '../../../src/inference/remote/remote-thread.ts';
+import { answerMs, RemoteThread } from '../../../src/inference/remote/remote-thread.ts';
+import type { ServiceError } from '../../../src/errors/service-error.ts';
 import { encoderSignature } from '../../../src/model/signature.ts';
 import { model } from '../../recipes/model.ts';
+import { InferenceServer } from '../../support/inference-server.ts';
+import { until } from '../../support/until.ts';
 
 const large = { ...model, imageSize: 512, grid: { width: 32, height: 32 }, channels: 1152 };
 const wanted = { name: 'large', signature: encoderSignature(large), digest: large.digest };
@@ -44,4 +47,30 @@ test('a batch of 12 MB with 38 MB of tokens costs the main thread a few millisec
   const eachMs = (mainMs() - before) / rounds;
   t.diagnostic(`${eachMs.toFixed(1)} ms a batch`);
   assert.ok(eachMs < 20, `${eachMs} ms a batch`);
+});
+
+test('a thread that does not answer loses its batch, each of whose parts had its time', async (t) => {
+  const server = await InferenceServer.start({ signature: wanted.signature, model: wanted.name });
+  t.after(() => server.kill());
+  server.hold = () => new Promise(() => {});
+  const thread = new RemoteThread();
+  t.after(() => thread.close());
+  const connection = await thread.connect({ host: '127.0.0.1', port: server.port, secure: false }, {});
+  t.after(() => connection.close());
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let isOver = false;
+  const task = { wanted, outputs: ['float16'], largest: 2, limitMs: 60_000 } as const;
+  const lost = connection.infer(views.slice(0, 3), task).finally(() => {
+    isOver = true;
+  });
+  const refused = assert.rejects(lost, ({ code, cause }: ServiceError) => {
+    assert.deepEqual([code, String(cause)], ['unavailable', "Error: the engine's thread does not answer"]);
+    return true;
+  });
+  await until(() => server.batches.length === 1);
+  t.mock.timers.tick(2 * task.limitMs + answerMs - 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(isOver, false);
+  t.mock.timers.tick(1);
+  await refused;
 });
