@@ -47,7 +47,7 @@ export class Batcher {
   readonly #lanes: readonly Lane[];
   readonly #queue = new PriorityQueue<WaitingView>();
   /** Views to try once more, before any waiting view: each of a failed batch alone, those of a late one together. */
-  readonly #retries: (readonly WaitingView[])[] = [];
+  #retries: (readonly WaitingView[])[] = [];
   #handOverPlanned = false;
 
   constructor(options: BatcherOptions) {
@@ -121,6 +121,7 @@ export class Batcher {
         this.#queue.delete(one);
         one.reject(abortFailure(signal));
       }
+      if (this.#retries.length > 0) this.#handOver();
     };
     signal.addEventListener('abort', leave);
     this.#handOverSoon();
@@ -156,24 +157,31 @@ export class Batcher {
   }
 
   #handOver(): void {
+    this.#dropRetries();
     let next: NextBatch | undefined;
     while ((next = this.#nextRetry() ?? this.#nextBatch()) !== undefined) void this.#run(next);
+  }
+
+  /** Drops the retries that have become needless. */
+  #dropRetries(): void {
+    if (this.#retries.length === 0) return;
+    // A late engine has run a view without bytes, and its answer is on the way: it decides.
+    for (const one of this.#retries.flat()) if (one.view.byteLength === 0) one.failedOn = undefined;
+    this.#retries = this.#retries.map((views) => views.filter(canRun)).filter((views) => views.length > 0);
   }
 
   /** Views that are tried again, and another engine than before if one works. */
   #nextRetry(): NextBatch | undefined {
     if (this.#retries.length === 0) return undefined;
     const open = this.#open();
-    for (const views of this.#retries.slice()) {
-      const left = views.filter(canRun);
-      const others = open.filter(({ pooled }) => pooled.name !== left[0]?.failedOn);
+    for (const [index, all] of this.#retries.entries()) {
+      const others = open.filter(({ pooled }) => pooled.name !== all[0]!.failedOn);
       const lane = (others.length > 0 ? others : open).find(({ isFree }) => isFree);
-      if (lane === undefined && left.length > 0) continue;
-      const batch = left.splice(0, lane?.viewsToTake(left.length));
-      this.#retries.splice(this.#retries.indexOf(views), 1, ...(left.length > 0 ? [left] : []));
-      // A late engine has run a view without bytes, and its answer is on the way.
-      for (const one of views) if (one.view.byteLength === 0) one.failedOn = undefined;
-      if (batch.length > 0) return { lane: lane!, views: batch, isRetry: true };
+      if (lane === undefined) continue;
+      const rest = [...all];
+      const views = rest.splice(0, lane.viewsToTake(rest.length));
+      this.#retries.splice(index, 1, ...(rest.length > 0 ? [rest] : []));
+      return { lane, views, isRetry: true };
     }
     return undefined;
   }

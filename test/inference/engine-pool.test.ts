@@ -22,6 +22,7 @@ function setUp(
   largest: number,
   batchMs: readonly (number | undefined)[],
   shared: Partial<Pick<PoolEngine, 'parallel'>> = {},
+  split = splitTokens,
 ) {
   let timeMs = 0;
   const engines = batchMs.map((ms, index) => {
@@ -38,7 +39,7 @@ function setUp(
       fixed: true,
       state: () => state.now,
     })),
-    split: async (tokens, views) => splitTokens(tokens, views),
+    split: async (tokens, views) => split(tokens, views),
     now: () => timeMs,
   });
   const viewBudget = new ViewBudget({ maxViews: 1000, workMs: () => 0 });
@@ -291,6 +292,57 @@ test('the views of a late batch whose callers have left are not tried again', as
   assert.deepEqual(given(), [[[9], [2]], [[1, 2]]]);
   batchOf(0, 1).finish();
   assert.deepEqual(await answer, [2]);
+  await busy;
+});
+
+test('when the caller of a view that waits to be tried again leaves, the next batch is prepared at once', async () => {
+  const { encode, given, batchOf, engines } = setUp(1, [undefined, undefined]);
+  const leaving = new AbortController();
+  const left = assert.rejects(encode([1], leaving.signal), { code: 'cancelled' });
+  const answer = encode([2, 3, 4]);
+  await turn();
+  assert.deepEqual(given(), [
+    [[1], [3]],
+    [[2], [4]],
+  ]);
+  const next = encode([5]);
+  batchOf(0, 0).fail(failed);
+  await turn();
+  assert.deepEqual(
+    given(),
+    [
+      [[1], [3]],
+      [[2], [4]],
+    ],
+    'the retry comes before any preparing',
+  );
+  leaving.abort();
+  await left;
+  assert.deepEqual(given(), [
+    [[1], [3], [5]],
+    [[2], [4]],
+  ]);
+  for (const { engine } of engines) engine.openGate();
+  assert.deepEqual(await answer, [2, 3, 4]);
+  assert.deepEqual(await next, [5]);
+});
+
+test('views of a late batch are settled when cutting its tokens fails, while the other engine is busy', async () => {
+  const { encode, change, batchOf, engines } = setUp(2, [undefined, undefined], {}, () => {
+    throw failed;
+  });
+  const busy = encode([9]);
+  await turn();
+  const consumed = assert.rejects(encode([1]), failed);
+  const kept = encode([2]);
+  await turn();
+  change(1, 'late');
+  const { buffer } = batchOf(1, 0).views[0]!;
+  structuredClone(buffer, { transfer: [buffer] });
+  batchOf(1, 0).finish({ finite: { float16: [true, false] } });
+  await consumed;
+  engines[0]!.engine.openGate();
+  assert.deepEqual(await kept, [2]);
   await busy;
 });
 
