@@ -54,6 +54,9 @@ export class HttpSender {
         if (mayRepeat && asked.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '')) {
           clearTimeout(timer);
           resolve(this.#send(sent, false));
+        } else if (method === 'HEAD' && error.code?.startsWith('HPE_')) {
+          // A HEAD request of several packets that cannot be read is refused with a body.
+          end('http 431');
         } else end('closed', `no answer: ${error.message}`);
       });
       // What asks to be told to go on sends its body all the same.

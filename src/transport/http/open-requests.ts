@@ -1,5 +1,5 @@
 import { type Socket, isIPv6 } from 'node:net';
-import { METHODS, STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { Outcome } from '../../telemetry/metrics.ts';
@@ -128,12 +128,12 @@ export class OpenRequests {
     else open.request.scope.abort(this.#refusalOf(error));
   }
 
-  /** Answers bytes that never became a request: without a body if they may be a HEAD request, to which none may be sent. */
+  /** Answers bytes that never became a request. An answer to HEAD has no body. */
   #refuseUnread(error: ClientError, socket: Socket): void {
     const requestId = requestIdOf(undefined);
     const { code, status, headers, body } = problem(this.#refusalOf(error), requestId);
     this.#reports.metrics.observeRequest({ transport: 'http', endpoint: 'unmatched', code, durationMs: 0 });
-    const hasBody = !mayBeHead(error, socket);
+    const hasBody = !isHead(error);
     const lines = Object.entries({
       ...(hasBody ? headers : {}),
       [requestIdKey]: requestId,
@@ -158,14 +158,9 @@ export class OpenRequests {
   }
 }
 
-/** Whether the bytes may be those of a HEAD request. Node parses the method but does not tell it before all headers. */
-function mayBeHead({ code, rawPacket }: ClientError, { bytesRead }: Socket): boolean {
-  if (code === 'HPE_INVALID_METHOD') return false;
-  if (!(rawPacket instanceof Buffer)) return true;
-  const firstWord = /^[\r\n]*(\S*)/.exec(rawPacket.toString('latin1', 0, 64))?.[1] ?? '';
-  if (firstWord === 'HEAD') return true;
-  // Later packets may begin in the middle of a request.
-  return bytesRead > rawPacket.byteLength && !METHODS.includes(firstWord);
+/** Whether a HEAD request begins with these bytes. Node parses the method but does not tell it before all headers. */
+function isHead({ rawPacket }: ClientError): boolean {
+  return rawPacket instanceof Buffer && /^[\r\n]*HEAD /.test(rawPacket.toString('latin1', 0, 64));
 }
 
 /** The client's address, written as gRPC does. */

@@ -1,7 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { after } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { FastifyInstance } from 'fastify';
 import {
@@ -19,6 +19,7 @@ import { dtypeBytes } from '../../../src/tokens/tensor.ts';
 import { madeUp } from '../../support/answer-origin.ts';
 import { StubEncoder } from '../../support/stub-encoder.ts';
 import { stubModel } from '../../support/stub-model.ts';
+import { until } from '../../support/until.ts';
 
 const model: Model = {
   ...stubModel,
@@ -149,23 +150,35 @@ export async function openStubApp(options: Partial<HttpAppOptions> = {}): Promis
 
 /**
  * Sends the packets on a fresh connection, and gives everything that came back until the connection closed. After a whole
- * request the next packet waits for the answer.
+ * request the next packet waits for the answer, and otherwise until the server, which is in this process, has read it all.
  */
 export async function rawExchange(port: number, ...packets: readonly (string | Buffer)[]): Promise<string> {
   return await new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    const accepted: Socket[] = [];
+    const accept = (message: unknown) => accepted.push((message as { socket: Socket }).socket);
+    subscribe('net.server.socket', accept);
+    const isRead = () =>
+      accepted.some(
+        ({ remotePort, bytesRead }) => remotePort === socket.localPort && bytesRead === socket.bytesWritten,
+      );
     let received = '';
     socket.setEncoding('latin1');
     socket.on('data', (chunk: string) => {
       received += chunk;
     });
-    socket.on('close', () => resolve(received)).on('error', reject);
-    void (async () => {
-      for (const packet of packets) {
-        const answer = once(socket, 'data');
+    socket.on('close', () => {
+      unsubscribe('net.server.socket', accept);
+      resolve(received);
+    });
+    socket.on('error', reject);
+    const send = async (): Promise<void> => {
+      for (const [index, packet] of packets.entries()) {
         socket.write(packet);
-        await (packet.toString().endsWith('\r\n\r\n') ? answer : delay(20));
+        if (index === packets.length - 1) return;
+        await (packet.toString().endsWith('\r\n\r\n') ? once(socket, 'data') : until(isRead));
       }
-    })();
+    };
+    send().catch(reject);
   });
 }
