@@ -9,14 +9,8 @@ import { createViewPool } from '../image/view-pool.ts';
 import { enginePlaces } from '../inference/devices.ts';
 import type { EngineLoss } from '../inference/engine-loss.ts';
 import { requireAccess } from '../inference/remote/connection.ts';
-import type { Endpoint } from '../inference/remote/endpoint.ts';
 import { engineNames } from '../inference/remote/start-remote-engines.ts';
-import {
-  type EngineStatus,
-  type ServedModel,
-  type ServeModelOptions,
-  serveModel,
-} from '../inference/served-model.ts';
+import { type EngineStatus, type ServedModel, serveModel } from '../inference/served-model.ts';
 import { traceBatch } from '../inference/trace-batch.ts';
 import { ensureEmbeddedModel } from '../model/import/embedded-models.ts';
 import { loadModelFolder, readModelFolder } from '../model/load-folder.ts';
@@ -26,17 +20,14 @@ import { requireAddressSpace } from '../threads/address-space.ts';
 import { TokenPool } from '../tokens/token-pool.ts';
 import { RedisCache } from './cache/redis-cache.ts';
 import { TokenCache } from './cache/token-cache.ts';
-import type { EncoderConfig, RemoteConfig } from './encoder-config.ts';
+import type { EncoderConfig } from './encoder-config.ts';
 import type { EncoderObserver } from './encoder-observer.ts';
 import type { EncodedImage } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
-import type { Outage } from './request.ts';
+import { endpointsOf, logLate, type Outages, remoteOf } from './remote-reports.ts';
 import { SingleFlight } from './single-flight.ts';
 
 const tokenThreads = 2;
-
-/** Remote engines that do not work. */
-type Outages = Map<string, Outage>;
 
 /** The parts of an open encoder, which must close them. */
 export interface OpenParts extends EncodingParts {
@@ -58,12 +49,10 @@ export async function openParts(
   onLoss: (loss: EngineLoss) => void,
 ): Promise<OpenParts> {
   const enginesEach = enginePlaces(config.device, config.engines).length;
-  const { length: modelCount } =
-    config.models.length > 0 ? config.models : (config.embedded ?? embeddedNames);
-  const remoteCount = config.remote?.engines.length ?? 0;
-  requireAddressSpace(config.viewThreads + tokenThreads, enginesEach * modelCount + remoteCount);
   if (config.remote !== undefined) await requireAccess(config.remote.access);
   const models = await loadModels(config, logger);
+  const engineThreads = models.reduce((sum, model) => sum + enginesOf(model, config, enginesEach), 0);
+  requireAddressSpace(config.viewThreads + tokenThreads, engineThreads);
   const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');
   const tokenPool = new TokenPool(tokenThreads, { onThreadError });
   const viewPool = createViewPool({
@@ -116,6 +105,12 @@ function stoppedBy(config: EncoderConfig, failing: AbortSignal): EncoderConfig {
   return { ...config, remote: { ...remote, stopping } };
 }
 
+/** How many threads a model's engines take: one each, and as many for its projector. */
+function enginesOf({ name, projector }: Model, { remote }: EncoderConfig, enginesEach: number): number {
+  const { length: servers } = endpointsOf(remote, name);
+  return (servers > 0 ? servers : enginesEach) * (projector === undefined ? 1 : 2);
+}
+
 /** How many models can be measured side by side: each engine with cores of its own, and one core for the main thread. */
 function modelsAtOnce({ device, threads }: EncoderConfig, enginesEach: number): number {
   if (device.kind === 'cuda') return 1;
@@ -152,51 +147,6 @@ async function loadEmbedded(
   return models;
 }
 
-function endpointsOf(remote: RemoteConfig | undefined, name: string): readonly Endpoint[] {
-  return remote?.engines.flatMap(({ model, endpoint }) => (model === name ? [endpoint] : [])) ?? [];
-}
-
-/** The servers of a model, if it has any, and what is logged of them. */
-function remoteOf(
-  { remote }: EncoderConfig,
-  name: string,
-  observer: EncoderObserver,
-  logger: Logger,
-  outages: Outages,
-): ServeModelOptions['remote'] {
-  const endpoints = endpointsOf(remote, name);
-  if (remote === undefined || endpoints.length === 0) return undefined;
-  const worked = new Set<string>();
-  const down = new Set<string>();
-  const begin = (engine: string, reason: string) =>
-    outages.set(`${name} ${engine}`, { model: name, engine, reason });
-  for (const engine of engineNames(endpoints)) begin(engine, 'not connected yet');
-  return {
-    ...remote,
-    endpoints,
-    onUp(engine, { server, largest, toldDigest }) {
-      worked.add(engine);
-      down.delete(engine);
-      outages.delete(`${name} ${engine}`);
-      const fields = { model: name, engine, server, largestBatch: largest, toldDigest };
-      logger.info(fields, 'the remote engine works');
-    },
-    onDown(engine, error) {
-      if (worked.delete(engine)) observer.observeRestart?.(name, engine);
-      const reason = error.cause instanceof Error ? error.cause.message : error.message;
-      begin(engine, reason);
-      logger.error(
-        { model: name, engine, reason },
-        `the remote engine ${down.has(engine) ? 'still ' : ''}does not work; connecting again`,
-      );
-      down.add(engine);
-    },
-    onThreadError: (engine, error) =>
-      logger.error({ model: name, engine, err: error }, "the remote engine's thread died; starting another"),
-    onLate: (engine) => logLate(logger, name, engine),
-  };
-}
-
 /** Starts a model's engines and measures their batches. */
 async function startModel(
   model: Model,
@@ -214,7 +164,7 @@ async function startModel(
     logger.warn({ model: name }, 'this model has random weights: it shows the interface, not vision');
   }
   const remote = remoteOf(config, name, observer, logger, outages);
-  // They may be waited for, and are watched meanwhile.
+  // Metrics show them while the start waits for the first that works.
   if (remote !== undefined)
     observer.watchEngines?.(name, () => engineNames(remote.endpoints).map(unconnected));
   const served = await serveModel(model, {
@@ -255,10 +205,6 @@ async function startModel(
 /** A remote engine before its first connection. */
 function unconnected(name: string): EngineStatus {
   return { name, state: 'down', times: [], largest: 1 };
-}
-
-function logLate(logger: Logger, model: string, engine: string): void {
-  logger.warn({ model, engine }, 'the engine is late with a batch; another takes over, if one works');
 }
 
 /** The caches, budgets and limits that the configuration sets. */

@@ -90,6 +90,7 @@ export interface EngineCount {
 export interface Outage {
   readonly model: string;
   readonly engine: string;
+  /** A short phrase, which callers without a key may read. */
   readonly reason: string;
 }
 

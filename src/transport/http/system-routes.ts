@@ -85,11 +85,9 @@ function anyresFields({ grids, resample, maxTiles }: AnyresDefinition) {
 }
 
 function whyNotReady(encoder: VisualEncoder): string {
-  const waits = encoder.outages().map(({ model, engine, reason }) => {
-    // Most reasons begin with the server.
-    const why = reason.replace(/^grpcs?:\S+ /, '').replace(/\.$/, '');
-    return `the model "${model}" waits for ${engine} (${why})`;
-  });
+  const waits = encoder
+    .outages()
+    .map(({ model, engine, reason }) => `the model "${model}" waits for ${engine} (${reason})`);
   if (waits.length > 0) return waits.join(', ');
   return 'its models are loading, it is about to stop, or no engine of a model works';
 }

@@ -1,0 +1,85 @@
+import type { Logger } from 'pino';
+import type { ServiceError } from '../errors/service-error.ts';
+import type { Endpoint } from '../inference/remote/endpoint.ts';
+import { engineNames } from '../inference/remote/start-remote-engines.ts';
+import type { ServeModelOptions } from '../inference/served-model.ts';
+import type { EncoderConfig, RemoteConfig } from './encoder-config.ts';
+import type { EncoderObserver } from './encoder-observer.ts';
+import type { Outage } from './request.ts';
+
+/** Remote engines that do not work. */
+export type Outages = Map<string, Outage>;
+
+/** Longest reason of an outage, in characters. */
+const longestReason = 200;
+
+export function endpointsOf(remote: RemoteConfig | undefined, name: string): readonly Endpoint[] {
+  return remote?.engines.flatMap(({ model, endpoint }) => (model === name ? [endpoint] : [])) ?? [];
+}
+
+/** The servers of a model, if it has any, and what is logged of them. */
+export function remoteOf(
+  { remote }: EncoderConfig,
+  name: string,
+  observer: EncoderObserver,
+  logger: Logger,
+  outages: Outages,
+): ServeModelOptions['remote'] {
+  const endpoints = endpointsOf(remote, name);
+  if (remote === undefined || endpoints.length === 0) return undefined;
+  const worked = new Set<string>();
+  const down = new Set<string>();
+  const begin = (engine: string, reason: string) =>
+    outages.set(`${name} ${engine}`, { model: name, engine, reason });
+  for (const engine of engineNames(endpoints)) begin(engine, 'not connected yet');
+  return {
+    ...remote,
+    endpoints,
+    onUp(engine, { server, largest, toldDigest }) {
+      worked.add(engine);
+      down.delete(engine);
+      outages.delete(`${name} ${engine}`);
+      const fields = { model: name, engine, server, largestBatch: largest, toldDigest };
+      logger.info(fields, 'the remote engine works');
+    },
+    onDown(engine, error) {
+      if (worked.delete(engine)) observer.observeRestart?.(name, engine);
+      const reason = fullReason(error);
+      begin(engine, outageReason(error));
+      logger.error(
+        { model: name, engine, reason },
+        `the remote engine ${down.has(engine) ? 'still ' : ''}does not work; connecting again`,
+      );
+      down.add(engine);
+    },
+    onThreadError: (engine, error) =>
+      logger.error({ model: name, engine, err: error }, "the remote engine's thread died; starting another"),
+    onLate: (engine) => logLate(logger, name, engine),
+  };
+}
+
+/**
+ * Why a remote engine does not work, for callers without a key: without the server's own words and without paths of this
+ * machine, which the log has.
+ */
+export function outageReason(error: ServiceError): string {
+  const { code, message } = error;
+  if (code === 'failed_precondition') {
+    return message.includes('is a siglip-hd service') ? 'is a siglip-hd service' : 'serves another model';
+  }
+  return fullReason(error)
+    .replace(/^grpcs?:\S+ /, '')
+    .replace(/^(answered \w+ with [A-Z_]+|has a certificate that is not trusted|.*thread failed): .*/s, '$1')
+    .replace(/^.* cannot be read: /s, 'a file of its credentials cannot be read: ')
+    .replace(/\.$/, '')
+    .replace(/\n.*/s, '')
+    .slice(0, longestReason);
+}
+
+function fullReason({ message, cause }: ServiceError): string {
+  return cause instanceof Error ? cause.message : message;
+}
+
+export function logLate(logger: Logger, model: string, engine: string): void {
+  logger.warn({ model, engine }, 'the engine is late with a batch; another takes over, if one works');
+}
