@@ -8,9 +8,13 @@ import { type ServiceProcess, startService } from '../processes/service-process.
 
 /** Preloaded by the container image. Without it, glibc's allocator keeps much of what decoding has freed. */
 const jemalloc = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/libjemalloc.so.2`;
-const allocator: Readonly<Record<string, string>> = existsSync(jemalloc)
-  ? { LD_PRELOAD: jemalloc }
-  : { MALLOC_ARENA_MAX: '2' };
+const allocator: { readonly name: string; readonly env: Readonly<Record<string, string>> } = existsSync(
+  jemalloc,
+)
+  ? { name: 'jemalloc', env: { LD_PRELOAD: jemalloc } }
+  : { name: "the C library's, with two arenas", env: { MALLOC_ARENA_MAX: '2' } };
+/** The name of the service's memory allocator. */
+export const allocatorName = allocator.name;
 
 /** Small views: the fuzzer does not test the arithmetic. */
 const imageSize = 128;
@@ -37,7 +41,7 @@ export async function startFuzzedService(): Promise<ServiceProcess> {
         `--drain-grace-ms=${graceMs}`,
         '--log-level=warn',
       ],
-      allocator,
+      allocator.env,
     );
     return {
       ...service,

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { readCorpus } from './corpus.ts';
 import { fuzzCase } from './cases.ts';
 import { writeCase } from './findings.ts';
-import { startFuzzedService } from './fuzzed-service.ts';
+import { allocatorName, startFuzzedService } from './fuzzed-service.ts';
 import { type FuzzReport, fuzz } from './run.ts';
 import { residentTable, secondHalfRatio } from '../load/rows/resident-table.ts';
 import { benchCache } from '../processes/paths.ts';
@@ -23,7 +23,7 @@ wrong usage.
 
 /** Looks before memory is judged: some 20,000 cases fill caches, pools and the young generations of all threads. */
 const warmUpLooks = 100;
-/** Looks that halves can be told from: some 10,000 cases. */
+/** Looks after that for which halves can be compared: some 10,000 cases. */
 const enoughLooks = 50;
 
 /** The service as a user runs it, on a tiny model, against a seeded fuzzer. */
@@ -62,10 +62,14 @@ export async function runFuzz(args: readonly string[]): Promise<0 | 1 | 2> {
 
 function verdictsOf({ findings, residentBytes }: FuzzReport): Verdict[] {
   const found = { what: 'findings', value: findings.length, limit: 'at most', bar: 0 } as const;
+  if (!isMemoryJudged(residentBytes)) return [found];
   const warm = residentBytes.slice(warmUpLooks);
-  if (warm.length < enoughLooks) return [found];
   const what = "memory of the second half, of the first's";
   return [found, { what, value: secondHalfRatio(warm), limit: 'at most', bar: 1.05 }];
+}
+
+function isMemoryJudged({ length }: FuzzReport['residentBytes']): boolean {
+  return length >= warmUpLooks + enoughLooks;
 }
 
 /** Everything was answered: whatever is left when the service is told to end, nobody waits for. */
@@ -91,10 +95,14 @@ function textOf(report: FuzzReport, seed: number, verdicts: readonly Verdict[]):
       residentTable([{ name: 'service', bytes: residentBytes }]),
     ],
     verdicts,
-    notes: findings.slice(0, 50).map(({ number, what, fault }) => {
-      const again = number === undefined ? '' : ` (--seed ${seed} --only ${number})`;
-      return `case ${number ?? '?'}, ${what}: ${fault}${again}`;
-    }),
+    notes: [
+      `memory allocator: ${allocatorName}`,
+      ...(isMemoryJudged(residentBytes) ? [] : ['memory not judged: too few cases']),
+      ...findings.slice(0, 50).map(({ number, what, fault }) => {
+        const again = number === undefined ? '' : ` (--seed ${seed} --only ${number})`;
+        return `case ${number ?? '?'}, ${what}: ${fault}${again}`;
+      }),
+    ],
   });
 }
 

@@ -10,7 +10,7 @@ const httpStatuses: ReadonlySet<number> = new Set([
 const grpcStatuses: ReadonlySet<number> = new Set([0, 3, 5, 8, 9, 12]);
 
 /** Node 20 leaves a connection on which it says GOAWAY to the keepalive, as the documentation says. */
-const closesAfterError = Number(process.versions.node.split('.', 1)[0]) >= 24;
+const closesAfterError = Number(process.versions.node.split('.', 1)[0]) > 20;
 
 /** What the service did wrong with a case; undefined where its answer is one of the contract's. */
 export function faultOf(
