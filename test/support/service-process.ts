@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { until } from './until.ts';
 
@@ -18,7 +18,7 @@ export async function freePort(): Promise<number> {
 export class ServiceProcess {
   readonly #args: readonly string[];
   readonly #readyUrl: string;
-  readonly #log: number | undefined;
+  readonly #logFile: string | undefined;
   #child: ChildProcess | undefined;
 
   /** `logFile` gets a line of JSON for each request; without it warnings go to the test's own output. */
@@ -27,7 +27,7 @@ export class ServiceProcess {
     ports: { readonly http: number; readonly grpc: number },
     logFile?: string,
   ) {
-    this.#log = logFile === undefined ? undefined : openSync(logFile, 'a');
+    this.#logFile = logFile;
     const listening = ['--host=127.0.0.1', `--http-port=${ports.http}`, `--grpc-port=${ports.grpc}`];
     const logging = logFile === undefined ? ['--log-level=warn'] : ['--log-level=info', '--log-format=json'];
     this.#args = ['bin/siglip-hd.cjs', 'serve', ...listening, ...logging, ...args];
@@ -36,9 +36,11 @@ export class ServiceProcess {
 
   /** Resolves when it is ready. */
   async start(): Promise<void> {
+    const log = this.#logFile === undefined ? undefined : openSync(this.#logFile, 'a');
     this.#child = spawn(process.execPath, this.#args, {
-      stdio: ['ignore', this.#log ?? 'inherit', this.#log ?? 'inherit'],
+      stdio: ['ignore', log ?? 'inherit', log ?? 'inherit'],
     });
+    if (log !== undefined) closeSync(log);
     const isReady = async () =>
       await fetch(this.#readyUrl).then(
         ({ ok }) => ok,

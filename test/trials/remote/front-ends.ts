@@ -15,18 +15,16 @@ const flags = process.argv.slice(5);
 const rounds = 2;
 const scratch = mkdtempSync(join(tmpdir(), 'front-ends-'));
 const image = imageBytes('rocket.jpg');
+const services: ServiceProcess[] = [];
 
-interface FrontEnd {
-  readonly url: string;
-  readonly process: ServiceProcess;
-}
-
-async function startFrontEnd(folder: string, enginePort: number): Promise<FrontEnd> {
+/** Starts a service, which is in `services` from then on. Gives its URL. */
+async function startFrontEnd(folder: string, enginePort: number): Promise<string> {
   const ports = { http: await freePort(), grpc: await freePort() };
   const args = [`--model=tiny=${folder}`, `--remote-engine=tiny=grpc://127.0.0.1:${enginePort}`];
   const service = new ServiceProcess([...args, '--cache-bytes=0', '--view-threads=1', ...flags], ports);
+  services.push(service);
   await service.start();
-  return { url: `http://127.0.0.1:${ports.http}/v1/encode?format=raw`, process: service };
+  return `http://127.0.0.1:${ports.http}/v1/encode?format=raw`;
 }
 
 interface Measured {
@@ -35,10 +33,10 @@ interface Measured {
 }
 
 /** Closed loops of clients over the front ends, each with its share of them. */
-async function load(frontEnds: readonly FrontEnd[], lastsMs: number): Promise<readonly Measured[]> {
+async function load(frontEnds: readonly string[], lastsMs: number): Promise<readonly Measured[]> {
   const start = performance.now();
   return await Promise.all(
-    frontEnds.map(async ({ url }) => {
+    frontEnds.map(async (url) => {
       const measured: Measured = { timesMs: [], lost: 0 };
       await Promise.all(
         Array.from({ length: clients / frontEnds.length }, async (_, client) => {
@@ -68,7 +66,7 @@ try {
     workerData: { signature, model: 'tiny', viewMs },
   });
   const [port] = (await once(engine, 'message')) as [number];
-  const both: FrontEnd[] = [];
+  const both: string[] = [];
   // One after the other, so that neither measures the engine while the other does.
   for (let index = 0; index < 2; index++) both.push(await startFrontEnd(folder, port));
   for (let round = 0; round < rounds; round++) {
@@ -84,8 +82,8 @@ try {
       console.log(`${frontEnds.length} front ends: ${total.toFixed(1)}/s; each ${each.join('; ')}`);
     }
   }
-  for (const { process: service } of both) service.kill();
 } finally {
+  for (const service of services) service.kill();
   rmSync(scratch, { recursive: true });
 }
 process.exit();
