@@ -46,7 +46,7 @@ export function decodeJpeg(file: Buffer, jpeg: SequentialJpeg, orientation: Orie
     const memory = new Uint8Array(kernel.memory.buffer);
     if (!setTables(kernel, memory, jpeg)) return undefined;
     const turned = turnedSize(size, orientation);
-    // Not filled with zeros: strips cover it all.
+    // Not filled with zeros: decodeScan holds that strips cover it all.
     const data = new Uint8Array(Buffer.allocUnsafeSlow(turned.width * turned.height * 3).buffer);
     // What is freed at once is used again by the next picture, which saves a fifth of the time.
     const raster = { ...turned, data, release: () => freeBuffers([data]) };
@@ -85,13 +85,15 @@ function decodeScan(
   raster: Raster,
   orientation: Orientation,
 ): boolean {
+  const height = corners[orientation].swaps ? raster.width : raster.height;
+  let placedRows = 0;
   let from = 0;
   let to = 0;
   for (;;) {
     const state = kernel.advance();
     if (state < 0) return false;
-    if (state > 0) place(kernel, memory, raster, orientation);
-    if (state === 2) return true;
+    if (state > 0) placedRows += place(kernel, memory, raster, orientation);
+    if (state === 2) return placedRows === height;
     if (state === 0) {
       if (to === scan.length) return false;
       from += kernel.inputRead();
@@ -102,8 +104,8 @@ function decodeScan(
   }
 }
 
-/** Copies the kernel's strip to its place in the raster, turned. */
-function place(kernel: JpegKernel, memory: Uint8Array, raster: Raster, orientation: Orientation): void {
+/** Copies the kernel's strip to its place in the raster, turned. Returns how many rows it has. */
+function place(kernel: JpegKernel, memory: Uint8Array, raster: Raster, orientation: Orientation): number {
   const { width, height, data } = raster;
   const { swaps, right, bottom } = corners[orientation];
   const strip = kernel.turnStrip(swaps, right, bottom);
@@ -111,13 +113,14 @@ function place(kernel: JpegKernel, memory: Uint8Array, raster: Raster, orientati
   if (!swaps) {
     const top = bottom ? height - first - count : first;
     data.set(memory.subarray(strip, strip + count * width * 3), top * width * 3);
-    return;
+    return count;
   }
   const left = right ? width - first - count : first;
   for (let y = 0; y < height; y++) {
     const pixels = strip + y * count * 3;
     data.set(memory.subarray(pixels, pixels + count * 3), (y * width + left) * 3);
   }
+  return count;
 }
 
 /** Rows in a strip if they become columns: enough to copy their pixels in long pieces, in some 3 MB. */

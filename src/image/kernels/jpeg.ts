@@ -19,6 +19,8 @@ import {
   blockBytes,
   blocksAddress,
   blocksBytes,
+  dequantiseAddress,
+  dequantiseBytes,
   inputAddress,
   inputBytes,
   mapAddress,
@@ -135,8 +137,8 @@ export function start(
   strip = end;
   turnedStrip = strip + stripBytes;
   end = turnedStrip + stripBytes;
-  // Decided when the kernel is compiled.
-  if (__heap_base > mapAddress) unreachable();
+  // Decided when the kernel is compiled. decodeMcus tells by bit 8 of an address that it is past the 256 bytes of 64 factors.
+  if (__heap_base > mapAddress || dequantiseAddress % 512 !== 0 || dequantiseBytes % 512 !== 0) unreachable();
   const missing = <i32>((end + 0xffff) >> 16) - memory.size();
   if (missing > 0 && memory.grow(missing) < 0) return false;
   startInterval();

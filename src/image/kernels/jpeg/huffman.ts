@@ -145,7 +145,10 @@ function lookUp(table: usize, stream: u64): u32 {
  * The first MCU must be in the stream: see hasMcu.
  *
  * The next entry is looked up before the stream gets more bits, so that the one need not wait for the other: the stream
- * always has the bits of a look-up left over. `count` has only its lower six bits in order while a block is decoded.
+ * always has the bits of a look-up left over.
+ *
+ * Only the lower six bits of `count`, those that a shift takes, are right while a block is decoded. So a whole entry can be
+ * subtracted, whose lower six bits are those of code and value. To refill, 7 - count / 8 bytes are added: 56 + count % 8 bits.
  */
 export function decodeMcus(most: i32): i32 {
   let stream = bits;

@@ -66,6 +66,7 @@ function high64(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
 }
 
+/** A class for its decorator alone, which TypeScript allows on no plain function: inlined, each call has constant flags. */
 class Pass {
   /**
    * One pass over four columns of the 8 rows at `source`, of which the last four are 0 if `isHalf`. The first pass writes
