@@ -148,13 +148,9 @@ async function startTransports(
   if (httpOnSocket !== undefined) opened.unshift(httpOnSocket);
   metrics.watchInflight('http', () => http.underWay + (httpOnSocket?.underWay ?? 0));
   const grpc = await startGrpcServer({
-    encoder,
-    metrics,
-    logger,
-    host,
+    ...shared,
     port: grpcPort,
     authenticate,
-    openInference,
     messageBudget: budget,
     callBudget: callBudget(callers, full),
     socket: await socketOf(config, config.grpcSocket, '--grpc-socket'),
