@@ -51,8 +51,7 @@ export async function openParts(
   const enginesEach = enginePlaces(config.device, config.engines).length;
   if (config.remote !== undefined) await requireAccess(config.remote.access);
   const models = await loadModels(config, logger);
-  const engineThreads = models.reduce((sum, model) => sum + enginesOf(model, config, enginesEach), 0);
-  requireAddressSpace(config.viewThreads + tokenThreads, engineThreads);
+  requireAddressSpace(config.viewThreads + tokenThreads, engineThreads(models, config));
   const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');
   const tokenPool = new TokenPool(tokenThreads, { onThreadError });
   const viewPool = createViewPool({
@@ -105,10 +104,18 @@ function stoppedBy(config: EncoderConfig, failing: AbortSignal): EncoderConfig {
   return { ...config, remote: { ...remote, stopping } };
 }
 
-/** How many threads a model's engines take: one each, and as many for its projector. */
-function enginesOf({ name, projector }: Model, { remote }: EncoderConfig, enginesEach: number): number {
-  const { length: servers } = endpointsOf(remote, name);
-  return (servers > 0 ? servers : enginesEach) * (projector === undefined ? 1 : 2);
+/** How many threads the models' engines take: one each, and as many for a projector. */
+export function engineThreads(
+  models: readonly Pick<Model, 'name' | 'projector'>[],
+  { device, engines, remote }: Pick<EncoderConfig, 'device' | 'engines' | 'remote'>,
+): number {
+  let threads = 0;
+  for (const { name, projector } of models) {
+    const servers = endpointsOf(remote, name).length;
+    threads +=
+      (servers > 0 ? servers : enginePlaces(device, engines).length) * (projector === undefined ? 1 : 2);
+  }
+  return threads;
 }
 
 /** How many models can be measured side by side: each engine with cores of its own, and one core for the main thread. */
