@@ -15,7 +15,7 @@ const plain = { ...stubModel, name: 'plain', projector: undefined };
 const projected = { ...stubModel, name: 'projected', projector };
 const here = { device: { kind: 'cpu' }, engines: 3 } as const;
 const endpoint = { host: 'a', port: 8001, secure: false };
-const served = (model: string, count: number) => Array(count).fill({ model, endpoint });
+const served = (model: string, count: number) => Array.from({ length: count }, () => ({ model, endpoint }));
 
 test('the address space has room for each engine here, and as many for a projector', () => {
   assert.equal(engineThreads([plain], here), 3);
