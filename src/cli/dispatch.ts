@@ -1,4 +1,6 @@
 import { didYouMean } from '../errors/did-you-mean.ts';
+import { withoutControls } from '../errors/quoted.ts';
+import { ServiceError } from '../errors/service-error.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { compareModels } from './compare/compare.ts';
 import type { CompareParts } from './compare/comparing-encoder.ts';
@@ -84,7 +86,9 @@ export async function dispatch(invocation: Invocation, terminal: Terminal, parts
     }
   } catch (error) {
     const { exitCode, text } = describeFailure(error);
-    terminal.stderr.write(`siglip-hd: ${text}\n`);
+    // A service's sentence is in it as it came. A stack has lines.
+    const line = error instanceof ServiceError ? withoutControls(text) : text;
+    terminal.stderr.write(`siglip-hd: ${line}\n`);
     return exitCode;
   }
 }

@@ -1,13 +1,12 @@
 import { ServiceError } from '../errors/service-error.ts';
 import { systemReason } from '../errors/system-reason.ts';
-import { inFlags } from './settings/flag-words.ts';
 
 /** 0 success, 1 failure, 2 wrong usage or bad input. */
 export type ExitCode = 0 | 1 | 2;
 
 /** The exit status of a failed command and the line to report. Only an unforeseen failure shows its stack. */
 export function describeFailure(thrown: unknown): { readonly exitCode: ExitCode; readonly text: string } {
-  if (thrown instanceof ServiceError) return { exitCode: exitCodeOf(thrown), text: inFlags(thrown.message) };
+  if (thrown instanceof ServiceError) return { exitCode: exitCodeOf(thrown), text: thrown.message };
   if (isSystemError(thrown))
     return { exitCode: 1, text: `${thrown.path ?? thrown.syscall}: ${systemReason(thrown)}.` };
   return { exitCode: 1, text: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) };

@@ -69,6 +69,19 @@ test('exits with 2 and one line for bad input', async () => {
   assert.deepEqual([exitCode, stderr], [2, `siglip-hd: ${error.message}\n`]);
 });
 
+test('reports paths that look like options of a request as they are, and controls escaped', async () => {
+  for (const [message, line] of [
+    ['/run/secrets/hf_token cannot be read.', '/run/secrets/hf_token cannot be read.'],
+    ['photos/fusion=average/a.jpg is a folder.', 'photos/fusion=average/a.jpg is a folder.'],
+    ['dtype=float16 is not a model folder.', 'dtype=float16 is not a model folder.'],
+    ['http://a: \u001B[2Jgone\n.', 'http://a: \\u001b[2Jgone\\u000a.'],
+  ] as const) {
+    const failure = failingImport(new ServiceError('invalid_argument', message));
+    const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failure);
+    assert.deepEqual([exitCode, stderr], [2, `siglip-hd: ${line}\n`]);
+  }
+});
+
 test('exits with 1 and one line for a failure', async () => {
   const error = new ServiceError('cancelled', 'Interrupted.');
   const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failingImport(error));

@@ -5,6 +5,7 @@ import type { Size } from '../../recipes/plan.ts';
 import { planRecipe } from '../../recipes/planner.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import type { CompareSettings } from '../settings/compare.ts';
+import { refusedInFlags } from '../settings/flag-words.ts';
 import { type Side, teacherRecipe, withLayer } from './compared-models.ts';
 
 /**
@@ -43,7 +44,8 @@ async function readSide(
 ): Promise<Side> {
   const model = withLayer(await readModelFolder(source.folder, label), source, settings.features);
   const recipe: RecipeOptions = isStudent ? { recipe: 'encode' } : teacherRecipe(settings, model.grid);
-  const { canvases } = planRecipe({ width: model.imageSize, height: model.imageSize }, model, recipe);
+  const size = { width: model.imageSize, height: model.imageSize };
+  const { canvases } = refusedInFlags(() => planRecipe(size, model, recipe));
   const views = canvases.reduce((sum, canvas) => sum + canvas.views.length, 0);
   const name = isStudent ? servedName(source) : `${servedName(source)} as teacher`;
   return { label, name, model, recipe, views };

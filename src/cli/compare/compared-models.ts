@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { CompareSettings } from '../settings/compare.ts';
+import { refusedInFlags } from '../settings/flag-words.ts';
 import { readModel } from '../settings/readers.ts';
 import { servedName } from '../../model/model-source.ts';
 import type { ModelSource } from '../../model/model-source.ts';
@@ -79,7 +80,7 @@ export function readSides(
       exif: 'apply',
       features: [model.features],
     } as const;
-    const { metadata } = encoder.plan({ size, recipe, options });
+    const { metadata } = refusedInFlags(() => encoder.plan({ size, recipe, options }));
     return { side: { label, name: servedName(source), model, recipe, views: metadata.views }, metadata };
   };
   const first = sideOf('A', a, modelA, { recipe: 'encode' });

@@ -7,6 +7,7 @@ import { defaultModelName, defaultTeacherName } from '../../model/model.ts';
 import { type TokenFormat, tokenFile } from '../../tokens/formats/format.ts';
 import { metadataJson } from '../../tokens/formats/metadata.ts';
 import type { EncodeSettings } from '../settings/encode.ts';
+import { refusedInFlags } from '../settings/flag-words.ts';
 import type { RecipeRequest } from '../settings/recipe-flags.ts';
 import { type ImageEncoder, usualSize } from './image-encoder.ts';
 
@@ -51,7 +52,7 @@ export async function openLocalEncoder(
   );
   const { encoder } = opened;
   try {
-    const { metadata } = encoder.plan({ size: usualSize, recipe, options });
+    const { metadata } = refusedInFlags(() => encoder.plan({ size: usualSize, recipe, options }));
     const { model, projector, teacher, views } = metadata;
     // Twice what runs: one batch is prepared while another runs.
     const viewsAtOnce =

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { ServiceError } from '../../errors/service-error.ts';
+import { flagName } from '../settings/flag-words.ts';
 import { brokenOutput } from './broken-output.ts';
 import type { WrittenTokens } from './token-sink.ts';
 
@@ -132,18 +133,26 @@ function readLine(text: string, where: string): (EncodedLine | FailedLine) & Pro
 }
 
 function requireSame(line: Provenance, provenance: Provenance, path: string): void {
-  const [there, now] = [line, provenance].map(wordsOf) as [Words, Words];
+  const [there, now] = [wordsOf(line), wordsOf(provenance)];
   const differences = Object.keys({ ...there, ...now }).filter((name) => there[name] !== now[name]);
   if (differences.length === 0) return;
   const texts = differences.map((name) => `${name} ${there[name] ?? 'unset'}, not ${now[name] ?? 'unset'}`);
   throw new ServiceError(
     'failed_precondition',
-    `${path} lists tokens of other settings: ${texts.join('; ').replaceAll('_', '-')}. Encode into another folder.`,
+    `${path} lists tokens of other settings: ${texts.join('; ')}. Encode into another folder.`,
   );
 }
 
-type Words = Readonly<Record<string, string | undefined>>;
-
-function wordsOf({ model, projector, scale_models: scales, recipe, options, format }: Provenance): Words {
-  return { model: model.digest, projector, scale_models: scales?.join(), recipe, ...options, format };
+/** What a line depends on, as a message names it: settings by their flags. The output is two flags without values. */
+function wordsOf(provenance: Provenance): Readonly<Record<string, string | undefined>> {
+  const { model, projector, scale_models: scales, recipe, options, format } = provenance;
+  const { output, ...valued } = options;
+  const flags = Object.entries({ recipe, ...valued, format }).map(([name, value]) => [flagName(name), value]);
+  return {
+    model: model.digest,
+    projector,
+    'scale models': scales?.join(),
+    output,
+    ...(Object.fromEntries(flags) as Readonly<Record<string, string | undefined>>),
+  };
 }

@@ -4,6 +4,7 @@ import { JsonObject } from '../../model/json-object.ts';
 import { servedName } from '../../model/model-source.ts';
 import { type TokenFormat, carriesMetadata } from '../../tokens/formats/format.ts';
 import type { EncodeSettings } from '../settings/encode.ts';
+import { inFlags } from '../settings/flag-words.ts';
 import type { RecipeRequest } from '../settings/recipe-flags.ts';
 import { type ImageEncoder, type ModelProvenance, usualSize } from './image-encoder.ts';
 import { type ServiceAnswer, ServiceConnection } from './service-connection.ts';
@@ -85,7 +86,8 @@ async function askAll(
     } else if (outcome.refusal.isTemporary) {
       failures.push(outcome.refusal.error);
     } else {
-      throw outcome.refusal.error.withMessage(`${outcome.url}: ${outcome.refusal.error.message}`);
+      const { error } = outcome.refusal;
+      throw error.withMessage(`${outcome.url}: ${inFlags(error.message)}`);
     }
   }
   const [first] = found;

@@ -7,6 +7,7 @@ import {
 } from '../../transport/request-options.ts';
 import type { Rule } from './command.ts';
 import { exifSetting } from './engine-settings.ts';
+import { refusedInFlags } from './flag-words.ts';
 import type { Reading, Setting, Settings, SettingValues } from './setting.ts';
 
 type Recipe = RecipeOptions['recipe'];
@@ -176,7 +177,8 @@ export function recipeRequest(values: RecipeValues): RecipeRequest {
     ['expect_features', values.expectFeatures],
     ['expect_projector_digest', values.expectProjectorDigest],
   ]);
-  return { ...parseOptions(recipe, { ...query, ...expectations }), query, expectations };
+  const parsed = refusedInFlags(() => parseOptions(recipe, { ...query, ...expectations }));
+  return { ...parsed, query, expectations };
 }
 
 function given(entries: readonly (readonly [string, string | undefined])[]): OptionRecord {

@@ -228,6 +228,24 @@ test('encodes a picture and a folder whose outputs would have one name', async (
   }
 });
 
+test('refuses options that do not go together, in the words of the command line', async (context) => {
+  const at = await folderWith(context, { 'in/a.jpg': [1] });
+  const flags = ['--out', at('out'), '--pooled', '--features', 'penultimate'];
+  const { exitCode } = await encodeWith([at('in')], flags);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.match(exitCode.message, /^--pooled is one vector.*: leave --features out, or leave --pooled out\.$/);
+  const { parts, seen } = stubParts();
+  const encoder = {
+    plan() {
+      throw new ServiceError('invalid_argument', 'Use windows=tiles.');
+    },
+    encode: () => assert.fail('the plan was refused'),
+  };
+  const refusing = { ...parts, createEncoder: async () => ({ encoder, close: async () => undefined }) };
+  const planned = await encodeWith([at('in')], ['--out', at('out')], { parts: refusing, seen });
+  assert.deepEqual(planned.exitCode, new ServiceError('invalid_argument', 'Use --windows tiles.'));
+});
+
 test('refuses to mix tokens of other options, or of an image that has changed', async (context) => {
   const at = await folderWith(context, { 'in/a.jpg': [1] });
   await encodeWith([at('in')], ['--out', at('out')]);
@@ -236,8 +254,12 @@ test('refuses to mix tokens of other options, or of an image that has changed', 
   assert.equal(other.exitCode.code, 'failed_precondition');
   assert.match(
     other.exitCode.message,
-    /manifest\.jsonl lists tokens of other settings: dtype float16, not float32\. Encode into another folder\.$/,
+    /manifest\.jsonl lists tokens of other settings: --dtype float16, not float32\. Encode into another folder\.$/,
   );
+  const state = ['--features', 'last_hidden_state'];
+  const otherState = await encodeWith([at('in')], ['--out', at('out'), ...state]);
+  assert.ok(otherState.exitCode instanceof ServiceError);
+  assert.match(otherState.exitCode.message, /: --features unset, not last_hidden_state\. Encode/);
   await writeFile(at('in/a.jpg'), Uint8Array.of(1, 1));
   const changed = await encodeWith([at('in')], ['--out', at('out')]);
   assert.equal(changed.exitCode, 1);
@@ -257,7 +279,7 @@ test('refuses to go on when any model of --windows whole is another', async (con
   const { exitCode, seen } = await runWith('3');
   assert.ok(exitCode instanceof ServiceError);
   assert.equal(exitCode.code, 'failed_precondition');
-  assert.match(exitCode.message, /: scale-models sha256:1,sha256:2, not sha256:1,sha256:3\. Encode/);
+  assert.match(exitCode.message, /: scale models sha256:1,sha256:2, not sha256:1,sha256:3\. Encode/);
   assert.equal(seen.encoded, 0);
 });
 

@@ -30,6 +30,8 @@ type Handler = (request: IncomingMessage, response: ServerResponse, body: Buffer
 
 /** A service that is made up: it plans, and answers images by `encode`. */
 interface FakeModel {
+  /** A sentence with which every plan is refused. */
+  readonly refusal?: string;
   readonly model?: string;
   readonly projector?: string;
   readonly teacher?: object;
@@ -38,14 +40,17 @@ interface FakeModel {
 async function fakeService(
   context: TestContext,
   encode: Handler,
-  { model = digest, projector, teacher }: FakeModel = {},
+  { model = digest, projector, teacher, refusal }: FakeModel = {},
 ) {
   const requests: { readonly url: string; readonly headers: IncomingMessage['headers'] }[] = [];
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const { url = '', headers } = request;
     const body = await buffer(request);
     requests.push({ url, headers });
-    if (url.startsWith('/v1/plan')) {
+    if (refusal !== undefined) {
+      response.writeHead(400, { 'content-type': 'application/problem+json' });
+      response.end(JSON.stringify({ code: 'invalid_argument', detail: refusal }));
+    } else if (url.startsWith('/v1/plan')) {
       const metadata = {
         model: { name: 'fake', digest: model },
         ...(projector === undefined ? {} : { projector: { digest: projector } }),
@@ -246,6 +251,15 @@ test('names the projectors when two services differ in nothing else', async (con
     exitCode.message,
     /serve different projectors: sha256:1 and sha256:2\. Start them with the same model folders\.$/,
   );
+});
+
+test("gives a service's refusal of options in flags of the command line", async (context) => {
+  const at = await pictures(context, 1);
+  const refusal = 'It takes no other: leave grid out, or use fusion=average.';
+  const { url } = await fakeService(context, answer, { refusal });
+  const { exitCode } = await run(at, [url]);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.equal(exitCode.message, `${url}: It takes no other: leave --grid out, or use --fusion average.`);
 });
 
 test('names the address of a server that is no siglip-hd service', async (context) => {

@@ -31,6 +31,10 @@ test('says what the service says of the options of a request in flags of the com
       'This fusion gives 64. Use --fusion average, or leave --embeddings out.',
     ],
     [
+      'It answers 32x32, not 8x8. Leave grid out, or use fusion=average or concat.',
+      'It answers 32x32, not 8x8. Leave --grid out, or use --fusion average or concat.',
+    ],
+    [
       'channel_order only applies to fusion=unshuffle_concat; leave it out with fusion=average.',
       '--channel-order only applies to --fusion unshuffle_concat; leave it out with --fusion average.',
     ],
@@ -46,5 +50,16 @@ test('says what the service says of the options of a request in flags of the com
     ],
   ] as const) {
     assert.equal(inFlags(sentence), expected);
+  }
+});
+
+test('leaves names and paths in a sentence about options as they are', () => {
+  for (const sentence of [
+    'The model "dtype=float16" has no class token.',
+    'photos/dtype=float16/a.jpg and photos/output=pooled/a.jpg would both become a.npy.',
+    '/run/secrets/hf_token cannot be read: no such file or directory.',
+    'sort_order.jpg is not an image.',
+  ]) {
+    assert.equal(inFlags(sentence), sentence);
   }
 });
