@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { withoutControls } from '../../errors/quoted.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { makeFolder } from '../../model/import/publish-folder.ts';
 import type { ModelSource } from '../../model/model-source.ts';
@@ -100,7 +101,7 @@ async function openEncoder(
   if (settings.urls.length === 0) {
     return await openLocalEncoder(settings, request, format, createEncoder, logger);
   }
-  const note = (sentence: string) => void stderr.write(`siglip-hd: ${sentence}\n`);
+  const note = (sentence: string) => void stderr.write(`siglip-hd: ${withoutControls(sentence)}\n`);
   return await openServiceEncoder(settings, request, format, { env, now, wait }, note, signal);
 }
 
@@ -138,7 +139,7 @@ async function encodeInputs(
         onFailure: (file, text) => failed.add(file, text),
         onProgress: (each) => progress.update(each, total.images),
       },
-      signal,
+      AbortSignal.any([signal, output.lost]),
     );
     if (counts.encoded > 0 || !isArchive(settings.out)) await output.sink.finish();
     else await output.sink.abandon();

@@ -13,17 +13,24 @@ interface Holder {
   readonly start?: string | undefined;
 }
 
-/** A process writes its lock anew so often. */
+/** How often a process renews its lock. */
 const usualBeatMs = 10_000;
-/** A lock that was not written for so long is that of a process that has ended. */
-const silentMs = 60_000;
+/** A lock older than this is stale. */
+const staleMs = 60_000;
+
+/** A folder that this process writes to. */
+export interface FolderLock {
+  /** Fires, with the error to report, when another process has taken the folder over, as after a suspension of this one. */
+  readonly lost: AbortSignal;
+  readonly unlock: () => Promise<void>;
+}
 
 /**
- * Locks a folder for this process, and resolves with what unlocks it. Takes over the lock of a process that has ended: one of
- * this host, which it looks for, or one that has not written its lock for a minute, as that of a container that was replaced.
- * Rejects with `failed_precondition` if another process holds it.
+ * Locks a folder for this process. Takes over the lock of a process that has ended: one of this host, which it looks for, or
+ * one whose lock is stale, as that of a container that was replaced. Rejects with `failed_precondition` if another process
+ * holds it.
  */
-export async function lockFolder(folder: string, beatMs = usualBeatMs): Promise<() => Promise<void>> {
+export async function lockFolder(folder: string, beatMs = usualBeatMs): Promise<FolderLock> {
   const path = join(folder, lockName);
   const own: Holder = { host: hostname(), pid: process.pid, start: await startOf(process.pid) };
   const ownText = JSON.stringify(own);
@@ -32,18 +39,26 @@ export async function lockFolder(folder: string, beatMs = usualBeatMs): Promise<
     const text = await readFile(path, 'utf8').catch(ignoreMissing);
     if (text === undefined) continue;
     const holder = readHolder(text);
-    const isOver = holder?.host === own.host ? await hasEnded(holder) : await isSilent(path, own);
+    const isOver = holder?.host === own.host ? await hasEnded(holder) : await isStale(path, own);
     if (!isOver) throw held(folder, path, holder);
     await removeLeft(path, text, folder);
   }
   const lock = handle;
+  const lost = new AbortController();
+  const isOwn = async () => (await readFile(path, 'utf8').catch(ignoreMissing)) === ownText;
+  const renew = async () => {
+    if (await isOwn()) await lock.write(ownText, 0);
+    else lost.abort(takenOver(folder, path));
+  };
   // After a failure it tries again; a disk that fails for long fails the run's own files as well.
-  const beat = setInterval(() => void lock.write(ownText, 0).catch(() => undefined), beatMs).unref();
-  return async () => {
-    clearInterval(beat);
-    await lock.close();
-    // A process that was suspended may have lost its lock to another.
-    if ((await readFile(path, 'utf8').catch(ignoreMissing)) === ownText) await rm(path);
+  const beat = setInterval(() => void renew().catch(() => undefined), beatMs).unref();
+  return {
+    lost: lost.signal,
+    async unlock() {
+      clearInterval(beat);
+      await lock.close();
+      if (await isOwn()) await rm(path);
+    },
   };
 }
 
@@ -62,13 +77,13 @@ async function created(path: string, text: string): Promise<FileHandle | undefin
   }
 }
 
-/** Whether a lock was not written for long, by the clock of the file system, which all hosts share. */
-async function isSilent(path: string, { host, pid }: Holder): Promise<boolean> {
+/** Whether a lock is stale, by the clock of the file system, which all hosts share. */
+async function isStale(path: string, { host, pid }: Holder): Promise<boolean> {
   const probe = `${path}.${host}.${pid}`;
   try {
     await writeFile(probe, '');
     const lock = await stat(path).catch(ignoreMissing);
-    return lock === undefined || (await stat(probe)).mtimeMs - lock.mtimeMs > silentMs;
+    return lock === undefined || (await stat(probe)).mtimeMs - lock.mtimeMs > staleMs;
   } finally {
     await rm(probe, { force: true });
   }
@@ -117,10 +132,22 @@ function readHolder(text: string): Holder | undefined {
 
 function held(folder: string, path: string, holder: Holder | undefined): ServiceError {
   const who = holder === undefined ? 'Another process' : `Process ${holder.pid} on ${holder.host}`;
+  // A process of this host is known to run, whatever the age of its lock.
+  const advice =
+    holder?.host === hostname()
+      ? ''
+      : ` If it has ended already, as a container that was replaced, run this again in a minute, or delete ${path}.`;
   return new ServiceError(
     'failed_precondition',
-    `${who} writes to ${folder}. Wait until it has ended, or encode into another folder. If it has ended already, as a ` +
-      `container that was replaced, run this again in a minute, or delete ${path}.`,
+    `${who} writes to ${folder}. Wait until it has ended, or encode into another folder.${advice}`,
+  );
+}
+
+function takenOver(folder: string, path: string): ServiceError {
+  return new ServiceError(
+    'failed_precondition',
+    `Another process has taken over ${folder}: ${path} is no longer this process's, as after a suspension. Run the same ` +
+      'command again once the other process has ended.',
   );
 }
 

@@ -24,6 +24,8 @@ export interface Output {
   readonly names: OutputNames;
   /** The size of each file that an earlier run has encoded. */
   readonly done: Pick<FileMap<number>, 'get'>;
+  /** Fires, with the error to report, when another process has taken over the folder. */
+  readonly lost: AbortSignal;
   close(): Promise<void>;
 }
 
@@ -47,6 +49,7 @@ export async function openOutput(
     names: new OutputNames({ extensions: [fileExtensions[memberFormat(settings)]] }),
     done: new FileMap(),
     record: async () => undefined,
+    lost: new AbortController().signal,
     close: async () => undefined,
   };
 }
@@ -59,7 +62,7 @@ async function openFolder(settings: WritingSettings, provenance: Provenance): Pr
     ? new OutputNames({ extensions: [extension, '.json'], dotless: true })
     : new OutputNames({ extensions: [extension], files: [manifestName, lockName] });
   const done = new FileMap<number>();
-  const unlock = await lockFolder(out);
+  const lock = await lockFolder(out);
   try {
     const shards = isSharded ? await ShardSink.open(out, shardBytes) : undefined;
     const manifest = await Manifest.open(join(out, manifestName), provenance, async (line) => {
@@ -74,13 +77,14 @@ async function openFolder(settings: WritingSettings, provenance: Provenance): Pr
       names,
       done,
       record: async (line) => manifest.add(line),
+      lost: lock.lost,
       async close() {
         await manifest.close();
-        await unlock();
+        await lock.unlock();
       },
     };
   } catch (error) {
-    await unlock();
+    await lock.unlock();
     throw error;
   }
 }

@@ -19,8 +19,7 @@ test('refuses a folder to which another run writes, which goes on unharmed', asy
   assert.equal(second.exitCode.code, 'failed_precondition');
   assert.equal(
     second.exitCode.message,
-    `Process ${process.pid} on ${hostname()} writes to ${at('out')}. Wait until it has ended, or encode into another folder. ` +
-      `If it has ended already, as a container that was replaced, run this again in a minute, or delete ${at('out/manifest.lock')}.`,
+    `Process ${process.pid} on ${hostname()} writes to ${at('out')}. Wait until it has ended, or encode into another folder.`,
   );
   assert.equal(second.seen.encoded, 0);
   assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'b.npy', 'manifest.jsonl']);
@@ -60,7 +59,7 @@ test('takes over the lock of another host, or one that it cannot read, when it w
 
 test('shows other hosts that it lives for as long as it holds a lock', async (context) => {
   const at = await folderWith(context, { x: [] });
-  const unlock = await lockFolder(at('.'), 5);
+  const { unlock } = await lockFolder(at('.'), 5);
   const longAgo = new Date(0);
   await utimes(at('manifest.lock'), longAgo, longAgo);
   await until(async () => (await stat(at('manifest.lock'))).mtimeMs > Date.now() - 60_000);
@@ -70,9 +69,28 @@ test('shows other hosts that it lives for as long as it holds a lock', async (co
 
 test('leaves the lock of another process that has taken it over', async (context) => {
   const at = await folderWith(context, { x: [] });
-  const unlock = await lockFolder(at('.'));
+  const { unlock } = await lockFolder(at('.'));
   await rm(at('manifest.lock'));
   await writeFile(at('manifest.lock'), 'of another');
   await unlock();
   assert.equal(await readFile(at('manifest.lock'), 'utf8'), 'of another');
+});
+
+test('stops encoding when another process has taken over the folder, and leaves it the lock', async (context) => {
+  context.mock.timers.enable({ apis: ['setInterval'] });
+  const at = await folderWith(context, { 'in/a.jpg': [1], 'in/b.jpg': [2] });
+  for (const take of [rm, async (path: string) => writeFile(path, 'of another')]) {
+    const stub = stubParts(async ({ signal }) => {
+      await take(at('out/manifest.lock'));
+      const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', resolve));
+      context.mock.timers.tick(10_000);
+      await stopped;
+      throw signal.reason;
+    });
+    const { exitCode } = await encodeWith([at('in')], ['--out', at('out')], stub);
+    assert.ok(exitCode instanceof ServiceError, String(exitCode));
+    assert.equal(exitCode.code, 'failed_precondition');
+    assert.match(exitCode.message, /^Another process has taken over .+ Run the same command again once/);
+  }
+  assert.equal(await readFile(at('out/manifest.lock'), 'utf8'), 'of another');
 });
