@@ -22,7 +22,7 @@ export async function writeWhole(target: string, parts: Iterable<Uint8Array>): P
   } catch (error) {
     // A folder in the place of the temporary file is not this function's.
     await rm(temporary, { force: true }).catch(() => undefined);
-    // Writes do not say where they failed, and nobody asked for the temporary file.
+    // A failed write has no path, and the user knows only the target.
     throw Object.assign(error as NodeJS.ErrnoException, { path: target });
   }
 }

@@ -29,6 +29,7 @@ export interface Inputs {
 }
 
 /** Extensions that are looked for in folders and tars. Files that are named are tried whatever their name. */
+export const imageExtensions = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif'];
 const imageName = /\.(?:jpe?g|png|webp|gif|tiff?|avif)$/i;
 const tarName = /\.tar$/i;
 const compressedTarName = /\.(?:tgz|tar\.(?:gz|bz2|xz|zst))$/i;
@@ -39,28 +40,33 @@ export function isImageName(path: string): boolean {
 
 /**
  * Finds the files that operands name: files, tars, folders with all below them, patterns, and with `-` the lines of `stdin`.
- * Hidden files are left out, and so is everything in `out`. Rejects with `invalid_argument` if there are none.
+ * Hidden files are left out, and so is everything in `out`. Rejects with `invalid_argument`, which names the `extensions`
+ * that the caller takes, if there are none.
  */
 export async function findInputs(
   operands: readonly string[],
   stdin: () => Promise<string>,
   out?: string,
+  extensions: readonly string[] = [...imageExtensions, '.tar'],
 ): Promise<Inputs> {
   const found = new FileMap<Input>();
   const failures: InputFailure[] = [];
-  let leftOut = '';
-  const isOutside = (path: string) => {
-    if (out === undefined || !`${resolve(path)}${sep}`.startsWith(`${resolve(out)}${sep}`)) return true;
-    leftOut = `, but for what is in ${out}`;
-    return false;
-  };
+  const isInOut = (path: string) =>
+    out !== undefined && `${resolve(path)}${sep}`.startsWith(`${resolve(out)}${sep}`);
+  let ignored = 0;
   const add = async (path: string, relativePath: string) => {
     const file = normalize(path);
     if (compressedTarName.test(file)) {
-      failures.push({ file, reason: 'it is compressed; unpack it to a .tar.' });
+      failures.push({ file, reason: 'it is compressed; unpack it.' });
     } else if ((await found.get(file)) === undefined) {
       await found.set(file, { kind: tarName.test(file) ? 'tar' : 'file', path: file, relativePath });
     }
+  };
+  const addAll = async (folder: string, names: readonly string[]) => {
+    const outside = names.filter((name) => !isInOut(join(folder, name)));
+    ignored += names.length - outside.length;
+    for (const name of outside) await add(join(folder, name), name);
+    return outside.length;
   };
   const unreadable = (folder: string, error: unknown) =>
     failures.push({ file: normalize(folder), reason: `${systemReason(error)}.` });
@@ -68,16 +74,15 @@ export async function findInputs(
     if (operand === '-') {
       for (const line of listed(await stdin())) await add(line, line);
     } else if (await isFolder(operand)) {
-      for (const name of await walkFolder(operand, unreadable)) {
-        const isInput = isImageName(name) || tarName.test(name);
-        if (isInput && isOutside(join(operand, name))) await add(join(operand, name), name);
-      }
+      const names = await walkFolder(operand, unreadable);
+      await addAll(
+        operand,
+        names.filter((name) => isImageName(name) || tarName.test(name)),
+      );
     } else if (isDynamicPattern(operand) && !(await exists(operand))) {
       const { folder, pattern } = splitPattern(operand);
-      const all = await matching(folder, pattern, unreadable);
-      const matches = all.filter((name) => isOutside(join(folder, name)));
-      if (matches.length === 0) failures.push({ file: operand, reason: 'no file matches this pattern.' });
-      for (const name of matches) await add(join(folder, name), name);
+      const added = await addAll(folder, await matching(folder, pattern, unreadable));
+      if (added === 0) failures.push({ file: operand, reason: 'no file matches this pattern.' });
     } else {
       await add(operand, basename(operand));
     }
@@ -88,8 +93,8 @@ export async function findInputs(
       throw new ServiceError('invalid_argument', 'stdin lists no files.');
     throw new ServiceError(
       'invalid_argument',
-      `There are no images in ${operands.join(', ')}: no file ends in .jpg, .jpeg, .png, .webp, .gif, .tif, .tiff, .avif or ` +
-        `.tar${leftOut}.`,
+      `There are no images in ${operands.join(', ')}: no file ends in ${extensions.slice(0, -1).join(', ')} or ` +
+        `${extensions.at(-1)}.${ignored > 0 ? ` Files in ${out} are ignored.` : ''}`,
     );
   }
   return { found: inputs, failures };

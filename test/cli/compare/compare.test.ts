@@ -219,6 +219,8 @@ test("refuses scales that the teacher's model cannot have before any image", asy
     code: 'invalid_argument',
     message: /The scale 500 is not 1 to 4 times/,
   });
+  const tooMany = [...args.slice(0, -1), '512,1024,1536,2048', '--windows', 'half_overlap'];
+  await assert.rejects(compare(tooMany), { message: /--windows half_overlap.* Use --windows tiles/ });
 });
 
 test('draws a heat map of each image in its proportions, with one scale, beside nothing else', async (context) => {
@@ -354,12 +356,31 @@ test('draws below --out whatever paths stdin lists', async (context) => {
   assert.equal(report.images[0]?.heatMap?.startsWith(at('maps/')), true);
 });
 
+test('refuses to compare nothing, before a model is loaded, and offers no tar', async (context) => {
+  const at = await folderWith(context, { 'tars/a.tar': [1], 'tars/b.tar': [1], 'none/c.txt': [1] });
+  const { parts, seen } = stubParts();
+  for (const [operand, message] of [
+    [
+      at('tars'),
+      `There are no images to compare. ${at('tars/a.tar')}: compare does not read tars; unpack it. 1 more cannot be compared.`,
+    ],
+    [at('none/*.jpg'), `There are no images to compare. ${at('none/*.jpg')}: no file matches this pattern.`],
+    [
+      at('none'),
+      `There are no images in ${at('none')}: no file ends in .jpg, .jpeg, .png, .webp, .gif, .tif, .tiff or .avif.`,
+    ],
+  ] as const) {
+    await assert.rejects(compare(['m', 'm2', operand], parts), { code: 'invalid_argument', message });
+  }
+  assert.deepEqual(seen.served, []);
+});
+
 test('refuses more images than a comparison needs, before a model is loaded', async () => {
   const { parts, seen } = stubParts();
   const readStdin = async () => Array.from({ length: 10_001 }, (_, index) => `${index}.jpg`).join('\n');
   await assert.rejects(compare(['m', 'm2', '-'], { ...parts, readStdin }), {
     code: 'invalid_argument',
-    message: 'There are 10,001 images; compare takes at most 10,000. Give fewer: a few hundred say as much.',
+    message: 'There are 10,001 images; compare takes at most 10,000. Give fewer: a few hundred are enough.',
   });
   assert.deepEqual(seen.served, []);
 });

@@ -106,7 +106,7 @@ test('refuses a folder without images, rather than encode nothing', async (conte
   await assert.rejects(findInputs([at('.')], noStdin, at('out')), {
     code: 'invalid_argument',
     message:
-      /^There are no images in .+: no file ends in \.jpg, .+ \.avif or \.tar, but for what is in .+out\.$/,
+      /^There are no images in .+: no file ends in \.jpg, .+ \.avif or \.tar\. Files in .+out are ignored\.$/,
   });
   await assert.rejects(
     findInputs(['-'], async () => '\r\n', at('out')),
@@ -144,7 +144,7 @@ test('follows links to folders, and visits each folder once, by its own name', a
 test('names folders that cannot be read, and compressed tars', async (context) => {
   const at = await pictures(context);
   const { failures } = await findInputs([at('x.tar.gz')], noStdin, at('out'));
-  assert.deepEqual(failures, [{ file: at('x.tar.gz'), reason: 'it is compressed; unpack it to a .tar.' }]);
+  assert.deepEqual(failures, [{ file: at('x.tar.gz'), reason: 'it is compressed; unpack it.' }]);
   if (process.getuid?.() === 0) return;
   await chmod(at('sub/deep'), 0);
   context.after(() => chmod(at('sub/deep'), 0o700));
