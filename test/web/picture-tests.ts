@@ -70,6 +70,32 @@ pageTest(
 );
 
 pageTest(
+  'tries failed panels again without a new start of one that is still encoding',
+  { errors: /400/ },
+  async (opened) => {
+    const { page } = opened;
+    let release = () => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    await page.route(/v1\/teacher-encode/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    const buffer = Buffer.from('photo.jpg');
+    await page
+      .getByLabel('Choose an image')
+      .setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer });
+    const alert = page.locator('section[aria-label="Panels"] > [role="alert"]');
+    await alert.getByRole('button', { name: 'Try again' }).click();
+    await alert.waitFor();
+    const sent = (path: string) => opened.requests.filter((request) => request.url().includes(path));
+    assert.equal(sent('v1/encode').length, 4, 'each of the two failed panels asked twice');
+    assert.equal(sent('v1/teacher-encode').length, 1);
+    release();
+    await page.waitForResponse(/v1\/teacher-encode/);
+  },
+);
+
+pageTest(
   'shows the refusal of an option that does not fit, and the tokens once it does',
   { errors: /400/ },
   async (opened) => {

@@ -89,8 +89,9 @@ export class Actions {
     this.#asking.ask(id);
   }
 
-  retryAll(): void {
-    this.#asking.askAll();
+  /** Leaves panels that are still encoding alone. */
+  retryFailed(): void {
+    for (const { id, progress } of this.#store.state.panels) if (progress === 'failed') this.#asking.ask(id);
   }
 
   showLayer(id: number, layer: number): void {

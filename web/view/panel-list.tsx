@@ -24,7 +24,7 @@ export function PanelList() {
   return (
     <section aria-label="Panels">
       {lock}
-      {shared !== undefined && <FailureNote failure={shared} onRetry={() => actions.retryAll()} />}
+      {shared !== undefined && <FailureNote failure={shared} onRetry={() => actions.retryFailed()} />}
       <div class="panels">
         {panels.map((panel, index) => (
           <PanelView

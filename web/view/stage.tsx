@@ -78,8 +78,8 @@ function useStageHandlers(layer: TokenLayer | undefined, frame: Rect, whole: Rec
   };
   const pick = (point: Point | undefined, { shiftKey }: PointerEvent | MouseEvent | KeyboardEvent): void => {
     const token = point === undefined || layer === undefined ? undefined : tokenAt(layer, point);
-    const isPositive = shiftKey === store.state.look.picksToDiffer;
-    if (token !== undefined) actions.pick({ ...middleOf(token), isPositive });
+    const differs = shiftKey !== store.state.look.picksToDiffer;
+    if (token !== undefined) actions.pick({ ...middleOf(token), isPositive: !differs });
   };
   return {
     onPointerMove: (event: PointerEvent) => actions.look({ hover: pointOf(event) }),
