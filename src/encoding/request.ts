@@ -16,7 +16,7 @@ export interface EncodeOptions {
   readonly model?: string;
   /** Refuse with failed_precondition unless the model has this digest. */
   readonly expectDigest?: string;
-  /** Refuse with failed_precondition unless the model has this feature layer. */
+  /** Refuse with failed_precondition unless the tokens are of these hidden states, joined in this order. */
   readonly expectFeatures?: readonly FeatureLayer[];
   /** Refuse with failed_precondition unless the model has a projector with this digest. */
   readonly expectProjectorDigest?: string;

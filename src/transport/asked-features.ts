@@ -1,6 +1,12 @@
 import { ServiceError } from '../errors/service-error.ts';
-import { readFeatureLayers } from '../model/feature-layer.ts';
-import type { FeatureLayer } from '../model/model.ts';
+import { layerPattern, readFeatureLayers } from '../model/feature-layer.ts';
+import { type FeatureLayer, featureLayers } from '../model/model.ts';
+
+/** What an option that names hidden states accepts. */
+export const layerList = {
+  pattern: `${layerPattern}(?:,${layerPattern})*`,
+  form: `${featureLayers.join(', ')} or a number from the end such as -3, or several of them separated by commas`,
+} as const;
 
 /**
  * The hidden states that the option `features` names. Throws `invalid_argument` where one is named twice, and where the output
@@ -33,8 +39,9 @@ export function namedLayers(
   text: string | undefined,
   noun: 'option' | 'parameter',
 ): readonly FeatureLayer[] | undefined {
-  const layers = text === undefined ? undefined : readFeatureLayers(text);
-  if (layers !== undefined || text === undefined) return layers;
+  if (text === undefined) return undefined;
+  const layers = readFeatureLayers(text);
+  if (layers !== undefined) return layers;
   throw new ServiceError(
     'invalid_argument',
     `${noun === 'option' ? 'Option' : 'Parameter'} ${name} is "${text.slice(0, 80)}", which names a hidden state twice: -1 is ` +

@@ -1,7 +1,5 @@
 import { didYouMean } from '../errors/did-you-mean.ts';
 import { ServiceError } from '../errors/service-error.ts';
-import { layerPattern } from '../model/feature-layer.ts';
-import { featureLayers } from '../model/model.ts';
 import { anyresAssemblies, anyresDefaults } from '../recipes/anyres.ts';
 import {
   channelOrders,
@@ -15,7 +13,7 @@ import { teacherDefaults } from '../recipes/teacher.ts';
 import type { EncodeOptions } from '../encoding/request.ts';
 import type { RecipeOptions } from '../recipes/recipe-options.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
-import { askedFeatures, namedLayers } from './asked-features.ts';
+import { askedFeatures, layerList, namedLayers } from './asked-features.ts';
 import { type OptionWords, usualWords } from './option-words.ts';
 
 /** One option of a request as a caller writes it. The docs and the OpenAPI document are made from it. */
@@ -35,11 +33,6 @@ export interface RequestOption {
 
 const exifModes = ['apply', 'ignore'] as const;
 const number = '[0-9]+(?:\\.[0-9]+)?';
-
-const layerList = {
-  pattern: `${layerPattern}(?:,${layerPattern})*`,
-  form: `${featureLayers.join(', ')} or a number from the end such as -3, or several of them separated by commas`,
-} as const;
 
 const commonOptions: readonly RequestOption[] = [
   {
