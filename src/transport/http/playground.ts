@@ -20,20 +20,21 @@ const types: Readonly<Record<string, string>> = {
 /** Files by path, each read when it is first requested, so that slow clients share one copy. */
 const files = new Map<string, Promise<Buffer>>();
 
+/** Where the page learns the gRPC port. */
+const emptyPort = '"grpc-port" content=""';
+
 /**
  * Sends the page on which people look at tokens. Its addresses are relative, so that it works below a path prefix. The page
- * learns `grpcPort` from it, for its examples.
+ * learns `grpcPort` from it, for its examples, once the port is known.
  */
-export function answerPlayground(grpcPort: () => number | undefined = () => undefined) {
+export function answerPlayground(grpcPort: () => number | undefined) {
+  let filled: Buffer | undefined;
   return async (_request: unknown, reply: FastifyReply): Promise<void> => {
-    const page = await fileAt('index.html');
-    if (page === undefined)
-      throw new ServiceError('not_found', 'The playground is not built; npm run build builds it.');
-    const filled = page
-      .toString()
-      .replace('"grpc-port" content=""', `"grpc-port" content="${grpcPort() ?? ''}"`);
+    const port = grpcPort();
+    const page = filled ?? (await filledPage(port));
+    if (port !== undefined) filled = page;
     reply.type('text/html; charset=utf-8').header('content-security-policy', policy);
-    await reply.header('referrer-policy', 'no-referrer').header('cache-control', 'no-cache').send(filled);
+    await reply.header('referrer-policy', 'no-referrer').header('cache-control', 'no-cache').send(page);
   };
 }
 
@@ -50,6 +51,14 @@ export function addPlayground(app: FastifyInstance): void {
     }
     return reply.type(type).header('cache-control', 'public, max-age=31536000, immutable').send(file);
   });
+}
+
+async function filledPage(port: number | undefined): Promise<Buffer> {
+  const page = await fileAt('index.html');
+  if (page === undefined)
+    throw new ServiceError('not_found', 'The playground is not built; npm run build builds it.');
+  if (!page.includes(emptyPort)) throw new Error(`the playground's index.html has no ${emptyPort}`);
+  return Buffer.from(page.toString().replace(emptyPort, `"grpc-port" content="${port ?? ''}"`));
 }
 
 /** Undefined if there is no such file. */

@@ -49,7 +49,7 @@ export interface HttpAppOptions {
   /** The package's version, for the description of the API. */
   readonly version?: string | undefined;
   /** That of the service, which the playground names; undefined until it listens. */
-  readonly grpcPort?: (() => number | undefined) | undefined;
+  readonly grpcPort?: () => number | undefined;
 }
 
 export interface HttpServerOptions extends HttpAppOptions {
@@ -131,7 +131,8 @@ async function listen(
 export async function createHttpApp(
   options: HttpAppOptions,
 ): Promise<{ readonly app: FastifyInstance; readonly requests: OpenRequests }> {
-  const { encoder, metrics, logger, readPixels, budget, tracer, version = 'unknown', grpcPort } = options;
+  const { encoder, metrics, logger, readPixels, budget, tracer, version = 'unknown' } = options;
+  const { grpcPort = () => undefined } = options;
   const limits = { ...defaultHttpLimits, ...options.limits };
   const requests = new OpenRequests({ logger, metrics, tracer }, limits);
   const jsonPool = new JsonPool((error) => logger.error({ err: error }, 'the JSON thread died'));

@@ -20,7 +20,7 @@ export function systemHandlers(settings: {
   /** The package's version. */
   readonly version: string;
   /** That of the service; undefined until it listens. */
-  readonly grpcPort?: (() => number | undefined) | undefined;
+  readonly grpcPort: () => number | undefined;
 }): Record<Exclude<Endpoint, EncodeEndpoint | OpenInferenceEndpoint>, EndpointHandler> {
   const { encoder, metrics, isDraining, version, grpcPort } = settings;
   const description = JSON.stringify(openApi(version));

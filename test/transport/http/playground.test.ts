@@ -77,13 +77,15 @@ test('leads to /docs, and serves no file of the page, where the playground is of
   assert.equal((await off.ask('/v1/models')).status, 200);
 });
 
-test('reads the page when somebody opens it, not at the start', async (t) => {
+test('reads and fills the page once, when somebody opens it, and fails if there is no place for the port', async (t) => {
   const read: string[] = [];
   const names = () => read.filter((path) => path.includes('/web/')).map((path) => path.replace(/.*\//, ''));
   const { readFile } = files;
-  const spied = (...args: Parameters<typeof readFile>) => {
+  let renamed = false;
+  const spied = async (...args: Parameters<typeof readFile>) => {
     if (args[0] instanceof URL) read.push(args[0].pathname);
-    return readFile(...args);
+    const bytes = await readFile(...args);
+    return renamed ? Buffer.from(bytes.toString().replace('grpc-port', 'port-of-grpc')) : bytes;
   };
   files.readFile = spied as typeof readFile;
   syncBuiltinESMExports();
@@ -91,12 +93,22 @@ test('reads the page when somebody opens it, not at the start', async (t) => {
     files.readFile = readFile;
     syncBuiltinESMExports();
   });
-  const module = new URL('../../../src/transport/http/playground.js?fresh', import.meta.url).href;
-  const fresh = (await import(module)) as { readonly answerPlayground: typeof answerPlayground };
+  const freshly = async (query: string, port: () => number | undefined) => {
+    const module = new URL(`../../../src/transport/http/playground.js?${query}`, import.meta.url).href;
+    const fresh = (await import(module)) as { readonly answerPlayground: typeof answerPlayground };
+    return fresh.answerPlayground(port);
+  };
+  let port: number | undefined;
+  const answer = await freshly('fresh', () => port);
   assert.deepEqual(names(), []);
   const sent: unknown[] = [];
   const reply = { type: () => reply, header: () => reply, send: (body: unknown) => sent.push(body) };
-  await fresh.answerPlayground(() => 50_052)({} as never, reply as never);
+  for (port of [undefined, 50_052, 50_052]) await answer({}, reply as never);
   assert.deepEqual(names(), ['index.html']);
-  assert.match(String(sent[0]), /<meta name="grpc-port" content="50052" ?\/?>/);
+  assert.match(String(sent[0]), /<meta name="grpc-port" content="" ?\/?>/);
+  assert.match(String(sent[1]), /<meta name="grpc-port" content="50052" ?\/?>/);
+  assert.equal(sent[2], sent[1], 'it is filled once');
+  const unfillable = await freshly('renamed', () => 50_052);
+  renamed = true;
+  await assert.rejects(unfillable({}, reply as never), /has no "grpc-port"/);
 });
