@@ -10,21 +10,31 @@ export function fuzzRuns(usual: number): number {
 /** Where the cases of a property start: the same for everybody, or FUZZ_SEED where that is set. */
 export const fuzzSeed = Number(process.env['FUZZ_SEED'] ?? 7);
 
+const kinds = ['flip', 'overwrite', 'remove', 'double', 'cut'] as const;
+
 /**
  * Changes of a file: a bit flipped, bytes overwritten, taken out or doubled, from a place given as a fraction of its length.
- * Flipped bits mostly leave a message of protobuf one.
+ * Each kind is as likely as it is frequent among `weighted`.
  */
-export const mutations = fc.array(
-  fc.record({
-    at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
-    kind: fc.constantFrom('flip', 'overwrite', 'remove', 'double', 'cut'),
-    bytes: fc.oneof(
-      fc.uint8Array({ minLength: 1, maxLength: 12 }),
-      fc.constantFrom(Uint8Array.of(0xff, 0xff, 0xff, 0xff), new Uint8Array(8), new Uint8Array(8).fill(0xff)),
-    ),
-  }),
-  { minLength: 1, maxLength: 6 },
-);
+export function mutationsOf(weighted: readonly (typeof kinds)[number][], most: number) {
+  return fc.array(
+    fc.record({
+      at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      kind: fc.constantFrom(...weighted),
+      bytes: fc.oneof(
+        fc.uint8Array({ minLength: 1, maxLength: 12 }),
+        fc.constantFrom(
+          Uint8Array.of(0xff, 0xff, 0xff, 0xff),
+          new Uint8Array(8),
+          new Uint8Array(8).fill(0xff),
+        ),
+      ),
+    }),
+    { minLength: 1, maxLength: most },
+  );
+}
+
+export const mutations = mutationsOf(kinds, 6);
 export type Mutations = typeof mutations extends fc.Arbitrary<infer T> ? T : never;
 
 export function mutated(file: Uint8Array, changes: Mutations): Buffer {

@@ -68,7 +68,8 @@ pageTest(
   {},
   async (opened) => {
     const { page, panel } = opened;
-    await takeSample(opened, 'Coffee');
+    // No other test takes it, so no cache has its tokens.
+    await takeSample(opened, 'Chart');
     await panel(1)
       .getByText(/^Cost:/)
       .click();
@@ -76,12 +77,12 @@ pageTest(
     for (const stage of ['decode', 'views', 'queue', 'engine', 'assemble', 'write'])
       assert.ok(cost.includes(stage), cost);
     assert.match(cost, /65,536 received/);
-    assert.match(cost, /Largest batch: \d+ views?|No batch was run/);
+    assert.match(cost, /Largest batch: \d+ views?, /);
     await page.getByRole('button', { name: 'Rocket' }).click();
     await panel(1)
       .getByText(/rocket/)
       .waitFor({ state: 'attached' });
-    await takeSample(opened, 'Coffee');
+    await takeSample(opened, 'Chart');
     await panel(1)
       .getByText(/cache hit/)
       .click();
