@@ -9,7 +9,7 @@ import type { EncodedBatch } from './engine.ts';
 import { expectedEndMs } from './expected-time.ts';
 import { type HandedOver, Lane, type NextBatch, soonest } from './lane.ts';
 import type { PoolEngine } from './pool-engine.ts';
-import type { ViewTokens, WaitingView } from './waiting-view.ts';
+import { canRun, tracesOf, type ViewTokens, type WaitingView } from './waiting-view.ts';
 
 /** What a request wants for its views. */
 export interface WantedTokens {
@@ -296,13 +296,4 @@ export class Batcher {
       waiting.reject(outcome);
     } else waiting.resolve(outcome);
   }
-}
-
-/** Whether a view is waited for and can be run. One without bytes has been run: its pixels are gone. */
-function canRun({ request, view, isSettled }: WaitingView): boolean {
-  return !isSettled && !request.hasLeft && view.byteLength > 0;
-}
-
-function tracesOf(batch: readonly WaitingView[]): readonly Trace[] {
-  return [...new Set(batch.flatMap(({ request }) => request.trace ?? []))];
 }

@@ -29,3 +29,13 @@ export interface WaitingView extends SchedulingClass {
   /** What the views of one request share. `hasLeft`: nobody waits for them any more. */
   readonly request: { hasLeft: boolean; readonly permit: ViewsPermit; readonly trace: Trace | undefined };
 }
+
+/** Whether a view is waited for and can be run. One without bytes has been run: its pixels are gone. */
+export function canRun({ request, view, isSettled }: WaitingView): boolean {
+  return !isSettled && !request.hasLeft && view.byteLength > 0;
+}
+
+/** The traces of their requests that are traced. */
+export function tracesOf(batch: readonly WaitingView[]): readonly Trace[] {
+  return [...new Set(batch.flatMap(({ request }) => request.trace ?? []))];
+}
