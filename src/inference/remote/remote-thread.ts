@@ -10,7 +10,10 @@ import type { ExamineTask, InferTask, OpenTask } from './remote-worker.ts';
 /** More calls than a connection ever has: none waits for another. */
 const callsAtOnce = 1000;
 
-/** Longest time for the thread to read the files of a connection, and to answer after the time of a call. */
+/** Longest time for the thread to start and to read the files of a connection. */
+const openMs = 30_000;
+
+/** Longest time for the thread to answer after the time of a call. */
 export const answerMs = 5000;
 
 /**
@@ -36,7 +39,7 @@ export class RemoteThread {
   async connect(endpoint: Endpoint, access: RemoteAccess): Promise<RemoteConnection> {
     const connection = this.#connections++;
     const task: OpenTask = { connection, endpoint, access };
-    await answered(this.#pool.run('open', task, []), answerMs);
+    await answered(this.#pool.run('open', task, []), openMs);
     return new RemoteConnection(this.#pool, this.#shared, connection);
   }
 
