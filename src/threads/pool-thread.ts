@@ -50,9 +50,9 @@ export class PoolThread {
     });
   }
 
-  /** How many tasks it has. */
+  /** How many tasks it has; infinite when it takes no more. */
   get tasks(): number {
-    return this.#running.size;
+    return this.#isClosing ? Number.POSITIVE_INFINITY : this.#running.size;
   }
 
   get hasStarted(): boolean {

@@ -84,9 +84,11 @@ export class WorkerPool {
   /** Replaces a thread that has died, unless it could not even start. */
   #onEnd(thread: PoolThread, error: unknown, hadTasks: boolean): void {
     this.#threads.delete(thread);
-    if (error === undefined || this.#isClosing) return;
-    if (thread.hasStarted && this.#options.idleMs === undefined) this.#startThread();
-    if (!hadTasks) this.#options.onThreadError?.(error);
+    if (this.#isClosing) return;
+    if (error !== undefined) {
+      if (thread.hasStarted && this.#options.idleMs === undefined) this.#startThread();
+      if (!hadTasks) this.#options.onThreadError?.(error);
+    }
     this.#handOut();
   }
 }

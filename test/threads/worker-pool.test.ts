@@ -63,6 +63,14 @@ test('reports a thread that dies before it has a task, and leaves the process al
   assert.match(String(error), /died while starting/);
 });
 
+test('runs a task that comes while an idle thread ends', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const pool = poolOf(t, { idleMs: 60_000 });
+  await pool.run('doubled', Uint8Array.of(1), []);
+  t.mock.timers.tick(60_000);
+  assert.deepEqual([...(await pool.run<Uint8Array>('doubled', Uint8Array.of(2), []))], [4]);
+});
+
 test('starts threads on demand when they may end while idle', async (t) => {
   let started = 0;
   const count = () => started++;
