@@ -64,7 +64,7 @@ export class StubEncoder implements VisualEncoder {
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {
     this.requests.push(request);
     this.arrival.open();
-    await this.gate?.passed(request.signal);
+    if (this.gate !== undefined) await this.gate.passed(request.signal);
     if (this.failure !== undefined) throw this.failure;
     return await this.answer(request);
   }
