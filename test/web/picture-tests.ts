@@ -17,7 +17,7 @@ pageTest('shows the tokens of a sample in every panel', {}, async (opened) => {
   const { page, panel } = opened;
   assert.match(await page.getByLabel('Picture').innerText(), /rocket\.jpg, 640 x 427 px/);
   assert.match(await panel(1).innerText(), /1,024 of 32 channels; grid 32 x 32/);
-  assert.match(await panel(3).innerText(), /5: 1 of 512 px, 4 of 1024 px/);
+  assert.match(await panel(3).innerText(), /5: 1 at 512 px, 4 at 1024 px/);
 });
 
 pageTest('takes a file that is chosen', {}, async ({ page, panel }) => {
@@ -107,7 +107,7 @@ pageTest(
     assert.match(await alert.innerText(), /500/);
     await panel(3).getByLabel('scales', { exact: true }).fill('512,1536');
     await panel(3).getByLabel('scales', { exact: true }).press('Enter');
-    await panel(3).getByText('10: 1 of 512 px, 9 of 1536 px').waitFor();
+    await panel(3).getByText('10: 1 at 512 px, 9 at 1536 px').waitFor();
     await hasTokens(panel(3));
   },
 );

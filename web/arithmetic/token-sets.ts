@@ -147,7 +147,9 @@ function heat(
   least?: number,
 ): Painted {
   const found = rangeOf(values.map(([, one]) => one));
-  const range: ValueRange = { low: least ?? found.low, high: found.high };
+  // Equal values are the start of a scale that has one, not its middle.
+  const high = least === undefined ? found.high : Math.max(found.high, least + 1e-6);
+  const range: ValueRange = { low: least ?? found.low, high };
   const paints = values.map(([id, one]): [number, Paint] => {
     const colours = opaque(paintHeat(one, range));
     if (threshold !== undefined) {

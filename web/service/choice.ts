@@ -29,5 +29,6 @@ export function queryOf({ model, options }: Choice): Record<string, string> {
 
 /** The choice in a few words. */
 export function titleOf({ model, recipe }: Choice, taken: string | undefined): string {
-  return `${model === '' ? (taken ?? 'default model') : model}, ${recipeNames[recipe]}`;
+  const unnamed = recipe === 'teacher' ? "the service's teacher" : 'default model';
+  return `${model === '' ? (taken ?? unnamed) : model}, ${recipeNames[recipe]}`;
 }

@@ -60,9 +60,10 @@ function python({ choice, base, file, hasKey }: SnippetRequest): string {
   const named = Object.entries(queryOf(choice)).map(
     ([name, value]) => `, ${name}=${pythonValue(name, value)}`,
   );
-  const key = hasKey ? ', api_key=key' : '';
+  const key = hasKey ? ', api_key=os.environ["KEY"]' : '';
   const address = JSON.stringify(base.href.replace(/\/$/, ''));
   return [
+    ...(hasKey ? ['import os', ''] : []),
     'from siglip_hd_client import Client',
     '',
     `with Client(${address}${key}) as client:`,

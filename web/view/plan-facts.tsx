@@ -60,7 +60,7 @@ export function PlanFacts({ panel, metadata }: { panel: Panel; metadata: Metadat
   );
 }
 
-/** As `5: 1 of 512 px, 4 of 1024 px` or `3: 1 base view, 2 tiles (2 x 1)`, each with the colour of its outlines. */
+/** As `5: 1 at 512 px, 4 at 1024 px` or `3: 1 base view, 2 tiles (2 x 1)`, each with the colour of its outlines. */
 function ViewCounts({ views, groups }: { views: number; groups: ReadonlyMap<string, number> }) {
   if (groups.size === 0) return <>{views}</>;
   return (
@@ -70,7 +70,7 @@ function ViewCounts({ views, groups }: { views: number; groups: ReadonlyMap<stri
         <span key={name}>
           {index > 0 && ', '}
           <span class={`swatch group-${index}`} aria-hidden="true" />
-          {count} {name.endsWith(' px') && 'of '}
+          {count} {name.endsWith(' px') && 'at '}
           {name}
         </span>
       ))}

@@ -119,5 +119,6 @@ function lastMinute(samples: readonly MetricSample[]): number {
 function batchesOf(samples: readonly MetricSample[]): string {
   const [first, last] = [samples[0], samples.at(-1)];
   if (first === undefined || last === undefined || last.batches === first.batches) return 'no batches';
-  return `batches of ${short((last.views - first.views) / (last.batches - first.batches))} views`;
+  const views = short((last.views - first.views) / (last.batches - first.batches));
+  return `batches of ${views} ${views === '1' ? 'view' : 'views'}`;
 }

@@ -58,7 +58,7 @@ function planRequest(bytes: Buffer, { terms }: CallTerms): PlanRequest {
   if (image === null)
     throw new ServiceError(
       'invalid_argument',
-      "The request has no size: set image to the image's in pixels.",
+      'The request has no size: set image.width and image.height, in pixels.',
     );
   return { size: image, ...planOptionsOf(message), terms };
 }
