@@ -9,7 +9,7 @@ export interface HandedOver {
   readonly views: readonly WaitingView[];
   /** When the engine started it, as far as the batcher can tell. */
   startedAt: number;
-  /** Whether its views are tried again. Nothing is prepared behind it: a view that ends the engine fails what it has as well. */
+  /** Whether its views are tried again. Nothing is prepared behind it: if a view ends the engine, every batch that it has fails. */
   readonly isRetry: boolean;
 }
 
