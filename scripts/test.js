@@ -23,9 +23,13 @@ if (files.length === 0) {
   console.error('no test file matches');
   process.exit(1);
 }
+// This reporter names every failed test once more at the end, where a log that is cut short still has them.
+const reporter = options.some((option) => option.startsWith('--test-reporter'))
+  ? []
+  : ['--test-reporter=spec'];
 const child = spawn(
   process.execPath,
-  ['--test', '--test-concurrency=2', '--test-timeout=600000', ...options, ...files],
+  ['--test', '--test-concurrency=2', '--test-timeout=600000', ...reporter, ...options, ...files],
   {
     cwd: root,
     stdio: 'inherit',
