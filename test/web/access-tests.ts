@@ -164,6 +164,37 @@ for (const width of [360, 740, 800, 1280]) {
   );
 }
 
+pageTest(
+  'shows the details of the models in full in a window of 360 pixels',
+  { width: 360 },
+  async ({ page }) => {
+    await page.locator('.status > summary').click();
+    const table = page.getByRole('region', { name: 'Models' });
+    await table.getByRole('row').nth(1).waitFor();
+    assert.equal(await table.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth), 0);
+    assert.match(await table.getByRole('row', { name: /^student/ }).innerText(), /last_hidden_state\s+fp32/);
+    for (const digest of await table.locator('code').all()) {
+      const { x, width } = (await digest.boundingBox())!;
+      assert.ok(x >= 0 && x + width <= 360, `${x} ${width}`);
+    }
+  },
+);
+
+pageTest(
+  'shows what is compared in full in a window of 360 pixels',
+  { width: 360, errors: /400/ },
+  async ({ page, panel }) => {
+    await choose(panel(3), { options: { scales: '500' } });
+    await page.getByRole('button', { name: 'Coffee' }).click();
+    const comparison = page.getByLabel('Comparison');
+    await comparison.getByRole('combobox', { name: 'A', exact: true }).selectOption('1');
+    await comparison.getByRole('combobox', { name: 'B', exact: true }).selectOption('3');
+    await comparison.getByText(/Panel 3 failed/).waitFor();
+    assert.deepEqual(await page.evaluate(cutChoices), []);
+    assert.equal(await comparison.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth), 0);
+  },
+);
+
 pageTest('fits a window of 360 pixels', { width: 360 }, async (opened) => {
   const { page, panel } = opened;
   await takeSample(opened, 'Invoice');

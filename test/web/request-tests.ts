@@ -8,30 +8,28 @@ import { sampleBytes } from './reference.ts';
 
 const options = { fusion: 'concat', scales: '512,1024', grid: '16x16' };
 
-pageTest('gives the request as curl, which has the same tokens', {}, async (opened, t) => {
-  const { panel } = opened;
-  await choose(panel(3), { model: 'student', options });
-  await takeSample(opened, 'Coffee');
-  await panel(3).getByText('Request', { exact: true }).click();
-  const command = await panel(3).locator('pre').innerText();
-  const folder = mkdtempSync(join(tmpdir(), 'siglip-hd-test-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const { exitCode, stderr } = await runProgram(
-    'sh',
-    ['-c', `cd ${folder} && cp "$SAMPLE" . && ${command}`],
-    {
-      SAMPLE: join(process.cwd(), 'web/samples/coffee.jpg'),
-    },
-  );
-  assert.equal(exitCode, 0, stderr);
-  const { service } = await site();
-  const query = new URLSearchParams({ model: 'student', ...options });
-  const answer = await fetch(`http://127.0.0.1:${service.httpPort}/v1/teacher-encode?${query.toString()}`, {
-    method: 'POST',
-    body: sampleBytes('coffee.jpg'),
-  });
-  assert.deepEqual(readFileSync(join(folder, 'tokens.npy')), Buffer.from(await answer.arrayBuffer()));
-});
+pageTest(
+  'gives the request for a sample as curl, which fetches the sample and has the same tokens',
+  {},
+  async (opened, t) => {
+    const { panel } = opened;
+    await choose(panel(3), { model: 'student', options });
+    await takeSample(opened, 'Coffee');
+    await panel(3).getByText('Request', { exact: true }).click();
+    const command = await panel(3).locator('pre').innerText();
+    const folder = mkdtempSync(join(tmpdir(), 'siglip-hd-test-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const { exitCode, stderr } = await runProgram('sh', ['-c', `cd ${folder} && ${command}`]);
+    assert.equal(exitCode, 0, stderr);
+    const { service } = await site();
+    const query = new URLSearchParams({ model: 'student', ...options });
+    const answer = await fetch(`http://127.0.0.1:${service.httpPort}/v1/teacher-encode?${query.toString()}`, {
+      method: 'POST',
+      body: sampleBytes('coffee.jpg'),
+    });
+    assert.deepEqual(readFileSync(join(folder, 'tokens.npy')), Buffer.from(await answer.arrayBuffer()));
+  },
+);
 
 pageTest('tells a screen reader that a request is copied, and what an option does', {}, async (opened) => {
   const { page, panel } = opened;
@@ -60,7 +58,10 @@ pageTest('gives a part for vLLM only of a model with a projector', {}, async (op
   await takeSample(opened, 'Coffee');
   await panel(3).getByText('Request', { exact: true }).click();
   await panel(3).getByLabel('vLLM').check();
-  assert.match(await panel(3).locator('pre').innerText(), /no projector/);
+  const request = panel(3).locator('.requests');
+  await request.getByText(/^This model has no projector/).waitFor();
+  assert.equal(await request.locator('pre').count(), 0);
+  assert.equal(await request.getByRole('button', { name: 'Copy' }).count(), 0);
 });
 
 pageTest(

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import type { TestContext } from 'node:test';
 import { loadSync } from '@grpc/proto-loader';
 import { runProgram, skipFor } from '../support/external.ts';
-import { type OpenedPage, choose, pageTest } from './site.ts';
+import { sampleBytes } from './reference.ts';
+import { type OpenedPage, choose, pageTest, takeSample } from './site.ts';
 
 /** A file name with what a shell and printf give a meaning to. */
 const fileName = "my 100%s 'cup'.jpg";
@@ -122,15 +123,8 @@ for (const recipe of ['encode', 'teacher', 'anyres'] as const) {
     async (opened, t) => {
       const folder = scratch(t);
       writeFileSync(join(folder, fileName), 'no image');
-      writeFileSync(join(folder, 'grpcurl'), '#!/bin/sh\ncat > message.json\n');
-      chmodSync(join(folder, 'grpcurl'), 0o755);
-      const command = await snippetOf(opened, recipe, 'gRPC');
-      const { exitCode, stderr } = await runProgram('sh', ['-c', `cd ${folder} && ${command}`], {
-        PATH: `${folder}${delimiter}${process.env['PATH']}`,
-      });
-      assert.equal(exitCode, 0, stderr);
+      const sent = await grpcMessage(await snippetOf(opened, recipe, 'gRPC'), folder);
       const { method, message } = recipes[recipe];
-      const sent = JSON.parse(readFileSync(join(folder, 'message.json'), 'utf8')) as object;
       const image = { file: Buffer.from('no image').toString('base64') };
       assert.deepEqual(sent, { image, ...message });
       const definition = loadSync('siglip_hd/v1/encoder.proto', {
@@ -156,8 +150,7 @@ for (const recipe of ['encode', 'teacher', 'anyres'] as const) {
     { errors: /400|412/ },
     async (opened, t) => {
       const code = await snippetOf(opened, recipe, 'Python');
-      const program = `${fakeClient}\n${code.replace(/^from .*$/m, '').replace(/^ {4}print.*$/m, '')}`;
-      const { exitCode, stdout, stderr } = await runProgram('python3', ['-c', program]);
+      const { exitCode, stdout, stderr } = await runProgram('python3', ['-c', withFakeClient(code)]);
       if (exitCode === null) return skipFor('there is no python3', t);
       assert.equal(exitCode, 0, stderr);
       const expected = { file: fileName, recipe, wire: { model: 'student', ...recipes[recipe].python } };
@@ -167,11 +160,68 @@ for (const recipe of ['encode', 'teacher', 'anyres'] as const) {
   );
 }
 
+pageTest('gives a sample as Python and gRPC that fetch it first', {}, async (opened, t) => {
+  const { panel } = opened;
+  await takeSample(opened, 'Coffee');
+  const folder = scratch(t);
+  await panel(1).getByText('Request', { exact: true }).click();
+  const code = panel(1).locator('pre');
+  await panel(1).getByLabel('gRPC').check();
+  const message = await grpcMessage(await code.innerText(), folder);
+  assert.deepEqual(message.image.file, sampleBytes('coffee.jpg').toString('base64'));
+  rmSync(join(folder, 'coffee.jpg'));
+  await panel(1).getByLabel('Python').check();
+  const program = `import os\nos.chdir(${JSON.stringify(folder)})\n${withFakeClient(await code.innerText())}`;
+  const { exitCode, stderr } = await runProgram('python3', ['-c', program]);
+  if (exitCode === null) return skipFor('there is no python3', t);
+  assert.equal(exitCode, 0, stderr);
+  assert.deepEqual(readFileSync(join(folder, 'coffee.jpg')), sampleBytes('coffee.jpg'));
+  return undefined;
+});
+
+pageTest(
+  "names the file that a request for the user's own picture reads, and saves it",
+  {},
+  async (opened) => {
+    const { page, panel } = opened;
+    const buffer = sampleBytes('coffee.jpg');
+    await page
+      .getByLabel('Choose an image')
+      .setInputFiles({ name: 'cup.jpg', mimeType: 'image/jpeg', buffer });
+    await panel(1).getByText('Request', { exact: true }).click();
+    await panel(1).getByText('It reads cup.jpg in the folder where it runs.').waitFor();
+    const saving = page.waitForEvent('download');
+    await panel(1).getByRole('link', { name: 'Save the file' }).click();
+    const saved = await saving;
+    assert.equal(saved.suggestedFilename(), 'cup.jpg');
+    assert.deepEqual(readFileSync(await saved.path()), buffer);
+  },
+);
+
+/** Runs a request as gRPC with a grpcurl that keeps the message, and gives the message. */
+async function grpcMessage(
+  command: string,
+  folder: string,
+): Promise<{ readonly image: { readonly file: string } }> {
+  writeFileSync(join(folder, 'grpcurl'), '#!/bin/sh\ncat > message.json\n');
+  chmodSync(join(folder, 'grpcurl'), 0o755);
+  const { exitCode, stderr } = await runProgram('sh', ['-c', `cd ${folder} && ${command}`], {
+    PATH: `${folder}${delimiter}${process.env['PATH']}`,
+  });
+  assert.equal(exitCode, 0, stderr);
+  return JSON.parse(readFileSync(join(folder, 'message.json'), 'utf8')) as { image: { file: string } };
+}
+
+/** The code with a client that prints its options in place of the real one. */
+function withFakeClient(code: string): string {
+  return `${fakeClient}\n${code.replace(/^from siglip_hd_client .*$/m, '').replace(/^ {4}print.*$/m, '')}`;
+}
+
 /** A client that reads options as the real one does, and prints them. It needs none of the real one's packages. */
 const fakeClient = `
 import json, sys, types
 package = types.ModuleType("siglip_hd_client")
-package.__path__ = ["clients/python/src/siglip_hd_client"]
+package.__path__ = ["${join(process.cwd(), 'clients/python/src/siglip_hd_client')}"]
 sys.modules["siglip_hd_client"] = package
 from siglip_hd_client.options import take_apart
 

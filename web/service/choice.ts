@@ -29,6 +29,6 @@ export function queryOf({ model, options }: Choice): Record<string, string> {
 
 /** The choice in a few words. */
 export function titleOf({ model, recipe }: Choice, taken: string | undefined): string {
-  const unnamed = recipe === 'teacher' ? "the service's teacher" : 'default model';
+  const unnamed = recipe === 'teacher' ? 'the teacher' : 'the default';
   return `${model === '' ? (taken ?? unnamed) : model}, ${recipeNames[recipe]}`;
 }

@@ -62,6 +62,14 @@ function retryAfterMsOf(headers: Headers): number | undefined {
   return /^\d+$/.test(seconds) ? Number(seconds) * 1000 : undefined;
 }
 
+/** Refusals of the caller or the moment, not of what the request asks for. */
+const passingStatuses: ReadonlySet<number | undefined> = new Set([401, 408, 425, 429]);
+
+/** Whether the same request may succeed later. */
+export function mayPassLater({ kind, status = 500 }: Failure): boolean {
+  return kind !== 'refused' || status >= 500 || passingStatuses.has(status);
+}
+
 /** Whether the request failed because the service was away, so that it may succeed later as it is. */
 export function isLost({ kind, code }: Failure): boolean {
   return kind === 'unreachable' || code === 'unavailable';

@@ -11,6 +11,8 @@ export interface SnippetRequest {
   readonly grpcPort: number | undefined;
   /** The name of the image's file. */
   readonly file: string;
+  /** Where the service has that file; undefined for one of the user's. */
+  readonly sampleUrl: string | undefined;
   readonly hasKey: boolean;
   /** The options of each recipe. */
   readonly options: Readonly<Record<Recipe, readonly RequestOption[]>>;
@@ -21,51 +23,77 @@ export interface SnippetRequest {
 export const snippetKinds = ['curl', 'Python', 'gRPC', 'vLLM'] as const;
 export type SnippetKind = (typeof snippetKinds)[number];
 
-/** Code that sends the request. */
-export function snippetOf(kind: SnippetKind, request: SnippetRequest): string {
+/** The same request outside the page. */
+export interface Snippet {
+  /** Runs as it is, once pasted: it has no comments, which not every shell takes. Undefined where there is no such request. */
+  readonly code: string | undefined;
+  /** What to know beside it. */
+  readonly notes: readonly string[];
+}
+
+export function snippetOf(kind: SnippetKind, request: SnippetRequest): Snippet {
+  const keyNotes = request.hasKey ? ['Set the environment variable KEY to your API key first.'] : [];
   switch (kind) {
     case 'curl':
-      return curl(request, {}, 'tokens.npy');
+      return { code: curl(request, {}, 'tokens.npy'), notes: keyNotes };
     case 'Python':
-      return python(request);
+      return {
+        code: python(request),
+        notes: [
+          ...keyNotes,
+          "It needs the Python client: pip install ./clients/python in the service's repository.",
+        ],
+      };
     case 'gRPC':
-      return grpcurl(request);
+      return { code: grpcurl(request), notes: [...keyNotes, grpcNote(request)] };
     case 'vLLM':
-      return vllm(request);
+      return vllm(request, keyNotes);
   }
 }
 
-function curl(
-  { choice, base, file, hasKey }: SnippetRequest,
-  more: Readonly<Record<string, string>>,
-  out: string,
-): string {
+/** Fetches a sample, which the user does not have. */
+function fetchSample({ file, sampleUrl }: SnippetRequest): string {
+  return sampleUrl === undefined ? '' : `curl -sSf -o ${quoted(file)} ${quoted(sampleUrl)}\n`;
+}
+
+function curl(request: SnippetRequest, more: Readonly<Record<string, string>>, out: string): string {
+  const { choice, base, file, hasKey } = request;
   const url = new URL(recipePaths[choice.recipe], base);
   for (const [name, value] of Object.entries({ ...queryOf(choice), ...more }))
     url.searchParams.set(name, value);
   const key = hasKey ? ' -H "authorization: Bearer $KEY"' : '';
-  return `curl --fail-with-body${key} \\\n  --data-binary ${quoted(`@${file}`)} \\\n  ${quoted(url.href)} -o ${out}`;
+  return `${fetchSample(request)}curl --fail-with-body${key} \\\n  --data-binary ${quoted(`@${file}`)} \\\n  ${quoted(url.href)} -o ${out}`;
 }
 
-function vllm(request: SnippetRequest): string {
+function vllm(request: SnippetRequest, keyNotes: readonly string[]): Snippet {
   if (!request.hasProjector) {
-    return '# This model has no projector, so it has no embeddings for a language model.\n# Import a whole VLM checkpoint, or one with --projector.';
+    const note =
+      'This model has no projector, so it has no embeddings for a language model. Import a whole VLM checkpoint, or one with --projector.';
+    return { code: undefined, notes: [note] };
   }
-  return `${curl(request, { output: 'embeddings', format: 'vllm' }, 'part.json')}\n# part.json goes into the content of a chat message, beside the text.`;
+  return {
+    code: curl(request, { output: 'embeddings', format: 'vllm' }, 'part.json'),
+    notes: [...keyNotes, 'part.json goes into the content of a chat message, beside the text.'],
+  };
 }
 
 const methods = { encode: 'encode', teacher: 'teacher_encode', anyres: 'anyres_encode' } as const;
 
-function python({ choice, base, file, hasKey }: SnippetRequest): string {
+function python({ choice, base, file, sampleUrl, hasKey }: SnippetRequest): string {
   const named = Object.entries(queryOf(choice)).map(
     ([name, value]) => `, ${name}=${pythonValue(name, value)}`,
   );
   const key = hasKey ? ', api_key=os.environ["KEY"]' : '';
   const address = JSON.stringify(base.href.replace(/\/$/, ''));
   return [
-    ...(hasKey ? ['import os', ''] : []),
+    ...(hasKey ? ['import os'] : []),
+    ...(sampleUrl === undefined ? [] : ['from urllib.request import urlretrieve']),
+    ...(hasKey || sampleUrl !== undefined ? [''] : []),
     'from siglip_hd_client import Client',
     '',
+    ...(sampleUrl === undefined
+      ? []
+      : [`urlretrieve(${JSON.stringify(sampleUrl)}, ${JSON.stringify(file)})`]),
     `with Client(${address}${key}) as client:`,
     `    tokens = client.${methods[choice.recipe]}(${JSON.stringify(file)}${named.join('')})`,
     '    print(tokens.shape, tokens.numpy().dtype)',
@@ -91,7 +119,8 @@ function pythonValue(name: string, value: string): string {
 const calls = { encode: 'Encode', teacher: 'TeacherEncode', anyres: 'AnyResEncode' } as const;
 
 /** grpcurl reads the message from stdin, where the file's base64 fits. */
-function grpcurl({ choice, base, grpcPort, file, hasKey, options }: SnippetRequest): string {
+function grpcurl(request: SnippetRequest): string {
+  const { choice, base, grpcPort, file, hasKey, options } = request;
   const given = Object.entries(queryOf(choice)).map(([name, value]) => {
     const isEnum = options[choice.recipe].some((one) => one.name === name && one.values !== undefined);
     return [name, grpcValue(name, value, isEnum)] as const;
@@ -109,13 +138,16 @@ function grpcurl({ choice, base, grpcPort, file, hasKey, options }: SnippetReque
   const plain = base.protocol === 'https:' ? '' : ' -plaintext';
   const key = hasKey ? ' -H "authorization: Bearer $KEY"' : '';
   return [
-    `printf '{"image":{"file":"%s"}%s' "$(base64 -w0 ${quoted(file)})" ${more} |`,
+    `${fetchSample(request)}printf '{"image":{"file":"%s"}%s' "$(base64 < ${quoted(file)} | tr -d '\\n')" ${more} |`,
     `  grpcurl${plain}${key} -max-msg-sz 67108864 -d @ ${base.hostname}:${grpcPort ?? 50_051} \\`,
     `  siglip_hd.v1.VisualEncoderService/${calls[choice.recipe]}`,
-    grpcPort === undefined
-      ? "# 50051 is the gRPC port unless the service's --grpc-port says otherwise."
-      : `# ${grpcPort} is the service's own gRPC port; a proxy may have another.`,
   ].join('\n');
+}
+
+function grpcNote({ grpcPort }: SnippetRequest): string {
+  return grpcPort === undefined
+    ? "50051 is the gRPC port unless the service's --grpc-port says otherwise."
+    : `${grpcPort} is the service's own gRPC port; a proxy may have another.`;
 }
 
 function grpcValue(name: string, value: string, isEnum: boolean): unknown {

@@ -1,6 +1,6 @@
 import type { Choice } from '../service/choice.ts';
 import { failureOf } from '../service/failure.ts';
-import { openPicture } from '../picture/picture.ts';
+import { type GivenPicture, openPicture } from '../picture/picture.ts';
 import type { Sample } from '../picture/samples.ts';
 import type { Asking } from './asking.ts';
 import type { Comparison } from './comparison.ts';
@@ -22,12 +22,12 @@ export class Actions {
 
   /** Shows a file, and encodes it in every panel. */
   async open(name: string, file: Blob): Promise<void> {
-    await this.#show(++this.#lastPicture, name, file);
+    await this.#show(++this.#lastPicture, { name, file, sampleUrl: undefined });
   }
 
   /** Shows a picture, unless the user has chosen another one meanwhile. */
-  async #show(number: number, name: string, file: Blob): Promise<void> {
-    const picture = await openPicture(name, file);
+  async #show(number: number, given: GivenPicture): Promise<void> {
+    const picture = await openPicture(given);
     if (number !== this.#lastPicture) {
       picture.bitmap?.close();
       return;
@@ -46,7 +46,7 @@ export class Actions {
     try {
       const response = await fetch(url);
       if (!response.ok) throw new Error(`${name} is not there (status ${response.status}); reload the page.`);
-      await this.#show(number, name, await response.blob());
+      await this.#show(number, { name, file: await response.blob(), sampleUrl: url });
     } catch (thrown) {
       if (number !== this.#lastPicture) return;
       this.#store.update(() => ({ pictureFailure: failureOf(thrown) }));

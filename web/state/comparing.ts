@@ -1,6 +1,7 @@
 import type { Arithmetic } from '../arithmetic/arithmetic.ts';
 import { failureOf } from '../service/failure.ts';
 import type { ComparisonOutcome } from '../arithmetic/comparison-outcome.ts';
+import type { Panel } from './panel.ts';
 import type { State } from './state.ts';
 import type { Store } from './store.ts';
 
@@ -47,9 +48,16 @@ export class Comparing {
     panels: State['panels'],
   ): Promise<ComparisonOutcome | undefined> {
     if (pair === undefined) return undefined;
-    const hasTokens = (id: number): boolean =>
-      panels.some((panel) => panel.id === id && panel.answer !== undefined);
-    if (!pair.every(hasTokens)) return undefined;
+    const lacks = panels.flatMap((panel, index) =>
+      pair.includes(panel.id) && panel.answer === undefined ? [lackOf(panel, index + 1)] : [],
+    );
+    if (lacks.length > 0) return { kind: 'impossible', reason: lacks.join(' ') };
     return await this.#arithmetic.run({ kind: 'compare', pair, shows });
   }
+}
+
+/** Why a panel has no tokens to compare. */
+function lackOf({ failure }: Panel, number: number): string {
+  if (failure === undefined) return `Panel ${number} has no tokens yet.`;
+  return `Panel ${number} failed: ${failure.title}. ${failure.detail}`.trim();
 }

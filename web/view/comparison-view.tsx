@@ -96,16 +96,21 @@ function Compared({ outcome: { figures, paint, scale }, panel, picture, size }: 
           <span>{short(scale[1])}</span>
         </span>
       </div>
-      <table>
-        <tbody>
-          <Figure name="tokens" value={figures.tokens.toLocaleString('en')} />
-          <Figure name="mean cosine" value={downward(figures.meanCosine)} />
-          <Figure name="1st percentile" value={downward(figures.percentile1)} />
-          <Figure name="least cosine" value={downward(figures.leastCosine)} />
-          <Figure name="mean |A - B|" value={short(figures.meanL1)} />
-          <Figure name="largest |A - B|" value={short(figures.largestDifference)} />
-        </tbody>
-      </table>
+      <div>
+        <table>
+          <tbody>
+            <Figure name="tokens" value={figures.tokens.toLocaleString('en')} />
+            <Figure name="mean cosine" value={downward(figures.meanCosine)} />
+            <Figure name="1st percentile" value={downward(figures.percentile1)} />
+            <Figure name="least cosine" value={downward(figures.leastCosine)} />
+            <Figure name="mean |A - B|" value={short(figures.meanL1)} />
+            <Figure name="largest |A - B|" value={short(figures.largestDifference)} />
+          </tbody>
+        </table>
+        <p class="fine">
+          Of tokens in float16. <code>siglip-hd compare</code> takes float32, so its last digits may differ.
+        </p>
+      </div>
     </div>
   );
 }
@@ -119,7 +124,7 @@ function Figure({ name, value }: { name: string; value: string }) {
   );
 }
 
-/** Rounded down, so that only 1 reads as 1; as `siglip-hd compare` prints cosines. */
+/** Rounded down, so that only 1 reads as 1, as `siglip-hd compare` rounds cosines; float16 leaves no more digits. */
 function downward(cosine: number): string {
-  return (Math.floor(cosine * 1e7) / 1e7).toFixed(7);
+  return (Math.floor(cosine * 1e5) / 1e5).toFixed(5);
 }

@@ -1,8 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Failure } from '../service/failure.ts';
+import { type Failure, mayPassLater } from '../service/failure.ts';
 
 interface FailureNoteProps {
   readonly failure: Failure;
+  /** Sends the same request again; offered only where that may help. */
   readonly onRetry?: () => void;
   /** What the button for `onRetry` says. */
   readonly retryLabel?: string;
@@ -22,7 +23,7 @@ export function FailureNote({ failure, onRetry, retryLabel = 'Try again' }: Fail
           {code !== undefined && <code>{code}</code>} {requestId !== undefined && <>request {requestId}</>}
         </p>
       )}
-      {onRetry !== undefined && (
+      {onRetry !== undefined && mayPassLater(failure) && (
         <button type="button" disabled={isEarly} onClick={onRetry}>
           {retryLabel}
         </button>

@@ -38,7 +38,7 @@ export function PanelView({ panel, number, isOnly, isFailureShown }: PanelViewPr
       )}
       {metadata !== undefined && <PlanFacts panel={panel} metadata={metadata} />}
       {panel.answer !== undefined && <Cost answer={panel.answer} />}
-      {picture !== undefined && <Requests panel={panel} pictureName={picture.name} number={number} />}
+      {picture !== undefined && <Requests panel={panel} picture={picture} number={number} />}
     </article>
   );
 }

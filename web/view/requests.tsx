@@ -1,4 +1,5 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
+import type { Picture } from '../picture/picture.ts';
 import { type SnippetKind, snippetKinds, snippetOf } from '../service/snippets.ts';
 import { modelOf } from '../state/served-model.ts';
 import type { Panel } from '../state/panel.ts';
@@ -7,7 +8,7 @@ import { useSelected } from '../state/use-selected.ts';
 
 interface RequestsProps {
   readonly panel: Panel;
-  readonly pictureName: string;
+  readonly picture: Picture;
   readonly number: number;
 }
 
@@ -16,29 +17,21 @@ const grpcPort =
   Number(document.querySelector<HTMLMetaElement>('meta[name="grpc-port"]')?.content) || undefined;
 
 /** The panel's request as curl, Python, gRPC and a part for vLLM, ready to copy. */
-export function Requests({ panel, pictureName, number }: RequestsProps) {
+export function Requests({ panel, picture, number }: RequestsProps) {
   const { service } = usePage();
   const { options } = useSelected((state) => state.service);
   const model = useSelected((state) => modelOf(state, panel.choice.model));
   const [kind, setKind] = useState<SnippetKind>('curl');
-  const [copied, setCopied] = useState<string>();
-  const text = snippetOf(kind, {
+  const { code, notes } = snippetOf(kind, {
     choice: panel.choice,
     base: service.base,
     grpcPort,
-    file: pictureName,
+    file: picture.name,
+    sampleUrl: picture.sampleUrl,
     hasKey: service.hasKey,
     options,
     hasProjector: model?.projector !== undefined,
   });
-  const copy = (): void => {
-    // Browsers have no clipboard on a page of plain HTTP from another machine.
-    const writing = navigator.clipboard?.writeText(text) ?? Promise.reject(new Error('no clipboard'));
-    writing.then(
-      () => setCopied(text),
-      () => getSelection()?.selectAllChildren(document.getElementById(`request-${panel.id}`)!),
-    );
-  };
   return (
     <details class="requests">
       <summary>Request</summary>
@@ -56,13 +49,61 @@ export function Requests({ panel, pictureName, number }: RequestsProps) {
           </label>
         ))}
       </fieldset>
-      <pre id={`request-${panel.id}`} tabIndex={0} aria-label={`Request of panel ${number} as ${kind}`}>
-        {text}
+      {code !== undefined && (
+        <Code id={`request-${panel.id}`} label={`Request of panel ${number} as ${kind}`} code={code} />
+      )}
+      {code !== undefined && picture.sampleUrl === undefined && <FileNote picture={picture} />}
+      {notes.map((note) => (
+        <p key={note} class="fine">
+          {note}
+        </p>
+      ))}
+    </details>
+  );
+}
+
+function Code({ id, label, code }: { id: string; label: string; code: string }) {
+  const [done, setDone] = useState<{ readonly code: string; readonly says: string }>();
+  const copy = (): void => {
+    // Browsers have no clipboard on a page of plain HTTP from another machine.
+    const writing = navigator.clipboard?.writeText(code) ?? Promise.reject(new Error('no clipboard'));
+    writing.then(
+      () => setDone({ code, says: 'Copied' }),
+      () => {
+        getSelection()?.selectAllChildren(document.getElementById(id)!);
+        setDone({ code, says: 'Selected: copy it with the keyboard' });
+      },
+    );
+  };
+  return (
+    <>
+      <pre id={id} tabIndex={0} aria-label={label}>
+        {code}
       </pre>
       <button type="button" onClick={copy}>
         Copy
       </button>{' '}
-      <span role="status">{copied === text && 'Copied'}</span>
-    </details>
+      <span role="status">{done?.code === code && done.says}</span>
+    </>
+  );
+}
+
+/** Where the code expects the user's own picture; one that was pasted may be nowhere yet. */
+function FileNote({ picture: { name, file } }: { picture: Picture }) {
+  const [url, setUrl] = useState<string>();
+  useEffect(() => {
+    const made = URL.createObjectURL(file);
+    setUrl(made);
+    return () => URL.revokeObjectURL(made);
+  }, [file]);
+  return (
+    <p class="fine">
+      It reads {name} in the folder where it runs.{' '}
+      {url !== undefined && (
+        <a href={url} download={name}>
+          Save the file
+        </a>
+      )}
+    </p>
   );
 }

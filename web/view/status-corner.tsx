@@ -62,7 +62,7 @@ function ModelTable({
 }) {
   return (
     <div class="scrolls" tabIndex={0} role="region" aria-label="Models">
-      <table>
+      <table class="models">
         <thead>
           <tr>
             <th scope="col">model</th>
@@ -79,17 +79,17 @@ function ModelTable({
             return (
               <tr key={name}>
                 <th scope="row">{name}</th>
-                <td>{features}</td>
-                <td>{precision}</td>
-                <td>
+                <td data-column="features">{features}</td>
+                <td data-column="precision">{precision}</td>
+                <td data-column="geometry">
                   {side} px, {grid.width} x {grid.height} x {channels}
                 </td>
-                <td>
+                <td data-column="engines up">
                   {own.length === 0
                     ? 'not known'
                     : own.map(({ engine, isUp }) => `${engine} ${isUp ? 'up' : 'down'}`).join(', ')}
                 </td>
-                <td title={digest}>
+                <td data-column="digest" title={digest}>
                   <code>{digest.slice(0, 19)}</code>
                 </td>
               </tr>
