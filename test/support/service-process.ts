@@ -47,10 +47,11 @@ export class ServiceProcess {
         () => false,
       );
     const child = this.#child;
-    await until(async () => {
+    const isStarted = async () => {
       if (child.exitCode !== null) throw new Error(`the service exited with ${child.exitCode}`);
       return await isReady();
-    }, 60_000);
+    };
+    await until(isStarted, 60_000, 50);
   }
 
   /** Sends SIGTERM and returns the exit status. */
