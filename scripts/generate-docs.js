@@ -1,6 +1,6 @@
 // Generates the documents that are derived from the code, and the types that are derived from the .proto files. Needs a build;
 // `npm run docs` builds first. With --check it writes nothing and fails if a file is out of date.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { importCommand } from '../build/src/cli/settings/import.js';
@@ -14,16 +14,14 @@ import { metricsReference } from './metrics-reference.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const chart = 'deploy/helm/siglip-hd';
-/** The folder of each .proto file's types. */
-const typesFolders = {
-  'siglip_hd/v1/encoder.proto': 'src/transport/grpc/generated',
-  'inference/open_inference.proto': 'src/open-inference/generated',
+/** The file of each .proto file's types. */
+const typesFiles = {
+  'siglip_hd/v1/encoder.proto': 'src/transport/grpc/generated/encoder.ts',
+  'inference/open_inference.proto': 'src/open-inference/generated/open-inference.ts',
 };
 const read = (name) => readFileSync(join(root, name), 'utf8');
 const valuesSchema = chartSchema(serveCommand.settings, importCommand.settings);
-const types = Object.entries(typesFolders).flatMap(([proto, folder]) =>
-  Object.entries(grpcTypes(root, proto)).map(([name, text]) => [`${folder}/${name}`, text]),
-);
+const types = Object.entries(typesFiles).map(([proto, file]) => [file, grpcTypes(root, proto, file)]);
 const documents = {
   'docs/configuration.md': configurationReference(),
   'docs/metrics.md': metricsReference(read('docs/metrics.head.md'), new Metrics().describe()),
@@ -31,14 +29,6 @@ const documents = {
   [`${chart}/README.md`]: chartReadme(read(`${chart}/README.head.md`), read(`${chart}/values.yaml`)),
   ...Object.fromEntries(types),
 };
-const typesIn = (folder) => {
-  mkdirSync(join(root, folder), { recursive: true });
-  return readdirSync(join(root, folder)).map((name) => `${folder}/${name}`);
-};
-const dropped = Object.values(typesFolders)
-  .flatMap(typesIn)
-  .filter((name) => documents[name] === undefined);
-
 let stale = false;
 const report = (name, what) => {
   console.error(`${name} ${what}; npm run docs writes it.`);
@@ -48,9 +38,7 @@ const readIfThere = (name) => (existsSync(join(root, name)) ? read(name) : undef
 if (process.argv.includes('--check')) {
   for (const [name, text] of Object.entries(documents))
     if (readIfThere(name) !== text) report(name, 'is out of date');
-  for (const name of dropped) report(name, 'belongs to no message of a .proto file');
 } else {
   for (const [name, text] of Object.entries(documents)) writeFileSync(join(root, name), text);
-  for (const name of dropped) rmSync(join(root, name));
 }
 if (stale) process.exit(1);

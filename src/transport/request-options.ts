@@ -1,4 +1,5 @@
 import { didYouMean } from '../errors/did-you-mean.ts';
+import { quoted } from '../errors/quoted.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import { anyresAssemblies, anyresDefaults } from '../recipes/anyres.ts';
 import {
@@ -30,6 +31,9 @@ export interface RequestOption {
   readonly default?: string;
   readonly description: string;
 }
+
+/** Most characters of a caller's text that a message repeats. */
+const mostQuoted = 80;
 
 const exifModes = ['apply', 'ignore'] as const;
 const number = '[0-9]+(?:\\.[0-9]+)?';
@@ -178,6 +182,12 @@ export const requestOptions = {
   anyres: [...commonOptions, ...anyresOptions],
 } as const satisfies Record<RecipeOptions['recipe'], readonly RequestOption[]>;
 
+/** The options of a request, valid except for what depends on the model. */
+export interface AskedOptions {
+  readonly recipe: RecipeOptions;
+  readonly options: EncodeOptions;
+}
+
 /** Option values by name; undefined for an absent option. */
 export type OptionRecord = Readonly<Record<string, string | undefined>>;
 
@@ -190,7 +200,7 @@ export function parseOptions(
   record: OptionRecord,
   transportOptions: readonly string[] = [],
   words: OptionWords = usualWords,
-): { readonly recipe: RecipeOptions; readonly options: EncodeOptions } {
+): AskedOptions {
   const table: readonly RequestOption[] = requestOptions[name];
   refuseUnknownNames(name, record, [...transportOptions, ...table.map((known) => known.name)], words);
   for (const option of table) checkValue(option, record[option.name], words);
@@ -256,8 +266,8 @@ function refuseUnknownNames(
     const owner = recipes.find((other) => requestOptions[other].some((option) => option.name === name));
     const message =
       owner === undefined
-        ? `Unknown ${noun} ${quoted(name)}.${didYouMean(name, listed)}`
-        : `${quoted(name)} is ${noun === 'option' ? 'an' : 'a'} ${noun} of ${ownerOf(owner)}, not of ${ownerOf(recipe)}.`;
+        ? `Unknown ${noun} ${quoted(name, mostQuoted)}.${didYouMean(name, listed)}`
+        : `${quoted(name, mostQuoted)} is ${noun === 'option' ? 'an' : 'a'} ${noun} of ${ownerOf(owner)}, not of ${ownerOf(recipe)}.`;
     throw new ServiceError('invalid_argument', `${message} The ${noun}s are ${listed.join(', ')}.`);
   }
 }
@@ -275,7 +285,7 @@ function checkValue(
   const must = values === undefined ? `be ${form ?? ''}` : `be one of ${values.join(', ')}`;
   throw new ServiceError(
     'invalid_argument',
-    `${noun === 'option' ? 'Option' : 'Parameter'} ${name} is ${quoted(value)}; it must ${must}.${didYouMean(value, values ?? [])}`,
+    `${noun === 'option' ? 'Option' : 'Parameter'} ${name} is ${quoted(value, mostQuoted)}; it must ${must}.${didYouMean(value, values ?? [])}`,
   );
 }
 
@@ -287,9 +297,4 @@ function oneOf<Value extends string>(values: readonly Value[], value: string | u
 function sizeOf(text: string): Size {
   const [width = 0, height = 0] = text.split('x').map(Number);
   return { width, height };
-}
-
-/** Text from a caller, safe and short enough to repeat in a message. */
-function quoted(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }

@@ -13,7 +13,7 @@ import {
   type Signature,
 } from '../../src/model/signature.ts';
 import { openInferencePackage, openInferenceService } from '../../src/open-inference/definition.ts';
-import type { ModelInferRequest__Output } from '../../src/open-inference/generated/ModelInferRequest.ts';
+import type { ModelInferRequest__Output } from '../../src/open-inference/generated/open-inference.ts';
 
 /** What a call is answered with in place of an answer. */
 export interface Refusal {

@@ -1,11 +1,13 @@
 import { status } from '@grpc/grpc-js';
 import { ServiceError } from '../../errors/service-error.ts';
-import type { ModelConfigResponse__Output } from '../../open-inference/generated/ModelConfigResponse.ts';
-import type { ModelMetadataResponse__Output } from '../../open-inference/generated/ModelMetadataResponse.ts';
-import type { ModelReadyResponse__Output } from '../../open-inference/generated/ModelReadyResponse.ts';
-import type { ServerLiveResponse__Output } from '../../open-inference/generated/ServerLiveResponse.ts';
-import type { ServerMetadataResponse__Output } from '../../open-inference/generated/ServerMetadataResponse.ts';
-import type { ServerReadyResponse__Output } from '../../open-inference/generated/ServerReadyResponse.ts';
+import type {
+  ModelConfigResponse__Output,
+  ModelMetadataResponse__Output,
+  ModelReadyResponse__Output,
+  ServerLiveResponse__Output,
+  ServerMetadataResponse__Output,
+  ServerReadyResponse__Output,
+} from '../../open-inference/generated/open-inference.ts';
 import { CallFailure, type Connection } from './connection.ts';
 import { fits } from './infer-message.ts';
 import { digestParameter, outputTensors, type RemoteTensor, type Signature } from '../../model/signature.ts';

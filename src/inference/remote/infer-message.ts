@@ -1,8 +1,10 @@
 import protobuf from 'protobufjs/minimal.js';
 import type { GraphOutput, PerOutput } from '../../model/graph-io.ts';
 import { openInferenceMessage } from '../../open-inference/definition.ts';
-import type { ModelInferRequest } from '../../open-inference/generated/ModelInferRequest.ts';
-import type { ModelInferResponse__Output } from '../../open-inference/generated/ModelInferResponse.ts';
+import type {
+  ModelInferRequest,
+  ModelInferResponse__Output,
+} from '../../open-inference/generated/open-inference.ts';
 import { byteLengthOf } from '../../tokens/tensor.ts';
 import type { EncodedBatch } from '../engine.ts';
 import type { RemoteTensor, Signature } from '../../model/signature.ts';

@@ -1,7 +1,7 @@
 // The thread of a remote engine: it sends batches to a server and receives their tokens.
 import { ServiceError } from '../../errors/service-error.ts';
 import type { GraphOutput } from '../../model/graph-io.ts';
-import type { ModelInferResponse__Output } from '../../open-inference/generated/ModelInferResponse.ts';
+import type { ModelInferResponse__Output } from '../../open-inference/generated/open-inference.ts';
 import { type MovedOutcome, taskOutcome } from '../../threads/task-outcome.ts';
 import { Connection, type RemoteAccess } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';

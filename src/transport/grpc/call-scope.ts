@@ -67,7 +67,7 @@ export class CallScope {
       requestId: this.requestId,
       peer,
       readHeader: (key) => metadata.get(key)[0]?.toString(),
-      ...(streamedId === undefined ? {} : { streamedId }),
+      streamedId,
     });
     if (endpoint !== undefined) scope.endpoint = endpoint;
     return scope;

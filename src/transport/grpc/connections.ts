@@ -1,24 +1,16 @@
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
-import type { TlsIdentity } from '../security/tls-identity.ts';
 import type { InboundCalls } from './inbound-calls.ts';
 import type { GrpcLimits } from './limits.ts';
 
 /**
- * Limits the connections of a listening server, renews its certificate, and announces its streams to `calls`.
+ * Limits the connections of a listening server, and announces its streams to `calls`.
  *
  * grpc-js has no options for the number of connections or for flow control, and does not expose the HTTP/2 stream of a
- * call. Its certificate providers replace certificate and CA one after the other, and drop every connection while a file
- * is missing. The private field holds its node:http2 servers; everything used of those is documented by Node.
+ * call. The private field holds its node:http2 servers; everything used of those is documented by Node.
  */
-export function watchConnections(
-  server: Server,
-  limits: GrpcLimits,
-  calls: InboundCalls,
-  tls: TlsIdentity | undefined,
-): void {
+export function watchConnections(server: Server, limits: GrpcLimits, calls: InboundCalls): void {
   for (const listener of server['http2Servers'].keys()) {
-    if ('setSecureContext' in listener) tls?.onRenewed((context) => listener.setSecureContext(context));
     listener.maxConnections = limits.maxConnections;
     listener.updateSettings({ initialWindowSize: limits.streamWindowBytes });
     listener.on('session', (session: ServerHttp2Session) =>

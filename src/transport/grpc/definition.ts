@@ -1,35 +1,25 @@
-import { fileURLToPath } from 'node:url';
-import { loadSync, type MessageTypeDefinition, type PackageDefinition } from '@grpc/proto-loader';
+import type { MessageTypeDefinition } from '@grpc/proto-loader';
 import { ServiceError } from '../../errors/service-error.ts';
-import type { AnyResEncodeRequest__Output } from './generated/AnyResEncodeRequest.ts';
-import type { EncodeRequest__Output } from './generated/EncodeRequest.ts';
-import type { EncodeResponse } from './generated/EncodeResponse.ts';
-import type { Failure } from './generated/Failure.ts';
-import type { ListModelsResponse } from './generated/ListModelsResponse.ts';
-import type { PlanRequest__Output } from './generated/PlanRequest.ts';
-import type { PlanResponse } from './generated/PlanResponse.ts';
-import type { StreamEncodeRequest__Output } from './generated/StreamEncodeRequest.ts';
-import type { TeacherEncodeRequest__Output } from './generated/TeacherEncodeRequest.ts';
-import type { Tensor } from './generated/Tensor.ts';
-import type { TensorChunk } from './generated/TensorChunk.ts';
+import { loadProto } from '../../open-inference/definition.ts';
+import type {
+  AnyResEncodeRequest__Output,
+  EncodeRequest__Output,
+  EncodeResponse,
+  Failure,
+  ListModelsResponse,
+  PlanRequest__Output,
+  PlanResponse,
+  StreamEncodeRequest__Output,
+  TeacherEncodeRequest__Output,
+  Tensor,
+  TensorChunk,
+} from './generated/encoder.ts';
 
 /** Fully qualified name of the service. */
 export const serviceName = 'siglip_hd.v1.VisualEncoderService';
 
-/** Folder of the .proto files, beside src and build. */
-const protoFolder = fileURLToPath(new URL('../../../../proto', import.meta.url));
-
-/**
- * Everything in encoder.proto. An absent message reads as null, an absent scalar as zero, and an enum value as its name.
- * scripts/grpc-types.js generates the types for these options.
- */
-export const packageDefinition: PackageDefinition = loadSync('siglip_hd/v1/encoder.proto', {
-  includeDirs: [protoFolder],
-  defaults: true,
-  oneofs: true,
-  longs: Number,
-  enums: String,
-});
+/** Everything in encoder.proto. */
+export const packageDefinition = loadProto('siglip_hd/v1/encoder.proto');
 
 /**
  * Writes responses. EncodeResponse, TeacherEncodeResponse and AnyResEncodeResponse have the same fields under the same
@@ -46,38 +36,34 @@ export const write = {
 
 /** Reads requests. An image stays in the message's buffer. Throws `invalid_argument` if the bytes are not such a message. */
 export const read = {
-  encodeRequest: reader('EncodeRequest', message<never, EncodeRequest__Output>('EncodeRequest')),
-  teacherEncodeRequest: reader(
-    'TeacherEncodeRequest',
-    message<never, TeacherEncodeRequest__Output>('TeacherEncodeRequest'),
-  ),
-  anyResEncodeRequest: reader(
-    'AnyResEncodeRequest',
-    message<never, AnyResEncodeRequest__Output>('AnyResEncodeRequest'),
-  ),
-  streamEncodeRequest: reader(
-    'StreamEncodeRequest',
-    message<never, StreamEncodeRequest__Output>('StreamEncodeRequest'),
-  ),
-  planRequest: reader('PlanRequest', message<never, PlanRequest__Output>('PlanRequest')),
+  encodeRequest: message<never, EncodeRequest__Output>('EncodeRequest').read,
+  teacherEncodeRequest: message<never, TeacherEncodeRequest__Output>('TeacherEncodeRequest').read,
+  anyResEncodeRequest: message<never, AnyResEncodeRequest__Output>('AnyResEncodeRequest').read,
+  streamEncodeRequest: message<never, StreamEncodeRequest__Output>('StreamEncodeRequest').read,
+  planRequest: message<never, PlanRequest__Output>('PlanRequest').read,
 };
 
-function message<Input, Output>(name: string): MessageTypeDefinition<Input, Output> {
-  const definition: unknown = packageDefinition[`siglip_hd.v1.${name}`];
-  return definition as MessageTypeDefinition<Input, Output>;
+interface Codec<Input, Output> {
+  readonly serialize: (message: Input) => Buffer;
+  readonly read: (bytes: Buffer) => Output;
 }
 
-function reader<Message>(
-  name: string,
-  { deserialize }: MessageTypeDefinition<never, Message>,
-): (bytes: Buffer) => Message {
-  return (bytes) => {
-    try {
-      return deserialize(bytes);
-    } catch (thrown) {
-      throw new ServiceError('invalid_argument', `The message is not a siglip_hd.v1.${name}.`, {
-        cause: thrown,
-      });
-    }
-  };
+function message<Input, Output>(name: string): Codec<Input, Output> {
+  const definition: unknown = packageDefinition[`siglip_hd.v1.${name}`];
+  const { serialize, deserialize } = definition as MessageTypeDefinition<Input, Output>;
+  return { serialize, read: (bytes) => readMessage(`a siglip_hd.v1.${name}`, deserialize, bytes) };
+}
+
+/** Reads a message with `deserialize`. Throws `invalid_argument` if the bytes are not `what`. */
+export function readMessage<Message>(
+  what: string,
+  deserialize: (bytes: Buffer) => Message,
+  bytes: Buffer,
+): Message {
+  try {
+    return deserialize(bytes);
+  } catch (thrown) {
+    if (thrown instanceof ServiceError) throw thrown;
+    throw new ServiceError('invalid_argument', `The message is not ${what}.`, { cause: thrown });
+  }
 }

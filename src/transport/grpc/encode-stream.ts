@@ -8,8 +8,8 @@ import { limitReading } from '../slow-reader.ts';
 import type { RequestMessage } from './request-message.ts';
 import { read } from './definition.ts';
 import { type EncodedMessage, type GatheredMessage, totalBytes } from './gathered-message.ts';
-import type { StreamEncodeRequest__Output } from './generated/StreamEncodeRequest.ts';
-import { InboundCall } from './inbound.ts';
+import type { StreamEncodeRequest__Output } from './generated/encoder.ts';
+import { InboundCall, type StreamHandler } from './inbound.ts';
 import type { GrpcLimits } from './limits.ts';
 import { streamedRequest } from './read-request.ts';
 import { statusOf } from './status.ts';
@@ -37,28 +37,11 @@ interface AcceptedRequest {
 
 const longestId = 128;
 
-/** The open StreamEncode calls. */
-export class EncodeStreams {
-  readonly #parts: EncodeStreamParts;
-  readonly #open = new Set<EncodeStream>();
-
-  constructor(parts: EncodeStreamParts) {
-    this.#parts = parts;
-  }
-
-  /** The handler of grpc-js for StreamEncode. */
-  handler(): handleBidiStreamingCall<RequestMessage, EncodedMessage> {
-    return (call) => {
-      const stream = new EncodeStream(call, this.#parts);
-      this.#open.add(stream);
-      stream.start(() => this.#open.delete(stream));
-    };
-  }
-
-  /** Ends every stream with `unavailable` after the answers under way. */
-  drain(): void {
-    for (const stream of this.#open) stream.drain();
-  }
+/** The handler of grpc-js for StreamEncode. */
+export function encodeStream(
+  parts: EncodeStreamParts,
+): handleBidiStreamingCall<RequestMessage, EncodedMessage> {
+  return (call) => new EncodeStream(call, parts).start();
 }
 
 /**
@@ -66,7 +49,7 @@ export class EncodeStreams {
  * message is read while `maxStreamRequests` requests, or `maxRequestBytes` of their messages, are under way. Each answer
  * has at most one chunk in the stream's buffer, so that a short answer can overtake a long one.
  */
-class EncodeStream {
+class EncodeStream implements StreamHandler {
   readonly #call: Call;
   readonly #inbound: InboundCall;
   readonly #parts: EncodeStreamParts;
@@ -81,9 +64,9 @@ class EncodeStream {
   #stopLimit = (): void => undefined;
   /** Whether to read no more messages, and to end the call when nothing is under way. */
   #isStopped = false;
+  #hasEnded = false;
   /** The status to end the call with; OK if absent. */
   #failure: ServiceError | undefined;
-  #onEnd: (() => void) | undefined;
 
   constructor(call: Call, parts: EncodeStreamParts) {
     this.#call = call;
@@ -91,13 +74,11 @@ class EncodeStream {
     this.#parts = parts;
   }
 
-  /** Begins to read. Calls `onEnd` once, when nothing is under way and nothing more will be read. */
-  start(onEnd: () => void): void {
-    this.#onEnd = onEnd;
+  /** Begins to read. */
+  start(): void {
     const inbound = this.#inbound;
     this.#call.sendMetadata(inbound.callScope.initialMetadata());
-    inbound.mayRead = () => this.#hasRoom();
-    inbound.onRefusal = (error) => this.#stop(error);
+    inbound.handler = this;
     inbound.signal.addEventListener('abort', () => this.#stop());
     this.#call.on('data', (message: RequestMessage) => this.#take(message));
     this.#call.on('end', () => this.#stop());
@@ -110,7 +91,11 @@ class EncodeStream {
     );
   }
 
-  #hasRoom(): boolean {
+  refuse(error: ServiceError): void {
+    this.#stop(error);
+  }
+
+  mayRead(): boolean {
     const { maxRequestBytes, maxStreamRequests } = this.#parts.limits;
     // A message that the call has read, and not passed on, is not counted yet.
     if (this.#isStopped || this.#call.readableLength > 0) return false;
@@ -244,10 +229,8 @@ class EncodeStream {
   }
 
   #endWhenIdle(): void {
-    const onEnd = this.#onEnd;
-    if (!this.#isStopped || this.#underWay > 0 || onEnd === undefined) return;
-    this.#onEnd = undefined;
-    onEnd();
+    if (!this.#isStopped || this.#underWay > 0 || this.#hasEnded) return;
+    this.#hasEnded = true;
     // grpc-js has ended a call whose client left or whose deadline passed.
     if (this.#inbound.signal.aborted) return;
     if (this.#failure === undefined) this.#call.end();

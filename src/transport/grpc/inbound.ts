@@ -15,18 +15,20 @@ import { callFailure } from './call-failures.ts';
 import { CallScope } from './call-scope.ts';
 import type { InboundSettings } from './inbound-settings.ts';
 import { MessageIntake } from './message-intake.ts';
+import type { Method } from './method.ts';
 import type { RequestMessage } from './request-message.ts';
 import { grpcStatus, statusOf } from './status.ts';
 
 type Listener = Parameters<ServerInterceptingCall['start']>[0];
 type Ending = Parameters<ServerInterceptingCall['sendStatus']>[0];
 
-/** A method of VisualEncoderService, which needs a key where the service has keys. */
-export interface Method {
-  /** Its name in logs and metrics. */
-  readonly endpoint: string;
-  /** Answers a unary call, which then never reaches a handler of grpc-js. Absent from streams. */
-  readonly answer?: (inbound: InboundCall, request: RequestMessage) => void;
+/** A handler of a stream, which ends its call after the answers under way. */
+export interface StreamHandler {
+  /** Whether it has room for another message. `InboundCall.readOn()` asks again. */
+  mayRead(): boolean;
+  /** Reads no more messages and ends the call: with `error`, or because the service stops. */
+  refuse(error: ServiceError): void;
+  drain(): void;
 }
 
 /** A call whose headers have arrived. */
@@ -61,10 +63,8 @@ const opaqueKey = 'siglip-hd.inbound-call';
  * listeners that change nothing.
  */
 export class InboundCall extends ServerInterceptingCall {
-  /** Whether the handler has room for another message. `readOn()` asks again. */
-  mayRead: () => boolean;
-  /** Ends a refused call in place of this class: a stream ends after the answers under way. */
-  onRefusal: ((error: ServiceError) => void) | undefined;
+  /** Set by a stream's handler. */
+  handler: StreamHandler | undefined;
   readonly stream: AnswerStream;
   readonly #next: ServerInterceptingCallInterface;
   readonly #call: OpenedCall;
@@ -89,8 +89,6 @@ export class InboundCall extends ServerInterceptingCall {
     this.#next = next;
     this.#call = call;
     this.#settings = settings;
-    // Reflection answers every message at once, so it reads the next one when the client has read the last answer.
-    this.mayRead = () => this.#isOurs || this.#unsent === 0;
     this.#intake = this.#openIntake();
     this.stream = new AnswerStream(call.stream);
   }
@@ -128,10 +126,11 @@ export class InboundCall extends ServerInterceptingCall {
 
   /**
    * Ends the call with `error` if its message has not arrived, or if only its client would end it (a health watch,
-   * reflection). A StreamEncode ends by itself.
+   * reflection). A stream's handler ends its call itself.
    */
   stop(error: ServiceError): void {
-    if (!this.#isOurs || (this.#call.isUnary && !this.#intake.hasDelivered)) this.#refuse(error);
+    if (this.handler !== undefined) this.handler.drain();
+    else if (!this.#isOurs || !this.#intake.hasDelivered) this.#refuse(error);
   }
 
   readOn(): void {
@@ -192,6 +191,11 @@ export class InboundCall extends ServerInterceptingCall {
     return !this.#isOurs && this.#call.isUnary && this.#call.isAnsweredOnce;
   }
 
+  /** Reflection answers every message at once, so it reads the next one when the client has read the last answer. */
+  #mayRead(): boolean {
+    return this.handler?.mayRead() ?? (this.#isOurs || this.#unsent === 0);
+  }
+
   #openIntake(): MessageIntake {
     const { stream, isUnary } = this.#call;
     const { messageBudget, limits } = this.#settings;
@@ -202,7 +206,7 @@ export class InboundCall extends ServerInterceptingCall {
       budget: this.#isOurs ? messageBudget : undefined,
       limits,
       caller: () => this.#caller,
-      mayRead: () => this.mayRead(),
+      mayRead: () => this.#mayRead(),
       read: () => this.#next.startRead(),
       deliver: (message) => this.#deliver(message),
       refuse: (error) => this.#refuse(error),
@@ -263,8 +267,8 @@ export class InboundCall extends ServerInterceptingCall {
     this.#isOver = true;
     this.#intake.close();
     this.report(error, code);
-    if (this.onRefusal === undefined) this.sendStatus(statusOf(error, this.callScope.requestId, code));
-    else this.onRefusal(error);
+    if (this.handler === undefined) this.sendStatus(statusOf(error, this.callScope.requestId, code));
+    else this.handler.refuse(error);
   }
 
   #halfClose(listener: Listener): void {

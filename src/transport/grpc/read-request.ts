@@ -1,21 +1,18 @@
 import type { EncodeRequest, PlanRequest } from '../../encoding/request.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { digestOf, type ImageDigest, type ImageInput, type Raster } from '../../image/raster.ts';
+import type { AskedOptions } from '../request-options.ts';
 import { isAlone } from '../sole-image.ts';
 import { read } from './definition.ts';
-import type { EncodeRequest__Output } from './generated/EncodeRequest.ts';
-import type { AnyResEncodeRequest__Output } from './generated/AnyResEncodeRequest.ts';
-import type { Image__Output } from './generated/Image.ts';
-import type { RawImage__Output } from './generated/RawImage.ts';
-import type { StreamEncodeRequest__Output } from './generated/StreamEncodeRequest.ts';
-import type { TeacherEncodeRequest__Output } from './generated/TeacherEncodeRequest.ts';
-import {
-  anyresOptionsOf,
-  type AskedOptions,
-  encodeOptionsOf,
-  planOptionsOf,
-  teacherOptionsOf,
-} from './request-options.ts';
+import type {
+  AnyResEncodeRequest__Output,
+  EncodeRequest__Output,
+  Image__Output,
+  RawImage__Output,
+  StreamEncodeRequest__Output,
+  TeacherEncodeRequest__Output,
+} from './generated/encoder.ts';
+import { anyresOptionsOf, encodeOptionsOf, planOptionsOf, teacherOptionsOf } from './request-options.ts';
 
 /** What a request takes from its call, beside the message. */
 export type CallTerms = Required<Pick<EncodeRequest, 'terms' | 'signal'>> & Pick<EncodeRequest, 'trace'>;

@@ -1,19 +1,13 @@
-import type { EncodeOptions } from '../../encoding/request.ts';
 import { ServiceError } from '../../errors/service-error.ts';
-import type { RecipeOptions } from '../../recipes/recipe-options.ts';
-import { parseOptions } from '../request-options.ts';
+import { type AskedOptions, parseOptions } from '../request-options.ts';
 import { enumValue } from './enum-name.ts';
-import type { AnyResOptions__Output } from './generated/AnyResOptions.ts';
-import type { EncodeOptions__Output } from './generated/EncodeOptions.ts';
-import type { PlanRequest__Output } from './generated/PlanRequest.ts';
-import type { RequestOptions__Output } from './generated/RequestOptions.ts';
-import type { TeacherOptions__Output } from './generated/TeacherOptions.ts';
-
-/** The options of a request, valid except for what depends on the model. */
-export interface AskedOptions {
-  readonly recipe: RecipeOptions;
-  readonly options: EncodeOptions;
-}
+import type {
+  AnyResOptions__Output,
+  EncodeOptions__Output,
+  PlanRequest__Output,
+  RequestOptions__Output,
+  TeacherOptions__Output,
+} from './generated/encoder.ts';
 
 /** Options of an Encode. This function and the three below throw `invalid_argument` as `parseOptions` does. */
 export function encodeOptionsOf(

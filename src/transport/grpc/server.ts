@@ -6,24 +6,21 @@ import type { VisualEncoder } from '../../encoding/request.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { RequestReports } from '../../telemetry/request-scope.ts';
 import { RequestScopes } from '../../telemetry/request-scopes.ts';
-import { openInferencePackage } from '../../open-inference/definition.ts';
+import { openInferencePackage, openInferenceService } from '../../open-inference/definition.ts';
 import { listenFailure } from '../listen-failure.ts';
 import type { SocketFile } from '../socket-file.ts';
 import { OpenInference } from '../open-inference/open-inference.ts';
 import { type Authenticate, allowAnonymous } from '../security/authenticate.ts';
 import type { TlsIdentity } from '../security/tls-identity.ts';
 import { watchConnections } from './connections.ts';
-import { packageDefinition } from './definition.ts';
-import { EncodeStreams } from './encode-stream.ts';
+import { packageDefinition, serviceName } from './definition.ts';
+import { encodeStream } from './encode-stream.ts';
 import { Health, healthPackage } from './health.ts';
 import { InboundCalls } from './inbound-calls.ts';
 import { type GrpcLimits, serverOptions } from './limits.ts';
-import {
-  openInferenceDefinition,
-  openInferenceMethods,
-  openInferenceProbes,
-} from './open-inference/service.ts';
-import { visualEncoderDefinition, visualEncoderMethods } from './service.ts';
+import { uncodedService } from './method.ts';
+import { openInferenceMethods, openInferenceProbes } from './open-inference/service.ts';
+import { visualEncoderMethods } from './service.ts';
 import { TlsCredentials } from './tls-credentials.ts';
 
 export interface GrpcServerOptions extends RequestReports {
@@ -77,10 +74,14 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     limits,
   });
   const server = new Server({ ...serverOptions(limits), interceptors: [calls.interceptor] });
-  const streams = new EncodeStreams({ encoder, limits });
   // The interceptor answers unary calls itself.
-  server.addService(visualEncoderDefinition, { StreamEncode: streams.handler() });
-  server.addService(openInferenceDefinition, openInferenceProbes(openInference));
+  server.addService(uncodedService(packageDefinition, serviceName), {
+    StreamEncode: encodeStream({ encoder, limits }),
+  });
+  server.addService(
+    uncodedService(openInferencePackage, openInferenceService),
+    openInferenceProbes(openInference),
+  );
   const health = new Health(encoder, limits.healthPollMs);
   health.addTo(server);
   new ReflectionService({ ...packageDefinition, ...openInferencePackage, ...healthPackage }).addToServer(
@@ -97,7 +98,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     // Nobody knows the socket's temporary name, so connections come only once they are watched.
     if (socket !== undefined) await listenOn(server, socket);
     const port = await listen(server, host, options.port, credentials);
-    watchConnections(server, limits, calls, tls);
+    watchConnections(server, limits, calls);
     await socket?.publish();
     return {
       port,
@@ -108,7 +109,6 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
         socket?.remove();
         health.stop();
         calls.stop(new ServiceError('unavailable', 'The service is stopping.'));
-        streams.drain();
         const lingered = async (): Promise<void> => {
           await scopes.idle();
           await sleep(limits.drainLingerMs, undefined, { ref: false });

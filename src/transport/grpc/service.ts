@@ -1,17 +1,15 @@
-import type { ServiceDefinition } from '@grpc/grpc-js';
 import type { EncodeRequest, VisualEncoder } from '../../encoding/request.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
 import { serviceName } from './definition.ts';
-import type { Method } from './inbound.ts';
 import type { GrpcLimits } from './limits.ts';
-import { methodDefinition } from './method-definition.ts';
+import type { Method } from './method.ts';
 import { type CallTerms, readRequest } from './read-request.ts';
 import { unary } from './unary.ts';
 import { writeAnswer, writeModels, writePlan } from './write-response.ts';
 
 /**
- * The methods of VisualEncoderService over an encoder, by path. They translate, and decide nothing. EncodeStreams answers
- * StreamEncode.
+ * The methods of VisualEncoderService over an encoder, by path. They translate, and decide nothing. `encodeStream`
+ * answers StreamEncode.
  */
 export function visualEncoderMethods(
   encoder: VisualEncoder,
@@ -40,16 +38,6 @@ export function visualEncoderMethods(
     [pathOf('ListModels'), { endpoint: 'models', answer: listModels }],
   ]);
 }
-
-/** The service for grpc-js, which neither reads nor writes its messages: the methods report what fails there. */
-export const visualEncoderDefinition = {
-  Encode: methodDefinition(pathOf('Encode')),
-  TeacherEncode: methodDefinition(pathOf('TeacherEncode')),
-  AnyResEncode: methodDefinition(pathOf('AnyResEncode')),
-  StreamEncode: methodDefinition(pathOf('StreamEncode'), true),
-  Plan: methodDefinition(pathOf('Plan')),
-  ListModels: methodDefinition(pathOf('ListModels')),
-} satisfies ServiceDefinition;
 
 function pathOf(name: string): string {
   return `/${serviceName}/${name}`;

@@ -27,8 +27,8 @@ export function grpcStatus(code: ErrorCode): status {
 }
 
 /**
- * The most characters of a message, which a trailer carries twice. A client that gets larger headers than it takes waits for
- * ever, and so do the other calls of its connection.
+ * The most characters of a message, which a trailer carries twice. A client that receives more header bytes than it accepts
+ * waits forever, and so do the other calls of its connection.
  */
 const longestMessage = 1024;
 

@@ -6,7 +6,7 @@ import type { AnswerMetadata } from '../../tokens/answer-metadata.ts';
 import { write } from './definition.ts';
 import { enumName } from './enum-name.ts';
 import { bytesField, GatheredMessage, owned, type Piece, totalBytes } from './gathered-message.ts';
-import type { Metadata } from './generated/Metadata.ts';
+import type { Metadata } from './generated/encoder.ts';
 import { grpcStatus } from './status.ts';
 
 /** Numbers in encoder.proto of the fields that hold tokens, which protobufjs does not write. */
@@ -19,12 +19,9 @@ const tensorChunk = { data: 5 } as const;
 const chunkBytes = 2 ** 20;
 
 /** The response of any of the three encode calls. It refers to the tensor's parts and copies none of them. */
-export function writeAnswer({ tensor: tokens, metadata, timings, sources }: EncodeAnswer): GatheredMessage {
-  const head = write.encodeResponse({
-    metadata: metadataMessage(metadata),
-    timings,
-    source: enumName('ANSWER_SOURCE', leastReady(sources)),
-  });
+export function writeAnswer(answer: EncodeAnswer): GatheredMessage {
+  const { tensor: tokens } = answer;
+  const head = write.encodeResponse(withoutTensor(answer));
   const tensorHead = write.tensor({ shape: tokens.shape, dtype: enumName('DTYPE', tokens.dtype) });
   return new GatheredMessage([
     owned(head),
@@ -33,23 +30,13 @@ export function writeAnswer({ tensor: tokens, metadata, timings, sources }: Enco
 }
 
 /** An answer as one or more StreamEncodeResponses. They refer to the tensor's parts and copy none of them. */
-export function writeChunks(
-  id: string,
-  { tensor: tokens, metadata, timings, sources }: EncodeAnswer,
-): GatheredMessage[] {
-  const totalTensorBytes = totalBytes(tokens.parts);
+export function writeChunks(id: string, answer: EncodeAnswer): GatheredMessage[] {
+  const { parts } = answer.tensor;
+  const tensorBytes = totalBytes(parts);
   let offset = 0;
-  return cut(tokens.parts, chunkBytes).map((pieces) => {
-    const first = {
-      metadata: metadataMessage(metadata),
-      timings,
-      source: enumName('ANSWER_SOURCE', leastReady(sources)),
-    };
-    const head = write.tensorChunk({
-      ...(offset === 0 ? first : {}),
-      offset,
-      totalBytes: totalTensorBytes,
-    });
+  return cut(parts, chunkBytes).map((pieces) => {
+    const first = offset === 0 ? withoutTensor(answer) : {};
+    const head = write.tensorChunk({ ...first, offset, totalBytes: tensorBytes });
     offset += totalBytes(pieces);
     return streamed(id, streamEncodeResponse.chunk, [owned(head), ...bytesField(tensorChunk.data, pieces)]);
   });
@@ -97,6 +84,15 @@ function streamed(id: string, field: number, outcome: readonly Piece[]): Gathere
     ...bytesField(streamEncodeResponse.id, [idPiece]),
     ...bytesField(field, outcome),
   ]);
+}
+
+/** The fields of an answer beside its tensor, in a response and in the first chunk of a stream's. */
+function withoutTensor({ metadata, timings, sources }: EncodeAnswer) {
+  return {
+    metadata: metadataMessage(metadata),
+    timings,
+    source: enumName('ANSWER_SOURCE', leastReady(sources)),
+  };
 }
 
 function metadataMessage({ teacher, ...metadata }: AnswerMetadata): Metadata {

@@ -1,14 +1,12 @@
-import { priorities, type RequestTerms } from '../../admission/priority.ts';
-import type { EncodeOptions } from '../../encoding/request.ts';
+import { priorities, type Priority, type RequestTerms } from '../../admission/priority.ts';
 import type { Model } from '../../model/model.ts';
 import type { TokenOutput } from '../../recipes/plan.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
 import type { OptionWords } from '../option-words.ts';
-import { parseOptions, requestOptions } from '../request-options.ts';
-import { readTerms, termsKeys } from '../request-terms.ts';
+import { type AskedOptions, parseOptions, requestOptions } from '../request-options.ts';
 import { type InferRequest, invalid, mostEntries, type ParameterValue, quotedName } from './infer-request.ts';
 
-/** What the outputs of a model are called. An answer has one of them. */
+/** The names of a model's outputs. An answer has one of them. */
 export const outputNames = {
   features: 'tokens',
   embeddings: 'embeddings',
@@ -20,10 +18,8 @@ const protocolParameters = ['priority', 'timeout', 'binary_data_output'] as cons
 
 const recipes = Object.keys(requestOptions) as RecipeOptions['recipe'][];
 
-/** What an infer request asks for, beside its images. */
-export interface AskedInference {
-  readonly recipe: RecipeOptions;
-  readonly options: EncodeOptions;
+/** An infer request without its images. */
+export interface AskedInference extends AskedOptions {
   readonly terms: RequestTerms;
   readonly outputName: string;
 }
@@ -64,7 +60,7 @@ function outputOf({ outputs }: InferRequest, model: Model): TokenOutput {
   return outputsOf(model).find((output) => asked.has(outputNames[output])) ?? 'features';
 }
 
-/** What a model gives. */
+/** The outputs of a model. */
 export function outputsOf({ projector, outputs }: Model): readonly TokenOutput[] {
   return [
     'features',
@@ -73,11 +69,7 @@ export function outputsOf({ projector, outputs }: Model): readonly TokenOutput[]
   ];
 }
 
-function optionsOf(
-  { parameters }: InferRequest,
-  model: Model,
-  output: TokenOutput,
-): Pick<AskedInference, 'recipe' | 'options'> {
+function optionsOf({ parameters }: InferRequest, model: Model, output: TokenOutput): AskedOptions {
   const { recipe: name = 'encode', ...given } = Object.fromEntries(parameters);
   const recipe = recipes.find((known) => known === name);
   if (recipe === undefined) {
@@ -105,9 +97,10 @@ const parameterWords = {
 } as const satisfies OptionWords;
 
 /** Triton's priorities: 0 is the default and 1 the highest; larger numbers are lower. */
-function priorityText(value: ParameterValue): string {
+function priorityOf(value: ParameterValue): Priority {
   if (typeof value !== 'string') return Number(value) > 1 ? 'bulk' : 'interactive';
-  if (priorities.some((known) => known === value)) return value;
+  const known = priorities.find((priority) => priority === value);
+  if (known !== undefined) return known;
   throw invalid(
     `The parameter priority is ${quotedName(value)}; it must be ${priorities.join(' or ')}, or a number: 0 and 1 are interactive, ` +
       'larger ones bulk.',
@@ -116,11 +109,8 @@ function priorityText(value: ParameterValue): string {
 
 /** The parameter `timeout` is in microseconds, from when the request has arrived. */
 function termsOf({ parameters }: InferRequest, terms: RequestTerms): RequestTerms {
-  const [priority, timeout] = [parameters.get('priority'), parameters.get('timeout')];
-  const own = readTerms(terms.caller, performance.now(), (key) => {
-    if (key === termsKeys.priority && priority !== undefined) return priorityText(priority);
-    return undefined;
-  });
+  const [given, timeout] = [parameters.get('priority'), parameters.get('timeout')];
+  const priority = given === undefined ? terms.priority : priorityOf(given);
   const timeoutUs = timeout === undefined ? 0 : Number(timeout);
   if (!Number.isSafeInteger(timeoutUs) || timeoutUs < 0) {
     throw invalid(
@@ -133,7 +123,7 @@ function termsOf({ parameters }: InferRequest, terms: RequestTerms): RequestTerm
   );
   return {
     ...terms,
-    priority: priority === undefined ? terms.priority : own.priority,
+    priority: terms.caller.bulkOnly ? 'bulk' : priority,
     ...(deadlineAt === Number.POSITIVE_INFINITY ? {} : { deadlineAt }),
   };
 }

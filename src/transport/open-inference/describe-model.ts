@@ -1,15 +1,14 @@
-import type { ModelConfig } from '../../open-inference/generated/ModelConfig.ts';
-import type { ModelMetadataResponse } from '../../open-inference/generated/ModelMetadataResponse.ts';
+import type { ModelConfig, ModelMetadataResponse } from '../../open-inference/generated/open-inference.ts';
 import type { Model } from '../../model/model.ts';
 import type { TokenOutput } from '../../recipes/plan.ts';
 import { outputNames, outputsOf } from './asked-inference.ts';
 import { modelVersion } from './infer-request.ts';
 import { inputNames } from './read-images.ts';
 
-/** The name of the service, and of what runs its models. */
+/** The name of the service, of its platform and of its backend. */
 export const platform = 'siglip-hd';
 
-/** What the protocol lets a server have beside its core. */
+/** The protocol's extensions that the service supports. */
 export const extensions = [
   'binary_tensor_data',
   'model_configuration',
@@ -33,7 +32,7 @@ export function metadataOf(model: Model) {
   } satisfies ModelMetadataResponse;
 }
 
-/** In the words of Triton's model configuration. A request has one of the inputs, so each is optional. */
+/** A model as Triton's model configuration. A request has one of the inputs, so each is optional. */
 export function configOf(model: Model, maxImages: number) {
   const { imageSize, digest, features, precision, projector } = model;
   const parameters = {

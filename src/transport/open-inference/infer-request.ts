@@ -1,3 +1,4 @@
+import { quoted } from '../../errors/quoted.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 
 /** An infer request of the Open Inference Protocol, as either transport reads it. */
@@ -56,7 +57,7 @@ export function invalid(message: string): ServiceError {
 
 /** A name from a caller, safe and short enough to repeat in a message. */
 export function quotedName(name: string): string {
-  return JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name);
+  return quoted(name, 64);
 }
 
 /** Refuses data that lies in memory that client and server share, which this service does not do. */

@@ -1,10 +1,10 @@
 import protobuf from 'protobufjs/minimal.js';
 import { invalid } from '../../open-inference/infer-request.ts';
 
-/** Reads the value of a field: at `end` it is over, if it is a string, bytes or a message. */
+/** Reads the value of a field. A string, bytes or a message ends at `end`. */
 export type ReadField = (end: number) => unknown;
 
-/** Functions for the fields of a message that are wanted, by tag. */
+/** Functions that read the wanted fields of a message, by tag. */
 export type Fields = Readonly<Record<number, ReadField>>;
 
 /** Tags of fields: the field number times 8, and the wire type. */

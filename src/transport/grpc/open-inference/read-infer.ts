@@ -1,4 +1,3 @@
-import { ServiceError } from '../../../errors/service-error.ts';
 import {
   type InferInput,
   type InferRequest,
@@ -9,6 +8,7 @@ import {
   type RequestedOutput,
   type TensorData,
 } from '../../open-inference/infer-request.ts';
+import { readMessage } from '../definition.ts';
 import { contentsOf } from './read-contents.ts';
 import { FieldReader, tagOf } from './read-fields.ts';
 
@@ -18,15 +18,12 @@ import { FieldReader, tagOf } from './read-fields.ts';
  * contents do not match its inputs.
  */
 export function readInferRequest(bytes: Buffer): InferRequest {
-  try {
-    const reader = new FieldReader(bytes);
-    return withData(new InferReader(reader).request(), reader);
-  } catch (thrown) {
-    if (thrown instanceof ServiceError) throw thrown;
-    throw new ServiceError('invalid_argument', 'The message is not an inference.ModelInferRequest.', {
-      cause: thrown,
-    });
-  }
+  return readMessage('an inference.ModelInferRequest', requestIn, bytes);
+}
+
+function requestIn(bytes: Buffer): InferRequest {
+  const reader = new FieldReader(bytes);
+  return withData(new InferReader(reader).request(), reader);
 }
 
 /** An input whose data may be among the raw contents. */

@@ -1,6 +1,5 @@
 import { openInferenceMessage } from '../../../open-inference/definition.ts';
-import type { InferParameter } from '../../../open-inference/generated/InferParameter.ts';
-import type { ModelInferResponse } from '../../../open-inference/generated/ModelInferResponse.ts';
+import type { InferParameter, ModelInferResponse } from '../../../open-inference/generated/open-inference.ts';
 import type { InferAnswer } from '../../open-inference/infer-answer.ts';
 import type { ParameterValue } from '../../open-inference/infer-request.ts';
 import { bytesField, GatheredMessage, owned } from '../gathered-message.ts';

@@ -1,8 +1,0 @@
-// Original file: proto/inference/open_inference.proto
-
-
-export interface ServerLiveRequest {
-}
-
-export interface ServerLiveRequest__Output {
-}

@@ -1,8 +1,0 @@
-// Original file: proto/siglip_hd/v1/encoder.proto
-
-
-export interface ListModelsRequest {
-}
-
-export interface ListModelsRequest__Output {
-}
