@@ -40,7 +40,7 @@ export interface EndedRequest {
   /** The client's address. */
   readonly peer?: string | undefined;
   /** A streamed request's own id. */
-  readonly streamedId?: string;
+  readonly streamedId?: string | undefined;
   readonly code: Outcome;
   readonly durationMs: number;
   /** The answer; if each image is answered separately, the first. */

@@ -9,8 +9,8 @@ import {
   logRequest,
   type RequestLogger,
 } from './request-log.ts';
-import { beginTrace, endTrace, isFault, type WireCall } from './request-trace.ts';
-import type { ReadHeader, Trace, Tracer } from './trace.ts';
+import { endTrace, isFault, type WireCall } from './request-trace.ts';
+import { callersTraceId, type ReadHeader, type Trace, type Tracer } from './trace.ts';
 
 /** Where requests are reported when they end. */
 export interface RequestReports {
@@ -27,7 +27,7 @@ export interface BegunRequest {
   readonly peer: string | undefined;
   readonly readHeader: ReadHeader;
   /** The id of a request of a stream. */
-  readonly streamedId?: string;
+  readonly streamedId?: string | undefined;
 }
 
 /**
@@ -52,17 +52,17 @@ export class RequestScope {
   failure: ServiceError | undefined;
   readonly #transport: Transport;
   readonly #reports: RequestReports;
+  /** If the request is not traced here, its caller's trace id. */
   readonly #traceId: string | undefined;
   readonly #abort = new RequestAbort();
   readonly #onEnd: (() => void)[] = [];
   #isEnded = false;
 
   constructor(transport: Transport, request: BegunRequest, reports: RequestReports) {
-    const { trace, traceId } = beginTrace(reports.tracer, request.readHeader, this.startedMs);
     this.#transport = transport;
     this.#reports = reports;
-    this.#traceId = traceId;
-    this.trace = trace;
+    this.trace = reports.tracer?.begin(request.readHeader, this.startedMs);
+    this.#traceId = this.trace?.id ?? callersTraceId(request.readHeader);
     this.requestId = request.requestId;
     this.peer = plainPeer(request.peer);
     this.streamedId = request.streamedId;
@@ -105,7 +105,7 @@ export class RequestScope {
       traceId: this.#traceId,
       caller,
       peer,
-      ...(streamedId === undefined ? {} : { streamedId }),
+      streamedId,
       code,
       durationMs,
       answer,

@@ -1,19 +1,7 @@
 import type { ErrorCode, ServiceError } from '../errors/service-error.ts';
 import { type EndedRequest, viewsOf } from './request-log.ts';
 import { leastReady } from './stage-timings.ts';
-import { type Attributes, callersTraceId, type ReadHeader, type Trace, type Tracer } from './trace.ts';
-
-/** The trace of a new request. */
-export interface BegunTrace {
-  readonly trace: Trace | undefined;
-  /** If the request is not traced here, its caller's trace id. */
-  readonly traceId: string | undefined;
-}
-
-export function beginTrace(tracer: Tracer | undefined, read: ReadHeader, startMs: number): BegunTrace {
-  const trace = tracer?.begin(read, startMs);
-  return { trace, traceId: trace?.id ?? callersTraceId(read) };
-}
+import type { Attributes, Trace } from './trace.ts';
 
 /** A request in its protocol's own terms. */
 export interface WireCall {
