@@ -1,5 +1,6 @@
 import { priorities, type Priority, type RequestTerms } from '../admission/priority.ts';
 import type { Caller } from '../admission/caller.ts';
+import { quoted } from '../errors/quoted.ts';
 import { ServiceError } from '../errors/service-error.ts';
 
 /** The HTTP headers and keys of gRPC metadata that set a request's terms. */
@@ -37,7 +38,7 @@ function priorityOf(text: string | undefined): Priority {
   if (/^\s*[ui](=|\s*(,|;|$))/.test(text)) return 'interactive';
   throw new ServiceError(
     'invalid_argument',
-    `${termsKeys.priority} is ${JSON.stringify(text.slice(0, 64))}; it must be one of ${priorities.join(', ')}.`,
+    `${termsKeys.priority} is ${quoted(text, 64)}; it must be one of ${priorities.join(', ')}.`,
   );
 }
 
@@ -49,6 +50,6 @@ function timeoutOf(text: string | undefined): number | undefined {
   if (timeoutMs >= 1 && timeoutMs <= longestMs) return timeoutMs;
   throw new ServiceError(
     'invalid_argument',
-    `${termsKeys.timeout} is ${JSON.stringify(text.slice(0, 64))}; it must be a whole number of milliseconds from 1 to ${longestMs}.`,
+    `${termsKeys.timeout} is ${quoted(text, 64)}; it must be a whole number of milliseconds from 1 to ${longestMs}.`,
   );
 }

@@ -21,8 +21,8 @@ export const longestSocketPath = 107 - temporaryBytes;
 
 /**
  * A Unix domain socket at a path. A server listens at `listenPath`, a temporary name beside it; `publish()` then gives the
- * socket its mode and owner and moves it to the path. So nobody can connect who may not, and a stale socket is replaced in
- * one step.
+ * socket its mode and owner and moves it to the path. So no process connects before the permissions are set, and a stale
+ * socket is replaced in one step.
  */
 export class SocketFile {
   readonly path: string;

@@ -33,7 +33,7 @@ export function inferAnswer(id: string, outputName: string, encoded: EncodeAnswe
   };
 }
 
-/** What the tokens are, in scalars; `metadata` has all of it as JSON, as the HTTP interface's tokens-meta. */
+/** Describes the tokens in scalars. `metadata` is the JSON of the HTTP interface's tokens-meta. */
 function parametersOf({ metadata, sources }: EncodeAnswer): Record<string, ParameterValue> {
   const { model, grid, projector } = metadata;
   return {

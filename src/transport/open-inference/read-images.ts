@@ -4,7 +4,7 @@ import { isAlone } from '../sole-image.ts';
 import { byteElements } from './byte-elements.ts';
 import { type InferInput, invalid, quotedName, refuseSharedMemory } from './infer-request.ts';
 
-/** What the inputs of every model are called. A request has one of the two. */
+/** The names of every model's inputs. A request has one of the two. */
 export const inputNames = { files: 'image', pixels: 'pixels' } as const;
 
 const inputTypes = { [inputNames.files]: 'BYTES', [inputNames.pixels]: 'UINT8' } as const;
@@ -29,10 +29,7 @@ export function imagesOf(inputs: readonly InferInput[], maxImages: number): read
       `The input "${input.name}" has the shape ${shapeText(input)}; every side must be a whole number from 1 to ${largestSide}.`,
     );
   }
-  const count = input.shape[0] ?? 0;
-  const images = input.name === inputNames.files ? filesOf(input, maxImages) : rastersOf(input, maxImages);
-  if (images.length !== count) throw new Error(`${images.length} images were read of a shape of ${count}.`);
-  return images;
+  return input.name === inputNames.files ? filesOf(input, maxImages) : rastersOf(input, maxImages);
 }
 
 function onlyInput(inputs: readonly InferInput[]): InferInput {
