@@ -37,8 +37,8 @@ export class TokenPool {
   }
 
   /**
-   * Makes the plan's answer from its views' float32 tokens and a copy of the newline row (see assembly/assemble.ts). Rejects with `internal` when the
-   * answer is not finite in `dtype` or cannot be made.
+   * Makes the plan's answer from its views' float32 tokens and a copy of the newline row (see assembly/assemble.ts). Rejects
+   * with `internal` when the answer is not finite in `dtype` or cannot be made.
    */
   async assemble(
     { viewGrid, channels, assembly, shape, grid }: AssemblyPlan,

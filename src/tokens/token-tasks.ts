@@ -29,24 +29,19 @@ export function split({ tokens, count }: SplitTask): Promise<MovedOutcome> {
 }
 
 export function join({ parts, rowBytes }: JoinTask): Promise<MovedOutcome> {
-  return taskOutcome(
-    () => joinChannels(parts, rowBytes),
-    ({ buffer }) => [buffer],
-  );
+  return moved(() => joinChannels(parts, rowBytes));
 }
 
 export function bfloat16(tokens: Uint8Array<ArrayBuffer>): Promise<MovedOutcome> {
-  return taskOutcome(
-    () => toBfloat16(tokens),
-    ({ buffer }) => [buffer],
-  );
+  return moved(() => toBfloat16(tokens));
 }
 
 export function assemble({ plan, views, dtype, newline }: AssembleTask): Promise<MovedOutcome> {
-  return taskOutcome(
-    () => assembleTokens(plan, views, dtype, newline),
-    ({ buffer }) => [buffer],
-  );
+  return moved(() => assembleTokens(plan, views, dtype, newline));
+}
+
+function moved(make: () => Uint8Array<ArrayBuffer>): Promise<MovedOutcome> {
+  return taskOutcome(make, ({ buffer }) => [buffer]);
 }
 
 /** Cuts `tokens` into `count` equal pieces. Each owns its buffer, so that none keeps the whole alive. */

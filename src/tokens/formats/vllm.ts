@@ -57,13 +57,8 @@ function jsonOf(format: VllmFormat, open: string, parts: readonly Part[], close:
 }
 
 function* jsonSlices(open: string, parts: readonly Part[], close: string): Generator<Uint8Array, void, void> {
-  for (const [
-    index,
-    {
-      head,
-      payload: { body },
-    },
-  ] of parts.entries()) {
+  for (const [index, { head, payload }] of parts.entries()) {
+    const { body } = payload;
     yield Buffer.from((index === 0 ? open : ',') + head);
     yield* base64Slices(body.kind === 'buffers' ? body.buffers : body.slices);
     yield Buffer.from(partEnd);

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { byteLengthOf } from '../tensor.ts';
 import type { TokenFile } from './token-file.ts';
 
 /** A file of an archive: its bytes are `parts`, one after another. */
@@ -86,5 +87,5 @@ function u32(value: number): Buffer {
 }
 
 function sizeOf({ parts }: ArchivedFile): number {
-  return parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return byteLengthOf(parts);
 }

@@ -4,10 +4,11 @@ import { abortFailure } from '../../errors/abort.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
 import type { RequestScope } from '../../telemetry/request-scope.ts';
+import { byteLengthOf } from '../../tokens/tensor.ts';
 import { limitReading } from '../slow-reader.ts';
 import type { RequestMessage } from './request-message.ts';
 import { read } from './definition.ts';
-import { type EncodedMessage, type GatheredMessage, totalBytes } from './gathered-message.ts';
+import type { EncodedMessage, GatheredMessage } from './gathered-message.ts';
 import type { StreamEncodeRequest__Output } from './generated/encoder.ts';
 import { InboundCall, type StreamHandler } from './inbound.ts';
 import type { GrpcLimits } from './limits.ts';
@@ -171,7 +172,7 @@ class EncodeStream implements StreamHandler {
 
   /** Resolves when the connection has accepted all messages, or with the reason why not. */
   async #send(id: string, messages: readonly GatheredMessage[]): Promise<ServiceError | undefined> {
-    let leftBytes = totalBytes(messages);
+    let leftBytes = byteLengthOf(messages);
     this.#addUnread(leftBytes);
     try {
       for (const message of messages) {

@@ -1,26 +1,15 @@
 import protobuf from 'protobufjs/minimal.js';
-
-/** A piece of an encoded protobuf message. */
-export type Piece = Uint8Array<ArrayBuffer>;
+import { byteLengthOf } from '../../tokens/tensor.ts';
 
 /** The wire type of bytes, strings and embedded messages. */
 const lengthDelimited = 2;
 
-/** Bytes from protobufjs, whose writer never allocates shared memory. */
-export function owned(bytes: Uint8Array): Piece {
-  return bytes as Piece;
-}
-
 /** A field of bytes, or of an embedded message. The pieces of `content` are not copied. */
-export function bytesField(number: number, content: readonly Piece[]): Piece[] {
+export function bytesField(number: number, content: readonly Uint8Array[]): Uint8Array[] {
   const head = protobuf.Writer.create()
     .uint32(number * 8 + lengthDelimited)
-    .uint32(totalBytes(content));
-  return [owned(head.finish()), ...content];
-}
-
-export function totalBytes(pieces: readonly { readonly byteLength: number }[]): number {
-  return pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
+    .uint32(byteLengthOf(content));
+  return [head.finish(), ...content];
 }
 
 /** An encoded response: protobufjs's Buffer, or pieces that grpc-js copies into its own. */
@@ -33,10 +22,10 @@ export type EncodedMessage = Buffer | GatheredMessage;
  */
 export class GatheredMessage {
   readonly byteLength: number;
-  readonly #pieces: readonly Piece[];
+  readonly #pieces: readonly Uint8Array[];
 
-  constructor(pieces: readonly Piece[]) {
-    this.byteLength = totalBytes(pieces);
+  constructor(pieces: readonly Uint8Array[]) {
+    this.byteLength = byteLengthOf(pieces);
     this.#pieces = pieces;
   }
 

@@ -3,9 +3,10 @@ import type { ServiceError } from '../../errors/service-error.ts';
 import { featureLayers, type Model as ServedModel } from '../../model/model.ts';
 import { leastReady } from '../../telemetry/stage-timings.ts';
 import type { AnswerMetadata } from '../../tokens/answer-metadata.ts';
+import { byteLengthOf } from '../../tokens/tensor.ts';
 import { write } from './definition.ts';
 import { enumName } from './enum-name.ts';
-import { bytesField, GatheredMessage, owned, type Piece, totalBytes } from './gathered-message.ts';
+import { bytesField, GatheredMessage } from './gathered-message.ts';
 import type { Metadata } from './generated/encoder.ts';
 import { grpcStatus } from './status.ts';
 
@@ -24,21 +25,21 @@ export function writeAnswer(answer: EncodeAnswer): GatheredMessage {
   const head = write.encodeResponse(withoutTensor(answer));
   const tensorHead = write.tensor({ shape: tokens.shape, dtype: enumName('DTYPE', tokens.dtype) });
   return new GatheredMessage([
-    owned(head),
-    ...bytesField(encodeResponse.tensor, [owned(tensorHead), ...bytesField(tensor.data, tokens.parts)]),
+    head,
+    ...bytesField(encodeResponse.tensor, [tensorHead, ...bytesField(tensor.data, tokens.parts)]),
   ]);
 }
 
 /** An answer as one or more StreamEncodeResponses. They refer to the tensor's parts and copy none of them. */
 export function writeChunks(id: string, answer: EncodeAnswer): GatheredMessage[] {
   const { parts } = answer.tensor;
-  const tensorBytes = totalBytes(parts);
+  const tensorBytes = byteLengthOf(parts);
   let offset = 0;
   return cut(parts, chunkBytes).map((pieces) => {
     const first = offset === 0 ? withoutTensor(answer) : {};
     const head = write.tensorChunk({ ...first, offset, totalBytes: tensorBytes });
-    offset += totalBytes(pieces);
-    return streamed(id, streamEncodeResponse.chunk, [owned(head), ...bytesField(tensorChunk.data, pieces)]);
+    offset += byteLengthOf(pieces);
+    return streamed(id, streamEncodeResponse.chunk, [head, ...bytesField(tensorChunk.data, pieces)]);
   });
 }
 
@@ -50,7 +51,7 @@ export function writeFailure(id: string, { code, message, retryAfterMs }: Servic
     message,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) }),
   });
-  return streamed(id, streamEncodeResponse.failure, [owned(failure)]);
+  return streamed(id, streamEncodeResponse.failure, [failure]);
 }
 
 export function writePlan({ metadata, tokens, sizeBytes }: PlanAnswer): Buffer {
@@ -78,8 +79,8 @@ function layerName(features: string) {
   return layer === undefined ? 'FEATURE_LAYER_UNSPECIFIED' : enumName('FEATURE_LAYER', layer);
 }
 
-function streamed(id: string, field: number, outcome: readonly Piece[]): GatheredMessage {
-  const idPiece = owned(new TextEncoder().encode(id));
+function streamed(id: string, field: number, outcome: readonly Uint8Array[]): GatheredMessage {
+  const idPiece = new TextEncoder().encode(id);
   return new GatheredMessage([
     ...bytesField(streamEncodeResponse.id, [idPiece]),
     ...bytesField(field, outcome),
@@ -117,8 +118,8 @@ function metadataMessage({ teacher, ...metadata }: AnswerMetadata): Metadata {
 }
 
 /** Divides the parts' bytes into runs of `sizeBytes`, the last of which may be shorter; no bytes are one empty run. */
-function cut(parts: readonly Piece[], sizeBytes: number): Piece[][] {
-  let run: Piece[] = [];
+function cut(parts: readonly Uint8Array[], sizeBytes: number): Uint8Array[][] {
+  let run: Uint8Array[] = [];
   const runs = [run];
   let room = sizeBytes;
   for (const part of parts) {

@@ -2,7 +2,7 @@ import { openInferenceMessage } from '../../../open-inference/definition.ts';
 import type { InferParameter, ModelInferResponse } from '../../../open-inference/generated/open-inference.ts';
 import type { InferAnswer } from '../../open-inference/infer-answer.ts';
 import type { ParameterValue } from '../../open-inference/infer-request.ts';
-import { bytesField, GatheredMessage, owned } from '../gathered-message.ts';
+import { bytesField, GatheredMessage } from '../gathered-message.ts';
 
 /** Number of the field that holds the tokens, which protobufjs does not write. */
 const rawOutputContents = 6;
@@ -20,7 +20,7 @@ export function writeInferAnswer({ output, ...answer }: InferAnswer): GatheredMe
     parameters: Object.fromEntries(parameters) as Record<string, InferParameter>,
     outputs: [{ name, datatype, shape: tensor.shape }],
   });
-  return new GatheredMessage([owned(head), ...bytesField(rawOutputContents, tensor.parts)]);
+  return new GatheredMessage([head, ...bytesField(rawOutputContents, tensor.parts)]);
 }
 
 function parameterOf(value: ParameterValue): InferParameter {
