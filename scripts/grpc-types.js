@@ -50,14 +50,15 @@ function typesByName(root, proto) {
 }
 
 /**
- * Names without their package, arrays that may be readonly (writing a message changes none), and enums as types alone (the
- * sources need no object of their names).
+ * Names without their package, arrays that may be readonly (writing a message changes none), and enums as types of their
+ * names alone (the sources need no object of the names, and no numbers).
  */
 function adapted(text, protoPackage) {
   return text
     .replaceAll(`_${protoPackage.replaceAll('/', '_')}_`, '')
     .replaceAll(/: (\([^()]*\)\[\];)/g, ': readonly $1')
-    .replaceAll(/typeof (\w+)\[keyof typeof \1\]/g, 'Exclude<$1, number>');
+    .replaceAll(/\n  \| \d+$/gm, '')
+    .replaceAll(/typeof (\w+)\[keyof typeof \1\]/g, '$1');
 }
 
 /** The names that src, test and bench import from a file of types whose path ends with `end`. */

@@ -7,9 +7,9 @@ import { HttpsProxyAgent } from 'https-proxy-agent';
 import { type Proxy, proxyRefusal } from './proxy.ts';
 
 /**
- * An agent for requests to servers of `scheme`, which reaches them through `proxy` where there is one: https by
- * CONNECT, http by asking the proxy for the whole address. `tls` holds for the servers; of it the proxy gets `ca`
- * alone. A request that the proxy refuses to connect fails with proxyRefusal's error.
+ * An agent for requests to servers of `scheme`, through `proxy` if there is one: https by CONNECT, http by asking the proxy
+ * for the whole address. `tls` applies to the servers; the connection to the proxy uses only its `ca`. A request that the
+ * proxy refuses to connect fails with proxyRefusal's error.
  */
 export function agentFor(
   scheme: 'http:' | 'https:',

@@ -8,9 +8,13 @@ export function listenFailure(
 ): ServiceError {
   // gRPC's error has no code; its message contains the system's error.
   const isTaken = /\bEADDRINUSE\b/.test(error.message);
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const message = isTaken
     ? `Port ${port} on ${host} is in use; choose another with ${flag}.`
-    : `Cannot listen on ${address}: ${systemReason(error)}.`;
+    : `Cannot listen on ${addressOf(host, port)}: ${systemReason(error)}.`;
   return new ServiceError('failed_precondition', message, { cause: error });
+}
+
+/** HOST:PORT, with an IPv6 address in brackets. */
+export function addressOf(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

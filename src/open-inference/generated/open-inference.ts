@@ -4,37 +4,22 @@ import type { Long } from '@grpc/proto-loader';
 
 export type DataType =
   | 'TYPE_INVALID'
-  | 0
   | 'TYPE_BOOL'
-  | 1
   | 'TYPE_UINT8'
-  | 2
   | 'TYPE_UINT16'
-  | 3
   | 'TYPE_UINT32'
-  | 4
   | 'TYPE_UINT64'
-  | 5
   | 'TYPE_INT8'
-  | 6
   | 'TYPE_INT16'
-  | 7
   | 'TYPE_INT32'
-  | 8
   | 'TYPE_INT64'
-  | 9
   | 'TYPE_FP16'
-  | 10
   | 'TYPE_FP32'
-  | 11
   | 'TYPE_FP64'
-  | 12
   | 'TYPE_STRING'
-  | 13
   | 'TYPE_BF16'
-  | 14
 
-export type DataType__Output = Exclude<DataType, number>
+export type DataType__Output = DataType
 
 export interface InferBatchStatistics {
   'batchSize'?: (number | string | Long);
@@ -200,13 +185,10 @@ export interface ModelInferResponse__Output {
 
 export type ModelInput_Format =
   | 'FORMAT_NONE'
-  | 0
   | 'FORMAT_NHWC'
-  | 1
   | 'FORMAT_NCHW'
-  | 2
 
-export type ModelInput_Format__Output = Exclude<ModelInput_Format, number>
+export type ModelInput_Format__Output = ModelInput_Format
 
 export interface ModelInput {
   'name'?: (string);

@@ -13,7 +13,7 @@ export class InboundCalls {
   readonly #halfSentChecks = new Set<InboundCall>();
   #announced: { readonly stream: ServerHttp2Stream; readonly headers: IncomingHttpHeaders } | undefined;
 
-  /** `methods` has the methods of VisualEncoderService by path. */
+  /** `methods` has the methods that need a key, by path. */
   constructor(methods: ReadonlyMap<string, Method>, settings: InboundSettings) {
     this.#methods = methods;
     this.#settings = settings;

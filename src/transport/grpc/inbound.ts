@@ -34,7 +34,7 @@ export interface StreamHandler {
 /** A call whose headers have arrived. */
 export interface OpenedCall {
   readonly path: string;
-  /** Undefined for health checks and reflection, which need no key. */
+  /** Undefined for probes, health checks and reflection, which need no key. */
   readonly method: Method | undefined;
   /** Whether the client sends exactly one message. */
   readonly isUnary: boolean;
@@ -57,9 +57,9 @@ const clockMarginMs = 100;
 const opaqueKey = 'siglip-hd.inbound-call';
 
 /**
- * One call, from its headers to the end of its answer: authenticates it by its metadata, admits its messages, and tells
- * how it ended. It stands between grpc-js and the handlers of streams, health checks and reflection, and answers the
- * unary calls of VisualEncoderService itself. It calls `next` rather than `super`, whose methods wrap every message in
+ * One call, from its headers to the end of its answer: authenticates it by its metadata, admits its messages, and reports
+ * how it ended. It stands between grpc-js and the handlers of streams, probes, health checks and reflection, and has the
+ * call's method answer all other unary calls. It calls `next` rather than `super`, whose methods wrap every message in
  * listeners that change nothing.
  */
 export class InboundCall extends ServerInterceptingCall {
@@ -181,12 +181,12 @@ export class InboundCall extends ServerInterceptingCall {
     this.#next.sendStatus(ending);
   }
 
-  /** Whether the call is to VisualEncoderService, not to health checks or reflection. */
+  /** Whether the call is to a method that needs a key, not to a probe, a health check or reflection. */
   get #isOurs(): boolean {
     return this.#call.method !== undefined;
   }
 
-  /** Whether the call is a health check that is answered at once, not a watch and not reflection. */
+  /** Whether the call is a probe, or a health check that is answered at once: no watch, and not reflection. */
   get #isCheck(): boolean {
     return !this.#isOurs && this.#call.isUnary && this.#call.isAnsweredOnce;
   }

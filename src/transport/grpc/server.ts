@@ -7,7 +7,7 @@ import { ServiceError } from '../../errors/service-error.ts';
 import type { RequestReports } from '../../telemetry/request-scope.ts';
 import { RequestScopes } from '../../telemetry/request-scopes.ts';
 import { openInferencePackage, openInferenceService } from '../../open-inference/definition.ts';
-import { listenFailure } from '../listen-failure.ts';
+import { addressOf, listenFailure } from '../listen-failure.ts';
 import type { SocketFile } from '../socket-file.ts';
 import { OpenInference } from '../open-inference/open-inference.ts';
 import { type Authenticate, allowAnonymous } from '../security/authenticate.ts';
@@ -62,7 +62,7 @@ const maxImagesAlone = 16;
  * `failed_precondition` if it cannot listen on the port. Does not close the encoder.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { encoder, host, limits, tls, socket } = options;
+  const { encoder, limits, socket } = options;
   const scopes = new RequestScopes('grpc', options);
   const openInference = options.openInference ?? new OpenInference({ encoder, maxImages: maxImagesAlone });
   const methods = [...visualEncoderMethods(encoder, limits), ...openInferenceMethods(openInference, limits)];
@@ -74,30 +74,14 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     limits,
   });
   const server = new Server({ ...serverOptions(limits), interceptors: [calls.interceptor] });
-  // The interceptor answers unary calls itself.
-  server.addService(uncodedService(packageDefinition, serviceName), {
-    StreamEncode: encodeStream({ encoder, limits }),
-  });
-  server.addService(
-    uncodedService(openInferencePackage, openInferenceService),
-    openInferenceProbes(openInference),
-  );
-  const health = new Health(encoder, limits.healthPollMs);
-  health.addTo(server);
-  new ReflectionService({ ...packageDefinition, ...openInferencePackage, ...healthPackage }).addToServer(
-    server,
-  );
+  const health = addServices(server, encoder, openInference, limits);
   const end = (): void => {
     socket?.remove();
     health.stop();
     server.forceShutdown();
   };
   try {
-    const credentials =
-      tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls, limits.handshakeMs);
-    // Nobody knows the socket's temporary name, so connections come only once they are watched.
-    if (socket !== undefined) await listenOn(server, socket);
-    const port = await listen(server, host, options.port, credentials);
+    const port = await listen(server, options);
     watchConnections(server, limits, calls);
     await socket?.publish();
     return {
@@ -132,34 +116,57 @@ function unbounded(): Budget {
   });
 }
 
-async function listenOn(server: Server, socket: SocketFile): Promise<void> {
-  await bind(server, `unix:${socket.listenPath}`, ServerCredentials.createInsecure()).catch(
-    (error: Error) => {
-      throw socket.failure(error);
-    },
+function addServices(
+  server: Server,
+  encoder: VisualEncoder,
+  openInference: OpenInference,
+  limits: GrpcLimits,
+): Health {
+  // The interceptor answers unary calls itself.
+  server.addService(uncodedService(packageDefinition, serviceName), {
+    StreamEncode: encodeStream({ encoder, limits }),
+  });
+  server.addService(
+    uncodedService(openInferencePackage, openInferenceService),
+    openInferenceProbes(openInference),
+  );
+  const health = new Health(encoder, limits.healthPollMs);
+  health.addTo(server);
+  new ReflectionService({ ...packageDefinition, ...openInferencePackage, ...healthPackage }).addToServer(
+    server,
+  );
+  return health;
+}
+
+/** Listens on the socket, if there is one, and on the port, which it resolves with. */
+async function listen(
+  server: Server,
+  { host, port, limits, tls, socket }: GrpcServerOptions,
+): Promise<number> {
+  const plaintext = ServerCredentials.createInsecure();
+  // Nobody knows the socket's temporary name, so connections come only once they are watched.
+  if (socket !== undefined)
+    await bind(server, `unix:${socket.listenPath}`, plaintext, (error) => socket.failure(error));
+  const credentials = tls === undefined ? plaintext : new TlsCredentials(tls, limits.handshakeMs);
+  return await bind(server, addressOf(host, port), credentials, (error) =>
+    listenFailure({ host, port, flag: '--grpc-port' }, error),
   );
 }
 
-async function listen(
+/** Listens on an address and resolves with its port. Rejects with the `failure` of grpc-js's error. */
+function bind(
   server: Server,
-  host: string,
-  port: number,
+  address: string,
   credentials: ServerCredentials,
+  failure: (error: Error) => ServiceError,
 ): Promise<number> {
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return await bind(server, address, credentials).catch((error: Error) => {
-    throw listenFailure({ host, port, flag: '--grpc-port' }, error);
-  });
-}
-
-function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
     // grpc-js would also print to stderr that it cannot listen.
     setLogger({});
     server.bindAsync(address, credentials, (error, boundPort) => {
       setLogger(console);
       if (error === null) resolve(boundPort);
-      else reject(error);
+      else reject(failure(error));
     });
   });
 }

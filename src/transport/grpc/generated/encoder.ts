@@ -4,13 +4,9 @@ import type { Long } from '@grpc/proto-loader';
 
 export type AnswerSource =
   | 'ANSWER_SOURCE_UNSPECIFIED'
-  | 0
   | 'ANSWER_SOURCE_HIT'
-  | 1
   | 'ANSWER_SOURCE_JOINED'
-  | 2
   | 'ANSWER_SOURCE_MISS'
-  | 3
 
 export interface AnyResDefinition {
   'grids'?: readonly (TileGrid)[];
@@ -43,35 +39,25 @@ export interface AnyResOptions__Output {
 
 export type Assembly =
   | 'ASSEMBLY_UNSPECIFIED'
-  | 0
   | 'ASSEMBLY_MERGE'
-  | 1
   | 'ASSEMBLY_TILES'
-  | 2
 
-export type Assembly__Output = Exclude<Assembly, number>
+export type Assembly__Output = Assembly
 
 export type ChannelOrder =
   | 'CHANNEL_ORDER_UNSPECIFIED'
-  | 0
   | 'CHANNEL_ORDER_TORCH'
-  | 1
   | 'CHANNEL_ORDER_INTERNVL'
-  | 2
 
-export type ChannelOrder__Output = Exclude<ChannelOrder, number>
+export type ChannelOrder__Output = ChannelOrder
 
 export type Dtype =
   | 'DTYPE_UNSPECIFIED'
-  | 0
   | 'DTYPE_FLOAT16'
-  | 1
   | 'DTYPE_FLOAT32'
-  | 2
   | 'DTYPE_BFLOAT16'
-  | 3
 
-export type Dtype__Output = Exclude<Dtype, number>
+export type Dtype__Output = Dtype
 
 export interface EncodeOptions__Output {
   'classToken': (boolean);
@@ -92,13 +78,10 @@ export interface EncodeResponse {
 
 export type Exif =
   | 'EXIF_UNSPECIFIED'
-  | 0
   | 'EXIF_APPLY'
-  | 1
   | 'EXIF_IGNORE'
-  | 2
 
-export type Exif__Output = Exclude<Exif, number>
+export type Exif__Output = Exif
 
 export interface Failure {
   'reason'?: (string);
@@ -110,27 +93,19 @@ export interface Failure {
 
 export type FeatureLayer =
   | 'FEATURE_LAYER_UNSPECIFIED'
-  | 0
   | 'FEATURE_LAYER_LAST_HIDDEN_STATE'
-  | 1
   | 'FEATURE_LAYER_PRE_NORM'
-  | 2
   | 'FEATURE_LAYER_PENULTIMATE'
-  | 3
 
-export type FeatureLayer__Output = Exclude<FeatureLayer, number>
+export type FeatureLayer__Output = FeatureLayer
 
 export type Fusion =
   | 'FUSION_UNSPECIFIED'
-  | 0
   | 'FUSION_AVERAGE'
-  | 1
   | 'FUSION_CONCAT'
-  | 2
   | 'FUSION_UNSHUFFLE_CONCAT'
-  | 3
 
-export type Fusion__Output = Exclude<Fusion, number>
+export type Fusion__Output = Fusion
 
 export interface Image__Output {
   'file'?: (Buffer);
@@ -184,15 +159,11 @@ export interface Model {
 
 export type Output =
   | 'OUTPUT_UNSPECIFIED'
-  | 0
   | 'OUTPUT_FEATURES'
-  | 1
   | 'OUTPUT_EMBEDDINGS'
-  | 2
   | 'OUTPUT_POOLED'
-  | 3
 
-export type Output__Output = Exclude<Output, number>
+export type Output__Output = Output
 
 export interface PlanRequest__Output {
   'image': (Size__Output | null);
@@ -226,13 +197,9 @@ export interface RawImage__Output {
 
 export type Recipe =
   | 'RECIPE_UNSPECIFIED'
-  | 0
   | 'RECIPE_ENCODE'
-  | 1
   | 'RECIPE_TEACHER'
-  | 2
   | 'RECIPE_ANYRES'
-  | 3
 
 export interface RequestOptions__Output {
   'model': (string);
@@ -247,15 +214,11 @@ export interface RequestOptions__Output {
 
 export type Resample =
   | 'RESAMPLE_UNSPECIFIED'
-  | 0
   | 'RESAMPLE_BILINEAR'
-  | 1
   | 'RESAMPLE_BICUBIC'
-  | 2
   | 'RESAMPLE_LANCZOS'
-  | 3
 
-export type Resample__Output = Exclude<Resample, number>
+export type Resample__Output = Resample
 
 export interface ScaleModel {
   'name'?: (string);
@@ -356,12 +319,8 @@ export interface TokenRect {
 
 export type Windows =
   | 'WINDOWS_UNSPECIFIED'
-  | 0
   | 'WINDOWS_TILES'
-  | 1
   | 'WINDOWS_HALF_OVERLAP'
-  | 2
   | 'WINDOWS_WHOLE'
-  | 3
 
-export type Windows__Output = Exclude<Windows, number>
+export type Windows__Output = Windows
