@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RequestAbort } from '../../src/errors/abort.ts';
 
-test('tells every listener once, in order, with the reason of the first abort', () => {
+test('calls every listener once, in order, and keeps the reason of the first abort', () => {
   const abort = new RequestAbort();
   const heard: string[] = [];
   abort.signal.addEventListener('abort', () => heard.push(`first ${String(abort.signal.reason)}`));
@@ -15,7 +15,7 @@ test('tells every listener once, in order, with the reason of the first abort', 
   assert.equal(abort.signal.reason, 'gone');
 });
 
-test('tells nobody who has stopped to listen, not even while it fires', () => {
+test('calls no listener that has been removed, not even while it fires', () => {
   const abort = new RequestAbort();
   const heard: string[] = [];
   const early = (): void => void heard.push('early');

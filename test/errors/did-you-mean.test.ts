@@ -4,7 +4,7 @@ import { didYouMean } from '../../src/errors/did-you-mean.ts';
 
 const commands = ['serve', 'import', 'encode', 'compare', 'bench'];
 
-test('names the nearest known name after a slip of the fingers', () => {
+test('suggests the nearest known name after a typing mistake', () => {
   assert.equal(didYouMean('sevre', commands), ' Did you mean "serve"?');
   assert.equal(didYouMean('improt', commands), ' Did you mean "import"?');
   assert.equal(didYouMean('encoder', commands), ' Did you mean "encode"?');
@@ -15,7 +15,7 @@ test('names the nearest known name after a slip of the fingers', () => {
   assert.equal(didYouMean('PENULTIMATE', ['pre_norm', 'penultimate']), ' Did you mean "penultimate"?');
 });
 
-test('says nothing where no name is near, or there is none', () => {
+test('suggests nothing where no known name is near', () => {
   assert.equal(didYouMean('status', commands), '');
   assert.equal(didYouMean('--port', ['--host', '--http-port']), '');
   assert.equal(didYouMean('', commands), '');

@@ -47,7 +47,7 @@ test('NO_PROXY excludes what Python 3 with httpx 0.28.1 excludes', () => {
   }
 });
 
-test('NO_PROXY has ranges of addresses, as requests has them, and the spellings that httpx does not read', () => {
+test('NO_PROXY accepts ranges of addresses, as requests does, and spellings that httpx does not read', () => {
   for (const [noProxy, excluded] of [
     ['10.0.0.0/8', ['https://10.1.2.3/', 'http://10.1.2.3:8080/']],
     ['10.1.2.0/30', ['https://10.1.2.3/', 'http://10.1.2.3:8080/']],

@@ -41,7 +41,7 @@ test('a proxy may come without a scheme, with credentials, over TLS and by IPv6'
   }
 });
 
-test('a SOCKS proxy, and what is no address, are refused without the value', () => {
+test('refuses a SOCKS proxy and an invalid address, and does not repeat the value', () => {
   for (const [value, message] of [
     [
       'socks5h://user:secret@proxy.test:1080',
@@ -62,7 +62,7 @@ test('a SOCKS proxy, and what is no address, are refused without the value', () 
   assert.equal(proxyTo('https://hub.test/', { ALL_PROXY: 'socks5://a:1', NO_PROXY: 'hub.test' }), undefined);
 });
 
-test('gRPC has variables of its own, and else looks at both schemes', () => {
+test('gRPC reads its own variables first, then those of both schemes', () => {
   const target = new URL('http://collector.test:4317');
   for (const [env, proxy] of [
     [{ https_proxy: 'http://a:1', http_proxy: 'http://b:2' }, 'http://a:1/'],

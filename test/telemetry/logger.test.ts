@@ -18,7 +18,7 @@ function logged(context: TestContext, options: LoggerOptions, isTTY: boolean): s
   return text;
 }
 
-test('writes JSON with level and time in words where no terminal is', (context) => {
+test('writes JSON with the level as a word and the time in ISO 8601 where there is no terminal', (context) => {
   const line = logged(context, { logLevel: 'info', logFormat: 'auto' }, false);
   const { time, ...rest } = JSON.parse(line) as { time: string };
   assert.equal(new Date(time).toISOString(), time);

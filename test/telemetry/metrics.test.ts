@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 
-test('exposes what it was told, in seconds and under the prefix', async () => {
+test('exposes what it observed, in seconds and under the prefix', async () => {
   const metrics = new Metrics('1.2.3');
   metrics.observeRequest({ transport: 'grpc', endpoint: 'encode', code: 'ok', durationMs: 250 });
   metrics.observeRequest({ transport: 'grpc', endpoint: 'encode', code: 'overloaded', durationMs: 1 });
@@ -55,11 +55,11 @@ test('exposes what it was told, in seconds and under the prefix', async () => {
   assert.doesNotMatch(
     text,
     /batch_seconds\{model="hd",engine="cpu#0",views="8"\}/,
-    'a size that is forgotten is not told',
+    'a size that is forgotten is not exposed',
   );
 });
 
-test('what the process and Node measure has the names that dashboards for every Node service ask for', async () => {
+test('exposes the metrics of Node and of the process under the names that dashboards expect', async () => {
   const { text } = await new Metrics().expose();
   for (const name of [
     'nodejs_eventloop_lag_p99_seconds',
@@ -88,7 +88,7 @@ test('says which version runs, and which models it serves', async () => {
   assert.deepEqual(
     (await lines()).slice(1),
     [info.replace('12', '34')],
-    'a model that is served no more is not told',
+    'a model that is no longer served is not exposed',
   );
 });
 

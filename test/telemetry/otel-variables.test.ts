@@ -90,7 +90,7 @@ test("the general variable holds where the signal's own is not recognised", () =
   assert.equal(readTracingVariables(env).protocol, 'grpc');
 });
 
-test('of several exporters OTLP is taken, and one that nobody has switches nothing on', () => {
+test('takes OTLP of several exporters, and an unknown exporter does not turn traces on', () => {
   const warning = (value: string, unknown: string) =>
     `OTEL_TRACES_EXPORTER=${value}: ${unknown} is ignored; it must be otlp or none`;
   for (const [env, protocol, warnings] of [
@@ -106,13 +106,13 @@ test('of several exporters OTLP is taken, and one that nobody has switches nothi
   }
 });
 
-test('an endpoint that is no address switches nothing on', () => {
+test('an endpoint that is not an address does not turn traces on', () => {
   const { protocol, warnings } = readTracingVariables({ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' });
   assert.equal(protocol, undefined);
   assert.equal(warnings.length, 1);
 });
 
-test('the argument of a sampler that takes a share is checked, and no other', () => {
+test('checks the argument of samplers that take a ratio, and of no other', () => {
   const read = (sampler: string, argument: string) => {
     const env: Env = {
       OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
@@ -135,7 +135,7 @@ test('the argument of a sampler that takes a share is checked, and no other', ()
   assert.equal(read('xray', 'endpoint=http://localhost:2000').warnings.length, 1, 'of the sampler alone');
 });
 
-test('nothing is said where traces are off', () => {
+test('warns of nothing where traces are off', () => {
   assert.deepEqual(readTracingVariables({ OTEL_TRACES_SAMPLER: 'xray' }), {
     protocol: undefined,
     warnings: [],

@@ -71,7 +71,7 @@ test('traces go over TLS through HTTPS_PROXY, with the certificates of the OTEL_
   assert.equal(proxy.passed.length, 1);
 });
 
-test('traces go over gRPC through the proxy of any variable, in capitals too', async (t) => {
+test('traces go over gRPC through the proxy of any variable, in upper or lower case', async (t) => {
   const { receiver, proxy, send } = await setUp(t, 'grpc', { credentials: 'me:p@ss' });
   const address = `http://me:p%40ss@${proxy.address}`;
   for (const name of ['grpc_proxy', 'HTTPS_PROXY', 'http_proxy', 'ALL_PROXY']) {

@@ -5,7 +5,7 @@ import { callersTraceId } from '../../src/telemetry/trace.ts';
 const id = '0af7651916cd43dd8448eb211c80319c';
 const parent = 'b7ad6b7169203331';
 
-test("reads the trace that the caller's request is part of, of any version that there may be", () => {
+test("reads the id of the caller's trace from a traceparent of any version", () => {
   for (const text of [`00-${id}-${parent}-01`, `00-${id}-${parent}-00`, `01-${id}-${parent}-01-more`]) {
     assert.equal(
       callersTraceId(() => text),
@@ -15,7 +15,7 @@ test("reads the trace that the caller's request is part of, of any version that 
   }
 });
 
-test('passes over what W3C Trace Context calls invalid', () => {
+test('ignores what W3C Trace Context calls invalid', () => {
   for (const text of [
     undefined,
     '',

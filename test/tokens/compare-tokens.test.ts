@@ -42,7 +42,7 @@ test('gives the same whichever side comes first, and cosines from -1 to 1', () =
   );
 });
 
-test('turns the sign of the cosine with the sign of a side, and not its size with the length of it', () => {
+test('negating a side negates the cosine, and scaling it changes nothing', () => {
   fc.assert(
     fc.property(pair, fc.integer({ min: 0, max: 8 }), ([a, b], exponent) => {
       const scale = 2 ** exponent;
@@ -91,7 +91,7 @@ test('reports the mean and the largest difference over all values', () => {
   assert.deepEqual([meanL1, largestDifference], [2.5, 8]);
 });
 
-test('takes two zero tokens for the same, and a zero token for at a right angle to any other', () => {
+test('gives two zero tokens a cosine of 1, and a zero token and another a cosine of 0', () => {
   const { cosines } = compareTokens(Float32Array.of(0, 0, 0, 0, 3, 0), Float32Array.of(0, -0, 1, 2, 0, 9), 2);
   assert.deepEqual([...cosines], [1, 0, 0]);
 });
@@ -125,7 +125,7 @@ test('refuses sets of different lengths, of broken tokens, and empty ones', () =
   }
 });
 
-test('counts each token the same when comparisons are taken as one', () => {
+test('weights each token the same when it summarises several comparisons', () => {
   fc.assert(
     fc.property(pair, pair, ([a1, b1], [a2, b2]) => {
       const join = (x: Float32Array, y: Float32Array) => Float32Array.from([...x, ...y]);

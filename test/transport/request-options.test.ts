@@ -117,7 +117,7 @@ test('refuses an unknown option by name and lists the options of the recipe', ()
   }
 });
 
-test('says of an option that another recipe has whose it is', () => {
+test('says which recipe has the option, where it is not of this one', () => {
   for (const [recipe, name, owner] of [
     ['encode', 'grid', '/v1/teacher-encode, not of /v1/encode'],
     ['teacher', 'max_grid', '/v1/anyres-encode, not of /v1/teacher-encode'],

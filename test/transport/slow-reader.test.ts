@@ -4,7 +4,7 @@ import { limitReading } from '../../src/transport/slow-reader.ts';
 
 const pace = { graceMs: 30_000, bytesPerSecond: 64 * 1024 };
 
-test('a client has the grace and what the slowest pace takes for an answer of its size', (t) => {
+test('a client may take the grace, and the time that its answer takes at the slowest pace', (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   let late = 0;

@@ -51,7 +51,7 @@ test('a message that does not fit in time is refused before it is sent, with the
   assert.deepEqual([lines[0]?.fields.code, lines[0]?.fields.endpoint], ['overloaded', 'encode']);
 });
 
-test('a waiting call leaves the line when its client cancels or its deadline passes', async (t) => {
+test('a waiting call gives up its place when its client cancels or its deadline passes', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
   const { server, observed } = await serve(t, encoder, {}, { messageBudget: budgetOf(1000) });

@@ -12,7 +12,7 @@ import type { StubEncoder } from '../../support/stub-encoder.ts';
 export const service = 'siglip_hd.v1.VisualEncoderService';
 export const file = { image: { file: Buffer.from('an image') } };
 
-/** One finished request, as metrics are told of it. */
+/** One finished request, as metrics observe it. */
 export type ObservedRequest = Parameters<Metrics['observeRequest']>[0];
 
 /** A budget of so many bytes, or calls, whose refusals say when to try again. */
