@@ -9,14 +9,9 @@ import {
   trace as api,
   type Tracer as SpanTracer,
 } from '@opentelemetry/api';
-import { type ExportResult, ExportResultCode, W3CTraceContextPropagator } from '@opentelemetry/core';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
-import {
-  BasicTracerProvider,
-  BatchSpanProcessor,
-  type ReadableSpan,
-  type SpanExporter,
-} from '@opentelemetry/sdk-trace-base';
+import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { Logger } from 'pino';
 import type { Attributes, ReadHeader, Stage, Trace, TracedBatch, TracedEnd, Tracing } from './trace.ts';
 
@@ -24,12 +19,11 @@ import type { Attributes, ReadHeader, Stage, Trace, TracedBatch, TracedEnd, Trac
 const closeMs = 1500;
 
 /**
- * Traces with OpenTelemetry and sends them with `spanExporter`. OpenTelemetry's libraries read the sampler, the resource
+ * Traces with OpenTelemetry and sends them with `exporter`. OpenTelemetry's libraries read the sampler, the resource
  * and the batch settings from the standard `OTEL_` variables. Nothing is registered globally; parents are explicit.
  */
-export function openOtlpTracing(spanExporter: SpanExporter, version: string, logger: Logger): Tracing {
+export function openOtlpTracing(exporter: SpanExporter, version: string, logger: Logger): Tracing {
   const own = resourceFromAttributes({ 'service.name': 'siglip-hd', 'service.version': version });
-  const exporter = new CountingExporter(spanExporter);
   const provider = new BasicTracerProvider({
     resource: own.merge(detectResources({ detectors: [envDetector] })),
     spanProcessors: [new BatchSpanProcessor(exporter)],
@@ -50,59 +44,20 @@ export function openOtlpTracing(spanExporter: SpanExporter, version: string, log
         : undefined;
     },
     async close() {
-      exporter.count();
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<boolean>((resolve) => {
         timer = setTimeout(resolve, closeMs, true);
       });
-      // The diagnostics say why.
+      // It fails if the collector does not accept a span; the diagnostics say why.
       const ended = provider.shutdown().then(
         () => false,
         () => true,
       );
-      const isCut = await Promise.race([ended, late]);
+      const isLost = await Promise.race([ended, late]);
       clearTimeout(timer);
-      if (isCut || exporter.unsent > 0)
-        logger.warn('the last traces are lost: the collector did not accept them in time');
+      if (isLost) logger.warn('the last traces are lost: the collector did not accept them in time');
     },
   };
-}
-
-/** Counts the spans that do not reach the collector. */
-class CountingExporter implements SpanExporter {
-  readonly #exporter: SpanExporter;
-  #counts = false;
-  #unsent = 0;
-
-  constructor(exporter: SpanExporter) {
-    this.#exporter = exporter;
-  }
-
-  /** Those of the spans exported since count(). */
-  get unsent(): number {
-    return this.#unsent;
-  }
-
-  count(): void {
-    this.#counts = true;
-  }
-
-  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
-    const counted = this.#counts ? spans.length : 0;
-    this.#unsent += counted;
-    this.#exporter.export(spans, (result) => {
-      if (result.code === ExportResultCode.SUCCESS) this.#unsent -= counted;
-      done(result);
-    });
-  }
-
-  async shutdown(): Promise<void> {
-    await this.#exporter.shutdown();
-  }
-
-  async forceFlush(): Promise<void> {
-    await this.#exporter.forceFlush?.();
-  }
 }
 
 const headers = {
