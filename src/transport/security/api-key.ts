@@ -27,8 +27,9 @@ const largestWeight = 1000;
 /** Every name becomes a label of metrics. */
 const mostKeys = 1000;
 
-export function keyDigest(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+/** SHA-256 of a key, in hex. */
+export function keyDigest(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
 }
 
 /**
@@ -65,7 +66,7 @@ function readEntries(entries: readonly Entry[], form: 'NAME KEY' | 'NAME:KEY'): 
   const places = new Map<string, string>();
   for (const { place, fields } of entries) {
     const [name = '', key = '', ...attributes] = fields;
-    const digest = keyDigest(key).toString('hex');
+    const digest = keyDigest(key);
     const wrong = [...wrongName(name), ...wrongKey(key, form), ...wrongAttributes(attributes)];
     const [namesake, twin] = [places.get(`name ${name}`), places.get(`key ${digest}`)];
     if (namesake !== undefined) wrong.push(`repeats the name of ${namesake}`);
