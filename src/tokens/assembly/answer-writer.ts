@@ -13,7 +13,8 @@ const infiniteFrom: Record<TokenDtype, number> = {
 export class AnswerWriter {
   readonly #dtype: TokenDtype;
   readonly #halvesAddress: number;
-  readonly #answer: Uint8Array<ArrayBuffer>;
+  /** The answer, which owns its buffer. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
   #written = 0;
 
   /** `rows` are all rows that will be written, in order. */
@@ -22,7 +23,7 @@ export class AnswerWriter {
     const values = rows.reduce((sum, { width, height, channels }) => sum + width * height * channels, 0);
     this.#dtype = dtype;
     this.#halvesAddress = memory.place(dtype === 'float32' ? 0 : longest * 2);
-    this.#answer = new Uint8Array(values * dtypeBytes[dtype]);
+    this.bytes = new Uint8Array(values * dtypeBytes[dtype]);
   }
 
   /** Throws `internal` for a value that is not finite in the answer's dtype. */
@@ -31,14 +32,9 @@ export class AnswerWriter {
     for (let y = 0; y < rows.height; y++) {
       const address = rows.row(kernel, y);
       const bytes = this.#rounded(kernel, address, count);
-      this.#answer.set(bytes, this.#written);
+      this.bytes.set(bytes, this.#written);
       this.#written += bytes.byteLength;
     }
-  }
-
-  /** Returns the whole answer, which owns its buffer. */
-  finish(): Uint8Array<ArrayBuffer> {
-    return this.#answer;
   }
 
   /** The row rounded to the answer's dtype, in the kernel's memory. */

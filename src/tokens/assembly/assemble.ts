@@ -6,7 +6,7 @@ import { fitted } from './fitted-map.ts';
 import { WithNewlines } from './with-newlines.ts';
 import { tokenBytes, type TokenRows } from './token-rows.ts';
 import { Unshuffled } from './unshuffled.ts';
-import { mapSize, stackLayout, ViewMap, type ViewTokens } from './view-map.ts';
+import { stackLayout, ViewMap, type ViewTokens } from './view-map.ts';
 import { KernelLayout, withKernel } from '../kernel.ts';
 import type { TokenDtype } from '../tensor.ts';
 
@@ -41,7 +41,7 @@ export function assemble(
   const answer = new AnswerWriter(memory, parts, dtype);
   return withKernel(memory.sizeBytes, (kernel) => {
     for (const part of parts) answer.write(kernel, part);
-    return answer.finish();
+    return answer.bytes;
   });
 }
 
@@ -100,7 +100,7 @@ function fused(
   const maps = layouts.map((layout): TokenRows => {
     const map = new ViewMap(memory, tokens, layout);
     if (fusion !== 'unshuffle_concat') return fitted(memory, map, grid);
-    const { width, height } = mapSize(layout, tokens.grid);
+    const { width, height } = map;
     const side = width / grid.width;
     if (!Number.isInteger(side) || height !== side * grid.height) {
       throw new RangeError(

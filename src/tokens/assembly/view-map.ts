@@ -18,7 +18,7 @@ interface Run {
 }
 
 /** Size of a whole map in tokens. `planGrid` is the view grid of a layout that has none of its own. */
-export function mapSize({ columns, rows, stride, viewGrid }: MapLayout, planGrid: Size): Size {
+function mapSize({ columns, rows, stride, viewGrid }: MapLayout, planGrid: Size): Size {
   const grid = viewGrid ?? planGrid;
   return {
     width: (columns - 1) * stride.width + grid.width,
