@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { quoted, withoutControls } from '../errors/quoted.ts';
+import { invalidArgument } from '../errors/invalid-argument.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import { systemReason } from '../errors/system-reason.ts';
 
@@ -21,7 +22,7 @@ export class JsonObject {
   /** `value` as an object; messages call it `where`. */
   static from(value: unknown, where: string): JsonObject {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw new ServiceError('invalid_argument', `${where} is not a JSON object.`);
+      throw invalidArgument(`${where} is not a JSON object.`);
     }
     return new JsonObject(value, where);
   }
@@ -29,7 +30,7 @@ export class JsonObject {
   /** Reads a file of at most 16 MiB; messages call it `where`. `missing` is the message when there is no such file. */
   static async read(path: string, missing: string, where = basename(path)): Promise<JsonObject> {
     const found = await JsonObject.find(path, where);
-    if (found === undefined) throw new ServiceError('invalid_argument', missing);
+    if (found === undefined) throw invalidArgument(missing);
     return found;
   }
 
@@ -41,7 +42,7 @@ export class JsonObject {
       return JsonObject.from(JSON.parse(text), where);
     } catch (error) {
       if (error instanceof ServiceError) throw error;
-      throw new ServiceError('invalid_argument', `${where} is not valid JSON.`, { cause: error });
+      throw invalidArgument(`${where} is not valid JSON.`, error);
     }
   }
 
@@ -126,10 +127,7 @@ export class JsonObject {
   }
 
   fault(key: string, expected: string): ServiceError {
-    return new ServiceError(
-      'invalid_argument',
-      `${this.where}: ${key} must be ${expected}, not ${shortJson(this.get(key))}.`,
-    );
+    return invalidArgument(`${this.where}: ${key} must be ${expected}, not ${shortJson(this.get(key))}.`);
   }
 }
 
@@ -163,12 +161,9 @@ async function readText(path: string, where: string): Promise<string | undefined
     try {
       const found = await file.stat();
       // A device reports no size and may never end.
-      if (!found.isFile()) throw new ServiceError('invalid_argument', `${where} is not a file.`);
+      if (!found.isFile()) throw invalidArgument(`${where} is not a file.`);
       if (found.size > maxJsonBytes) {
-        throw new ServiceError(
-          'invalid_argument',
-          `${where} has ${found.size} bytes; at most ${maxJsonBytes} are read.`,
-        );
+        throw invalidArgument(`${where} has ${found.size} bytes; at most ${maxJsonBytes} are read.`);
       }
       return await file.readFile('utf8');
     } finally {
@@ -178,7 +173,7 @@ async function readText(path: string, where: string): Promise<string | undefined
     if (error instanceof ServiceError) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     const message = `${where} cannot be read: ${systemReason(error)}.`;
-    throw new ServiceError('invalid_argument', message, { cause: error });
+    throw invalidArgument(message, error);
   }
 }
 

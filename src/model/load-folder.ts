@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { didYouMean } from '../errors/did-you-mean.ts';
+import { invalidArgument } from '../errors/invalid-argument.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import { systemReason } from '../errors/system-reason.ts';
 import { JsonObject } from './json-object.ts';
@@ -85,8 +86,7 @@ async function requireFile(folder: string, file: string, expected: FileDigest): 
   try {
     const { size } = await stat(path);
     if (size !== expected.sizeBytes) {
-      throw new ServiceError(
-        'invalid_argument',
+      throw invalidArgument(
         `${path} has ${size} bytes, not the ${expected.sizeBytes} of ${manifestFile}; import the model again.`,
       );
     }
@@ -95,8 +95,7 @@ async function requireFile(folder: string, file: string, expected: FileDigest): 
       hash.update(chunk as Uint8Array);
     }
     if (hash.digest('hex') !== expected.sha256) {
-      throw new ServiceError(
-        'invalid_argument',
+      throw invalidArgument(
         `${path} is not the file of ${manifestFile}: its SHA-256 differs; import the model again.`,
       );
     }
@@ -107,6 +106,6 @@ async function requireFile(folder: string, file: string, expected: FileDigest): 
       ? 'is missing; import the model again'
       : `cannot be read: ${systemReason(error)}`;
     const message = `${path} ${problem}.`;
-    throw new ServiceError('invalid_argument', message, { cause: error });
+    throw invalidArgument(message, error);
   }
 }

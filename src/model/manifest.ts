@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ServiceError } from '../errors/service-error.ts';
+import { invalidArgument } from '../errors/invalid-argument.ts';
 import type { AnyresDefinition } from '../recipes/plan-model.ts';
 import { type JsonObject, shortJson } from './json-object.ts';
 import { resamples, resizes } from '../recipes/plan.ts';
@@ -163,8 +163,7 @@ export function parseManifest(json: JsonObject): Manifest {
   };
   if (manifest.projector?.newline) requireNames(json.object('files'), [newlineFile]);
   if (json.string('digest') !== manifestDigest(manifest)) {
-    throw new ServiceError(
-      'invalid_argument',
+    throw invalidArgument(
       `${json.where} was changed after the import: its digest is not that of its other fields. Import the model again.`,
     );
   }
@@ -174,8 +173,7 @@ export function parseManifest(json: JsonObject): Manifest {
 function parseVersion(json: JsonObject): Manifest['formatVersion'] {
   const version = formatVersions.find((one) => one === json.get('formatVersion'));
   if (version !== undefined) return version;
-  throw new ServiceError(
-    'invalid_argument',
+  throw invalidArgument(
     `${json.where}: formatVersion is ${shortJson(json.get('formatVersion'))}, and this version of siglip-hd reads ` +
       `${formatVersions.slice(0, -1).join(', ')} and ${formatVersions.at(-1)}: import the model again.`,
   );

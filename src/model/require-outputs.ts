@@ -1,3 +1,4 @@
+import { invalidArgument } from '../errors/invalid-argument.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { TokenOutput } from '../recipes/plan.ts';
 import { sameLayers, stateIndex } from './feature-layer.ts';
@@ -48,8 +49,7 @@ function requireProjected({ name, features, projector }: OutputModel, asked: rea
     );
   }
   if (sameLayers(asked, [features])) return;
-  throw new ServiceError(
-    'invalid_argument',
+  throw invalidArgument(
     `The projector of the model "${name}" takes ${features} alone: leave features out for output=embeddings.`,
   );
 }

@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
+import type { ServiceError } from '../../errors/service-error.ts';
 
 /** PEFT's file beside the weights of an adapter. */
 export const adapterFile = 'adapter_config.json';
@@ -16,8 +17,7 @@ export async function requireNoAdapter(folder: string): Promise<void> {
 
 /** The refusal of a folder or repository with an adapter. */
 export function adapterRefusal(place: string): ServiceError {
-  return new ServiceError(
-    'invalid_argument',
+  return invalidArgument(
     `${place} has an adapter (${adapterFile}), which is not applied here. Merge it with PEFT's merge_and_unload() and ` +
       `import the saved model, or import the base model from a place without ${adapterFile}.`,
   );

@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
 import { chooseMatrices } from './choose-matrices.ts';
 import { describeModel } from '../load-folder.ts';
 import { embeddingsStem, graphInput, graphOutputs, layerStem, pooledStem } from '../graph-io.ts';
@@ -53,7 +53,7 @@ export async function calibrate(
     if (!exact.every((values) => kinds.every(({ output }) => values[output]!.data.every(Number.isFinite)))) {
       const message =
         'The fp32 model gives tokens that are not finite, so int8 cannot be compared with them.';
-      throw new ServiceError('invalid_argument', message);
+      throw invalidArgument(message);
     }
     const errors = meanErrors(exact);
     const { float32, cosine } = await chooseMatrices(errors, minCosine, async (kept) => {
@@ -69,8 +69,7 @@ export async function calibrate(
       return Math.min(...cosines);
     });
     if (float32.length === errors.size) {
-      throw new ServiceError(
-        'invalid_argument',
+      throw invalidArgument(
         `Only a model with every matrix in fp32 reaches a mean cosine of ${minCosine}: import with --precision fp32, or ask ` +
           'for less with --min-cosine.',
       );

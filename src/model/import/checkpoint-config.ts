@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
+import type { ServiceError } from '../../errors/service-error.ts';
 import type { Resize } from '../../recipes/plan.ts';
 import { JsonObject, shortJson } from '../json-object.ts';
 import type { Architecture, TowerGeometry } from '../tower-geometry.ts';
@@ -111,8 +112,7 @@ export async function readGeometry(folder: string): Promise<TowerGeometry> {
 export function withImageSize(geometry: TowerGeometry, imageSize: number): TowerGeometry {
   const { patchSize } = geometry;
   if (imageSize >= patchSize) return { ...geometry, imageSize };
-  throw new ServiceError(
-    'invalid_argument',
+  throw invalidArgument(
     `The image size ${imageSize} is smaller than one patch of this model, ${patchSize} x ${patchSize} pixels.`,
   );
 }
@@ -134,8 +134,7 @@ function findVision(config: JsonObject): VisionConfig {
   const [found, another] = towersWithin(vision, 3);
   if (found !== undefined && another === undefined) return found;
   if (found !== undefined && another !== undefined) {
-    throw new ServiceError(
-      'invalid_argument',
+    throw invalidArgument(
       `${vision.where} describes several vision towers: ${found.vision.where} and ${another.vision.where}. ` +
         'Import a checkpoint of one of them.',
     );
@@ -183,7 +182,7 @@ function unsupported(vision: JsonObject, around: JsonObject | undefined): Servic
         ? `model_type ${shortJson(type)} is not supported; expected ${expected}, or a model with one of them as its vision_config.`
         : `model_type ${shortJson(type)} does not describe the vision tower, which mm_vision_tower names: ` +
           `${shortJson(tower)}. Import that one, or put its config.json and preprocessor_config.json into this folder.`;
-  return new ServiceError('invalid_argument', `${vision.where}: ${reason}`);
+  return invalidArgument(`${vision.where}: ${reason}`);
 }
 
 function readActivation(vision: JsonObject, usual: string): TowerGeometry['activation'] {

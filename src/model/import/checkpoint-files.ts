@@ -1,6 +1,6 @@
 import { access, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
 import { shortName } from '../json-object.ts';
 import { openStored, readAt } from './open-stored.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
@@ -43,7 +43,7 @@ export class CheckpointFiles {
     );
     const found = others.length === 0 ? '' : `; it has ${others.slice(0, 4).map(shortName).join(', ')}`;
     const message = `${folder} has no weights that are read: expected one of ${candidates.join(', ')}${found}.`;
-    throw new ServiceError('invalid_argument', message);
+    throw invalidArgument(message);
   }
 
   /** Names of all tensors. */
@@ -71,7 +71,7 @@ async function refuseExports(folder: string): Promise<void> {
     if (first === undefined) continue;
     const others = more.length === 0 ? '' : `, or another of its ${more.length + 1} exports`;
     const message = `${folder} has ONNX exports in place of weights; give the .onnx file: ${join(inner, first)}${others}.`;
-    throw new ServiceError('invalid_argument', message);
+    throw invalidArgument(message);
   }
 }
 
@@ -91,7 +91,7 @@ async function requireContent(path: string): Promise<void> {
     await file.close();
   }
   const message = `${basename(path)} is only a pointer of Git LFS; "git lfs pull" downloads the file itself.`;
-  throw new ServiceError('invalid_argument', message);
+  throw invalidArgument(message);
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
+import type { ServiceError } from '../../errors/service-error.ts';
 import { shortJson, shortName } from '../json-object.ts';
 import type { TowerGeometry } from '../tower-geometry.ts';
 import { CheckpointFiles, type FoundTensor } from './checkpoint-files.ts';
@@ -118,7 +119,7 @@ export class Checkpoint implements TensorSource {
 
   #fault(name: string, sentence: string): ServiceError {
     const stored = this.#tower.stored.get(name) ?? `${this.#tower.prefix}${name}`;
-    return new ServiceError('invalid_argument', `Tensor ${shortName(stored)} ${sentence}.`);
+    return invalidArgument(`Tensor ${shortName(stored)} ${sentence}.`);
   }
 }
 

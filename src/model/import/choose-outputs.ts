@@ -1,4 +1,5 @@
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
+import type { ServiceError } from '../../errors/service-error.ts';
 import { stateIndex } from '../feature-layer.ts';
 import type { FeatureLayer } from '../model.ts';
 import type { TowerGeometry } from '../tower-geometry.ts';
@@ -38,12 +39,12 @@ export async function chooseOutputs(
   const { architecture, layers } = geometry;
   const missing = features.find((layer) => stateIndex(layer, layers) < 0);
   if (missing !== undefined) {
-    throw fault(
+    throw invalidArgument(
       `--features ${missing} is no hidden state of this tower: its ${layers} layers have -1 to ${-layers - 1}.`,
     );
   }
   if (classToken && architecture !== 'clip') {
-    throw fault('--class-token is for CLIP: a SigLIP has no class token. Leave it out.');
+    throw invalidArgument('--class-token is for CLIP: a SigLIP has no class token. Leave it out.');
   }
   if (others.length === 0 && !classToken && !pooled) return { features: first, outputs: undefined };
   const vector = pooled ? await pooledVector(geometry, checkpoint) : undefined;
@@ -56,7 +57,7 @@ async function pooledVector(
 ): Promise<PooledVector> {
   if (architecture === 'siglip') {
     if (checkpoint.has(probeTensor)) return { channels, isProjected: false };
-    throw fault(
+    throw invalidArgument(
       `--pooled needs the pooling head of SigLIP, and the checkpoint has no ${probeTensor}. Leave it out.`,
     );
   }
@@ -69,17 +70,13 @@ function unlike(own: FeatureLayer, features: readonly FeatureLayer[]): ServiceEr
   const asked = features.join(',');
   if (features.length > 1) {
     const others = features.filter((layer) => layer !== own);
-    return fault(
+    return invalidArgument(
       `--features ${asked} does not fit the projector, which takes ${own}: name that first, --features ` +
         `${[own, ...others].join(',')}, or import the tower alone with --tower-only.`,
     );
   }
-  return fault(
+  return invalidArgument(
     `--features ${asked} does not fit the projector, which takes ${own}; leave it out, or import the tower alone with ` +
       '--tower-only.',
   );
-}
-
-function fault(message: string): ServiceError {
-  return new ServiceError('invalid_argument', message);
 }

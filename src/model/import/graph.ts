@@ -1,5 +1,6 @@
+import { weightsFile } from '../graph-io.ts';
 import { cutNodes, type PartNode } from './graph-parts.ts';
-import { ProtoMessage } from './protobuf.ts';
+import { encodeModel, encodeTensor } from './onnx-model.ts';
 
 /** Element types of a graph, with their numbers in onnx.TensorProto.DataType. */
 const elementTypes = { float32: 1, uint8: 2, int8: 3, int64: 7, bool: 9, float16: 10 } as const;
@@ -23,8 +24,7 @@ const irVersion = 9;
 export type Attribute =
   | { readonly int: number }
   | { readonly float: number }
-  | { readonly ints: readonly number[] }
-  | { readonly string: string };
+  | { readonly ints: readonly number[] };
 
 /** Where an initialiser's bytes are in the weights file. */
 export interface Placement {
@@ -36,7 +36,8 @@ export interface Placement {
 type Dimension = number | string;
 
 interface GraphNode extends PartNode {
-  readonly message: ProtoMessage;
+  /** As onnx-model.ts has it. */
+  readonly proto: object;
 }
 
 interface Initialiser {
@@ -44,12 +45,12 @@ interface Initialiser {
   /** Where its bytes are; absent for a constant, whose bytes are in the graph itself. */
   readonly place?: Placement;
   /** The whole tensor but for its place. */
-  readonly message: () => ProtoMessage;
+  readonly proto: object;
 }
 
 interface Port {
   readonly name: string;
-  readonly info: ProtoMessage;
+  readonly type: object;
 }
 
 /** A part of a graph, as an ONNX file's bytes. */
@@ -65,33 +66,26 @@ export interface EncodedPart {
 export type Places = ReadonlyMap<string, Placement>;
 
 /**
- * Builds an ONNX model of opset 20 and com.microsoft 1. Nodes run in the order in which they are added. Large tensors lie
- * in an external file, in the order of the `weight` calls.
+ * Builds an ONNX model of opset 20 and com.microsoft 1. Nodes run in the order in which they are added. Weights lie in
+ * the weights file beside it, in the order of the `weight` calls.
  */
 export class Graph {
   readonly #nodes: GraphNode[] = [];
   readonly #initialisers: Initialiser[] = [];
   readonly #inputs: Port[] = [];
   readonly #outputs: Port[] = [];
-  readonly #weightsFile: string;
   readonly #prefix: string;
   readonly #placed: Places;
   #names = 0;
   #weightsBytes = 0;
 
   /**
-   * `weightsFile` is the external file's name beside the model. Names that the graph makes up begin with `prefix`.
-   * `placed` says where weights are that another graph placed in that file.
+   * Names that the graph makes up begin with `prefix`. `placed` says where weights are that another graph placed in the
+   * weights file.
    */
-  constructor(weightsFile: string, prefix = '', placed: Places = new Map()) {
-    this.#weightsFile = weightsFile;
+  constructor(prefix = '', placed: Places = new Map()) {
     this.#prefix = prefix;
     this.#placed = placed;
-  }
-
-  /** Size of the external file so far. */
-  get weightsBytes(): number {
-    return this.#weightsBytes;
   }
 
   /** Where the weights are, by name. */
@@ -100,12 +94,12 @@ export class Graph {
   }
 
   input(name: string, type: ElementType, shape: readonly Dimension[]): string {
-    this.#inputs.push({ name, info: valueInfo(name, type, shape) });
+    this.#inputs.push(port(name, type, shape));
     return name;
   }
 
   output(name: string, type: ElementType, shape: readonly Dimension[]): void {
-    this.#outputs.push({ name, info: valueInfo(name, type, shape) });
+    this.#outputs.push(port(name, type, shape));
   }
 
   /**
@@ -120,15 +114,15 @@ export class Graph {
   ): string {
     this.#names += 1;
     const dot = operator.lastIndexOf('.');
-    const node = new ProtoMessage();
-    for (const input of inputs) node.string(1, input);
-    node
-      .string(2, output)
-      .string(3, output)
-      .string(4, operator.slice(dot + 1));
-    for (const [name, value] of Object.entries(attributes)) node.message(5, attribute(name, value));
-    if (dot > 0) node.string(7, operator.slice(0, dot));
-    this.#nodes.push({ inputs, output, message: node });
+    const proto = {
+      input: inputs,
+      output: [output],
+      name: output,
+      opType: operator.slice(dot + 1),
+      attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+      ...(dot > 0 ? { domain: operator.slice(0, dot) } : {}),
+    };
+    this.#nodes.push({ inputs, output, proto });
     return output;
   }
 
@@ -138,18 +132,18 @@ export class Graph {
     this.#names += 1;
     const typed =
       type === 'float32' ? Float32Array.from(values) : BigInt64Array.from(values, (value) => BigInt(value));
-    const bytes = new Uint8Array(typed.buffer);
-    this.#initialisers.push({ name, message: () => tensor(name, type, shape).bytes(9, bytes) });
+    const rawData = new Uint8Array(typed.buffer);
+    this.#initialisers.push({ name, proto: { ...tensor(name, type, shape), rawData } });
     return name;
   }
 
-  /** Adds a tensor of the external file. Returns where in it the caller must write the values, little-endian. */
+  /** Adds a tensor of the weights file. Returns where in it the caller must write the values, little-endian. */
   weight(name: string, type: ElementType, shape: readonly number[]): Placement {
     const offsetBytes = Math.ceil(this.#weightsBytes / alignmentBytes) * alignmentBytes;
     const sizeBytes = shape.reduce((product, size) => product * size, elementBytes[type]);
     const placed = this.#placed.get(name);
     const place = placed ?? { offsetBytes, sizeBytes };
-    this.#initialisers.push({ name, place, message: () => tensor(name, type, shape) });
+    this.#initialisers.push({ name, place, proto: { ...tensor(name, type, shape), dataLocation: 1 } });
     if (placed === undefined) this.#weightsBytes = offsetBytes + sizeBytes;
     return place;
   }
@@ -170,7 +164,7 @@ export class Graph {
       const nodes = this.#nodes.slice(part.from, part.to);
       const used = new Set(nodes.flatMap((node) => node.inputs));
       const made = new Set(nodes.map((node) => node.output));
-      const cut = (name: string): Port => ({ name, info: valueInfo(name, 'float32') });
+      const cut = (name: string): Port => port(name, 'float32');
       const inputs = [this.#inputs.find(({ name }) => name === part.input) ?? cut(part.input)];
       const outputs = this.#outputs.filter(({ name }) => made.has(name));
       const isOutput = outputs.some(({ name }) => name === part.output);
@@ -191,39 +185,27 @@ export class Graph {
     outputs: readonly Port[],
     places?: Places,
   ): Uint8Array<ArrayBuffer> {
-    const graph = new ProtoMessage();
-    for (const { message } of nodes) graph.message(1, message);
-    graph.string(2, 'encoder');
-    for (const { name, place, message } of initialisers) {
-      graph.message(
-        5,
-        place === undefined
-          ? message()
-          : withExternalData(message(), this.#weightsFile, places?.get(name) ?? place),
-      );
-    }
-    for (const { info } of inputs) graph.message(11, info);
-    for (const { info } of outputs) graph.message(12, info);
-    const model = new ProtoMessage().int(1, irVersion).string(2, 'siglip-hd').message(7, graph);
-    for (const [domain, version] of Object.entries(opsets)) {
-      model.message(8, new ProtoMessage().string(1, domain).int(2, version));
-    }
-    return model.encode();
+    return encodeModel({
+      irVersion,
+      producerName: 'siglip-hd',
+      graph: {
+        node: nodes.map(({ proto }) => proto),
+        name: 'encoder',
+        initializer: initialisers.map(({ name, place, proto }) =>
+          encodeTensor(proto, place && externalData(places?.get(name) ?? place)),
+        ),
+        input: inputs,
+        output: outputs,
+      },
+      opsetImport: Object.entries(opsets).map(([domain, version]) => ({ domain, version })),
+    });
   }
 }
 
-/** A TensorProto whose values are in the file `location` beside the model. */
-function withExternalData(
-  tensorProto: ProtoMessage,
-  location: string,
-  { offsetBytes, sizeBytes }: Placement,
-): ProtoMessage {
-  tensorProto.int(14, 1);
-  const entries = { location, offset: String(offsetBytes), length: String(sizeBytes) };
-  for (const [key, value] of Object.entries(entries)) {
-    tensorProto.message(13, new ProtoMessage().string(1, key).string(2, value));
-  }
-  return tensorProto;
+/** Where in the weights file a tensor's values are. */
+function externalData({ offsetBytes, sizeBytes }: Placement): readonly object[] {
+  const entries = { location: weightsFile, offset: String(offsetBytes), length: String(sizeBytes) };
+  return Object.entries(entries).map(([key, value]) => ({ key, value }));
 }
 
 /** The `to` attribute of a Cast. */
@@ -231,31 +213,19 @@ export function castTo(type: ElementType): { readonly to: Attribute } {
   return { to: { int: elementTypes[type] } };
 }
 
-function tensor(name: string, type: ElementType, shape: readonly number[]): ProtoMessage {
-  const message = new ProtoMessage();
-  for (const size of shape) message.int(1, size);
-  return message.int(2, elementTypes[type]).string(8, name);
+function tensor(name: string, type: ElementType, dims: readonly number[]): object {
+  return { dims, dataType: elementTypes[type], name };
 }
 
 /** Any shape fits when `shape` is absent. */
-function valueInfo(name: string, type: ElementType, shape?: readonly Dimension[]): ProtoMessage {
-  const tensorType = new ProtoMessage().int(1, elementTypes[type]);
-  if (shape !== undefined) {
-    const dimensions = new ProtoMessage();
-    for (const size of shape) {
-      const dimension = new ProtoMessage();
-      dimensions.message(1, typeof size === 'number' ? dimension.int(1, size) : dimension.string(2, size));
-    }
-    tensorType.message(2, dimensions);
-  }
-  return new ProtoMessage().string(1, name).message(2, new ProtoMessage().message(1, tensorType));
+function port(name: string, type: ElementType, shape?: readonly Dimension[]): Port {
+  const dim = shape?.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
+  const tensorType = { elemType: elementTypes[type], ...(dim === undefined ? {} : { shape: { dim } }) };
+  return { name, type: { tensorType } };
 }
 
-function attribute(name: string, value: Attribute): ProtoMessage {
-  const message = new ProtoMessage().string(1, name);
-  if ('float' in value) return message.float(2, value.float).int(20, 1);
-  if ('int' in value) return message.int(3, value.int).int(20, 2);
-  if ('string' in value) return message.string(4, value.string).int(20, 3);
-  for (const element of value.ints) message.int(8, element);
-  return message.int(20, 7);
+function attribute(name: string, value: Attribute): object {
+  if ('float' in value) return { name, f: value.float, type: 1 };
+  if ('int' in value) return { name, i: value.int, type: 2 };
+  return { name, ints: value.ints, type: 7 };
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
 import type { Resample, Resize } from '../../recipes/plan.ts';
 import { JsonObject, shortJson } from '../json-object.ts';
 import type { Architecture, Normalisation, TowerGeometry } from '../tower-geometry.ts';
@@ -72,7 +72,7 @@ async function readClass(
   const found = processorClass(name);
   if (!('refusal' in found)) return found;
   const message = `${config.where}: image_processor_type ${shortJson(name)} ${found.refusal}.`;
-  throw new ServiceError('invalid_argument', message);
+  throw invalidArgument(message);
 }
 
 async function nameFromModel(folder: string, architecture: Architecture): Promise<string> {

@@ -1,5 +1,6 @@
 import { basename, join, resolve } from 'node:path';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
+import type { ServiceError } from '../../errors/service-error.ts';
 import type { AnyresDefinition } from '../../recipes/plan-model.ts';
 import { JsonObject } from '../json-object.ts';
 import type { Manifest, Provenance } from '../manifest.ts';
@@ -167,7 +168,7 @@ function anyresOf(
 }
 
 function pinpointsFault(sentence: string): ServiceError {
-  return new ServiceError('invalid_argument', `config.json: image_grid_pinpoints ${sentence}.`);
+  return invalidArgument(`config.json: image_grid_pinpoints ${sentence}.`);
 }
 
 /** What a model does to an image that is not square. */

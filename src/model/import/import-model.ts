@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 import type { Calibration } from './calibrate.ts';
@@ -61,7 +62,7 @@ export async function importModel(options: ImportOptions): Promise<Model> {
   } catch (error) {
     if (error instanceof ServiceError) throw error;
     const message = `Cannot write ${out}: ${systemReason(error)}.`;
-    throw new ServiceError('invalid_argument', message, { cause: error });
+    throw invalidArgument(message, error);
   }
 }
 
@@ -75,11 +76,11 @@ async function requireSource(source: string): Promise<void> {
   const found = await stat(source).catch((error: unknown) => {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const problem = isMissing ? 'does not exist' : `cannot be read: ${systemReason(error)}`;
-    throw new ServiceError('invalid_argument', `${source} ${problem}.`, { cause: error });
+    throw invalidArgument(`${source} ${problem}.`, error);
   });
   if (isExport(source)) {
-    if (!found.isFile()) throw new ServiceError('invalid_argument', `${source} is not a file.`);
+    if (!found.isFile()) throw invalidArgument(`${source} is not a file.`);
     return;
   }
-  if (!found.isDirectory()) throw new ServiceError('invalid_argument', `${source} is not a folder.`);
+  if (!found.isDirectory()) throw invalidArgument(`${source} is not a folder.`);
 }

@@ -1,4 +1,3 @@
-import { weightsFile } from '../graph-io.ts';
 import type { Precision } from '../model.ts';
 import { castTo, Graph, type Placement, type Places } from './graph.ts';
 import { compareProducts, int8Names, int8Product, type FormOf } from './int8-linear.ts';
@@ -43,7 +42,7 @@ export class LinearBuilder {
 
   /** `places` says where the weights are, if another graph placed them. */
   constructor(precision: Precision, formOf: FormOf, places?: Places) {
-    this.graph = new Graph(weightsFile, '', places);
+    this.graph = new Graph('', places);
     this.#formOf = precision === 'int8' ? formOf : () => 'exact';
     this.#dtype = precision === 'fp16' ? 'float16' : 'float32';
   }

@@ -1,4 +1,4 @@
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
 import { type JsonObject, shortName } from '../json-object.ts';
 import { families, findFamily } from './families/registry.ts';
 import { findTower, hasTower, towerTensorNames, unwrapped } from './tower-names.ts';
@@ -24,7 +24,7 @@ export function neededTensors(
   const projector = names.filter((name) => kinds.some(({ tensors }) => tensors.test(unwrapped(name))));
   if (part === 'projector' && projector.length === 0) {
     const where = config === undefined ? 'The checkpoint' : `${config.where}: the checkpoint`;
-    throw new ServiceError('invalid_argument', `${where} has no tensors of a projector.`);
+    throw invalidArgument(`${where} has no tensors of a projector.`);
   }
   return [...tower, ...projector];
 }
@@ -34,8 +34,7 @@ export function requireTower(names: readonly string[], config: JsonObject, sourc
   const named = findFamily(config)?.towerRepository?.(config);
   if (named === undefined || hasTower(names)) return;
   const repository = shortName(named);
-  throw new ServiceError(
-    'invalid_argument',
+  throw invalidArgument(
     `${config.where}: the checkpoint has no vision tower of its own; it uses ${repository}. To import both: ` +
       `siglip-hd import ${repository} --projector ${source} --out FOLDER`,
   );

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 
 /** Opens a file of a checkpoint for reading; `invalid_argument` when that fails. */
@@ -12,9 +12,9 @@ export async function openStored(path: string): Promise<FileHandle> {
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const problem = isMissing ? 'is missing' : `cannot be read: ${systemReason(error)}`;
-    throw new ServiceError('invalid_argument', `${basename(path)} ${problem}.`, { cause: error });
+    throw invalidArgument(`${basename(path)} ${problem}.`, error);
   }
-  throw new ServiceError('invalid_argument', `${basename(path)} is not a file.`);
+  throw invalidArgument(`${basename(path)} is not a file.`);
 }
 
 /** Reads exactly `buffer` from a file, or gives false where the file ends before. */

@@ -1,4 +1,5 @@
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
+import type { ServiceError } from '../../errors/service-error.ts';
 import { shortName } from '../json-object.ts';
 
 /** A tuple; a list is an array, and a dictionary a map. */
@@ -293,6 +294,6 @@ class PickleReader {
   }
 
   #fault(sentence: string): ServiceError {
-    return new ServiceError('invalid_argument', `${this.#options.label} ${sentence}.`);
+    return invalidArgument(`${this.#options.label} ${sentence}.`);
   }
 }

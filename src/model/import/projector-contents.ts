@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
 import type { TowerGeometry } from '../tower-geometry.ts';
 import type { Preparation, ProjectorRecipe } from './families/family.ts';
 import { linearName, newlineName, preparationName } from './projector-names.ts';
@@ -44,17 +44,20 @@ export async function readProjector(
   for (const [index, { weight, bias }] of recipe.linears.entries()) {
     const name = linearName(index);
     const [outputs = 0, inputs = 0, ...more] = await source.shape(`${name}.weight`);
-    if (outputs === 0 || inputs === 0 || more.length > 0) throw fault(`Tensor ${weight} is no matrix.`);
+    if (outputs === 0 || inputs === 0 || more.length > 0)
+      throw invalidArgument(`Tensor ${weight} is no matrix.`);
     if (inputs !== width) {
       const before =
         index > 0 ? 'the matrix before it gives' : `the vision tower's ${channels} channels give rows of`;
-      throw fault(`The projector does not fit: ${weight} takes rows of ${inputs}, but ${before} ${width}.`);
+      throw invalidArgument(
+        `The projector does not fit: ${weight} takes rows of ${inputs}, but ${before} ${width}.`,
+      );
     }
     linears.push({ name, inputs, outputs, bias: bias !== undefined });
     width = outputs;
   }
   if (languageWidth !== undefined && languageWidth !== width) {
-    throw fault(
+    throw invalidArgument(
       `The projector gives rows of ${width} values, and config.json's language model takes ${languageWidth}.`,
     );
   }
@@ -102,8 +105,4 @@ async function digestOf(
     for await (const chunk of source.read(name, 'float32', rowElements)) hash.update(chunk);
   }
   return `sha256:${hash.digest('hex')}`;
-}
-
-function fault(message: string): ServiceError {
-  return new ServiceError('invalid_argument', message);
 }

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
 import { JsonObject } from '../json-object.ts';
 import type { FeatureLayer } from '../model.ts';
 import type { TowerGeometry } from '../tower-geometry.ts';
@@ -43,7 +43,7 @@ export async function openProjector(
     const bare = bareRecipe(files.names(), features ?? 'penultimate');
     if (bare !== undefined) return { ...bare, files, imageSize: undefined };
     const message = `${source} has no projector that siglip-hd knows: it has no config.json of a vision language model, and its tensors are not named as LLaVA names them.`;
-    throw new ServiceError('invalid_argument', message);
+    throw invalidArgument(message);
   }
   const recipe = family.read(config, tower, { isOwnTower: false });
   return { family: family.name, recipe, files, imageSize: readImageSize(config) };

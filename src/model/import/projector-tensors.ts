@@ -1,4 +1,4 @@
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
 import { shortName } from '../json-object.ts';
 import type { CheckpointFiles } from './checkpoint-files.ts';
 import { Checkpoint } from './checkpoint.ts';
@@ -82,7 +82,7 @@ function findTensors(
     const [full, other] = fullNames.get(`${prefix}${bareName(name)}`) ?? [];
     if (other !== undefined) {
       const message = `Tensors ${shortName(full!)} and ${shortName(other)} are the same one.`;
-      throw new ServiceError('invalid_argument', message);
+      throw invalidArgument(message);
     }
     if (full === undefined) missing.push(name);
     else found.set(tensor, full);
@@ -94,7 +94,7 @@ function findTensors(
       ? `The checkpoint has no projector: tensor ${first} is missing. --tower-only imports its vision tower alone, ` +
         'without embeddings.'
       : `The projector is incomplete: tensor ${first} is missing.`;
-  throw new ServiceError('invalid_argument', message);
+  throw invalidArgument(message);
 }
 
 /** What stands before a projector's names in the checkpoint. Throws `invalid_argument` for two projectors. */
@@ -111,5 +111,5 @@ function prefixOf(names: readonly string[], wanted: readonly string[]): string {
   if (others.length === 0) return only;
   const list = [...prefixes].slice(0, 8).map(shortName).join(', ');
   const message = `The checkpoint has ${prefixes.size} projectors, whose tensors have the prefixes ${list}; save one of them alone and import that.`;
-  throw new ServiceError('invalid_argument', message);
+  throw invalidArgument(message);
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
+import type { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 import { manifestFile } from '../manifest.ts';
 
@@ -129,15 +130,14 @@ async function removeEmpty(folder: string, first: string): Promise<void> {
 export async function requireFree(target: string, force: boolean): Promise<void> {
   const entries = await readdir(target).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return [];
-    if (error.code === 'ENOTDIR')
-      throw new ServiceError('invalid_argument', `${target} is a file, or lies below one.`);
+    if (error.code === 'ENOTDIR') throw invalidArgument(`${target} is a file, or lies below one.`);
     throw error;
   });
   // A new ext4 volume has lost+found; an import that was killed may have left its temporary folder.
   if (entries.every((name) => name === 'lost+found' || name.startsWith(stagingPrefix))) return;
   if (!force) throw taken(target);
   if (!entries.includes(manifestFile)) {
-    throw new ServiceError('invalid_argument', `${target} is not a model folder, so it is not replaced.`);
+    throw invalidArgument(`${target} is not a model folder, so it is not replaced.`);
   }
 }
 
@@ -164,8 +164,7 @@ export function isTaken(error: unknown): boolean {
 }
 
 function taken(target: string): ServiceError {
-  return new ServiceError(
-    'invalid_argument',
+  return invalidArgument(
     `${target} exists already; choose another folder, or replace a model folder with --force.`,
   );
 }
@@ -189,9 +188,7 @@ export async function makeFolder(folder: string): Promise<string | undefined> {
 
 /** The error for a folder that the operating system refuses to make. */
 function unmakeable(folder: string, error: unknown): ServiceError {
-  return new ServiceError('invalid_argument', `${folder} cannot be made: ${systemReason(error)}.`, {
-    cause: error,
-  });
+  return invalidArgument(`${folder} cannot be made: ${systemReason(error)}.`, error);
 }
 
 /** Whether there is a folder at `path`; false when there is nothing. Rejects when it is a file, or lies below one. */

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
+import type { ServiceError } from '../../errors/service-error.ts';
 import { JsonObject, shortJson, shortName } from '../json-object.ts';
 import { openStored, readAt } from './open-stored.ts';
 import type { StoredTensor, StoredTensors } from './stored-tensor.ts';
@@ -131,5 +132,5 @@ function isSizes(value: unknown): value is number[] {
 }
 
 function fault(label: string, sentence: string, cause?: unknown): ServiceError {
-  return new ServiceError('invalid_argument', `${label} ${sentence}.`, { cause });
+  return invalidArgument(`${label} ${sentence}.`, cause);
 }

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
+import type { ServiceError } from '../../errors/service-error.ts';
 import { shortName } from '../json-object.ts';
 import { openStored, readAt } from './open-stored.ts';
 import { locateFiles, type ArchivedFile } from './stored-archive.ts';
@@ -124,5 +125,5 @@ function locate(
 }
 
 function fault(label: string, sentence: string, cause?: unknown): ServiceError {
-  return new ServiceError('invalid_argument', `${label} ${sentence}.`, { cause });
+  return invalidArgument(`${label} ${sentence}.`, cause);
 }

@@ -1,4 +1,5 @@
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
+import type { ServiceError } from '../../errors/service-error.ts';
 import { shortName } from '../json-object.ts';
 import { PickleGlobal, PickleTuple, readPickle, type PickleValue } from './pickle.ts';
 
@@ -63,7 +64,7 @@ export function readStateDict(
   pickle: Uint8Array<ArrayBuffer>,
   label: string,
 ): ReadonlyMap<string, TorchTensor> {
-  const fault = (sentence: string) => new ServiceError('invalid_argument', `${label} ${sentence}.`);
+  const fault = (sentence: string) => invalidArgument(`${label} ${sentence}.`);
   const root = readPickle(pickle, {
     label,
     globals: allowedGlobals(fault),

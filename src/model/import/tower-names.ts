@@ -1,4 +1,4 @@
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
 import { shortName } from '../json-object.ts';
 import type { TowerGeometry } from '../tower-geometry.ts';
 
@@ -49,14 +49,14 @@ export function findTower(names: Iterable<string>): FoundTower {
   const prefixes = bareNames.flatMap(([name]) => prefixOf(name) ?? []);
   const [prefix, ...others] = prefixes;
   if (prefix === undefined) {
-    throw fault(
+    throw invalidArgument(
       `The checkpoint has no SigLIP or CLIP vision tower: no tensor is named ${telltale}, with or without a prefix; ` +
         `its tensors are ${beginnings(bareNames.map(([name]) => name))}.`,
     );
   }
   if (others.length > 0) {
     const list = prefixes.slice(0, 8).map((each) => (each === '' ? 'none' : shortName(each)));
-    throw fault(
+    throw invalidArgument(
       `The checkpoint has ${prefixes.length} vision towers, whose tensors have the prefixes ${list.join(', ')}; ` +
         'save one of them alone and import that.',
     );
@@ -68,7 +68,9 @@ export function findTower(names: Iterable<string>): FoundTower {
     if (!isInside && unwrappedName !== projection) continue;
     const name = isInside ? unwrappedName.slice(prefix.length) : projectionTensor;
     if (stored.has(name))
-      throw fault(`Tensors ${shortName(stored.get(name)!)} and ${shortName(full)} are the same one.`);
+      throw invalidArgument(
+        `Tensors ${shortName(stored.get(name)!)} and ${shortName(full)} are the same one.`,
+      );
     stored.set(name, full);
   }
   return { prefix, stored };
@@ -113,7 +115,7 @@ export function requireTensorsOf({ stored }: FoundTower, { architecture, layers 
     if (index !== undefined) indices.add(Number(index));
     const isKnown = tensor === undefined ? otherTensors[architecture].has(name) : layerTensors.has(tensor);
     if (!isKnown && towerPart.test(name)) {
-      throw fault(
+      throw invalidArgument(
         `Tensor ${shortName(full)} of the vision tower is none that a ${titles[architecture]} tower has; ` +
           'without it the tokens would be wrong.',
       );
@@ -125,13 +127,13 @@ export function requireTensorsOf({ stored }: FoundTower, { architecture, layers 
   );
   if (missing.length > 0) {
     const which = `layer${missing.length === 1 ? '' : 's'} ${ranges(missing)}`;
-    throw fault(
+    throw invalidArgument(
       `The checkpoint has no tensors of ${which} of the vision tower, counted from 0, and config.json says num_hidden_layers ` +
         `${layers}: get the whole checkpoint, or correct config.json if it is wrong.`,
     );
   }
   if (count === layers) return;
-  throw fault(
+  throw invalidArgument(
     `The vision tower has ${count} layers, but config.json says num_hidden_layers ${layers}: set it to ${count} for the whole ` +
       'tower, and choose the layer with --features.',
   );
@@ -158,8 +160,4 @@ function beginnings(names: readonly string[]): string {
   if (parts.length === 0) return 'none';
   const shown = parts.slice(0, 8).map((part) => `${shortName(part)}...`);
   return `${shown.join(', ')}${parts.length > shown.length ? ` and ${parts.length - shown.length} other kinds` : ''}`;
-}
-
-function fault(message: string): ServiceError {
-  return new ServiceError('invalid_argument', message);
 }

@@ -1,6 +1,6 @@
 import { copyFile, link, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 import { exportGraphs, graphFile, projectorFile, weightsFile } from '../graph-io.ts';
 import { makeFolder } from '../import/publish-folder.ts';
@@ -56,8 +56,7 @@ export async function exportRepository(
   const present = new Set(await readdir(repository));
   const taken = models.find(({ config }) => present.has(config.name));
   if (taken !== undefined && !options.force) {
-    throw new ServiceError(
-      'invalid_argument',
+    throw invalidArgument(
       `${join(repository, taken.config.name)} exists already; choose another --name, or replace it with --force.`,
     );
   }
@@ -171,9 +170,7 @@ async function writeModel(
     await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    throw new ServiceError('invalid_argument', `${target} cannot be written: ${systemReason(error)}.`, {
-      cause: error,
-    });
+    throw invalidArgument(`${target} cannot be written: ${systemReason(error)}.`, error);
   }
 }
 

@@ -1,4 +1,4 @@
-import { ServiceError } from '../../../errors/service-error.ts';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import type { JsonObject } from '../../json-object.ts';
 import { layerAt } from '../../feature-layer.ts';
 import type { FeatureLayer } from '../../model.ts';
@@ -37,5 +37,5 @@ export function requirePatches(
   const message =
     `${config.where}: ${key} "${strategy}" is not supported with a ${architecture} tower, whose patches are what ` +
     `"${expected}" takes.`;
-  throw new ServiceError('invalid_argument', message);
+  throw invalidArgument(message);
 }

@@ -1,4 +1,4 @@
-import { ServiceError } from '../../../errors/service-error.ts';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import type { JsonObject } from '../../json-object.ts';
 import { gridSide, type TowerGeometry } from '../../tower-geometry.ts';
 import type { LinearBuilder } from '../linear-builder.ts';
@@ -34,8 +34,7 @@ const shiftedSides = new Set([19, 25, 29, 31, 38, 40, 41, 43, 47, 49, 50, 54, 55
 
 function requirePlainPositions(patches: number, { where }: JsonObject): void {
   if (patches <= largestSide && !shiftedSides.has(patches)) return;
-  throw new ServiceError(
-    'invalid_argument',
+  throw invalidArgument(
     `${where}: a view has ${patches} patches along a side, and there the positions that transformers computes for ` +
       'Idefics3 depend on the machine. Give another --image-size.',
   );

@@ -1,4 +1,4 @@
-import { ServiceError } from '../../../errors/service-error.ts';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { type JsonObject, shortJson } from '../../json-object.ts';
 import type { FeatureLayer } from '../../model.ts';
 import type { TowerGeometry } from '../../tower-geometry.ts';
@@ -71,7 +71,7 @@ function readFeatures(config: JsonObject, tower: TowerGeometry, isOwnTower: bool
   const message =
     `${config.where}: ${key} ${layer} with the ${tower.layers} layers of the checkpoint's SigLIP tower does not tell which ` +
     'layer the projector takes; --tower-only imports the tower alone, with the layer that --features names.';
-  throw new ServiceError('invalid_argument', message);
+  throw invalidArgument(message);
 }
 
 function readLinears(config: JsonObject): readonly ProjectorLinear[] {
@@ -110,7 +110,7 @@ function describeTower(config: JsonObject, shapes: TowerShapes): DescribedTower 
     ![side, headsOf(channels), mlpChannels, patchSize].every((one) => Number.isSafeInteger(one) && one > 0)
   ) {
     const message = `The vision tower's tensors have shapes that no ${architecture} tower has.`;
-    throw new ServiceError('invalid_argument', message);
+    throw invalidArgument(message);
   }
   const layers = [...shapes.keys()].filter((name) => /^encoder\.layers\.\d+\.mlp\.fc1\.weight$/.test(name));
   const imageSize = imageSizeOf(config, side, patchSize);

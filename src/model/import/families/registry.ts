@@ -1,4 +1,4 @@
-import { ServiceError } from '../../../errors/service-error.ts';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { type JsonObject, shortJson } from '../../json-object.ts';
 import type { Family } from './family.ts';
 import { gemma3 } from './gemma3.ts';
@@ -45,7 +45,7 @@ export function requireKnownFamily(config: JsonObject): void {
   const message =
     `${config.where}: the family ${shortJson(title)} is not known, so its embeddings cannot be made; known are ` +
     `${families.map(({ name }) => name).join(', ')}. --tower-only imports its vision tower alone.`;
-  throw new ServiceError('invalid_argument', message);
+  throw invalidArgument(message);
 }
 
 /** Whether a checkpoint's tensors describe its tower, so that it needs no image processor's file. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ServiceError } from '../../../errors/service-error.ts';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
 import { findProxy, type Proxy } from '../../../network/proxy.ts';
 import { isTrue } from './flag.ts';
@@ -46,10 +46,7 @@ export function readHubAccess(env: NodeJS.ProcessEnv): HubAccess {
 function readEndpoint(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
-    throw new ServiceError(
-      'invalid_argument',
-      'HF_ENDPOINT must be an http or https address, without a user.',
-    );
+    throw invalidArgument('HF_ENDPOINT must be an http or https address, without a user.');
   }
   return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
 }
@@ -65,7 +62,7 @@ function readCertificates(env: NodeJS.ProcessEnv): readonly string[] | undefined
       return [readFileSync(file, 'utf8')];
     } catch (error) {
       const message = `${name} names ${file}, which cannot be read: ${systemReason(error)}.`;
-      throw new ServiceError('invalid_argument', message, { cause: error });
+      throw invalidArgument(message, error);
     }
   });
 }

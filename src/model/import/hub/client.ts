@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
 import { JsonObject } from '../../json-object.ts';
@@ -173,7 +174,7 @@ export class HubClient {
 
   #strange(sentence: string, cause?: unknown): ServiceError {
     const message = `${new URL(this.#access.endpoint).host} gave ${sentence} (${this.#repository}).`;
-    return new ServiceError('invalid_argument', message, { cause });
+    return invalidArgument(message, cause);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
 import type { RepositoryCache } from './cache.ts';
@@ -36,7 +37,7 @@ export async function downloadBlob(file: RemoteFile, options: DownloadOptions): 
     const wrong = fault(part, file);
     if (wrong !== undefined) {
       await part.clear();
-      throw new ServiceError('invalid_argument', `${file.name} arrived damaged: ${wrong}.`);
+      throw invalidArgument(`${file.name} arrived damaged: ${wrong}.`);
     }
     signal.throwIfAborted();
     await part.finish(Date.now());

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { adapterFile, adapterRefusal } from '../adapter.ts';
 import { processorFiles } from '../image-processor.ts';
@@ -147,7 +148,7 @@ function clockWait(waitMs: number, signal: AbortSignal): Promise<unknown> {
 }
 
 function lacks(repository: RepositoryName, what: string): ServiceError {
-  return new ServiceError('invalid_argument', `${repository} has no ${what}, so it cannot be imported.`);
+  return invalidArgument(`${repository} has no ${what}, so it cannot be imported.`);
 }
 
 /** A mistyped path looks like a repository, so a hub that cannot be asked must not be all that its user hears of. */
@@ -162,11 +163,9 @@ function notFound(error: unknown, repository: RepositoryName): unknown {
 function atEdge(error: unknown, cacheFolder: string, signal: AbortSignal): ServiceError {
   if (signal.aborted) return new ServiceError('cancelled', 'The import was cancelled.', { cause: error });
   if (error instanceof ServiceError) {
-    return error.code === 'unavailable'
-      ? new ServiceError('invalid_argument', error.message, { cause: error })
-      : error;
+    return error.code === 'unavailable' ? invalidArgument(error.message, error) : error;
   }
   if (!(error instanceof Error && 'syscall' in error)) return ServiceError.from(error);
   const message = `The cache ${cacheFolder} cannot be used: ${systemReason(error)}.`;
-  return new ServiceError('invalid_argument', message, { cause: error });
+  return invalidArgument(message, error);
 }

@@ -1,4 +1,4 @@
-import { ServiceError } from '../../../errors/service-error.ts';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import type { RepositoryCache } from './cache.ts';
 import type { HubClient, RemoteFile } from './client.ts';
 import { downloadBlob } from './download.ts';
@@ -53,5 +53,5 @@ export async function requireSpace(
   if (neededBytes <= freeBytes) return;
   const [needed, free] = [neededBytes, freeBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));
   const message = `${cache.blobs} has ${free} MiB free and the download needs ${needed} MiB; set HF_HUB_CACHE to a folder on another disk.`;
-  throw new ServiceError('invalid_argument', message);
+  throw invalidArgument(message);
 }

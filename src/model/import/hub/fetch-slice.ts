@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { JsonObject } from '../../json-object.ts';
 import { type CheckpointPart, neededTensors } from '../needed-tensors.ts';
@@ -121,7 +122,7 @@ async function fillSlice(
     await appendBody(part, body, { name: file, sizeBytes: end }, { onProgress: progress, signal });
     if (part.sizeBytes > end) {
       await part.clear();
-      throw new ServiceError('invalid_argument', `The hub gave more of ${file} than was asked for.`);
+      throw invalidArgument(`The hub gave more of ${file} than was asked for.`);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { ServiceError } from '../../../errors/service-error.ts';
 import type { HubAccess } from './access.ts';
 import type { RepositoryCache } from './cache.ts';
@@ -58,8 +59,7 @@ export async function findRevision(
     onCached?.(`${access.offline} is set. ${cachedSentence(repository, revision, cached)}`);
     return { commit: cached, files: undefined };
   }
-  throw new ServiceError(
-    'invalid_argument',
+  throw invalidArgument(
     `${repository} at ${revision} is neither a folder here nor complete in ${access.cacheFolder}, and ${access.offline} is set.`,
   );
 }

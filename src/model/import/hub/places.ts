@@ -1,14 +1,13 @@
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { ServiceError } from '../../../errors/service-error.ts';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 
 /** The folder of models--OWNER--NAME. Throws `invalid_argument` where it would be in a home that does not exist. */
 export function findCacheFolder(env: NodeJS.ProcessEnv, home: FindHome = () => findHome(env)): string {
   const named = env['HF_HUB_CACHE'] || env['HUGGINGFACE_HUB_CACHE'];
   const folder = named ? expand(named, env, home) : under(findHubHome(env, home), 'hub');
   if (folder !== undefined) return folder;
-  throw new ServiceError(
-    'invalid_argument',
+  throw invalidArgument(
     "This user has no home folder for the hub's cache; set HF_HOME or HF_HUB_CACHE to a folder that can be written.",
   );
 }

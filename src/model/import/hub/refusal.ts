@@ -1,3 +1,4 @@
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { describeProxy, type Proxy } from '../../../network/proxy.ts';
 import type { HubAccess } from './access.ts';
@@ -24,24 +25,27 @@ export function refusal(status: number, errorCode: string | undefined, refused: 
     return new ServiceError(code, message);
   }
   if (code === 'unavailable') return new ServiceError(code, `${host} answers with status ${status}.`);
-  const wrong = (sentence: string) => new ServiceError('invalid_argument', sentence);
   if (errorCode === 'GatedRepo' || status === 403) {
     const rest =
       token === undefined ? `, then ${tokenHint}` : ` for the account of the token in ${token.source}`;
-    return wrong(`${repository} is gated: ask for access on its page at ${host}${rest}.`);
+    return invalidArgument(`${repository} is gated: ask for access on its page at ${host}${rest}.`);
   }
-  if (errorCode === 'RevisionNotFound') return wrong(`${repository} has no revision ${revision} on ${host}.`);
-  if (errorCode === 'EntryNotFound') return wrong(`${repository} lacks a file that it lists (${host}).`);
+  if (errorCode === 'RevisionNotFound')
+    return invalidArgument(`${repository} has no revision ${revision} on ${host}.`);
+  if (errorCode === 'EntryNotFound')
+    return invalidArgument(`${repository} lacks a file that it lists (${host}).`);
   if (status === 401 && token !== undefined && errorCode !== 'RepoNotFound') {
     const hint = '"hf auth login" keeps a new one';
-    return wrong(`${host} does not accept the token in ${token.source} for ${repository}; ${hint}.`);
+    return invalidArgument(
+      `${host} does not accept the token in ${token.source} for ${repository}; ${hint}.`,
+    );
   }
   if (status === 401 || status === 404) {
     const hint =
       token === undefined
         ? `if it is private, ${tokenHint}`
         : `or the token in ${token.source} does not open it`;
-    return wrong(`${repository} is neither a folder here nor a model on ${host}; ${hint}.`);
+    return invalidArgument(`${repository} is neither a folder here nor a model on ${host}; ${hint}.`);
   }
-  return wrong(`${host} answers the request for ${repository} with status ${status}.`);
+  return invalidArgument(`${host} answers the request for ${repository} with status ${status}.`);
 }

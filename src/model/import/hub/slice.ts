@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
 import { headerLength, parseSafetensorsHeader } from '../safetensors.ts';
@@ -68,7 +69,7 @@ async function readAll(body: IncomingMessage, sizeBytes: number, name: string): 
   }
   if (doneBytes === sizeBytes) return Buffer.concat(chunks);
   if (doneBytes > sizeBytes) {
-    throw new ServiceError('invalid_argument', `The hub gave more of ${name} than was asked for.`);
+    throw invalidArgument(`The hub gave more of ${name} than was asked for.`);
   }
   throw new ServiceError('unavailable', `${name} stopped arriving after ${doneBytes} of ${sizeBytes} bytes.`);
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ServiceError } from '../../../errors/service-error.ts';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
 import { isTrue } from './flag.ts';
 
@@ -34,11 +34,11 @@ function readTokenFile(file: string, isNamed: boolean): string {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (['ENOENT', 'ENOTDIR'].includes(code) || (code === 'EACCES' && !isNamed)) return '';
     const message = `The token in ${file} cannot be read: ${systemReason(error)}.`;
-    throw new ServiceError('invalid_argument', message, { cause: error });
+    throw invalidArgument(message, error);
   }
 }
 
 function checked(token: HubToken): HubToken {
   if (/^[\x21-\x7e]+$/.test(token.value)) return token;
-  throw new ServiceError('invalid_argument', `${token.source} holds a character that a token cannot have.`);
+  throw invalidArgument(`${token.source} holds a character that a token cannot have.`);
 }

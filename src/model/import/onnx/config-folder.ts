@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { ServiceError } from '../../../errors/service-error.ts';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 
 /**
  * The folder that has one of an export's JSON files `names`: the graph's own or the one above it, since onnx-community
@@ -18,8 +18,7 @@ export async function configFolder(path: string, ...names: readonly string[]): P
       }
     }
   }
-  throw new ServiceError(
-    'invalid_argument',
+  throw invalidArgument(
     `${names.join(' or ')} is missing in ${folder} and in the folder above; an ONNX export is imported with the files of its repository.`,
   );
 }

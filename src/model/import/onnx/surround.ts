@@ -1,5 +1,5 @@
 import { castTo, Graph } from '../graph.ts';
-import { graphInput, weightsFile } from '../../graph-io.ts';
+import { graphInput } from '../../graph-io.ts';
 import { addGraphOutputs } from '../graph-outputs.ts';
 import { gridSide, type Normalisation, type TowerGeometry } from '../../tower-geometry.ts';
 import type { PixelPort, TokenPort } from './export-ports.ts';
@@ -13,7 +13,7 @@ export function graphBefore(
   { name, type, channelsLast }: PixelPort,
   { rescale, mean, std }: Normalisation,
 ): Graph {
-  const graph = new Graph(weightsFile, namePrefix);
+  const graph = new Graph(namePrefix);
   const pixels = graph.input(graphInput, 'uint8', ['batch', imageSize, imageSize, 3]);
   // Transposed as bytes, and scaled by planes: four times as fast as by pixels.
   const laidOut = channelsLast ? pixels : graph.node('Transpose', [pixels], { perm: { ints: [0, 3, 1, 2] } });
@@ -32,7 +32,7 @@ export function graphBefore(
 export function graphAfter(geometry: TowerGeometry, { name, type, hasClassToken }: TokenPort): Graph {
   const { channels } = geometry;
   const tokens = gridSide(geometry) ** 2;
-  const graph = new Graph(weightsFile, namePrefix);
+  const graph = new Graph(namePrefix);
   graph.input(name, type, ['batch', hasClassToken ? tokens + 1 : tokens, channels]);
   let state = graph.node('Cast', [name], castTo('float32'));
   if (hasClassToken) {

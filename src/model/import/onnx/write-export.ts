@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { ServiceError } from '../../../errors/service-error.ts';
+import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { exportGraphs, graphFile, graphInput, graphOutputs } from '../../graph-io.ts';
 import {
   exportFormatVersion,
@@ -51,7 +51,7 @@ export async function writeExportFolder(
   } catch (error) {
     if (!(error instanceof ExportProblem)) throw error;
     const message = `${basename(contents.path)} ${error.message}.`;
-    throw new ServiceError('invalid_argument', message, { cause: error });
+    throw invalidArgument(message, error);
   }
 }
 

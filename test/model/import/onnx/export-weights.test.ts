@@ -2,9 +2,17 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import protobuf from 'protobufjs';
 import { readExportWeights } from '../../../../src/model/import/onnx/export-weights.ts';
-import { ProtoMessage } from '../../../../src/model/import/protobuf.ts';
 import { temporaryFolder } from '../fixtures.ts';
+
+const onnx = protobuf.parse(`
+  syntax = "proto2";
+  message Model { optional Graph graph = 7; repeated Function functions = 25; }
+  message Graph { repeated Node node = 1; repeated Tensor initializer = 5; }
+  message Function { repeated Node node = 7; }
+  message Node { optional string op_type = 4; }
+  message Tensor { repeated int64 dims = 1; optional int32 data_type = 2; optional bytes raw_data = 9; }`);
 
 const [float32, uint8, int64, float16, bfloat16] = [1, 2, 7, 10, 16];
 
@@ -16,15 +24,17 @@ interface Contents {
 }
 
 async function read(t: TestContext, { weights, operator = 'MatMul', isInFunction = false }: Contents) {
-  const node = new ProtoMessage().string(4, operator);
-  const graph = new ProtoMessage();
-  for (const [type, count] of weights) {
-    graph.message(5, new ProtoMessage().int(1, count).int(2, type).bytes(9, new Uint8Array(8)));
-  }
-  const model = new ProtoMessage().message(7, isInFunction ? graph : graph.message(1, node));
-  if (isInFunction) model.message(25, new ProtoMessage().message(7, node));
+  const node = [{ opType: operator }];
+  const initializer = weights.map(([dataType, count]) => ({
+    dims: [count],
+    dataType,
+    rawData: new Uint8Array(8),
+  }));
+  const model = isInFunction
+    ? { graph: { initializer }, functions: [{ node }] }
+    : { graph: { node, initializer } };
   const path = join(await temporaryFolder(t), 'x.onnx');
-  await writeFile(path, model.encode());
+  await writeFile(path, onnx.root.lookupType('Model').encode(model).finish());
   const { precision, storedDtype } = await readExportWeights(path);
   return [precision, storedDtype];
 }

@@ -36,7 +36,7 @@ export async function graphAsExport(folder: string, build: (graph: Graph) => voi
   for (const file of ['config.json', 'preprocessor_config.json']) {
     await cp(fixture(`siglip-tiny/${file}`), join(folder, file));
   }
-  const graph = new Graph('none');
+  const graph = new Graph();
   build(graph);
   await writeFile(path, graph.encode());
   return path;
