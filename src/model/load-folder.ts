@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { didYouMean } from '../errors/did-you-mean.ts';
@@ -35,49 +35,23 @@ export async function modelFiles(folder: string): Promise<readonly string[]> {
 }
 
 async function readManifest(folder: string): Promise<Manifest> {
-  const isThere = await stat(folder).then(
-    () => true,
-    ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT',
-  );
-  const missing = isThere
+  const near = didYouMean(basename(folder), await readdir(dirname(folder)).catch(() => []));
+  const missing = existsSync(folder)
     ? `${folder} is not a model folder: ${manifestFile} is missing. "siglip-hd import" makes one.`
-    : `${folder} does not exist; "siglip-hd import" makes a model folder.${await nearName(folder)}`;
+    : `${folder} does not exist; "siglip-hd import" makes a model folder.${near}`;
   const path = join(folder, manifestFile);
   return parseManifest(await JsonObject.read(path, missing, path));
 }
 
-/** A suggestion of a folder beside this one, for a typing mistake. */
-async function nearName(folder: string): Promise<string> {
-  return didYouMean(basename(folder), await readdir(dirname(folder)).catch(() => []));
-}
-
 /** The model that a folder's manifest describes, without reading the folder. */
 export function describeModel(manifest: Manifest, folder: string, name = basename(folder)): Model {
-  const { architecture, trained, imageSize, patchSize, grid, channels, layers } = manifest;
-  const { features, precision, resample, resize, towerDigest } = manifest;
-  const { outputs, graphs, fitSize, projector, anyres } = manifest;
+  const { formatVersion, normalisation, files, provenance, ...described } = manifest;
   return {
+    ...described,
     name,
     folder: resolve(folder),
     digest: manifestDigest(manifest),
-    architecture,
-    trained,
-    imageSize,
-    patchSize,
-    grid,
-    channels,
-    layers,
-    features,
-    ...(outputs === undefined ? {} : { outputs }),
-    precision,
-    resample,
-    resize,
-    towerDigest,
-    ...(manifest.provenance.revision === undefined ? {} : { revision: manifest.provenance.revision }),
-    ...(graphs === undefined ? {} : { graphs }),
-    ...(fitSize === undefined ? {} : { fitSize }),
-    ...(projector === undefined ? {} : { projector }),
-    ...(anyres === undefined ? {} : { anyres }),
+    ...(provenance.revision === undefined ? {} : { revision: provenance.revision }),
   };
 }
 

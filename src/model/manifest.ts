@@ -34,18 +34,20 @@ export interface FileDigest {
   readonly sha256: string;
 }
 
-/** Where a model came from. For people: nothing acts on it. */
-export interface Provenance {
-  /**
-   * Base name of the checkpoint folder or of the ONNX export, or how the weights were made; on the hub OWNER/NAME.
-   */
+/** Where a checkpoint came from. */
+export interface Origin {
+  /** Base name of its folder or file; on the hub OWNER/NAME. */
   readonly source: string;
   /** Commit of a repository on the hub, 40 hex digits. */
   readonly revision?: string;
+}
+
+/** Where a model came from, for people. Only its origin is read back. */
+export interface Provenance extends Origin {
   /** Dtype of the checkpoint's first tensor: F32, F16, BF16. Of an ONNX export, the dtype of most of its weights. */
   readonly storedDtype: string;
   /** The checkpoint of a projector that is not the tower's own. */
-  readonly projector?: { readonly source: string; readonly revision?: string };
+  readonly projector?: Origin;
   /** Of an int8 model. */
   readonly int8?: Int8Provenance;
 }
@@ -69,7 +71,7 @@ export interface Manifest extends Omit<Model, 'name' | 'folder' | 'digest' | 're
   readonly normalisation: Normalisation;
   /** By path in the folder: every file but model.json. */
   readonly files: Readonly<Record<string, FileDigest>>;
-  readonly provenance: Provenance;
+  readonly provenance: Provenance | Origin;
 }
 
 /**
@@ -116,7 +118,7 @@ export function manifestJson(manifest: Manifest): string {
   return `${JSON.stringify({ ...manifest, digest: manifestDigest(manifest) }, undefined, 2)}\n`;
 }
 
-/** Reads and checks every field of model.json; `invalid_argument`, naming the field, where one does not fit. */
+/** Reads and checks every field of model.json that something acts on; `invalid_argument`, naming the field, where one does not fit. */
 export function parseManifest(json: JsonObject): Manifest {
   const version = parseVersion(json);
   const imageSize = json.integer('imageSize', { min: 1, max: 4_096 });
@@ -159,7 +161,7 @@ export function parseManifest(json: JsonObject): Manifest {
     ...(hasProjector(json, version) ? { projector: parseProjector(json.object('projector')) } : {}),
     ...(json.has('anyres') ? { anyres: parseAnyres(json.object('anyres')) } : {}),
     files,
-    provenance: parseProvenance(json.object('provenance')),
+    provenance: parseOrigin(json.object('provenance')),
   };
   if (manifest.projector?.newline) requireNames(json.object('files'), [newlineFile]);
   if (json.string('digest') !== manifestDigest(manifest)) {
@@ -183,36 +185,12 @@ function hasProjector(json: JsonObject, version: Manifest['formatVersion']): boo
   return version === projectorFormatVersion || (version === outputsFormatVersion && json.has('projector'));
 }
 
-function parseProvenance(json: JsonObject): Provenance {
-  return {
-    ...parseOrigin(json),
-    storedDtype: json.string('storedDtype'),
-    ...(json.has('projector') ? { projector: parseOrigin(json.object('projector')) } : {}),
-    ...(json.has('int8') ? { int8: parseInt8(json.object('int8')) } : {}),
-  };
-}
-
-function parseOrigin(origin: JsonObject): Pick<Provenance, 'source' | 'revision'> {
-  return {
-    source: origin.string('source'),
-    ...(origin.has('revision') ? { revision: parseCommit(origin) } : {}),
-  };
-}
-
-function parseCommit(provenance: JsonObject): string {
-  const revision = provenance.string('revision');
-  if (!/^[0-9a-f]{40}$/.test(revision)) throw provenance.fault('revision', '40 hex digits');
-  return revision;
-}
-
-function parseInt8(int8: JsonObject): Int8Provenance {
-  return {
-    cosine: int8.positive('cosine'),
-    minCosine: int8.positive('minCosine'),
-    pictures: int8.string('pictures'),
-    views: int8.integer('views', { min: 1, max: Number.MAX_SAFE_INTEGER }),
-    float32: int8.strings('float32'),
-  };
+function parseOrigin(origin: JsonObject): Origin {
+  const source = origin.string('source');
+  if (!origin.has('revision')) return { source };
+  const revision = origin.string('revision');
+  if (!/^[0-9a-f]{40}$/.test(revision)) throw origin.fault('revision', '40 hex digits');
+  return { source, revision };
 }
 
 function parseFiles(

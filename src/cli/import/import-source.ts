@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
 import { manifestFile } from '../../model/manifest.ts';
-import type { OtherProjector } from '../../model/import/import-checkpoint.ts';
+import type { CheckpointSource } from '../../model/import/import-checkpoint.ts';
 import type { CheckpointPart } from '../../model/import/needed-tensors.ts';
 import { isRepositoryName, type RepositoryName } from '../../model/import/hub/repository-name.ts';
 
@@ -60,7 +60,7 @@ export async function findSource(
 export async function findProjector(
   source: string,
   fetch: (repository: RepositoryName, revision: string) => ReturnType<FetchCheckpoint>,
-): Promise<OtherProjector> {
+): Promise<CheckpointSource> {
   if (await isThere(source)) {
     await refuseNoProjector(source);
     return { source };

@@ -2,7 +2,7 @@ import type { ImportSettings } from '../settings/import.ts';
 import type { Int8Provenance } from '../../model/manifest.ts';
 import type { Model } from '../../model/model.ts';
 import type { ExitCode } from '../exit-code.ts';
-import type { OtherProjector } from '../../model/import/import-checkpoint.ts';
+import type { CheckpointSource } from '../../model/import/import-checkpoint.ts';
 import type { RepositoryName } from '../../model/import/hub/repository-name.ts';
 import type { CheckpointPart } from '../../model/import/needed-tensors.ts';
 import { type FetchCheckpoint, findProjector, findSource, type ImportSource } from './import-source.ts';
@@ -13,7 +13,7 @@ import { interruptible, type Terminal } from '../terminal.ts';
 export type ImportModel = (
   options: Omit<ImportSettings, 'projector'> & {
     readonly source: string;
-    readonly projector: OtherProjector | undefined;
+    readonly projector: CheckpointSource | undefined;
     readonly origin: ImportSource['origin'] | undefined;
     /** Called with what an int8 import keeps in fp32. */
     readonly onChosen: (chosen: Int8Provenance) => void;

@@ -3,7 +3,7 @@ import { invalidArgument } from '../../errors/invalid-argument.ts';
 import type { ServiceError } from '../../errors/service-error.ts';
 import type { AnyresDefinition } from '../../recipes/plan-model.ts';
 import { JsonObject } from '../json-object.ts';
-import type { Manifest, Provenance } from '../manifest.ts';
+import type { Manifest, Origin } from '../manifest.ts';
 import { mostGridSide } from '../manifest-projector.ts';
 import type { Precision } from '../model.ts';
 import type { TowerGeometry } from '../tower-geometry.ts';
@@ -24,21 +24,23 @@ import { findTower, projectionTensor } from './tower-names.ts';
 import type { WriteOptions } from './weights-file.ts';
 import { writeModelFolder, type FolderContents } from './write-folder.ts';
 
-/** A projector of another checkpoint. */
-export interface OtherProjector {
-  /** Its folder or file. */
+/** A checkpoint's folder or file. */
+export interface CheckpointSource {
   readonly source: string;
-  readonly origin?: Pick<Provenance, 'source' | 'revision'> | undefined;
+  /** Where it came from, for model.json; its base name when absent. */
+  readonly origin?: Origin | undefined;
 }
 
-/** A checkpoint, and what is wanted of it: see ImportOptions. */
-export interface CheckpointOptions extends ViewOptions, WriteOptions, OutputOptions {
-  readonly source: string;
-  readonly origin?: Pick<Provenance, 'source' | 'revision'> | undefined;
+/** A checkpoint, and what is wanted of it. */
+export interface CheckpointOptions extends CheckpointSource, ViewOptions, WriteOptions, OutputOptions {
+  /** Imports the vision tower alone, whatever lies beside it. */
   readonly towerOnly?: boolean | undefined;
-  readonly projector?: OtherProjector | undefined;
+  /** A checkpoint with a projector to take instead of its own. */
+  readonly projector?: CheckpointSource | undefined;
   readonly precision: Precision;
+  /** How int8 is measured; every matrix becomes int8, unmeasured, when absent. */
   readonly calibration?: Calibration | undefined;
+  /** Called with a sentence on what the import decided and the user may not expect. */
   readonly onNote?: ((sentence: string) => void) | undefined;
 }
 
@@ -79,7 +81,7 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
   const chosen = await chooseOutputs(options, found?.recipe.features, geometry, checkpoint);
   const storedDtype = await checkpoint.dtype('embeddings.patch_embedding.weight');
   const provenance = {
-    ...(options.origin ?? { source: basename(resolve(source)) }),
+    ...originOf(options),
     storedDtype,
     ...(options.projector === undefined ? {} : { projector: originOf(options.projector) }),
   };
@@ -103,7 +105,7 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
   return writeModelFolder(folder, { ...contents, formOf, provenance: { ...provenance, int8 } }, options);
 }
 
-function originOf({ source, origin }: OtherProjector): NonNullable<Provenance['projector']> {
+function originOf({ source, origin }: CheckpointSource): Origin {
   return origin ?? { source: basename(resolve(source)) };
 }
 

@@ -2,49 +2,28 @@ import { stat } from 'node:fs/promises';
 import { invalidArgument } from '../../errors/invalid-argument.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
-import type { Calibration } from './calibrate.ts';
-import type { ViewOptions } from './checkpoint-config.ts';
-import type { OutputOptions } from './choose-outputs.ts';
-import { type OtherProjector, writeCheckpointFolder } from './import-checkpoint.ts';
+import { type CheckpointOptions, writeCheckpointFolder } from './import-checkpoint.ts';
 import { describeModel } from '../load-folder.ts';
-import type { Manifest, Provenance } from '../manifest.ts';
-import type { Model, Precision } from '../model.ts';
+import type { Manifest } from '../manifest.ts';
+import type { Model } from '../model.ts';
 import type { ExportExaminer } from './onnx/export-examiner.ts';
 import { isExport, writeExportFolder } from './onnx/write-export.ts';
 import { publishFolder } from './publish-folder.ts';
 
-export interface ImportOptions extends ViewOptions, OutputOptions {
-  /**
-   * Hugging Face folder: config.json, processor_config.json or preprocessor_config.json, and model.safetensors or
-   * pytorch_model.bin or the shards of either. Or an ONNX file, by its suffix: see writeExportFolder.
-   */
-  readonly source: string;
-  /** Where the folder came from, for model.json; its base name when absent. */
-  readonly origin?: Pick<Provenance, 'source' | 'revision'> | undefined;
+/**
+ * `source` is a Hugging Face folder (config.json, processor_config.json or preprocessor_config.json, and model.safetensors or
+ * pytorch_model.bin or the shards of either) or an ONNX file, by its suffix: see writeExportFolder. A calibrated int8 import
+ * counts its progress twice: while it measures, and while it writes. `signal` ends the import with `cancelled`.
+ */
+export interface ImportOptions extends CheckpointOptions {
   /** Model folder to make. It must not exist, or must be empty, unless `force`. */
   readonly out: string;
-  /** A projector to take instead of the checkpoint's own. */
-  readonly projector?: OtherProjector | undefined;
-  /** Imports the vision tower alone, whatever lies beside it. */
-  readonly towerOnly?: boolean | undefined;
-  readonly precision: Precision;
-  /** How int8 is measured; every matrix becomes int8, unmeasured, when absent. */
-  readonly calibration?: Calibration | undefined;
   /** Needed for an ONNX file, and for nothing else. */
   readonly examiner?: ExportExaminer | undefined;
   /** Replaces a model folder; never anything else. */
   readonly force?: boolean;
   /** Name of the returned model; the base name of `out` when absent. */
   readonly name?: string;
-  /**
-   * Called with the bytes of weights written so far and the total; the last call has both equal. A calibrated int8
-   * import counts twice: once while it measures, once while it writes.
-   */
-  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
-  /** Called with a sentence on what the import decided and the user may not expect. */
-  readonly onNote?: (sentence: string) => void;
-  /** Ends the import with `cancelled`; nothing is left behind. */
-  readonly signal?: AbortSignal;
 }
 
 /**

@@ -7,7 +7,7 @@ import { graphRunner } from '../../../src/inference/onnx-session.ts';
 import type { Calibration } from '../../../src/model/import/calibrate.ts';
 import { loadModelFolder } from '../../../src/model/load-folder.ts';
 import { importModel, type ImportOptions } from '../../../src/model/import/import-model.ts';
-import type { Manifest } from '../../../src/model/manifest.ts';
+import type { Provenance } from '../../../src/model/manifest.ts';
 import type { FeatureLayer, Model } from '../../../src/model/model.ts';
 import { meanTokenCosine } from '../../../src/model/import/cosine.ts';
 import { changedCheckpoint, type TestTensor } from './checkpoints.ts';
@@ -33,8 +33,10 @@ function importInt8(out: string, source: string, options: Partial<ImportOptions>
   });
 }
 
-async function manifestOf({ folder }: Model): Promise<Manifest> {
-  return JSON.parse(await readFile(join(folder, 'model.json'), 'utf8')) as Manifest;
+async function manifestOf({ folder }: Model): Promise<{ readonly provenance: Provenance }> {
+  return JSON.parse(await readFile(join(folder, 'model.json'), 'utf8')) as {
+    readonly provenance: Provenance;
+  };
 }
 
 interface EncodeCase {
