@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument } from '../../errors/invalid-argument.ts';
 import type { ServiceError } from '../../errors/service-error.ts';
@@ -7,12 +7,8 @@ import type { ServiceError } from '../../errors/service-error.ts';
 export const adapterFile = 'adapter_config.json';
 
 /** Throws `invalid_argument` for a folder with an adapter: transformers applies it to the weights, and an import would not. */
-export async function requireNoAdapter(folder: string): Promise<void> {
-  const isThere = await access(join(folder, adapterFile)).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) throw adapterRefusal(folder);
+export function requireNoAdapter(folder: string): void {
+  if (existsSync(join(folder, adapterFile))) throw adapterRefusal(folder);
 }
 
 /** The refusal of a folder or repository with an adapter. */

@@ -1,4 +1,5 @@
-import { access, readdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { invalidArgument } from '../../errors/invalid-argument.ts';
 import { shortName } from '../json-object.ts';
@@ -30,7 +31,7 @@ export class CheckpointFiles {
   static async open(folder: string, candidates: readonly string[] = weightFiles): Promise<CheckpointFiles> {
     for (const file of candidates) {
       const path = join(folder, file);
-      if (!(await isThere(path))) continue;
+      if (!existsSync(path)) continue;
       if (isIndex(file)) return new CheckpointFiles(folder, await readWeightMap(path, `${file} is missing.`));
       const tensors = await readTensors(path);
       const files = new CheckpointFiles(folder, new Map([...tensors.keys()].map((name) => [name, file])));
@@ -92,11 +93,4 @@ async function requireContent(path: string): Promise<void> {
   }
   const message = `${basename(path)} is only a pointer of Git LFS; "git lfs pull" downloads the file itself.`;
   throw invalidArgument(message);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

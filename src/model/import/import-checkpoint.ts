@@ -60,7 +60,7 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
   const family = findFamily(config);
   const isAlone = options.towerOnly === true || options.projector !== undefined;
   if (!isAlone) requireKnownFamily(config);
-  await requireNoAdapter(source);
+  requireNoAdapter(source);
   const files = await CheckpointFiles.open(source);
   requireTower([...files.names()], config, source);
   const checkpoint = new Checkpoint(files, findTower(files.names()));

@@ -32,7 +32,7 @@ export interface LinearWeight {
 
 /**
  * Adds matrix products and their weights to a graph. With fp16, products are float16, and values between them float32
- * where `widen` is called. With int8, `formOf` chooses the form of each product.
+ * where `widen` is called. With int8, `formOf` chooses the form of each product; all are int8 without it.
  */
 export class LinearBuilder {
   readonly graph: Graph;
@@ -41,7 +41,7 @@ export class LinearBuilder {
   readonly #formOf: FormOf;
 
   /** `places` says where the weights are, if another graph placed them. */
-  constructor(precision: Precision, formOf: FormOf, places?: Places) {
+  constructor(precision: Precision, formOf: FormOf = () => 'int8', places?: Places) {
     this.graph = new Graph('', places);
     this.#formOf = precision === 'int8' ? formOf : () => 'exact';
     this.#dtype = precision === 'fp16' ? 'float16' : 'float32';

@@ -4,6 +4,7 @@ import type { TowerGeometry } from '../tower-geometry.ts';
 import type { Preparation, ProjectorRecipe } from './families/family.ts';
 import { linearName, newlineName, preparationName } from './projector-names.ts';
 import type { ProjectorTensors } from './projector-tensors.ts';
+import { readWhole } from './tensor-source.ts';
 
 /** A matrix product of a projector whose tensors were found. */
 export interface SizedLinear {
@@ -67,18 +68,9 @@ export async function readProjector(
   }
   if (newline !== undefined) await source.check(newlineName, [width]);
   const digest = await digestOf(preparation, linears, newline !== undefined, source);
-  const row = newline === undefined ? undefined : await readNewline(source, width);
+  const row =
+    newline === undefined ? undefined : await readWhole(source.read(newlineName, 'float32', 1), width * 4);
   return { family, digest, preparation, linears, newline: row, source };
-}
-
-async function readNewline(source: ProjectorTensors, width: number): Promise<Uint8Array<ArrayBuffer>> {
-  const row = new Uint8Array(width * Float32Array.BYTES_PER_ELEMENT);
-  let filled = 0;
-  for await (const chunk of source.read(newlineName, 'float32', 1)) {
-    row.set(chunk, filled);
-    filled += chunk.byteLength;
-  }
-  return row;
 }
 
 /** The same for the same values, whatever their names and dtype in the checkpoint. */

@@ -26,7 +26,7 @@ export function projectorGraph(
   geometry: TowerGeometry,
   projector: ProjectorContents,
   precision: Precision,
-  formOf: FormOf,
+  formOf: FormOf | undefined,
   places: Places,
 ): Graph {
   const builder = new LinearBuilder(precision, formOf, places);

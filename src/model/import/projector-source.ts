@@ -29,10 +29,7 @@ export async function openProjector(
   tower: TowerGeometry,
   features: FeatureLayer | undefined,
 ): Promise<FoundProjector> {
-  const isFile = await stat(source).then(
-    (found) => found.isFile(),
-    () => false,
-  );
+  const isFile = (await stat(source).catch(() => undefined))?.isFile() ?? false;
   const folder = isFile ? dirname(source) : source;
   const candidates = isFile ? [basename(source)] : [...projectorFiles, ...weightFiles];
   const files = await CheckpointFiles.open(folder, candidates);

@@ -5,7 +5,7 @@ import { Checkpoint } from './checkpoint.ts';
 import type { ProjectorRecipe } from './families/family.ts';
 import { linearName, newlineName, preparationName } from './projector-names.ts';
 import { rowMajor } from './strided.ts';
-import type { TensorSource } from './tensor-source.ts';
+import { readWhole, type TensorSource } from './tensor-source.ts';
 import { bareName } from './tower-names.ts';
 import { weightBytes, type WeightDtype } from './weights.ts';
 
@@ -43,12 +43,8 @@ export class ProjectorTensors implements TensorSource {
       return;
     }
     const [outputs = 1, inputs = 1] = await this.shape(tensor);
-    const whole = new Uint8Array(outputs * inputs * weightBytes[dtype]);
-    let filled = 0;
-    for await (const chunk of this.#checkpoint.read(tensor, dtype, outputs)) {
-      whole.set(chunk, filled);
-      filled += chunk.byteLength;
-    }
+    const chunks = this.#checkpoint.read(tensor, dtype, outputs);
+    const whole = await readWhole(chunks, outputs * inputs * weightBytes[dtype]);
     yield rowMajor(whole, weightBytes[dtype], [outputs, inputs], [1, outputs]);
   }
 }

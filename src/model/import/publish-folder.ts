@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { invalidArgument } from '../../errors/invalid-argument.ts';
@@ -82,7 +83,7 @@ function uniqueSuffix(): string {
  * mount point, or if its parent is read-only.
  */
 async function isReplaceable(target: string, probe: string): Promise<boolean> {
-  if (!(await exists(target))) return true;
+  if (!existsSync(target)) return true;
   try {
     await mkdir(probe);
     await rename(probe, target);
@@ -106,13 +107,6 @@ async function moveFiles(temporary: string, target: string): Promise<void> {
   const files = (await readdir(temporary)).filter((name) => name !== manifestFile);
   for (const name of [...files, manifestFile]) await rename(join(temporary, name), join(target, name));
   await rmdir(temporary);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Removes `folder` and its parents up to `first`, as long as they are empty. */
@@ -175,38 +169,27 @@ function taken(target: string): ServiceError {
  */
 export async function makeFolder(folder: string): Promise<string | undefined> {
   const target = resolve(folder);
-  try {
-    const missing: string[] = [];
-    for (let next = target; !(await isFolder(next)); next = dirname(next)) missing.unshift(next);
-    // Not with mkdir's `recursive`: where the system lets nobody make folders, as in /proc, it never returns in Node 20.
-    for (const each of missing) await makeOne(each);
-    return missing[0];
-  } catch (error) {
+  return makeMissing(target).catch((error: unknown) => {
     throw unmakeable(target, error);
-  }
+  });
+}
+
+/** Not by mkdir's `recursive`: where the system lets nobody make folders, as in /proc, that never returns in Node 20. */
+async function makeMissing(folder: string): Promise<string | undefined> {
+  const found = await stat(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  if (found?.isDirectory()) return undefined;
+  if (found !== undefined) throw new Error(`${folder} is a file`);
+  const first = await makeMissing(dirname(folder));
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    // Another process may have been first.
+    if (error.code !== 'EEXIST') throw error;
+  });
+  return first ?? folder;
 }
 
 /** The error for a folder that the operating system refuses to make. */
 function unmakeable(folder: string, error: unknown): ServiceError {
   return invalidArgument(`${folder} cannot be made: ${systemReason(error)}.`, error);
-}
-
-/** Whether there is a folder at `path`; false when there is nothing. Rejects when it is a file, or lies below one. */
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    if ((await stat(path)).isDirectory()) return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
-  }
-  throw new Error(`${path} is a file`);
-}
-
-async function makeOne(folder: string): Promise<void> {
-  try {
-    await mkdir(folder);
-  } catch (error) {
-    // Another process may have been first.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !(await isFolder(folder))) throw error;
-  }
 }

@@ -7,14 +7,6 @@ import { LinearBuilder, type GraphWeight } from './linear-builder.ts';
 import type { FeatureLayer, Precision } from '../model.ts';
 import { gridSide, type Normalisation, type TowerGeometry } from '../tower-geometry.ts';
 
-export interface Tower {
-  readonly graph: Graph;
-  /** In the order of the weights file. */
-  readonly weights: readonly GraphWeight[];
-  /** Adds more to the graph. */
-  readonly linears: LinearBuilder;
-}
-
 /** What a tower's graph gives. */
 export interface TowerOutputs {
   /** Hidden states, the default first. */
@@ -55,7 +47,7 @@ export class TowerBuilder {
   readonly flat: string;
   readonly perView: string;
 
-  constructor(geometry: TowerGeometry, outputs: TowerOutputs, precision: Precision, formOf: FormOf) {
+  constructor(geometry: TowerGeometry, outputs: TowerOutputs, precision: Precision, formOf?: FormOf) {
     this.#geometry = geometry;
     this.#outputs = outputs;
     this.#classTokens = geometry.architecture === 'clip' ? 1 : 0;

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
-import { ServiceError } from '../../errors/service-error.ts';
-import { HashedFile } from './hashed-file.ts';
 import type { FileDigest } from '../manifest.ts';
 import type { GraphWeight } from './linear-builder.ts';
 import { resizePositions } from './position-table.ts';
 import { quantiseMatrix } from './quantise.ts';
-import type { TensorSource } from './tensor-source.ts';
+import { readWhole, type TensorSource } from './tensor-source.ts';
 import { weightBytes } from './weights.ts';
+import { writeHashed } from './write-hashed.ts';
 
 export interface WriteOptions {
   /** Called with the bytes of weights written so far and the total; the last call has both equal. */
@@ -32,31 +30,21 @@ export async function writeWeights(
   isHashed: (tensor: string) => boolean,
   { onProgress, signal }: WriteOptions,
 ): Promise<WrittenWeights> {
-  const totalBytes = weights.reduce(
-    (end, { place }) => Math.max(end, place.offsetBytes + place.sizeBytes),
-    0,
-  );
-  const file = await open(path, 'wx');
-  try {
-    const output = new HashedFile(file);
-    const tower = createHash('sha256');
-    for (const weight of weights) {
-      await output.append(new Uint8Array(weight.place.offsetBytes - output.sizeBytes));
+  const ends = weights.map(({ place }) => place.offsetBytes + place.sizeBytes);
+  const totalBytes = Math.max(0, ...ends);
+  const tower = createHash('sha256');
+  const chunks = async function* () {
+    for (const [index, weight] of weights.entries()) {
+      yield new Uint8Array(weight.place.offsetBytes - (ends[index - 1] ?? 0));
       for await (const chunk of laidOut(weight, source)) {
-        if (signal?.aborted) throw new ServiceError('cancelled', 'The import was cancelled.');
-        await output.append(chunk);
         if (weight.layout !== 'positions' && isHashed(weight.tensor)) tower.update(chunk);
-        onProgress?.(output.sizeBytes, totalBytes);
+        yield chunk;
       }
     }
-    await file.sync();
-    return {
-      file: { sizeBytes: output.sizeBytes, sha256: output.sha256() },
-      withoutPositions: tower.digest('hex'),
-    };
-  } finally {
-    await file.close();
-  }
+  };
+  const onWritten = (sizeBytes: number) => onProgress?.(sizeBytes, totalBytes);
+  const file = await writeHashed(path, chunks(), onWritten, signal);
+  return { file, withoutPositions: tower.digest('hex') };
 }
 
 /** A weight's bytes as the file stores them; a chunk is valid until the next. */
@@ -88,13 +76,8 @@ async function gridPositions(
   { shape, place }: GraphWeight,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const [, channels = 1] = shape;
-  const table = new Float32Array(shape.reduce((product, size) => product * size, 1));
-  const bytes = new Uint8Array(table.buffer);
-  let filled = 0;
-  for await (const chunk of chunks) {
-    bytes.set(chunk, filled);
-    filled += chunk.byteLength;
-  }
+  const tableBytes = shape.reduce((product, size) => product * size, Float32Array.BYTES_PER_ELEMENT);
+  const table = new Float32Array((await readWhole(chunks, tableBytes)).buffer);
   const rows = place.sizeBytes / (channels * Float32Array.BYTES_PER_ELEMENT);
   const side = Math.floor(Math.sqrt(rows));
   const resized = resizePositions({ values: table, channels, classTokens: rows - side * side }, side);

@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { graphFile, newlineFile, projectorFile, weightsFile } from '../graph-io.ts';
 import {
-  type FileDigest,
   formatVersion,
   manifestFile,
   manifestJson,
@@ -16,15 +15,16 @@ import type { FeatureLayer, ModelOutputs, Precision } from '../model.ts';
 import type { Projector } from '../projector.ts';
 import type { AnyresDefinition } from '../../recipes/plan-model.ts';
 import type { Preprocessing } from './image-processor.ts';
-import { clipTower, siglipTower } from './towers.ts';
-import type { Tower, TowerOutputs } from './tower.ts';
+import { buildTower } from './towers.ts';
+import type { TowerOutputs } from './tower.ts';
 import { gridSide, type TowerGeometry } from '../tower-geometry.ts';
 import type { FormOf } from './int8-linear.ts';
-import { projectorPrefix } from './linear-builder.ts';
+import { type LinearBuilder, projectorPrefix } from './linear-builder.ts';
 import type { ProjectorContents } from './projector-contents.ts';
 import { addEmbeddings, hiddenSize, projectorGraph } from './projector-graph.ts';
 import type { TensorSource } from './tensor-source.ts';
 import { writeWeights, type WriteOptions } from './weights-file.ts';
+import { writeHashed } from './write-hashed.ts';
 
 /** Everything that goes into a model folder. */
 export interface FolderContents {
@@ -57,10 +57,7 @@ export async function writeModelFolder(
   const tower = towerOf(contents);
   const source = sourceOf(contents);
   for (const { tensor, shape } of tower.weights) await source.check(tensor, shape);
-  const write = async (name: string, bytes: Uint8Array<ArrayBuffer>): Promise<Record<string, FileDigest>> => {
-    await writeFile(join(folder, name), bytes);
-    return { [name]: digestOf(bytes) };
-  };
+  const write = (name: string, bytes: Uint8Array) => writeHashed(join(folder, name), [bytes]);
   const graph = await write(graphFile, tower.graph.encode());
   const weightsPath = join(folder, weightsFile);
   const hashed = layerTensors(contents);
@@ -75,7 +72,7 @@ export async function writeModelFolder(
   const side = gridSide(geometry);
   const grid = { width: side, height: side };
   const own =
-    projector && projectorGraph(geometry, projector, precision, formOf(contents), tower.graph.places);
+    projector && projectorGraph(geometry, projector, precision, contents.formOf, tower.graph.places);
   const manifest: Manifest = {
     formatVersion: versionOf(contents),
     architecture: geometry.architecture,
@@ -93,10 +90,10 @@ export async function writeModelFolder(
     ...(projector === undefined ? {} : { projector: describeProjector(projector, grid) }),
     ...(anyres === undefined ? {} : { anyres }),
     files: {
-      ...graph,
+      [graphFile]: graph,
       [weightsFile]: file,
-      ...(own && (await write(projectorFile, own.encode()))),
-      ...(projector?.newline && (await write(newlineFile, projector.newline))),
+      ...(own && { [projectorFile]: await write(projectorFile, own.encode()) }),
+      ...(projector?.newline && { [newlineFile]: await write(newlineFile, projector.newline) }),
     },
     provenance: contents.provenance,
   };
@@ -112,10 +109,6 @@ function versionOf({ outputs, projector }: FolderContents): Manifest['formatVers
 
 function describeOutputs({ features, classToken, pooled }: TowerOutputs): ModelOutputs {
   return { features, classToken, ...(pooled === undefined ? {} : { pooledChannels: pooled.channels }) };
-}
-
-function digestOf(bytes: Uint8Array): FileDigest {
-  return { sizeBytes: bytes.byteLength, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
 function describeProjector(projector: ProjectorContents, grid: Projector['grid']): Projector {
@@ -165,16 +158,10 @@ function towerDigest(
 }
 
 /** The encoder that these contents describe: the tower, and the projector after it. */
-export function towerOf(contents: FolderContents): Tower {
-  const { geometry, preprocessing, features, precision, projector } = contents;
+export function towerOf(contents: FolderContents): LinearBuilder {
+  const { geometry, preprocessing, features, precision, projector, formOf } = contents;
   const { outputs = { features: [features], classToken: false } } = contents;
-  const towers = { siglip: siglipTower, clip: clipTower } as const;
-  const build = towers[geometry.architecture];
-  const tower = build(geometry, preprocessing.normalisation, outputs, precision, formOf(contents));
-  if (projector !== undefined) addEmbeddings(tower.linears, geometry, projector);
+  const tower = buildTower(geometry, preprocessing.normalisation, outputs, precision, formOf);
+  if (projector !== undefined) addEmbeddings(tower, geometry, projector);
   return tower;
-}
-
-function formOf({ formOf: chosen = () => 'int8' }: FolderContents): FormOf {
-  return chosen;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { importModel } from '../../../src/model/import/import-model.ts';
 import { featureLayers, type FeatureLayer, type Precision } from '../../../src/model/model.ts';
-import { siglipTower } from '../../../src/model/import/towers.ts';
+import { buildTower } from '../../../src/model/import/towers.ts';
 import type { Normalisation, TowerGeometry } from '../../../src/model/tower-geometry.ts';
 import type { TensorSource } from '../../../src/model/import/tensor-source.ts';
 import { writeModelFolder } from '../../../src/model/import/write-folder.ts';
@@ -201,7 +201,7 @@ describe('tower weights', () => {
   const normalisation: Normalisation = { rescale: 1, mean: [0, 0, 0], std: [1, 1, 1] };
   const only = (layer: FeatureLayer) => ({ features: [layer], classToken: false });
   const tensors = (features: FeatureLayer): string[] =>
-    siglipTower({ ...tiny, layers: 3 }, normalisation, only(features), 'fp32').weights.map(
+    buildTower({ ...tiny, layers: 3 }, normalisation, only(features), 'fp32').weights.map(
       ({ tensor }) => tensor,
     );
 
@@ -213,7 +213,7 @@ describe('tower weights', () => {
   });
 
   it('lie on pages of their own, in order', () => {
-    const { weights } = siglipTower(tiny, normalisation, only('pre_norm'), 'fp16');
+    const { weights } = buildTower(tiny, normalisation, only('pre_norm'), 'fp16');
     let end = 0;
     for (const { place } of weights) {
       assert.equal(place.offsetBytes % 4096, 0);

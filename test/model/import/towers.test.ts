@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { clipTower } from '../../../src/model/import/towers.ts';
+import { buildTower } from '../../../src/model/import/towers.ts';
 import { importModel, type ImportOptions } from '../../../src/model/import/import-model.ts';
 import type { FeatureLayer, Model } from '../../../src/model/model.ts';
 import type { TowerGeometry } from '../../../src/model/tower-geometry.ts';
@@ -88,7 +88,7 @@ describe('clip tower weights', () => {
   const normalisation = { rescale: 1, mean: [0, 0, 0], std: [1, 1, 1] } as const;
   const shapes = (features: FeatureLayer) =>
     new Map(
-      clipTower(geometry, normalisation, { features: [features], classToken: false }, 'fp32').weights.map(
+      buildTower(geometry, normalisation, { features: [features], classToken: false }, 'fp32').weights.map(
         ({ tensor, shape }) => [tensor, shape],
       ),
     );

@@ -1,14 +1,13 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, open, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ServiceError } from '../../../errors/service-error.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
 import { exportGraphs, graphFile } from '../../graph-io.ts';
 import { isInnerPath } from '../../inner-path.ts';
 import { shortJson } from '../../json-object.ts';
 import { type FileDigest, manifestFile } from '../../manifest.ts';
-import { HashedFile } from '../hashed-file.ts';
 import type { WriteOptions } from '../weights-file.ts';
+import { writeHashed } from '../write-hashed.ts';
 import { ExportProblem } from './export-problem.ts';
 
 const chunkBytes = 1 << 20;
@@ -36,10 +35,15 @@ export async function copyExport(
   let totalBytes = 0;
   for (const [name, source] of sources) totalBytes += await sizeOf(name, source);
   let doneBytes = 0;
-  const onChunk = (sizeBytes: number): void => onProgress?.((doneBytes += sizeBytes), totalBytes);
   const copies: Record<string, FileDigest> = {};
   for (const [name, source] of sources) {
-    copies[name] = await copyFile(source, join(folder, name), onChunk, signal);
+    const copy = join(folder, name);
+    await mkdir(dirname(copy), { recursive: true });
+    const chunks = createReadStream(source, { highWaterMark: chunkBytes }) as AsyncIterable<Uint8Array>;
+    const startBytes = doneBytes;
+    const onWritten = (sizeBytes: number) => onProgress?.(startBytes + sizeBytes, totalBytes);
+    copies[name] = await writeHashed(copy, chunks, onWritten, signal);
+    doneBytes += copies[name].sizeBytes;
   }
   return copies;
 }
@@ -51,26 +55,4 @@ async function sizeOf(name: string, source: string): Promise<number> {
   });
   if (!found.isFile()) throw new ExportProblem(`needs ${name} beside it, which is not a file`);
   return found.size;
-}
-
-async function copyFile(
-  from: string,
-  to: string,
-  onChunk: (sizeBytes: number) => void,
-  signal: AbortSignal | undefined,
-): Promise<FileDigest> {
-  await mkdir(dirname(to), { recursive: true });
-  const file = await open(to, 'wx');
-  try {
-    const output = new HashedFile(file);
-    for await (const chunk of createReadStream(from, { highWaterMark: chunkBytes })) {
-      if (signal?.aborted) throw new ServiceError('cancelled', 'The import was cancelled.');
-      await output.append(chunk as Uint8Array);
-      onChunk((chunk as Uint8Array).byteLength);
-    }
-    await file.sync();
-    return { sizeBytes: output.sizeBytes, sha256: output.sha256() };
-  } finally {
-    await file.close();
-  }
 }

@@ -3,19 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { exportGraphs, graphFile, graphInput, graphOutputs } from '../../graph-io.ts';
-import {
-  exportFormatVersion,
-  type FileDigest,
-  manifestFile,
-  manifestJson,
-  type Manifest,
-} from '../../manifest.ts';
+import { exportFormatVersion, manifestFile, manifestJson, type Manifest } from '../../manifest.ts';
 import type { ModelPrecision, Precision } from '../../model.ts';
 import { gridSide, type TowerGeometry } from '../../tower-geometry.ts';
 import { readGeometry, type ViewOptions } from '../checkpoint-config.ts';
 import type { OutputOptions } from '../choose-outputs.ts';
 import { processorFiles, readImageProcessor, type ImageProcessor } from '../image-processor.ts';
 import type { WriteOptions } from '../weights-file.ts';
+import { writeHashed } from '../write-hashed.ts';
 import { configFolder } from './config-folder.ts';
 import { copyExport } from './copy-export.ts';
 import type { ExportExaminer, ExportPorts } from './export-examiner.ts';
@@ -61,9 +56,9 @@ async function fillFolder(
   { onProgress, signal }: WriteOptions,
 ): Promise<Manifest> {
   const { path, resize, examiner } = contents;
-  const geometry = await readGeometry(await configFolder(path, 'config.json'));
+  const geometry = await readGeometry(configFolder(path, 'config.json'));
   requireOwn(contents, geometry);
-  const processorFolder = await configFolder(path, ...processorFiles);
+  const processorFolder = configFolder(path, ...processorFiles);
   const processor = await readImageProcessor(processorFolder, geometry, { resize });
   requireSize(processor, geometry);
   const { preprocessing } = processor;
@@ -73,10 +68,8 @@ async function fillFolder(
   const ports = await examiner.tryGraph(join(folder, graphFile), geometry, signal);
   requireFreeNames(ports);
   const [beforeFile, , afterFile] = exportGraphs;
-  const before = graphBefore(geometry, ports.input, preprocessing.normalisation).encode();
-  const after = graphAfter(geometry, ports.output).encode();
-  await writeFile(join(folder, beforeFile), before);
-  await writeFile(join(folder, afterFile), after);
+  const before = graphBefore(geometry, ports.input, preprocessing.normalisation);
+  const after = graphAfter(geometry, ports.output);
   const { architecture, imageSize, patchSize, channels, layers } = geometry;
   const side = gridSide(geometry);
   return {
@@ -94,7 +87,11 @@ async function fillFolder(
     // An export's weights include its positions, so it shares its tower with no other image size.
     towerDigest: createHash('sha256').update(JSON.stringify(copies)).digest('hex'),
     graphs: exportGraphs,
-    files: { [beforeFile]: digestOf(before), ...copies, [afterFile]: digestOf(after) },
+    files: {
+      [beforeFile]: await writeHashed(join(folder, beforeFile), [before.encode()]),
+      ...copies,
+      [afterFile]: await writeHashed(join(folder, afterFile), [after.encode()]),
+    },
     provenance: { source: basename(path), storedDtype },
   };
 }
@@ -147,8 +144,4 @@ function requireFreeNames({ input, output }: ExportPorts): void {
       `has an input or output with the name ${taken}, which the service needs; export it with another name`,
     );
   }
-}
-
-function digestOf(bytes: Uint8Array): FileDigest {
-  return { sizeBytes: bytes.byteLength, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
