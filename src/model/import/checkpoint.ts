@@ -2,13 +2,12 @@ import { basename } from 'node:path';
 import { invalidArgument } from '../../errors/invalid-argument.ts';
 import type { ServiceError } from '../../errors/service-error.ts';
 import { shortJson, shortName } from '../json-object.ts';
-import type { TowerGeometry } from '../tower-geometry.ts';
-import { CheckpointFiles, type FoundTensor } from './checkpoint-files.ts';
+import type { CheckpointFiles, FoundTensor } from './checkpoint-files.ts';
 import { openStored, readAt } from './open-stored.ts';
 import type { StoredTensor } from './stored-tensor.ts';
 import { rowMajor } from './strided.ts';
 import type { TensorSource } from './tensor-source.ts';
-import { findTower, requireTensorsOf, tensorsBeside, type FoundTower } from './tower-names.ts';
+import type { FoundTower } from './tower-names.ts';
 import { convertWeights, storedBytes, storedDtypes, type StoredDtype, type WeightDtype } from './weights.ts';
 
 const chunkElements = 1 << 20;
@@ -29,24 +28,9 @@ export class Checkpoint implements TensorSource {
     this.#tower = tower;
   }
 
-  static async open(folder: string): Promise<Checkpoint> {
-    const files = await CheckpointFiles.open(folder);
-    return new Checkpoint(files, findTower(files.names()));
-  }
-
-  /** Rejects tensors that a tower of this geometry does not have; see requireTensorsOf. */
-  requireTensorsOf(geometry: TowerGeometry): void {
-    requireTensorsOf(this.#tower, geometry);
-  }
-
   /** Whether there is a tensor of this name. */
   has(name: string): boolean {
     return this.#tower.stored.has(name);
-  }
-
-  /** Names of tensors beside the tower's own and its pooling's, which are left out. */
-  tensorsBeside(): string[] {
-    return tensorsBeside(this.#tower);
   }
 
   async check(name: string, shape: readonly number[]): Promise<void> {
@@ -101,6 +85,7 @@ export class Checkpoint implements TensorSource {
       yield converted.bytes;
     }
   }
+
   async #require(name: string): Promise<FoundTensor> {
     const stored = this.#tower.stored.get(name);
     const found = stored === undefined ? undefined : await this.#files.find(stored);

@@ -20,7 +20,13 @@ import { type CheckpointPart, requireTower } from './needed-tensors.ts';
 import { type ProjectorContents, readProjector } from './projector-contents.ts';
 import { ProjectorTensors } from './projector-tensors.ts';
 import { type FoundProjector, openProjector } from './projector-source.ts';
-import { findTower, projectionTensor } from './tower-names.ts';
+import {
+  type FoundTower,
+  findTower,
+  projectionTensor,
+  requireTensorsOf,
+  tensorsBeside,
+} from './tower-names.ts';
 import type { WriteOptions } from './weights-file.ts';
 import { writeModelFolder, type FolderContents } from './write-folder.ts';
 
@@ -63,10 +69,11 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
   requireNoAdapter(source);
   const files = await CheckpointFiles.open(source);
   requireTower([...files.names()], config, source);
-  const checkpoint = new Checkpoint(files, findTower(files.names()));
+  const tower = findTower(files.names());
+  const checkpoint = new Checkpoint(files, tower);
   const { stored, preprocessing, imageSize } = await describeTower(config, checkpoint, family, options);
   const geometry = withImageSize(stored, imageSize);
-  checkpoint.requireTensorsOf(geometry);
+  requireTensorsOf(tower, geometry);
   const found =
     options.projector !== undefined
       ? await openProjector(options.projector.source, geometry, options.features?.[0])
@@ -96,7 +103,7 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
     anyres: found && anyresOf(found, preprocessing.resample, stored.imageSize, geometry.imageSize),
     provenance,
   };
-  for (const note of notesOn(contents, checkpoint, options, found?.recipe)) onNote?.(note);
+  for (const note of notesOn(contents, tower, options, found?.recipe)) onNote?.(note);
   if (precision !== 'int8' || calibration === undefined) return writeModelFolder(folder, contents, options);
   const int8 = await calibrate(join(folder, 'calibration'), contents, calibration, options);
   calibration.onChosen?.(int8);
@@ -183,7 +190,7 @@ const fittings = {
 /** What the user did not ask for and may not expect. */
 function* notesOn(
   { geometry, preprocessing, outputs }: FolderContents,
-  checkpoint: Checkpoint,
+  tower: FoundTower,
   options: CheckpointOptions,
   recipe: ProjectorRecipe | undefined,
 ): Generator<string> {
@@ -199,7 +206,7 @@ function* notesOn(
   if (outputs?.pooled !== undefined && geometry.architecture === 'clip' && !outputs.pooled.isProjected) {
     yield `The checkpoint has no ${projectionTensor}: the pooled vector is the class token after its norm, unprojected.`;
   }
-  const [beside, ...more] = checkpoint.tensorsBeside();
+  const [beside, ...more] = tensorsBeside(tower);
   if (beside !== undefined) {
     yield `Left out: ${more.length + 1} tensors beside the vision tower's own, such as ${beside}.`;
   }

@@ -2,34 +2,17 @@ import { invalidArgument } from '../../errors/invalid-argument.ts';
 import type { ServiceError } from '../../errors/service-error.ts';
 import { shortName } from '../json-object.ts';
 
-/** A tuple; a list is an array, and a dictionary a map. */
-export class PickleTuple {
-  readonly items: readonly PickleValue[];
+/** What calling a name of the pickle's gives. */
+export type PickleCall = (args: readonly PickleValue[]) => PickleValue;
 
-  constructor(items: readonly PickleValue[]) {
-    this.items = items;
-  }
-}
-
-/** A name that a pickle refers to, and what calling it gives. */
-export class PickleGlobal {
-  readonly name: string;
-  readonly call: ((args: readonly PickleValue[]) => PickleValue) | undefined;
-
-  constructor(name: string, call?: (args: readonly PickleValue[]) => PickleValue) {
-    this.name = name;
-    this.call = call;
-  }
-}
-
-/** What a pickle's values may be; an object is one that the caller's `globals` or `load` gave. */
-export type PickleValue = null | boolean | number | string | object;
+/** What a pickle's values may be: a list or tuple is an array, and a dictionary a map. `globals` and `load` may give any object. */
+export type PickleValue = null | boolean | number | string | PickleCall | object;
 
 export interface PickleOptions {
   /** The file's name in messages. */
   readonly label: string;
   /** Every name that the pickle may refer to, as `module.name`. */
-  readonly globals: ReadonlyMap<string, PickleGlobal>;
+  readonly globals: ReadonlyMap<string, PickleValue>;
   /** What a persistent id stands for. */
   readonly load: (id: PickleValue) => PickleValue;
 }
@@ -37,18 +20,6 @@ export interface PickleOptions {
 /** A checkpoint of 900 tensors takes 35,000. */
 const maxSteps = 1_000_000;
 const maxNameBytes = 256;
-
-/** Opcodes that make or find objects, for messages. */
-const executing: ReadonlyMap<number, string> = new Map([
-  [0x69, 'INST'],
-  [0x6f, 'OBJ'],
-  [0x81, 'NEWOBJ'],
-  [0x82, 'EXT1'],
-  [0x83, 'EXT2'],
-  [0x84, 'EXT4'],
-  [0x92, 'NEWOBJ_EX'],
-  [0x93, 'STACK_GLOBAL'],
-]);
 
 /**
  * Reads a pickle of plain values, of the opcodes that torch.save writes. Nothing is executed: a name that `globals`
@@ -78,7 +49,7 @@ class PickleReader {
       const opcode = this.#byte();
       if (opcode === 0x2e /* STOP */) return this.#pop();
       if (!this.#literal(opcode) && !this.#container(opcode) && !this.#reference(opcode)) {
-        const name = executing.get(opcode) ?? `0x${opcode.toString(16)}`;
+        const name = `0x${opcode.toString(16)}`;
         throw this.#fault(`has the pickle opcode ${name}, which plain tensors do not need; it is not run`);
       }
     }
@@ -121,15 +92,14 @@ class PickleReader {
         this.#stack = [];
         return true;
       case 0x29: // EMPTY_TUPLE
-        return this.#push(new PickleTuple([]));
+      case 0x5d: // EMPTY_LIST
+        return this.#push([]);
       case 0x85: // TUPLE1
       case 0x86: // TUPLE2
       case 0x87: // TUPLE3
-        return this.#push(new PickleTuple(this.#popMany(opcode - 0x84)));
+        return this.#push(this.#popMany(opcode - 0x84));
       case 0x74: // TUPLE
-        return this.#push(new PickleTuple(this.#popToMark()));
-      case 0x5d: // EMPTY_LIST
-        return this.#push([]);
+        return this.#push(this.#popToMark());
       case 0x61: // APPEND
         return this.#append(this.#popMany(1));
       case 0x65: // APPENDS
@@ -173,7 +143,7 @@ class PickleReader {
     throw this.#fault(`has a pickle of protocol ${protocol}; save it with torch.save's own, which is 2`);
   }
 
-  #global(): PickleGlobal {
+  #global(): PickleValue {
     const name = `${this.#line()}.${this.#line()}`;
     const found = this.#options.globals.get(name);
     if (found === undefined) {
@@ -186,10 +156,8 @@ class PickleReader {
 
   #call(): PickleValue {
     const [callee, args] = this.#popMany(2);
-    if (!(callee instanceof PickleGlobal) || callee.call === undefined || !(args instanceof PickleTuple)) {
-      throw this.#damaged();
-    }
-    return callee.call(args.items);
+    if (typeof callee !== 'function' || !Array.isArray(args)) throw this.#damaged();
+    return (callee as PickleCall)(args as PickleValue[]);
   }
 
   /** A dictionary's state, such as a state_dict's versions, says nothing about its tensors. */
@@ -244,7 +212,9 @@ class PickleReader {
 
   #popToMark(): PickleValue[] {
     const values = this.#stack;
-    this.#stack = this.#marks.pop() ?? this.#throwDamaged();
+    const outer = this.#marks.pop();
+    if (outer === undefined) throw this.#damaged();
+    this.#stack = outer;
     return values;
   }
 
@@ -283,10 +253,6 @@ class PickleReader {
     if (size > this.#bytes.byteLength - start) throw this.#damaged();
     this.#at = start + size;
     return start;
-  }
-
-  #throwDamaged(): never {
-    throw this.#damaged();
   }
 
   #damaged(): ServiceError {

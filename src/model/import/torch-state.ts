@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../errors/invalid-argument.ts';
 import type { ServiceError } from '../../errors/service-error.ts';
 import { shortName } from '../json-object.ts';
-import { PickleGlobal, PickleTuple, readPickle, type PickleValue } from './pickle.ts';
+import { readPickle, type PickleValue } from './pickle.ts';
 
 /** The bytes behind tensors, in a file of their own inside the archive. */
 export class TorchStorage {
@@ -9,13 +9,11 @@ export class TorchStorage {
   /** As safetensors calls it. */
   readonly dtype: string;
   readonly elementBytes: number;
-  readonly elements: number;
 
-  constructor(key: string, [dtype, elementBytes]: readonly [string, number], elements: number) {
+  constructor(key: string, [dtype, elementBytes]: readonly [string, number]) {
     this.key = key;
     this.dtype = dtype;
     this.elementBytes = elementBytes;
-    this.elements = elements;
   }
 }
 
@@ -93,34 +91,33 @@ export function readStateDict(
 }
 
 /** Everything that a pickle of plain tensors refers to. */
-function allowedGlobals(fault: (sentence: string) => ServiceError): ReadonlyMap<string, PickleGlobal> {
+function allowedGlobals(fault: (sentence: string) => ServiceError): ReadonlyMap<string, PickleValue> {
   const rebuild = (args: readonly PickleValue[]) =>
     tensorOf(args) ?? raise(fault('is damaged: a tensor is not valid'));
   const first = ([value]: readonly PickleValue[]) =>
     value instanceof TorchTensor ? value : raise(fault('is damaged: a parameter has no tensor'));
   const calls = {
     'collections.OrderedDict': () => new Map(),
-    'torch.Size': ([sizes = new PickleTuple([])]: readonly PickleValue[]) => sizes,
+    'torch.Size': ([sizes = []]: readonly PickleValue[]) => sizes,
     'torch._utils._rebuild_tensor': rebuild,
     'torch._utils._rebuild_tensor_v2': rebuild,
     'torch._utils._rebuild_parameter': first,
     'torch._utils._rebuild_parameter_with_state': first,
   };
   const dtypes = 'float64 float32 float16 bfloat16 int64 int32 int16 int8 uint8 bool'.split(' ');
-  const inert = [...storageTypes.keys(), ...dtypes.map((dtype) => `torch.${dtype}`)];
-  return new Map([
-    ...Object.entries(calls).map(([name, call]) => [name, new PickleGlobal(name, call)] as const),
-    ...inert.map((name) => [name, new PickleGlobal(name)] as const),
+  const names = [...storageTypes.keys(), ...dtypes.map((dtype) => `torch.${dtype}`)];
+  return new Map<string, PickleValue>([
+    ...Object.entries(calls),
+    ...names.map((name) => [name, name] as const),
   ]);
 }
 
 /** Of a persistent id: ('storage', class, key, device, elements). */
 function storageOf(id: PickleValue): TorchStorage | undefined {
-  const [kind, type, key, , elements] = id instanceof PickleTuple ? id.items : [];
-  const stored = type instanceof PickleGlobal ? storageTypes.get(type.name) : undefined;
-  if (kind !== 'storage' || stored === undefined || typeof key !== 'string' || !isCount(elements))
-    return undefined;
-  return new TorchStorage(key, stored, elements);
+  const [kind, type, key]: readonly unknown[] = Array.isArray(id) ? id : [];
+  const stored = typeof type === 'string' ? storageTypes.get(type) : undefined;
+  if (kind !== 'storage' || stored === undefined || typeof key !== 'string') return undefined;
+  return new TorchStorage(key, stored);
 }
 
 /** Of the arguments (storage, offset, shape, strides, ...). */
@@ -131,8 +128,9 @@ function tensorOf([storage, offset, shape, strides]: readonly PickleValue[]): To
   return new TorchTensor(storage, offset, sizes, steps);
 }
 
+/** A copy, since the pickle may change a list later. */
 function countsOf(value: PickleValue | undefined): readonly number[] | undefined {
-  return value instanceof PickleTuple && value.items.every(isCount) ? value.items : undefined;
+  return Array.isArray(value) && value.every(isCount) ? [...value] : undefined;
 }
 
 function isCount(value: unknown): value is number {

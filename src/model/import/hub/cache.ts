@@ -36,11 +36,6 @@ export class RepositoryCache {
     return join(this.slices, commit, part);
   }
 
-  /** Whether it has tensors; see findSlice for whether it has all that are needed. */
-  async hasSlice(commit: string, part: CheckpointPart): Promise<boolean> {
-    return (await sizeOf(join(this.slice(commit, part), sliceFile))) !== undefined;
-  }
-
   /** Folder of a commit's files. */
   snapshot(commit: string): string {
     return join(this.#folder, 'snapshots', commit);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { JsonObject } from '../../json-object.ts';
@@ -18,8 +19,8 @@ export async function findSlice(
   part: CheckpointPart,
   source: string,
 ): Promise<string | undefined> {
-  if (!(await cache.hasSlice(commit, part))) return undefined;
   const folder = cache.slice(commit, part);
+  if (!existsSync(join(folder, sliceFile))) return undefined;
   const names = (await JsonObject.find(join(folder, namesFile)))?.strings('names');
   if (names === undefined) return undefined;
   const config = await JsonObject.find(join(folder, configFile));

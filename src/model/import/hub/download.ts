@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { join } from 'node:path';
 import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { ServiceError } from '../../../errors/service-error.ts';
 import { systemReason } from '../../../errors/system-reason.ts';
@@ -23,40 +24,27 @@ export interface DownloadOptions {
  * `invalid_argument`. After `unavailable`, a full disk or an abort the next download continues from what has arrived.
  */
 export async function downloadBlob(file: RemoteFile, options: DownloadOptions): Promise<void> {
-  const { cache, signal } = options;
-  const part = await PartialBlob.claim(cache.blobs, file.etag, Date.now());
-  let finished = false;
-  try {
+  const { cache, wait, signal } = options;
+  await PartialBlob.complete(cache.blobs, file.etag, join(cache.blobs, file.etag), signal, async (part) => {
     const keptBytes = part.sizeBytes;
-    await fillWithRetries(part, file, options);
+    const fillPart = () =>
+      retried(
+        () => fill(part, file, options),
+        wait,
+        signal,
+        () => part.sizeBytes,
+      );
+    await fillPart();
     if (fault(part, file) !== undefined && keptBytes > 0) {
       // The damage may be in the part of an earlier download.
       await part.clear();
-      await fillWithRetries(part, file, options);
+      await fillPart();
     }
     const wrong = fault(part, file);
-    if (wrong !== undefined) {
-      await part.clear();
-      throw invalidArgument(`${file.name} arrived damaged: ${wrong}.`);
-    }
-    signal.throwIfAborted();
-    await part.finish(Date.now());
-    finished = true;
-  } finally {
-    if (!finished) await part.release();
-  }
-}
-
-/** Fills the part over as many connections as it takes. Progress resets the waits between them. */
-async function fillWithRetries(part: PartialBlob, file: RemoteFile, options: DownloadOptions): Promise<void> {
-  let seenBytes = part.sizeBytes;
-  const progressed = () => {
-    const more = part.sizeBytes > seenBytes;
-    seenBytes = part.sizeBytes;
-    return more;
-  };
-  if (part.sizeBytes >= file.sizeBytes) return;
-  await retried(() => fill(part, file, options), options.wait, options.signal, progressed);
+    if (wrong === undefined) return;
+    await part.clear();
+    throw invalidArgument(`${file.name} arrived damaged: ${wrong}.`);
+  });
 }
 
 /** Reads one connection; `unavailable` when it ends before the file does. */
@@ -66,6 +54,7 @@ async function fill(
   options: DownloadOptions,
 ): Promise<void> {
   const { client, commit } = options;
+  if (part.sizeBytes >= sizeBytes) return;
   const { offsetBytes, body } = await client.open(commit, name, part.sizeBytes);
   if (offsetBytes !== part.sizeBytes) await part.clear();
   await appendBody(part, body, { name, sizeBytes }, options);

@@ -129,7 +129,7 @@ async function fetchWeights(
   if (weights === undefined)
     throw lacks(repository, 'model.safetensors, no pytorch_model.bin and no shards of them');
   if (isIndex(weights)) await fetchFiles([weights], { ...download, onProgress: undefined });
-  const whole = isIndex(weights) ? await shardsOf(folder, weights, part, repository) : [weights];
+  const whole = await shardsOf(folder, weights, part, repository);
   const isLocal = (await presentOf(whole, (name) => cache.has(commit, name))).length === whole.length;
   const config = await JsonObject.find(join(folder, configFile));
   const isSliceable =

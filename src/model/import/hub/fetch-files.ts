@@ -46,9 +46,7 @@ export async function requireSpace(
 ): Promise<void> {
   const freeBytes = await cache.freeBytes();
   if (freeBytes === undefined) return;
-  const missing = files.map(
-    async (file) => file.sizeBytes - (await leftBytes(folder, file.etag, Date.now())),
-  );
+  const missing = files.map(async (file) => file.sizeBytes - (await leftBytes(folder, file.etag)));
   const neededBytes = (await Promise.all(missing)).reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
   if (neededBytes <= freeBytes) return;
   const [needed, free] = [neededBytes, freeBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));

@@ -78,23 +78,15 @@ async function planSlice(options: SliceOptions): Promise<SlicePlan | undefined> 
 /** Downloads a slice to `path` over as many connections as it takes, from where an earlier download stopped. */
 async function downloadSlice(slice: Slice, path: string, options: SliceOptions): Promise<void> {
   const { cache, wait, signal } = options;
-  const part = await PartialBlob.claim(cache.slices, slice.etag, Date.now());
-  let finished = false;
-  try {
-    let seenBytes = part.sizeBytes;
-    const progressed = () => {
-      const more = part.sizeBytes > seenBytes;
-      seenBytes = part.sizeBytes;
-      return more;
-    };
+  await PartialBlob.complete(cache.slices, slice.etag, path, signal, async (part) => {
     if (part.sizeBytes > slice.sizeBytes) await part.clear();
-    await retried(() => fillSlice(part, slice, options), wait, signal, progressed);
-    signal.throwIfAborted();
-    await part.finish(Date.now(), path);
-    finished = true;
-  } finally {
-    if (!finished) await part.release();
-  }
+    await retried(
+      () => fillSlice(part, slice, options),
+      wait,
+      signal,
+      () => part.sizeBytes,
+    );
+  });
 }
 
 /** Appends what the part lacks. */

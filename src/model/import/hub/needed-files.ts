@@ -17,14 +17,14 @@ export async function presentOf<Name extends string>(
   return present;
 }
 
-/** What to fetch after the first of `weightFiles`: the shards that hold the wanted part, as the index in `folder` says. */
+/** The files that hold the wanted part: `weights` itself or, if it is an index in `folder`, shards that it names. */
 export async function shardsOf(
   folder: string,
   weights: string,
   part: CheckpointPart,
   source: string,
 ): Promise<readonly string[]> {
-  if (!isIndex(weights)) return [];
+  if (!isIndex(weights)) return [weights];
   const files = await readWeightMap(join(folder, weights), `${weights} is missing.`);
   const config = await JsonObject.find(join(folder, configFile));
   const tensors = neededTensors([...files.keys()], config, part, source);

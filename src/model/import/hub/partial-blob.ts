@@ -30,11 +30,32 @@ export class PartialBlob {
     this.#hash = createHash('sha256');
   }
 
-  /** Takes over the longest abandoned part, or starts a new one. Call finish() or release() in the end. */
-  static async claim(blobs: string, etag: string, nowMs: number): Promise<PartialBlob> {
+  /**
+   * Has `fill` fill the longest abandoned part, or a new one, and then makes it the file `path`, whose bytes are on the disk
+   * before it has the name. If `fill` rejects or the signal fires, the part is left to the next download of the blob.
+   */
+  static async complete(
+    blobs: string,
+    etag: string,
+    path: string,
+    signal: AbortSignal,
+    fill: (part: PartialBlob) => Promise<void>,
+  ): Promise<void> {
+    const part = await PartialBlob.#claim(blobs, etag);
+    try {
+      await fill(part);
+      signal.throwIfAborted();
+      await part.#finish(path);
+    } catch (error) {
+      await part.#release();
+      throw error;
+    }
+  }
+
+  static async #claim(blobs: string, etag: string): Promise<PartialBlob> {
     claims += 1;
     const path = join(blobs, `${etag}.${host}-${process.pid}-${claims}.incomplete`);
-    for (const left of await findAbandoned(blobs, etag, nowMs)) {
+    for (const left of await findAbandoned(blobs, etag)) {
       const taken = await rename(left.path, path).then(
         () => true,
         () => false,
@@ -67,17 +88,14 @@ export class PartialBlob {
     return this.#hash.copy().digest('hex');
   }
 
-  /** Makes the part the blob, or the file `path`. Its bytes are on the disk before it has the name. */
-  async finish(nowMs: number, path = join(this.#blobs, this.#etag)): Promise<void> {
+  async #finish(path: string): Promise<void> {
     await this.#file.sync();
     await this.#file.close();
     await rename(this.#path, path);
-    for (const left of await findAbandoned(this.#blobs, this.#etag, nowMs))
-      await rm(left.path, { force: true });
+    for (const left of await findAbandoned(this.#blobs, this.#etag)) await rm(left.path, { force: true });
   }
 
-  /** Leaves the part to the next download of the blob. */
-  async release(): Promise<void> {
+  async #release(): Promise<void> {
     await this.#file.close();
     if (this.#sizeBytes === 0) await rm(this.#path, { force: true });
     else await rename(this.#path, join(this.#blobs, `${this.#etag}.free.incomplete`));
@@ -95,8 +113,8 @@ export class PartialBlob {
 }
 
 /** Bytes of a blob that an earlier download has left behind. */
-export async function leftBytes(blobs: string, etag: string, nowMs: number): Promise<number> {
-  const [longest] = await findAbandoned(blobs, etag, nowMs);
+export async function leftBytes(blobs: string, etag: string): Promise<number> {
+  const [longest] = await findAbandoned(blobs, etag);
   return longest?.sizeBytes ?? 0;
 }
 
@@ -106,7 +124,8 @@ interface Left {
 }
 
 /** Parts of a blob that no download works on, the longest first. */
-async function findAbandoned(blobs: string, etag: string, nowMs: number): Promise<Left[]> {
+async function findAbandoned(blobs: string, etag: string): Promise<Left[]> {
+  const nowMs = Date.now();
   const found: Left[] = [];
   for (const name of await readdir(blobs)) {
     if (!name.startsWith(`${etag}.`) || !name.endsWith('.incomplete')) continue;
