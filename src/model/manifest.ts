@@ -198,11 +198,10 @@ function parseFiles(
   version: Manifest['formatVersion'],
   isProjected: boolean,
 ): Manifest['files'] {
-  const names = version === formatVersion ? [graphFile, weightsFile] : files.keys();
-  if (version === outputsFormatVersion) requireNames(files, [graphFile, weightsFile]);
-  if (isProjected) requireNames(files, [graphFile, weightsFile, projectorFile]);
+  if (version !== exportFormatVersion) requireNames(files, [graphFile, weightsFile]);
+  if (isProjected) requireNames(files, [projectorFile]);
   return Object.fromEntries(
-    names.map((name) => {
+    files.keys().map((name) => {
       if (!isInnerPath(name)) throw files.fault(name, 'a file of the folder');
       return [name, parseFile(files.object(name))];
     }),

@@ -99,7 +99,7 @@ describe('loadModelFolder', () => {
     ['resample', 'bicubic', /model\.json was changed after the import: .* Import the model again\./],
     ['towerDigest', '0'.repeat(64), /model\.json was changed after the import/],
     ['normalisation', { rescale: 1, mean: [0, 0, 0] }, /normalisation: std must be a list of three numbers/],
-    ['files', {}, /files: encoder\.onnx is not a JSON object/],
+    ['files', {}, /files: encoder\.onnx must be a file of the folder, not missing\./],
     ['provenance', undefined, /provenance is not a JSON object/],
     ['digest', 'sha256:00', /was changed after the import/],
   ];

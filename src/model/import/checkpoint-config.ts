@@ -75,14 +75,18 @@ export interface ViewOptions {
   readonly resize?: Resize | undefined;
 }
 
+/** A checkpoint folder's config.json. */
+export function readConfig(folder: string): Promise<JsonObject> {
+  const missing = `config.json is missing in ${folder}; expected a Hugging Face checkpoint folder.`;
+  return JsonObject.read(join(folder, 'config.json'), missing);
+}
+
 /**
- * The vision tower's geometry from a folder's config.json: its own fields, or those of a vision_config inside it.
+ * The vision tower's geometry from config.json: its own fields, or those of a vision_config inside it.
  * Fields that it leaves out have the defaults of transformers' SiglipVisionConfig or CLIPVisionConfig. Throws
  * `invalid_argument` for NaFlex and for other architectures, with their names.
  */
-export async function readGeometry(folder: string): Promise<TowerGeometry> {
-  const missing = `config.json is missing in ${folder}; expected a Hugging Face checkpoint folder.`;
-  const config = await JsonObject.read(join(folder, 'config.json'), missing);
+export function readGeometry(config: JsonObject): TowerGeometry {
   const { vision, usual } = findVision(config);
   const channels = vision.integer('hidden_size', { min: 1, max: 16_384, fallback: usual.channels });
   const heads = vision.integer('num_attention_heads', { min: 1, max: 1_024, fallback: usual.heads });

@@ -2,13 +2,13 @@ import { basename, join, resolve } from 'node:path';
 import { invalidArgument } from '../../errors/invalid-argument.ts';
 import type { ServiceError } from '../../errors/service-error.ts';
 import type { AnyresDefinition } from '../../recipes/plan-model.ts';
-import { JsonObject } from '../json-object.ts';
+import type { JsonObject } from '../json-object.ts';
 import type { Manifest, Origin } from '../manifest.ts';
 import { mostGridSide } from '../manifest-projector.ts';
 import type { Precision } from '../model.ts';
 import type { TowerGeometry } from '../tower-geometry.ts';
 import { calibrate, type Calibration } from './calibrate.ts';
-import { readGeometry, withImageSize, type ViewOptions } from './checkpoint-config.ts';
+import { readConfig, readGeometry, withImageSize, type ViewOptions } from './checkpoint-config.ts';
 import { requireNoAdapter } from './adapter.ts';
 import { CheckpointFiles } from './checkpoint-files.ts';
 import { Checkpoint } from './checkpoint.ts';
@@ -56,7 +56,7 @@ export async function checkConfiguration(folder: string, part: CheckpointPart = 
   const config = await readConfig(folder);
   if (part === 'model') requireKnownFamily(config);
   if (describesItself(config)) return;
-  await readImageProcessor(folder, await readGeometry(folder), { resize: 'squash' });
+  await readImageProcessor(folder, readGeometry(config), { resize: 'squash' });
 }
 
 /** Writes the model folder of a checkpoint. Rejects with `invalid_argument` and one sentence. */
@@ -116,11 +116,6 @@ function originOf({ source, origin }: CheckpointSource): Origin {
   return origin ?? { source: basename(resolve(source)) };
 }
 
-function readConfig(folder: string): Promise<JsonObject> {
-  const missing = `config.json is missing in ${folder}; expected a Hugging Face checkpoint folder.`;
-  return JsonObject.read(join(folder, 'config.json'), missing);
-}
-
 interface TowerDescription extends ImageProcessor {
   /** The tower as it is in the checkpoint. */
   readonly stored: TowerGeometry;
@@ -135,7 +130,7 @@ async function describeTower(
 ): Promise<TowerDescription> {
   const { source, imageSize, resize } = options;
   if (family?.describeTower === undefined) {
-    const stored = await readGeometry(source);
+    const stored = readGeometry(config);
     return { stored, ...(await readImageProcessor(source, stored, options)) };
   }
   const { geometry, processor } = family.describeTower(config, await checkpoint.shapes());

@@ -1,14 +1,7 @@
 import type { RemoteTensor } from '../signature.ts';
 
-/** Tensors by the names that they have in the ensemble around a step; the keys are the step's own. */
-export type TensorMap = Readonly<Record<string, string>>;
-
-/** One of the models that an ensemble runs. */
-export interface EnsembleStep {
-  readonly model: string;
-  readonly inputs: TensorMap;
-  readonly outputs: TensorMap;
-}
+/** One of the models that an ensemble runs. Its tensors have the same names in the ensemble around it. */
+export type EnsembleStep = Pick<TritonConfig, 'name' | 'inputs' | 'outputs'>;
 
 /** What runs a model: ONNX Runtime or TensorRT from a file of its version folder, or other models one after another. */
 export type TritonRun =
@@ -67,13 +60,11 @@ function acceleratorLines({ tensorrt }: Extract<TritonRun, { kind: 'onnxruntime'
 
 function stepLines(run: TritonRun): string[] {
   if (run.kind !== 'ensemble') return [];
-  const mapText = (key: string, map: TensorMap): string =>
-    Object.entries(map)
-      .map(([own, outer]) => `${key} { key: ${quoted(own)} value: ${quoted(outer)} }`)
-      .join(' ');
+  const mapText = (key: string, tensors: readonly RemoteTensor[]): string =>
+    tensors.map(({ name }) => `${key} { key: ${quoted(name)} value: ${quoted(name)} }`).join(' ');
   const steps = run.steps.map(
-    ({ model, inputs, outputs }) =>
-      `  step [ { model_name: ${quoted(model)} model_version: -1 ${mapText('input_map', inputs)} ${mapText('output_map', outputs)} } ]`,
+    ({ name, inputs, outputs }) =>
+      `  step [ { model_name: ${quoted(name)} model_version: -1 ${mapText('input_map', inputs)} ${mapText('output_map', outputs)} } ]`,
   );
   return ['ensemble_scheduling {', ...steps, '}'];
 }

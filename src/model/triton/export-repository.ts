@@ -14,7 +14,7 @@ import {
   type RemoteTensor,
   type Signature,
 } from '../signature.ts';
-import { configText, type TritonConfig, type TritonRun } from './config.ts';
+import { configText, type TritonConfig } from './config.ts';
 
 export interface TritonExport {
   /** The model repository. */
@@ -70,63 +70,32 @@ async function encoderModels(
   options: TritonExport,
 ): Promise<RepositoryModel[]> {
   const { name, tensorrt } = options;
-  const signature = encoderSignature(model);
   const maxBatch = oneByOne.has(model.precision) ? 1 : options.maxBatch;
-  const whole = { name, maxBatch, ...tensorsOf(signature), parameters: { [digestParameter]: model.digest } };
+  const whole = {
+    name,
+    maxBatch,
+    ...tensorsOf(encoderSignature(model)),
+    parameters: { [digestParameter]: model.digest },
+  };
   if (model.graphs === undefined) {
     const run = { kind: 'onnxruntime', file: graphFile, tensorrt } as const;
     return [{ config: { ...whole, run }, files: [graphFile, weightsFile] }];
   }
-  const [before, , after] = exportGraphs;
-  const handedOn = {
-    toEncoder: (await options.readPorts(join(model.folder, before))).output,
-    fromEncoder: (await options.readPorts(join(model.folder, after))).input,
-  };
-  const parts = partsOf(signature, handedOn, name);
-  const weights = files.filter((file) => file !== before && file !== after);
-  const steps = parts.map(({ graph, inputs, outputs, model: part }) => ({
-    graph,
-    inputs,
-    outputs,
-    model: part,
-  }));
-  const ensemble: TritonRun = {
-    kind: 'ensemble',
-    steps: steps.map(({ model: part, inputs, outputs }) => ({
-      model: part,
-      inputs: sameNames(inputs),
-      outputs: sameNames(outputs),
-    })),
-  };
-  return [
-    { config: { ...whole, run: ensemble }, files: [] },
-    ...steps.map(({ graph, model: part, inputs, outputs }) => ({
-      config: {
-        name: part,
-        maxBatch,
-        inputs,
-        outputs,
-        parameters: {},
-        run: { kind: 'onnxruntime', file: graph, tensorrt: tensorrt && graph === graphFile } as const,
-      },
-      files: graph === graphFile ? weights : [graph],
-    })),
-  ];
-}
-
-/** The graphs of a folder made from an ONNX export, as models that run one after another. */
-function partsOf(
-  signature: Signature,
-  { toEncoder, fromEncoder }: { readonly toEncoder: RemoteTensor; readonly fromEncoder: RemoteTensor },
-  name: string,
-) {
   const [before, encoder, after] = exportGraphs;
-  const { input } = signature;
-  return [
-    { graph: before, model: `${name}_before`, inputs: [input], outputs: [toEncoder] },
-    { graph: encoder, model: `${name}_encoder`, inputs: [toEncoder], outputs: [fromEncoder] },
-    { graph: after, model: `${name}_after`, inputs: [fromEncoder], outputs: outputTensors(signature) },
+  const { output: toEncoder } = await options.readPorts(join(model.folder, before));
+  const { input: fromEncoder } = await options.readPorts(join(model.folder, after));
+  const weights = files.filter((file) => file !== before && file !== after);
+  const { inputs, outputs } = whole;
+  const steps = [
+    { graph: before, files: [before], name: `${name}_before`, inputs, outputs: [toEncoder] },
+    { graph: encoder, files: weights, name: `${name}_encoder`, inputs: [toEncoder], outputs: [fromEncoder] },
+    { graph: after, files: [after], name: `${name}_after`, inputs: [fromEncoder], outputs },
   ];
+  const partOf = ({ graph, files: own, ...step }: (typeof steps)[number]): RepositoryModel => {
+    const run = { kind: 'onnxruntime', file: graph, tensorrt: tensorrt && graph === encoder } as const;
+    return { config: { ...step, maxBatch, parameters: {}, run }, files: own };
+  };
+  return [{ config: { ...whole, run: { kind: 'ensemble', steps } }, files: [] }, ...steps.map(partOf)];
 }
 
 function projectorModels(model: Model, { name }: TritonExport): RepositoryModel[] {
@@ -144,10 +113,6 @@ function projectorModels(model: Model, { name }: TritonExport): RepositoryModel[
 
 function tensorsOf(signature: Signature): Pick<TritonConfig, 'inputs' | 'outputs'> {
   return { inputs: [signature.input], outputs: outputTensors(signature) };
-}
-
-function sameNames(tensors: readonly RemoteTensor[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(tensors.map(({ name }) => [name, name]));
 }
 
 /** Writes a model beside its place and moves it there, so that Triton never loads one that is half there. */

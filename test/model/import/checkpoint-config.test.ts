@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { readGeometry, withImageSize } from '../../../src/model/import/checkpoint-config.ts';
+import { readConfig, readGeometry, withImageSize } from '../../../src/model/import/checkpoint-config.ts';
 import type { TowerGeometry } from '../../../src/model/tower-geometry.ts';
 import { temporaryFolder } from './fixtures.ts';
 
 async function read(t: TestContext, config: unknown): Promise<TowerGeometry> {
   const folder = await temporaryFolder(t);
   await writeFile(join(folder, 'config.json'), JSON.stringify(config));
-  return readGeometry(folder);
+  return readGeometry(await readConfig(folder));
 }
 
 const vision = { hidden_size: 24, num_attention_heads: 3, num_hidden_layers: 5, image_size: 96 };
@@ -86,12 +86,12 @@ describe('a config.json that is not a file', () => {
   it('is refused when it leads to a device, which may never end', async (t) => {
     const folder = await temporaryFolder(t);
     await symlink('/dev/zero', join(folder, 'config.json'));
-    await assert.rejects(readGeometry(folder), refusal);
+    await assert.rejects(readConfig(folder), refusal);
   });
 
   it('is refused when it is a folder', async (t) => {
     const folder = await temporaryFolder(t);
     await mkdir(join(folder, 'config.json'));
-    await assert.rejects(readGeometry(folder), refusal);
+    await assert.rejects(readConfig(folder), refusal);
   });
 });

@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { readGeometry, withImageSize } from '../../../src/model/import/checkpoint-config.ts';
+import { readConfig, readGeometry, withImageSize } from '../../../src/model/import/checkpoint-config.ts';
 import { readImageProcessor } from '../../../src/model/import/image-processor.ts';
 import { temporaryFolder } from './fixtures.ts';
 import { fuzzRuns, fuzzSeed, mutated, mutations, requireRefusal } from '../../support/fuzzing.ts';
@@ -129,7 +129,7 @@ test('any configuration gives a tower and its pixels, or one line that says what
     imageSize: number | undefined,
     resize: 'squash' | 'crop' | undefined,
   ): Promise<void> => {
-    const geometry = await readGeometry(folder);
+    const geometry = readGeometry(await readConfig(folder));
     outcomes.towers += 1;
     const { preprocessing, imageSize: side } = await readImageProcessor(folder, geometry, {
       imageSize,

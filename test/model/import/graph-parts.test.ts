@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { graphRunner } from '../../../src/inference/onnx-session.ts';
-import { readGeometry, withImageSize } from '../../../src/model/import/checkpoint-config.ts';
+import { readConfig, readGeometry, withImageSize } from '../../../src/model/import/checkpoint-config.ts';
 import { CheckpointFiles } from '../../../src/model/import/checkpoint-files.ts';
 import { Checkpoint } from '../../../src/model/import/checkpoint.ts';
 import { cutNodes } from '../../../src/model/import/graph-parts.ts';
@@ -53,7 +53,7 @@ describe('a graph in parts', () => {
     const tiny = fixture('siglip-tiny');
     const files = await CheckpointFiles.open(tiny);
     const contents: FolderContents = {
-      geometry: withImageSize(await readGeometry(tiny), 64),
+      geometry: withImageSize(readGeometry(await readConfig(tiny)), 64),
       preprocessing: {
         normalisation: { rescale: 1 / 255, mean: [0, 0, 0], std: [1, 1, 1] },
         resample: 'bilinear',

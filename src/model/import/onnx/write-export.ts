@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import { exportGraphs, graphFile, graphInput, graphOutputs } from '../../graph-io.ts';
 import { exportFormatVersion, manifestFile, manifestJson, type Manifest } from '../../manifest.ts';
 import type { ModelPrecision, Precision } from '../../model.ts';
 import { gridSide, type TowerGeometry } from '../../tower-geometry.ts';
-import { readGeometry, type ViewOptions } from '../checkpoint-config.ts';
+import { readConfig, readGeometry, type ViewOptions } from '../checkpoint-config.ts';
 import type { OutputOptions } from '../choose-outputs.ts';
 import { processorFiles, readImageProcessor, type ImageProcessor } from '../image-processor.ts';
 import type { WriteOptions } from '../weights-file.ts';
 import { writeHashed } from '../write-hashed.ts';
-import { configFolder } from './config-folder.ts';
 import { copyExport } from './copy-export.ts';
 import type { ExportExaminer, ExportPorts } from './export-examiner.ts';
 import { ExportProblem } from './export-problem.ts';
@@ -56,7 +56,7 @@ async function fillFolder(
   { onProgress, signal }: WriteOptions,
 ): Promise<Manifest> {
   const { path, resize, examiner } = contents;
-  const geometry = await readGeometry(configFolder(path, 'config.json'));
+  const geometry = readGeometry(await readConfig(configFolder(path, 'config.json')));
   requireOwn(contents, geometry);
   const processorFolder = configFolder(path, ...processorFiles);
   const processor = await readImageProcessor(processorFolder, geometry, { resize });
@@ -94,6 +94,19 @@ async function fillFolder(
     },
     provenance: { source: basename(path), storedDtype },
   };
+}
+
+/**
+ * The folder that has one of an export's JSON files `names`: the graph's own or the one above it, since onnx-community
+ * keeps graphs in onnx/. Throws `invalid_argument` when neither has one.
+ */
+function configFolder(path: string, ...names: readonly string[]): string {
+  const folder = dirname(resolve(path));
+  const found = [folder, dirname(folder)].find((each) => names.some((name) => existsSync(join(each, name))));
+  if (found !== undefined) return found;
+  throw invalidArgument(
+    `${names.join(' or ')} is missing in ${folder} and in the folder above; an ONNX export is imported with the files of its repository.`,
+  );
 }
 
 /** An export has one hidden state and one image size. */
