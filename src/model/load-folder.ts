@@ -45,7 +45,13 @@ async function readManifest(folder: string): Promise<Manifest> {
 
 /** The model that a folder's manifest describes, without reading the folder. */
 export function describeModel(manifest: Manifest, folder: string, name = basename(folder)): Model {
-  const { formatVersion, normalisation, files, provenance, ...described } = manifest;
+  const {
+    formatVersion: _version,
+    normalisation: _pixels,
+    files: _files,
+    provenance,
+    ...described
+  } = manifest;
   return {
     ...described,
     name,
