@@ -1,5 +1,4 @@
 import { invalidArgument } from '../../errors/invalid-argument.ts';
-import type { ServiceError } from '../../errors/service-error.ts';
 import { stateIndex } from '../feature-layer.ts';
 import type { FeatureLayer } from '../model.ts';
 import type { TowerGeometry } from '../tower-geometry.ts';
@@ -35,7 +34,13 @@ export async function chooseOutputs(
   checkpoint: Checkpoint,
 ): Promise<ChosenOutputs> {
   const [first = own ?? 'last_hidden_state', ...others] = features;
-  if (own !== undefined && first !== own) throw unlike(own, features);
+  if (own !== undefined && first !== own) {
+    const asked = [own, ...features.filter((layer) => layer !== own)].join(',');
+    throw invalidArgument(
+      `--features ${features.join(',')} does not fit the projector, which takes ${own}: name that first, --features ${asked}, ` +
+        'or import the tower alone with --tower-only.',
+    );
+  }
   const { architecture, layers } = geometry;
   const missing = features.find((layer) => stateIndex(layer, layers) < 0);
   if (missing !== undefined) {
@@ -64,19 +69,4 @@ async function pooledVector(
   if (!checkpoint.has(projectionTensor)) return { channels, isProjected: false };
   const [projected = 0] = await checkpoint.shape(projectionTensor);
   return { channels: projected, isProjected: true };
-}
-
-function unlike(own: FeatureLayer, features: readonly FeatureLayer[]): ServiceError {
-  const asked = features.join(',');
-  if (features.length > 1) {
-    const others = features.filter((layer) => layer !== own);
-    return invalidArgument(
-      `--features ${asked} does not fit the projector, which takes ${own}: name that first, --features ` +
-        `${[own, ...others].join(',')}, or import the tower alone with --tower-only.`,
-    );
-  }
-  return invalidArgument(
-    `--features ${asked} does not fit the projector, which takes ${own}; leave it out, or import the tower alone with ` +
-      '--tower-only.',
-  );
 }

@@ -6,19 +6,17 @@ import type { JsonObject } from '../json-object.ts';
 import type { Manifest, Origin } from '../manifest.ts';
 import { mostGridSide } from '../manifest-projector.ts';
 import type { Precision } from '../model.ts';
-import type { TowerGeometry } from '../tower-geometry.ts';
 import { calibrate, type Calibration } from './calibrate.ts';
 import { readConfig, readGeometry, withImageSize, type ViewOptions } from './checkpoint-config.ts';
 import { requireNoAdapter } from './adapter.ts';
 import { CheckpointFiles } from './checkpoint-files.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { chooseOutputs, type OutputOptions } from './choose-outputs.ts';
-import type { Family, ProjectorRecipe } from './families/family.ts';
+import type { DescribedTower, Family, ProjectorRecipe } from './families/family.ts';
 import { describesItself, findFamily, requireKnownFamily } from './families/registry.ts';
-import { type ImageProcessor, readImageProcessor } from './image-processor.ts';
+import { readImageProcessor } from './image-processor.ts';
 import { type CheckpointPart, requireTower } from './needed-tensors.ts';
-import { type ProjectorContents, readProjector } from './projector-contents.ts';
-import { ProjectorTensors } from './projector-tensors.ts';
+import { readProjector } from './projector-contents.ts';
 import { type FoundProjector, openProjector } from './projector-source.ts';
 import {
   type FoundTower,
@@ -71,7 +69,8 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
   requireTower([...files.names()], config, source);
   const tower = findTower(files.names());
   const checkpoint = new Checkpoint(files, tower);
-  const { stored, preprocessing, imageSize } = await describeTower(config, checkpoint, family, options);
+  const described = await describeTower(config, checkpoint, family, options);
+  const { geometry: stored, preprocessing, imageSize } = described;
   const geometry = withImageSize(stored, imageSize);
   requireTensorsOf(tower, geometry);
   const found =
@@ -99,7 +98,7 @@ export async function writeCheckpointFolder(folder: string, options: CheckpointO
     precision,
     source: checkpoint,
     trained: true,
-    projector: found && (await projectorOf(found, geometry)),
+    projector: found && (await readProjector(found, geometry)),
     anyres: found && anyresOf(found, preprocessing.resample, stored.imageSize, geometry.imageSize),
     provenance,
   };
@@ -116,37 +115,23 @@ function originOf({ source, origin }: CheckpointSource): Origin {
   return origin ?? { source: basename(resolve(source)) };
 }
 
-interface TowerDescription extends ImageProcessor {
-  /** The tower as it is in the checkpoint. */
-  readonly stored: TowerGeometry;
-}
-
 /** From config.json and the image processor's file, or from the tensors in a family that has no such files. */
 async function describeTower(
   config: JsonObject,
   checkpoint: Checkpoint,
   family: Family | undefined,
   options: CheckpointOptions,
-): Promise<TowerDescription> {
-  const { source, imageSize, resize } = options;
+): Promise<DescribedTower> {
   if (family?.describeTower === undefined) {
-    const stored = readGeometry(config);
-    return { stored, ...(await readImageProcessor(source, stored, options)) };
+    const geometry = readGeometry(config);
+    return { geometry, ...(await readImageProcessor(options.source, geometry, options)) };
   }
-  const { geometry, processor } = family.describeTower(config, await checkpoint.shapes());
-  const { preprocessing } = processor;
+  const { geometry, imageSize, preprocessing } = family.describeTower(config, await checkpoint.shapes());
   return {
-    stored: geometry,
-    imageSize: imageSize ?? processor.imageSize,
-    preprocessing: { ...preprocessing, resize: resize ?? preprocessing.resize },
+    geometry,
+    imageSize: options.imageSize ?? imageSize,
+    preprocessing: { ...preprocessing, resize: options.resize ?? preprocessing.resize },
   };
-}
-
-function projectorOf(
-  { family, recipe, files }: FoundProjector,
-  geometry: TowerGeometry,
-): Promise<ProjectorContents> {
-  return readProjector(family, recipe, new ProjectorTensors(files, recipe), geometry);
 }
 
 /** The checkpoint's AnyRes in squares of its tower's views, or of the first of `others` that fill its pinpoints. */

@@ -65,11 +65,6 @@ const classes: ReadonlyMap<string, ProcessorClass> = new Map([
   ['SmolVLMImageProcessor', idefics3],
 ]);
 
-/** Classes that Encode cannot imitate, and why. */
-const refused: ReadonlyMap<string, string> = new Map([
-  ['Siglip2ImageProcessor', 'makes views of no fixed size, for NaFlex checkpoints'],
-]);
-
 /** The class of a model whose files name none, by config.json's model_type. */
 const classOfModel: ReadonlyMap<unknown, string> = new Map([
   ['llava', 'LlavaImageProcessor'],
@@ -108,6 +103,9 @@ export function processorClass(name: string): ProcessorClass | { readonly refusa
   const base = name.replace(/(Fast|Pil)$/, '').replace(/FeatureExtractor$/, 'ImageProcessor');
   const found = classes.get(base);
   if (found !== undefined) return found;
-  const reason = refused.get(base) ?? `is not supported; expected one of ${[...classes.keys()].join(', ')}`;
-  return { refusal: reason };
+  const refusal =
+    base === 'Siglip2ImageProcessor'
+      ? 'makes views of no fixed size, for NaFlex checkpoints'
+      : `is not supported; expected one of ${[...classes.keys()].join(', ')}`;
+  return { refusal };
 }

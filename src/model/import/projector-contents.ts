@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { invalidArgument } from '../../errors/invalid-argument.ts';
 import type { TowerGeometry } from '../tower-geometry.ts';
-import type { Preparation, ProjectorRecipe } from './families/family.ts';
+import type { Preparation } from './families/family.ts';
 import { linearName, newlineName, preparationName } from './projector-names.ts';
-import type { ProjectorTensors } from './projector-tensors.ts';
+import type { FoundProjector } from './projector-source.ts';
+import { ProjectorTensors } from './projector-tensors.ts';
 import { readWhole } from './tensor-source.ts';
 
 /** A matrix product of a projector whose tensors were found. */
@@ -27,19 +28,15 @@ export interface ProjectorContents {
 }
 
 /**
- * Reads what a recipe says of a projector from its tensors, and checks that they fit each other and the tower. Rejects
- * with `invalid_argument`.
+ * Reads what a recipe says of a projector from its tensors. Rejects with `invalid_argument` where its matrices do not fit each
+ * other, the tower and the language model; writeModelFolder checks the other shapes.
  */
 export async function readProjector(
-  family: string,
-  recipe: ProjectorRecipe,
-  source: ProjectorTensors,
+  { family, recipe, files }: FoundProjector,
   { channels }: TowerGeometry,
 ): Promise<ProjectorContents> {
   const { preparation, newline, languageWidth } = recipe;
-  for (const [index, { shape }] of (preparation?.tensors ?? []).entries()) {
-    await source.check(preparationName(index), shape);
-  }
+  const source = new ProjectorTensors(files, recipe);
   const linears: SizedLinear[] = [];
   let width = preparation?.channels ?? channels;
   for (const [index, { weight, bias }] of recipe.linears.entries()) {
@@ -61,10 +58,6 @@ export async function readProjector(
     throw invalidArgument(
       `The projector gives rows of ${width} values, and config.json's language model takes ${languageWidth}.`,
     );
-  }
-  for (const { name, inputs, outputs, bias } of linears) {
-    await source.check(`${name}.weight`, [outputs, inputs]);
-    if (bias) await source.check(`${name}.bias`, [outputs]);
   }
   if (newline !== undefined) await source.check(newlineName, [width]);
   const digest = await digestOf(preparation, linears, newline !== undefined, source);

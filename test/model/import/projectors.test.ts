@@ -274,7 +274,7 @@ describe('the checkpoint of a vision language model', () => {
     const asked = { features: ['last_hidden_state'] } as const;
     await assert.rejects(importTo(out, checkpoint('llava-clip'), asked), {
       code: 'invalid_argument',
-      message: /^--features last_hidden_state does not fit the projector, which takes penultimate;/,
+      message: /^--features last_hidden_state does not fit the projector, which takes penultimate: name/,
     });
   });
 });

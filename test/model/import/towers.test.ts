@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { buildTower } from '../../../src/model/import/towers.ts';
 import { importModel, type ImportOptions } from '../../../src/model/import/import-model.ts';
-import type { FeatureLayer, Model } from '../../../src/model/model.ts';
+import { featureLayers, type FeatureLayer, type Model } from '../../../src/model/model.ts';
 import type { TowerGeometry } from '../../../src/model/tower-geometry.ts';
 import { encodeView } from './encode-view.ts';
 import { expectedTokens, fixture, temporaryFolder } from './fixtures.ts';
@@ -44,34 +44,39 @@ describe('clip tower', () => {
       ['last_hidden_state', 'pre_norm'],
     );
   });
-
-  for (const precision of ['fp32', 'fp16'] as const) {
-    it(`gives a batch the tokens of its views alone, in ${precision}`, async (t) => {
-      const model = await imported(t, { precision });
-      const views = [];
-      for (const image of ['alpha.png', 'rocket.jpg', 'tall.webp'])
-        views.push(await encodeView(image, model));
-      const batch = await runGraph(model.folder, views);
-      assert.deepEqual(batch.shape, [3, 576, 32]);
-      for (const [i, view] of views.entries()) {
-        const alone = await runGraph(model.folder, [view]);
-        const size = alone.float32.length;
-        const difference = largestDifference(batch.float32.subarray(i * size, (i + 1) * size), alone.float32);
-        assert.ok(difference <= (precision === 'fp32' ? 5e-5 : 5e-3), `${difference}`);
-      }
-    });
-  }
-
-  it('gives tokens in fp16 close to fp32', async (t) => {
-    const [exact, half] = [await imported(t), await imported(t, { precision: 'fp16' })];
-    const view = await encodeView('rocket.jpg', exact);
-    const difference = largestDifference(
-      (await runGraph(exact.folder, [view])).float32,
-      (await runGraph(half.folder, [view])).float32,
-    );
-    assert.ok(difference > 0 && difference <= 2e-2, `${difference}`);
-  });
 });
+
+for (const source of ['siglip-tiny', 'clip-tiny'].map(fixture)) {
+  describe(`the tower of ${basename(source)}`, () => {
+    for (const precision of ['fp32', 'fp16'] as const) {
+      it(`gives a batch the tokens of its views alone, in ${precision}`, async (t) => {
+        const model = await imported(t, { source, precision });
+        const views = [];
+        for (const image of ['alpha.png', 'rocket.jpg', 'tall.webp'])
+          views.push(await encodeView(image, model));
+        const batch = await runGraph(model.folder, views);
+        assert.deepEqual(batch.shape, [3, model.grid.width * model.grid.height, 32]);
+        for (const [i, view] of views.entries()) {
+          const { float32: alone } = await runGraph(model.folder, [view]);
+          const together = batch.float32.subarray(i * alone.length, (i + 1) * alone.length);
+          const difference = largestDifference(together, alone);
+          assert.ok(difference <= (precision === 'fp32' ? 5e-5 : 5e-3), `${difference}`);
+        }
+      });
+    }
+
+    for (const layer of featureLayers) {
+      it(`gives ${layer} in fp16 close to fp32`, async (t) => {
+        const exact = await imported(t, { source, features: [layer] });
+        const half = await imported(t, { source, features: [layer], precision: 'fp16' });
+        const view = await encodeView('rocket.jpg', exact);
+        const [one, other] = [await runGraph(exact.folder, [view]), await runGraph(half.folder, [view])];
+        const difference = largestDifference(one.float32, other.float32);
+        assert.ok(difference > 0 && difference <= 2e-2, `${difference}`);
+      });
+    }
+  });
+}
 
 describe('clip tower weights', () => {
   const geometry: TowerGeometry = {

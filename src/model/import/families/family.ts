@@ -27,9 +27,9 @@ export interface Family {
 /** Shapes of a tower's tensors by their names without the tower's prefix. */
 export type TowerShapes = ReadonlyMap<string, readonly number[]>;
 
-export interface DescribedTower {
+export interface DescribedTower extends ImageProcessor {
+  /** The tower as it is in the checkpoint. */
   readonly geometry: TowerGeometry;
-  readonly processor: ImageProcessor;
 }
 
 /** How features become embeddings: a preparation, where there is one, and then matrix products with gelu between them. */

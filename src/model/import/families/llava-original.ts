@@ -128,13 +128,11 @@ function describeTower(config: JsonObject, shapes: TowerShapes): DescribedTower 
       epsilon: architecture === 'clip' ? 1e-5 : 1e-6,
       activation: architecture === 'clip' ? 'quick_gelu' : 'gelu_tanh',
     },
-    processor: {
-      imageSize,
-      preprocessing: {
-        resample,
-        resize: architecture === 'clip' && !isTiled(config) ? 'crop' : 'squash',
-        normalisation: { rescale: 1 / 255, mean, std },
-      },
+    imageSize,
+    preprocessing: {
+      resample,
+      resize: architecture === 'clip' && !isTiled(config) ? 'crop' : 'squash',
+      normalisation: { rescale: 1 / 255, mean, std },
     },
   };
 }

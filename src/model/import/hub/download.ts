@@ -8,14 +8,18 @@ import type { HubClient, RemoteFile } from './client.ts';
 import { PartialBlob } from './partial-blob.ts';
 import { retried, type Wait } from './retry.ts';
 
-export interface DownloadOptions {
+/** What downloads of a commit share. */
+export interface CommitOptions {
   readonly client: HubClient;
   readonly cache: RepositoryCache;
   readonly commit: string;
-  /** Called with the bytes of the file that have arrived. */
-  readonly onProgress: (doneBytes: number) => void;
   readonly wait: Wait;
   readonly signal: AbortSignal;
+}
+
+export interface DownloadOptions extends CommitOptions {
+  /** Called with the bytes of the file that have arrived. */
+  readonly onProgress: (doneBytes: number) => void;
 }
 
 /**

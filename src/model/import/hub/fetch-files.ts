@@ -1,18 +1,13 @@
 import { invalidArgument } from '../../../errors/invalid-argument.ts';
 import type { RepositoryCache } from './cache.ts';
-import type { HubClient, RemoteFile } from './client.ts';
-import { downloadBlob } from './download.ts';
+import type { RemoteFile } from './client.ts';
+import { type CommitOptions, downloadBlob } from './download.ts';
 import { leftBytes } from './partial-blob.ts';
-import { retried, type Wait } from './retry.ts';
+import { retried } from './retry.ts';
 
-export interface FilesOptions {
-  readonly cache: RepositoryCache;
-  readonly client: HubClient;
-  readonly commit: string;
+export interface FilesOptions extends CommitOptions {
   /** Called with the bytes that have arrived and their total; not when nothing is downloaded. */
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
-  readonly wait: Wait;
-  readonly signal: AbortSignal;
 }
 
 /** Downloads those of a commit's files that the cache lacks. Rejects as downloadBlob does. */
@@ -32,7 +27,7 @@ export async function fetchFiles(names: readonly string[], options: FilesOptions
   for (const file of remote) {
     const startBytes = doneBytes;
     const onBytes = (bytes: number) => onProgress?.(startBytes + bytes, totalBytes);
-    await downloadBlob(file, { cache, client, commit, wait, signal, onProgress: onBytes });
+    await downloadBlob(file, { ...options, onProgress: onBytes });
     await cache.link(commit, file);
     doneBytes += file.sizeBytes;
   }
