@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { ServiceError } from '../../errors/service-error.ts';
-import { flagName } from '../settings/flag-words.ts';
+import { flagName } from '../settings/setting.ts';
 import { brokenOutput } from './broken-output.ts';
 import type { WrittenTokens } from './token-sink.ts';
 

@@ -1,109 +1,103 @@
 import { teacherDefaults } from '../../recipes/teacher.ts';
 import { command, type Rule } from './command.ts';
 import { engineSettings, exifSetting, quietLogSettings } from './engine-settings.ts';
-import { readDistance, readFeatureLayer, readModel, readNumbers, readPath } from './readers.ts';
-import type { Settings, SettingValues } from './setting.ts';
+import { readPositive, readFeatureLayer, readModel, readNumbers } from './readers.ts';
+import { flagsOnly, type Settings, type SettingValues } from './setting.ts';
 
 /** Encoders that one run compares, the teacher not counted: a letter for each. */
 const mostEncoders = 25;
-const defaultMaxTokens = 2048;
 
 const compareSettings = {
-  model: {
-    type: 'repeated',
-    placeholder: '[NAME=]MODEL',
-    read: readModel,
-    flagOnly: true,
-    description:
-      'An encoder to compare with others of any grid and width, by nearest neighbours and CKA instead of token by token. ' +
-      'Give it twice or more; every operand is then an IMAGE.',
-  },
-  sheet: {
-    type: 'optional',
-    placeholder: 'FILE.html',
-    read: readPath,
-    flagOnly: true,
-    description:
-      'With --model: writes one HTML file with the figures and the tokens of the first 12 images as colours. It needs no ' +
-      'network.',
-  },
-  'max-tokens': {
-    type: 'integer',
-    min: 64,
-    max: 4096,
-    default: String(defaultMaxTokens),
-    flagOnly: true,
-    description:
-      'With --model: places at which tokens are compared, spread evenly over all images if there are more. Time and memory ' +
-      'grow with its square.',
-  },
-  'teacher-of': {
-    type: 'optional',
-    placeholder: '[NAME=]MODEL_B',
-    read: readModel,
-    flagOnly: true,
-    description:
-      "Compares MODEL_A's Encode with the TeacherEncode of this model, which then does not precede the images. For " +
-      'SigLIP-HD and the frozen SigLIP 2 this is the distance that the paper trains to be small. The ' +
-      "teacher's tokens are resized to MODEL_A's grid. With --model, this TeacherEncode is the last encoder, at its own grid.",
-  },
-  scales: {
-    type: 'optional',
-    placeholder: 'PX,...',
-    read: readNumbers,
-    flagOnly: true,
-    description:
-      "Sides of the squares to which the teacher resizes an image. By default the model's image size and twice " +
-      'that, as in the paper.',
-  },
-  weights: {
-    type: 'optional',
-    placeholder: 'N,...',
-    read: readNumbers,
-    flagOnly: true,
-    description: "Weight of each scale in the teacher's average. Equal by default, as in the paper.",
-  },
-  windows: {
-    type: 'choice',
-    // `whole` would need a third model.
-    choices: ['tiles', 'half_overlap'],
-    default: teacherDefaults.windows,
-    flagOnly: true,
-    description: "How the teacher's scales are cut into views.",
-  },
-  out: {
-    type: 'optional',
-    placeholder: 'FOLDER',
-    read: readPath,
-    flagOnly: true,
-    description:
-      'Folder for a heat map of each image, IMAGE.heat-map.png: 1 - cosine of each token, drawn over the image, on ' +
-      'one scale for all images. Without it none are drawn.',
-  },
-  'heat-max': {
-    type: 'optional',
-    placeholder: 'DISTANCE',
-    read: readDistance,
-    flagOnly: true,
-    description:
-      "Distance at the end of the heat maps' scale; set it to compare runs. By default the distance that one token " +
-      'in a hundred exceeds, rounded up to 1, 2 or 5 times a power of ten.',
-  },
-  features: {
-    type: 'optional',
-    placeholder: 'LAYER',
-    read: readFeatureLayer,
-    flagOnly: true,
-    description:
-      'Hidden state to compare, of every model: last_hidden_state, pre_norm, penultimate, or -3 and lower, counted from the ' +
-      "end. The models must have been imported with it. By default each model's first.",
-  },
-  json: {
-    type: 'boolean',
-    flagOnly: true,
-    description: 'Writes one JSON object instead of a table.',
-  },
-  exif: exifSetting,
+  ...flagsOnly({
+    model: {
+      type: 'repeated',
+      placeholder: '[NAME=]MODEL',
+      read: readModel,
+      description:
+        'An encoder to compare with others of any grid and width, by nearest neighbours and CKA instead of token by token. ' +
+        'Give it twice or more; every operand is then an IMAGE.',
+    },
+    sheet: {
+      type: 'optional',
+      placeholder: 'FILE.html',
+      needs: ['model'],
+      description:
+        'With --model: writes one HTML file with the figures and the tokens of the first 12 images as colours. It needs no ' +
+        'network.',
+    },
+    'max-tokens': {
+      type: 'integer',
+      min: 64,
+      max: 4096,
+      default: '2048',
+      needs: ['model'],
+      description:
+        'With --model: places at which tokens are compared, spread evenly over all images if there are more. Time and memory ' +
+        'grow with its square.',
+    },
+    'teacher-of': {
+      type: 'optional',
+      placeholder: '[NAME=]MODEL_B',
+      read: readModel,
+      description:
+        "Compares MODEL_A's Encode with the TeacherEncode of this model, which then does not precede the images. For " +
+        'SigLIP-HD and the frozen SigLIP 2 this is the distance that the paper trains to be small. The ' +
+        "teacher's tokens are resized to MODEL_A's grid. With --model, this TeacherEncode is the last encoder, at its own grid.",
+    },
+    scales: {
+      type: 'optional',
+      placeholder: 'PX,...',
+      read: readNumbers,
+      needs: ['teacher-of'],
+      description:
+        "Sides of the squares to which the teacher resizes an image. By default the model's image size and twice " +
+        'that, as in the paper.',
+    },
+    weights: {
+      type: 'optional',
+      placeholder: 'N,...',
+      read: readNumbers,
+      needs: ['teacher-of'],
+      description: "Weight of each scale in the teacher's average. Equal by default, as in the paper.",
+    },
+    windows: {
+      type: 'choice',
+      // `whole` would need a third model.
+      choices: ['tiles', 'half_overlap'],
+      default: teacherDefaults.windows,
+      needs: ['teacher-of'],
+      description: "How the teacher's scales are cut into views.",
+    },
+    out: {
+      type: 'optional',
+      placeholder: 'FOLDER',
+      description:
+        'Folder for a heat map of each image, IMAGE.heat-map.png: 1 - cosine of each token, drawn over the image, on ' +
+        'one scale for all images. Without it none are drawn.',
+    },
+    'heat-max': {
+      type: 'optional',
+      placeholder: 'DISTANCE',
+      read: readPositive(2),
+      needs: ['out'],
+      description:
+        "Distance at the end of the heat maps' scale; set it to compare runs. By default the distance that one token " +
+        'in a hundred exceeds, rounded up to 1, 2 or 5 times a power of ten.',
+    },
+    features: {
+      type: 'optional',
+      placeholder: 'LAYER',
+      read: readFeatureLayer,
+      description:
+        'Hidden state to compare, of every model: last_hidden_state, pre_norm, penultimate, or -3 and lower, counted from the ' +
+        "end. The models must have been imported with it. By default each model's first.",
+    },
+    json: {
+      type: 'boolean',
+      description: 'Writes one JSON object instead of a table.',
+    },
+    exif: exifSetting,
+  }),
   device: engineSettings.device,
   threads: engineSettings.threads,
   'max-pixels': engineSettings['max-pixels'],
@@ -114,30 +108,9 @@ export type CompareSettings = SettingValues<typeof compareSettings>;
 
 const compareRules: readonly Rule<CompareSettings>[] = [
   {
-    of: ['windows'],
-    problems({ teacherOf, scales, weights, windows }) {
-      if (teacherOf !== undefined) return [];
-      const given = [
-        ...(scales === undefined ? [] : ['--scales']),
-        ...(weights === undefined ? [] : ['--weights']),
-        ...(windows === teacherDefaults.windows ? [] : ['--windows']),
-      ];
-      return given.map((flag) => `${flag} is an option of a teacher; it needs --teacher-of.`);
-    },
-  },
-  {
     of: ['models'],
-    problems({ models, teacherOf, out, sheet, maxTokens }) {
-      if (models.length === 0) {
-        return [
-          ...(sheet === undefined
-            ? []
-            : ['--sheet shows encoders given as --model; without --model, use --out.']),
-          ...(maxTokens === defaultMaxTokens
-            ? []
-            : ['--max-tokens bounds a comparison of encoders; it needs --model.']),
-        ];
-      }
+    problems({ models, teacherOf, out, sheet }) {
+      if (models.length === 0) return [];
       return [
         ...(sheet === undefined || /\.html?$/i.test(sheet)
           ? []
@@ -151,10 +124,6 @@ const compareRules: readonly Rule<CompareSettings>[] = [
           : ['--out is for two models compared token by token; with --model, use --sheet.']),
       ];
     },
-  },
-  {
-    of: ['heatMax'],
-    problems: ({ out }) => (out === undefined ? ['--heat-max is for heat maps; it needs --out.'] : []),
   },
 ];
 

@@ -1,16 +1,14 @@
 import { command, type Rule } from './command.ts';
 import { engineRules, engineSettings, quietLogSettings } from './engine-settings.ts';
-import { readApiKey, readPath, readServiceUrl } from './readers.ts';
+import { readApiKey, readServiceUrl } from './readers.ts';
 import { recipeRules, recipeSettings } from './recipe-flags.ts';
 import { serveCommand } from './serve.ts';
-import type { Settings, SettingValues } from './setting.ts';
+import { flagsOnly, type Settings, type SettingValues } from './setting.ts';
 
-const outputSettings = {
+const outputSettings = flagsOnly({
   out: {
     type: 'optional',
     placeholder: 'PATH',
-    read: readPath,
-    flagOnly: true,
     description:
       'Folder for tokens and manifest.jsonl, or an archive (.safetensors) with one tensor per image, named by its path. ' +
       'Required, unless --preview is given.',
@@ -18,8 +16,6 @@ const outputSettings = {
   preview: {
     type: 'optional',
     placeholder: 'FILE.png',
-    read: readPath,
-    flagOnly: true,
     description:
       'Draws the tokens of one image in place of writing them: their first three principal components as red, green and blue.',
   },
@@ -27,7 +23,6 @@ const outputSettings = {
     type: 'choice',
     choices: ['auto', 'npy', 'safetensors', 'torch', 'webdataset'],
     default: 'auto',
-    flagOnly: true,
     description:
       'npy, safetensors and torch write a file for each image; webdataset writes tar shards with KEY.npy and KEY.json for ' +
       'each. auto is safetensors for an archive and npy for a folder.',
@@ -37,7 +32,6 @@ const outputSettings = {
     min: 1024,
     max: 2 ** 40,
     default: '1GiB',
-    flagOnly: true,
     description: 'Size from which a shard of webdataset is complete and the next one starts.',
   },
   'max-file-bytes': {
@@ -45,41 +39,39 @@ const outputSettings = {
     min: 1024,
     max: 2 ** 30,
     default: serveCommand.settings['max-body-bytes'].default,
-    flagOnly: true,
     description:
       'Largest image file, or member of a tar, that is read. A larger one fails; the others are encoded.',
   },
-} as const satisfies Settings;
+});
 
 const serviceSettings = {
-  url: {
-    type: 'repeated',
-    placeholder: 'URL',
-    read: readServiceUrl,
-    flagOnly: true,
-    description:
-      'Running service to use in place of engines in this process, as in http://HOST:8080. Repeat the flag for several, ' +
-      'which must serve the same model. --model is then the name of a served model, and settings of engines have no effect.',
-  },
-  'url-requests': {
-    type: 'integer',
-    min: 1,
-    max: 1024,
-    default: '32',
-    flagOnly: true,
-    description: 'Requests that wait for each --url at one time.',
-  },
-  'retry-ms': {
-    type: 'milliseconds',
-    min: 0,
-    max: 86_400_000,
-    default: '600000',
-    flagOnly: true,
-    description:
-      'How long an image is sent again to services that refuse it for now or cannot be reached. If no service answers ' +
-      'anything for that long, the command ends; run it again to resume. An image that is refused six times while others ' +
-      'are answered fails alone.',
-  },
+  ...flagsOnly({
+    url: {
+      type: 'repeated',
+      placeholder: 'URL',
+      read: readServiceUrl,
+      description:
+        'Running service to use in place of engines in this process, as in http://HOST:8080. Repeat the flag for several, ' +
+        'which must serve the same model. --model is then the name of a served model, and settings of engines have no effect.',
+    },
+    'url-requests': {
+      type: 'integer',
+      min: 1,
+      max: 1024,
+      default: '32',
+      description: 'Requests that wait for each --url at one time.',
+    },
+    'retry-ms': {
+      type: 'milliseconds',
+      min: 0,
+      max: 86_400_000,
+      default: '600000',
+      description:
+        'How long an image is sent again to services that refuse it for now or cannot be reached. If no service answers ' +
+        'anything for that long, the command ends; run it again to resume. An image that is refused six times while others ' +
+        'are answered fails alone.',
+    },
+  }),
   'api-key': {
     type: 'optional',
     placeholder: 'KEY',

@@ -3,7 +3,7 @@ import { usualMaxPixels } from '../../image/raster.ts';
 import { embeddedNames } from '../../model/model.ts';
 import { servedName } from '../../model/model-source.ts';
 import type { Rule } from './command.ts';
-import { readDevices, readModel, readPath } from './readers.ts';
+import { readDevices, readModel } from './readers.ts';
 import type { Settings, SettingValues } from './setting.ts';
 
 /** Of the commands that read images themselves; a service's requests have it as an option. */
@@ -11,7 +11,6 @@ export const exifSetting = {
   type: 'choice',
   choices: ['apply', 'ignore'],
   default: 'apply',
-  flagOnly: true,
   description: 'Whether to rotate and flip images by the orientation in their EXIF, XMP or PNG texts.',
 } as const;
 
@@ -126,7 +125,6 @@ export const engineSettings = {
   'cache-dir': {
     type: 'optional',
     placeholder: 'FOLDER',
-    read: readPath,
     default: {
       text: '$XDG_CACHE_HOME/siglip-hd, or ~/.cache/siglip-hd',
       of: ({ cacheHome }) => (cacheHome === undefined ? undefined : join(cacheHome, 'siglip-hd')),

@@ -1,20 +1,17 @@
 import { command } from './command.ts';
-import { readExportName, readPath } from './readers.ts';
-import type { Settings, SettingValues } from './setting.ts';
+import { readModelName } from './readers.ts';
+import { flagsOnly, type SettingValues } from './setting.ts';
 
-const exportSettings = {
+const exportSettings = flagsOnly({
   out: {
     type: 'text',
     placeholder: 'REPOSITORY',
-    read: readPath,
-    flagOnly: true,
     description: 'Model repository to write to; it is made if it does not exist.',
   },
   name: {
     type: 'optional',
     placeholder: 'NAME',
-    read: readExportName,
-    flagOnly: true,
+    read: readModelName,
     description: "The model's name in the repository; that of the folder by default.",
   },
   'max-batch': {
@@ -22,22 +19,19 @@ const exportSettings = {
     min: 1,
     max: 256,
     default: '16',
-    flagOnly: true,
     description:
       'Largest batch that Triton takes, in views. int8 and exported models always take 1: their views run one by one.',
   },
   tensorrt: {
     type: 'boolean',
-    flagOnly: true,
     description:
       'Lets ONNX Runtime in Triton use TensorRT where it can, and CUDA for the rest. The first load then takes minutes.',
   },
   force: {
     type: 'boolean',
-    flagOnly: true,
     description: 'Replaces models of the same names.',
   },
-} as const satisfies Settings;
+});
 
 export type ExportTritonSettings = SettingValues<typeof exportSettings>;
 

@@ -1,5 +1,6 @@
 import { ServiceError } from '../../errors/service-error.ts';
 import { requestOptions } from '../../transport/request-options.ts';
+import { flagName } from './setting.ts';
 
 /** Options of a request that are flags of the same name and value; `output` is two flags without one. */
 const names = Object.values(requestOptions)
@@ -36,9 +37,4 @@ export function inFlags(sentence: string): string {
     .replaceAll(assignment, (_, name: string, value: string) => `${flagName(name)} ${value}`)
     .replaceAll(mention, flagName)
     .replace(/^Option --/, '--');
-}
-
-/** The flag of the request's option of that name. */
-export function flagName(name: string): string {
-  return `--${name.replaceAll('_', '-')}`;
 }

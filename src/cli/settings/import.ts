@@ -1,7 +1,7 @@
 import { featureLayers, precisions } from '../../model/model.ts';
 import { command, type Rule } from './command.ts';
-import { readCosine, readFeatures, readImageSize, readPath, readResize, readRevision } from './readers.ts';
-import type { Settings, SettingValues } from './setting.ts';
+import { readFeatures, readPositive, readResize, readRevision, readWholeNumber } from './readers.ts';
+import { flagsOnly, type SettingValues } from './setting.ts';
 
 /** The mean cosine that int8 must reach by default. */
 export const defaultMinCosine = 0.99;
@@ -9,19 +9,16 @@ export const defaultMinCosine = 0.99;
 /** Most calibration pictures: all are in memory, some 15 MB each at So400m's size. */
 const mostPictures = 64;
 
-const importSettings = {
+const importSettings = flagsOnly({
   out: {
     type: 'text',
     placeholder: 'FOLDER',
-    read: readPath,
-    flagOnly: true,
     description: 'Model folder to make.',
   },
   revision: {
     type: 'optional',
     placeholder: 'NAME',
     read: readRevision,
-    flagOnly: true,
     description:
       'Branch, tag or commit of a repository on the hub; main by default. model.json records the commit.',
   },
@@ -29,7 +26,6 @@ const importSettings = {
     type: 'choice',
     choices: precisions,
     default: 'fp32',
-    flagOnly: true,
     description:
       'Precision of weights and arithmetic: fp16 for GPUs (it gains nothing on a CPU); int8 for CPUs with AVX-512 ' +
       'VNNI or AVX-VNNI, and not for GPUs.',
@@ -37,8 +33,8 @@ const importSettings = {
   'min-cosine': {
     type: 'optional',
     placeholder: 'NUMBER',
-    read: readCosine,
-    flagOnly: true,
+    read: readPositive(1),
+    needs: ['precision int8'],
     description:
       'Mean cosine between int8 and fp32 tokens that the import must reach, above 0 and at most 1. Matrices stay in ' +
       `fp32, the worst first, until it does. ${defaultMinCosine} by default.`,
@@ -46,8 +42,7 @@ const importSettings = {
   calibrate: {
     type: 'repeated',
     placeholder: 'FILE',
-    read: readPath,
-    flagOnly: true,
+    needs: ['precision int8'],
     description:
       'Image on which int8 is measured; repeat the flag for several, 64 at most. By default two synthetic pictures ' +
       'are used; photographs of your own measure better.',
@@ -56,19 +51,16 @@ const importSettings = {
     type: 'optional',
     placeholder: 'LAYER[,LAYER]...',
     read: readFeatures,
-    flagOnly: true,
     description:
       `Hidden states that requests can choose, the default first: ${featureLayers.join(', ')}, or -3 and lower, counted from ` +
       'the end. By default the one that the projector takes, or last_hidden_state where there is no projector.',
   },
   'class-token': {
     type: 'boolean',
-    flagOnly: true,
     description: "Lets requests have CLIP's class token before the patches' tokens (class_token=true).",
   },
   pooled: {
     type: 'boolean',
-    flagOnly: true,
     description:
       "Lets requests have one vector for an image (output=pooled): that of SigLIP's attention pooling head, or CLIP's " +
       'projected class token.',
@@ -76,15 +68,12 @@ const importSettings = {
   projector: {
     type: 'optional',
     placeholder: 'SOURCE',
-    read: readPath,
-    flagOnly: true,
     description:
       'Checkpoint whose projector is taken: a folder, a file mm_projector.safetensors or mm_projector.bin, or a ' +
       'repository on the hub. It must have been trained on features like those of SOURCE.',
   },
   'tower-only': {
     type: 'boolean',
-    flagOnly: true,
     description:
       'Imports the vision tower of a vision language model without its projector; the model then gives features and no ' +
       'embeddings.',
@@ -92,8 +81,7 @@ const importSettings = {
   'image-size': {
     type: 'optional',
     placeholder: 'PIXELS',
-    read: readImageSize,
-    flagOnly: true,
+    read: readWholeNumber(1, 4096),
     description:
       'Side of a view. The position embeddings are interpolated to it, as transformers does. 518 makes CLIP ' +
       "L/14-336 the student of the paper's CLIP-HD; 1024 makes SigLIP 2 the second model that TeacherEncode's " +
@@ -103,17 +91,15 @@ const importSettings = {
     type: 'optional',
     placeholder: 'squash|crop',
     read: readResize,
-    flagOnly: true,
     description:
       'How Encode makes an image square: squash resizes both sides; crop resizes the shorter side and keeps the ' +
       "middle of the longer one. By default as the checkpoint's image processor does.",
   },
   force: {
     type: 'boolean',
-    flagOnly: true,
     description: 'Replaces an existing model folder.',
   },
-} as const satisfies Settings;
+});
 
 export type ImportSettings = SettingValues<typeof importSettings>;
 
@@ -122,20 +108,6 @@ const rules: readonly Rule<ImportSettings>[] = [
     of: ['projector', 'towerOnly'],
     problems: ({ projector, towerOnly }) =>
       projector !== undefined && towerOnly ? ['--projector and --tower-only exclude each other.'] : [],
-  },
-  {
-    of: ['precision', 'calibrates'],
-    problems: ({ precision, calibrates }) =>
-      precision === 'int8' || calibrates.length === 0
-        ? []
-        : [`--calibrate is for --precision int8; nothing is measured for ${precision}.`],
-  },
-  {
-    of: ['precision'],
-    problems: ({ precision, minCosine }) =>
-      precision === 'int8' || minCosine === undefined
-        ? []
-        : [`--min-cosine is for --precision int8; nothing is measured for ${precision}.`],
   },
   {
     of: ['calibrates'],

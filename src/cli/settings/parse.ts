@@ -9,6 +9,7 @@ import type { Machine } from './machine.ts';
 import { readSetting } from './read-setting.ts';
 import { serveCommand } from './serve.ts';
 import {
+  isRequired,
   propertyName,
   type Setting,
   type Settings,
@@ -52,11 +53,15 @@ export function parseCommand<T extends Settings>(
   if (help) return { kind: 'help' };
   const problems = [...flagProblems, ...unknownVariables(input.env)];
   const values: Record<string, unknown> = {};
+  const given = new Map<string, Given>();
   for (const [name, setting] of Object.entries<Setting>(schema.settings)) {
-    const { value, wrong } = readGiven(setting, findGiven(name, setting, flags.get(name), input, values));
+    const found = findGiven(name, setting, flags.get(name), input, values);
+    given.set(name, found);
+    const { value, wrong } = readGiven(setting, found);
     problems.push(...wrong);
     values[propertyName(name, setting)] = deepFreeze(value);
   }
+  problems.push(...unmetNeeds(schema.settings, given));
   const settings = Object.freeze(values) as SettingValues<T>;
   for (const rule of schema.rules) {
     if (rule.of.every((name) => settings[name] !== undefined)) {
@@ -142,6 +147,8 @@ interface Given {
   readonly source: string;
   /** Undefined for a required setting that is missing. */
   readonly texts: readonly string[] | undefined;
+  /** Whether the user gives something else than the default. */
+  readonly isChanged: boolean;
 }
 
 function findGiven(
@@ -151,20 +158,31 @@ function findGiven(
   { env, machine }: CommandInput,
   earlier: Readonly<Record<string, unknown>>,
 ): Given {
-  const source = `--${name}`;
-  if (flag !== undefined) return { source, texts: flag };
-  const variable = variableName(name);
-  const text = setting.flagOnly === true ? undefined : env[variable];
-  // An empty variable is unset: container templates often write one.
-  if (text !== undefined && text !== '') {
-    return { source: variable, texts: setting.type === 'repeated' ? text.split(',') : [text] };
-  }
   const standard =
     typeof setting.default === 'object' ? setting.default.of(machine, earlier) : setting.default;
-  if (standard !== undefined) return { source: `The default of ${source}`, texts: [standard] };
-  if (setting.type === 'repeated' || setting.type === 'optional') return { source, texts: [] };
-  if (setting.type === 'boolean') return { source, texts: ['false'] };
-  return { source, texts: undefined };
+  const usual = standard ?? (setting.type === 'boolean' ? 'false' : undefined);
+  if (flag !== undefined) return { source: `--${name}`, texts: flag, isChanged: flag.join() !== usual };
+  const text = setting.flagOnly === true ? '' : (env[variableName(name)] ?? '');
+  // An empty variable is unset: container templates often write one.
+  if (text !== '') {
+    const texts = setting.type === 'repeated' ? text.split(',') : [text];
+    return { source: variableName(name), texts, isChanged: text !== usual };
+  }
+  if (usual !== undefined) return { source: `The default of --${name}`, texts: [usual], isChanged: false };
+  return { source: `--${name}`, texts: isRequired(setting) ? undefined : [], isChanged: false };
+}
+
+/** A sentence for each setting that has no effect without another. */
+function unmetNeeds(settings: Settings, given: ReadonlyMap<string, Given>): string[] {
+  const isMet = (need: string) => {
+    const [name = '', value] = need.split(' ');
+    return value === undefined ? given.get(name)?.isChanged : given.get(name)?.texts?.[0] === value;
+  };
+  return Object.entries(settings).flatMap(([name, { needs = [] }]) =>
+    needs.length === 0 || given.get(name)?.isChanged !== true || needs.some(isMet)
+      ? []
+      : [`--${name} needs ${needs.map((need) => `--${need}`).join(' or ')}.`],
+  );
 }
 
 /** The value, undefined if there is none or it is wrong; and a sentence for each text that is wrong. */

@@ -21,7 +21,8 @@ export function readSetting(setting: Setting, text: string): Reading<unknown> {
     case 'repeated':
       break;
   }
-  return text === '' ? { ok: false, problem: 'must not be empty' } : setting.read(text);
+  if (text === '') return { ok: false, problem: 'must not be empty' };
+  return setting.read?.(text) ?? { ok: true, value: text };
 }
 
 /** The values that a setting takes, in brief; empty if its description tells. */

@@ -13,7 +13,7 @@ export interface RemoteEngineSource {
   readonly endpoint: Endpoint;
 }
 
-const decimal = /^\d{1,9}(?:\.\d{1,15})?(?:e-?\d{1,2})?$/;
+const decimal = /^(?:\d{1,9}(?:\.\d{0,15})?|\.\d{1,15})(?:e-?\d{1,2})?$/;
 const modelName = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** `cpu`, `cuda` or comma-separated `cuda:N`. */
@@ -39,13 +39,11 @@ export function readModel(text: string): Reading<ModelSource> {
     if (modelName.test(servedName({ folder: text }))) return { ok: true, value: { folder: text } };
     return { ok: false, problem: `needs a name for "${text}", as in NAME=FOLDER` };
   }
-  const name = text.slice(0, equals);
+  const name = readModelName(text.slice(0, equals));
   const folder = text.slice(equals + 1);
-  if (!modelName.test(name)) {
-    return { ok: false, problem: `has the name "${name}"; a name must be 1 to 64 of A-Z a-z 0-9 . _ -` };
-  }
-  if (folder === '') return { ok: false, problem: `has no folder after "${name}="` };
-  return { ok: true, value: { name, folder } };
+  if (!name.ok) return name;
+  if (folder === '') return { ok: false, problem: `has no folder after "${text}"` };
+  return { ok: true, value: { name: name.value, folder } };
 }
 
 /** `[NAME=]grpc://HOST:PORT[/MODEL]`, or grpcs:// for TLS. */
@@ -60,11 +58,13 @@ export function readRemoteEngine(text: string): Reading<RemoteEngineSource> {
   return model.ok ? { ok: true, value: { model: model.value, endpoint } } : model;
 }
 
-/** A port; 0 picks a free one. */
-export function readPort(text: string): Reading<number> {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (port <= 65_535) return { ok: true, value: port };
-  return { ok: false, problem: `must be a whole number from 0 to 65535, not "${text}"` };
+/** Reads a whole number of a range. */
+export function readWholeNumber(least: number, most: number): (text: string) => Reading<number> {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return { ok: true, value };
+    return { ok: false, problem: `must be a whole number from ${least} to ${most}, not "${text}"` };
+  };
 }
 
 /** A path that a Unix domain socket can have. */
@@ -100,16 +100,10 @@ export function readOwner(
   return { ok: true, value: { uid, gid } };
 }
 
-/** The name that an exported model gets. */
-export function readExportName(text: string): Reading<string> {
-  if (modelName.test(text)) return { ok: true, value: text };
-  return { ok: false, problem: `must be 1 to 64 of A-Z a-z 0-9 . _ -, not "${text}"` };
-}
-
-/** The name of a served model. */
+/** The name of a model. */
 export function readModelName(text: string): Reading<string> {
   if (modelName.test(text)) return { ok: true, value: text };
-  return { ok: false, problem: `has the name "${text}"; a name must be 1 to 64 of A-Z a-z 0-9 . _ -` };
+  return { ok: false, problem: `needs a name of 1 to 64 of A-Z a-z 0-9 . _ -, not "${text}"` };
 }
 
 /** An IP address or a host name. */
@@ -157,18 +151,13 @@ function isOrigin(text: string): boolean {
   return /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
-/** A cosine to reach: a decimal number above 0 and at most 1. */
-export function readCosine(text: string): Reading<number> {
-  const value = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN;
-  if (value > 0 && value <= 1) return { ok: true, value };
-  return { ok: false, problem: `must be a number above 0 and at most 1, not "${text}"` };
-}
-
-/** The side of a view, in pixels. */
-export function readImageSize(text: string): Reading<number> {
-  const value = /^\d{1,4}$/.test(text) ? Number(text) : 0;
-  if (value >= 1 && value <= 4096) return { ok: true, value };
-  return { ok: false, problem: `must be a whole number from 1 to 4096, not "${text}"` };
+/** Reads a number above 0 and at most `most`. */
+export function readPositive(most: number): (text: string) => Reading<number> {
+  return (text) => {
+    const value = decimal.test(text) ? Number(text) : 0;
+    if (value > 0 && value <= most) return { ok: true, value };
+    return { ok: false, problem: `must be a number above 0 and at most ${most}, not "${text}"` };
+  };
 }
 
 /** Hidden states separated by commas, the default first. */
@@ -205,21 +194,9 @@ export function readRevision(text: string): Reading<string> {
   return { ok: false, problem: `must be a branch, a tag or a commit, not "${text}"` };
 }
 
-/** A path, unchanged. */
-export function readPath(text: string): Reading<string> {
-  return { ok: true, value: text };
-}
-
 /** Comma-separated numbers, as in 512,1024. The teacher's plan checks their values. */
 export function readNumbers(text: string): Reading<readonly number[]> {
   const numbers = text.split(',');
   if (numbers.every((number) => decimal.test(number))) return { ok: true, value: numbers.map(Number) };
   return { ok: false, problem: `must be comma-separated numbers, not "${text}"` };
-}
-
-/** A cosine distance: above 0 and at most 2. */
-export function readDistance(text: string): Reading<number> {
-  const value = decimal.test(text) ? Number(text) : 0;
-  if (value > 0 && value <= 2) return { ok: true, value };
-  return { ok: false, problem: `must be a number above 0 and at most 2, such as 0.05, not "${text}"` };
 }

@@ -1,28 +1,25 @@
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
-import {
-  type OptionRecord,
-  parseOptions,
-  type RequestOption,
-  requestOptions,
-} from '../../transport/request-options.ts';
+import { type OptionRecord, parseOptions, requestOptions } from '../../transport/request-options.ts';
 import type { Rule } from './command.ts';
 import { exifSetting } from './engine-settings.ts';
 import { refusedInFlags } from './flag-words.ts';
-import type { Reading, Setting, Settings, SettingValues } from './setting.ts';
+import { flagsOnly, type Reading, type SettingValues } from './setting.ts';
 
 type Recipe = RecipeOptions['recipe'];
-export const recipes = Object.keys(requestOptions) as readonly Recipe[];
 
 interface OptionFlag {
   readonly type: 'optional';
   readonly placeholder: string;
   readonly description: string;
-  readonly flagOnly: true;
   readonly default?: string;
+  readonly needs?: readonly string[];
   read(text: string): Reading<string>;
 }
 
-/** The flag of a request's option: its name has dashes for underscores, and its values are those of HTTP and gRPC. */
+/**
+ * The flag of a request's option: its name has dashes for underscores, and its values are those of HTTP and gRPC. What Encode has
+ * and is named here, all recipes have.
+ */
 function flagOf(recipe: Recipe, name: string): OptionFlag {
   const option = requestOptions[recipe].find((each) => each.name === name);
   if (option === undefined) throw new Error(`${recipe} has no option ${name}`);
@@ -31,7 +28,7 @@ function flagOf(recipe: Recipe, name: string): OptionFlag {
   const common = {
     type: 'optional',
     placeholder: values?.join('|') ?? placeholders[name] ?? 'VALUE',
-    flagOnly: true,
+    ...(recipe === 'encode' ? {} : { needs: [`recipe ${recipe}`] }),
     read(text: string): Reading<string> {
       if (values?.includes(text) ?? new RegExp(`^(?:${pattern})$`).test(text))
         return { ok: true, value: text };
@@ -61,37 +58,12 @@ const placeholders: Readonly<Record<string, string>> = {
   expect_projector_digest: 'sha256:...',
 };
 
-const ownFlags = {
-  encode: {
-    'class-token': {
-      type: 'boolean',
-      flagOnly: true,
-      description: "CLIP's class token, before the patches' tokens, where the model has it.",
-    },
-  },
-  teacher: {
-    scales: flagOf('teacher', 'scales'),
-    weights: flagOf('teacher', 'weights'),
-    fusion: flagOf('teacher', 'fusion'),
-    windows: flagOf('teacher', 'windows'),
-    'channel-order': flagOf('teacher', 'channel_order'),
-    grid: flagOf('teacher', 'grid'),
-  },
-  anyres: {
-    'max-grid': flagOf('anyres', 'max_grid'),
-    'max-tiles': flagOf('anyres', 'max_tiles'),
-    assembly: flagOf('anyres', 'assembly'),
-    resample: flagOf('anyres', 'resample'),
-  },
-} as const satisfies Record<Recipe, Settings>;
-
 /** A recipe and its options, as flags: those of HTTP's query. */
-export const recipeSettings = {
+export const recipeSettings = flagsOnly({
   recipe: {
     type: 'choice',
     choices: ['encode', 'teacher', 'anyres'],
     default: 'encode',
-    flagOnly: true,
     description:
       "encode: one view of each image; teacher: several scales, fused, as in the paper's teacher; anyres: LLaVA's tiles. " +
       'See docs/recipes.md.',
@@ -100,56 +72,48 @@ export const recipeSettings = {
     type: 'choice',
     choices: ['float16', 'float32', 'bfloat16'],
     default: 'float16',
-    flagOnly: true,
     description: 'Type of the values; npy has no bfloat16.',
   },
   embeddings: {
     type: 'boolean',
-    flagOnly: true,
     description: "Write what the model's projector makes of its features, for a language model.",
   },
   pooled: {
     type: 'boolean',
-    flagOnly: true,
     description: 'Write one vector of the whole image in place of its tokens, where the model has it.',
   },
   features: flagOf('encode', 'features'),
   exif: exifSetting,
-  ...ownFlags.encode,
-  ...ownFlags.teacher,
-  ...ownFlags.anyres,
+  'class-token': {
+    type: 'boolean',
+    needs: ['recipe encode'],
+    description: "CLIP's class token, before the patches' tokens, where the model has it.",
+  },
+  scales: flagOf('teacher', 'scales'),
+  weights: flagOf('teacher', 'weights'),
+  fusion: flagOf('teacher', 'fusion'),
+  windows: flagOf('teacher', 'windows'),
+  'channel-order': flagOf('teacher', 'channel_order'),
+  grid: flagOf('teacher', 'grid'),
+  'max-grid': flagOf('anyres', 'max_grid'),
+  'max-tiles': flagOf('anyres', 'max_tiles'),
+  assembly: flagOf('anyres', 'assembly'),
+  resample: flagOf('anyres', 'resample'),
   'expect-digest': flagOf('encode', 'expect_digest'),
   'expect-features': flagOf('encode', 'expect_features'),
   'expect-projector-digest': flagOf('encode', 'expect_projector_digest'),
-} as const satisfies Settings;
+});
 
 export type RecipeValues = SettingValues<typeof recipeSettings>;
 
-/** Refuses options of another recipe than the one chosen. */
+/** Rules of these settings. */
 export const recipeRules: readonly Rule<RecipeValues>[] = [
   {
     of: ['embeddings', 'pooled'],
     problems: ({ embeddings, pooled }) =>
       embeddings && pooled ? ['--embeddings and --pooled are different outputs; give one of them.'] : [],
   },
-  {
-    of: ['recipe'],
-    problems: (values) =>
-      recipes
-        .filter((other) => other !== values.recipe)
-        .flatMap((other) =>
-          Object.entries<Setting>(ownFlags[other]).flatMap(([flag, setting]) =>
-            isChanged(setting, optionValue(values, flag))
-              ? [`--${flag} is an option of another recipe; it needs --recipe ${other}.`]
-              : [],
-          ),
-        ),
-  },
 ];
-
-function isChanged({ default: standard }: Setting, value: string | undefined): boolean {
-  return value !== undefined && value !== standard;
-}
 
 /** What to ask for, as the pipeline takes it and as a query of HTTP has it. */
 export interface RecipeRequest extends ReturnType<typeof parseOptions> {
@@ -161,37 +125,21 @@ export interface RecipeRequest extends ReturnType<typeof parseOptions> {
 
 /** The request that the flags describe. */
 export function recipeRequest(values: RecipeValues): RecipeRequest {
-  const { recipe, dtype, exif, embeddings, pooled, features } = values;
-  const own = Object.keys(ownFlags[recipe]).map(
-    (flag) => [queryName(flag), optionValue(values, flag)] as const,
-  );
-  const query = given([
-    ['output', embeddings ? 'embeddings' : pooled ? 'pooled' : 'features'],
-    ['features', features],
-    ['dtype', dtype],
-    ['exif', exif],
-    ...own,
-  ]);
-  const expectations = given([
-    ['expect_digest', values.expectDigest],
-    ['expect_features', values.expectFeatures],
-    ['expect_projector_digest', values.expectProjectorDigest],
-  ]);
+  const { recipe, embeddings, pooled } = values;
+  const output = embeddings ? 'embeddings' : pooled ? 'pooled' : 'features';
+  const query: Record<string, string> = {};
+  const expectations: Record<string, string> = {};
+  for (const { name } of requestOptions[recipe]) {
+    const value = name === 'output' ? output : optionValue(values, name);
+    if (value !== undefined) (name.startsWith('expect_') ? expectations : query)[name] = value;
+  }
   const parsed = refusedInFlags(() => parseOptions(recipe, { ...query, ...expectations }));
   return { ...parsed, query, expectations };
 }
 
-function given(entries: readonly (readonly [string, string | undefined])[]): OptionRecord {
-  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
-}
-
-function optionValue(values: RecipeValues, flag: string): string | undefined {
-  const name = flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-  const value: unknown = values[name as keyof RecipeValues];
+/** The value of the flag that has the name of a request's option. A flag without a value is given or not. */
+function optionValue(values: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = values[name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase())];
   if (value === true) return 'true';
   return typeof value === 'string' ? value : undefined;
-}
-
-function queryName(flag: string): RequestOption['name'] {
-  return flag.replaceAll('-', '_');
 }

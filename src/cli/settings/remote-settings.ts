@@ -2,9 +2,9 @@ import { type ModelSource, servedName } from '../../model/model-source.ts';
 import type { RemoteConfig } from '../../encoding/encoder-config.ts';
 import { endpointUrl } from '../../inference/remote/endpoint.ts';
 import type { engineSettings } from './engine-settings.ts';
-import { readPath, readRemoteEngine } from './readers.ts';
+import { readRemoteEngine } from './readers.ts';
 import type { Rule } from './command.ts';
-import type { Settings, SettingValues } from './setting.ts';
+import { flagName, type Settings, type SettingValues } from './setting.ts';
 
 /** Servers that run models in place of engines of this process. */
 export const remoteSettings = {
@@ -23,6 +23,7 @@ export const remoteSettings = {
     min: 1,
     max: 64,
     default: '1',
+    needs: ['remote-engine'],
     description:
       "Batches that each of these servers runs at one time: its model's instances. One more is sent ahead, so that it is " +
       'there when one ends.',
@@ -30,7 +31,6 @@ export const remoteSettings = {
   'remote-engine-ca': {
     type: 'optional',
     placeholder: 'FILE',
-    read: readPath,
     description:
       "PEM file with the authorities that sign these servers' certificates; the well-known ones by default. Files of remote " +
       'engines are read again with each connection.',
@@ -38,19 +38,19 @@ export const remoteSettings = {
   'remote-engine-cert': {
     type: 'optional',
     placeholder: 'FILE',
-    read: readPath,
+    needs: ['remote-engine-key'],
     description: 'PEM file with a certificate for servers that ask for one.',
   },
   'remote-engine-key': {
     type: 'optional',
     placeholder: 'FILE',
-    read: readPath,
+    needs: ['remote-engine-cert'],
     description: "PEM file with the certificate's private key.",
   },
   'remote-engine-token-file': {
     type: 'optional',
     placeholder: 'FILE',
-    read: readPath,
+    needs: ['remote-engine'],
     description:
       'File with a token that calls to these servers carry as `authorization: Bearer TOKEN`. Use grpcs with it: on grpc the ' +
       'network can read it.',
@@ -100,22 +100,12 @@ export const remoteRules: readonly Rule<
   },
   {
     of: ['remoteEngines'],
-    problems({ remoteEngines, remoteEngineBatches, remoteEngineTokenFile, ...files }) {
-      const tlsFiles = {
-        '--remote-engine-ca': files.remoteEngineCa,
-        '--remote-engine-cert': files.remoteEngineCert,
-        '--remote-engine-key': files.remoteEngineKey,
-      };
-      const tls = Object.entries(tlsFiles).flatMap(([flag, file]) => (file === undefined ? [] : [flag]));
-      if (remoteEngines.length > 0) {
-        if (remoteEngines.some(({ endpoint }) => endpoint.secure)) return [];
-        return tls.map((flag) => `${flag} needs a --remote-engine of grpcs://.`);
-      }
-      const others = [
-        ...(remoteEngineBatches === 1 ? [] : ['--remote-engine-batches']),
-        ...(remoteEngineTokenFile === undefined ? [] : ['--remote-engine-token-file']),
-      ];
-      return [...tls, ...others].map((flag) => `${flag} needs --remote-engine.`);
+    problems({ remoteEngines, ...values }) {
+      if (remoteEngines.some(({ endpoint }) => endpoint.secure)) return [];
+      const given = (['remoteEngineCa', 'remoteEngineCert', 'remoteEngineKey'] as const).filter(
+        (name) => values[name] !== undefined,
+      );
+      return given.map((name) => `${flagName(name)} needs a --remote-engine of grpcs://.`);
     },
   },
   {
@@ -128,16 +118,6 @@ export const remoteRules: readonly Rule<
           `--remote-engine names ${endpointUrl(endpoint)} twice; --remote-engine-batches runs several batches on a server.`,
       );
     },
-  },
-  {
-    of: ['remoteEngineCert'],
-    problems: ({ remoteEngineKey }) =>
-      remoteEngineKey === undefined ? ['--remote-engine-cert needs --remote-engine-key.'] : [],
-  },
-  {
-    of: ['remoteEngineKey'],
-    problems: ({ remoteEngineCert }) =>
-      remoteEngineCert === undefined ? ['--remote-engine-key needs --remote-engine-cert.'] : [],
   },
 ];
 

@@ -1,6 +1,5 @@
 import { type ApiKey, readKeyList } from '../../transport/security/api-key.ts';
 import type { Rule } from './command.ts';
-import { readPath } from './readers.ts';
 import { type Reading, type Settings, type SettingValues, variableName } from './setting.ts';
 
 /** API keys and TLS. */
@@ -8,7 +7,6 @@ export const securitySettings = {
   'api-keys-file': {
     type: 'optional',
     placeholder: 'FILE',
-    read: readPath,
     description:
       'File of API keys, one NAME KEY [bulk] [weight=N] per line. Every caller then needs a key. The file is read ' +
       'again when it changes; see docs/security.md.',
@@ -25,7 +23,7 @@ export const securitySettings = {
   'tls-cert': {
     type: 'optional',
     placeholder: 'FILE',
-    read: readPath,
+    needs: ['tls-key'],
     description:
       'PEM file with the certificate, followed by its intermediates. HTTP and gRPC then speak only TLS. Certificates ' +
       'and keys are read again when they change.',
@@ -33,13 +31,13 @@ export const securitySettings = {
   'tls-key': {
     type: 'optional',
     placeholder: 'FILE',
-    read: readPath,
+    needs: ['tls-cert'],
     description: "PEM file with the certificate's private key, without a passphrase.",
   },
   'tls-client-ca': {
     type: 'optional',
     placeholder: 'FILE',
-    read: readPath,
+    needs: ['tls-cert'],
     description:
       'PEM file with the authorities that sign client certificates. Every client, probes included, must then present ' +
       'a certificate signed by one of them.',
@@ -51,19 +49,6 @@ export const securityRules: readonly Rule<SettingValues<typeof securitySettings>
   {
     of: ['apiKeys', 'apiKeysFile'],
     problems: () => [`${variableName('api-keys')} and --api-keys-file are both set; use one of them.`],
-  },
-  {
-    of: ['tlsCert'],
-    problems: ({ tlsKey }) => (tlsKey === undefined ? ['--tls-cert needs --tls-key.'] : []),
-  },
-  {
-    of: ['tlsKey'],
-    problems: ({ tlsCert }) => (tlsCert === undefined ? ['--tls-key needs --tls-cert.'] : []),
-  },
-  {
-    of: ['tlsClientCa'],
-    problems: ({ tlsCert }) =>
-      tlsCert === undefined ? ['--tls-client-ca needs --tls-cert and --tls-key.'] : [],
   },
 ];
 

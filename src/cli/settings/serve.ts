@@ -9,12 +9,12 @@ import {
   readModelName,
   readOrigins,
   readOwner,
-  readPort,
   readSocketPath,
+  readWholeNumber,
 } from './readers.ts';
 import { remoteRules, remoteSettings } from './remote-settings.ts';
 import { securityRules, securitySettings } from './security-settings.ts';
-import type { Settings, SettingValues } from './setting.ts';
+import { flagName, type Settings, type SettingValues } from './setting.ts';
 
 const addressSettings = {
   host: {
@@ -46,7 +46,7 @@ const addressSettings = {
   'metrics-port': {
     type: 'optional',
     placeholder: 'PORT',
-    read: readPort,
+    read: readWholeNumber(0, 65_535),
     description:
       'Port for /metrics, /healthz and /readyz over plain HTTP; 0 picks a free one. The HTTP port then no longer ' +
       'serves /metrics. Without this setting it does.',
@@ -70,12 +70,14 @@ const addressSettings = {
     placeholder: 'MODE',
     read: readMode,
     default: '660',
+    needs: ['http-socket', 'grpc-socket'],
     description: 'Permissions of the sockets, in octal. To connect, a client needs the right to write.',
   },
   'socket-owner': {
     type: 'optional',
     placeholder: 'UID:GID',
     read: readOwner,
+    needs: ['http-socket', 'grpc-socket'],
     description:
       'Owner of the sockets in numbers: UID, :GID or UID:GID. By default those of the process. A process without ' +
       'privileges can only choose a group that it is in.',
@@ -196,40 +198,22 @@ type ServeValues = SettingValues<
   typeof addressSettings & typeof engineSettings & typeof teacherSettings & typeof limitSettings
 >;
 
-const portRules: readonly Rule<ServeValues>[] = [
-  {
-    of: ['socketMode'],
-    problems({ httpSocket, grpcSocket, socketMode, socketOwner }) {
-      if (httpSocket !== undefined || grpcSocket !== undefined) return [];
-      const useless = [
-        ...(socketMode === 0o660 ? [] : ['--socket-mode']),
-        ...(socketOwner === undefined ? [] : ['--socket-owner']),
-      ];
-      return useless.map((flag) => `${flag} needs --http-socket or --grpc-socket.`);
-    },
-  },
-  {
-    of: ['httpPort', 'grpcPort'],
-    problems: ({ httpPort, grpcPort }) =>
-      httpPort !== grpcPort || httpPort === 0
+const addressRules = (
+  [
+    ['httpPort', 'grpcPort'],
+    ['httpSocket', 'grpcSocket'],
+    ['httpPort', 'metricsPort'],
+    ['grpcPort', 'metricsPort'],
+  ] as const
+).map(
+  ([one, other]): Rule<ServeValues> => ({
+    of: [one, other],
+    problems: (values) =>
+      values[one] !== values[other] || values[one] === 0
         ? []
-        : [`--http-port and --grpc-port are both ${httpPort}; they must differ.`],
-  },
-  {
-    of: ['httpSocket', 'grpcSocket'],
-    problems: ({ httpSocket, grpcSocket }) =>
-      httpSocket === undefined || httpSocket !== grpcSocket
-        ? []
-        : [`--http-socket and --grpc-socket are both ${httpSocket}; they must differ.`],
-  },
-  {
-    of: ['httpPort', 'grpcPort', 'metricsPort'],
-    problems: ({ httpPort, grpcPort, metricsPort }) =>
-      Object.entries({ '--http-port': httpPort, '--grpc-port': grpcPort })
-        .filter(([, port]) => port !== 0 && port === metricsPort)
-        .map(([flag, port]) => `${flag} and --metrics-port are both ${port}; they must differ.`),
-  },
-];
+        : [`${flagName(one)} and ${flagName(other)} are both ${values[one]}; they must differ.`],
+  }),
+);
 
 const teacherIsServed: Rule<ServeValues> = {
   of: ['models'],
@@ -240,36 +224,23 @@ const teacherIsServed: Rule<ServeValues> = {
   },
 };
 
-const limitRules: readonly Rule<ServeValues>[] = [
-  {
-    of: ['maxBodyBytes', 'maxInflightBytes'],
-    problems: ({ maxBodyBytes, maxInflightBytes }) =>
-      maxBodyBytes <= maxInflightBytes
+/** What a limit must hold at least once: otherwise no such body, answer, batch or request could ever pass it. */
+const limitRules = (
+  [
+    ['maxBodyBytes', 'fit in', 'maxInflightBytes'],
+    ['maxAnswerBytes', 'fit in', 'maxUnreadBytes'],
+    ['maxBatch', 'fill with', 'maxQueuedViews'],
+    ['maxImages', 'fit in', 'maxQueuedViews'],
+  ] as const
+).map(
+  ([part, verb, whole]): Rule<ServeValues> => ({
+    of: [part, whole],
+    problems: (values) =>
+      values[part] <= values[whole]
         ? []
-        : [`--max-body-bytes ${maxBodyBytes} can never fit in --max-inflight-bytes ${maxInflightBytes}.`],
-  },
-  {
-    of: ['maxAnswerBytes', 'maxUnreadBytes'],
-    problems: ({ maxAnswerBytes, maxUnreadBytes }) =>
-      maxAnswerBytes <= maxUnreadBytes
-        ? []
-        : [`--max-answer-bytes ${maxAnswerBytes} can never fit in --max-unread-bytes ${maxUnreadBytes}.`],
-  },
-  {
-    of: ['maxBatch', 'maxQueuedViews'],
-    problems: ({ maxBatch, maxQueuedViews }) =>
-      maxBatch <= maxQueuedViews
-        ? []
-        : [`--max-batch ${maxBatch} can never fill with --max-queued-views ${maxQueuedViews}.`],
-  },
-  {
-    of: ['maxImages', 'maxQueuedViews'],
-    problems: ({ maxImages, maxQueuedViews }) =>
-      maxImages <= maxQueuedViews
-        ? []
-        : [`--max-images ${maxImages} can never fit in --max-queued-views ${maxQueuedViews}.`],
-  },
-];
+        : [`${flagName(part)} ${values[part]} can never ${verb} ${flagName(whole)} ${values[whole]}.`],
+  }),
+);
 
 /** Runs the service. */
 export const serveCommand = command({
@@ -289,7 +260,7 @@ export const serveCommand = command({
     ...securitySettings,
     ...logSettings,
   },
-  rules: [...portRules, ...engineRules, ...remoteRules, teacherIsServed, ...limitRules, ...securityRules],
+  rules: [...addressRules, ...engineRules, ...remoteRules, teacherIsServed, ...limitRules, ...securityRules],
 });
 
 export type ServeSettings = SettingValues<typeof serveCommand.settings>;

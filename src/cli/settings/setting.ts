@@ -24,6 +24,11 @@ interface SettingBase {
   readonly flagOnly?: true;
   /** True for a secret: other users of the machine can see a command line. */
   readonly variableOnly?: true;
+  /**
+   * Settings of which one must be given too, `out`, or have a value, `recipe teacher`: otherwise this one has no effect, and is
+   * refused unless it has its default.
+   */
+  readonly needs?: readonly string[];
 }
 
 /** A whole number; `bytes` may be written with KiB, MiB or GiB. */
@@ -43,34 +48,19 @@ interface BooleanSetting extends SettingBase {
   readonly type: 'boolean';
 }
 
+/**
+ * An `optional` setting without a default may be undefined. A `repeated` setting is a flag that may be given several times, or a
+ * variable with a comma-separated list; it is empty by default.
+ */
 interface TextSetting extends SettingBase {
-  readonly type: 'text';
+  readonly type: 'text' | 'optional' | 'repeated';
   /** Stands for the value in --help. */
   readonly placeholder: string;
-  read(text: string): Reading<unknown>;
+  /** Reads the value; absent for one that is the text itself, such as a path. */
+  read?(text: string): Reading<unknown>;
 }
 
-/** Undefined by default, unless it has one of its own. */
-interface OptionalTextSetting extends SettingBase {
-  readonly type: 'optional';
-  readonly placeholder: string;
-  read(text: string): Reading<unknown>;
-}
-
-/** A flag that may be given several times; its variable is a comma-separated list. Empty by default. */
-interface RepeatedSetting extends SettingBase {
-  readonly type: 'repeated';
-  readonly placeholder: string;
-  read(text: string): Reading<unknown>;
-}
-
-export type Setting =
-  | NumberSetting
-  | ChoiceSetting
-  | BooleanSetting
-  | TextSetting
-  | OptionalTextSetting
-  | RepeatedSetting;
+export type Setting = NumberSetting | ChoiceSetting | BooleanSetting | TextSetting;
 
 /** Settings by flag name, in documentation order. */
 export type Settings = Readonly<Record<string, Setting>>;
@@ -79,7 +69,7 @@ type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : Name;
 
-type ReadValue<S> = S extends { read(text: string): Reading<infer T> } ? T : never;
+type ReadValue<S> = S extends { read(text: string): Reading<infer T> } ? T : string;
 
 type SettingValue<S extends Setting> = S extends { type: 'repeated' }
   ? readonly ReadValue<S>[]
@@ -100,6 +90,12 @@ export type SettingValues<T extends Settings> = {
     : CamelCase<Name>]: SettingValue<T[Name]>;
 };
 
+/** Settings that have no environment variables. */
+export function flagsOnly<const T extends Settings>(settings: T): T {
+  const entries = Object.entries(settings).map(([name, setting]) => [name, { ...setting, flagOnly: true }]);
+  return Object.fromEntries(entries) as T;
+}
+
 /** Whether the user must give this setting. */
 export function isRequired({ type, default: standard }: Setting): boolean {
   return standard === undefined && type !== 'boolean' && type !== 'repeated' && type !== 'optional';
@@ -114,6 +110,11 @@ export function takesValue({ type, default: standard }: Setting): boolean {
 export function propertyName(name: string, setting: Setting): string {
   const camel = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
   return setting.type === 'repeated' ? `${camel}s` : camel;
+}
+
+/** The flag of a setting's property, or of a request's option of the same name. */
+export function flagName(name: string): string {
+  return `--${name.replaceAll(/_|(?=[A-Z])/g, '-').toLowerCase()}`;
 }
 
 /** The environment variable of a setting. */

@@ -457,11 +457,11 @@ test("refuses a teacher's flags without a teacher, and a scale without heat maps
     return parsed.kind === 'refused' ? parsed.problems : [];
   };
   assert.deepEqual(problems(['--scales', '512', '--weights', '1', '--windows', 'half_overlap']), [
-    '--scales is an option of a teacher; it needs --teacher-of.',
-    '--weights is an option of a teacher; it needs --teacher-of.',
-    '--windows is an option of a teacher; it needs --teacher-of.',
+    '--scales needs --teacher-of.',
+    '--weights needs --teacher-of.',
+    '--windows needs --teacher-of.',
   ]);
-  assert.deepEqual(problems(['--heat-max', '0.1']), ['--heat-max is for heat maps; it needs --out.']);
+  assert.deepEqual(problems(['--heat-max', '0.1']), ['--heat-max needs --out.']);
   assert.deepEqual(problems(['--teacher-of', 'm', '--scales', '512,1024', '--weights', '1,0.5']), []);
   for (const wrong of ['0', '-1', '3', 'x', 'Infinity', '']) {
     assert.equal(problems(['--out', 'o', `--heat-max=${wrong}`]).length, 1, wrong);

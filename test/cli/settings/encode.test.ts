@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeCommand } from '../../../src/cli/settings/encode.ts';
 import { parseCommand } from '../../../src/cli/settings/parse.ts';
-import { recipeRequest, recipes } from '../../../src/cli/settings/recipe-flags.ts';
+import { recipeRequest } from '../../../src/cli/settings/recipe-flags.ts';
 import { requestOptions } from '../../../src/transport/request-options.ts';
 
 const machine = { cores: 2, poolThreads: 4, cacheHome: '/c', hasIpv6: true };
@@ -24,8 +24,8 @@ function request(text: string) {
 
 test('has a flag for every option of every recipe', () => {
   const others = { model: 'model', output: 'embeddings' };
-  for (const recipe of recipes) {
-    for (const { name } of requestOptions[recipe]) {
+  for (const [recipe, options] of Object.entries(requestOptions)) {
+    for (const { name } of options) {
       const flag = others[name as keyof typeof others] ?? name.replaceAll('_', '-');
       assert.ok(flag in encodeCommand.settings, `${recipe}: ${name}`);
     }
@@ -71,8 +71,11 @@ test('refuses values that HTTP would refuse, and options of another recipe', () 
     '--fusion must be one of average, concat, unshuffle_concat, not "mean".',
   ]);
   assert.deepEqual(problems('--scales 512 --max-grid 2x2'), [
-    '--scales is an option of another recipe; it needs --recipe teacher.',
-    '--max-grid is an option of another recipe; it needs --recipe anyres.',
+    '--scales needs --recipe teacher.',
+    '--max-grid needs --recipe anyres.',
+  ]);
+  assert.deepEqual(problems('--recipe anyres --class-token --fusion average'), [
+    '--class-token needs --recipe encode.',
   ]);
 });
 

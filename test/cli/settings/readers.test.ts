@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   readDevices,
-  readExportName,
   readHost,
   readModel,
+  readModelName,
   readSocketPath,
 } from '../../../src/cli/settings/readers.ts';
 import { servedName } from '../../../src/model/model-source.ts';
@@ -57,10 +57,10 @@ test('wants the path of a socket without the unix: of its address', () => {
   });
 });
 
-test('says what the name of an exported model must be', () => {
-  assert.ok(readExportName('hd-2').ok);
-  assert.deepEqual(readExportName('a/b'), {
+test('says what the name of a model must be', () => {
+  assert.ok(readModelName('hd-2').ok);
+  assert.deepEqual(readModelName('a/b'), {
     ok: false,
-    problem: 'must be 1 to 64 of A-Z a-z 0-9 . _ -, not "a/b"',
+    problem: 'needs a name of 1 to 64 of A-Z a-z 0-9 . _ -, not "a/b"',
   });
 });
