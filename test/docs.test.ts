@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { variableName } from '../src/cli/settings/setting.ts';
 import { ensureEmbeddedModel } from '../src/model/import/embedded-models.ts';
 import { embeddedNames } from '../src/model/model.ts';
 import type { AnswerMetadata } from '../src/tokens/answer-metadata.ts';
@@ -70,6 +71,26 @@ test('every request of Python in the documentation raises the service’s error'
       .map(([request]) => `${page}: ${request.split('\n')[0]}`),
   );
   assert.deepEqual(unchecked, []);
+});
+
+test('clients, examples and pages read the API key from the variable that the command reads', () => {
+  const files = execFileSync('git', [
+    'grep',
+    '-lE',
+    'SIGLIP_?HD_API_KEY\\b',
+    '--',
+    ':!CHANGELOG.md',
+    ':!test',
+  ]).toString();
+  const others = files
+    .trim()
+    .split('\n')
+    .flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/SIGLIP_?HD_API_KEY\b/g)].map(([name]) => [file, name]),
+    )
+    .filter(([, name]) => name !== variableName('api-key'));
+  assert.ok(files.includes('clients/python/src/'), files);
+  assert.deepEqual(others, []);
 });
 
 /** What src says to users and logs, with the parts of each sentence joined. */

@@ -4,7 +4,7 @@ of /v1/encode.
     python3 -m pip install 'tritonclient[all]'
     python3 examples/open-inference/client.py test/fixtures/images/rocket.jpg [MODEL]
 
-SIGLIP_HD_URL and SIGLIP_HD_GRPC are the service's addresses, SIGLIP_HD_API_KEY its key if it has any.
+SIGLIP_HD_URL and SIGLIP_HD_GRPC are the service's addresses, SIGLIPHD_API_KEY its key if it has any.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from tritonclient.utils import InferenceServerException
 
 HTTP = os.environ.get("SIGLIP_HD_URL", "http://localhost:8080").removeprefix("http://").rstrip("/")
 GRPC = os.environ.get("SIGLIP_HD_GRPC", "localhost:50051")
-KEY = os.environ.get("SIGLIP_HD_API_KEY")
+KEY = os.environ.get("SIGLIPHD_API_KEY")
 
 
 def headers() -> dict[str, str]:

@@ -4,7 +4,7 @@
     python3 -m pip install kserve
     python3 examples/open-inference/kserve_client.py test/fixtures/images/rocket.jpg MODEL
 
-SIGLIP_HD_URL and SIGLIP_HD_GRPC are the service's addresses, SIGLIP_HD_API_KEY its key if it has any.
+SIGLIP_HD_URL and SIGLIP_HD_GRPC are the service's addresses, SIGLIPHD_API_KEY its key if it has any.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSt
 
 URL = os.environ.get("SIGLIP_HD_URL", "http://localhost:8080").rstrip("/")
 GRPC = os.environ.get("SIGLIP_HD_GRPC", "localhost:50051")
-KEY = os.environ.get("SIGLIP_HD_API_KEY")
+KEY = os.environ.get("SIGLIPHD_API_KEY")
 HEADERS = {"x-api-key": KEY} if KEY else {}
 METADATA = tuple(HEADERS.items())
 

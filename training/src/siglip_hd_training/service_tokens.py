@@ -19,7 +19,7 @@ _MAX_RETRIES = 10
 class ServiceTokens:
     """Fused tokens of the service's TeacherEncode, in float16.
 
-    The service's API key, if it needs one, is read from SIGLIP_HD_API_KEY.
+    The service's API key, if it needs one, is read from SIGLIPHD_API_KEY.
 
     Args:
         settings: The run's; ``teacher`` is the service's URL.

@@ -80,13 +80,13 @@ def connection_of(
     key_file: str | os.PathLike[str] | None,
     headers: Mapping[str, str] | None,
 ) -> Connection:
-    """The connection for a client's arguments; SIGLIP_HD_URL and SIGLIP_HD_API_KEY are the defaults."""
+    """The connection for a client's arguments; SIGLIP_HD_URL and SIGLIPHD_API_KEY are the defaults."""
     from_environment = os.environ.get("SIGLIP_HD_URL")
     default_source = "from SIGLIP_HD_URL" if from_environment else "the default; SIGLIP_HD_URL is not set"
     return Connection(
         url=url or from_environment or DEFAULT_URL,
         url_source=None if url else default_source,
-        api_key=api_key or os.environ.get("SIGLIP_HD_API_KEY") or None,
+        api_key=api_key or os.environ.get("SIGLIPHD_API_KEY") or None,
         ca_file=_path(ca_file),
         cert_file=_path(cert_file),
         key_file=_path(key_file),
