@@ -5,11 +5,13 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { bench } from './cli/bench.ts';
+import type { CreateEncoder } from './cli/command-encoder.ts';
 import { dispatch, type Parts } from './cli/dispatch.ts';
 import { remoteConfig } from './cli/settings/remote-settings.ts';
 import { defaultMinCosine } from './cli/settings/import.ts';
 import { readMachine } from './cli/settings/machine.ts';
 import type { StopSignal } from './cli/terminal.ts';
+import type { Encoder } from './encoding/encoder.ts';
 import type { Model } from './model/model.ts';
 import { requireAddressSpace } from './threads/address-space.ts';
 
@@ -64,34 +66,20 @@ const parts: Parts = {
   },
   async encode() {
     const { encodeFiles } = await import('./cli/encode/encode.ts');
-    const { Encoder } = await import('./encoding/encoder.ts');
     const { requireProjector } = await import('./model/require-projector.ts');
     return {
       encodeFiles,
       requireProjector,
-      async createEncoder(config, logger) {
-        const encoder = await Encoder.open(config, {}, logger, () => {});
-        return { encoder, close: () => encoder.close() };
-      },
+      createEncoder,
       env,
-      readStdin: () => text(process.stdin),
+      readStdin,
       wait: (waitMs, signal) => wait(waitMs, undefined, { signal }),
     };
   },
   async compare() {
-    const { Encoder } = await import('./encoding/encoder.ts');
+    const { compareModels } = await import('./cli/compare/compare.ts');
     const { heatMapFile } = await import('./cli/compare/heat-map.ts');
-    const { pictureFile, thumbnailFile } = await import('./cli/compare/picture-files.ts');
-    return {
-      readStdin: () => text(process.stdin),
-      heatMapFile,
-      pictureFile,
-      thumbnailFile,
-      async createEncoder(config, logger, observeBatch) {
-        const encoder = await Encoder.open(config, { observeBatch }, logger, () => {});
-        return { encoder, close: () => encoder.close() };
-      },
-    };
+    return { compareModels, createEncoder, heatMapFile, readStdin };
   },
   async exportTriton() {
     const { readGraphPorts: readPorts } = await import('./inference/graph-ports.ts');
@@ -109,6 +97,17 @@ const parts: Parts = {
   },
   bench: (args) => bench(args, new URL('../bench/main.js', import.meta.url)),
 };
+
+async function createEncoder(
+  ...[config, logger, observer = {}]: Parameters<CreateEncoder>
+): Promise<Encoder> {
+  const { Encoder } = await import('./encoding/encoder.ts');
+  return await Encoder.open(config, observer, logger, () => {});
+}
+
+async function readStdin(): Promise<string> {
+  return await text(process.stdin);
+}
 
 /** Reads package.json, which is beside src in a clone and beside build in both. */
 function readVersion(): string {

@@ -2,8 +2,7 @@ import { didYouMean } from '../errors/did-you-mean.ts';
 import { withoutControls } from '../errors/quoted.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import { createLogger } from '../telemetry/logger.ts';
-import { compareModels } from './compare/compare.ts';
-import type { CompareParts } from './compare/comparing-encoder.ts';
+import type { CompareParts, compareModels } from './compare/compare.ts';
 import type { EncodeParts, encodeFiles } from './encode/encode.ts';
 import { exportTriton, type ExportTritonParts } from './export-triton.ts';
 import { describeFailure, type ExitCode } from './exit-code.ts';
@@ -27,7 +26,7 @@ export interface Parts {
   serve(): Promise<Pick<ServeParts, 'startService' | 'wait' | 'kill'>>;
   import(): Promise<ImportParts>;
   encode(): Promise<Omit<EncodeParts, 'logger'> & { readonly encodeFiles: typeof encodeFiles }>;
-  compare(): Promise<Omit<CompareParts, 'logger'>>;
+  compare(): Promise<Omit<CompareParts, 'logger'> & { readonly compareModels: typeof compareModels }>;
   exportTriton(): Promise<ExportTritonParts>;
   bench(args: readonly string[]): Promise<ExitCode>;
 }
@@ -62,7 +61,8 @@ export async function dispatch(invocation: Invocation, terminal: Terminal, parts
       case 'compare':
         return await run(compareCommand, invocation, terminal, async (settings, operands) => {
           const logger = createLogger(settings, terminal.stderr);
-          return await compareModels(operands, settings, terminal, { ...(await parts.compare()), logger });
+          const compare = await parts.compare();
+          return await compare.compareModels(operands, settings, terminal, { ...compare, logger });
         });
       case 'export-triton':
         return await run(exportTritonCommand, invocation, terminal, async (settings, [folder = '']) =>

@@ -7,8 +7,8 @@ import type { Terminal } from '../terminal.ts';
 import { writeWhole } from '../write-whole.ts';
 import { speedLines } from './compare-report.ts';
 import { commonGrid, readEncoders } from './compared-encoders.ts';
-import type { Side } from './compared-models.ts';
-import type { CompareParts } from './comparing-encoder.ts';
+import type { Side } from './side.ts';
+import type { CompareParts } from './compare.ts';
 import { findImages } from './compared-images.ts';
 import { type Run, runComparison } from './comparison-run.ts';
 import { drawSheet } from './draw-sheet.ts';
@@ -38,7 +38,7 @@ export async function compareEncoders(
   parts: CompareParts,
 ): Promise<ExitCode> {
   const sides = await readEncoders(settings);
-  const { images: found, failures } = await findImages(operands, settings, parts);
+  const { found, failures } = await findImages(operands, settings, parts);
   const files = found.map(({ path }) => path);
   if (settings.sheet !== undefined) await makeFolder(dirname(settings.sheet));
   const grid = commonGrid(sides);
@@ -46,9 +46,13 @@ export async function compareEncoders(
   return await runComparison({ settings, terminal, parts, times, failures }, async (run) => {
     if (!settings.json) terminal.stdout.write(encoderLines(sides));
     const places = pickPlaces(files.length, grid, settings.maxTokens);
-    const pictured = settings.sheet === undefined ? 0 : mostPictured;
     const failed = new Set<number>();
-    const encoders = await encodeAll(run, sides, { files, grid, places, pictured }, failed);
+    const encoders = await encodeAll(
+      run,
+      sides,
+      { files, grid, places, mostPictured: settings.sheet === undefined ? 0 : mostPictured },
+      failed,
+    );
     const left = [...files.keys()].filter((index) => !failed.has(index));
     const images = left.map((index) => ({ file: files[index]!, size: encoders[0]!.sizes.get(index)! }));
     const base = { sides, images, grid, times, failures: run.failures };
@@ -63,7 +67,7 @@ export async function compareEncoders(
     const { sheet } = settings;
     const report = { ...base, figures, ...(sheet === undefined ? {} : { sheet }) };
     if (sheet !== undefined)
-      await writeWhole(sheet, [Buffer.from(await drawSheet(run, report, encoders, left))]);
+      await writeWhole(sheet, [Buffer.from(await drawSheet(settings, report, encoders, left))]);
     terminal.stdout.write(settings.json ? encodersJson(report) : reportLines(report));
   });
 }
@@ -81,7 +85,7 @@ async function encodeAll(
   try {
     for (const side of sides) {
       const onImage = () => progress.update(done++, sides.length * wish.files.length);
-      encoders.push(await encodeWith(run, side, wish, failed, onImage));
+      encoders.push(await encodeWith(run, side, wish, failed, onImage, encoders[0]));
     }
   } finally {
     progress.close();

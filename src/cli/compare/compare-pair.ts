@@ -1,8 +1,9 @@
 import { dirname, join } from 'node:path';
+import { ServiceError } from '../../errors/service-error.ts';
 import { makeFolder } from '../../model/import/publish-folder.ts';
 import { planRecipe } from '../../recipes/planner.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { outputNames, readInput } from '../inputs/input-files.ts';
+import { readInput } from '../inputs/input-files.ts';
 import { openProgress } from '../progress.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import type { Terminal } from '../terminal.ts';
@@ -18,9 +19,13 @@ import {
   speedLines,
 } from './compare-report.ts';
 import { compareTokens, summarise, type TokenComparison } from '../../tokens/compare-tokens.ts';
-import { type ComparedImages, findImages } from './compared-images.ts';
-import { readComparands, readSides, servedModels, type Side } from './compared-models.ts';
-import { type CompareParts, type ComparingEncoder, encoderConfig } from './comparing-encoder.ts';
+import type { Inputs } from '../inputs/find-inputs.ts';
+import { findImages } from './compared-images.ts';
+import type { CommandEncoder } from '../command-encoder.ts';
+import type { CompareParts } from './compare.ts';
+import { readComparands, readSides, servedModels } from './compared-models.ts';
+import { withEncoder } from './comparing-encoder.ts';
+import type { Side } from './side.ts';
 import { attempt, encodeFile, type Run, runComparison } from './comparison-run.ts';
 import { EngineTimes } from './engine-times.ts';
 
@@ -41,28 +46,24 @@ export async function comparePair(
   parts: CompareParts,
 ): Promise<ExitCode> {
   const comparands = readComparands(operands, settings.teacherOf);
-  const { images, failures } = await findImages(comparands.images, settings, parts);
-  const targets = heatMapTargets(images, settings.out);
+  const { found, failures } = await findImages(comparands.images, settings, parts);
+  const targets = heatMapTargets(found, settings.out);
   if (settings.out !== undefined) await makeFolder(settings.out);
   const times = new EngineTimes();
   return await runComparison({ settings, terminal, parts, times, failures }, async (run) => {
-    const config = encoderConfig(servedModels(comparands), settings);
-    const opened = await parts.createEncoder(config, parts.logger, (batch) => times.add(batch));
-    try {
-      const sides = readSides(comparands, settings, opened.encoder);
-      const compared = await compareAll(run, opened.encoder, sides, images);
+    await withEncoder(run, servedModels(comparands), async (encoder) => {
+      const sides = readSides(comparands, settings, encoder);
+      const compared = await compareAll(run, encoder, sides, found);
       await report(run, sides, compared, targets);
-    } finally {
-      await opened.close();
-    }
+    });
   });
 }
 
 async function compareAll(
   run: Run,
-  encoder: ComparingEncoder,
+  encoder: CommandEncoder,
   sides: readonly [Side, Side],
-  images: ComparedImages['images'],
+  images: Inputs['found'],
 ): Promise<Compared[]> {
   const { settings, terminal } = run;
   const say = (text: string) => settings.json || terminal.stdout.write(text);
@@ -97,7 +98,7 @@ function warnOfLayers([a, b]: readonly [Side, Side], { stderr }: Terminal): void
 
 async function compareImage(
   run: Run,
-  encoder: ComparingEncoder,
+  encoder: CommandEncoder,
   sides: readonly [Side, Side],
   file: string,
 ): Promise<Compared> {
@@ -163,13 +164,22 @@ async function writeHeatMap(
 }
 
 /** The path of each file's heat map; empty without a folder. Throws `invalid_argument` if two files share one. */
-function heatMapTargets(
-  images: ComparedImages['images'],
-  folder: string | undefined,
-): ReadonlyMap<string, string> {
-  if (folder === undefined) return new Map();
-  const names = new Map(images.map(({ path, relativePath }) => [path, relativePath]));
-  // Below a root of its own, `..` leads nowhere.
-  const nameOf = (file: string) => join(folder, `${join('/', names.get(file) ?? file)}.heat-map.png`);
-  return outputNames([...names.keys()], nameOf, 'compare them in two runs with different folders');
+function heatMapTargets(images: Inputs['found'], folder: string | undefined): ReadonlyMap<string, string> {
+  const targets = new Map<string, string>();
+  if (folder === undefined) return targets;
+  const sources = new Map<string, string>();
+  for (const { path, relativePath } of images) {
+    // Below a root of its own, `..` leads nowhere.
+    const target = join(folder, `${join('/', relativePath)}.heat-map.png`);
+    const other = sources.get(target);
+    if (other !== undefined) {
+      throw new ServiceError(
+        'invalid_argument',
+        `The heat maps of ${other} and ${path} would both be ${target}; compare them in two runs with different folders.`,
+      );
+    }
+    sources.set(target, path);
+    targets.set(path, target);
+  }
+  return targets;
 }

@@ -1,6 +1,7 @@
 import type { Size } from '../../recipes/plan.ts';
 import type { ComparisonSummary } from '../../tokens/compare-tokens.ts';
-import type { Side } from './compared-models.ts';
+import type { Side } from './side.ts';
+import type { InputFailure } from '../inputs/find-inputs.ts';
 import type { EngineTimes } from './engine-times.ts';
 
 /** The report of one image. */
@@ -22,7 +23,7 @@ export interface ComparisonReport {
   readonly times: EngineTimes;
   /** The end of the heat maps' scale, if any were drawn. */
   readonly scaleMax?: number;
-  readonly failures: readonly { readonly file: string; readonly problem: string }[];
+  readonly failures: readonly InputFailure[];
 }
 
 const titles = ['mean cos', '1st pct.', 'min cos', 'mean |A-B|', 'max |A-B|'] as const;

@@ -1,17 +1,10 @@
 import { resolve } from 'node:path';
-import type { CompareSettings } from '../settings/compare.ts';
-import { refusedInFlags } from '../settings/flag-words.ts';
-import { readModel } from '../settings/readers.ts';
-import { servedName } from '../../model/model-source.ts';
-import type { ModelSource } from '../../model/model-source.ts';
-import type { EncoderConfig } from '../../encoding/encoder-config.ts';
 import { ServiceError } from '../../errors/service-error.ts';
-import type { FeatureLayer, Model } from '../../model/model.ts';
-import { requireOutputs } from '../../model/require-outputs.ts';
-import type { VisualEncoder } from '../../encoding/request.ts';
-import type { Size } from '../../recipes/plan.ts';
-import type { RecipeOptions } from '../../recipes/recipe-options.ts';
-import { teacherDefaults } from '../../recipes/teacher.ts';
+import type { ModelSource } from '../../model/model-source.ts';
+import type { CommandEncoder } from '../command-encoder.ts';
+import type { CompareSettings } from '../settings/compare.ts';
+import { readModel } from '../settings/readers.ts';
+import { requireSamePlaces, type Side, sideOf, teacherRecipe } from './side.ts';
 
 /** The operands of the command line. */
 export interface Comparands {
@@ -19,19 +12,6 @@ export interface Comparands {
   readonly b: ModelSource;
   /** Files, folders and patterns of images. */
   readonly images: readonly string[];
-}
-
-/** One side of the comparison. */
-export interface Side {
-  /** A, B, C and so on. */
-  readonly label: string;
-  /** The name on the command line, or the folder's. */
-  readonly name: string;
-  /** Its `features` are the hidden state that is compared. */
-  readonly model: Model;
-  readonly recipe: RecipeOptions;
-  /** Views that the model encodes per image. */
-  readonly views: number;
 }
 
 /** Splits the operands; with --teacher-of the second model is not among them. Throws `invalid_argument`. */
@@ -55,7 +35,7 @@ function readOperand(placeholder: string, text: string): ModelSource {
 }
 
 /** The models under the names A and B; if both are one folder it is served once, as A. */
-export function servedModels({ a, b }: Comparands): EncoderConfig['models'] {
+export function servedModels({ a, b }: Comparands): readonly ModelSource[] {
   const served = [{ name: 'A', folder: a.folder }];
   return resolve(a.folder) === resolve(b.folder) ? served : [...served, { name: 'B', folder: b.folder }];
 }
@@ -66,76 +46,27 @@ export function servedModels({ a, b }: Comparands): EncoderConfig['models'] {
  */
 export function readSides(
   { a, b }: Comparands,
-  settings: Pick<CompareSettings, 'teacherOf' | 'scales' | 'weights' | 'windows' | 'features'>,
-  encoder: Pick<VisualEncoder, 'plan' | 'models'>,
+  settings: CompareSettings,
+  encoder: Pick<CommandEncoder, 'models'>,
 ): readonly [Side, Side] {
   const [modelA, modelB = modelA] = encoder.models();
   if (modelA === undefined || modelB === undefined) throw new RangeError('the encoder serves no model');
-  const sideOf = (label: string, source: ModelSource, served: Model, recipe: RecipeOptions) => {
-    const model = withLayer(served, source, settings.features);
-    const size = { width: model.imageSize, height: model.imageSize };
-    const options = {
-      model: model.name,
-      dtype: 'float32',
-      exif: 'apply',
-      features: [model.features],
-    } as const;
-    const { metadata } = refusedInFlags(() => encoder.plan({ size, recipe, options }));
-    return { side: { label, name: servedName(source), model, recipe, views: metadata.views }, metadata };
-  };
-  const first = sideOf('A', a, modelA, { recipe: 'encode' });
-  const second = sideOf('B', b, modelB, recipeOfB(settings, modelA));
-  // A teacher squashes, whatever its model does in Encode.
-  const resizeOfB = settings.teacherOf === undefined ? modelB.resize : 'squash';
-  if (modelA.resize !== resizeOfB) {
-    const [crops, squashes] = modelA.resize === 'crop' ? ['A', 'B'] : ['B', 'A'];
-    throw new ServiceError(
-      'invalid_argument',
-      `${crops} crops images to their middle and ${squashes} squashes the whole image, so their tokens show different ` +
-        `places; import the model of ${crops} with --resize squash.`,
-    );
-  }
-  const texts = [first.metadata, second.metadata].map(
-    ({ grid, shape }) => `${grid.width} x ${grid.height} tokens of ${shape.at(-1)} channels`,
+  const { teacherOf, features } = settings;
+  const first = sideOf('A', a, modelA, { recipe: 'encode' }, features);
+  const recipe = teacherOf === undefined ? first.recipe : teacherRecipe(settings, modelA.grid);
+  const second = sideOf('B', b, modelB, recipe, features);
+  requireSamePlaces([first, second]);
+  const [textA, textB] = [first, second].map(
+    ({ plan: { grid, shape } }) => `${grid.width} x ${grid.height} tokens of ${shape.at(-1)} channels`,
   );
-  if (texts[0] !== texts[1]) {
-    const advice =
-      settings.teacherOf === undefined && modelA.channels === modelB.channels
-        ? ' (--teacher-of resizes the grid of a teacher to that of A)'
-        : '';
-    throw new ServiceError(
-      'invalid_argument',
-      `A gives ${texts[0]} and B ${texts[1]}; both must give the same, as tokens are compared pair by pair${advice}. ` +
-        'Give both as --model to compare their neighbours and CKA.',
-    );
-  }
-  return [first.side, second.side];
-}
-
-/** The model as a comparison of this hidden state has it. Throws `failed_precondition` if it lacks the state. */
-export function withLayer(model: Model, source: ModelSource, layer: FeatureLayer | undefined): Model {
-  if (layer === undefined) return model;
-  requireOutputs({ ...model, name: servedName(source) }, { features: [layer] });
-  return { ...model, features: layer };
-}
-
-type TeacherSettings = Pick<CompareSettings, 'scales' | 'weights' | 'windows'>;
-
-function recipeOfB(
-  settings: TeacherSettings & Pick<CompareSettings, 'teacherOf'>,
-  { grid }: Model,
-): RecipeOptions {
-  return settings.teacherOf === undefined ? { recipe: 'encode' } : teacherRecipe(settings, grid);
-}
-
-/** TeacherEncode with the options on the command line, at a grid. */
-export function teacherRecipe({ scales, weights, windows }: TeacherSettings, grid: Size): RecipeOptions {
-  return {
-    recipe: 'teacher',
-    ...teacherDefaults,
-    ...(scales === undefined ? {} : { scales }),
-    ...(weights === undefined ? {} : { weights }),
-    windows,
-    grid,
-  };
+  if (textA === textB) return [first, second];
+  const advice =
+    teacherOf === undefined && modelA.channels === modelB.channels
+      ? ' (--teacher-of resizes the grid of a teacher to that of A)'
+      : '';
+  throw new ServiceError(
+    'invalid_argument',
+    `A gives ${textA} and B ${textB}; both must give the same, as tokens are compared pair by pair${advice}. ` +
+      'Give both as --model to compare their neighbours and CKA.',
+  );
 }

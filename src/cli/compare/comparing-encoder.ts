@@ -1,34 +1,24 @@
-import type { Logger } from 'pino';
-import { type EncoderConfig, noTimeoutMs } from '../../encoding/encoder-config.ts';
-import type { VisualEncoder } from '../../encoding/request.ts';
-import type { DecodeOptions } from '../../image/decode.ts';
+import type { EncoderConfig } from '../../encoding/encoder-config.ts';
+import type { CommandEncoder } from '../command-encoder.ts';
+import { commandLimits } from '../command-encoder.ts';
 import type { CompareSettings } from '../settings/compare.ts';
-import type { HeatMap } from './heat-map.ts';
-import type { Picture } from './picture-files.ts';
+import type { Run } from './comparison-run.ts';
 
-export type ComparingEncoder = Pick<VisualEncoder, 'encode' | 'plan' | 'models'>;
-
-export interface OpenedEncoder {
-  readonly encoder: ComparingEncoder;
-  close(): Promise<void>;
-}
-
-export interface CompareParts {
-  /** Opens the pipeline in this process, without transports; `onBatch` is called for each run of an engine. */
-  readonly createEncoder: (
-    config: EncoderConfig,
-    logger: Logger,
-    onBatch: (batch: { readonly views: number; readonly engineMs: number }) => void,
-  ) => Promise<OpenedEncoder>;
-  /** heatMapFile of src/cli/compare/heat-map.ts. */
-  readonly heatMapFile: (bytes: Uint8Array, options: DecodeOptions, map: HeatMap) => Promise<Uint8Array>;
-  /** thumbnailFile of src/cli/compare/picture-files.ts. */
-  readonly thumbnailFile: (bytes: Uint8Array, options: DecodeOptions) => Promise<Uint8Array>;
-  /** pictureFile of src/cli/compare/picture-files.ts. */
-  readonly pictureFile: (picture: Picture) => Promise<Uint8Array>;
-  /** All of stdin. */
-  readonly readStdin: () => Promise<string>;
-  readonly logger: Logger;
+/** Runs `work` with an encoder of these models, whose batches are timed; then closes it. */
+export async function withEncoder<T>(
+  { parts, settings, times }: Run,
+  models: EncoderConfig['models'],
+  work: (encoder: CommandEncoder) => Promise<T>,
+): Promise<T> {
+  const config = encoderConfig(models, settings);
+  const encoder = await parts.createEncoder(config, parts.logger, {
+    observeBatch: (batch) => times.add(batch),
+  });
+  try {
+    return await work(encoder);
+  } finally {
+    await encoder.close();
+  }
 }
 
 /** One view at a time, so that nothing competes for cores while an engine is timed. */
@@ -37,6 +27,7 @@ export function encoderConfig(
   { device, threads, maxPixels }: Pick<CompareSettings, 'device' | 'threads' | 'maxPixels'>,
 ): EncoderConfig {
   return {
+    ...commandLimits,
     models,
     device,
     engines: 1,
@@ -48,11 +39,5 @@ export function encoderConfig(
     decodeConcurrency: 1,
     maxPixels,
     maxRasterBytes: Number.POSITIVE_INFINITY,
-    maxQueuedViews: 64,
-    maxAnswerBytes: Number.POSITIVE_INFINITY,
-    cacheBytes: 0,
-    shareCache: false,
-    maxUnreadBytes: Number.POSITIVE_INFINITY,
-    requestTimeoutMs: noTimeoutMs,
   };
 }

@@ -2,19 +2,15 @@ import { withoutControls } from '../../errors/quoted.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { Size } from '../../recipes/plan.ts';
 import { describeFailure, type ExitCode } from '../exit-code.ts';
+import type { InputFailure } from '../inputs/find-inputs.ts';
 import { readInput } from '../inputs/input-files.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
 import { float32Values } from '../../tokens/compare-tokens.ts';
-import type { Side } from './compared-models.ts';
-import type { CompareParts, ComparingEncoder } from './comparing-encoder.ts';
+import type { Side } from './side.ts';
+import type { CommandEncoder } from '../command-encoder.ts';
+import type { CompareParts } from './compare.ts';
 import type { EngineTimes } from './engine-times.ts';
-
-/** An image that could not be compared. */
-export interface Failure {
-  readonly file: string;
-  readonly problem: string;
-}
 
 /** One run of the command, with the images that have failed so far. */
 export interface Run {
@@ -23,7 +19,7 @@ export interface Run {
   readonly parts: CompareParts;
   readonly times: EngineTimes;
   readonly signal: AbortSignal;
-  readonly failures: Failure[];
+  readonly failures: InputFailure[];
 }
 
 /**
@@ -31,7 +27,7 @@ export interface Run {
  * with `cancelled` if it was interrupted.
  */
 export async function runComparison(
-  base: Omit<Run, 'signal' | 'failures'> & { readonly failures: readonly Failure[] },
+  base: Omit<Run, 'signal' | 'failures'> & { readonly failures: readonly InputFailure[] },
   work: (run: Run) => Promise<void>,
 ): Promise<ExitCode> {
   return await interruptible(base.terminal, async (signal) => {
@@ -68,7 +64,7 @@ export async function attempt(
 /** The float32 tokens that a side gives of an image file, and the image's size. Counts the engine's time. */
 export async function encodeFile(
   { settings: { exif }, times, signal }: Run,
-  encoder: ComparingEncoder,
+  encoder: Pick<CommandEncoder, 'encode'>,
   { label, model, recipe }: Side,
   file: string,
 ): Promise<{ readonly values: Float32Array<ArrayBuffer>; readonly size: Size }> {

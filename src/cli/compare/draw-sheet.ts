@@ -1,14 +1,14 @@
 import { TokenColours } from '../../tokens/colours/token-colours.ts';
 import { readInput } from '../inputs/input-files.ts';
-import { isCropping } from './compared-encoders.ts';
-import type { Side } from './compared-models.ts';
-import type { Run } from './comparison-run.ts';
+import { pictureFile, thumbnailFile } from './picture-files.ts';
+import { isCropping, type Side } from './side.ts';
+import type { DecodeOptions } from '../../image/decode.ts';
 import type { EncoderTokens } from './encoder-tokens.ts';
 import { type Sheet, sheetPage, type SheetRow } from './sheet.ts';
 
 /** Draws the sheet of a report. `left` are the indices of its images among all files. */
 export async function drawSheet(
-  { settings: { exif, maxPixels }, parts }: Run,
+  { exif, maxPixels }: DecodeOptions,
   report: Sheet['report'],
   encoders: readonly EncoderTokens[],
   left: readonly number[],
@@ -20,9 +20,9 @@ export async function drawSheet(
     const { file, size } = report.images[left.indexOf(index)]!;
     const pictures = encoders.map(({ side, pictured }, encoder) => {
       const rgb = colours[encoder]!.paint(pictured.get(index)!);
-      return parts.pictureFile({ rgb, size: side.model.grid });
+      return pictureFile({ rgb, size: side.model.grid });
     });
-    const thumbnail = await parts.thumbnailFile(await readInput(file), { exif, maxPixels });
+    const thumbnail = await thumbnailFile(await readInput(file), { exif, maxPixels });
     rows.push({ file, size, thumbnail, pictures: await Promise.all(pictures) });
   }
   return sheetPage({ report, rows, colours, isCropped: encoders.some(({ side }) => isCropping(side)) });

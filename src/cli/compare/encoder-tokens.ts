@@ -1,8 +1,8 @@
 import type { Size } from '../../recipes/plan.ts';
 import { pickEvenly } from '../../tokens/colours/pick-evenly.ts';
 import type { TokenSet } from '../../tokens/colours/token-set.ts';
-import type { Side } from './compared-models.ts';
-import { encoderConfig } from './comparing-encoder.ts';
+import type { Side } from './side.ts';
+import { withEncoder } from './comparing-encoder.ts';
 import { attempt, encodeFile, type Run } from './comparison-run.ts';
 import { resizeTokens } from './resize-tokens.ts';
 
@@ -13,8 +13,8 @@ export interface TokenWish {
   readonly grid: Size;
   /** For each file, the places on that grid whose tokens are kept. */
   readonly places: readonly Int32Array[];
-  /** So many of the first files keep all tokens, at the encoder's own grid. */
-  readonly pictured: number;
+  /** Of so many files all tokens are kept, at the encoder's own grid: the first ones that the first encoder encodes. */
+  readonly mostPictured: number;
 }
 
 /** What is kept of one encoder's tokens, by the index of the file. */
@@ -34,37 +34,37 @@ export function pickPlaces(files: number, grid: Size, maxTokens: number): Int32A
   );
 }
 
-/** Encodes the files with one encoder, but for those whose index is in `failed`; adds those that fail now. */
+/**
+ * Encodes the files with one encoder, but for those whose index is in `failed`; adds those that fail now. `first` is what was
+ * kept of the first encoder, unless this is the first.
+ */
 export async function encodeWith(
   run: Run,
   side: Side,
   wish: TokenWish,
   failed: Set<number>,
   onImage: () => void,
+  first?: EncoderTokens,
 ): Promise<EncoderTokens> {
   const picked = new Map<number, Float32Array>();
   const pictured = new Map<number, TokenSet>();
   const sizes = new Map<number, Size>();
-  const config = encoderConfig([{ name: side.label, folder: side.model.folder }], run.settings);
-  const opened = await run.parts.createEncoder(config, run.parts.logger, (batch) => run.times.add(batch));
-  try {
+  await withEncoder(run, [{ name: side.label, folder: side.model.folder }], async (encoder) => {
     for (const [index, file] of wish.files.entries()) {
       onImage();
       if (failed.has(index)) continue;
       const isEncoded = await attempt(run, file, async () => {
-        const { values, size } = await encodeFile(run, opened.encoder, side, file);
+        const { values, size } = await encodeFile(run, encoder, side, file);
         const { grid, channels } = side.model;
         const resized = resizeTokens(values, channels, grid, wish.grid);
         picked.set(index, pickedTokens(resized, channels, wish.places[index]!));
-        if (index < wish.pictured)
-          pictured.set(index, { data: values, count: values.length / channels, channels });
+        const isPictured = first?.pictured.has(index) ?? pictured.size < wish.mostPictured;
+        if (isPictured) pictured.set(index, { data: values, count: values.length / channels, channels });
         sizes.set(index, size);
       });
       if (!isEncoded) failed.add(index);
     }
-  } finally {
-    await opened.close();
-  }
+  });
   return { side, picked, pictured, sizes };
 }
 

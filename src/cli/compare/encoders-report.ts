@@ -1,7 +1,8 @@
 import type { Size } from '../../recipes/plan.ts';
 import { grouped, sideJson, sideLine } from './compare-report.ts';
-import type { Side } from './compared-models.ts';
+import type { Side } from './side.ts';
 import type { EncoderFigures, PairFigures } from './encoder-figures.ts';
+import type { InputFailure } from '../inputs/find-inputs.ts';
 import type { EngineTimes } from './engine-times.ts';
 
 /** The report of a run that compares encoders. */
@@ -16,7 +17,7 @@ export interface EncodersReport {
   readonly times: EngineTimes;
   /** Path of the sheet, if one was written. */
   readonly sheet?: string;
-  readonly failures: readonly { readonly file: string; readonly problem: string }[];
+  readonly failures: readonly InputFailure[];
 }
 
 const columnWidth = 7;

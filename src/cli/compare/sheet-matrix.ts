@@ -1,6 +1,6 @@
 import { type Colour, colourOf, inferno } from '../../tokens/colours/colour-scale.ts';
 import { roundedScale } from './compare-report.ts';
-import type { Side } from './compared-models.ts';
+import type { Side } from './side.ts';
 import type { PairFigures } from './encoder-figures.ts';
 import { figureText, pairOf } from './encoders-report.ts';
 import { escapeHtml } from './html.ts';

@@ -1,6 +1,6 @@
 import type { Size } from '../../recipes/plan.ts';
 import type { TokenColours } from '../../tokens/colours/token-colours.ts';
-import type { Side } from './compared-models.ts';
+import type { Side } from './side.ts';
 import { chanceText, type EncodersReport, sampleText } from './encoders-report.ts';
 import type { EngineTimes } from './engine-times.ts';
 import { dataUrl, escapeHtml } from './html.ts';

@@ -6,6 +6,7 @@ import { ServiceError } from '../../errors/service-error.ts';
 import { makeFolder } from '../../model/import/publish-folder.ts';
 import type { ModelSource } from '../../model/model-source.ts';
 import type { TokenFormat } from '../../tokens/formats/format.ts';
+import type { CreateEncoder } from '../command-encoder.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { type EncodeSettings, isArchive, memberFormat, type WritingSettings } from '../settings/encode.ts';
 import { type RecipeRequest, recipeRequest } from '../settings/recipe-flags.ts';
@@ -16,7 +17,7 @@ import { ExpectedTotal } from './expected-total.ts';
 import { Failures } from './failures.ts';
 import type { ImageEncoder } from './image-encoder.ts';
 import { findInputs, type Inputs } from '../inputs/find-inputs.ts';
-import { type CreateEncoder, openLocalEncoder } from './local-encoder.ts';
+import { openLocalEncoder } from './local-encoder.ts';
 import { manifestName } from './manifest.ts';
 import { openOutput } from './open-output.ts';
 import { writePreview } from './preview.ts';
@@ -127,9 +128,9 @@ async function encodeInputs(
   const tars = found.filter(({ kind }) => kind === 'tar');
   const total = new ExpectedTotal(found.length - tars.length, await sizeOf(tars.map(({ path }) => path)));
   try {
-    for (const { file, reason } of failures) {
-      failed.add(file, reason);
-      await output.record({ file, error: { code: 'invalid_argument', detail: reason } });
+    for (const { file, problem } of failures) {
+      failed.add(file, problem);
+      await output.record({ file, error: { code: 'invalid_argument', detail: problem } });
     }
     const counts = await encodeAll(
       findWork(found, { ...output, total, maxFileBytes: settings.maxFileBytes }),

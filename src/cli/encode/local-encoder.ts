@@ -1,21 +1,14 @@
 import type { Logger } from 'pino';
 import { defaultTerms } from '../../admission/priority.ts';
-import { type EncoderConfig, noTimeoutMs } from '../../encoding/encoder-config.ts';
-import type { VisualEncoder } from '../../encoding/request.ts';
 import { enginePlaces } from '../../inference/devices.ts';
 import { defaultModelName, defaultTeacherName } from '../../model/model.ts';
 import { type TokenFormat, tokenFile } from '../../tokens/formats/format.ts';
 import { metadataJson } from '../../tokens/formats/metadata.ts';
+import { commandLimits, type CreateEncoder } from '../command-encoder.ts';
 import type { EncodeSettings } from '../settings/encode.ts';
 import { refusedInFlags } from '../settings/flag-words.ts';
 import type { RecipeRequest } from '../settings/recipe-flags.ts';
 import { type ImageEncoder, usualSize } from './image-encoder.ts';
-
-/** Opens the service's pipeline in this process, without transports. */
-export type CreateEncoder = (
-  config: EncoderConfig,
-  logger: Logger,
-) => Promise<{ readonly encoder: Pick<VisualEncoder, 'encode' | 'plan'>; close(): Promise<void> }>;
 
 /** The largest batch that is learned. */
 const largestBatch = 32;
@@ -33,24 +26,16 @@ export async function openLocalEncoder(
 ): Promise<ImageEncoder> {
   // A second model is for scales that are one view each.
   const isWhole = recipe.recipe === 'teacher' && recipe.windows === 'whole';
-  const unlimited = Number.POSITIVE_INFINITY;
-  const opened = await create(
+  const encoder = await create(
     {
       ...settings,
+      ...commandLimits,
       models: isWhole ? settings.models : settings.models.slice(0, 1),
       // As the service chooses among them.
       embedded: [recipe.recipe === 'teacher' ? defaultTeacherName : defaultModelName],
-      // How many images are under way is bounded below.
-      maxQueuedViews: unlimited,
-      maxAnswerBytes: unlimited,
-      maxUnreadBytes: unlimited,
-      cacheBytes: 0,
-      shareCache: false,
-      requestTimeoutMs: noTimeoutMs,
     },
     logger,
   );
-  const { encoder } = opened;
   try {
     const { metadata } = refusedInFlags(() => encoder.plan({ size: usualSize, recipe, options }));
     const { model, projector, teacher, views } = metadata;
@@ -75,10 +60,10 @@ export async function openLocalEncoder(
           done: answer.release,
         };
       },
-      close: async () => opened.close(),
+      close: async () => encoder.close(),
     };
   } catch (error) {
-    await opened.close();
+    await encoder.close();
     throw error;
   }
 }

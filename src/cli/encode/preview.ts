@@ -31,7 +31,8 @@ export async function writePreview(
 ): Promise<string> {
   const [input, ...others] = found;
   const [failure] = failures;
-  if (failure !== undefined) throw new ServiceError('invalid_argument', `${failure.file}: ${failure.reason}`);
+  if (failure !== undefined)
+    throw new ServiceError('invalid_argument', `${failure.file}: ${failure.problem}`);
   if (input?.kind !== 'file' || others.length > 0) {
     throw new ServiceError('invalid_argument', '--preview draws one image: give one file.');
   }

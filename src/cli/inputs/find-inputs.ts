@@ -1,11 +1,11 @@
 import { type Dirent, type ObjectEncodingOptions, readdir } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { basename, join, normalize, resolve, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 import { FileMap } from './file-map.ts';
-import { isFolder, walkFolder } from './walk-folder.ts';
+import { type Encounters, isFolder, walkFolder } from './walk-folder.ts';
 
 /** An image file, or a tar of image files. */
 export interface Input {
@@ -19,7 +19,7 @@ export interface Input {
 /** Something that was given and cannot be encoded. */
 export interface InputFailure {
   readonly file: string;
-  readonly reason: string;
+  readonly problem: string;
 }
 
 export interface Inputs {
@@ -40,8 +40,8 @@ export function isImageName(path: string): boolean {
 
 /**
  * Finds the files that operands name: files, tars, folders with all below them, patterns, and with `-` the lines of `stdin`.
- * Hidden files are left out, and so is everything in `out`. Rejects with `invalid_argument`, which names the `extensions`
- * that the caller takes, if there are none.
+ * Leaves out hidden files, everything in `out`, and links in folders to files that are found by their own names. Rejects with
+ * `invalid_argument`, which names the `extensions` that the caller takes, if there are none.
  */
 export async function findInputs(
   operands: readonly string[],
@@ -57,7 +57,7 @@ export async function findInputs(
   const add = async (path: string, relativePath: string) => {
     const file = normalize(path);
     if (compressedTarName.test(file)) {
-      failures.push({ file, reason: 'it is compressed; unpack it.' });
+      failures.push({ file, problem: 'it is compressed; unpack it.' });
     } else if ((await found.get(file)) === undefined) {
       await found.set(file, { kind: tarName.test(file) ? 'tar' : 'file', path: file, relativePath });
     }
@@ -68,36 +68,45 @@ export async function findInputs(
     for (const name of outside) await add(join(folder, name), name);
     return outside.length;
   };
-  const unreadable = (folder: string, error: unknown) =>
-    failures.push({ file: normalize(folder), reason: `${systemReason(error)}.` });
+  const links = new Set<string>();
+  const encounters: Encounters = {
+    onUnreadable: (folder, error) =>
+      failures.push({ file: normalize(folder), problem: `${systemReason(error)}.` }),
+    onLink: (path) => links.add(path),
+  };
   for (const operand of operands) {
     if (operand === '-') {
       for (const line of listed(await stdin())) await add(line, line);
     } else if (await isFolder(operand)) {
-      const names = await walkFolder(operand, unreadable);
+      const names = await walkFolder(operand, encounters);
       await addAll(
         operand,
         names.filter((name) => isImageName(name) || tarName.test(name)),
       );
     } else if (isDynamicPattern(operand) && !(await exists(operand))) {
       const { folder, pattern } = splitPattern(operand);
-      const added = await addAll(folder, await matching(folder, pattern, unreadable));
-      if (added === 0) failures.push({ file: operand, reason: 'no file matches this pattern.' });
+      const added = await addAll(folder, await matching(folder, pattern, encounters));
+      if (added === 0) failures.push({ file: operand, problem: 'no file matches this pattern.' });
     } else {
       await add(operand, basename(operand));
     }
   }
+  await leaveOut(links, found);
   const inputs = found.values();
-  if (inputs.length + failures.length === 0) {
-    if (operands.every((operand) => operand === '-'))
-      throw new ServiceError('invalid_argument', 'stdin lists no files.');
-    throw new ServiceError(
-      'invalid_argument',
-      `There are no images in ${operands.join(', ')}: no file ends in ${extensions.slice(0, -1).join(', ')} or ` +
-        `${extensions.at(-1)}.${ignored > 0 ? ` Files in ${out} are ignored.` : ''}`,
-    );
+  if (inputs.length + failures.length > 0) return { found: inputs, failures };
+  const message = operands.every((operand) => operand === '-')
+    ? 'stdin lists no files.'
+    : `There are no images in ${operands.join(', ')}: no file ends in ${extensions.slice(0, -1).join(', ')} or ` +
+      `${extensions.at(-1)}.${ignored > 0 ? ` Files in ${out} are ignored.` : ''}`;
+  throw new ServiceError('invalid_argument', message);
+}
+
+/** Takes out the links to files that are found by their own names as well. */
+async function leaveOut(links: Iterable<string>, found: FileMap<Input>): Promise<void> {
+  for (const link of links) {
+    const target = await realpath(link).catch(() => link);
+    if (target !== link && (await found.get(target)) !== undefined) await found.delete(link);
   }
-  return { found: inputs, failures };
 }
 
 /** Lines, or strings that end in NUL, as find -print0 writes them. */
@@ -109,7 +118,7 @@ function listed(text: string): readonly string[] {
 async function matching(
   folder: string,
   pattern: string,
-  onUnreadable: (folder: string, error: unknown) => void,
+  { onUnreadable, onLink }: Encounters,
 ): Promise<readonly string[]> {
   const noting = (
     path: string,
@@ -119,6 +128,7 @@ async function matching(
     readdir(path, options, (error, entries) => {
       // A folder that is not there has no match.
       if (error !== null && error.code !== 'ENOENT') onUnreadable(path, error);
+      for (const entry of entries ?? []) if (entry.isSymbolicLink()) onLink(join(path, entry.name));
       done(error, entries);
     });
   const names = await glob(pattern, {

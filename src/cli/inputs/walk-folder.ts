@@ -1,15 +1,19 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
+/** What a search of folders meets. */
+export interface Encounters {
+  /** A folder that cannot be read. */
+  onUnreadable(folder: string, error: unknown): void;
+  /** A link to a file. */
+  onLink(path: string): void;
+}
+
 /**
  * The paths of all files below `root`, relative to it and sorted. Hidden files and folders are left out. Links to folders are
- * followed, but each folder is visited once, by a path without links if there is one. Calls `onUnreadable` for each folder
- * that cannot be read.
+ * followed, but each folder is visited once, by a path without links if there is one.
  */
-export async function walkFolder(
-  root: string,
-  onUnreadable: (folder: string, error: unknown) => void,
-): Promise<readonly string[]> {
+export async function walkFolder(root: string, encounters: Encounters): Promise<readonly string[]> {
   const files: string[] = [];
   const visited = new Set<string>();
   // Both lists grow while they are read. Links come last.
@@ -17,12 +21,16 @@ export async function walkFolder(
   for (const link of links) {
     const folders = [link];
     for (const folder of folders) {
-      for (const entry of await newEntries(join(root, folder), visited, onUnreadable)) {
+      for (const entry of await newEntries(join(root, folder), visited, encounters)) {
         if (entry.name.startsWith('.')) continue;
         const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
         if (entry.isDirectory()) folders.push(path);
         else if (entry.isFile()) files.push(path);
-        else if (entry.isSymbolicLink()) ((await isFolder(join(root, path))) ? links : files).push(path);
+        else if (entry.isSymbolicLink()) {
+          const toFolder = await isFolder(join(root, path));
+          (toFolder ? links : files).push(path);
+          if (!toFolder) encounters.onLink(join(root, path));
+        }
       }
     }
   }
@@ -30,11 +38,7 @@ export async function walkFolder(
 }
 
 /** The entries of a folder, sorted; none if it was visited before or cannot be read. */
-async function newEntries(
-  folder: string,
-  visited: Set<string>,
-  onUnreadable: (folder: string, error: unknown) => void,
-) {
+async function newEntries(folder: string, visited: Set<string>, { onUnreadable }: Encounters) {
   try {
     const real = await realpath(folder);
     if (visited.has(real)) return [];

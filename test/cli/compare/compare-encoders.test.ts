@@ -62,21 +62,21 @@ async function compareJson(...args: string[]) {
 /** The tokens of an image, at a grid or else the model's own, by the encoder alone. */
 async function tokensOf(folder: string, file: string, side?: number): Promise<TokenSet> {
   const config = encoderConfig([{ folder }], { device: { kind: 'cpu' }, threads: 1, maxPixels: 1e8 });
-  const opened = await realParts.createEncoder(config, pino({ level: 'silent' }), () => {});
+  const encoder = await realParts.createEncoder(config, pino({ level: 'silent' }));
   try {
-    const { tensor } = await opened.encoder.encode({
+    const { tensor } = await encoder.encode({
       images: [{ kind: 'file', bytes: await readFile(file) }],
       stacked: false,
       recipe: { recipe: 'encode' },
       options: { dtype: 'float32', exif: 'apply' },
       signal: new AbortController().signal,
     });
-    const { channels, grid } = opened.encoder.models()[0]!;
+    const { channels, grid } = encoder.models()[0]!;
     const to = side === undefined ? grid : { width: side, height: side };
     const data = resizeTokens(float32Values(tensor), channels, grid, to);
     return { data, count: data.length / channels, channels };
   } finally {
-    await opened.close();
+    await encoder.close();
   }
 }
 
@@ -235,6 +235,19 @@ test('writes a sheet that loads nothing, with every figure and the colours of ev
   }
 });
 
+test('shows twelve images on the sheet although earlier ones failed', async () => {
+  const broken = ['x.jpg', 'y.jpg'].map((name) => join(scratch.path, name));
+  for (const file of broken) await writeFile(file, 'not an image');
+  const copies = Array.from({ length: 13 }, (_, index) => join(scratch.path, `copy-${index}.jpg`));
+  for (const file of copies) await copyFile(image('rocket.jpg'), file);
+  const sheet = join(scratch.path, 'twelve.html');
+  const args = [...asModels(models.tiny27, models.clip), ...broken, ...copies, '--max-tokens', '64'];
+  assert.equal((await compare([...args, '--sheet', sheet])).exitCode, 1);
+  const page = await readFile(sheet, 'utf8');
+  assert.equal([...page.matchAll(/src="data:image\/jpeg/g)].length, 12);
+  assert.match(page, /Shown are the first 12 of 13 images\./);
+});
+
 test('refuses encoders of which some crop, a folder that is no model, and flags of the other report', async () => {
   await assert.rejects(compare([...asModels(models.tiny, models.crop), image('rocket.jpg')]), {
     code: 'invalid_argument',
@@ -272,16 +285,15 @@ test('stops at SIGINT and closes the encoder that is open', async () => {
   const parts = {
     ...realParts,
     async createEncoder(...args: Parameters<typeof realParts.createEncoder>) {
-      const opened = await realParts.createEncoder(...args);
+      const encoder = await realParts.createEncoder(...args);
       open++;
       faked.interrupt();
-      return {
-        ...opened,
-        close: async () => {
-          open--;
-          await opened.close();
-        },
+      const close = encoder.close.bind(encoder);
+      encoder.close = async () => {
+        open--;
+        await close();
       };
+      return encoder;
     },
   };
   const comparing = compare([...asModels(models.tiny27, models.clip), image('rocket.jpg')], parts, faked);

@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
-import type { CompareParts } from '../../../src/cli/compare/comparing-encoder.ts';
+import type { CompareParts } from '../../../src/cli/compare/compare.ts';
 import { compareCommand } from '../../../src/cli/settings/compare.ts';
 import { parseCommand } from '../../../src/cli/settings/parse.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
@@ -118,21 +118,16 @@ function stubParts(encode = stubAnswer, engineMs = (model?: string): number => (
   };
   const parts: CompareParts = {
     ...realParts,
-    async createEncoder(config, _logger, onBatch) {
+    async createEncoder(config, _logger, observer) {
       seen.served = config.models.map(({ name, folder }) => `${name}=${folder}`);
       const model = { ...stubModel, grid: { width: 2, height: 1 }, channels: 2 };
       return {
-        encoder: {
-          models: () => config.models.map(({ name = '', folder }) => ({ ...model, name, folder })),
-          plan: ({ size }) => ({
-            metadata: { ...stubMetadata(2), images: [size] },
-            tokens: 2,
-            sizeBytes: 16,
-          }),
-          async encode(request) {
-            onBatch({ views: 1, engineMs: engineMs(request.options.model) });
-            return await encode(request);
-          },
+        models: () => config.models.map(({ name = '', folder }) => ({ ...model, name, folder })),
+        plan: () => assert.fail('nothing is planned for another size'),
+        async encode(request) {
+          const { model: name = '' } = request.options;
+          observer?.observeBatch?.({ model: name, engine: 'cpu:0', views: 1, engineMs: engineMs(name) });
+          return await encode(request);
         },
         close: async () => {
           seen.closed += 1;
@@ -413,10 +408,9 @@ test('says that two different hidden states are compared, and compares them', as
   const mixed: CompareParts = {
     ...parts,
     async createEncoder(...args) {
-      const opened = await parts.createEncoder(...args);
-      const [a, b] = opened.encoder.models();
-      const mixedModels = () => [a!, { ...b!, features: 'penultimate' as const }];
-      return { ...opened, encoder: { ...opened.encoder, models: mixedModels } };
+      const encoder = await parts.createEncoder(...args);
+      const [a, b] = encoder.models();
+      return { ...encoder, models: () => [a!, { ...b!, features: 'penultimate' as const }] };
     },
   };
   const { exitCode, stderr } = await compare(['m', 'm2', at('a.jpg')], mixed);
@@ -474,6 +468,6 @@ test('refuses to compare a crop with a squash, whose tokens show different place
   await assert.rejects(compareJson([models.clip, '--teacher-of', models.clip, image]), {
     code: 'invalid_argument',
     message:
-      /^A crops images to their middle and B squashes the whole image.* import the model of A with --resize squash\.$/,
+      /^A crops images to their middle and B shows the whole image.* import the model of A with --resize squash\.$/,
   });
 });

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
-import { compareModels } from '../../../src/cli/compare/compare.ts';
-import type { CompareParts } from '../../../src/cli/compare/comparing-encoder.ts';
+import { compareModels, type CompareParts } from '../../../src/cli/compare/compare.ts';
 import { heatMapFile } from '../../../src/cli/compare/heat-map.ts';
-import { pictureFile, thumbnailFile } from '../../../src/cli/compare/picture-files.ts';
 import { compareCommand } from '../../../src/cli/settings/compare.ts';
 import { parseCommand } from '../../../src/cli/settings/parse.ts';
 import { Encoder } from '../../../src/encoding/encoder.ts';
@@ -12,22 +10,7 @@ import { fakeTerminal } from '../fake-terminal.ts';
 /** The command's own parts, as main.ts makes them. */
 export const realParts: CompareParts = {
   heatMapFile,
-  pictureFile,
-  thumbnailFile,
-  async createEncoder(config, logger, observeBatch) {
-    const metrics = {
-      observeBatch,
-      observeRestart() {},
-      observeStages() {},
-      observeSource() {},
-      watchQueue() {},
-      watchHeld() {},
-      watchBatches() {},
-      observeRefusal() {},
-    };
-    const encoder = await Encoder.open(config, metrics, logger, () => {});
-    return { encoder, close: () => encoder.close() };
-  },
+  createEncoder: async (config, logger, observer = {}) => Encoder.open(config, observer, logger, () => {}),
   readStdin: async () => assert.fail('stdin was read'),
   logger: pino({ level: 'silent' }),
 };

@@ -75,18 +75,17 @@ export function stubParts(encode = firstByte) {
     createEncoder: async (config) => {
       seen.configs.push(config);
       return {
-        encoder: {
-          plan: ({ recipe, options }: PlanRequest) => ({
-            metadata: { ...metadataOf({ recipe, options }), ...teacherOf(recipe, config) },
-            tokens: 2,
-            sizeBytes: 4,
-          }),
-          async encode(request) {
-            seen.requests.push(request);
-            const answer = await encode(request);
-            seen.encoded += 1;
-            return answer;
-          },
+        models: () => assert.fail('the plan tells the model'),
+        plan: ({ recipe, options }: PlanRequest) => ({
+          metadata: { ...metadataOf({ recipe, options }), ...teacherOf(recipe, config) },
+          tokens: 2,
+          sizeBytes: 4,
+        }),
+        async encode(request) {
+          seen.requests.push(request);
+          const answer = await encode(request);
+          seen.encoded += 1;
+          return answer;
         },
         close: async () => {
           seen.closed += 1;

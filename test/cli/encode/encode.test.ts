@@ -236,12 +236,14 @@ test('refuses options that do not go together, in the words of the command line'
   assert.match(exitCode.message, /^--pooled is one vector.*: leave --features out, or leave --pooled out\.$/);
   const { parts, seen } = stubParts();
   const encoder = {
+    models: () => assert.fail('the plan tells the model'),
     plan() {
       throw new ServiceError('invalid_argument', 'Use windows=tiles.');
     },
     encode: () => assert.fail('the plan was refused'),
+    close: async () => undefined,
   };
-  const refusing = { ...parts, createEncoder: async () => ({ encoder, close: async () => undefined }) };
+  const refusing = { ...parts, createEncoder: async () => encoder };
   const planned = await encodeWith([at('in')], ['--out', at('out')], { parts: refusing, seen });
   assert.deepEqual(planned.exitCode, new ServiceError('invalid_argument', 'Use --windows tiles.'));
 });

@@ -9,7 +9,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { encodeFiles } from '../../../src/cli/encode/encode.ts';
 import { pino } from 'pino';
-import type { CreateEncoder } from '../../../src/cli/encode/local-encoder.ts';
+import type { CreateEncoder } from '../../../src/cli/command-encoder.ts';
 import { Encoder } from '../../../src/encoding/encoder.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import { startService } from '../../../src/service.ts';
@@ -19,10 +19,7 @@ import { importFixture, scratchFolder } from '../../support/tiny-models.ts';
 import { fakeTerminal } from '../fake-terminal.ts';
 import { folderWith, manifestOf, settingsOf, stubParts } from './encode-stub.ts';
 
-const openEncoder: CreateEncoder = async (config, logger) => {
-  const encoder = await Encoder.open(config, {}, logger, () => {});
-  return { encoder, close: () => encoder.close() };
-};
+const openEncoder: CreateEncoder = async (config, logger) => Encoder.open(config, {}, logger, () => {});
 
 const digest = `sha256:${'a'.repeat(64)}`;
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { chmod, symlink } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { findInputs } from '../../../src/cli/inputs/find-inputs.ts';
 import { folderWith } from '../encode/encode-stub.ts';
@@ -96,7 +97,7 @@ test('takes slashes in braces, and folders whose special characters are escaped'
 test('says so when a pattern matches nothing, and takes a file of that very name', async (context) => {
   const at = await folderWith(context, { 'what[1].jpg': [1] });
   const nothing = await findInputs([at('*.png')], noStdin, at('out'));
-  assert.deepEqual(nothing.failures, [{ file: at('*.png'), reason: 'no file matches this pattern.' }]);
+  assert.deepEqual(nothing.failures, [{ file: at('*.png'), problem: 'no file matches this pattern.' }]);
   const { found } = await findInputs([at('what[1].jpg')], noStdin, at('out'));
   assert.deepEqual(found, [{ kind: 'file', path: at('what[1].jpg'), relativePath: 'what[1].jpg' }]);
 });
@@ -118,7 +119,7 @@ test('says once that a pattern has no match, even where its folder is missing', 
   const at = await pictures(context);
   for (const pattern of [at('nowhere/*.jpg'), at('sub/*.gif')]) {
     const { failures } = await findInputs([pattern], noStdin, at('out'));
-    assert.deepEqual(failures, [{ file: pattern, reason: 'no file matches this pattern.' }]);
+    assert.deepEqual(failures, [{ file: pattern, problem: 'no file matches this pattern.' }]);
   }
 });
 
@@ -141,13 +142,32 @@ test('follows links to folders, and visits each folder once, by its own name', a
   );
 });
 
+test('takes a file once where links to it lie beside it, and links to files elsewhere each', async (context) => {
+  const at = await folderWith(context, { 'in/z.jpg': [1], 'elsewhere/c.jpg': [2] });
+  const links = {
+    'in/a.jpg': 'in/z.jpg',
+    'in/b.jpg': 'in/a.jpg',
+    'in/cat.jpg': 'elsewhere/c.jpg',
+    'in/pet.jpg': 'elsewhere/c.jpg',
+  };
+  for (const [link, target] of Object.entries(links)) await symlink(at(target), at(link));
+  const names = ['cat.jpg', 'pet.jpg', 'z.jpg'];
+  const here = relative(process.cwd(), at('in'));
+  for (const operands of [[at('in')], [here], [at('in/*.jpg')], [`${here}/*.jpg`], [at('in/*.jpg'), here]]) {
+    const { found } = await findInputs(operands, noStdin, at('out'));
+    assert.deepEqual(found.map(({ relativePath }) => relativePath).toSorted(), names, operands.join());
+  }
+  const { found } = await findInputs([at('in/a.jpg')], noStdin, at('out'));
+  assert.deepEqual(found.length, 1, 'a link that is given by name');
+});
+
 test('names folders that cannot be read, and compressed tars', async (context) => {
   const at = await pictures(context);
   const { failures } = await findInputs([at('x.tar.gz')], noStdin, at('out'));
-  assert.deepEqual(failures, [{ file: at('x.tar.gz'), reason: 'it is compressed; unpack it.' }]);
+  assert.deepEqual(failures, [{ file: at('x.tar.gz'), problem: 'it is compressed; unpack it.' }]);
   if (process.getuid?.() === 0) return;
   await chmod(at('sub/deep'), 0);
   context.after(() => chmod(at('sub/deep'), 0o700));
   const denied = await findInputs([at('.')], noStdin, at('out'));
-  assert.deepEqual(denied.failures, [{ file: at('sub/deep'), reason: 'permission denied.' }]);
+  assert.deepEqual(denied.failures, [{ file: at('sub/deep'), problem: 'permission denied.' }]);
 });

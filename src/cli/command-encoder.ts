@@ -1,0 +1,23 @@
+import type { Logger } from 'pino';
+import type { Encoder } from '../encoding/encoder.ts';
+import { type EncoderConfig, noTimeoutMs } from '../encoding/encoder-config.ts';
+import type { EncoderObserver } from '../encoding/encoder-observer.ts';
+
+/** The service's pipeline in this process, without transports. */
+export type CommandEncoder = Pick<Encoder, 'encode' | 'plan' | 'models' | 'close'>;
+
+export type CreateEncoder = (
+  config: EncoderConfig,
+  logger: Logger,
+  observer?: EncoderObserver,
+) => Promise<CommandEncoder>;
+
+/** What an encoder of a command may hold: nobody else waits for it, and the command bounds what it asks for at one time. */
+export const commandLimits = {
+  maxQueuedViews: Number.POSITIVE_INFINITY,
+  maxAnswerBytes: Number.POSITIVE_INFINITY,
+  maxUnreadBytes: Number.POSITIVE_INFINITY,
+  cacheBytes: 0,
+  shareCache: false,
+  requestTimeoutMs: noTimeoutMs,
+} as const;
