@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { ServiceError } from '../errors/service-error.ts';
 import type { ProgressTarget } from './progress.ts';
 
 /** The signals that ask a process to stop. The system sends SIGHUP when the terminal closes. */
@@ -67,17 +68,28 @@ export function onLogSignal(source: SignalSource, logger: Logger): () => void {
   return () => void source.off(logSignal, listener);
 }
 
-/** Runs `work` with a signal that aborts at a stop signal. A second stop signal ends the process at once. */
+/**
+ * Runs `work` with a signal that aborts at a stop signal; if it then fails, rejects with `cancelled`, and with a sentence that ends
+ * with `advice` unless it has one. A second stop signal ends the process at once.
+ */
 export async function interruptible<T>(
   { signals, now, exitAtOnce }: Terminal,
   work: (signal: AbortSignal) => Promise<T>,
+  advice = '',
 ): Promise<T> {
   const controller = new AbortController();
   const stop = () => controller.abort();
   const stopListening = onStopSignal(signals, { now, stop, stopAtOnce: exitAtOnce });
   try {
     return await work(controller.signal);
+  } catch (error) {
+    const isInterrupted = controller.signal.aborted && !isCancelled(error);
+    throw isInterrupted ? new ServiceError('cancelled', `Interrupted.${advice}`, { cause: error }) : error;
   } finally {
     stopListening();
   }
+}
+
+function isCancelled(error: unknown): boolean {
+  return error instanceof ServiceError && error.code === 'cancelled';
 }

@@ -1,5 +1,4 @@
 import { withoutControls } from '../../errors/quoted.ts';
-import { ServiceError } from '../../errors/service-error.ts';
 import type { Size } from '../../recipes/plan.ts';
 import { describeFailure, type ExitCode } from '../exit-code.ts';
 import type { InputFailure } from '../inputs/find-inputs.ts';
@@ -34,8 +33,6 @@ export async function runComparison(
     const run: Run = { ...base, signal, failures: [...base.failures] };
     try {
       await work(run);
-    } catch (error) {
-      throw signal.aborted ? new ServiceError('cancelled', 'Interrupted.', { cause: error }) : error;
     } finally {
       for (const { file, problem } of run.failures)
         run.terminal.stderr.write(`siglip-hd: ${withoutControls(`${file}: ${problem}`)}\n`);

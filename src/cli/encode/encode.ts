@@ -58,16 +58,20 @@ export async function encodeFiles(
   const writing = { ...settings, out };
   const request = recipeRequest(settings);
   const format = isArchive(out) ? 'raw' : memberFormat(settings);
-  const { counts, seconds } = await interruptible(terminal, async (signal) => {
-    const encoder = await openEncoder(settings, request, format, terminal, parts, signal);
-    try {
-      const startMs = terminal.now();
-      const encoded = await encodeInputs(inputs, writing, request, encoder, terminal, signal);
-      return { counts: encoded, seconds: (terminal.now() - startMs) / 1000 };
-    } finally {
-      await encoder.close();
-    }
-  });
+  const { counts, seconds } = await interruptible(
+    terminal,
+    async (signal) => {
+      const encoder = await openEncoder(settings, request, format, terminal, parts, signal);
+      try {
+        const startMs = terminal.now();
+        const encoded = await encodeInputs(inputs, writing, request, encoder, terminal, signal);
+        return { counts: encoded, seconds: (terminal.now() - startMs) / 1000 };
+      } finally {
+        await encoder.close();
+      }
+    },
+    isArchive(out) ? '' : ' Run the same command again to resume.',
+  );
   terminal.stdout.write(`${out}: ${summaryOf(counts, seconds)}\n`);
   return counts.failed === 0 ? 0 : 1;
 }
@@ -119,6 +123,7 @@ async function encodeInputs(
     settings,
     request,
     encoder,
+    signal,
   );
   const failed = new Failures(
     terminal,
@@ -147,8 +152,7 @@ async function encodeInputs(
     return { ...counts, failed: counts.failed + failures.length };
   } catch (error) {
     await output.sink.abandon();
-    const hint = isArchive(settings.out) ? '' : ' Run the same command again to resume.';
-    throw signal.aborted ? new ServiceError('cancelled', `Interrupted.${hint}`, { cause: error }) : error;
+    throw error;
   } finally {
     progress.close();
     failed.list();

@@ -38,11 +38,12 @@ export async function openOutput(
   settings: WritingSettings,
   { recipe: { recipe }, query }: RecipeRequest,
   { provenance }: Pick<ImageEncoder, 'provenance'>,
+  signal: AbortSignal,
 ): Promise<Output> {
   const { out, dtype } = settings;
   if (!isArchive(out)) {
     const format = outputFormat(settings);
-    return await openFolder(settings, { ...provenance, recipe, options: query, format });
+    return await openFolder(settings, { ...provenance, recipe, options: query, format }, signal);
   }
   return {
     sink: await openArchiveSink(out, files, dtype),
@@ -54,7 +55,11 @@ export async function openOutput(
   };
 }
 
-async function openFolder(settings: WritingSettings, provenance: Provenance): Promise<Output> {
+async function openFolder(
+  settings: WritingSettings,
+  provenance: Provenance,
+  signal: AbortSignal,
+): Promise<Output> {
   const { out, shardBytes } = settings;
   const isSharded = provenance.format === 'webdataset';
   const extension = fileExtensions[memberFormat(settings)];
@@ -62,7 +67,7 @@ async function openFolder(settings: WritingSettings, provenance: Provenance): Pr
     ? new OutputNames({ extensions: [extension, '.json'], dotless: true })
     : new OutputNames({ extensions: [extension], files: [manifestName, lockName] });
   const done = new FileMap<number>();
-  const lock = await lockFolder(out);
+  const lock = await lockFolder(out, signal);
   try {
     const shards = isSharded ? await ShardSink.open(out, shardBytes) : undefined;
     const manifest = await Manifest.open(join(out, manifestName), provenance, async (line) => {
