@@ -8,7 +8,13 @@ import type { ModelSource } from '../../model/model-source.ts';
 import type { TokenFormat } from '../../tokens/formats/format.ts';
 import type { CreateEncoder } from '../command-encoder.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { type EncodeSettings, isArchive, memberFormat, type WritingSettings } from '../settings/encode.ts';
+import {
+  type EncodeSettings,
+  isArchive,
+  layoutOf,
+  layouts,
+  type WritingSettings,
+} from '../settings/encode.ts';
 import { type RecipeRequest, recipeRequest } from '../settings/recipe-flags.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
 import { encodeAll } from './encode-all.ts';
@@ -57,7 +63,7 @@ export async function encodeFiles(
   }
   const writing = { ...settings, out };
   const request = recipeRequest(settings);
-  const format = isArchive(out) ? 'raw' : memberFormat(settings);
+  const { format } = layouts[layoutOf(settings)];
   const { counts, seconds } = await interruptible(
     terminal,
     async (signal) => {

@@ -1,11 +1,5 @@
 import { join } from 'node:path';
-import {
-  type WritingSettings,
-  fileExtensions,
-  isArchive,
-  memberFormat,
-  outputFormat,
-} from '../settings/encode.ts';
+import { layoutOf, layouts, type WritingSettings } from '../settings/encode.ts';
 import type { RecipeRequest } from '../settings/recipe-flags.ts';
 import { openArchiveSink } from './archive-sink.ts';
 import { FileMap } from '../inputs/file-map.ts';
@@ -41,13 +35,13 @@ export async function openOutput(
   signal: AbortSignal,
 ): Promise<Output> {
   const { out, dtype } = settings;
-  if (!isArchive(out)) {
-    const format = outputFormat(settings);
+  const format = layoutOf(settings);
+  if (format !== 'archive') {
     return await openFolder(settings, { ...provenance, recipe, options: query, format }, signal);
   }
   return {
     sink: await openArchiveSink(out, files, dtype),
-    names: new OutputNames({ extensions: [fileExtensions[memberFormat(settings)]] }),
+    names: new OutputNames({ extensions: [layouts.archive.extension] }),
     done: new FileMap(),
     record: async () => undefined,
     lost: new AbortController().signal,
@@ -62,7 +56,7 @@ async function openFolder(
 ): Promise<Output> {
   const { out, shardBytes } = settings;
   const isSharded = provenance.format === 'webdataset';
-  const extension = fileExtensions[memberFormat(settings)];
+  const { extension } = layouts[layoutOf(settings)];
   const names = isSharded
     ? new OutputNames({ extensions: [extension, '.json'], dotless: true })
     : new OutputNames({ extensions: [extension], files: [manifestName, lockName] });

@@ -12,6 +12,8 @@ const shardName = /^(\d{6,})\.tar(\.part)?$/;
 
 interface FoundShard {
   readonly sizeBytes: number;
+  /** Where its recorded images end, as far as they are known. */
+  endBytes: number;
   /** Whether it is not complete yet. */
   readonly isPart: boolean;
 }
@@ -32,8 +34,6 @@ export class ShardSink implements TokenSink {
   readonly #shardBytes: number;
   /** Sizes of the shards in the folder, complete or not, when the sink was opened. */
   readonly #found: ReadonlyMap<string, FoundShard>;
-  /** Where the recorded images of each of them end. */
-  readonly #ends = new Map<string, number>();
   #next = 0;
   #shard: OpenShard | undefined;
   #broken: ServiceError | undefined;
@@ -51,7 +51,7 @@ export class ShardSink implements TokenSink {
       const [, number, part] = shardName.exec(file) ?? [];
       if (number === undefined) continue;
       const { size: sizeBytes } = await stat(join(folder, file));
-      found.set(`${number}.tar`, { sizeBytes, isPart: part !== undefined });
+      found.set(`${number}.tar`, { sizeBytes, endBytes: 0, isPart: part !== undefined });
     }
     return new ShardSink(folder, shardBytes, found);
   }
@@ -60,7 +60,7 @@ export class ShardSink implements TokenSink {
   holds({ output, output_bytes: endBytes }: WrittenTokens): boolean {
     const found = this.#found.get(output);
     if (found === undefined || endBytes > found.sizeBytes) return false;
-    this.#ends.set(output, Math.max(endBytes, this.#ends.get(output) ?? 0));
+    found.endBytes = Math.max(endBytes, found.endBytes);
     return true;
   }
 
@@ -69,8 +69,7 @@ export class ShardSink implements TokenSink {
    * not. Rejects with `failed_precondition` for a shard without a recorded image.
    */
   async recover(): Promise<void> {
-    for (const [name, { sizeBytes, isPart }] of this.#found) {
-      const endBytes = this.#ends.get(name) ?? 0;
+    for (const [name, { sizeBytes, endBytes, isPart }] of this.#found) {
       this.#next = Math.max(this.#next, Number.parseInt(name, 10) + 1);
       if (isPart) {
         await this.#complete();

@@ -112,7 +112,7 @@ const outputRules: readonly Rule<OutputValues>[] = [
   {
     of: ['out', 'format', 'dtype'],
     problems: (values) =>
-      values.dtype === 'bfloat16' && memberFormat(values) === 'npy'
+      values.dtype === 'bfloat16' && layouts[layoutOf(values)].format === 'npy'
         ? ['--dtype bfloat16 needs --format safetensors or torch: npy has no bfloat16.']
         : [],
   },
@@ -189,27 +189,17 @@ export function isArchive(out: string | undefined): boolean {
   return out?.endsWith('.safetensors') === true;
 }
 
-/** The formats of token files. */
-export type FileFormat = 'npy' | 'safetensors' | 'torch';
+/** How tokens are laid out: the format of one image's tokens, and the extension of their file. */
+export const layouts = {
+  npy: { format: 'npy', extension: '.npy' },
+  safetensors: { format: 'safetensors', extension: '.safetensors' },
+  torch: { format: 'torch', extension: '.pt' },
+  webdataset: { format: 'npy', extension: '.npy' },
+  archive: { format: 'raw', extension: '.safetensors' },
+} as const;
 
-/** The extension of a format's files. */
-export const fileExtensions = {
-  npy: '.npy',
-  safetensors: '.safetensors',
-  torch: '.pt',
-} as const satisfies Record<FileFormat, string>;
-
-/** How tokens are laid out; resolves `auto`. */
-export function outputFormat({
-  out,
-  format,
-}: Pick<OutputValues, 'out' | 'format'>): FileFormat | 'webdataset' {
-  if (format !== 'auto') return format;
-  return isArchive(out) ? 'safetensors' : 'npy';
-}
-
-/** The format of one image's tokens. */
-export function memberFormat(values: Pick<OutputValues, 'out' | 'format'>): FileFormat {
-  const format = outputFormat(values);
-  return format === 'webdataset' ? 'npy' : format;
+/** The layout that the settings choose. */
+export function layoutOf({ out, format }: Pick<OutputValues, 'out' | 'format'>): keyof typeof layouts {
+  if (isArchive(out)) return 'archive';
+  return format === 'auto' ? 'npy' : format;
 }
