@@ -8,7 +8,7 @@ import { writeWhole } from '../write-whole.ts';
 import { speedLines } from './compare-report.ts';
 import { commonGrid, readEncoders } from './compared-encoders.ts';
 import type { Side } from './side.ts';
-import type { CompareParts } from './compare.ts';
+import type { CompareParts } from './comparison-run.ts';
 import { findImages } from './compared-images.ts';
 import { type Run, runComparison } from './comparison-run.ts';
 import { drawSheet } from './draw-sheet.ts';

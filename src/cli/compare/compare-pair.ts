@@ -22,7 +22,7 @@ import { compareTokens, summarise, type TokenComparison } from '../../tokens/com
 import type { Inputs } from '../inputs/find-inputs.ts';
 import { findImages } from './compared-images.ts';
 import type { CommandEncoder } from '../command-encoder.ts';
-import type { CompareParts } from './compare.ts';
+import type { CompareParts } from './comparison-run.ts';
 import { readComparands, readSides, servedModels } from './compared-models.ts';
 import { withEncoder } from './comparing-encoder.ts';
 import type { Side } from './side.ts';

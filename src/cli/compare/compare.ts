@@ -1,19 +1,9 @@
-import type { Logger } from 'pino';
-import type { CreateEncoder } from '../command-encoder.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import type { Terminal } from '../terminal.ts';
 import { compareEncoders } from './compare-encoders.ts';
 import { comparePair } from './compare-pair.ts';
-import type { heatMapFile } from './heat-map.ts';
-
-export interface CompareParts {
-  readonly createEncoder: CreateEncoder;
-  readonly heatMapFile: typeof heatMapFile;
-  /** All of stdin. */
-  readonly readStdin: () => Promise<string>;
-  readonly logger: Logger;
-}
+import type { CompareParts } from './comparison-run.ts';
 
 /** Compares the encoders that --model names, or else the two models among the operands, token by token. */
 export async function compareModels(

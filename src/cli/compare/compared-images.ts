@@ -1,7 +1,7 @@
 import { ServiceError } from '../../errors/service-error.ts';
 import { findInputs, imageExtensions, type Inputs } from '../inputs/find-inputs.ts';
 import type { CompareSettings } from '../settings/compare.ts';
-import type { CompareParts } from './compare.ts';
+import type { CompareParts } from './comparison-run.ts';
 
 /** A run keeps figures of each image, and every image takes as many runs of an engine as there are models. */
 const mostImages = 10_000;

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { withoutControls } from '../../errors/quoted.ts';
 import type { Size } from '../../recipes/plan.ts';
 import { describeFailure, type ExitCode } from '../exit-code.ts';
@@ -7,9 +8,18 @@ import type { CompareSettings } from '../settings/compare.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
 import { float32Values } from '../../tokens/compare-tokens.ts';
 import type { Side } from './side.ts';
-import type { CommandEncoder } from '../command-encoder.ts';
-import type { CompareParts } from './compare.ts';
+import type { CommandEncoder, CreateEncoder } from '../command-encoder.ts';
+import type { heatMapFile } from './heat-map.ts';
 import type { EngineTimes } from './engine-times.ts';
+
+/** What the command takes from outside. */
+export interface CompareParts {
+  readonly createEncoder: CreateEncoder;
+  readonly heatMapFile: typeof heatMapFile;
+  /** All of stdin. */
+  readonly readStdin: () => Promise<string>;
+  readonly logger: Logger;
+}
 
 /** One run of the command, with the images that have failed so far. */
 export interface Run {

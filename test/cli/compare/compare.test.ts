@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
-import type { CompareParts } from '../../../src/cli/compare/compare.ts';
+import type { CompareParts } from '../../../src/cli/compare/comparison-run.ts';
 import { compareCommand } from '../../../src/cli/settings/compare.ts';
 import { parseCommand } from '../../../src/cli/settings/parse.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';

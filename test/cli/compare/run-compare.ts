@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
-import { compareModels, type CompareParts } from '../../../src/cli/compare/compare.ts';
+import { compareModels } from '../../../src/cli/compare/compare.ts';
+import type { CompareParts } from '../../../src/cli/compare/comparison-run.ts';
 import { heatMapFile } from '../../../src/cli/compare/heat-map.ts';
 import { compareCommand } from '../../../src/cli/settings/compare.ts';
 import { parseCommand } from '../../../src/cli/settings/parse.ts';
