@@ -1,8 +1,8 @@
 import type { ViewsPermit } from '../admission/view-budget.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import { planCost } from '../recipes/cost.ts';
-import type { Plan } from '../recipes/plan.ts';
 import type { EncodingParts } from './encoding-parts.ts';
+import type { PlannedImage } from './planned-image.ts';
 import type { ResolvedRequest } from './resolve-request.ts';
 
 /**
@@ -12,19 +12,19 @@ import type { ResolvedRequest } from './resolve-request.ts';
 const deadlineMargin = 1.25;
 
 /**
- * Admits the views of all plans or of none, with a permit for each plan. Throws `overloaded` when they do not fit now,
+ * Admits the views of all images or of none, with a permit for each image. Throws `overloaded` when they do not fit now,
  * and `deadline_exceeded` when they cannot be encoded in time.
  */
 export function admitViews(
   { viewBudget, now }: EncodingParts,
-  { model, batcher, terms, deadlineAt }: ResolvedRequest,
-  plans: readonly Plan[],
+  { model, batcher, terms }: ResolvedRequest,
+  images: readonly PlannedImage[],
 ): readonly ViewsPermit[] {
-  if (plans.length === 0) return [];
-  const loads = plans.map((plan) => planCost(plan).load);
+  if (images.length === 0) return [];
+  const loads = images.map(({ plan }) => planCost(plan).load);
   const views = loads.reduce((sum, load) => sum + load, 0);
   const queueMs = batcher.expectedMs(viewBudget.ahead(model.name, views, terms), views) ?? 0;
-  requireTime(queueMs * deadlineMargin, deadlineAt - now());
+  requireTime(queueMs * deadlineMargin, (terms.deadlineAt ?? Number.POSITIVE_INFINITY) - now());
   return viewBudget.admit(loads, model.name, terms);
 }
 

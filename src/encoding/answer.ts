@@ -5,8 +5,8 @@ import type { Plan, Size } from '../recipes/plan.ts';
 import { slowest } from '../telemetry/stage-timings.ts';
 import type { AnswerMetadata } from '../tokens/answer-metadata.ts';
 import { dtypeBytes, type TokenDtype } from '../tokens/tensor.ts';
-import type { AnsweredImage } from './encoded-image.ts';
-import type { Planned, SizedImage } from './image-request.ts';
+import type { EncodedImage } from './encoded-image.ts';
+import type { PlannedImage } from './planned-image.ts';
 import type { EncodeAnswer } from './request.ts';
 import { hasClassToken, type ResolvedRequest } from './resolve-request.ts';
 
@@ -49,8 +49,8 @@ export function answerBytes(plan: Plan, dtype: TokenDtype): number {
 /** Builds one answer from all images, in order. The answer holds `reservation` until it is released. */
 export function answerOf(
   resolved: ResolvedRequest,
-  images: readonly Planned<SizedImage>[],
-  answered: readonly AnsweredImage[],
+  images: readonly PlannedImage[],
+  answered: readonly EncodedImage[],
   stacked: boolean,
   reservation: Reservation,
 ): EncodeAnswer {

@@ -1,6 +1,6 @@
 import type { StopSignal } from '../errors/abort.ts';
 import type { ViewsPermit } from '../admission/view-budget.ts';
-import type { WantedTokens } from '../inference/batcher.ts';
+import type { Batcher } from '../inference/batcher.ts';
 import type { ViewTokens } from '../inference/waiting-view.ts';
 import {
   embeddingsStem,
@@ -16,7 +16,7 @@ import { dtypeBytes } from '../tokens/tensor.ts';
 import type { EncodedImage } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
 import { projectFused } from './project-fused.ts';
-import type { NewImage, Planned } from './image-request.ts';
+import type { NewImage } from './planned-image.ts';
 import { hasClassToken, type ResolvedRequest } from './resolve-request.ts';
 import { runAll } from './run-all.ts';
 
@@ -27,22 +27,26 @@ import { runAll } from './run-all.ts';
 export async function encodeImage(
   parts: EncodingParts,
   resolved: ResolvedRequest,
-  { image, key, size, plan, headerMs, trace }: Planned<NewImage>,
+  { image, key, size, plan, headerMs, trace }: NewImage,
   permit: ViewsPermit,
   signal: StopSignal,
 ): Promise<EncodedImage> {
   const { now, cache, remoteCache } = parts;
-  const { batcher, options } = resolved;
   try {
     const requestedAt = now();
-    const request = { image, exif: options.exif, size, plan, schedulingClass: permit };
+    const request = { image, exif: resolved.options.exif, size, plan, schedulingClass: permit };
     const { views, waitMs, decodeMs, cutMs } = await parts.viewPool.make(request, signal);
     const queuedAt = now();
     trace?.stage('wait to decode', requestedAt, requestedAt + waitMs);
     trace?.stage('decode', queuedAt - cutMs - decodeMs, queuedAt - cutMs);
     trace?.stage('views', queuedAt - cutMs, queuedAt);
     const wanted = { outputs: viewOutputs(resolved, plan), trace };
-    const encoded = await encodeViews(parts, batcher, permit, plan, views, wanted, signal);
+    const groups = groupViews(parts, resolved, plan, permit, views);
+    const encoded = (
+      await runAll(groups, signal, (group, all) =>
+        group.batcher.encode(group.permit, group.views, wanted, all),
+      )
+    ).flat();
     if (trace !== undefined) traceBatches(trace, queuedAt, encoded);
     const encodedAt = now();
     const tokens = await Promise.all(encoded.map((view) => joinLayers(parts, resolved, plan, view)));
@@ -60,6 +64,7 @@ export async function encodeImage(
     }
     return {
       ...made,
+      source: 'miss',
       timings: {
         decodeMs: headerMs + decodeMs,
         viewsMs: cutMs,
@@ -74,34 +79,33 @@ export async function encodeImage(
   }
 }
 
-/** Encodes the views and returns their tokens in the plan's order. Each canvas goes to the model that encodes it. */
-async function encodeViews(
+/** Views that join the queue of one batcher together. */
+interface ViewGroup {
+  readonly batcher: Batcher;
+  readonly permit: ViewsPermit;
+  readonly views: readonly Uint8Array<ArrayBuffer>[];
+}
+
+/** Groups the views, in the plan's order, by the model that encodes them: all are one group unless a canvas names another. */
+function groupViews(
   { served }: EncodingParts,
-  batcher: ResolvedRequest['batcher'],
-  permit: ViewsPermit,
+  { batcher }: ResolvedRequest,
   plan: Plan,
+  permit: ViewsPermit,
   views: readonly Uint8Array<ArrayBuffer>[],
-  wanted: WantedTokens,
-  signal: StopSignal,
-): Promise<ViewTokens[]> {
+): readonly ViewGroup[] {
   const { canvases } = plan;
-  if (canvases.every(({ encoder }) => encoder === undefined)) {
-    return await batcher.encode(permit, views, wanted, signal);
-  }
+  if (canvases.every(({ encoder }) => encoder === undefined)) return [{ batcher, permit, views }];
   let from = 0;
-  const parts = canvases.map((canvas) => {
+  return canvases.map((canvas) => {
     const { encoder } = canvas;
     const own = views.slice(from, (from += canvas.views.length));
-    if (encoder === undefined) return { own, batcher, permit };
+    if (encoder === undefined) return { batcher, permit, views: own };
     const other = served.find(({ model }) => model.name === encoder.model);
     if (other === undefined) throw new Error(`The plan names "${encoder.model}", which is not served.`);
-    const load = viewLoad(plan, canvas);
-    return { own, batcher: other.batcher, permit: { ...permit, begin: () => permit.begin(load) } };
+    const begin = (): void => permit.begin(viewLoad(plan, canvas));
+    return { batcher: other.batcher, permit: { ...permit, begin }, views: own };
   });
-  const encoded = await runAll(parts, signal, (part, all) =>
-    part.batcher.encode(part.permit, part.own, wanted, all),
-  );
-  return encoded.flat();
 }
 
 /** Records the wait and each batch of the image's views, which joined the queue together. */

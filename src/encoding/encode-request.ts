@@ -5,160 +5,129 @@ import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
 import { admitViews } from './admit-views.ts';
 import { answerBytes, answerOf } from './answer.ts';
 import { encodeImage } from './encode-image.ts';
-import type { AnsweredImage, EncodedImage } from './encoded-image.ts';
+import type { EncodedImage } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
-import {
-  forImage,
-  type ImageRequest,
-  keyImages,
-  type NewImage,
-  type Planned,
-  type SizedImage,
-} from './image-request.ts';
-import { joinFlight } from './join-flight.ts';
-import { cachedTokens, lookUp } from './look-up.ts';
-import { planImage } from './plan-image.ts';
+import { cachedTokens, findTokens, joinFlight, keysOf, readHeader } from './look-up.ts';
+import type { NewImage, PlannedImage } from './planned-image.ts';
 import type { EachRequest, EncodeAnswer, EncodeRequest } from './request.ts';
 import { flightKey, type ResolvedRequest, resolveRequest } from './resolve-request.ts';
 import { runAll } from './run-all.ts';
 
-/** Waits for one image's tokens. Call it at once: work that nobody waits for is abandoned. */
-type Wait = (signal: StopSignal) => Promise<AnsweredImage>;
-type Encode = (signal: StopSignal) => Promise<EncodedImage>;
-
 /**
- * Encodes a request's images into one answer, for a caller that waits until `deadlineAt` by `parts.now()`. If one image
- * fails, the request fails and the error names the image. Every rejection is a ServiceError.
+ * Encodes a request's images into one answer: key, cache, flight under way, size from the header, plan, admit, start, wait,
+ * answer. If one image fails, the request fails and the error names the image. Every rejection is a ServiceError.
  */
 export async function encodeImages(
   parts: EncodingParts,
   request: EncodeRequest,
-  deadlineAt?: number,
+  resolved = resolveRequest(parts, request),
 ): Promise<EncodeAnswer> {
-  const { images, stacked, trace, signal } = request;
-  const resolved = resolveRequest(parts, request, deadlineAt);
-  refuseUnstackable(request);
-  const keyed = await keyImages(parts, resolved, images, trace);
-  return await encodeTogether(parts, resolved, keyed, stacked, signal);
+  const { images, stacked, signal } = request;
+  const { options, terms, limitAnswer } = resolved;
+  requireStackable(request);
+  const planned = await forEachImage(images, signal, async (image, all, index): Promise<PlannedImage> => {
+    const trace = traceOf(request, index);
+    const { key, uuid } = await keysOf(parts, resolved, image);
+    const tokens = await findTokens(parts, resolved, { image, key, trace }, all);
+    const { size, headerMs } =
+      tokens === undefined
+        ? await readHeader(parts, resolved, image, trace)
+        : { size: tokens.size, headerMs: 0 };
+    return { image, key, uuid, tokens, size, headerMs, plan: resolved.plan(size), trace };
+  });
+  if (signal.aborted) throw abortFailure(signal);
+  // Nothing else runs between here and the start, so nobody can join work that is then refused.
+  const sizeBytes = planned.reduce((sum, { plan }) => sum + answerBytes(plan, options.dtype), 0);
+  limitAnswer(sizeBytes);
+  let reservation: Reservation | undefined;
+  try {
+    // Reserved as soon as it is planned, so that nothing is encoded in vain.
+    reservation = parts.answerBudget.reserve(sizeBytes, terms.caller);
+    const cached = planned.map(({ tokens, key }) => tokens ?? cachedTokens(parts, key));
+    const missing = missingImages(parts, resolved, planned, cached);
+    const permits = admitViews(parts, resolved, missing);
+    const started = new Map<PlannedImage, Wait>();
+    for (const [index, image] of missing.entries()) {
+      const encode: Wait = (stop) => encodeImage(parts, resolved, image, permits[index]!, stop);
+      const flight = parts.flights.start(flightKey(resolved, image.key), encode);
+      started.set(image, (stop) => flight.join(stop));
+    }
+    const answered = await forEachImage(planned, signal, async (image, all, index) => {
+      const own = cached[index] ?? started.get(image)?.(all);
+      if (own !== undefined) return await own;
+      const flight = parts.flights.find(flightKey(resolved, image.key))!;
+      return await joinFlight(parts, flight, image.trace, all);
+    });
+    if (signal.aborted) throw abortFailure(signal);
+    return answerOf(resolved, planned, answered, stacked, reservation);
+  } catch (thrown) {
+    // Other images of the request may still be answered.
+    limitAnswer(-sizeBytes);
+    reservation?.release();
+    throw thrown;
+  }
 }
 
 /** Encodes each image separately: a failed image stops no other. No outcome rejects. */
 export function encodeEach(
   parts: EncodingParts,
   request: EachRequest,
-  deadlineAt?: number,
 ): readonly Promise<ImageOutcome<EncodeAnswer>>[] {
-  const { images, trace, signal } = request;
-  const start = async () => {
-    const resolved = resolveRequest(parts, request, deadlineAt);
-    return { resolved, keyed: await keyImages(parts, resolved, images, trace) };
-  };
-  const started = start();
-  return images.map(async (_, index): Promise<ImageOutcome<EncodeAnswer>> => {
+  const { images, signal } = request;
+  /** Shared, because all images together may be as large as one answer. */
+  let resolved: ResolvedRequest | undefined;
+  return images.map(async (image, index): Promise<ImageOutcome<EncodeAnswer>> => {
     try {
-      const { resolved, keyed } = await started;
-      const image = { ...keyed[index]!, name: undefined };
-      return {
-        kind: 'encoded',
-        index,
-        answer: await encodeTogether(parts, resolved, [image], false, signal),
-      };
+      resolved ??= resolveRequest(parts, request);
+      const own = { ...request, images: [image], stacked: false, trace: traceOf(request, index) };
+      return { kind: 'encoded', index, answer: await encodeImages(parts, own, resolved) };
     } catch (thrown) {
       return { kind: 'failed', index, error: failureOf(thrown, signal) };
     }
   });
 }
 
-/** Encodes the images of one answer: looks them up, plans, admits, starts and waits. */
-async function encodeTogether(
-  parts: EncodingParts,
-  resolved: ResolvedRequest,
-  images: readonly ImageRequest[],
-  stacked: boolean,
-  signal: StopSignal,
-): Promise<EncodeAnswer> {
-  const planned = await runAll(images, signal, (image, all) =>
-    forImage(image, signal, async (): Promise<Planned<SizedImage>> => {
-      const sized = await lookUp(parts, resolved, image, all);
-      return { ...sized, plan: planImage(parts, resolved, sized.size) };
-    }),
-  );
-  if (signal.aborted) throw abortFailure(signal);
-  // Nothing else runs between here and the start, so nobody can join work that is then refused.
-  const reservation = reserveAnswer(parts, resolved, planned);
-  try {
-    const waits = admitAndStart(parts, resolved, planned);
-    const answered = await runAll(planned, signal, (image, all, index) =>
-      forImage(image, signal, () => waits[index]!(all)),
-    );
-    if (signal.aborted) throw abortFailure(signal);
-    return answerOf(resolved, planned, answered, stacked, reservation);
-  } catch (thrown) {
-    resolved.limitAnswer(-reservation.amount);
-    reservation.release();
-    throw thrown;
-  }
-}
+/** Waits for one image's tokens. Call it at once: work that nobody waits for is abandoned. */
+type Wait = (signal: StopSignal) => Promise<EncodedImage>;
 
-/** Reserves the answer's bytes as soon as it is planned, so that nothing is encoded in vain. */
-function reserveAnswer(
-  { answerBudget }: EncodingParts,
-  { options, terms, limitAnswer }: ResolvedRequest,
-  images: readonly Planned<SizedImage>[],
-): Reservation {
-  const sizeBytes = images.reduce((sum, { plan }) => sum + answerBytes(plan, options.dtype), 0);
-  limitAnswer(sizeBytes);
-  try {
-    return answerBudget.reserve(sizeBytes, terms.caller);
-  } catch (thrown) {
-    // Other images of the request may still be answered.
-    limitAnswer(-sizeBytes);
-    throw thrown;
-  }
-}
-
-/** Admits all images that nobody encodes yet, or none, and starts them. Returns the wait for each image's tokens. */
-function admitAndStart(
-  parts: EncodingParts,
+/** The images that no cache has and nobody encodes yet. One that is in the request twice is in the list once. */
+function missingImages(
+  { flights }: EncodingParts,
   resolved: ResolvedRequest,
-  images: readonly Planned<SizedImage>[],
-): readonly Wait[] {
-  const { flights } = parts;
-  // Another request may have cached an image since the look-up. An image that is in the request twice starts once.
-  const cached = images.map(({ tokens, key }) => tokens ?? cachedTokens(parts, key));
-  const isFirst = (key: string | undefined, index: number): boolean =>
-    key === undefined || images.findIndex((other) => other.key === key) === index;
-  const missing = images.filter(
-    (image, index): image is Planned<NewImage> =>
-      cached[index] === undefined &&
-      image.tokens === undefined &&
-      flights.find(flightKey(resolved, image.key)) === undefined &&
-      isFirst(image.key, index),
-  );
-  const permits = admitViews(
-    parts,
-    resolved,
-    missing.map(({ plan }) => plan),
-  );
-  const started = new Map<Planned<SizedImage>, Encode>();
-  for (const [index, image] of missing.entries()) {
-    const encode: Encode = (signal) => encodeImage(parts, resolved, image, permits[index]!, signal);
-    const key = flightKey(resolved, image.key);
-    // Without a key nobody can join.
-    const flight = key === undefined ? undefined : flights.start(key, encode);
-    started.set(image, flight === undefined ? encode : (signal) => flight.join(signal));
-  }
-  return images.map((image, index): Wait => {
-    const tokens = cached[index];
-    if (tokens !== undefined) return async () => tokens;
-    const own = started.get(image);
-    if (own !== undefined) return async (signal) => ({ ...(await own(signal)), source: 'miss' });
-    const underWay = flights.find(flightKey(resolved, image.key))!;
-    return (signal) => joinFlight(parts, underWay, image.trace, signal);
+  images: readonly PlannedImage[],
+  cached: readonly (EncodedImage | undefined)[],
+): readonly NewImage[] {
+  return images.filter((image, index): image is NewImage => {
+    if (cached[index] !== undefined || image.image.kind === 'digest') return false;
+    if (image.key === undefined) return true;
+    const isSame = ({ key }: PlannedImage, at: number): boolean =>
+      cached[at] === undefined && key === image.key;
+    return images.findIndex(isSame) === index && flights.find(flightKey(resolved, image.key)) === undefined;
   });
 }
 
-function refuseUnstackable({ images, recipe: { recipe } }: EncodeRequest): void {
+/** Works on all images as `runAll` does. If there are several, an error names its image. */
+async function forEachImage<Image, T>(
+  images: readonly Image[],
+  signal: StopSignal,
+  work: (image: Image, signal: StopSignal, index: number) => Promise<T>,
+): Promise<T[]> {
+  return await runAll(images, signal, async (image, all, index) => {
+    try {
+      return await work(image, all, index);
+    } catch (thrown) {
+      const failure = failureOf(thrown, signal);
+      if (images.length === 1 || signal.aborted) throw failure;
+      throw failure.withMessage(`images[${index}]: ${failure.message}`);
+    }
+  });
+}
+
+function traceOf({ images, trace }: EachRequest, index: number): EachRequest['trace'] {
+  return images.length === 1 ? trace : trace?.ofImage(index);
+}
+
+function requireStackable({ images, recipe: { recipe } }: EncodeRequest): void {
   if (images.length === 0) throw new ServiceError('invalid_argument', 'The request has no image.');
   if (recipe !== 'anyres' || images.length === 1) return;
   throw new ServiceError(

@@ -9,12 +9,8 @@ export interface ImageTokens {
   readonly parts: readonly Uint8Array<ArrayBuffer>[];
 }
 
-/** Newly encoded tokens, with the time that each stage took. */
+/** Tokens as one request gets them: their source, and the time that each stage took. */
 export interface EncodedImage extends ImageTokens {
-  readonly timings: StageTimings;
-}
-
-/** Tokens with their source, as one request gets them. */
-export interface AnsweredImage extends EncodedImage {
   readonly source: AnswerSource;
+  readonly timings: StageTimings;
 }

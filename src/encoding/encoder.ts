@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { defaultTerms } from '../admission/priority.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { EngineLoss } from '../inference/engine-loss.ts';
 import type { Model } from '../model/model.ts';
@@ -60,17 +61,16 @@ export class Encoder implements VisualEncoder {
   }
 
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {
-    const deadline = this.#startDeadline(request);
+    const { limits, end } = this.#startDeadline(request);
     try {
-      const { signal, deadlineAt } = deadline;
-      const answer = await encodeImages(this.#parts, { ...request, signal }, deadlineAt);
+      const answer = await encodeImages(this.#parts, { ...request, ...limits });
       this.#reportAnswer(answer);
       return answer;
     } catch (thrown) {
       this.#reportFailure(ServiceError.from(thrown));
       throw thrown;
     } finally {
-      deadline.end();
+      end();
     }
   }
 
@@ -80,8 +80,8 @@ export class Encoder implements VisualEncoder {
       const error = stillStarting();
       return request.images.map(async (_, index) => ({ kind: 'failed', index, error }) as const);
     }
-    const { signal, deadlineAt, end } = this.#startDeadline(request);
-    const outcomes = encodeEach(parts, { ...request, signal }, deadlineAt).map(async (each) => {
+    const { limits, end } = this.#startDeadline(request);
+    const outcomes = encodeEach(parts, { ...request, ...limits }).map(async (each) => {
       const outcome = await each;
       if (outcome.kind === 'encoded') this.#reportAnswer(outcome.answer);
       else this.#reportFailure(outcome.error);
@@ -147,13 +147,13 @@ export class Encoder implements VisualEncoder {
     throw stillStarting();
   }
 
-  #startDeadline({ terms, signal }: Pick<EncodeRequest, 'terms' | 'signal'>) {
+  /** Applies the service's own time limit to a request. `end` must be called when the request has ended. */
+  #startDeadline({ terms = defaultTerms, signal }: Pick<EncodeRequest, 'terms' | 'signal'>) {
     const now = this.#parts.now();
-    const deadlineAt = Math.min(
-      now + this.#config.requestTimeoutMs,
-      terms?.deadlineAt ?? Number.POSITIVE_INFINITY,
-    );
-    return { deadlineAt, ...startDeadline(signal, Math.max(0, Math.round(deadlineAt - now))) };
+    const limitAt = now + this.#config.requestTimeoutMs;
+    const deadlineAt = Math.min(limitAt, terms.deadlineAt ?? limitAt);
+    const deadline = startDeadline(signal, Math.max(0, Math.round(deadlineAt - now)));
+    return { limits: { signal: deadline.signal, terms: { ...terms, deadlineAt } }, end: deadline.end };
   }
 
   #reportAnswer({ sources, timings, metadata }: EncodeAnswer): void {

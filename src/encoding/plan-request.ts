@@ -1,7 +1,6 @@
 import { planCost } from '../recipes/cost.ts';
 import { answerBytes, answerMetadata } from './answer.ts';
 import type { EncodingParts } from './encoding-parts.ts';
-import { planImage } from './plan-image.ts';
 import type { EncodeRequest, PlanAnswer, PlanRequest } from './request.ts';
 import { resolveRequest } from './resolve-request.ts';
 
@@ -14,7 +13,7 @@ export function planAnswer(parts: EncodingParts, request: PlanRequest): PlanAnsw
   parts.requireSize(size);
   const resolved = resolveRequest(parts, request);
   const { options, terms, limitAnswer } = resolved;
-  const plan = planImage(parts, resolved, size);
+  const plan = resolved.plan(size);
   const { tokens, load } = planCost(plan);
   const sizeBytes = answerBytes(plan, options.dtype);
   limitAnswer(sizeBytes);
@@ -28,5 +27,5 @@ export function validateRequest(
   parts: EncodingParts,
   request: Pick<EncodeRequest, 'recipe' | 'options'>,
 ): void {
-  planImage(parts, resolveRequest(parts, request), { width: 1, height: 1 });
+  resolveRequest(parts, request).plan({ width: 1, height: 1 });
 }

@@ -3,8 +3,8 @@ import { ServiceError } from '../errors/service-error.ts';
 import type { FeatureLayer, Model } from '../model/model.ts';
 import { selectModel } from '../model/select-model.ts';
 import { settledAnyres } from '../recipes/anyres.ts';
-import type { TokenOutput } from '../recipes/plan.ts';
-import type { PlanModel } from '../recipes/plan-model.ts';
+import type { Plan, Size, TokenOutput } from '../recipes/plan.ts';
+import { planRecipe } from '../recipes/planner.ts';
 import type { RecipeOptions } from '../recipes/recipe-options.ts';
 import type { EncodingModel, EncodingParts } from './encoding-parts.ts';
 import type { EncodeOptions, EncodeRequest } from './request.ts';
@@ -19,13 +19,11 @@ export interface ResolvedRequest {
   readonly output: TokenOutput;
   /** The hidden states whose tokens are joined, at least one. */
   readonly features: readonly FeatureLayer[];
-  /** The model as plans see it: its tokens have the channels of all these hidden states. */
-  readonly planModel: PlanModel;
+  /** Plans the answer for an image of this size. Throws what planRecipe throws. */
+  readonly plan: (size: Size) => Plan;
   readonly options: EncodeOptions;
   readonly terms: RequestTerms;
   readonly hasUuids: boolean;
-  /** When its caller stops waiting, by `parts.now()`. */
-  readonly deadlineAt: number;
   /**
    * Adds to the size of the answer. Throws `too_large`, and adds nothing, if the sum would exceed the limit of one answer.
    * Bytes that are not answered after all are given back as a negative size.
@@ -38,34 +36,42 @@ export interface ResolvedRequest {
  * model that the request expects, or does not give what it wants.
  */
 export function resolveRequest(
-  parts: EncodingParts,
+  { served, teacher, maxAnswerBytes }: EncodingParts,
   {
-    recipe,
+    recipe: given,
     options,
     terms = defaultTerms,
     hasUuids = false,
   }: Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'hasUuids'>,
-  deadlineAt = Number.POSITIVE_INFINITY,
 ): ResolvedRequest {
-  const { served, teacher, maxAnswerBytes } = parts;
-  const isTeacher = recipe.recipe === 'teacher' && options.model === undefined && teacher !== undefined;
-  const classToken = hasClassToken(recipe);
+  const isTeacher = given.recipe === 'teacher' && options.model === undefined && teacher !== undefined;
+  const classToken = hasClassToken(given);
   const wish = { ...options, classToken, ...(isTeacher ? { model: teacher } : {}) };
   const { model, batcher, projector } = selectModel(served, wish);
   const { features = [model.features], output = 'features' } = options;
+  // Equal requests have equal keys, whether or not they name what they would get anyway.
+  const recipe: RecipeOptions =
+    given.recipe === 'anyres' ? { recipe: 'anyres', ...settledAnyres(given, model) } : given;
+  // The tokens have the channels of all these hidden states.
+  const planModel = { ...model, channels: model.channels * features.length };
   return {
     model,
     batcher,
     projector,
-    // Equal requests have equal keys, whether or not they name what they would get anyway.
-    recipe: recipe.recipe === 'anyres' ? { recipe: 'anyres', ...settledAnyres(recipe, model) } : recipe,
+    recipe,
     output,
     features,
-    planModel: { ...model, channels: model.channels * features.length },
+    plan: (size) =>
+      planRecipe(
+        size,
+        planModel,
+        recipe,
+        served.map((one) => one.model),
+        output,
+      ),
     options,
     terms,
     hasUuids,
-    deadlineAt,
     limitAnswer: answerLimit(maxAnswerBytes),
   };
 }

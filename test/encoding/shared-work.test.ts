@@ -186,6 +186,20 @@ test('a request by digest joins the work under way for its image', async (t) => 
   assert.deepEqual((await asked).tensor, (await sent).tensor);
 });
 
+test('a request may name an image by its digest and send it as well, without a cache', async (t) => {
+  const { engine, encoder, close } = gatedEncoder();
+  t.after(close);
+  const { bytes, digest } = await picture();
+  const file = (): ImageInput => ({ kind: 'file', bytes: Uint8Array.from(bytes) });
+  const first = encoder.encode(request([file()]));
+  await until(() => engine.batches.length === 1);
+  const both = encoder.encode(request([{ kind: 'digest', digest }, file()]));
+  engine.batches[0]!.finish();
+  await first;
+  engine.openGate();
+  assert.deepEqual((await both).sources, ['joined', 'miss']);
+});
+
 test('a thousand requests for one image that does not fit are all refused at once', async (t) => {
   const { engine, encoder, close } = gatedEncoder({ maxViews: 1 });
   t.after(close);

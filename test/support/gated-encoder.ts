@@ -101,8 +101,8 @@ export function gatedEncoder({
     now,
   };
   const encoder: VisualEncoder = {
-    encode: (request) => encodeImages(parts, request, request.terms?.deadlineAt),
-    encodeEach: (request) => encodeEach(parts, request, request.terms?.deadlineAt),
+    encode: (request) => encodeImages(parts, request),
+    encodeEach: (request) => encodeEach(parts, request),
     plan: (request) => planAnswer(parts, request),
     validate: (request) => validateRequest(parts, request),
     models: () => [gatedModel, largerModel],
