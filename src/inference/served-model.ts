@@ -1,8 +1,9 @@
 import type { Model } from '../model/model.ts';
 import { Batcher, type BatcherOptions, type RunBatch } from './batcher.ts';
 import type { EngineState } from './engine.ts';
-import { type ModelEngineOptions, startModelEngines } from './model-engines.ts';
+import { encoderWork, requireDevice } from './engine-work.ts';
 import { type ServedProjector, serveProjector } from './served-projector.ts';
+import { type EngineOptions, startEngines } from './start-engines.ts';
 
 /** An engine as logs, metrics and probes report it. */
 export interface EngineStatus {
@@ -27,7 +28,9 @@ export interface ServedModel {
   close(): Promise<void>;
 }
 
-export interface ServeModelOptions extends ModelEngineOptions {
+export interface ServeModelOptions extends EngineOptions {
+  /** The batch size to use; 0 to choose it by the measured times. */
+  readonly maxBatch: number;
   readonly split: BatcherOptions['split'];
   readonly observe: (batch: RunBatch) => void;
 }
@@ -37,9 +40,10 @@ export interface ServeModelOptions extends ModelEngineOptions {
  * cannot be used.
  */
 export async function serveModel(model: Model, options: ServeModelOptions): Promise<ServedModel> {
-  const { split, observe } = options;
+  const { split, observe, maxBatch, device, remote } = options;
+  if (remote === undefined) requireDevice(model, device);
   let batcher: Batcher | undefined;
-  const engines = await startModelEngines(model, options, () => batcher?.engineChanged());
+  const engines = await startEngines(encoderWork(model, maxBatch), options, () => batcher?.engineChanged());
   const closeAll = () => Promise.all(engines.map(({ engine }) => engine.close()));
   let projector: ServedProjector | undefined;
   try {

@@ -1,11 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { ServiceError } from '../errors/service-error.ts';
+import { ServiceError } from '../errors/service-error.ts';
+import { fixedSizes } from './batch-policy.ts';
 import { BatchTimes } from './batch-times.ts';
 import { type Devices, type EnginePlace, enginePlaces } from './devices.ts';
 import type { EngineEnd } from './engine-loss.ts';
-import { SupervisedEngine } from './supervised-engine.ts';
+import type { EngineWork } from './engine-work.ts';
+import type { PoolEngine } from './pool-engine.ts';
+import { type RemoteEngines, type RemoteReports, startRemoteEngines } from './remote/start-remote-engines.ts';
+import { SupervisedEngine, type SupervisedEngineOptions } from './supervised-engine.ts';
+import { warmUp, widestThatRuns } from './warm-up.ts';
 import { WorkerEngine } from './worker-engine.ts';
-import type { WorkerStart } from './worker-protocol.ts';
 
 /** Receives what happens to the engines of a model, by their names. */
 export interface EngineReports {
@@ -30,43 +34,43 @@ export interface EngineOptions extends EngineReports {
   readonly engineScript?: URL | undefined;
   /** After this time, or ten times the batch's measured time if longer, an engine counts as stuck. */
   readonly engineTimeoutMs: number;
-}
-
-/** What an engine runs. */
-export interface EngineWork extends Pick<WorkerStart, 'folder' | 'graphs' | 'input'> {
-  /** A view that any working engine can run. */
-  readonly probe: () => Uint8Array<ArrayBuffer>;
-}
-
-/** An engine that has started, and the times of its batches, which are not measured yet. */
-export interface StartedEngine {
-  readonly name: string;
-  readonly engine: SupervisedEngine;
-  readonly times: BatchTimes;
+  /** How long to measure an engine's batches. */
+  readonly warmUpMs: number;
+  /** The servers that run the model in place of engines of this process, and who is told of them. */
+  readonly remote?: (RemoteEngines & RemoteReports) | undefined;
 }
 
 /**
- * Starts the engines of a model, all at once, and prepares each. Rejects with `failed_precondition` when the graphs or a
- * device cannot be used. Then none is left. `onChange` is called when an engine's state changes.
+ * Starts engines, all at once, and measures the batches of each, while the others run theirs as well. Rejects with
+ * `failed_precondition` when the graphs or a device cannot be used. Then none is left. `onChange` is called when an
+ * engine's state changes.
  */
-export async function startEngines<Prepared>(
+export async function startEngines(
   work: EngineWork,
   options: EngineOptions,
   onChange: () => void,
-  prepare: (started: StartedEngine, place: EnginePlace) => Promise<Prepared>,
-): Promise<Prepared[]> {
-  const places = enginePlaces(options.device, options.engines);
+): Promise<readonly PoolEngine[]> {
+  const { remote, device, engines } = options;
+  if (remote !== undefined) return await startRemoteEngines(work, remote, options, onChange);
+  const places = enginePlaces(device, engines);
   let left = places.length;
   const started: SupervisedEngine[] = [];
   const outcomes = await Promise.allSettled(
-    places.map(async (place) => {
+    places.map(async (place): Promise<PoolEngine> => {
+      const name = `${work.prefix}${place.name}`;
       const times = new BatchTimes();
       const engine = await startEngine(work, place, times, options, {
+        onReplace: (error) => options.onReplace(name, error),
+        onLate: () => options.onLate(name),
+        onDown: (end, error) => options.onEnd(name, end, error, --left),
         onChange,
-        onEnd: (end, error) => options.onEnd(place.name, end, error, --left),
       });
       started.push(engine);
-      return await prepare({ name: place.name, engine, times }, place);
+      const onGpu = place.device.kind === 'cuda';
+      const largest = onGpu ? await widest(engine, work) : work.largest;
+      await warmUp(engine, times, { ...work, largest, budgetMs: options.warmUpMs });
+      const sizes = onGpu ? fixedSizes(largest) : undefined;
+      return { name, engine, times, largest, sizes, fixed: work.fixed, state: () => engine.state };
     }),
   );
   const failed = outcomes.find(({ status }) => status === 'rejected');
@@ -79,13 +83,10 @@ export async function startEngines<Prepared>(
 
 async function startEngine(
   { folder, graphs, input, probe }: EngineWork,
-  { name, device }: EnginePlace,
+  { device }: EnginePlace,
   times: BatchTimes,
-  { threads, shareWeights: sharesWeights, engineScript, engineTimeoutMs, onReplace, onLate }: EngineOptions,
-  reports: {
-    readonly onChange: () => void;
-    readonly onEnd: (end: EngineEnd, error: ServiceError) => void;
-  },
+  { threads, shareWeights: sharesWeights, engineScript, engineTimeoutMs }: EngineOptions,
+  reports: Pick<SupervisedEngineOptions, 'onReplace' | 'onLate' | 'onDown' | 'onChange'>,
 ): Promise<SupervisedEngine> {
   /** The limit for batches whose time is not known yet. */
   const unknownMs = 10 * engineTimeoutMs;
@@ -103,12 +104,20 @@ async function startEngine(
     // The first start shows how long a start takes.
     replaceLimitMs: () => engineTimeoutMs + 10 * startMs,
     probe,
-    onReplace: (error) => onReplace(name, error),
-    onDown: reports.onEnd,
-    onLate: () => onLate(name),
-    onChange: reports.onChange,
     wait,
+    ...reports,
   });
   startMs = performance.now() - startedAt;
   return engine;
+}
+
+/** The largest batch that fits into a GPU's memory. Throws `failed_precondition` if a fixed size does not. */
+async function widest(engine: SupervisedEngine, work: EngineWork): Promise<number> {
+  const runs = await widestThatRuns(engine, work);
+  const { model, largest, fixed } = work;
+  if (runs === largest || !fixed) return runs;
+  throw new ServiceError(
+    'failed_precondition',
+    `The model "${model}" cannot run ${largest} views at once on this device, only ${runs}: set --max-batch to ${runs} or leave it out.`,
+  );
 }

@@ -2,11 +2,7 @@ import type { BatchTimes } from './batch-times.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { GraphOutput } from '../model/graph-io.ts';
 import type { EncodedBatch, Engine } from './engine.ts';
-
-/** A view for measuring: any view takes the same time. */
-export function blackView(imageSize: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(imageSize * imageSize * 3);
-}
+import type { EngineWork } from './engine-work.ts';
 
 /** Throws `internal` unless an engine's tokens of a black view are finite, as those of any working engine are. */
 export function requireFinite({ finite }: EncodedBatch, output: GraphOutput): void {
@@ -16,22 +12,20 @@ export function requireFinite({ finite }: EncodedBatch, output: GraphOutput): vo
   });
 }
 
-export interface WarmUpOptions {
-  readonly imageSize: number;
-  /** The output to ask for: the one that takes most time and memory. float16 features when absent. */
-  readonly output?: GraphOutput;
-  /** The largest batch to try. */
-  readonly largest: number;
+/** What to run: probe views, because any view takes the same time, and the largest batch to try. */
+type ProbeWork = Pick<EngineWork, 'probe' | 'output' | 'largest'>;
+
+export interface WarmUpOptions extends ProbeWork {
   /** No batch is started that is expected to end after this time. */
   readonly budgetMs: number;
-  readonly now: () => number;
+  readonly now?: () => number;
 }
 
 /** Warm-up stops at a larger batch whose rate of views per second grows by less than this factor. */
 const worthTryingLarger = 1.02;
 
 /**
- * Runs batches of 1, 2, 4, ... black views and records their times. It stops when a larger batch no longer pays, when
+ * Runs batches of 1, 2, 4, ... probe views and records their times. It stops when a larger batch no longer pays, when
  * the next one would exceed the budget, or after `largest`. The first run of a size includes allocating memory, so it
  * only counts if the budget allows no other.
  */
@@ -40,9 +34,9 @@ export async function warmUp(
   times: BatchTimes,
   options: WarmUpOptions,
 ): Promise<void> {
-  const { imageSize, output = 'float16', largest, budgetMs, now } = options;
+  const { largest, budgetMs, now = () => performance.now() } = options;
   const start = now();
-  const run = async (views: number) => await runBlack(engine, views, imageSize, output);
+  const run = async (views: number) => await runProbes(engine, views, options);
   let previousRate = 0;
   for (let views = 1; ; views = Math.min(views * 2, largest)) {
     const first = (await run(views)).engineMs;
@@ -64,15 +58,10 @@ export async function warmUp(
  * once, to its final size. A batch that fails, for example for lack of memory, is halved. Rejects as the engine does when
  * not even one view runs.
  */
-export async function widestThatRuns(
-  engine: Engine,
-  largest: number,
-  imageSize: number,
-  output: GraphOutput = 'float16',
-): Promise<number> {
-  for (let views = largest; ; views = Math.ceil(views / 2)) {
+export async function widestThatRuns(engine: Pick<Engine, 'encode'>, work: ProbeWork): Promise<number> {
+  for (let views = work.largest; ; views = Math.ceil(views / 2)) {
     try {
-      await runBlack(engine, views, imageSize, output);
+      await runProbes(engine, views, work);
       return views;
     } catch (thrown) {
       if (views === 1 || ServiceError.from(thrown).code !== 'internal') throw thrown;
@@ -80,14 +69,10 @@ export async function widestThatRuns(
   }
 }
 
-async function runBlack(
+async function runProbes(
   engine: Pick<Engine, 'encode'>,
   views: number,
-  imageSize: number,
-  output: GraphOutput,
+  { probe, output }: ProbeWork,
 ): Promise<EncodedBatch> {
-  return await engine.encode(
-    Array.from({ length: views }, () => blackView(imageSize)),
-    [output],
-  );
+  return await engine.encode(Array.from({ length: views }, probe), [output]);
 }

@@ -5,6 +5,8 @@ import { BatchTimes } from '../../src/inference/batch-times.ts';
 import type { Engine } from '../../src/inference/engine.ts';
 import { warmUp, widestThatRuns } from '../../src/inference/warm-up.ts';
 
+const work = { probe: () => new Uint8Array(48), output: 'float16' } as const;
+
 /** An engine of known batch times on a simulated clock. */
 function timedEngine(batchMs: (views: number) => number) {
   let timeMs = 0;
@@ -23,7 +25,7 @@ function timedEngine(batchMs: (views: number) => number) {
 test('stops at the first larger batch that does not pay', async () => {
   const { engine, now } = timedEngine((views) => 100 * views);
   const times = new BatchTimes();
-  await warmUp(engine, times, { imageSize: 4, largest: 32, budgetMs: 10_000, now });
+  await warmUp(engine, times, { ...work, largest: 32, budgetMs: 10_000, now });
   assert.deepEqual(times.entries(), [
     [1, 100],
     [2, 200],
@@ -33,7 +35,7 @@ test('stops at the first larger batch that does not pay', async () => {
 test('continues to the largest batch while larger ones pay', async () => {
   const { engine, now } = timedEngine((views) => 20 + views);
   const times = new BatchTimes();
-  await warmUp(engine, times, { imageSize: 4, largest: 24, budgetMs: 10_000, now });
+  await warmUp(engine, times, { ...work, largest: 24, budgetMs: 10_000, now });
   assert.deepEqual(
     times.entries().map(([views]) => views),
     [1, 2, 4, 8, 16, 24],
@@ -43,7 +45,7 @@ test('continues to the largest batch while larger ones pay', async () => {
 test('a slow model runs once and is measured by that run', async () => {
   const { engine, sizes, now } = timedEngine((views) => 14_000 * views);
   const times = new BatchTimes();
-  await warmUp(engine, times, { imageSize: 4, largest: 32, budgetMs: 10_000, now });
+  await warmUp(engine, times, { ...work, largest: 32, budgetMs: 10_000, now });
   assert.deepEqual(sizes, [1]);
   assert.equal(times.estimateMs(1), 14_000);
 });
@@ -51,7 +53,7 @@ test('a slow model runs once and is measured by that run', async () => {
 test('stays within its budget if the first run does', async () => {
   for (const viewMs of [1, 10, 100, 1000, 2400]) {
     const { engine, now } = timedEngine((views) => viewMs * (0.5 + 0.5 * views));
-    await warmUp(engine, new BatchTimes(), { imageSize: 4, largest: 64, budgetMs: 10_000, now });
+    await warmUp(engine, new BatchTimes(), { ...work, largest: 64, budgetMs: 10_000, now });
     assert.ok(now() <= 10_000, `${viewMs} ms a view took ${now()} ms`);
   }
 });
@@ -66,21 +68,21 @@ test('finds the largest batch that runs, by halving', async () => {
     if (views > 7) throw outOfMemory;
     return views;
   });
-  assert.equal(await widestThatRuns(engine, 24, 4), 6);
+  assert.equal(await widestThatRuns(engine, { ...work, largest: 24 }), 6);
   assert.deepEqual(sizes, [24, 12, 6]);
-  assert.equal(await widestThatRuns(engine, 7, 4), 7);
+  assert.equal(await widestThatRuns(engine, { ...work, largest: 7 }), 7);
 });
 
 test('rejects when the engine cannot run a single view or is down', async () => {
   const failing = timedEngine(() => {
     throw outOfMemory;
   });
-  await assert.rejects(widestThatRuns(failing.engine, 4, 4), outOfMemory);
+  await assert.rejects(widestThatRuns(failing.engine, { ...work, largest: 4 }), outOfMemory);
   assert.deepEqual(failing.sizes, [4, 2, 1]);
   const down = new ServiceError('unavailable', 'The engine is down.');
   const ended = timedEngine(() => {
     throw down;
   });
-  await assert.rejects(widestThatRuns(ended.engine, 4, 4), down);
+  await assert.rejects(widestThatRuns(ended.engine, { ...work, largest: 4 }), down);
   assert.deepEqual(ended.sizes, [4]);
 });

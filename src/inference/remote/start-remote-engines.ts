@@ -1,16 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { ServiceError } from '../../errors/service-error.ts';
-import type { GraphOutput } from '../../model/graph-io.ts';
 import { fixedSizes } from '../batch-policy.ts';
 import { BatchTimes } from '../batch-times.ts';
 import type { Engine } from '../engine.ts';
+import type { EngineWork } from '../engine-work.ts';
 import type { PoolEngine } from '../pool-engine.ts';
 import type { RemoteAccess } from './connection.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
 import type { ExaminedModel } from './examine-model.ts';
-import { requireFinite } from '../warm-up.ts';
+import { requireFinite, warmUp } from '../warm-up.ts';
 import { RemoteEngine } from './remote-engine.ts';
-import type { Signature } from '../../model/signature.ts';
 
 /** The servers that run a model, and how to use them. */
 export interface RemoteEngines {
@@ -35,37 +34,15 @@ export interface RemoteReports {
   readonly onLate: (engine: string) => void;
 }
 
-/** What remote engines run. */
-export interface RemoteWork {
-  /** The model's name in this service, which it has on a server that no endpoint names otherwise. */
-  readonly name: string;
-  /** Goes before the servers' names, which engines are called by. */
-  readonly prefix: string;
-  /** What a server calls it, after that name. */
-  readonly suffix: string;
-  readonly signature: Signature;
-  readonly digest: string;
-  /** A view that any working engine can run. */
-  readonly probe: () => Uint8Array<ArrayBuffer>;
-  readonly probeOutput: GraphOutput;
-  /** The largest batch to run. */
-  readonly largest: number;
-  /** Whether to always use `largest`. */
-  readonly fixed: boolean;
-  /** Measures batches of at most `largest` views. */
-  readonly measure: (engine: Pick<Engine, 'encode'>, times: BatchTimes, largest: number) => Promise<void>;
-}
-
 /**
  * Connects to all servers of a model at once, and resolves when one of them works. The others are used as soon as
  * they work. Rejects with `failed_precondition` when every server runs another model; one that cannot be reached is
  * waited for, until `stopping` fires. `onChange` is called when an engine's state changes.
  */
 export async function startRemoteEngines(
-  work: RemoteWork,
-  { endpoints, access, parallel, stopping }: RemoteEngines,
-  engineTimeoutMs: number,
-  reports: RemoteReports,
+  work: EngineWork,
+  { endpoints, access, parallel, stopping, ...reports }: RemoteEngines & RemoteReports,
+  { engineTimeoutMs, warmUpMs }: { readonly engineTimeoutMs: number; readonly warmUpMs: number },
   onChange: () => void,
 ): Promise<readonly PoolEngine[]> {
   const unfit = new Map<string, ServiceError>();
@@ -84,11 +61,14 @@ export async function startRemoteEngines(
       limitMs: (views) => Math.max(engineTimeoutMs, 10 * (times.estimateMs(views) ?? 0)),
       lateMs: (views) => times.lateMs(views),
       wanted: {
-        name: `${endpoint.model ?? work.name}${work.suffix}`,
+        name: `${endpoint.model ?? work.model}${work.suffix}`,
         signature: work.signature,
         digest: work.digest,
       },
-      prove: async (proved, { largest = work.largest }) => await prove(work, proved, times, largest),
+      prove: async (proved, { largest = work.largest }) => {
+        const limited = { ...work, largest: Math.min(largest, work.largest) };
+        await prove(limited, proved, times, warmUpMs);
+      },
       onUp(examined) {
         reports.onUp(name, examined);
         stop();
@@ -126,13 +106,13 @@ export async function startRemoteEngines(
 
 /** Measures a server's batches at the first connection. At later ones, has it run a view. */
 async function prove(
-  { probe, probeOutput, largest, measure }: RemoteWork,
+  work: EngineWork,
   engine: Pick<Engine, 'encode'>,
   times: BatchTimes,
-  serverLargest: number,
+  budgetMs: number,
 ): Promise<void> {
-  if (times.entries().length === 0) await measure(engine, times, Math.min(largest, serverLargest));
-  requireFinite(await engine.encode([probe()], [probeOutput]), probeOutput);
+  if (times.entries().length === 0) await warmUp(engine, times, { ...work, budgetMs });
+  requireFinite(await engine.encode([work.probe()], [work.output]), work.output);
 }
 
 /** The engines' names: the endpoints as they were written, numbered where one is named several times. */
