@@ -7,7 +7,7 @@ import type { Trace } from '../telemetry/trace.ts';
 import { notFinite } from '../tokens/tensor.ts';
 import type { EncodedBatch } from './engine.ts';
 import { expectedEndMs } from './expected-time.ts';
-import { type HandedOver, Lane, type NextBatch, soonest } from './lane.ts';
+import { type Batch, Lane, soonest } from './lane.ts';
 import type { PoolEngine } from './pool-engine.ts';
 import { canRun, tracesOf, type ViewTokens, type WaitingView } from './waiting-view.ts';
 
@@ -158,8 +158,8 @@ export class Batcher {
 
   #handOver(): void {
     this.#dropRetries();
-    let next: NextBatch | undefined;
-    while ((next = this.#nextRetry() ?? this.#nextBatch()) !== undefined) void this.#run(next);
+    let batch: Batch | undefined;
+    while ((batch = this.#handOverRetry() ?? this.#handOverWaiting()) !== undefined) void this.#run(batch);
   }
 
   /** Drops the retries that have become needless. */
@@ -170,8 +170,8 @@ export class Batcher {
     this.#retries = this.#retries.map((views) => views.filter(canRun)).filter((views) => views.length > 0);
   }
 
-  /** Views that are tried again, and another engine than before if one works. */
-  #nextRetry(): NextBatch | undefined {
+  /** Hands over views that are tried again, to another engine than before if one works. */
+  #handOverRetry(): Batch | undefined {
     if (this.#retries.length === 0) return undefined;
     const open = this.#open();
     for (const [index, all] of this.#retries.entries()) {
@@ -181,13 +181,13 @@ export class Batcher {
       const rest = [...all];
       const views = rest.splice(0, lane.viewsToTake(rest.length));
       this.#retries.splice(index, 1, ...(rest.length > 0 ? [rest] : []));
-      return { lane, views, isRetry: true };
+      return lane.add(views, true);
     }
     return undefined;
   }
 
-  /** A batch of waiting views, and the engine that runs it first. */
-  #nextBatch(): NextBatch | undefined {
+  /** Hands over waiting views, to the engine that runs them first. */
+  #handOverWaiting(): Batch | undefined {
     if (this.#queue.size === 0) return undefined;
     const open = this.#open();
     const free = open.filter(({ isFree }) => isFree);
@@ -198,71 +198,62 @@ export class Batcher {
     if (lane === undefined) return undefined;
     const views = this.#queue.take(lane.viewsToTake(queued));
     for (const { request } of views) request.permit.begin();
-    return { lane, views, isRetry: false };
+    return lane.add(views, false);
   }
 
-  async #run({ lane, views: batch, isRetry }: NextBatch): Promise<void> {
+  async #run(batch: Batch): Promise<void> {
     const { observe, now } = this.#options;
+    const { lane, views, wasPrepared } = batch;
     const { name, engine, times } = lane.pooled;
-    const wasPrepared = !lane.isFree;
-    const outputs = [...new Set(batch.flatMap((waiting) => waiting.outputs))];
-    const handedOver = lane.add(batch, isRetry);
-    const views = batch.map(({ view }) => view);
+    const outputs = [...new Set(views.flatMap((waiting) => waiting.outputs))];
     try {
-      const encoded = await engine.encode(views, outputs).finally(() => lane.takeBack(handedOver));
+      const pixels = views.map(({ view }) => view);
+      const encoded = await engine.encode(pixels, outputs).finally(() => lane.takeBack(batch));
       const endedAt = now();
       const { engineMs, idleMs } = encoded;
-      times.record(batch.length, engineMs);
+      times.record(views.length, engineMs);
       this.#handOver();
       const gapMs = wasPrepared ? idleMs : undefined;
-      observe?.({ engine: name, views: batch.length, engineMs, gapMs, endedAt, traces: tracesOf(batch) });
-      await this.#answer(lane, handedOver, outputs, encoded, endedAt);
+      observe?.({ engine: name, views: views.length, engineMs, gapMs, endedAt, traces: tracesOf(views) });
+      await this.#answer(batch, outputs, encoded, endedAt);
       if (this.#retries.length > 0) this.#handOver();
     } catch (thrown) {
       const error = ServiceError.from(thrown);
       const canWork = this.#lanes.some(({ state }) => state !== 'ended');
-      for (const waiting of batch) this.#fail(lane, handedOver, waiting, error, canWork);
+      for (const waiting of views) this.#fail(batch, waiting, error, canWork);
       this.#handOver();
     }
   }
 
   async #answer(
-    lane: Lane,
-    handedOver: HandedOver,
+    batch: Batch,
     outputs: readonly GraphOutput[],
-    encoded: EncodedBatch,
+    { tokens, finite, engineMs }: EncodedBatch,
     endedAt: number,
   ): Promise<void> {
-    const batch = handedOver.views;
+    const { lane, views } = batch;
     const others = this.#lanes.some((other) => other !== lane && other.state !== 'ended');
     const each = new Map<GraphOutput, readonly Uint8Array<ArrayBuffer>[]>();
-    const { engineMs } = encoded;
     for (const output of outputs) {
-      const tokens = encoded.tokens[output];
-      if (tokens === undefined) throw new Error(`the engine gave no ${output}`);
-      each.set(output, batch.length === 1 ? [tokens] : await this.#options.split(tokens, batch.length));
+      const all = tokens[output];
+      if (all === undefined) throw new Error(`the engine gave no ${output}`);
+      each.set(output, views.length === 1 ? [all] : await this.#options.split(all, views.length));
     }
-    for (const [index, waiting] of batch.entries()) {
-      const overflown = waiting.outputs.find((output) => encoded.finite[output]?.[index] !== true);
+    for (const [index, waiting] of views.entries()) {
+      const overflown = waiting.outputs.find((output) => finite[output]?.[index] !== true);
       if (overflown !== undefined) {
         // The picture may be at fault, or the engine: another one tells.
-        this.#fail(lane, handedOver, waiting, notFinite(dtypeOf(overflown)), others);
+        this.#fail(batch, waiting, notFinite(dtypeOf(overflown)), others);
         continue;
       }
       const queueMs = Math.max(0, endedAt - waiting.joinedAt - engineMs);
-      const tokens = waiting.outputs.map((output) => each.get(output)![index]!);
-      this.#settle(waiting, { tokens, queueMs, engineMs, batchViews: batch.length });
+      const own = waiting.outputs.map((output) => each.get(output)![index]!);
+      this.#settle(waiting, { tokens: own, queueMs, engineMs, batchViews: views.length });
     }
   }
 
   /** Has a view of a failed run tried once more, or rejects it. */
-  #fail(
-    lane: Lane,
-    { isRetry, views }: HandedOver,
-    waiting: WaitingView,
-    error: ServiceError,
-    mayRetry: boolean,
-  ): void {
+  #fail({ lane, views, isRetry }: Batch, waiting: WaitingView, error: ServiceError, mayRetry: boolean): void {
     // Of the views of a late batch that failed together, any may be at fault.
     const isOpen = waiting.failedOn === undefined || (isRetry && views.length > 1);
     if (mayRetry && isOpen && canRun(waiting)) this.#retry(lane, [waiting]);

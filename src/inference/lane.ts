@@ -5,24 +5,22 @@ import type { PoolEngine } from './pool-engine.ts';
 import type { WaitingView } from './waiting-view.ts';
 
 /** A batch that an engine has and has not finished. */
-export interface HandedOver {
+export interface Batch {
+  readonly lane: Lane;
   readonly views: readonly WaitingView[];
-  /** When the engine started it, as far as the batcher can tell. */
-  startedAt: number;
   /** Whether its views are tried again. Nothing is prepared behind it: if a view ends the engine, every batch that it has fails. */
   readonly isRetry: boolean;
-}
-
-/** A batch that an engine can take now. */
-export interface NextBatch extends Pick<HandedOver, 'views' | 'isRetry'> {
-  readonly lane: Lane;
+  /** Whether it was handed over while the engine ran others. */
+  readonly wasPrepared: boolean;
+  /** When the engine started it, as far as the batcher can tell. */
+  startedAt: number;
 }
 
 /** An engine of a pool with the batches that it has: some run, and one is prepared. */
 export class Lane {
   readonly pooled: PoolEngine;
   readonly #now: () => number;
-  readonly #handedOver: HandedOver[] = [];
+  readonly #handedOver: Batch[] = [];
 
   constructor(pooled: PoolEngine, now: () => number) {
     this.pooled = pooled;
@@ -49,7 +47,7 @@ export class Lane {
   }
 
   /** The batches that it has. */
-  get handedOver(): readonly HandedOver[] {
+  get handedOver(): readonly Batch[] {
     return this.#handedOver;
   }
 
@@ -64,14 +62,15 @@ export class Lane {
     });
   }
 
-  add(views: readonly WaitingView[], isRetry: boolean): HandedOver {
-    const batch = { views, startedAt: this.#now(), isRetry };
+  /** Makes a batch of the views and hands it over. */
+  add(views: readonly WaitingView[], isRetry: boolean): Batch {
+    const batch = { lane: this, views, isRetry, wasPrepared: !this.isFree, startedAt: this.#now() };
     this.#handedOver.push(batch);
     return batch;
   }
 
   /** The engine has finished a batch and starts the next. */
-  takeBack(batch: HandedOver): void {
+  takeBack(batch: Batch): void {
     this.#handedOver.splice(this.#handedOver.indexOf(batch), 1);
     const next = this.#handedOver[this.#parallel - 1];
     if (next !== undefined) next.startedAt = this.#now();
