@@ -10,9 +10,6 @@ import type { Outage } from './request.ts';
 /** Remote engines that do not work. */
 export type Outages = Map<string, Outage>;
 
-/** Longest reason of an outage, in characters. */
-const longestReason = 200;
-
 export function endpointsOf(remote: RemoteConfig | undefined, name: string): readonly Endpoint[] {
   return remote?.engines.flatMap(({ model, endpoint }) => (model === name ? [endpoint] : [])) ?? [];
 }
@@ -31,7 +28,7 @@ export function remoteOf(
   const down = new Set<string>();
   const begin = (engine: string, reason: string) =>
     outages.set(`${name} ${engine}`, { model: name, engine, reason });
-  for (const engine of engineNames(endpoints)) begin(engine, 'not connected yet');
+  for (const engine of engineNames(endpoints)) begin(engine, 'is not connected yet');
   return {
     ...remote,
     endpoints,
@@ -42,12 +39,11 @@ export function remoteOf(
       const fields = { model: name, engine, server, largestBatch: largest, toldDigest };
       logger.info(fields, 'the remote engine works');
     },
-    onDown(engine, error) {
+    onDown(engine, error, reason) {
       if (worked.delete(engine)) observer.observeRestart?.(name, engine);
-      const reason = fullReason(error);
-      begin(engine, outageReason(error));
+      begin(engine, reason);
       logger.error(
-        { model: name, engine, reason },
+        { model: name, engine, reason: fullReason(error) },
         `the remote engine ${down.has(engine) ? 'still ' : ''}does not work; connecting again`,
       );
       down.add(engine);
@@ -58,24 +54,7 @@ export function remoteOf(
   };
 }
 
-/**
- * Why a remote engine does not work, for callers without a key: without the server's own words and without paths of this
- * machine, which the log has.
- */
-export function outageReason(error: ServiceError): string {
-  const { code, message } = error;
-  if (code === 'failed_precondition') {
-    return message.includes('is a siglip-hd service') ? 'is a siglip-hd service' : 'serves another model';
-  }
-  return fullReason(error)
-    .replace(/^grpcs?:\S+ /, '')
-    .replace(/^(answered \w+ with [A-Z_]+|has a certificate that is not trusted|.*thread failed): .*/s, '$1')
-    .replace(/^.* cannot be read: /s, 'a file of its credentials cannot be read: ')
-    .replace(/\.$/, '')
-    .replace(/\n.*/s, '')
-    .slice(0, longestReason);
-}
-
+/** Why a remote engine does not work, with the server's own words. */
 function fullReason({ message, cause }: ServiceError): string {
   return cause instanceof Error ? cause.message : message;
 }

@@ -175,7 +175,7 @@ test('says that it is unavailable when its servers stay away, and works again wh
   assert.equal(waited.status, 503);
   const problem = (await waited.json()) as { code: string; detail: string };
   assert.equal(problem.code, 'unavailable');
-  assert.equal(problem.detail, 'The engine cannot be reached.');
+  assert.equal(problem.detail, 'The remote engine cannot be reached: connection refused.');
   assert.ok(waited.headers.has('retry-after'));
   // Nothing waits any more.
   const at = performance.now();

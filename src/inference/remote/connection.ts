@@ -12,8 +12,9 @@ import {
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 import { openInferenceMessage, openInferenceService } from '../../open-inference/definition.ts';
-import { callReason, type FailedCall } from './call-reason.ts';
+import { type CallReason, callReason, type FailedCall } from './call-reason.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
+import { engineDown } from './engine-down.ts';
 
 /** Files by which servers are trusted and this service is known to them. */
 export interface RemoteAccess {
@@ -34,13 +35,13 @@ const ofTheBatch: ReadonlySet<status> = new Set([
   status.OUT_OF_RANGE,
 ]);
 
-/** Why a call failed, with the server that it went to. */
+/** Why a call failed, with the server that it went to and what that said. */
 export class CallFailure extends Error {
   readonly status: status;
 
-  constructor(url: string, error: GrpcError, call: FailedCall) {
-    super(`${url} ${callReason(error, call)}`);
-    this.status = error.code;
+  constructor(url: string, { reason, words }: CallReason, code: status) {
+    super(`${url} ${reason}${words === '' ? '' : `: ${words}`}`);
+    this.status = code;
   }
 }
 
@@ -126,10 +127,11 @@ export class Connection {
   }
 
   #failure(error: GrpcError, call: FailedCall): ServiceError {
-    const cause = new CallFailure(this.url, error, call);
+    const reason = callReason(error, call);
+    const cause = new CallFailure(this.url, reason, error.code);
     return call.method === 'ModelInfer' && ofTheBatch.has(error.code)
       ? new ServiceError('internal', modelFailed, { cause })
-      : new ServiceError('unavailable', 'The engine cannot be reached.', { cause });
+      : engineDown(reason.reason, cause);
   }
 }
 
@@ -157,7 +159,10 @@ async function read(file: string | undefined): Promise<Buffer | undefined> {
   try {
     return await readFile(file);
   } catch (error) {
-    const cause = new Error(`${file} cannot be read: ${systemReason(error)}`);
-    throw new ServiceError('unavailable', 'The engine cannot be reached.', { cause });
+    const reason = systemReason(error);
+    throw engineDown(
+      `needs a file that cannot be read: ${reason}`,
+      new Error(`${file} cannot be read: ${reason}`),
+    );
   }
 }

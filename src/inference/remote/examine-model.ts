@@ -9,6 +9,7 @@ import type {
   ServerReadyResponse__Output,
 } from '../../open-inference/generated/open-inference.ts';
 import { CallFailure, type Connection } from './connection.ts';
+import { engineDown } from './engine-down.ts';
 import { fits } from './infer-message.ts';
 import { digestParameter, outputTensors, type RemoteTensor, type Signature } from '../../model/signature.ts';
 
@@ -44,7 +45,7 @@ export async function examineModel(connection: Connection, wanted: WantedModel):
   const ask = async <Response>(method: string, request: object = {}) =>
     await connection.call<Response>(method, request, answerMs);
   const { live } = await ask<ServerLiveResponse__Output>('ServerLive');
-  if (!live) throw notReady('the server is not live');
+  if (!live) throw engineDown('is not live');
   const server = await ask<ServerMetadataResponse__Output>('ServerMetadata');
   if (server.name === 'siglip-hd') {
     throw new ServiceError(
@@ -53,10 +54,10 @@ export async function examineModel(connection: Connection, wanted: WantedModel):
     );
   }
   const { ready } = await ask<ServerReadyResponse__Output>('ServerReady');
-  if (!ready) throw notReady('the server is not ready');
+  if (!ready) throw engineDown('is not ready');
   const model = { name: wanted.name };
   const { ready: modelReady } = await ask<ModelReadyResponse__Output>('ModelReady', model);
-  if (!modelReady) throw notReady(`its model ${wanted.name} is not ready`);
+  if (!modelReady) throw engineDown(`is not ready with its model ${wanted.name}`);
   const metadata = await ask<ModelMetadataResponse__Output>('ModelMetadata', model);
   const config = await ask<ModelConfigResponse__Output>('ModelConfig', model).catch(unlessUnknown);
   requireTensors(wanted, metadata);
@@ -114,10 +115,6 @@ function largestBatch(
   if (first === -1) return undefined;
   if (first === 1) return 1;
   throw mismatch(wanted, `takes only batches of exactly ${first}; its first dimension must be -1`);
-}
-
-function notReady(reason: string): ServiceError {
-  return new ServiceError('unavailable', 'The engine cannot be reached.', { cause: new Error(reason) });
 }
 
 function mismatch({ name }: WantedModel, difference: string): ServiceError {

@@ -4,6 +4,7 @@ import { freeBuffers } from '../../threads/transfer.ts';
 import type { EncodedBatch, Engine, EngineState } from '../engine.ts';
 import type { RemoteAccess } from './connection.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
+import { engineDown, reasonOf } from './engine-down.ts';
 import type { ExaminedModel, WantedModel } from './examine-model.ts';
 import { type RemoteConnection, RemoteThread } from './remote-thread.ts';
 
@@ -21,8 +22,8 @@ export interface RemoteEngineOptions {
   readonly prove: (engine: Pick<Engine, 'encode'>, examined: ExaminedModel) => Promise<void>;
   /** Called whenever the engine begins to take batches. */
   readonly onUp: (examined: ExaminedModel) => void;
-  /** Called when it does so no longer or cannot begin: for every new reason, and again after `repeatMs`. */
-  readonly onDown: (error: ServiceError) => void;
+  /** Called when it does so no longer or cannot begin: for every new reason, and again after `repeatMs`. Callers may read `reason`. */
+  readonly onDown: (error: ServiceError, reason: string) => void;
   /** Called when the engine's thread dies without a call. Another one takes its place. */
   readonly onThreadError: (error: unknown) => void;
   /** Called when a batch takes much longer than expected. */
@@ -76,7 +77,7 @@ export class RemoteEngine implements Engine {
   readonly #underWay: UnderWay[] = [];
   #session: Session | undefined;
   #isDoubted = false;
-  #reason = new ServiceError('unavailable', 'The remote engine is not connected yet.');
+  #reason = engineDown('is not connected yet');
   #state: EngineState = 'down';
   /** Ends the wait for an engine that is down. */
   #outage = new AbortController();
@@ -128,7 +129,7 @@ export class RemoteEngine implements Engine {
       const why = whyOf(error);
       if (why !== reported?.why || now() - reported.at >= repeatMs) {
         reported = { why, at: now() };
-        onDown(error);
+        onDown(error, reasonOf(this.#reason));
       }
       const backOffMs = Math.min(firstBackOffMs * 2 ** attempts++, longestBackOffMs);
       // Several services must not come back to a server all at once.
@@ -279,7 +280,7 @@ export class RemoteEngine implements Engine {
 /** Why batches are refused while a server answers and cannot be used. */
 function unusable(cause: ServiceError): ServiceError {
   const what = cause.code === 'failed_precondition' ? 'serves another model' : 'fails on every image';
-  return new ServiceError('unavailable', `The remote engine ${what}.`, { cause });
+  return engineDown(what, cause);
 }
 
 /** What is logged of a failure, without numbers: a server's sentence may have times or identifiers. */

@@ -3,6 +3,7 @@ import { WorkerPool } from '../../threads/worker-pool.ts';
 import { SharedInput } from '../shared-input.ts';
 import { modelFailed, type RemoteAccess } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
+import { engineDown } from './engine-down.ts';
 import { examineMs, type ExaminedModel, type WantedModel } from './examine-model.ts';
 import type { RemoteTokens } from './infer-message.ts';
 import type { ExamineTask, InferTask, OpenTask } from './remote-worker.ts';
@@ -93,7 +94,10 @@ export class RemoteConnection {
 async function answered<Result>(call: Promise<Result>, limitMs: number): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(threadFailure("the engine's thread does not answer")), limitMs);
+    timer = setTimeout(
+      () => reject(engineDown('lost its thread', new Error("the engine's thread does not answer"))),
+      limitMs,
+    );
   });
   try {
     return await Promise.race([call, late]);
@@ -101,15 +105,12 @@ async function answered<Result>(call: Promise<Result>, limitMs: number): Promise
     const error = ServiceError.from(thrown);
     // Only a batch may be at fault itself.
     if (error.code !== 'internal' || error.message === modelFailed) throw error;
-    throw threadFailure("the engine's thread failed", error.cause);
+    const { message } = error.cause as Error;
+    throw engineDown(
+      'lost its thread',
+      new Error(`the engine's thread failed: ${message}`, { cause: error.cause }),
+    );
   } finally {
     clearTimeout(timer);
   }
-}
-
-function threadFailure(what: string, cause?: unknown): ServiceError {
-  const reason = cause instanceof Error ? `: ${cause.message}` : '';
-  return new ServiceError('unavailable', 'The engine cannot be reached.', {
-    cause: new Error(`${what}${reason}`, { cause }),
-  });
 }

@@ -1,10 +1,10 @@
 // The thread of a remote engine: it sends batches to a server and receives their tokens.
-import { ServiceError } from '../../errors/service-error.ts';
 import type { GraphOutput } from '../../model/graph-io.ts';
 import type { ModelInferResponse__Output } from '../../open-inference/generated/open-inference.ts';
 import { type MovedOutcome, taskOutcome } from '../../threads/task-outcome.ts';
 import { Connection, type RemoteAccess } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
+import { engineDown } from './engine-down.ts';
 import { examineModel, type WantedModel } from './examine-model.ts';
 import { inferRequest, joinParts, readInferResponse, type RemoteTokens } from './infer-message.ts';
 
@@ -70,9 +70,7 @@ export function close(connection: number): Promise<MovedOutcome> {
 function opened(connection: number): Connection {
   const found = connections.get(connection);
   if (found !== undefined) return found;
-  throw new ServiceError('unavailable', 'The engine cannot be reached.', {
-    cause: new Error('its connection is closed'),
-  });
+  throw engineDown('lost its connection');
 }
 
 async function inferParts(task: InferTask): Promise<RemoteTokens> {
@@ -103,6 +101,6 @@ async function inferPart({
     return readInferResponse(response, signature, views, outputs);
   } catch (error) {
     const cause = new Error(`${server.url}: ${(error as Error).message}`);
-    throw new ServiceError('unavailable', "The remote engine's answer does not match its model.", { cause });
+    throw engineDown('gives answers that do not match its model', cause);
   }
 }

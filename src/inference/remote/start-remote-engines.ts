@@ -26,8 +26,8 @@ export interface RemoteEngines {
 export interface RemoteReports {
   /** A server's model fits, and the engine takes batches. */
   readonly onUp: (engine: string, examined: ExaminedModel) => void;
-  /** The engine takes no batches, and connects again and again. */
-  readonly onDown: (engine: string, error: ServiceError) => void;
+  /** The engine takes no batches, and connects again and again. Callers may read `reason`. */
+  readonly onDown: (engine: string, error: ServiceError, reason: string) => void;
   /** The engine's thread died without a call. Another one takes its place. */
   readonly onThreadError: (engine: string, error: unknown) => void;
   /** A batch takes much longer than expected. */
@@ -73,8 +73,8 @@ export async function startRemoteEngines(
         reports.onUp(name, examined);
         stop();
       },
-      onDown(error) {
-        reports.onDown(name, error);
+      onDown(error, reason) {
+        reports.onDown(name, error, reason);
         if (error.code === 'failed_precondition') unfit.set(name, error);
         else unfit.delete(name);
         if (unfit.size === endpoints.length) stop(error);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
+import { Server as GrpcServer, ServerCredentials, status } from '@grpc/grpc-js';
 import type { ServiceError } from '../../../src/errors/service-error.ts';
 import { Connection } from '../../../src/inference/remote/connection.ts';
 import { freePort } from '../../support/service-process.ts';
@@ -29,18 +29,26 @@ async function openGrpc(t: TestContext, credentials: ServerCredentials): Promise
   });
 }
 
-/** What a failed call says after the server's URL. */
-async function reasonOf(port: number, secure = false, host = 'localhost'): Promise<string> {
+/** What the log has of a failed call after the server's URL, and what callers are told, after "The remote engine". */
+async function reasonsOf(port: number, secure = false, host = 'localhost') {
   const connection = await Connection.open({ host, port, secure }, {});
   try {
     await connection.call('ServerLive', {}, 1000);
   } catch (error) {
-    const { message } = (error as ServiceError).cause as Error;
-    return message.replace(`${connection.url} `, '');
+    const { message, cause } = error as ServiceError;
+    const logged = (cause as Error).message.replace(`${connection.url} `, '');
+    return { logged, told: /^The remote engine (.*)\.$/.exec(message)?.[1] };
   } finally {
     connection.close();
   }
   return assert.fail('the call succeeds');
+}
+
+/** The reason of a failed call that the log and callers have alike. */
+async function reasonOf(...server: Parameters<typeof reasonsOf>): Promise<string> {
+  const { logged, told } = await reasonsOf(...server);
+  assert.equal(told, logged);
+  return logged;
 }
 
 test('says in words why a server cannot be used', async (t) => {
@@ -56,6 +64,46 @@ test('says in words why a server cannot be used', async (t) => {
   assert.equal(await reasonOf(silent), 'did not answer ServerLive within 1 s');
   assert.equal(await reasonOf(plain, true), 'does not speak TLS; use grpc:// for it');
   assert.equal(await reasonOf(tls), 'closes every connection; if it speaks TLS, use grpcs:// for it');
-  assert.match(await reasonOf(tls, true), /^has a certificate that is not trusted: /);
+  const untrusted = await reasonsOf(tls, true);
+  assert.match(untrusted.logged, /^has a certificate that is not trusted: /);
+  assert.equal(untrusted.told, 'has a certificate that is not trusted');
   assert.equal(await reasonOf(plain), 'does not speak the Open Inference Protocol over gRPC');
+});
+
+test("keeps a server's own words and paths of this machine from callers", async (t) => {
+  const server = new GrpcServer();
+  t.after(() => server.forceShutdown());
+  const method = {
+    path: '/inference.GRPCInferenceService/ServerLive',
+    requestStream: false,
+    responseStream: false,
+  };
+  const same = (bytes: Buffer): Buffer => bytes;
+  const codec = {
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
+  };
+  server.addService(
+    { serverLive: { ...method, ...codec } },
+    {
+      serverLive: (_call: unknown, done: (error: object) => void) =>
+        done({ code: status.INTERNAL, details: 'Traceback: /opt/models/secret.py' }),
+    },
+  );
+  const port = await new Promise<number>((resolve) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_, bound) => resolve(bound));
+  });
+  assert.deepEqual(await reasonsOf(port), {
+    logged: 'answered ServerLive with INTERNAL: Traceback: /opt/models/secret.py',
+    told: 'answered ServerLive with INTERNAL',
+  });
+  const missing = Connection.open(
+    { host: 'localhost', port, secure: false },
+    { tokenFile: '/run/secrets/token' },
+  );
+  await assert.rejects(missing, {
+    message: 'The remote engine needs a file that cannot be read: no such file or directory.',
+  });
 });

@@ -325,7 +325,7 @@ test('a server without work that stops being ready is down before it gets a batc
   server.isReady = false;
   await until(() => engine.state === 'down');
   await until(() => downs.length > 0);
-  assert.match(causeOf(downs[0]), /its model tiny is not ready/);
+  assert.match(causeOf(downs[0]), /is not ready with its model tiny/);
   server.isReady = true;
   await isUp();
 });
