@@ -16,7 +16,7 @@ export interface AssembleRow {
 }
 
 const image = { width: 1218, height: 1722 };
-const teacher = planTeacher(image, benchModel, teacherDefaults);
+const teacher = planTeacher(benchModel, teacherDefaults);
 /** 10 views, 1024 + 4028 tokens. */
 const anyresPlan: Plan = planAnyres(image, benchModel, anyresDefaults);
 
@@ -33,12 +33,12 @@ const cases: readonly {
   { name: 'anyres 3x3, limited, bfloat16', plan: anyresPlan, dtype: 'bfloat16' },
   {
     name: 'teacher 512+1024 half_overlap, float16',
-    plan: planTeacher(image, benchModel, { ...teacherDefaults, windows: 'half_overlap' }),
+    plan: planTeacher(benchModel, { ...teacherDefaults, windows: 'half_overlap' }),
     dtype: 'float16',
   },
   {
     name: 'teacher 512+1024 unshuffle_concat, float16',
-    plan: planTeacher(image, benchModel, { ...teacherDefaults, fusion: 'unshuffle_concat' }),
+    plan: planTeacher(benchModel, { ...teacherDefaults, fusion: 'unshuffle_concat' }),
     dtype: 'float16',
   },
   {

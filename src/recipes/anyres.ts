@@ -1,6 +1,4 @@
-import { ServiceError } from '../errors/service-error.ts';
 import { anyresGeometry, fitCentred, gridsUpTo } from './anyres-geometry.ts';
-import { checkImageSize } from './image-size.ts';
 import type { AnyresGeometry, Canvas, MapLayout, Offset, Plan, Resample, Size, TileGrid } from './plan.ts';
 import type { AnyresDefinition, PlanModel } from './plan-model.ts';
 
@@ -44,11 +42,9 @@ export function settledAnyres(
  * Plans AnyRes. The base view is the whole image squashed to the model's square. The other views are the tiles of the
  * image, fitted with black padding into the best grid, row after row. With `merge`, a tile that is all padding is no
  * view. Extreme shapes keep nothing of the map: the answer is base tokens alone, and `anyres.spatial` the map's true
- * size. With `newline`, the projector's newline row follows each line of a merged map. Throws `invalid_argument` for options
- * or sizes out of range.
+ * size. With `newline`, the projector's newline row follows each line of a merged map.
  */
 export function planAnyres(image: Size, model: PlanModel, options: AnyresOptions, newline = false): Plan {
-  checkImageSize(image);
   const { grids, maxTiles, resample, assembly } = definitionOf(options, model);
   const { imageSize, grid, channels } = model;
   const hasNewline = newline && assembly === 'merge';
@@ -85,24 +81,8 @@ function definitionOf(
 ): AnyresDefinition & Pick<Required<AnyresOptions>, 'assembly'> {
   const settled = settledAnyres(options, model);
   if (settled === undefined) return { ...model.anyres!, assembly: 'merge' };
-  checkOptions(settled);
   const { maxGrid, maxTiles, resample, assembly } = settled;
   return { grids: gridsUpTo(maxGrid), maxTiles, resample, assembly };
-}
-
-function checkOptions({ maxGrid: { columns, rows }, maxTiles }: Required<AnyresOptions>): void {
-  if (![columns, rows].every((side) => side === 1 || side === 2 || side === 3)) {
-    throw new ServiceError(
-      'invalid_argument',
-      `max_grid is ${columns}x${rows}; it must be from 1x1 to 3x3, columns x rows.`,
-    );
-  }
-  if (!Number.isSafeInteger(maxTiles) || maxTiles < 0) {
-    throw new ServiceError(
-      'invalid_argument',
-      `max_tiles is ${maxTiles}; it must be a whole number, 0 for no limit.`,
-    );
-  }
 }
 
 function baseCanvas(imageSize: number, resample: Resample): Canvas {

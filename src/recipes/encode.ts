@@ -1,4 +1,3 @@
-import { checkImageSize } from './image-size.ts';
 import type { Canvas, Plan, Size } from './plan.ts';
 import type { PlanModel } from './plan-model.ts';
 
@@ -9,14 +8,13 @@ export interface EncodeRecipeOptions {
 
 /**
  * Plans Encode: one view, which is the whole image squashed to the model's square or its middle, as the model's `resize`
- * says. Throws `invalid_argument` for a size that no image can have.
+ * says.
  */
 export function planEncode(
   image: Size,
   model: PlanModel,
   { classToken = false }: EncodeRecipeOptions = {},
 ): Plan {
-  checkImageSize(image);
   const tokens = model.grid.width * model.grid.height + (classToken ? 1 : 0);
   return {
     recipe: 'encode',

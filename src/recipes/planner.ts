@@ -8,8 +8,9 @@ import { planTeacher } from './teacher.ts';
 import type { PlanModel } from './plan-model.ts';
 
 /**
- * Plans whichever recipe is requested, with the served models. Throws what that recipe's planner throws. Embeddings need a
- * model with a projector, and a pooled vector one that has it.
+ * Plans whichever recipe is requested, with the served models. Throws what that recipe's planner throws, and
+ * `invalid_argument` for a size that no image can have. Embeddings need a model with a projector, and a pooled vector one
+ * that has it.
  */
 export function planRecipe(
   image: Size,
@@ -18,6 +19,7 @@ export function planRecipe(
   served: readonly PlanModel[] = [model],
   output: TokenOutput = 'features',
 ): Plan {
+  requireSize(image);
   if (output === 'pooled') return planPooledOf(image, model, recipe);
   const isProjected = output === 'embeddings';
   switch (recipe.recipe) {
@@ -25,7 +27,7 @@ export function planRecipe(
       return planEncode(image, isProjected ? projectedModel(model) : model, recipe);
     case 'teacher': {
       // A projector is not linear: the scales are fused before it.
-      const plan = planTeacher(image, model, recipe, served);
+      const plan = planTeacher(model, recipe, served);
       return isProjected ? projectAfter(plan, model) : plan;
     }
     case 'anyres': {
@@ -41,5 +43,13 @@ function planPooledOf(image: Size, model: PlanModel, { recipe }: RecipeOptions):
   throw new ServiceError(
     'invalid_argument',
     `output=pooled is one vector of the whole image, and the ${recipe} recipe has several views: use encode.`,
+  );
+}
+
+function requireSize({ width, height }: Size): void {
+  if ([width, height].every((side) => Number.isSafeInteger(side) && side >= 1)) return;
+  throw new ServiceError(
+    'invalid_argument',
+    `The image size is ${width} x ${height} pixels; width and height must be positive whole numbers.`,
   );
 }

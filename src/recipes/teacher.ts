@@ -1,5 +1,4 @@
 import { ServiceError } from '../errors/service-error.ts';
-import { checkImageSize } from './image-size.ts';
 import type {
   Canvas,
   CanvasEncoder,
@@ -41,12 +40,10 @@ const maxViews = 30;
  * same tower and that image size. Throws `invalid_argument` or `too_large` for options that do not fit.
  */
 export function planTeacher(
-  image: Size,
   model: PlanModel,
   options: TeacherOptions,
   served: readonly PlanModel[] = [model],
 ): Plan {
-  checkImageSize(image);
   const { imageSize, grid: viewGrid, channels } = model;
   const { fusion, windows, channelOrder = 'torch', grid = viewGrid } = options;
   const { scales = [imageSize, 2 * imageSize] } = options;
@@ -173,7 +170,6 @@ function normalised(
 function checkScales(scales: readonly number[], imageSize: number): void {
   const allowed = Array.from({ length: largestFactor }, (_, index) => (index + 1) * imageSize);
   const choice = `use one or more of ${allowed.join(', ')}`;
-  if (scales.length === 0) throw invalid(`The list of scales is empty; ${choice}.`);
   const wrong = scales.find((scale) => !allowed.includes(scale));
   if (wrong !== undefined) {
     throw invalid(

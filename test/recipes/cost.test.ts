@@ -16,7 +16,7 @@ describe('planCost', () => {
       tokens: 1024,
       values: 1024 * 48,
     });
-    assert.deepEqual(planCost(planTeacher(image, model, teacherDefaults)), {
+    assert.deepEqual(planCost(planTeacher(model, teacherDefaults)), {
       views: 5,
       load: 5,
       tokens: 1024,
@@ -33,7 +33,7 @@ describe('planCost', () => {
   test('counts a view of another size by its pixels', () => {
     const larger = { ...model, name: 'larger', imageSize: 1536, grid: { width: 96, height: 96 } };
     const whole = { ...teacherDefaults, scales: [512, 1536], windows: 'whole' } as const;
-    const { views, load } = planCost(planTeacher(image, model, whole, [model, larger]));
+    const { views, load } = planCost(planTeacher(model, whole, [model, larger]));
     assert.deepEqual([views, load], [2, 10]);
   });
 
@@ -44,7 +44,7 @@ describe('planCost', () => {
       tokens: 10_240,
       values: 10_240 * 48,
     });
-    const { values } = planCost(planTeacher(image, model, { ...teacherDefaults, fusion: 'concat' }));
+    const { values } = planCost(planTeacher(model, { ...teacherDefaults, fusion: 'concat' }));
     assert.equal(values, 1024 * 96);
   });
 });

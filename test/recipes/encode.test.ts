@@ -67,11 +67,4 @@ describe('planEncode', () => {
     assert.equal(plan.viewSize, 384);
     assert.deepEqual(plan.shape, [729, 48]);
   });
-
-  test('refuses an image without pixels', () => {
-    assert.throws(() => planEncode({ width: 7, height: 0 }, model), {
-      code: 'invalid_argument',
-      message: 'The image size is 7 x 0 pixels; width and height must be positive whole numbers.',
-    });
-  });
 });

@@ -150,7 +150,7 @@ export function stubFailure(code: ServiceError['code']): ServiceError {
 }
 
 function planOf(size: Size, model: Model, recipe: RecipeOptions): Plan {
-  if (recipe.recipe === 'teacher') return planTeacher(size, model, recipe);
+  if (recipe.recipe === 'teacher') return planTeacher(model, recipe);
   if (recipe.recipe === 'anyres') return planAnyres(size, model, recipe);
   return planEncode(size, model);
 }

@@ -63,7 +63,7 @@ function planOf(golden: AssemblyCase, image: Size, model: Model): Plan {
       ...(resample && { resample }),
     });
   }
-  return planTeacher(image, model, {
+  return planTeacher(model, {
     ...teacherDefaults,
     ...(scales && { scales }),
     ...(weights && { weights }),
