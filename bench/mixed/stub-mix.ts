@@ -60,7 +60,6 @@ export async function runMix(
     viewPool: {
       make: async ({ plan }) => ({
         views: plan.canvases.flatMap(({ views }) => views.map(() => new Uint8Array(1))),
-        waitMs: 0,
         decodeMs: 0,
         cutMs: 0,
       }),

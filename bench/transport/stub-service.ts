@@ -90,7 +90,7 @@ const parts: EncodingParts = {
   requireSize,
   viewPool: stubPixels
     ? {
-        make: () => Promise.resolve({ views: [view], waitMs: 0, decodeMs: 0, cutMs: 0 }),
+        make: () => Promise.resolve({ views: [view], decodeMs: 0, cutMs: 0 }),
         close: () => Promise.resolve(),
       }
     : createViewPool({ threads: 1, images: 2, maxPixels: 1e8 }),

@@ -27,24 +27,25 @@ import { runAll } from './run-all.ts';
 export async function encodeImage(
   parts: EncodingParts,
   resolved: ResolvedRequest,
-  { image, key, size, plan, headerMs, trace }: NewImage,
+  image: NewImage,
   permit: ViewsPermit,
   signal: StopSignal,
 ): Promise<EncodedImage> {
-  const { now, cache, remoteCache } = parts;
+  const { now, viewPool, cache, remoteCache } = parts;
+  const { key, size, plan, headerMs, trace } = image;
   try {
     const requestedAt = now();
-    const request = { image, exif: resolved.options.exif, size, plan, schedulingClass: permit };
-    const { views, waitMs, decodeMs, cutMs } = await parts.viewPool.make(request, signal);
+    const made = await viewPool.make(image, resolved.options.exif, signal, permit);
+    const { decodeMs, cutMs } = made;
     const queuedAt = now();
+    const waitMs = Math.max(0, queuedAt - requestedAt - decodeMs - cutMs);
     trace?.stage('wait to decode', requestedAt, requestedAt + waitMs);
     trace?.stage('decode', queuedAt - cutMs - decodeMs, queuedAt - cutMs);
     trace?.stage('views', queuedAt - cutMs, queuedAt);
     const wanted = { outputs: viewOutputs(resolved, plan), trace };
-    const groups = groupViews(parts, resolved, plan, permit, views);
     const encoded = (
-      await runAll(groups, signal, (group, all) =>
-        group.batcher.encode(group.permit, group.views, wanted, all),
+      await runAll(sharesOf(parts, resolved, plan, permit), signal, (share, all) =>
+        share.batcher.encode(share.permit, made.views.slice(share.from, share.until), wanted, all),
       )
     ).flat();
     if (trace !== undefined) traceBatches(trace, queuedAt, encoded);
@@ -57,13 +58,12 @@ export async function encodeImage(
       plan.fused === undefined
         ? { parts: assembled, queueMs: 0, engineMs: 0 }
         : await projectFused(parts, resolved, plan, assembled, permit, trace, signal);
-    const made = { size, parts: projected.parts };
+    const answered = { size, parts: projected.parts };
     if (key !== undefined) {
-      cache.set(key, made);
-      remoteCache?.set(key, made);
+      cache.set(key, answered);
+      remoteCache?.set(key, answered);
     }
     return {
-      ...made,
       source: 'miss',
       timings: {
         decodeMs: headerMs + decodeMs,
@@ -73,38 +73,39 @@ export async function encodeImage(
         assembleMs: assembledAt - encodedAt,
         batchViews: Math.max(...encoded.map(({ batchViews }) => batchViews)),
       },
+      ...answered,
     };
   } finally {
     permit.release();
   }
 }
 
-/** Views that join the queue of one batcher together. */
-interface ViewGroup {
+/** A range of a plan's views, which join the queue of one batcher together. */
+interface ViewShare {
   readonly batcher: Batcher;
   readonly permit: ViewsPermit;
-  readonly views: readonly Uint8Array<ArrayBuffer>[];
+  readonly from: number;
+  readonly until?: number;
 }
 
-/** Groups the views, in the plan's order, by the model that encodes them: all are one group unless a canvas names another. */
-function groupViews(
+/** Divides the views by the model that encodes them: all are one share unless a canvas names another model. */
+function sharesOf(
   { served }: EncodingParts,
   { batcher }: ResolvedRequest,
   plan: Plan,
   permit: ViewsPermit,
-  views: readonly Uint8Array<ArrayBuffer>[],
-): readonly ViewGroup[] {
+): readonly ViewShare[] {
   const { canvases } = plan;
-  if (canvases.every(({ encoder }) => encoder === undefined)) return [{ batcher, permit, views }];
-  let from = 0;
+  if (canvases.every(({ encoder }) => encoder === undefined)) return [{ batcher, permit, from: 0 }];
+  let until = 0;
   return canvases.map((canvas) => {
-    const { encoder } = canvas;
-    const own = views.slice(from, (from += canvas.views.length));
-    if (encoder === undefined) return { batcher, permit, views: own };
+    const { encoder, views } = canvas;
+    const range = { from: until, until: (until += views.length) };
+    if (encoder === undefined) return { batcher, permit, ...range };
     const other = served.find(({ model }) => model.name === encoder.model);
     if (other === undefined) throw new Error(`The plan names "${encoder.model}", which is not served.`);
     const begin = (): void => permit.begin(viewLoad(plan, canvas));
-    return { batcher: other.batcher, permit: { ...permit, begin }, views: own };
+    return { batcher: other.batcher, permit: { ...permit, begin }, ...range };
   });
 }
 

@@ -153,7 +153,9 @@ export class Encoder implements VisualEncoder {
     const limitAt = now + this.#config.requestTimeoutMs;
     const deadlineAt = Math.min(limitAt, terms.deadlineAt ?? limitAt);
     const deadline = startDeadline(signal, Math.max(0, Math.round(deadlineAt - now)));
-    return { limits: { signal: deadline.signal, terms: { ...terms, deadlineAt } }, end: deadline.end };
+    const { caller, priority, noStore } = terms;
+    const limits = { signal: deadline.signal, terms: { caller, priority, noStore, deadlineAt } };
+    return { limits, end: deadline.end };
   }
 
   #reportAnswer({ sources, timings, metadata }: EncodeAnswer): void {

@@ -54,13 +54,13 @@ export async function findTokens(
   trace?.stage('shared cache', startMs, parts.now());
   if (shared === undefined || !isWhole(resolved, shared)) return undefined;
   parts.cache.set(key, shared);
-  return { ...shared, timings: noTime, source: 'hit' };
+  return { timings: noTime, source: 'hit', ...shared };
 }
 
 /** Tokens in this process's own cache. */
 export function cachedTokens({ cache }: EncodingParts, key: string | undefined): EncodedImage | undefined {
   const cached = key === undefined ? undefined : cache.get(key);
-  return cached === undefined ? undefined : { ...cached, timings: noTime, source: 'hit' };
+  return cached === undefined ? undefined : { timings: noTime, source: 'hit', ...cached };
 }
 
 /** Waits for tokens that another request is encoding. The whole wait counts as time in the queue. */
@@ -71,9 +71,9 @@ export async function joinFlight(
   signal: StopSignal,
 ): Promise<EncodedImage> {
   const start = now();
-  const encoded = await flight.join(signal);
+  const { size, parts } = await flight.join(signal);
   trace?.stage('joined', start, now());
-  return { ...encoded, source: 'joined', timings: { ...noTime, queueMs: now() - start } };
+  return { size, parts, source: 'joined', timings: { ...noTime, queueMs: now() - start } };
 }
 
 /** Reads an image's size from its header. Throws what `readSize` throws, and `not_found` for a digest. */

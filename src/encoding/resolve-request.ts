@@ -46,14 +46,14 @@ export function resolveRequest(
 ): ResolvedRequest {
   const isTeacher = given.recipe === 'teacher' && options.model === undefined && teacher !== undefined;
   const classToken = hasClassToken(given);
-  const wish = { ...options, classToken, ...(isTeacher ? { model: teacher } : {}) };
+  const wish = { classToken, ...options, ...(isTeacher ? { model: teacher } : {}) };
   const { model, batcher, projector } = selectModel(served, wish);
   const { features = [model.features], output = 'features' } = options;
   // Equal requests have equal keys, whether or not they name what they would get anyway.
   const recipe: RecipeOptions =
     given.recipe === 'anyres' ? { recipe: 'anyres', ...settledAnyres(given, model) } : given;
   // The tokens have the channels of all these hidden states.
-  const planModel = { ...model, channels: model.channels * features.length };
+  const planModel = features.length === 1 ? model : { ...model, channels: model.channels * features.length };
   return {
     model,
     batcher,

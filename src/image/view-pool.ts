@@ -1,12 +1,10 @@
 import { abortFailure, failureOf, type StopSignal } from '../errors/abort.ts';
 import { ServiceError } from '../errors/service-error.ts';
-import type { Plan, Size } from '../recipes/plan.ts';
 import type { SchedulingClass } from '../admission/priority.ts';
 import { Slots } from '../admission/slots.ts';
 import { WorkerPool, type WorkerPoolOptions } from '../threads/worker-pool.ts';
 import type { DecodeOptions } from './decode.ts';
 import { toTransferable } from '../threads/transfer.ts';
-import type { ImageInput } from './raster.ts';
 import type { CutViews, ViewTask } from './view-worker.ts';
 
 export interface ViewPoolOptions {
@@ -23,32 +21,25 @@ export interface ViewPoolOptions {
   readonly worker?: URL;
 }
 
-export interface MadeViews extends CutViews {
-  /** Time spent waiting for other images' pixels to be released. */
-  readonly waitMs: number;
-}
-
-/** An image and the views to make of it. */
-export interface ViewRequest {
-  readonly image: ImageInput;
-  readonly exif: DecodeOptions['exif'];
-  /** The image's size, for which the plan was made. */
-  readonly size: Size;
-  readonly plan: Pick<Plan, 'canvases' | 'viewSize'>;
-  /** Decides its turn in the queue; that of {@link defaultTerms} if absent. */
-  readonly schedulingClass?: SchedulingClass;
-}
+/** An image, its size, and the views to make of it. */
+export type ViewSource = Pick<ViewTask, 'image' | 'size' | 'plan'>;
 
 export interface ViewPool {
   /**
    * Decodes the image and makes the plan's views (see cutViews) on a thread; takes ownership of the image. Calls beyond
    * the number of images wait, in the order in which views wait for the engine. `signal` removes a waiting call, and
-   * rejects a running one at once while its thread finishes the current step.
+   * rejects a running one at once while its thread finishes the current step. `schedulingClass` decides its turn; that of
+   * {@link defaultTerms} if absent.
    *
    * Rejects as `decode` does, with `invalid_argument` if the image is of another size, with the signal's ServiceError or
    * `cancelled`, with `internal` if the thread failed, and with `unavailable` once the pool closes.
    */
-  make(request: ViewRequest, signal: StopSignal): Promise<MadeViews>;
+  make(
+    source: ViewSource,
+    exif: DecodeOptions['exif'],
+    signal: StopSignal,
+    schedulingClass?: SchedulingClass,
+  ): Promise<CutViews>;
   /** Refuses waiting calls, lets running ones finish, and ends the threads. */
   close(): Promise<void>;
 }
@@ -74,10 +65,14 @@ class ThreadViewPool implements ViewPool {
     });
   }
 
-  make(request: ViewRequest, signal: StopSignal): Promise<MadeViews> {
+  make(
+    source: ViewSource,
+    exif: DecodeOptions['exif'],
+    signal: StopSignal,
+    schedulingClass?: SchedulingClass,
+  ): Promise<CutViews> {
     const dropped = new Uint8Array(new SharedArrayBuffer(1));
-    const startMs = performance.now();
-    const { width, height } = request.size;
+    const { width, height } = source.size;
     return new Promise((resolve, reject) => {
       const drop = (): void => {
         Atomics.store(dropped, 0, 1);
@@ -86,12 +81,7 @@ class ThreadViewPool implements ViewPool {
       signal.addEventListener('abort', drop);
       // The slot stays taken until the thread is done, even if the caller has left.
       void this.#slots
-        .run(
-          signal,
-          () => this.#onThread(request, dropped, performance.now() - startMs),
-          width * height * 3,
-          request.schedulingClass,
-        )
+        .run(signal, () => this.#onThread(source, exif, dropped), width * height * 3, schedulingClass)
         .then(resolve, (thrown: unknown) => reject(failureOf(thrown, signal)))
         .finally(() => signal.removeEventListener('abort', drop));
     });
@@ -103,10 +93,10 @@ class ThreadViewPool implements ViewPool {
   }
 
   async #onThread(
-    { image, exif, size, plan }: ViewRequest,
+    { image, size, plan }: ViewSource,
+    exif: DecodeOptions['exif'],
     dropped: ViewTask['dropped'],
-    waitMs: number,
-  ): Promise<MadeViews> {
+  ): Promise<CutViews> {
     const bytes = await toTransferable(
       image.kind === 'file' ? image.bytes : image.raster.data,
       image.ownsBuffer,
@@ -122,7 +112,6 @@ class ThreadViewPool implements ViewPool {
       dropped,
     };
     // The thread notices at its next step: ending it would cost more than the work.
-    const made = await this.#pool.run<CutViews>('default', task, [bytes.buffer]);
-    return { ...made, waitMs };
+    return await this.#pool.run<CutViews>('default', task, [bytes.buffer]);
   }
 }

@@ -111,7 +111,7 @@ export class Batcher {
     const all = views.map(
       (view) =>
         new Promise<ViewTokens>((resolve, reject) => {
-          waiting.push({ ...shared, view, resolve, reject, isSettled: false, failedOn: undefined });
+          waiting.push({ view, resolve, reject, isSettled: false, failedOn: undefined, ...shared });
         }),
     );
     for (const one of waiting) this.#queue.add(one);

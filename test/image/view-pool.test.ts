@@ -6,7 +6,7 @@ import { ServiceError } from '../../src/errors/service-error.ts';
 import { decode } from '../../src/image/decode.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import { createViewPool } from '../../src/image/view-pool.ts';
-import type { ViewPool, ViewPoolOptions, ViewRequest } from '../../src/image/view-pool.ts';
+import type { ViewPool, ViewPoolOptions, ViewSource } from '../../src/image/view-pool.ts';
 import makeViews from '../../src/image/view-worker.ts';
 import { cutViews } from '../../src/image/cut-views.ts';
 import { planEncode } from '../../src/recipes/encode.ts';
@@ -41,13 +41,13 @@ function poolOf(context: TestContext, options: Partial<ViewPoolOptions> = {}): V
   return pool;
 }
 
-function pixels(raster: Raster): ViewRequest {
+function pixels(raster: Raster): ViewSource {
   const { width, height } = raster;
-  return { image: { kind: 'raster', raster }, exif: 'apply', size: { width, height }, plan };
+  return { image: { kind: 'raster', raster }, size: { width, height }, plan };
 }
 
-function file(bytes: Uint8Array, of = { width: 640, height: 427 }): ViewRequest {
-  return { image: { kind: 'file', bytes }, exif: 'apply', size: of, plan };
+function file(bytes: Uint8Array, of = { width: 640, height: 427 }): ViewSource {
+  return { image: { kind: 'file', bytes }, size: of, plan };
 }
 
 /** Until the pool has taken the pixels' buffer. No event is handled meanwhile, so the call is still running then. */
@@ -69,7 +69,7 @@ describe('the view pool', () => {
     const pool = poolOf(t);
     const raster = noise(size);
     const expected = cutViews(raster, plan.canvases, plan.viewSize);
-    const { views } = await pool.make(pixels(raster), never);
+    const { views } = await pool.make(pixels(raster), 'apply', never);
     assert.deepEqual(views, expected);
     assert.equal(raster.data.byteLength, 0);
     structuredClone(views[0], { transfer: [views[0]!.buffer] });
@@ -79,7 +79,7 @@ describe('the view pool', () => {
     const pool = poolOf(t);
     const raster = await decode(rocket(), { exif: 'apply', maxPixels: 1e7 });
     const bytes = rocket();
-    const { views } = await pool.make(file(bytes), never);
+    const { views } = await pool.make(file(bytes), 'apply', never);
     assert.deepEqual(views, cutViews(raster, plan.canvases, plan.viewSize));
     assert.equal(bytes.byteLength, 0);
   });
@@ -88,7 +88,7 @@ describe('the view pool', () => {
     const pool = poolOf(t);
     const signal = new AbortController().signal;
     const cut = async (times: number): Promise<number> => {
-      for (let time = 0; time < times; time++) await pool.make(file(rocket()), signal);
+      for (let time = 0; time < times; time++) await pool.make(file(rocket()), 'apply', signal);
       return process.memoryUsage().rss;
     };
     // Until allocator and garbage collector have what they use anyway.
@@ -104,14 +104,14 @@ describe('the view pool', () => {
     const message = new Uint8Array(bytes.byteLength + 20);
     message.set(bytes, 10);
     const part = message.subarray(10, 10 + bytes.byteLength);
-    const { views } = await pool.make(file(part), never);
+    const { views } = await pool.make(file(part), 'apply', never);
     assert.equal(views.length, 1);
     assert.deepEqual(message.subarray(10, -10), bytes);
   });
 
   test('fails a file that cannot be decoded as the decoder does, and the next is served', async (t) => {
     const pool = poolOf(t);
-    const broken = pool.make(file(rocket().slice(0, 5000)), never);
+    const broken = pool.make(file(rocket().slice(0, 5000)), 'apply', never);
     await assert.rejects(broken, (error) => {
       assert.ok(error instanceof ServiceError);
       assert.equal(error.code, 'invalid_argument');
@@ -119,12 +119,12 @@ describe('the view pool', () => {
       assert.ok(error.cause instanceof Error);
       return true;
     });
-    assert.equal((await pool.make(file(rocket()), never)).views.length, 1);
+    assert.equal((await pool.make(file(rocket()), 'apply', never)).views.length, 1);
   });
 
   test('refuses an image that is not of the size it is planned for', async (t) => {
     const pool = poolOf(t);
-    await assert.rejects(pool.make(file(rocket(), { width: 641, height: 427 }), never), {
+    await assert.rejects(pool.make(file(rocket(), { width: 641, height: 427 }), 'apply', never), {
       code: 'invalid_argument',
       message: 'The size of the decoded image differs from the one in its header.',
     });
@@ -132,12 +132,12 @@ describe('the view pool', () => {
 
   test('refuses an image of too many pixels', async (t) => {
     const pool = poolOf(t, { maxPixels: 640 * 427 - 1 });
-    await assert.rejects(pool.make(file(rocket()), never), { code: 'too_large' });
+    await assert.rejects(pool.make(file(rocket()), 'apply', never), { code: 'too_large' });
   });
 
   test('serves more calls than it has threads', async (t) => {
     const pool = poolOf(t, { threads: 2, images: 4 });
-    const calls = Array.from({ length: 12 }, (_, i) => pool.make(pixels(noise(size, i)), never));
+    const calls = Array.from({ length: 12 }, (_, i) => pool.make(pixels(noise(size, i)), 'apply', never));
     for (const [i, { views }] of (await Promise.all(calls)).entries()) {
       assert.deepEqual(views, cutViews(noise(size, i), plan.canvases, plan.viewSize));
     }
@@ -146,10 +146,10 @@ describe('the view pool', () => {
   test('takes a cancelled call out of the queue, its pixels untouched', async (t) => {
     const pool = poolOf(t);
     const controller = new AbortController();
-    const running = pool.make(pixels(noise(size)), never);
+    const running = pool.make(pixels(noise(size)), 'apply', never);
     const raster = noise(size);
-    const waiting = pool.make(pixels(raster), controller.signal);
-    const after = pool.make(pixels(noise(size)), never);
+    const waiting = pool.make(pixels(raster), 'apply', controller.signal);
+    const after = pool.make(pixels(noise(size)), 'apply', never);
     controller.abort(new ServiceError('deadline_exceeded', 'Too late.'));
     await assert.rejects(waiting, { code: 'deadline_exceeded' });
     assert.equal((await Promise.all([running, after])).length, 2);
@@ -160,22 +160,22 @@ describe('the view pool', () => {
     const pool = poolOf(t);
     const controller = new AbortController();
     const raster = noise({ width: 2000, height: 2000 });
-    const running = pool.make(pixels(raster), controller.signal);
+    const running = pool.make(pixels(raster), 'apply', controller.signal);
     await taken(raster);
     controller.abort();
     await assert.rejects(running, { code: 'cancelled' });
-    assert.equal((await pool.make(pixels(noise(size)), never)).views.length, 1);
+    assert.equal((await pool.make(pixels(noise(size)), 'apply', never)).views.length, 1);
   });
 
   test('refuses a call whose signal fired before', async (t) => {
     const pool = poolOf(t);
-    await assert.rejects(pool.make(pixels(noise(size)), AbortSignal.abort()), { code: 'cancelled' });
+    await assert.rejects(pool.make(pixels(noise(size)), 'apply', AbortSignal.abort()), { code: 'cancelled' });
   });
 
   test('fails the call alone when its thread cannot do it', async (t) => {
     const pool = poolOf(t);
-    const broken = pool.make(pixels({ ...size, data: new Uint8Array(7) }), never);
-    const sound = pool.make(pixels(noise(size)), never);
+    const broken = pool.make(pixels({ ...size, data: new Uint8Array(7) }), 'apply', never);
+    const sound = pool.make(pixels(noise(size)), 'apply', never);
     await assert.rejects(broken, { code: 'internal' });
     assert.equal((await sound).views.length, 1);
   });
@@ -183,8 +183,8 @@ describe('the view pool', () => {
   test('serves on after a thread died, again and again', async (t) => {
     const pool = poolOf(t, { worker: dying });
     for (let round = 0; round < 3; round++) {
-      const fatal = pool.make(pixels(noise({ width: 13, height: 5 })), never);
-      const sound = pool.make(pixels(noise(size)), never);
+      const fatal = pool.make(pixels(noise({ width: 13, height: 5 })), 'apply', never);
+      const sound = pool.make(pixels(noise(size)), 'apply', never);
       await assert.rejects(fatal, { code: 'internal' });
       assert.equal((await sound).views.length, 1);
     }
@@ -194,11 +194,11 @@ describe('the view pool', () => {
     const pool = poolOf(t, { worker: gated, threads: 2 });
     const threads = gate(t);
     const controller = new AbortController();
-    const left = pool.make(pixels(noise({ width: 8, height: 1 })), controller.signal);
+    const left = pool.make(pixels(noise({ width: 8, height: 1 })), 'apply', controller.signal);
     await threads.has(1);
     controller.abort();
     await assert.rejects(left, { code: 'cancelled' });
-    const next = pool.make(pixels(noise({ width: 8, height: 2 })), never);
+    const next = pool.make(pixels(noise({ width: 8, height: 2 })), 'apply', never);
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(threads.inHand, [1]);
     threads.go(1);
@@ -210,7 +210,9 @@ describe('the view pool', () => {
   test('closes when the last of several threads has ended its work', async (t) => {
     const pool = createViewPool({ threads: 2, images: 2, maxPixels: 1e7, worker: gated });
     const threads = gate(t);
-    const [short, long] = [1, 2].map((height) => pool.make(pixels(noise({ width: 8, height })), never));
+    const [short, long] = [1, 2].map((height) =>
+      pool.make(pixels(noise({ width: 8, height })), 'apply', never),
+    );
     await Promise.all([threads.has(1), threads.has(2)]);
     const closed = pool.close();
     threads.go(1);
@@ -242,13 +244,13 @@ describe('the view pool', () => {
   test('lets what runs finish and refuses the rest when it closes', async (t) => {
     const pool = poolOf(t);
     const raster = noise({ width: 500, height: 500 });
-    const running = pool.make(pixels(raster), never);
-    const waiting = pool.make(pixels(noise(size)), never);
+    const running = pool.make(pixels(raster), 'apply', never);
+    const waiting = pool.make(pixels(noise(size)), 'apply', never);
     await taken(raster);
     const closed = pool.close();
     await assert.rejects(waiting, { code: 'unavailable' });
     assert.equal((await running).views.length, 1);
     await closed;
-    await assert.rejects(pool.make(pixels(noise(size)), never), { code: 'unavailable' });
+    await assert.rejects(pool.make(pixels(noise(size)), 'apply', never), { code: 'unavailable' });
   });
 });
