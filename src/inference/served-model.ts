@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { newlineFile } from '../model/graph-io.ts';
 import type { Model } from '../model/model.ts';
-import { Batcher, type BatcherOptions, type RunBatch } from './batcher.ts';
+import { Batcher, type BatcherOptions } from './batcher.ts';
 import type { EngineState } from './engine.ts';
-import { encoderWork, requireDevice } from './engine-work.ts';
-import { type ServedProjector, serveProjector } from './served-projector.ts';
+import { type EngineWork, encoderWork, projectorWork, requireDevice } from './engine-work.ts';
 import { type EngineOptions, startEngines } from './start-engines.ts';
 
 /** An engine as logs, metrics and probes report it. */
@@ -28,11 +30,20 @@ export interface ServedModel {
   close(): Promise<void>;
 }
 
-export interface ServeModelOptions extends EngineOptions {
+/** A model's projector by itself, for features that are assembled before they are projected. */
+export interface ServedProjector {
+  /** Takes float32 features in place of views; its outputs are embeddings under the names of features. */
+  readonly batcher: Batcher;
+  /** The newline row, float32; absent if the projector has none. */
+  readonly newline: Uint8Array<ArrayBuffer> | undefined;
+  close(): Promise<void>;
+}
+
+export interface ServeModelOptions
+  extends EngineOptions,
+    Required<Pick<BatcherOptions, 'split' | 'observe'>> {
   /** The batch size to use; 0 to choose it by the measured times. */
   readonly maxBatch: number;
-  readonly split: BatcherOptions['split'];
-  readonly observe: (batch: RunBatch) => void;
 }
 
 /**
@@ -42,24 +53,17 @@ export interface ServeModelOptions extends EngineOptions {
 export async function serveModel(model: Model, options: ServeModelOptions): Promise<ServedModel> {
   const { split, observe, maxBatch, device, remote } = options;
   if (remote === undefined) requireDevice(model, device);
-  let batcher: Batcher | undefined;
-  const engines = await startEngines(encoderWork(model, maxBatch), options, () => batcher?.engineChanged());
-  const closeAll = () => Promise.all(engines.map(({ engine }) => engine.close()));
-  let projector: ServedProjector | undefined;
-  try {
-    projector = await serveProjector(model, options);
-  } catch (error) {
-    await closeAll();
+  const { batcher, close } = await startBatcher(encoderWork(model, maxBatch), options, { split, observe });
+  const projector = await serveProjector(model, options).catch(async (error: unknown) => {
+    await close();
     throw error;
-  }
-  batcher = new Batcher({ engines, split, now: () => performance.now(), observe });
-  const { lanes } = batcher;
+  });
   return {
     model,
     batcher,
     projector,
     engines: () =>
-      lanes.map(({ pooled: { name, times }, state, largest }) => ({
+      batcher.lanes.map(({ pooled: { name, times }, state, largest }) => ({
         name,
         state,
         times: times.entries(),
@@ -67,9 +71,33 @@ export async function serveModel(model: Model, options: ServeModelOptions): Prom
       })),
     isUp: () => isWorking(batcher) && (projector === undefined || isWorking(projector.batcher)),
     async close() {
-      await Promise.all([closeAll(), projector?.close()]);
+      await Promise.all([close(), projector?.close()]);
     },
   };
+}
+
+/** Starts a model's projector on engines of its own, as many as the model has; undefined if the model has none. */
+async function serveProjector(model: Model, options: EngineOptions): Promise<ServedProjector | undefined> {
+  const { folder, projector } = model;
+  if (projector === undefined) return undefined;
+  const newline = projector.newline ? Uint8Array.from(await readFile(join(folder, newlineFile))) : undefined;
+  const work = projectorWork(model, projector);
+  return { newline, ...(await startBatcher(work, options, { split: async (tokens) => [tokens] })) };
+}
+
+/** Starts engines, and the batcher that feeds them. */
+async function startBatcher(
+  work: EngineWork,
+  options: EngineOptions,
+  batching: Pick<BatcherOptions, 'split' | 'observe'>,
+): Promise<{ readonly batcher: Batcher; readonly close: () => Promise<void> }> {
+  let batcher: Batcher | undefined;
+  const engines = await startEngines(work, options, () => batcher?.engineChanged());
+  batcher = new Batcher({ engines, now: () => performance.now(), ...batching });
+  const close = async (): Promise<void> => {
+    await Promise.all(engines.map(({ engine }) => engine.close()));
+  };
+  return { batcher, close };
 }
 
 /** Whether an engine works. One that is late may only be slow, and if all are, there is nothing better. */

@@ -22,10 +22,6 @@ export class TokenCache {
     return this.#entries?.calculatedSize ?? 0;
   }
 
-  get entries(): number {
-    return this.#entries?.size ?? 0;
-  }
-
   get(key: string): ImageTokens | undefined {
     return this.#entries?.get(key);
   }

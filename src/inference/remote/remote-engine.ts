@@ -3,7 +3,7 @@ import type { GraphOutput } from '../../model/graph-io.ts';
 import { freeBuffers } from '../../threads/transfer.ts';
 import type { EncodedBatch, Engine, EngineState } from '../engine.ts';
 import type { RemoteAccess } from './connection.ts';
-import { type Endpoint, endpointUrl } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import { engineDown, reasonOf } from './engine-down.ts';
 import type { ExaminedModel, WantedModel } from './examine-model.ts';
 import { type RemoteConnection, RemoteThread } from './remote-thread.ts';
@@ -69,7 +69,6 @@ interface UnderWay {
  * connects again and again for as long as it is open.
  */
 export class RemoteEngine implements Engine {
-  readonly url: string;
   readonly #options: RemoteEngineOptions;
   readonly #thread: RemoteThread;
   readonly #closing = new AbortController();
@@ -86,7 +85,6 @@ export class RemoteEngine implements Engine {
   constructor(options: RemoteEngineOptions) {
     this.#options = options;
     this.#thread = new RemoteThread(options.onThreadError);
-    this.url = endpointUrl(options.endpoint);
     this.#ended = this.#stayConnected();
   }
 
