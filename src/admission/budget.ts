@@ -100,7 +100,7 @@ export class Budget {
     return await this.#wait(line, amount, caller, signal, () => this.#take(amount, caller));
   }
 
-  /** Stands in `line` until `amount` fits, and then takes it. */
+  /** Waits in `line` until `amount` fits, and then takes it. */
   #wait<T>(line: Set<Waiter>, amount: number, caller: Caller, signal: StopSignal, take: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {

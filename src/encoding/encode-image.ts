@@ -21,7 +21,7 @@ import { hasClassToken, type ResolvedRequest } from './resolve-request.ts';
 import { runAll } from './run-all.ts';
 
 /**
- * Decodes an image, cuts its views, encodes them with the model, assembles their tokens, projects those that were fused, and
+ * Decodes an image, cuts its views, encodes them with the model, assembles their tokens, projects fused features, and
  * caches the result. Releases `permit` when it ends.
  */
 export async function encodeImage(

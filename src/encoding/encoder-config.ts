@@ -16,7 +16,7 @@ export interface RemoteConfig {
   readonly stopping?: AbortSignal | undefined;
 }
 
-/** A `requestTimeoutMs` for requests behind which no other caller waits: the longest time of a timer. */
+/** A `requestTimeoutMs` where no other caller waits behind a request: the longest that a timer can run. */
 export const noTimeoutMs = 2 ** 31 - 1;
 
 /** The settings of an encoder. */

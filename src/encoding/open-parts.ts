@@ -72,7 +72,7 @@ export async function openParts(
     startModel(model, stoppedBy(config, failing.signal), tokenPool, observer, logger, outages, onEngineLoss);
   const started = await Promise.allSettled(
     models.map(async (model) => {
-      // A model of remote engines may wait for them for long, and takes no core.
+      // A model on servers may wait for them for a long time, and takes no core.
       const isRemote = endpointsOf(config.remote, model.name).length > 0;
       try {
         return await (isRemote ? start(model) : slots.run(failing.signal, () => start(model)));
@@ -104,7 +104,7 @@ function stoppedBy(config: EncoderConfig, failing: AbortSignal): EncoderConfig {
   return { ...config, remote: { ...remote, stopping } };
 }
 
-/** How many threads the models' engines take: one each, and as many for a projector. */
+/** How many threads the models' engines take. A projector takes as many as its model. */
 export function engineThreads(
   models: readonly Pick<Model, 'name' | 'projector'>[],
   { device, engines, remote }: Pick<EncoderConfig, 'device' | 'engines' | 'remote'>,
@@ -127,7 +127,7 @@ function modelsAtOnce({ device, threads }: EncoderConfig, enginesEach: number): 
 /** Loads the models of all folders, and reports all faults at once. */
 async function loadModels(config: EncoderConfig, logger: Logger): Promise<Model[]> {
   const { models, remote } = config;
-  // Weights that a server runs need not be here.
+  // A model on servers needs no weights here.
   const load = (source: ModelSource) =>
     endpointsOf(remote, servedName(source)).length > 0 ? readModelFolder : loadModelFolder;
   if (models.length > 0) return await allOf(models.map((one) => load(one)(one.folder, one.name)));
@@ -187,7 +187,7 @@ async function startModel(
       const err = error.cause ?? error;
       logger.error({ model: name, engine, err }, 'the engine ended or is faulty; starting another');
     },
-    // A late engine matters to nobody where no other can take over.
+    // Only worth a log line if another engine can take over.
     onLate: (engine) => {
       if (enginePlaces(config.device, config.engines).length > 1) logLate(logger, name, engine);
     },

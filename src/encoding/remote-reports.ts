@@ -14,7 +14,7 @@ export function endpointsOf(remote: RemoteConfig | undefined, name: string): rea
   return remote?.engines.flatMap(({ model, endpoint }) => (model === name ? [endpoint] : [])) ?? [];
 }
 
-/** The servers of a model, if it has any, and what is logged of them. */
+/** The servers of a model, and what to log, count and keep of their outages; undefined if it has none. */
 export function remoteOf(
   { remote }: EncoderConfig,
   name: string,

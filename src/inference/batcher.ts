@@ -242,7 +242,7 @@ export class Batcher {
     for (const [index, waiting] of views.entries()) {
       const overflown = waiting.outputs.find((output) => finite[output]?.[index] !== true);
       if (overflown !== undefined) {
-        // The picture may be at fault, or the engine: another one tells.
+        // Either the image or the engine is at fault. A run on another engine shows which.
         this.#fail(batch, waiting, notFinite(dtypeOf(overflown)), others);
         continue;
       }

@@ -32,11 +32,11 @@ async function ask<Value>(script: URL, task: ExportTask, signal: AbortSignal | u
     child.once('error', (error) => reject(signal?.aborted ? cancelled : error));
     child.once('exit', (exitCode, killer) => {
       const message = `crashes the process that reads it (${killer ?? `exit code ${exitCode}`})`;
-      // A terminal interrupts all its processes; this one may hear of it before the signal fires.
+      // A terminal interrupts all its processes, so the child may end before the signal fires.
       if (killer === 'SIGINT' || killer === 'SIGTERM') reject(cancelled);
       else resolve(answer ?? { kind: 'problem', message });
     });
-    // Of a child that has ended by then 'exit' tells.
+    // If the child has ended by then, 'exit' reports it.
     child.send(task, () => undefined);
   });
   if (finding.kind === 'problem') throw new ExportProblem(finding.message);

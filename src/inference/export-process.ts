@@ -8,7 +8,7 @@ import type { TowerGeometry } from '../model/tower-geometry.ts';
 import { cpuOptions, makeInput } from './onnx-session.ts';
 import { runtimeReason } from './runtime-reason.ts';
 
-/** What the process is asked, once. */
+/** The one task of the process. */
 export type ExportTask =
   | { readonly kind: 'weights'; readonly path: string }
   | {
@@ -50,7 +50,7 @@ async function tryGraph({
   threads,
 }: Extract<ExportTask, { kind: 'try' }>): Promise<ExportPorts> {
   const problem = (what: string, error: unknown): ExportProblem => {
-    // The path is that of a copy, which nobody knows.
+    // The path is that of a copy, which the user does not know.
     const reason = runtimeReason((error as Error).message.replaceAll(path, 'the graph'));
     return new ExportProblem(`${what} by ONNX Runtime: ${reason}`, { cause: error });
   };

@@ -76,7 +76,7 @@ export class Lane {
     if (next !== undefined) next.startedAt = this.#now();
   }
 
-  /** When it has finished what it has, in milliseconds; undefined before anything is measured. */
+  /** The time until it has finished the batches that it has, in milliseconds; undefined before anything is measured. */
   freeInMs(): number | undefined {
     const parallel = this.#parallel;
     let freeInMs = 0;
@@ -88,7 +88,7 @@ export class Lane {
     return freeInMs / parallel;
   }
 
-  /** What it can do from `freeInMs` on. */
+  /** What it can do once `freeInMs` have passed. */
   forecast(freeInMs: number): EngineForecast {
     const batchMs = (views: number) => (this.pooled.times.estimateMs(views) ?? 0) / this.#parallel;
     return { freeInMs, largest: this.largest, batchMs };

@@ -6,7 +6,7 @@ export interface PoolEngine {
   /** Its name in logs and metrics, such as `cpu#0` or `cuda:1`. */
   readonly name: string;
   readonly engine: Engine;
-  /** What is known of its batches' times. */
+  /** The measured times of its batches. */
   readonly times: BatchTimes;
   /** The largest batch to run. */
   readonly largest: number;

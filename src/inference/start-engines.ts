@@ -41,9 +41,9 @@ export interface EngineOptions extends EngineReports {
 }
 
 /**
- * Starts engines, all at once, and measures the batches of each, while the others run theirs as well. Rejects with
- * `failed_precondition` when the graphs or a device cannot be used. Then none is left. `onChange` is called when an
- * engine's state changes.
+ * Starts all engines at the same time, and measures the batches of each while the others run theirs. Rejects with
+ * `failed_precondition` when the graphs or a device cannot be used, and leaves no engine running. `onChange` is called
+ * when an engine's state changes.
  */
 export async function startEngines(
   work: EngineWork,

@@ -30,12 +30,12 @@ export interface WaitingView extends SchedulingClass {
   readonly request: { hasLeft: boolean; readonly permit: ViewsPermit; readonly trace: Trace | undefined };
 }
 
-/** Whether a view is waited for and can be run. One without bytes has been run: its pixels are gone. */
+/** Whether somebody waits for a view and it can run. A view without bytes has run already: its pixels are gone. */
 export function canRun({ request, view, isSettled }: WaitingView): boolean {
   return !isSettled && !request.hasLeft && view.byteLength > 0;
 }
 
-/** The traces of their requests that are traced. */
+/** The traces of the batch's requests, each once. */
 export function tracesOf(batch: readonly WaitingView[]): readonly Trace[] {
   return [...new Set(batch.flatMap(({ request }) => request.trace ?? []))];
 }

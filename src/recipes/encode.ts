@@ -7,7 +7,7 @@ export interface EncodeRecipeOptions {
 }
 
 /**
- * Plans Encode: one view, which is the whole image squashed to the model's square or its middle, as the model's `resize`
+ * Plans Encode: one view, which is the whole image squashed to the model's square, or its middle, as the model's `resize`
  * says.
  */
 export function planEncode(

@@ -9,7 +9,7 @@ const digestBytes = 64;
 const sizeBytes = 8;
 const headBytes = magic.byteLength + digestBytes + sizeBytes;
 
-/** Copied and hashed at a time. The main thread does other work between two slices. */
+/** How much is copied and hashed at a time. The main thread does other work between two slices. */
 const sliceBytes = 2 ** 20;
 
 /**

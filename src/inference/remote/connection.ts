@@ -16,7 +16,7 @@ import { type CallReason, callReason, type FailedCall } from './call-reason.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
 import { engineDown } from './engine-down.ts';
 
-/** Files by which servers are trusted and this service is known to them. */
+/** Files with which this service checks servers and identifies itself to them. */
 export interface RemoteAccess {
   /** PEM file of the authorities that sign the servers' certificates; the system's when absent. */
   readonly caFile?: string | undefined;
@@ -27,7 +27,7 @@ export interface RemoteAccess {
   readonly tokenFile?: string | undefined;
 }
 
-/** Statuses of a call whose batch failed on a server that works. Any other means that the server cannot be used now. */
+/** Statuses of a batch that failed on a working server. Any other status means that the server cannot be used now. */
 const ofTheBatch: ReadonlySet<status> = new Set([
   status.INTERNAL,
   status.UNKNOWN,
@@ -45,26 +45,26 @@ export class CallFailure extends Error {
   }
 }
 
-/** What a request is answered when its batch failed on a server that works. */
+/** The answer to a request whose batch failed on a working server. */
 export const modelFailed = 'The model failed on this image.';
 
 const windowBytes = 8 * 2 ** 20;
 
-/** Reconnecting is the engine's own, so each connection begins afresh, with an address that is looked up again. */
+/** The engine reconnects by itself: each connection starts afresh and looks the address up again. */
 const channelOptions = {
   'grpc.max_receive_message_length': -1,
   'grpc.max_send_message_length': -1,
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_http_proxy': 0,
-  // Node's own, 64 KiB, limits an answer of some MB to a fraction of the network's speed.
+  // Node's default of 64 KiB limits an answer of some MB to a fraction of the network's speed.
   'grpc-node.flow_control_window': windowBytes,
 } as const;
 
-/** One connection to a server. It reads the files of its access as it opens. */
+/** One connection to a server. It reads the files of its access when it opens. */
 export class Connection {
   readonly #client: Client;
   readonly #metadata: Metadata;
-  /** Where it goes. */
+  /** The server's endpoint, as the user wrote it. */
   readonly url: string;
   readonly #secure: boolean;
   readonly #calls = new Set<ClientUnaryCall>();

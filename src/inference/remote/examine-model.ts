@@ -27,7 +27,7 @@ export interface ExaminedModel {
   readonly server: string;
   /** The largest batch that it takes; undefined where it sets no limit. */
   readonly largest: number | undefined;
-  /** Whether the server told the model's digest, which is then the wanted one. */
+  /** Whether the server states the model's digest, which then matches. */
   readonly toldDigest: boolean;
 }
 
@@ -38,8 +38,8 @@ const answerMs = 5000;
 export const examineMs = 6 * answerMs;
 
 /**
- * Asks a server whether it is ready with a model, and holds what it says against model.json. Rejects with `unavailable`
- * when it is not ready, and with `failed_precondition` when its model is another one.
+ * Asks a server whether its model is ready, and compares what it says with model.json. Rejects with `unavailable` when it
+ * is not ready, and with `failed_precondition` when its model is another one.
  */
 export async function examineModel(connection: Connection, wanted: WantedModel): Promise<ExaminedModel> {
   const ask = async <Response>(method: string, request: object = {}) =>
@@ -79,7 +79,7 @@ function unlessUnknown(error: unknown): undefined {
   throw error;
 }
 
-/** A server that names no tensors, as MLServer and KServe do without settings, is held to the answer to its first batch. */
+/** MLServer and KServe name no tensors unless they are told to. Then the answer to the first batch is checked instead. */
 function requireTensors(wanted: WantedModel, { inputs, outputs }: ModelMetadataResponse__Output): void {
   if (inputs.length > 0) requireTensor(wanted, 'input', inputs, wanted.signature.input);
   if (outputs.length === 0) return;

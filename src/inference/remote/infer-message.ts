@@ -42,8 +42,8 @@ export function inferRequest(
 }
 
 /**
- * Tokens and finite flags of an answer, each in a buffer of its own. Throws, saying how, if the answer is not what was
- * asked for.
+ * Tokens and finite flags of an answer, each in a buffer of its own. Throws if the answer is not what was asked for, and
+ * says how it differs.
  */
 export function readInferResponse(
   response: ModelInferResponse__Output,
@@ -55,7 +55,7 @@ export function readInferResponse(
   const finite: PerOutput<readonly boolean[]> = {};
   for (const output of wanted) {
     const tensors = requireTensors(outputs, output);
-    // A copy: what the message is part of is neither aligned nor alone in its buffer.
+    // A copy, because the message's bytes are neither aligned nor alone in their buffer.
     tokens[output] = new Uint8Array(contentsOf(response, tensors.tokens, views));
     finite[output] = Array.from(contentsOf(response, tensors.finite, views), (flag) => flag !== 0);
   }

@@ -22,7 +22,7 @@ export interface RemoteEngineOptions {
   readonly prove: (engine: Pick<Engine, 'encode'>, examined: ExaminedModel) => Promise<void>;
   /** Called whenever the engine begins to take batches. */
   readonly onUp: (examined: ExaminedModel) => void;
-  /** Called when it does so no longer or cannot begin: for every new reason, and again after `repeatMs`. Callers may read `reason`. */
+  /** Called when it stops taking batches or cannot begin: for each new reason, and again after `repeatMs`. Callers may read `reason`. */
   readonly onDown: (error: ServiceError, reason: string) => void;
   /** Called when the engine's thread dies without a call. Another one takes its place. */
   readonly onThreadError: (error: unknown) => void;
@@ -88,7 +88,7 @@ export class RemoteEngine implements Engine {
     this.#ended = this.#stayConnected();
   }
 
-  /** `ended` while batches are not worth waiting for it: it may come back. */
+  /** `ended` once batches no longer wait for it, although it may come back. */
   get state(): EngineState {
     return this.#state === 'up' && this.#underWay.some(({ isLate }) => isLate) ? 'late' : this.#state;
   }
@@ -135,7 +135,7 @@ export class RemoteEngine implements Engine {
     }
   }
 
-  /** Connects and takes batches. Resolves with the reason why it does so no longer. */
+  /** Connects and takes batches until it goes down. Resolves with the reason. */
   async #beUp(onUp: () => void): Promise<ServiceError> {
     const { endpoint, access, wanted, wait } = this.#options;
     const down = new AbortController();
@@ -176,7 +176,7 @@ export class RemoteEngine implements Engine {
     await this.#options.prove({ encode }, session.examined);
   }
 
-  /** A batch that failed may be at fault itself, or the server is: views that any server can run tell. */
+  /** After a failed batch, has the server run views that any server can run, to tell whether the server is at fault. */
   async #doubt(session: Session): Promise<void> {
     if (session !== this.#session || this.#isDoubted) return;
     this.#isDoubted = true;
@@ -205,7 +205,7 @@ export class RemoteEngine implements Engine {
     this.#options.onChange();
   }
 
-  /** Batches wait for the engine for a while, and then no longer. */
+  /** Lets batches wait for the engine for `graceMs`, and then refuses them at once. */
   #startGrace(): void {
     const { wait, onChange } = this.#options;
     this.#outage = new AbortController();

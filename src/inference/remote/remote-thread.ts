@@ -49,7 +49,7 @@ export class RemoteThread {
   }
 }
 
-/** A connection that is on the thread. Calls reject as those of {@link Connection}, and with `unavailable` if the thread fails. */
+/** A connection that the thread holds. Calls reject as those of {@link Connection}, and with `unavailable` if the thread fails. */
 export class RemoteConnection {
   readonly #pool: WorkerPool;
   readonly #shared: SharedInput;

@@ -36,8 +36,8 @@ export interface RemoteReports {
 
 /**
  * Connects to all servers of a model at once, and resolves when one of them works. The others are used as soon as
- * they work. Rejects with `failed_precondition` when every server runs another model; one that cannot be reached is
- * waited for, until `stopping` fires. `onChange` is called when an engine's state changes.
+ * they work. Rejects with `failed_precondition` when every server runs another model. Waits for servers that cannot be
+ * reached until `stopping` fires. `onChange` is called when an engine's state changes.
  */
 export async function startRemoteEngines(
   work: EngineWork,
@@ -104,7 +104,7 @@ export async function startRemoteEngines(
   return pool;
 }
 
-/** Measures a server's batches at the first connection. At later ones, has it run a view. */
+/** Measures a server's batches at the first connection, and has it run one view at every connection. */
 async function prove(
   work: EngineWork,
   engine: Pick<Engine, 'encode'>,
