@@ -7,7 +7,7 @@ import type { ImageOutcome } from '../tokens/formats/image-outcome.ts';
 import { startDeadline } from './deadline.ts';
 import { encodeEach, encodeImages } from './encode-request.ts';
 import type { EncoderConfig } from './encoder-config.ts';
-import type { EncoderObserver } from './encoder-observer.ts';
+import type { EncoderObserver, EncoderReports } from './encoder-observer.ts';
 import { type OpenParts, openParts } from './open-parts.ts';
 import { planAnswer, validateRequest } from './plan-request.ts';
 import type {
@@ -24,11 +24,7 @@ import type {
 /** The encoder behind both transports, with its engines and pools. Refuses everything as `unavailable` until it is open. */
 export class Encoder implements VisualEncoder {
   readonly #config: EncoderConfig;
-  readonly #observer: EncoderObserver;
-  readonly #logger: Logger;
-  readonly #onLoss: (loss: EngineLoss) => void;
-  /** Remote engines that do not work, by their model's name and their own. */
-  readonly #outages = new Map<string, Outage>();
+  readonly #reports: EncoderReports;
   #opened: OpenParts | undefined;
   #draining = false;
 
@@ -40,9 +36,7 @@ export class Encoder implements VisualEncoder {
     onLoss: (loss: EngineLoss) => void,
   ) {
     this.#config = config;
-    this.#observer = observer;
-    this.#logger = logger;
-    this.#onLoss = onLoss;
+    this.#reports = { observer, logger, onLoss, outages: new Map() };
   }
 
   /** Creates an encoder and opens it. Rejects as `open()` does. */
@@ -57,7 +51,7 @@ export class Encoder implements VisualEncoder {
    * folder, and `failed_precondition` for a device that cannot be used.
    */
   async open(): Promise<void> {
-    this.#opened = await openParts(this.#config, this.#observer, this.#logger, this.#outages, this.#onLoss);
+    this.#opened = await openParts(this.#config, this.#reports);
   }
 
   async encode(request: EncodeRequest): Promise<EncodeAnswer> {
@@ -123,7 +117,7 @@ export class Encoder implements VisualEncoder {
   outages(): readonly Outage[] {
     if (this.#draining) return [];
     const up = new Set(this.#opened?.served.flatMap((one) => (one.isUp() ? [one.model.name] : [])));
-    return [...this.#outages.values()].filter(({ model }) => !up.has(model));
+    return [...this.#reports.outages.values()].filter(({ model }) => !up.has(model));
   }
 
   /** Reports that it is not ready any more. Requests are still answered. */
@@ -159,12 +153,13 @@ export class Encoder implements VisualEncoder {
   }
 
   #reportAnswer({ sources, timings, metadata }: EncodeAnswer): void {
-    for (const source of sources) this.#observer.observeSource?.(source);
-    if (sources.includes('miss')) this.#observer.observeStages?.(timings, metadata.model.name);
+    const { observer } = this.#reports;
+    for (const source of sources) observer.observeSource?.(source);
+    if (sources.includes('miss')) observer.observeStages?.(timings, metadata.model.name);
   }
 
   #reportFailure({ bound }: ServiceError): void {
-    if (bound !== undefined) this.#observer.observeRefusal?.(bound);
+    if (bound !== undefined) this.#reports.observer.observeRefusal?.(bound);
   }
 }
 

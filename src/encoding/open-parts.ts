@@ -7,7 +7,6 @@ import { allOf, ServiceError } from '../errors/service-error.ts';
 import { sizeLimit, sizeReader } from '../image/read-size.ts';
 import { createViewPool } from '../image/view-pool.ts';
 import { enginePlaces } from '../inference/devices.ts';
-import type { EngineLoss } from '../inference/engine-loss.ts';
 import { requireAccess } from '../inference/remote/connection.ts';
 import { engineNames } from '../inference/remote/start-remote-engines.ts';
 import { type EngineStatus, type ServedModel, serveModel } from '../inference/served-model.ts';
@@ -21,10 +20,10 @@ import { TokenPool } from '../tokens/token-pool.ts';
 import { RedisCache } from './cache/redis-cache.ts';
 import { TokenCache } from './cache/token-cache.ts';
 import type { EncoderConfig } from './encoder-config.ts';
-import type { EncoderObserver } from './encoder-observer.ts';
+import type { EncoderObserver, EncoderReports } from './encoder-observer.ts';
 import type { EncodedImage } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
-import { endpointsOf, logLate, type Outages, remoteOf } from './remote-reports.ts';
+import { endpointsOf, logLate, remoteOf } from './remote-reports.ts';
 import { SingleFlight } from './single-flight.ts';
 
 const tokenThreads = 2;
@@ -41,13 +40,8 @@ export interface OpenParts extends EncodingParts {
  * Loads the models, then starts and warms up their engines. Rejects with `invalid_argument` for a folder that is not a
  * model folder, and `failed_precondition` for a device that cannot be used or an address space that is too small.
  */
-export async function openParts(
-  config: EncoderConfig,
-  observer: EncoderObserver,
-  logger: Logger,
-  outages: Outages,
-  onLoss: (loss: EngineLoss) => void,
-): Promise<OpenParts> {
+export async function openParts(config: EncoderConfig, reports: EncoderReports): Promise<OpenParts> {
+  const { observer, logger, onLoss } = reports;
   const enginesEach = enginePlaces(config.device, config.engines).length;
   if (config.remote !== undefined) await requireAccess(config.remote.access);
   const models = await loadModels(config, logger);
@@ -62,14 +56,17 @@ export async function openParts(
     onThreadError,
   });
   let isDown = false;
-  const onEngineLoss = (loss: EngineLoss): void => {
-    isDown ||= loss.isLast;
-    onLoss(loss);
+  const reportsOfEngines: EncoderReports = {
+    ...reports,
+    onLoss(loss) {
+      isDown ||= loss.isLast;
+      onLoss(loss);
+    },
   };
   const slots = new Slots(modelsAtOnce(config, enginesEach));
   const failing = new AbortController();
   const start = (model: Model) =>
-    startModel(model, stoppedBy(config, failing.signal), tokenPool, observer, logger, outages, onEngineLoss);
+    startModel(model, stoppedBy(config, failing.signal), tokenPool, reportsOfEngines);
   const started = await Promise.allSettled(
     models.map(async (model) => {
       // A model on servers may wait for them for a long time, and takes no core.
@@ -159,18 +156,16 @@ async function startModel(
   model: Model,
   config: EncoderConfig,
   tokenPool: TokenPool,
-  observer: EncoderObserver,
-  logger: Logger,
-  outages: Outages,
-  onLoss: (loss: EngineLoss) => void,
+  reports: EncoderReports,
 ): Promise<ServedModel> {
+  const { observer, logger, onLoss } = reports;
   const { name, digest, features, precision, trained, projector } = model;
   const described = { digest, features, projector: projector?.family, precision, trained };
   logger.info({ model: name, ...described }, 'loading the model');
   if (!trained) {
     logger.warn({ model: name }, 'this model has random weights: it shows the interface, not vision');
   }
-  const remote = remoteOf(config, name, observer, logger, outages);
+  const remote = remoteOf(config, name, reports);
   // Metrics show them while the start waits for the first that works.
   if (remote !== undefined)
     observer.watchEngines?.(name, () => engineNames(remote.endpoints).map(unconnected));

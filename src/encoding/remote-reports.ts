@@ -4,11 +4,7 @@ import type { Endpoint } from '../inference/remote/endpoint.ts';
 import { engineNames } from '../inference/remote/start-remote-engines.ts';
 import type { ServeModelOptions } from '../inference/served-model.ts';
 import type { EncoderConfig, RemoteConfig } from './encoder-config.ts';
-import type { EncoderObserver } from './encoder-observer.ts';
-import type { Outage } from './request.ts';
-
-/** Remote engines that do not work. */
-export type Outages = Map<string, Outage>;
+import type { EncoderReports } from './encoder-observer.ts';
 
 export function endpointsOf(remote: RemoteConfig | undefined, name: string): readonly Endpoint[] {
   return remote?.engines.flatMap(({ model, endpoint }) => (model === name ? [endpoint] : [])) ?? [];
@@ -18,9 +14,7 @@ export function endpointsOf(remote: RemoteConfig | undefined, name: string): rea
 export function remoteOf(
   { remote }: EncoderConfig,
   name: string,
-  observer: EncoderObserver,
-  logger: Logger,
-  outages: Outages,
+  { observer, logger, outages }: EncoderReports,
 ): ServeModelOptions['remote'] {
   const endpoints = endpointsOf(remote, name);
   if (remote === undefined || endpoints.length === 0) return undefined;
