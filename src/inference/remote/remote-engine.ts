@@ -6,7 +6,7 @@ import type { RemoteAccess } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import { engineDown, reasonOf } from './engine-down.ts';
 import type { ExaminedModel, WantedModel } from './examine-model.ts';
-import { type RemoteConnection, RemoteThread } from './remote-thread.ts';
+import { RemoteThread } from './remote-thread.ts';
 
 export interface RemoteEngineOptions {
   readonly endpoint: Endpoint;
@@ -50,7 +50,6 @@ const checkMs = 5000;
 
 /** A connection to a server whose model fits. */
 interface Session {
-  readonly connection: RemoteConnection;
   readonly examined: ExaminedModel;
   /** Fires with the reason when the engine goes down. */
   readonly down: AbortController;
@@ -142,31 +141,29 @@ export class RemoteEngine implements Engine {
     const { signal } = this.#closing;
     const close = (): void => down.abort(signal.reason);
     signal.addEventListener('abort', close);
-    let connection: RemoteConnection | undefined;
     try {
       signal.throwIfAborted();
-      connection = await this.#thread.connect(endpoint, access);
+      await this.#thread.connect(endpoint, access);
       down.signal.addEventListener('abort', () => {
         this.#session = undefined;
-        connection?.close();
+        this.#thread.disconnect();
         this.#becomeDown(ServiceError.from(down.signal.reason));
       });
       down.signal.throwIfAborted();
-      const examined = await connection.examine(wanted);
-      const session = { connection, examined, down };
+      const examined = await this.#thread.examine(wanted);
+      const session = { examined, down };
       await this.#prove(session);
       down.signal.throwIfAborted();
       onUp();
       this.#becomeUp(session);
       for (;;) {
         await wait(checkMs, down.signal);
-        await this.#check(connection);
+        await this.#check();
       }
     } catch (thrown) {
       if (!down.signal.aborted) down.abort(thrown);
       return ServiceError.from(down.signal.reason);
     } finally {
-      connection?.close();
       signal.removeEventListener('abort', close);
     }
   }
@@ -219,10 +216,10 @@ export class RemoteEngine implements Engine {
   }
 
   /** Examines the model again, unless batches show whether the server works: it may not answer while it computes. */
-  async #check(connection: RemoteConnection): Promise<void> {
+  async #check(): Promise<void> {
     if (this.#underWay.length > 0) return;
     try {
-      await connection.examine(this.#options.wanted);
+      await this.#thread.examine(this.#options.wanted);
     } catch (error) {
       if (this.#underWay.length === 0) throw error;
     }
@@ -241,7 +238,7 @@ export class RemoteEngine implements Engine {
     const watch = this.#watch(batch, views.length, rounds);
     this.#underWay.push(batch);
     try {
-      const encoded = await session.connection.infer(views, {
+      const encoded = await this.#thread.infer(views, {
         wanted,
         outputs,
         largest: session.examined.largest ?? Number.POSITIVE_INFINITY,

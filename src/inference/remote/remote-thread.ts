@@ -6,7 +6,7 @@ import type { Endpoint } from './endpoint.ts';
 import { engineDown } from './engine-down.ts';
 import { examineMs, type ExaminedModel, type WantedModel } from './examine-model.ts';
 import type { RemoteTokens } from './infer-message.ts';
-import type { ExamineTask, InferTask, OpenTask } from './remote-worker.ts';
+import type { InferTask, OpenTask } from './remote-worker.ts';
 
 /** More calls than a connection ever has: none waits for another. */
 const callsAtOnce = 1000;
@@ -18,13 +18,13 @@ const openMs = 30_000;
 export const answerMs = 5000;
 
 /**
- * A thread that talks to a server. A batch and its tokens are tens of MB, and encoding, copying, encrypting and writing them
- * would hold up the main thread.
+ * A thread with a connection to a server. A batch and its tokens are tens of MB, and encoding, copying, encrypting and
+ * writing them would hold up the main thread. Calls reject as those of {@link Connection}, and with `unavailable` if the
+ * thread fails.
  */
 export class RemoteThread {
   readonly #pool: WorkerPool;
   readonly #shared = new SharedInput();
-  #connections = 0;
 
   /** `onThreadError` is called when the thread dies without a call. Another one takes its place. */
   constructor(onThreadError?: (error: unknown) => void) {
@@ -36,35 +36,18 @@ export class RemoteThread {
     });
   }
 
-  /** Rejects with `unavailable` if a file of `access` cannot be read. The server is reached with the first call. */
-  async connect(endpoint: Endpoint, access: RemoteAccess): Promise<RemoteConnection> {
-    const connection = this.#connections++;
-    const task: OpenTask = { connection, endpoint, access };
+  /**
+   * Opens a connection, in place of the one before. Rejects with `unavailable` if a file of `access` cannot be read. The
+   * server is reached with the first call.
+   */
+  async connect(endpoint: Endpoint, access: RemoteAccess): Promise<void> {
+    const task: OpenTask = { endpoint, access };
     await answered(this.#pool.run('open', task, []), openMs);
-    return new RemoteConnection(this.#pool, this.#shared, connection);
-  }
-
-  async close(): Promise<void> {
-    await this.#pool.close();
-  }
-}
-
-/** A connection that the thread holds. Calls reject as those of {@link Connection}, and with `unavailable` if the thread fails. */
-export class RemoteConnection {
-  readonly #pool: WorkerPool;
-  readonly #shared: SharedInput;
-  readonly #connection: number;
-
-  constructor(pool: WorkerPool, shared: SharedInput, connection: number) {
-    this.#pool = pool;
-    this.#shared = shared;
-    this.#connection = connection;
   }
 
   /** As examineModel(). */
   async examine(wanted: WantedModel): Promise<ExaminedModel> {
-    const task: ExamineTask = { connection: this.#connection, wanted };
-    return await answered(this.#pool.run('examine', task, []), examineMs + answerMs);
+    return await answered(this.#pool.run('examine', wanted, []), examineMs + answerMs);
   }
 
   /** Runs a batch on the server's model. The views stay the caller's. */
@@ -76,17 +59,21 @@ export class RemoteConnection {
     const { length } = views;
     const limitMs = Math.max(1, Math.ceil(length / task.largest)) * task.limitMs;
     try {
-      const whole: InferTask = { ...task, connection: this.#connection, input, views: length };
+      const whole: InferTask = { ...task, input, views: length };
       return await answered(this.#pool.run('infer', whole, []), limitMs + answerMs);
     } finally {
       this.#shared.release(input);
     }
   }
 
-  /** Calls under way fail with `unavailable`. */
-  close(): void {
-    // It fails only if the thread has died, and its connections with it.
-    void this.#pool.run('close', this.#connection, []).catch(() => undefined);
+  /** Closes the connection. Calls under way fail with `unavailable`. */
+  disconnect(): void {
+    // It fails only if the thread has died, and its connection with it.
+    void this.#pool.run('close', undefined, []).catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close();
   }
 }
 

@@ -9,18 +9,12 @@ import { examineModel, type WantedModel } from './examine-model.ts';
 import { inferRequest, joinParts, readInferResponse, type RemoteTokens } from './infer-message.ts';
 
 export interface OpenTask {
-  /** The connection's number, by which later tasks name it. */
-  readonly connection: number;
   readonly endpoint: Endpoint;
   readonly access: RemoteAccess;
 }
 
-export interface ExamineTask {
-  readonly connection: number;
+export interface InferTask {
   readonly wanted: WantedModel;
-}
-
-export interface InferTask extends ExamineTask {
   /** All views, one after another. */
   readonly input: Uint8Array;
   readonly views: number;
@@ -31,18 +25,23 @@ export interface InferTask extends ExamineTask {
   readonly limitMs: number;
 }
 
-const connections = new Map<number, Connection>();
+let connection: Connection | undefined;
 
-export function open({ connection, endpoint, access }: OpenTask): Promise<MovedOutcome> {
+/** Opens a connection, in place of the one before. */
+export function open({ endpoint, access }: OpenTask): Promise<MovedOutcome> {
   return taskOutcome(
-    async () => void connections.set(connection, await Connection.open(endpoint, access)),
+    async () => {
+      const opened = await Connection.open(endpoint, access);
+      connection?.close();
+      connection = opened;
+    },
     () => [],
   );
 }
 
-export function examine({ connection, wanted }: ExamineTask): Promise<MovedOutcome> {
+export function examine(wanted: WantedModel): Promise<MovedOutcome> {
   return taskOutcome(
-    () => examineModel(opened(connection), wanted),
+    () => examineModel(opened(), wanted),
     () => [],
   );
 }
@@ -56,46 +55,41 @@ export function infer(task: InferTask): Promise<MovedOutcome> {
 }
 
 /** Calls under way fail with `unavailable`. */
-export function close(connection: number): Promise<MovedOutcome> {
+export function close(): Promise<MovedOutcome> {
   return taskOutcome(
     () => {
-      connections.get(connection)?.close();
-      connections.delete(connection);
+      connection?.close();
+      connection = undefined;
     },
     () => [],
   );
 }
 
-/** A thread that replaces one that died has no connections. */
-function opened(connection: number): Connection {
-  const found = connections.get(connection);
-  if (found !== undefined) return found;
+/** A thread that replaces one that died has no connection. */
+function opened(): Connection {
+  if (connection !== undefined) return connection;
   throw engineDown('lost its connection');
 }
 
 async function inferParts(task: InferTask): Promise<RemoteTokens> {
   const { input, views, largest, outputs } = task;
-  if (views <= largest) return await inferPart(task);
+  const server = opened();
+  if (views <= largest) return await inferPart(server, task);
   const viewBytes = input.byteLength / views;
   const parts: RemoteTokens[] = [];
   for (let from = 0; from < views; from += largest) {
     const until = Math.min(from + largest, views);
     const part = input.subarray(from * viewBytes, until * viewBytes);
-    parts.push(await inferPart({ ...task, input: part, views: until - from }));
+    parts.push(await inferPart(server, { ...task, input: part, views: until - from }));
   }
   return joinParts(parts, outputs);
 }
 
-async function inferPart({
-  connection,
-  wanted: { name, signature },
-  input,
-  views,
-  outputs,
-  limitMs,
-}: InferTask): Promise<RemoteTokens> {
+async function inferPart(
+  server: Connection,
+  { wanted: { name, signature }, input, views, outputs, limitMs }: InferTask,
+): Promise<RemoteTokens> {
   const request = inferRequest(name, signature, input, views, outputs);
-  const server = opened(connection);
   const response = await server.send<ModelInferResponse__Output>('ModelInfer', request, limitMs);
   try {
     return readInferResponse(response, signature, views, outputs);

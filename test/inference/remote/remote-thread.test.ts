@@ -32,14 +32,13 @@ test('a batch of 12 MB with 38 MB of tokens costs the main thread a few millisec
   const [port] = (await once(server, 'message')) as [number];
   const thread = new RemoteThread();
   t.after(() => thread.close());
-  const connection = await thread.connect({ host: '127.0.0.1', port, secure: false }, {});
-  t.after(() => connection.close());
+  await thread.connect({ host: '127.0.0.1', port, secure: false }, {});
   const task = { wanted, outputs: ['float16'], largest: 16, limitMs: 60_000 } as const;
-  await connection.infer(views, task);
+  await thread.infer(views, task);
   const rounds = 5;
   const before = mainMs();
   for (let round = 0; round < rounds; round++) {
-    const { tokens, finite } = await connection.infer(views, task);
+    const { tokens, finite } = await thread.infer(views, task);
     assert.equal(tokens.float16?.byteLength, 16 * 1024 * 1152 * 2);
     assert.equal(tokens.float16.at(-1), 16);
     assert.deepEqual(finite.float16, Array(16).fill(true));
@@ -55,12 +54,11 @@ test('a thread that does not answer loses its batch, each of whose parts had its
   server.hold = () => new Promise(() => {});
   const thread = new RemoteThread();
   t.after(() => thread.close());
-  const connection = await thread.connect({ host: '127.0.0.1', port: server.port, secure: false }, {});
-  t.after(() => connection.close());
+  await thread.connect({ host: '127.0.0.1', port: server.port, secure: false }, {});
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let isOver = false;
   const task = { wanted, outputs: ['float16'], largest: 2, limitMs: 60_000 } as const;
-  const lost = connection.infer(views.slice(0, 3), task).finally(() => {
+  const lost = thread.infer(views.slice(0, 3), task).finally(() => {
     isOver = true;
   });
   const refused = assert.rejects(lost, ({ code, cause }: ServiceError) => {
