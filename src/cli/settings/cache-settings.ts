@@ -15,8 +15,8 @@ export const cacheSettings = {
   'share-cache': {
     type: 'boolean',
     description:
-      'Lets tokens encoded for one API key answer requests of other keys. They could then find out which images it ' +
-      'sends.',
+      'Lets tokens encoded for one API key answer requests with other keys. Their owners can then find out which images ' +
+      'were sent with the first.',
   },
   'redis-url': {
     type: 'optional',
@@ -24,7 +24,7 @@ export const cacheSettings = {
     read: readRedisUrl,
     description:
       'Redis that keeps tokens for several services, redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]. If it is ' +
-      'slow or gone, cache hits are lost and nothing else.',
+      'slow or down, only cache hits are lost.',
   },
   'redis-timeout-ms': {
     type: 'milliseconds',

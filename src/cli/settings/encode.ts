@@ -17,7 +17,7 @@ const outputSettings = flagsOnly({
     type: 'optional',
     placeholder: 'FILE.png',
     description:
-      'Draws the tokens of one image in place of writing them: their first three principal components as red, green and blue.',
+      'Draws the tokens of one image instead of writing them: their first three principal components as red, green and blue.',
   },
   format: {
     type: 'choice',
@@ -32,7 +32,7 @@ const outputSettings = flagsOnly({
     min: 1024,
     max: 2 ** 40,
     default: '1GiB',
-    description: 'Size from which a shard of webdataset is complete and the next one starts.',
+    description: 'Size at which a shard of webdataset is complete and the next one starts.',
   },
   'max-file-bytes': {
     type: 'bytes',
@@ -59,7 +59,7 @@ const serviceSettings = {
       min: 1,
       max: 1024,
       default: '32',
-      description: 'Requests that wait for each --url at one time.',
+      description: 'Requests in flight to each --url at one time.',
     },
     'retry-ms': {
       type: 'milliseconds',

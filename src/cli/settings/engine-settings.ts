@@ -58,8 +58,8 @@ export const engineSettings = {
   'share-weights': {
     type: 'boolean',
     description:
-      'Engines on a CPU run from one copy of the weights in memory, the mapped file. Without it each engine makes a copy for ' +
-      'its kernels, which is a tenth faster or more.',
+      'Engines on a CPU share one copy of the weights in memory, the mapped file. Without it each engine makes a copy that is ' +
+      'laid out for its kernels, and is at least a tenth faster.',
   },
   'max-batch': {
     type: 'integer',

@@ -25,8 +25,8 @@ export const remoteSettings = {
     default: '1',
     needs: ['remote-engine'],
     description:
-      "Batches that each of these servers runs at one time: its model's instances. One more is sent ahead, so that it is " +
-      'there when one ends.',
+      "Batches that each of these servers runs at one time: the number of its model's instances. One more is sent ahead, so " +
+      'that it is ready when a batch ends.',
   },
   'remote-engine-ca': {
     type: 'optional',

@@ -63,7 +63,7 @@ const addressSettings = {
     type: 'optional',
     placeholder: 'PATH',
     read: readSocketPath,
-    description: 'The same for gRPC, whose clients name it unix:PATH.',
+    description: 'Unix domain socket for gRPC, beside the port. Clients address it as unix:PATH.',
   },
   'socket-mode': {
     type: 'text',
@@ -94,8 +94,8 @@ const addressSettings = {
     type: 'boolean',
     default: 'true',
     description:
-      'Whether / is a page on which people look at tokens. It is read from disk when somebody opens it, and needs no key; ' +
-      'its requests do. false makes / lead to /docs.',
+      'Whether / is a page on which people look at tokens. The page needs no key; the requests that it sends do. With false, ' +
+      '/ leads to /docs.',
   },
 } as const satisfies Settings;
 
@@ -122,7 +122,7 @@ const limitSettings = {
     max: 2 ** 40,
     default: '256MiB',
     description:
-      'Largest answer, in bytes of tokens. The plan tells its size, so a larger one is refused before any work.',
+      'Largest answer, in bytes of tokens. Its size is known from the plan, so a larger one is refused before any work.',
   },
   'max-body-bytes': {
     type: 'bytes',
@@ -189,8 +189,8 @@ const timeSettings = {
     max: 3_600_000,
     default: '20000',
     description:
-      'How long requests in flight may take after that. With the delay, the default stays within the 30 seconds of ' +
-      'Kubernetes.',
+      'How long requests in flight may still take after --drain-delay-ms. Together the defaults stay within the 30 ' +
+      'seconds that Kubernetes gives.',
   },
 } as const satisfies Settings;
 
