@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { withoutControls } from '../../errors/quoted.ts';
@@ -23,6 +22,7 @@ import { ExpectedTotal } from './expected-total.ts';
 import { Failures } from './failures.ts';
 import type { ImageEncoder } from './image-encoder.ts';
 import { findInputs, type Inputs } from '../inputs/find-inputs.ts';
+import { fileSize } from '../inputs/input-files.ts';
 import { openLocalEncoder } from './local-encoder.ts';
 import { manifestName } from './manifest.ts';
 import { openOutput } from './open-output.ts';
@@ -137,7 +137,9 @@ async function encodeInputs(
   );
   const progress = openEncodeProgress(terminal);
   const tars = found.filter(({ kind }) => kind === 'tar');
-  const total = new ExpectedTotal(found.length - tars.length, await sizeOf(tars.map(({ path }) => path)));
+  const tarSizes = await Promise.all(tars.map(async ({ path }) => (await fileSize(path)) ?? 0));
+  const tarBytes = tarSizes.reduce((sum, sizeBytes) => sum + sizeBytes, 0);
+  const total = new ExpectedTotal(found.length - tars.length, tarBytes);
   try {
     for (const { file, problem } of failures) {
       failed.add(file, problem);
@@ -164,17 +166,6 @@ async function encodeInputs(
     failed.list();
     await output.close();
   }
-}
-
-async function sizeOf(files: readonly string[]): Promise<number> {
-  let sizeBytes = 0;
-  for (const file of files) {
-    sizeBytes += await stat(file).then(
-      ({ size }) => size,
-      () => 0,
-    );
-  }
-  return sizeBytes;
 }
 
 function summaryOf({ encoded, failed, there }: Counts, seconds: number): string {

@@ -1,7 +1,6 @@
-import { stat } from 'node:fs/promises';
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
-import { readInput } from '../inputs/input-files.ts';
+import { fileSize, readInput } from '../inputs/input-files.ts';
 import type { ExpectedTotal } from './expected-total.ts';
 import type { FileMap } from '../inputs/file-map.ts';
 import { type Input, isImageName } from '../inputs/find-inputs.ts';
@@ -49,10 +48,7 @@ async function workOfFile({ path, relativePath }: Input, options: WorkOptions): 
   const { names, done, maxFileBytes } = options;
   const doneBytes = await done.get(path);
   if (doneBytes !== undefined) {
-    const sizeBytes = await stat(path).then(
-      ({ size }) => size,
-      () => doneBytes,
-    );
+    const sizeBytes = (await fileSize(path)) ?? doneBytes;
     return sizeBytes === doneBytes ? { kind: 'done' } : changed(path, doneBytes, sizeBytes);
   }
   return {
@@ -60,8 +56,8 @@ async function workOfFile({ path, relativePath }: Input, options: WorkOptions): 
     file: path,
     name: names.claim(path, relativePath),
     read: async () => {
-      const found = await stat(path).catch(() => undefined);
-      if (found !== undefined && found.size > maxFileBytes) throw tooLarge(found.size, maxFileBytes);
+      const sizeBytes = (await fileSize(path)) ?? 0;
+      if (sizeBytes > maxFileBytes) throw tooLarge(sizeBytes, maxFileBytes);
       return await readInput(path);
     },
   };
@@ -69,10 +65,7 @@ async function workOfFile({ path, relativePath }: Input, options: WorkOptions): 
 
 async function* workOfTar({ path }: Input, options: WorkOptions): AsyncGenerator<Work, void, void> {
   const { names, done, maxFileBytes, total } = options;
-  const sizeBytes = await stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  );
+  const sizeBytes = (await fileSize(path)) ?? 0;
   const seen = new Set<string>();
   try {
     for await (const member of tarMembers(path)) {

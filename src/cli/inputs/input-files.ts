@@ -2,6 +2,14 @@ import { readFile, stat } from 'node:fs/promises';
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 
+/** The size of a file in bytes; undefined if the system does not tell it. */
+export async function fileSize(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  );
+}
+
 /**
  * Reads a file named on the command line. Rejects with `invalid_argument` and the system's reason, and for a pipe or a
  * device, whose end may never come.
