@@ -15,8 +15,7 @@ import { encodeCommand } from './settings/encode.ts';
 import { exportTritonCommand } from './settings/export-triton.ts';
 import { benchOutline, commandHelp, programHelp } from './settings/help.ts';
 import { importCommand } from './settings/import.ts';
-import type { Machine } from './settings/machine.ts';
-import { commands, parseCommand } from './settings/parse.ts';
+import { type CommandInput, commands, parseCommand } from './settings/parse.ts';
 import { serveCommand } from './settings/serve.ts';
 import type { Settings, SettingValues } from './settings/setting.ts';
 import type { Terminal } from './terminal.ts';
@@ -32,41 +31,35 @@ export interface Parts {
   bench(args: readonly string[]): Promise<ExitCode>;
 }
 
-export interface Invocation {
-  /** The arguments after the program's name. */
-  readonly args: readonly string[];
-  readonly env: NodeJS.ProcessEnv;
-  readonly machine: Machine;
-}
-
-/** Runs the command that the arguments name. Reports failures on stderr, a line each; never rejects. */
-export async function dispatch(invocation: Invocation, terminal: Terminal, parts: Parts): Promise<ExitCode> {
-  const [name, ...args] = invocation.args;
+/** Runs the command that the first argument names. Reports failures on stderr, a line each; never rejects. */
+export async function dispatch(program: CommandInput, terminal: Terminal, parts: Parts): Promise<ExitCode> {
+  const [name, ...args] = program.args;
+  const input = { ...program, args };
   try {
     switch (name) {
       case 'serve':
-        return await run(serveCommand, invocation, terminal, async (settings) => {
+        return await run(serveCommand, input, terminal, async (settings) => {
           const logger = createLogger(settings, terminal.stdout);
           return await serve(settings, logger, { ...terminal, ...(await parts.serve()) });
         });
       case 'import':
-        return await run(importCommand, invocation, terminal, async (settings, [source = '']) =>
+        return await run(importCommand, input, terminal, async (settings, [source = '']) =>
           importCheckpoint(source, settings, terminal, await parts.import()),
         );
       case 'encode':
-        return await run(encodeCommand, invocation, terminal, async (settings, files) => {
+        return await run(encodeCommand, input, terminal, async (settings, files) => {
           const logger = createLogger(settings, terminal.stderr);
           const encode = await parts.encode();
           return await encode.encodeFiles(files, settings, terminal, { ...encode, logger });
         });
       case 'compare':
-        return await run(compareCommand, invocation, terminal, async (settings, operands) => {
+        return await run(compareCommand, input, terminal, async (settings, operands) => {
           const logger = createLogger(settings, terminal.stderr);
           const compare = await parts.compare();
           return await compare.compareModels(operands, settings, terminal, { ...compare, logger });
         });
       case 'export-triton':
-        return await run(exportTritonCommand, invocation, terminal, async (settings, [folder = '']) =>
+        return await run(exportTritonCommand, input, terminal, async (settings, [folder = '']) =>
           exportTriton(folder, settings, terminal, await parts.exportTriton()),
         );
       case 'bench':
@@ -96,11 +89,11 @@ export async function dispatch(invocation: Invocation, terminal: Terminal, parts
 
 async function run<T extends Settings>(
   schema: CommandSchema<T>,
-  { args, env, machine }: Invocation,
+  input: CommandInput,
   terminal: Terminal,
   command: (settings: SettingValues<T>, operands: readonly string[]) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const parsed = parseCommand(schema, { args: args.slice(1), env, machine });
+  const parsed = parseCommand(schema, input);
   switch (parsed.kind) {
     case 'help':
       terminal.stdout.write(commandHelp(schema));

@@ -29,7 +29,7 @@ export const commands: readonly CommandOutline[] = [
 ];
 
 export interface CommandInput {
-  /** The arguments after the command's name. */
+  /** The arguments after the name of the program or the command. */
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly machine: Machine;
@@ -42,8 +42,8 @@ export type ParsedCommand<T extends Settings> =
   | { readonly kind: 'refused'; readonly problems: readonly string[] };
 
 /**
- * Reads a command's settings: from flags, else from the environment, else from the defaults. The settings are frozen
- * and every value in them is valid. Reads nothing but `input`.
+ * Reads a command's settings: from flags, else from the environment, else from the defaults. Every value is valid. Reads nothing
+ * but `input`.
  */
 export function parseCommand<T extends Settings>(
   schema: CommandSchema<T>,
@@ -54,22 +54,24 @@ export function parseCommand<T extends Settings>(
   const problems = [...flagProblems, ...unknownVariables(input.env)];
   const values: Record<string, unknown> = {};
   const given = new Map<string, Given>();
+  const wrongNames = new Set<string>();
   for (const [name, setting] of Object.entries<Setting>(schema.settings)) {
     const found = findGiven(name, setting, flags.get(name), input, values);
     given.set(name, found);
     const { value, wrong } = readGiven(setting, found);
     problems.push(...wrong);
-    values[propertyName(name, setting)] = deepFreeze(value);
+    if (wrong.length > 0) wrongNames.add(name);
+    values[propertyName(name, setting)] = value;
   }
-  problems.push(...unmetNeeds(schema.settings, given));
-  const settings = Object.freeze(values) as SettingValues<T>;
+  problems.push(...unmetNeeds(schema.settings, given, wrongNames));
+  const settings = values as SettingValues<T>;
   for (const rule of schema.rules) {
     if (rule.of.every((name) => settings[name] !== undefined)) {
       problems.push(...rule.problems(settings, input.machine));
     }
   }
   if (problems.length > 0) return { kind: 'refused', problems };
-  return { kind: 'run', settings, operands: Object.freeze(operands) };
+  return { kind: 'run', settings, operands };
 }
 
 /** A command line, split. Values are still text. */
@@ -172,10 +174,15 @@ function findGiven(
   return { source: `--${name}`, texts: isRequired(setting) ? undefined : [], isChanged: false };
 }
 
-/** A sentence for each setting that has no effect without another. */
-function unmetNeeds(settings: Settings, given: ReadonlyMap<string, Given>): string[] {
+/** A sentence for each setting that has no effect without another, unless that one is wrong in itself. */
+function unmetNeeds(
+  settings: Settings,
+  given: ReadonlyMap<string, Given>,
+  wrongNames: ReadonlySet<string>,
+): string[] {
   const isMet = (need: string) => {
     const [name = '', value] = need.split(' ');
+    if (wrongNames.has(name)) return true;
     return value === undefined ? given.get(name)?.isChanged : given.get(name)?.texts?.[0] === value;
   };
   return Object.entries(settings).flatMap(([name, { needs = [] }]) =>
@@ -208,12 +215,4 @@ function unknownVariables(env: NodeJS.ProcessEnv): string[] {
   return Object.keys(env)
     .filter((name) => name.startsWith(variablePrefix) && !known.has(name))
     .map((name) => `siglip-hd has no environment variable ${name}.${didYouMean(name, [...known])}`);
-}
-
-function deepFreeze(value: unknown): unknown {
-  if (typeof value === 'object' && value !== null) {
-    for (const inner of Object.values(value)) deepFreeze(inner);
-    Object.freeze(value);
-  }
-  return value;
 }

@@ -126,14 +126,6 @@ test('reads bytes with and without a unit', () => {
   assert.equal(served(['--max-body-bytes', '1GiB', '--max-inflight-bytes', '1GiB']).maxBodyBytes, 2 ** 30);
 });
 
-test('gives settings that cannot be changed', () => {
-  const settings = served(['--model', 'a=b', '--device', 'cuda:1']);
-  assert.ok(Object.isFrozen(settings));
-  assert.ok(Object.isFrozen(settings.models));
-  assert.ok(Object.isFrozen(settings.models[0]));
-  assert.ok(Object.isFrozen(settings.device));
-});
-
 test('takes a negative number as a value, and says what it must be', () => {
   assert.deepEqual(problems(['--threads', '-1']), ['--threads must be 1 to 1,024, not "-1".']);
 });
@@ -187,6 +179,9 @@ test('finds contradictions beside other problems, but none that only follow from
   ]);
   assert.deepEqual(problems(['--max-queued-views', '0', '--max-images', '600']), [
     '--max-queued-views must be 1 to 65,536, not "0".',
+  ]);
+  assert.deepEqual(problems(['--http-socket', 'unix:/s', '--socket-mode', '600']), [
+    '--http-socket must be a path without "unix:" before it, not "unix:/s".',
   ]);
 });
 
