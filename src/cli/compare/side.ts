@@ -5,7 +5,7 @@ import { requireOutputs } from '../../model/require-outputs.ts';
 import type { Plan, Size } from '../../recipes/plan.ts';
 import { planRecipe } from '../../recipes/planner.ts';
 import type { RecipeOptions } from '../../recipes/recipe-options.ts';
-import { teacherDefaults } from '../../recipes/teacher.ts';
+import { parseOptions } from '../../transport/request-options.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import { refusedInFlags } from '../settings/flag-words.ts';
 
@@ -44,16 +44,9 @@ export function sideOf(
 /** TeacherEncode with the options on the command line, at a grid. */
 export function teacherRecipe(
   { scales, weights, windows }: Pick<CompareSettings, 'scales' | 'weights' | 'windows'>,
-  grid: Size,
+  { width, height }: Size,
 ): RecipeOptions {
-  return {
-    recipe: 'teacher',
-    ...teacherDefaults,
-    ...(scales === undefined ? {} : { scales }),
-    ...(weights === undefined ? {} : { weights }),
-    windows,
-    grid,
-  };
+  return parseOptions('teacher', { scales, weights, windows, grid: `${width}x${height}` }).recipe;
 }
 
 /** Whether the side's tokens show the middle square of an image only. A teacher shows all, whatever its model does. */

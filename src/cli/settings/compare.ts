@@ -1,7 +1,8 @@
 import { teacherDefaults } from '../../recipes/teacher.ts';
 import { command, type Rule } from './command.ts';
 import { engineSettings, exifSetting, quietLogSettings } from './engine-settings.ts';
-import { readPositive, readFeatureLayer, readModel, readNumbers } from './readers.ts';
+import { readFeatureLayer, readModel, readPositive } from './readers.ts';
+import { flagOf } from './recipe-flags.ts';
 import { flagsOnly, type Settings, type SettingValues } from './setting.ts';
 
 /** Encoders that one run compares, the teacher not counted: a letter for each. */
@@ -44,22 +45,8 @@ const compareSettings = {
         'SigLIP-HD and the frozen SigLIP 2 this is the distance that the paper trains to be small. The ' +
         "teacher's tokens are resized to MODEL_A's grid. With --model, this TeacherEncode is the last encoder, at its own grid.",
     },
-    scales: {
-      type: 'optional',
-      placeholder: 'PX,...',
-      read: readNumbers,
-      needs: ['teacher-of'],
-      description:
-        "Sides of the squares to which the teacher resizes an image. By default the model's image size and twice " +
-        'that, as in the paper.',
-    },
-    weights: {
-      type: 'optional',
-      placeholder: 'N,...',
-      read: readNumbers,
-      needs: ['teacher-of'],
-      description: "Weight of each scale in the teacher's average. Equal by default, as in the paper.",
-    },
+    scales: flagOf('teacher', 'scales', 'teacher-of'),
+    weights: flagOf('teacher', 'weights', 'teacher-of'),
     windows: {
       type: 'choice',
       // `whole` would need a third model.

@@ -193,10 +193,3 @@ export function readRevision(text: string): Reading<string> {
   if (isName && !text.includes('..')) return { ok: true, value: text };
   return { ok: false, problem: `must be a branch, a tag or a commit, not "${text}"` };
 }
-
-/** Comma-separated numbers, as in 512,1024. The teacher's plan checks their values. */
-export function readNumbers(text: string): Reading<readonly number[]> {
-  const numbers = text.split(',');
-  if (numbers.every((number) => decimal.test(number))) return { ok: true, value: numbers.map(Number) };
-  return { ok: false, problem: `must be comma-separated numbers, not "${text}"` };
-}

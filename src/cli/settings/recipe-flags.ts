@@ -17,10 +17,10 @@ interface OptionFlag {
 }
 
 /**
- * The flag of a request's option: its name has dashes for underscores, and its values are those of HTTP and gRPC. What Encode has
- * and is named here, all recipes have.
+ * The flag of a request's option: its name has dashes for underscores, and its values are those of HTTP and gRPC. `needs` is what
+ * chooses the recipe. What Encode has and is named here, all recipes have.
  */
-function flagOf(recipe: Recipe, name: string): OptionFlag {
+export function flagOf(recipe: Recipe, name: string, needs = `recipe ${recipe}`): OptionFlag {
   const option = requestOptions[recipe].find((each) => each.name === name);
   if (option === undefined) throw new Error(`${recipe} has no option ${name}`);
   const { values, pattern = '', form = '', default: standard } = option;
@@ -28,7 +28,7 @@ function flagOf(recipe: Recipe, name: string): OptionFlag {
   const common = {
     type: 'optional',
     placeholder: values?.join('|') ?? placeholders[name] ?? 'VALUE',
-    ...(recipe === 'encode' ? {} : { needs: [`recipe ${recipe}`] }),
+    ...(recipe === 'encode' ? {} : { needs: [needs] }),
     read(text: string): Reading<string> {
       if (values?.includes(text) ?? new RegExp(`^(?:${pattern})$`).test(text))
         return { ok: true, value: text };
