@@ -8,7 +8,6 @@ import { bench } from './cli/bench.ts';
 import type { CreateEncoder } from './cli/command-encoder.ts';
 import { dispatch, type Parts } from './cli/dispatch.ts';
 import { remoteConfig } from './cli/settings/remote-settings.ts';
-import { defaultMinCosine } from './cli/settings/import.ts';
 import { readMachine } from './cli/settings/machine.ts';
 import type { StopSignal } from './cli/terminal.ts';
 import type { Encoder } from './encoding/encoder.ts';
@@ -42,7 +41,7 @@ const parts: Parts = {
         requireAddressSpace(1);
         const { graphRunner } = await import('./inference/onnx-session.ts');
         const calibration = {
-          minCosine: minCosine ?? defaultMinCosine,
+          minCosine,
           onChosen,
           pictures: calibrationPictures(calibrates),
           views: (model: Model) => calibrationViews(calibrates, model),
@@ -81,20 +80,7 @@ const parts: Parts = {
     const { heatMapFile } = await import('./cli/compare/heat-map.ts');
     return { compareModels, createEncoder, heatMapFile, readStdin };
   },
-  async exportTriton() {
-    const { readGraphPorts: readPorts } = await import('./inference/graph-ports.ts');
-    const { loadModelFolder, modelFiles } = await import('./model/load-folder.ts');
-    const { exportRepository } = await import('./model/triton/export-repository.ts');
-    return {
-      async exportTriton(folder, settings) {
-        const model = await loadModelFolder(folder);
-        const files = await modelFiles(folder);
-        const { name = model.name } = settings;
-        const names = await exportRepository(model, files, { ...settings, name, readPorts });
-        return { model, names };
-      },
-    };
-  },
+  exportTriton: async () => (await import('./cli/export-triton.ts')).exportTriton,
   bench: (args) => bench(args, new URL('../bench/main.js', import.meta.url)),
 };
 

@@ -5,7 +5,7 @@ import { createLogger } from '../telemetry/logger.ts';
 import type { compareModels } from './compare/compare.ts';
 import type { CompareParts } from './compare/comparison-run.ts';
 import type { EncodeParts, encodeFiles } from './encode/encode.ts';
-import { exportTriton, type ExportTritonParts } from './export-triton.ts';
+import type { exportTriton } from './export-triton.ts';
 import { describeFailure, type ExitCode } from './exit-code.ts';
 import { type ImportParts, importCheckpoint } from './import/import.ts';
 import { type ServeParts, serve } from './serve.ts';
@@ -27,7 +27,7 @@ export interface Parts {
   import(): Promise<ImportParts>;
   encode(): Promise<Omit<EncodeParts, 'logger'> & { readonly encodeFiles: typeof encodeFiles }>;
   compare(): Promise<Omit<CompareParts, 'logger'> & { readonly compareModels: typeof compareModels }>;
-  exportTriton(): Promise<ExportTritonParts>;
+  exportTriton(): Promise<typeof exportTriton>;
   bench(args: readonly string[]): Promise<ExitCode>;
 }
 
@@ -60,7 +60,7 @@ export async function dispatch(program: CommandInput, terminal: Terminal, parts:
         });
       case 'export-triton':
         return await run(exportTritonCommand, input, terminal, async (settings, [folder = '']) =>
-          exportTriton(folder, settings, terminal, await parts.exportTriton()),
+          (await parts.exportTriton())(folder, settings, terminal),
         );
       case 'bench':
         return await parts.bench(args);

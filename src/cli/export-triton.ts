@@ -1,24 +1,23 @@
-import type { Model } from '../model/model.ts';
+import { readGraphPorts as readPorts } from '../inference/graph-ports.ts';
+import { loadModelFolder, modelFiles } from '../model/load-folder.ts';
+import { exportRepository } from '../model/triton/export-repository.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { ExportTritonSettings } from './settings/export-triton.ts';
 import type { Terminal } from './terminal.ts';
-
-export interface ExportTritonParts {
-  /** Checks the folder, writes the models, and returns the model and the names of what it wrote. */
-  readonly exportTriton: (
-    folder: string,
-    settings: ExportTritonSettings,
-  ) => Promise<{ readonly model: Model; readonly names: readonly string[] }>;
-}
 
 /** Writes a model repository, and says on stdout what to do with it. Rejects as loadModelFolder and exportRepository do. */
 export async function exportTriton(
   folder: string,
   settings: ExportTritonSettings,
   { stdout }: Pick<Terminal, 'stdout'>,
-  parts: ExportTritonParts,
 ): Promise<ExitCode> {
-  const { model, names } = await parts.exportTriton(folder, settings);
+  const model = await loadModelFolder(folder);
+  const files = await modelFiles(folder);
+  const names = await exportRepository(model, files, {
+    ...settings,
+    name: settings.name ?? model.name,
+    readPorts,
+  });
   const [name = ''] = names;
   const { out } = settings;
   stdout.write(

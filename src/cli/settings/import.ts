@@ -3,9 +3,6 @@ import { command, type Rule } from './command.ts';
 import { readFeatures, readPositive, readResize, readRevision, readWholeNumber } from './readers.ts';
 import { flagsOnly, type SettingValues } from './setting.ts';
 
-/** The mean cosine that int8 must reach by default. */
-export const defaultMinCosine = 0.99;
-
 /** Most calibration pictures: all are in memory, some 15 MB each at So400m's size. */
 const mostPictures = 64;
 
@@ -31,13 +28,14 @@ const importSettings = flagsOnly({
       'VNNI or AVX-VNNI, and not for GPUs.',
   },
   'min-cosine': {
-    type: 'optional',
+    type: 'text',
     placeholder: 'NUMBER',
+    default: '0.99',
     read: readPositive(1),
     needs: ['precision int8'],
     description:
       'Mean cosine between int8 and fp32 tokens that the import must reach, above 0 and at most 1. Matrices stay in ' +
-      `fp32, the worst first, until it does. ${defaultMinCosine} by default.`,
+      'fp32, the worst first, until it does.',
   },
   calibrate: {
     type: 'repeated',

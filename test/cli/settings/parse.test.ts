@@ -238,7 +238,7 @@ test('reads the import command', () => {
     settings: {
       out: 'models/hd',
       precision: 'fp16',
-      minCosine: undefined,
+      minCosine: 0.99,
       calibrates: [],
       features: undefined,
       classToken: false,
