@@ -47,7 +47,9 @@ export async function lockFolder(
   };
   // After a failure it tries again; a disk that fails for long fails the run's own files as well.
   let renewing = Promise.resolve();
-  const beat = () => (renewing = renewing.then(renew).catch(() => undefined));
+  const beat = (): void => {
+    renewing = renewing.then(renew).catch(() => undefined);
+  };
   const timer = setInterval(beat, beatMs).unref();
   return {
     lost: lost.signal,

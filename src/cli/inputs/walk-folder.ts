@@ -4,9 +4,9 @@ import { join } from 'node:path';
 /** What a search of folders meets. */
 export interface Encounters {
   /** A folder that cannot be read. */
-  onUnreadable(folder: string, error: unknown): void;
+  readonly onUnreadable: (folder: string, error: unknown) => void;
   /** A link to a file. */
-  onLink(path: string): void;
+  readonly onLink: (path: string) => void;
 }
 
 /**
