@@ -28,6 +28,10 @@ export function line(points, { stroke = ink, thick = 1.5 } = {}) {
   return `<polyline points="${path}" fill="none" stroke="${stroke}" stroke-width="${thick}"/>`;
 }
 
+export function dot(x, y, fill) {
+  return `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="3.5" fill="${fill}"/>`;
+}
+
 export function arrow(x1, x2, y) {
   return `<path d="M${x1} ${y}H${x2 - 7}m0 -5l7 5l-7 5" fill="none" stroke="${quiet}" stroke-width="1.5"/>`;
 }
