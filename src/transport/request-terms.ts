@@ -1,7 +1,11 @@
 import { priorities, type Priority, type RequestTerms } from '../admission/priority.ts';
 import type { Caller } from '../admission/caller.ts';
+import type { EncodeRequest } from '../encoding/request.ts';
 import { quoted } from '../errors/quoted.ts';
 import { ServiceError } from '../errors/service-error.ts';
+
+/** What a request takes from its call, beside its message or body. */
+export type CallTerms = Required<Pick<EncodeRequest, 'terms' | 'signal'>> & Pick<EncodeRequest, 'trace'>;
 
 /** The HTTP headers and keys of gRPC metadata that set a request's terms. */
 export const termsKeys = {

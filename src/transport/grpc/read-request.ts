@@ -2,6 +2,7 @@ import type { EncodeRequest, PlanRequest } from '../../encoding/request.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import { digestOf, type ImageDigest, type ImageInput, type Raster } from '../../image/raster.ts';
 import type { AskedOptions } from '../request-options.ts';
+import type { CallTerms } from '../request-terms.ts';
 import { isAlone } from '../sole-image.ts';
 import { read } from './definition.ts';
 import type {
@@ -13,9 +14,6 @@ import type {
   TeacherEncodeRequest__Output,
 } from './generated/encoder.ts';
 import { anyresOptionsOf, encodeOptionsOf, planOptionsOf, teacherOptionsOf } from './request-options.ts';
-
-/** What a request takes from its call, beside the message. */
-export type CallTerms = Required<Pick<EncodeRequest, 'terms' | 'signal'>> & Pick<EncodeRequest, 'trace'>;
 
 /**
  * Reads a request from its message. Each function throws `invalid_argument` if the bytes are not such a message, if the

@@ -1,9 +1,10 @@
 import type { EncodeRequest, VisualEncoder } from '../../encoding/request.ts';
 import { withoutTokens } from '../../telemetry/request-log.ts';
+import type { CallTerms } from '../request-terms.ts';
 import { serviceName } from './definition.ts';
 import type { GrpcLimits } from './limits.ts';
 import type { Method } from './method.ts';
-import { type CallTerms, readRequest } from './read-request.ts';
+import { readRequest } from './read-request.ts';
 import { unary } from './unary.ts';
 import { writeAnswer, writeModels, writePlan } from './write-response.ts';
 

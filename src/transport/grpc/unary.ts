@@ -1,12 +1,12 @@
 import { status } from '@grpc/grpc-js';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { LoggedAnswer } from '../../telemetry/request-log.ts';
+import type { CallTerms } from '../request-terms.ts';
 import { limitReading, type ReadingPace } from '../slow-reader.ts';
 import { callFailure } from './call-failures.ts';
 import type { EncodedMessage } from './gathered-message.ts';
 import type { InboundCall } from './inbound.ts';
 import type { Method } from './method.ts';
-import type { CallTerms } from './read-request.ts';
 import type { RequestMessage } from './request-message.ts';
 import { statusOf } from './status.ts';
 

@@ -2,6 +2,7 @@ import type { EncodeRequest, VisualEncoder } from '../../encoding/request.ts';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { Model } from '../../model/model.ts';
 import { selectModel } from '../../model/select-model.ts';
+import type { CallTerms } from '../request-terms.ts';
 import { askedOf } from './asked-inference.ts';
 import { configOf, extensions, metadataOf, platform } from './describe-model.ts';
 import { type InferAnswer, inferAnswer } from './infer-answer.ts';
@@ -16,9 +17,6 @@ export interface OpenInferenceOptions {
   /** The package's version. */
   readonly version?: string | undefined;
 }
-
-/** What an infer request takes from its call. */
-export type InferCall = Required<Pick<EncodeRequest, 'terms' | 'signal'>> & Pick<EncodeRequest, 'trace'>;
 
 /**
  * The Open Inference Protocol over an encoder, for both transports: they read and write the wire, and this class decides.
@@ -91,7 +89,7 @@ export class OpenInference {
    */
   async infer(
     request: InferRequest,
-    { terms, trace, signal }: InferCall,
+    { terms, trace, signal }: CallTerms,
     validate: (asked: Pick<EncodeRequest, 'options'>) => void = () => undefined,
   ): Promise<InferAnswer> {
     const model = this.model(request.modelName, request.modelVersion);
