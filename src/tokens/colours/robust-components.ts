@@ -1,6 +1,6 @@
 import { pickEvenly } from './pick-evenly.ts';
 import { quantile, rangeOf, type ValueRange } from './quantile.ts';
-import { dot, dotWith, requireWhole, type TokenSet } from './token-set.ts';
+import { dot, dotWithEach, requireWhole, tokenNorms, type TokenSet } from './token-set.ts';
 import { topEigenvectors } from './top-eigenvectors.ts';
 
 /** A principal component of tokens. */
@@ -18,12 +18,6 @@ export interface Components {
   readonly centre: Float64Array<ArrayBuffer>;
   /** Largest variance first; fewer than asked for where the tokens vary in fewer directions. */
   readonly components: readonly Component[];
-}
-
-/** One token of a set. */
-interface Row {
-  readonly data: Float32Array;
-  readonly start: number;
 }
 
 /** Enough for three components, and quick: the fit reads them up to 40 times. */
@@ -44,85 +38,92 @@ const leastShare = 1e-12;
  * not finite.
  */
 export function robustComponents(sets: readonly TokenSet[], wanted: number): Components {
-  const [first] = sets;
-  if (first === undefined) throw new RangeError('there are no tokens');
-  const { channels } = first;
-  const rows = withoutOutliers(pickedRows(sets, channels), channels);
-  const centre = meanOf(rows, channels);
-  const pairs = topEigenvectors(channels, wanted, (vector) => scatter(rows, centre, vector));
-  const variance = varianceAround(rows, centre);
+  const tokens = withoutOutliers(pickedTokens(sets));
+  const centre = meanOf(tokens);
+  const pairs = topEigenvectors(tokens.channels, wanted, (vector) => scatter(tokens, centre, vector));
+  const variance = varianceAround(tokens, centre);
   const components = pairs
     .filter(({ value }) => value > leastShare * (variance + dot(centre, centre)))
     .map(({ value, vector }): Component => {
       const axis = withSign(vector);
       const offset = dot(centre, axis);
-      const scores = Float64Array.from(rows, ({ data, start }) => dotWith(data, start, axis) - offset);
+      const scores = dotWithEach(tokens, axis).map((along) => along - offset);
       return { axis, explained: value / variance, range: rangeOf([scores], beyondRange) };
     });
   return { centre, components };
 }
 
-function pickedRows(sets: readonly TokenSet[], channels: number): Row[] {
+/** A copy of the tokens that are read. */
+function pickedTokens(sets: readonly TokenSet[]): TokenSet {
+  const { channels } = sets[0] ?? { channels: 0 };
   for (const set of sets) {
     requireWhole(set);
     if (set.channels !== channels) {
       throw new RangeError(`tokens of ${channels} and of ${set.channels} channels have no common components`);
     }
   }
-  const counts = sets.map(({ count }) => count);
-  const total = counts.reduce((sum, count) => sum + count, 0);
+  const total = sets.reduce((sum, { count }) => sum + count, 0);
   if (total === 0) throw new RangeError('there are no tokens');
-  const rows: Row[] = [];
+  const picks = pickEvenly(total, mostTokens);
+  const data = new Float32Array(picks.length * channels);
   let [set, before] = [0, 0];
-  for (const index of pickEvenly(total, mostTokens)) {
-    while (index >= before + counts[set]!) before += counts[set++]!;
-    rows.push({ data: sets[set]!.data, start: (index - before) * channels });
+  for (const [token, index] of picks.entries()) {
+    while (index >= before + sets[set]!.count) before += sets[set++]!.count;
+    const start = (index - before) * channels;
+    data.set(sets[set]!.data.subarray(start, start + channels), token * channels);
   }
-  return rows;
+  return { data, count: picks.length, channels };
 }
 
-function withoutOutliers(rows: readonly Row[], channels: number): Row[] {
-  const norms = Float64Array.from(rows, ({ data, start }) => {
-    let sum = 0;
-    for (let i = start; i < start + channels; i++) sum += data[i]! * data[i]!;
-    return Math.sqrt(sum);
-  });
+/** Moves the other tokens together, in the same buffer. */
+function withoutOutliers(tokens: TokenSet): TokenSet {
+  const norms = tokenNorms(tokens);
   if (!norms.every(Number.isFinite)) throw new RangeError('a token is not finite');
   const sorted = norms.toSorted();
   const [lower, upper] = [quantile(sorted, 0.25), quantile(sorted, 0.75)];
   const beyond = fence * (upper - lower);
   const least = Math.min(lower - beyond, quantile(sorted, mostOutliers));
   const most = Math.max(upper + beyond, quantile(sorted, 1 - mostOutliers));
-  return rows.filter((_, index) => norms[index]! >= least && norms[index]! <= most);
+  const { data, channels } = tokens;
+  let count = 0;
+  for (const [token, norm] of norms.entries()) {
+    if (norm < least || norm > most) continue;
+    data.copyWithin(count * channels, token * channels, (token + 1) * channels);
+    count++;
+  }
+  return { data: data.subarray(0, count * channels), count, channels };
 }
 
-function meanOf(rows: readonly Row[], channels: number): Float64Array<ArrayBuffer> {
+function meanOf({ data, count, channels }: TokenSet): Float64Array<ArrayBuffer> {
   const sum = new Float64Array(channels);
-  for (const { data, start } of rows) for (let i = 0; i < channels; i++) sum[i]! += data[start + i]!;
-  return sum.map((value) => value / rows.length);
+  for (let start = 0; start < data.length; start += channels) {
+    for (let i = 0; i < channels; i++) sum[i]! += data[start + i]!;
+  }
+  return sum.map((value) => value / count);
 }
 
-/** The covariance matrix of the rows, times the vector. */
-function scatter(rows: readonly Row[], centre: Float64Array, vector: Float64Array): Float64Array {
-  const channels = vector.length;
+/** The covariance matrix of the tokens, times the vector. */
+function scatter(tokens: TokenSet, centre: Float64Array, vector: Float64Array): Float64Array {
+  const { data, count, channels } = tokens;
   const product = new Float64Array(channels);
   const offset = dot(centre, vector);
   let scores = 0;
-  for (const { data, start } of rows) {
-    const score = dotWith(data, start, vector) - offset;
+  for (const [token, along] of dotWithEach(tokens, vector).entries()) {
+    const score = along - offset;
     scores += score;
+    const start = token * channels;
     for (let i = 0; i < channels; i++) product[i]! += score * data[start + i]!;
   }
-  for (let i = 0; i < channels; i++) product[i] = (product[i]! - scores * centre[i]!) / rows.length;
+  for (let i = 0; i < channels; i++) product[i] = (product[i]! - scores * centre[i]!) / count;
   return product;
 }
 
-function varianceAround(rows: readonly Row[], centre: Float64Array): number {
+function varianceAround({ data, count, channels }: TokenSet, centre: Float64Array): number {
   let sum = 0;
-  for (const { data, start } of rows) {
-    for (let i = 0; i < centre.length; i++) sum += (data[start + i]! - centre[i]!) ** 2;
+  for (let start = 0; start < data.length; start += channels) {
+    for (let i = 0; i < channels; i++) sum += (data[start + i]! - centre[i]!) ** 2;
   }
-  return sum / rows.length;
+  return sum / count;
 }
 
 function withSign(vector: Float64Array): Float64Array<ArrayBuffer> {

@@ -11,23 +11,6 @@ export function requireWhole({ data, count, channels }: TokenSet): void {
   throw new RangeError(`${data.length} values are not ${count} tokens of ${channels} channels`);
 }
 
-/** The dot product of `vector` with the token that starts at `start`. */
-export function dotWith(data: Float32Array, start: number, vector: Float64Array): number {
-  const { length } = vector;
-  const unrolled = length - (length % 4);
-  // Four sums that do not wait for each other.
-  let [a, b, c, d] = [0, 0, 0, 0];
-  for (let i = 0; i < unrolled; i += 4) {
-    const at = start + i;
-    a += data[at]! * vector[i]!;
-    b += data[at + 1]! * vector[i + 1]!;
-    c += data[at + 2]! * vector[i + 2]!;
-    d += data[at + 3]! * vector[i + 3]!;
-  }
-  for (let i = unrolled; i < length; i++) a += data[start + i]! * vector[i]!;
-  return a + b + (c + d);
-}
-
 /** The dot product of `vector` with each token. */
 export function dotWithEach(
   { data, count, channels }: TokenSet,
@@ -52,7 +35,9 @@ export function dotWithEach(
     dots[token + 2] = c;
     dots[token + 3] = d;
   }
-  for (let token = grouped; token < count; token++) dots[token] = dotWith(data, token * channels, vector);
+  for (let token = grouped; token < count; token++) {
+    for (let i = 0; i < channels; i++) dots[token]! += data[token * channels + i]! * vector[i]!;
+  }
   return dots;
 }
 
