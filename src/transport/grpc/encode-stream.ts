@@ -10,10 +10,11 @@ import type { RequestMessage } from './request-message.ts';
 import { read } from './definition.ts';
 import type { EncodedMessage, GatheredMessage } from './gathered-message.ts';
 import type { StreamEncodeRequest__Output } from './generated/encoder.ts';
-import { InboundCall, type StreamHandler } from './inbound.ts';
+import { InboundCall } from './inbound.ts';
 import type { GrpcLimits } from './limits.ts';
 import { streamedRequest } from './read-request.ts';
 import { statusOf } from './status.ts';
+import type { StreamHandler } from './stream-handler.ts';
 import { writeChunks, writeFailure } from './write-response.ts';
 
 type Call = ServerDuplexStream<RequestMessage, EncodedMessage>;

@@ -1,9 +1,8 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { ServerInterceptor } from '@grpc/grpc-js';
 import type { ServiceError } from '../../errors/service-error.ts';
-import { InboundCall } from './inbound.ts';
+import { InboundCall, type Method } from './inbound.ts';
 import type { InboundSettings } from './inbound-settings.ts';
-import type { Method } from './method.ts';
 
 /** The open calls of a server, and the interceptor that opens them. */
 export class InboundCalls {

@@ -15,20 +15,19 @@ import { callFailure } from './call-failures.ts';
 import { CallScope } from './call-scope.ts';
 import type { InboundSettings } from './inbound-settings.ts';
 import { MessageIntake } from './message-intake.ts';
-import type { Method } from './method.ts';
 import type { RequestMessage } from './request-message.ts';
 import { grpcStatus, statusOf } from './status.ts';
+import type { StreamHandler } from './stream-handler.ts';
 
 type Listener = Parameters<ServerInterceptingCall['start']>[0];
 type Ending = Parameters<ServerInterceptingCall['sendStatus']>[0];
 
-/** A handler of a stream, which ends its call after the answers under way. */
-export interface StreamHandler {
-  /** Whether it has room for another message. `InboundCall.readOn()` asks again. */
-  mayRead(): boolean;
-  /** Reads no more messages and ends the call: with `error`, or because the service stops. */
-  refuse(error: ServiceError): void;
-  drain(): void;
+/** A method that needs a key where the service has keys. */
+export interface Method {
+  /** Its name in logs and metrics. */
+  readonly endpoint: string;
+  /** Answers a unary call, which then never reaches a handler of grpc-js. Absent from streams. */
+  readonly answer?: (inbound: InboundCall, request: RequestMessage) => void;
 }
 
 /** A call whose headers have arrived. */

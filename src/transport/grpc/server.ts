@@ -18,10 +18,10 @@ import { encodeStream } from './encode-stream.ts';
 import { Health, healthPackage } from './health.ts';
 import { InboundCalls } from './inbound-calls.ts';
 import { type GrpcLimits, serverOptions } from './limits.ts';
-import { uncodedService } from './method.ts';
 import { openInferenceMethods, openInferenceProbes } from './open-inference/service.ts';
 import { visualEncoderMethods } from './service.ts';
 import { TlsCredentials } from './tls-credentials.ts';
+import { uncodedService } from './uncoded-service.ts';
 
 export interface GrpcServerOptions extends RequestReports {
   readonly encoder: VisualEncoder;

@@ -5,8 +5,7 @@ import type { CallTerms } from '../request-terms.ts';
 import { limitReading, type ReadingPace } from '../slow-reader.ts';
 import { callFailure } from './call-failures.ts';
 import type { EncodedMessage } from './gathered-message.ts';
-import type { InboundCall } from './inbound.ts';
-import type { Method } from './method.ts';
+import type { InboundCall, Method } from './inbound.ts';
 import type { RequestMessage } from './request-message.ts';
 import { statusOf } from './status.ts';
 

@@ -1,16 +1,7 @@
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import type { EncodedMessage } from './gathered-message.ts';
-import type { InboundCall } from './inbound.ts';
 import { RequestMessage } from './request-message.ts';
-
-/** A method that needs a key where the service has keys. */
-export interface Method {
-  /** Its name in logs and metrics. */
-  readonly endpoint: string;
-  /** Answers a unary call, which then never reaches a handler of grpc-js. Absent from streams. */
-  readonly answer?: (inbound: InboundCall, request: RequestMessage) => void;
-}
 
 /** A service of a package for grpc-js, which neither reads nor writes its messages: the methods report what fails there. */
 export function uncodedService(packageDefinition: PackageDefinition, name: string): ServiceDefinition {
