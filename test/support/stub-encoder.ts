@@ -1,10 +1,8 @@
 import { ServiceError } from '../../src/errors/service-error.ts';
 import type { Model } from '../../src/model/model.ts';
-import { planAnyres } from '../../src/recipes/anyres.ts';
 import { planCost } from '../../src/recipes/cost.ts';
-import { planEncode } from '../../src/recipes/encode.ts';
-import type { Plan, Size } from '../../src/recipes/plan.ts';
-import { planTeacher } from '../../src/recipes/teacher.ts';
+import type { Size } from '../../src/recipes/plan.ts';
+import { planRecipe } from '../../src/recipes/planner.ts';
 import { encodeEachBy } from './encode-each.ts';
 import type {
   EachRequest,
@@ -14,7 +12,6 @@ import type {
   PlanRequest,
   VisualEncoder,
 } from '../../src/encoding/request.ts';
-import type { RecipeOptions } from '../../src/recipes/recipe-options.ts';
 import { Gate } from './gate.ts';
 import { madeUp } from './answer-origin.ts';
 import { stubModel } from './stub-model.ts';
@@ -113,7 +110,7 @@ export class StubEncoder implements VisualEncoder {
     options: { output = 'features', dtype },
   }: PlanRequest): PlanAnswer {
     const { name, digest, trained, features, precision } = this.model;
-    const plan = planOf({ width, height }, this.model, recipe);
+    const plan = planRecipe({ width, height }, this.model, recipe);
     const { views, tokens, values } = planCost(plan);
     return {
       metadata: {
@@ -147,10 +144,4 @@ export class StubEncoder implements VisualEncoder {
 /** An error of each kind that a pipeline gives, for tests of a transport's table. */
 export function stubFailure(code: ServiceError['code']): ServiceError {
   return new ServiceError(code, `Failed with ${code}, on purpose.`, { cause: new Error('a secret') });
-}
-
-function planOf(size: Size, model: Model, recipe: RecipeOptions): Plan {
-  if (recipe.recipe === 'teacher') return planTeacher(model, recipe);
-  if (recipe.recipe === 'anyres') return planAnyres(size, model, recipe);
-  return planEncode(size, model);
 }
