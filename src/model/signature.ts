@@ -38,7 +38,7 @@ export const digestParameter = 'siglip_hd_digest';
 /** What a projector's model is called on a server, after the name of the encoder's. */
 export const projectorSuffix = '_projector';
 
-/** Of a model's graph, or of its graphs as one: pixels to tokens. */
+/** The signature of a model's graph, or of its graphs as one: pixels to tokens. */
 export function encoderSignature(model: Model): Signature {
   const { imageSize, grid, channels, projector } = model;
   return {
@@ -65,7 +65,7 @@ function moreOutputs({ features: first, outputs, grid, channels }: Model): Signa
   ) as Signature['outputs'];
 }
 
-/** Of a projector's own graph: features to embeddings, under the names of features. */
+/** The signature of a projector's own graph: features to embeddings, under the names of features. */
 export function projectorSignature({ channels }: Model, { hiddenSize }: Projector): Signature {
   return {
     input: { name: projectorInput, datatype: 'FP32', dims: [-1, channels] },

@@ -28,8 +28,8 @@ export interface Calibration {
 /**
  * Chooses which matrices of an int8 tower stay float32. Writes every weight both ways into `folder`, which must not
  * exist and is removed at the end. Encodes the views once with the float32 tower, which also measures each matrix's error
- * in int8, and then with one int8 tower or more. Whatever the folder gives counts, each hidden state, the pooled vector and
- * embeddings: the smallest cosine is what must be reached. Holds a part of the weights in memory at a time.
+ * in int8, and then with one int8 tower or more. All that the folder gives counts, hidden states, the pooled vector and
+ * embeddings: the smallest of their cosines must reach `minCosine`. Holds a part of the weights in memory at a time.
  */
 export async function calibrate(
   folder: string,

@@ -43,7 +43,7 @@ export class CheckpointFiles {
       /\.(safetensors|bin|pth?|ckpt|msgpack|h5|gguf)$/.test(name),
     );
     const found = others.length === 0 ? '' : `; it has ${others.slice(0, 4).map(shortName).join(', ')}`;
-    const message = `${folder} has no weights that are read: expected one of ${candidates.join(', ')}${found}.`;
+    const message = `${folder} has no weights to import: expected one of ${candidates.join(', ')}${found}.`;
     throw invalidArgument(message);
   }
 

@@ -66,13 +66,11 @@ export class Checkpoint implements TensorSource {
     dtype: WeightDtype,
     rowElements: number,
   ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-    const { tensor, path } = await this.#require(name);
-    const from = this.#dtypeOf(name, tensor);
+    const found = await this.#require(name);
+    const from = this.#dtypeOf(name, found.tensor);
     const rows = Math.max(1, Math.floor(chunkElements / rowElements));
     const chunkBytes = rows * rowElements * storedBytes[from];
-    const fault = (sentence: string) => this.#fault(name, sentence);
-    const chunks = readChunks(path, tensor, { elementBytes: storedBytes[from], chunkBytes, fault });
-    for await (const chunk of chunks) {
+    for await (const chunk of this.#readChunks(name, found, storedBytes[from], chunkBytes)) {
       const converted = convertWeights(chunk, from, dtype);
       if ('fault' in converted) {
         throw this.#fault(
@@ -83,6 +81,35 @@ export class Checkpoint implements TensorSource {
         );
       }
       yield converted.bytes;
+    }
+  }
+
+  /** A tensor's bytes in row-major order, at most `chunkBytes` at a time. */
+  async *#readChunks(
+    name: string,
+    { tensor, path }: FoundTensor,
+    elementBytes: 2 | 4,
+    chunkBytes: number,
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+    const { shape, strides, offsetBytes, sizeBytes } = tensor;
+    if (strides !== undefined && sizeBytes > maxStridedBytes) {
+      throw this.#fault(
+        name,
+        `is not contiguous and spread over ${sizeBytes} bytes; at most ${maxStridedBytes} are read of such a tensor`,
+      );
+    }
+    const buffer = new Uint8Array(strides === undefined ? Math.min(sizeBytes, chunkBytes) : sizeBytes);
+    const file = await openStored(path);
+    try {
+      for (let done = 0; done < sizeBytes; done += buffer.byteLength) {
+        const chunk = buffer.subarray(0, Math.min(buffer.byteLength, sizeBytes - done));
+        const isWhole = await readAt(file, chunk, offsetBytes + done);
+        if (!isWhole) throw this.#fault(name, `ends early in ${basename(path)}`);
+        if (strides === undefined) yield chunk;
+        else yield* chunksOf(rowMajor(chunk, elementBytes, shape, strides), chunkBytes);
+      }
+    } finally {
+      await file.close();
     }
   }
 
@@ -105,37 +132,6 @@ export class Checkpoint implements TensorSource {
   #fault(name: string, sentence: string): ServiceError {
     const stored = this.#tower.stored.get(name) ?? `${this.#tower.prefix}${name}`;
     return invalidArgument(`Tensor ${shortName(stored)} ${sentence}.`);
-  }
-}
-
-interface ChunkOptions {
-  readonly elementBytes: 2 | 4;
-  readonly chunkBytes: number;
-  readonly fault: (sentence: string) => ServiceError;
-}
-
-/** A tensor's bytes in row-major order, at most `chunkBytes` at a time. */
-async function* readChunks(
-  path: string,
-  { shape, strides, offsetBytes, sizeBytes }: StoredTensor,
-  { elementBytes, chunkBytes, fault }: ChunkOptions,
-): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-  if (strides !== undefined && sizeBytes > maxStridedBytes) {
-    throw fault(
-      `is not contiguous and spread over ${sizeBytes} bytes; at most ${maxStridedBytes} are read of such a tensor`,
-    );
-  }
-  const buffer = new Uint8Array(strides === undefined ? Math.min(sizeBytes, chunkBytes) : sizeBytes);
-  const file = await openStored(path);
-  try {
-    for (let done = 0; done < sizeBytes; done += buffer.byteLength) {
-      const chunk = buffer.subarray(0, Math.min(buffer.byteLength, sizeBytes - done));
-      if (!(await readAt(file, chunk, offsetBytes + done))) throw fault(`ends early in ${basename(path)}`);
-      if (strides === undefined) yield chunk;
-      else yield* chunksOf(rowMajor(chunk, elementBytes, shape, strides), chunkBytes);
-    }
-  } finally {
-    await file.close();
   }
 }
 

@@ -1,4 +1,4 @@
-/** What cutting needs to know of a node. */
+/** What cutNodes needs of a node. */
 export interface PartNode {
   readonly inputs: readonly string[];
   readonly output: string;

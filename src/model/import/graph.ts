@@ -156,9 +156,9 @@ export class Graph {
   /**
    * The model in parts that run one after another, each as an ONNX file's bytes. It is cut where a single float32 tensor
    * is passed on, as soon as a part has `partBytes` of weights. An output belongs to the part that computes it. `places`
-   * says where the weights are, if another graph of the same tensors placed them.
+   * says where the weights are: another graph of the same tensors may have placed them.
    */
-  parts(partBytes: number, places: Places = this.places): EncodedPart[] {
+  parts(partBytes: number, places: Places): EncodedPart[] {
     const sizes = new Map(this.#initialisers.map(({ name, place }) => [name, place?.sizeBytes ?? 0]));
     return cutNodes(this.#nodes, sizes, partBytes).map((part) => {
       const nodes = this.#nodes.slice(part.from, part.to);

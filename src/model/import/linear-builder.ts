@@ -72,12 +72,12 @@ export class LinearBuilder {
     this.weights.push({ tensor, shape, layout, dtype, place });
   }
 
-  /** The value as a product takes it. */
+  /** Casts a value to the products' dtype. */
   narrow(value: string): string {
     return this.#dtype === 'float32' ? value : this.graph.node('Cast', [value], castTo('float16'));
   }
 
-  /** A product as float32. */
+  /** Casts a product to float32. */
   widen(value: string): string {
     return this.#dtype === 'float32' ? value : this.graph.node('Cast', [value], castTo('float32'));
   }

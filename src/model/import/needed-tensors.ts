@@ -29,7 +29,7 @@ export function neededTensors(
   return [...tower, ...projector];
 }
 
-/** Names the repository of the tower where a checkpoint has none and its configuration says which it is. */
+/** Throws `invalid_argument` for a checkpoint without a tower whose configuration names the tower's repository. */
 export function requireTower(names: readonly string[], config: JsonObject, source: string): void {
   const named = findFamily(config)?.towerRepository?.(config);
   if (named === undefined || hasTower(names)) return;

@@ -29,7 +29,7 @@ const otherTensors = {
   ]),
 } as const;
 
-/** What makes CLIP's pooled vector of its class token. Its name has the tower's prefix without `vision_model.`. */
+/** Makes CLIP's pooled vector from its class token. Its name has the tower's prefix without `vision_model.`. */
 export const projectionTensor = 'visual_projection.weight';
 
 /** The one vision tower among a checkpoint's tensors. */
@@ -105,8 +105,8 @@ export function tensorsBeside({ stored }: FoundTower): string[] {
 }
 
 /**
- * Throws `invalid_argument` if the tower has more or fewer layers than its geometry says, or a tensor that such a tower
- * does not have: the tokens would be wrong without it.
+ * Throws `invalid_argument` if the tower has more or fewer layers than its geometry says, or a tensor that does not
+ * belong to such a tower: leaving it out would give wrong tokens.
  */
 export function requireTensorsOf({ stored }: FoundTower, { architecture, layers }: TowerGeometry): void {
   const indices = new Set<number>();
@@ -116,8 +116,8 @@ export function requireTensorsOf({ stored }: FoundTower, { architecture, layers 
     const isKnown = tensor === undefined ? otherTensors[architecture].has(name) : layerTensors.has(tensor);
     if (!isKnown && towerPart.test(name)) {
       throw invalidArgument(
-        `Tensor ${shortName(full)} of the vision tower is none that a ${titles[architecture]} tower has; ` +
-          'without it the tokens would be wrong.',
+        `Tensor ${shortName(full)} of the vision tower does not belong to a ${titles[architecture]} tower; ` +
+          'leaving it out would give wrong tokens.',
       );
     }
   }

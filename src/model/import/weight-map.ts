@@ -12,7 +12,7 @@ export const weightFiles = [
 /** Files of a projector alone, as LLaVA's first stage of training writes one. */
 export const projectorFiles = ['mm_projector.safetensors', 'mm_projector.bin'] as const;
 
-/** Whether a file of weights only says which files have them. */
+/** Whether a file of weights is an index of the files that have them. */
 export function isIndex(file: string): boolean {
   return file.endsWith('.index.json');
 }

@@ -436,7 +436,7 @@ describe('import refuses', () => {
     [
       'the tower of another family',
       { model_type: 'clip' },
-      /^Tensor embeddings\.patch_embedding\.bias of the vision tower is none that a CLIP tower has/,
+      /^Tensor embeddings\.patch_embedding\.bias of the vision tower does not belong to a CLIP tower/,
     ],
     [
       'an architecture without a model_type',
@@ -517,7 +517,7 @@ describe('import refuses', () => {
       'a folder without an index',
       'model.safetensors.index.json',
       rm,
-      /has no weights that are read: expected one of model\.safetensors, .*, pytorch_model\.bin\.index\.json; it has model-00001-of-\d+\.safetensors, /,
+      /has no weights to import: expected one of model\.safetensors, .*, pytorch_model\.bin\.index\.json; it has model-00001-of-\d+\.safetensors, /,
     ],
     [
       'an adapter beside the weights',

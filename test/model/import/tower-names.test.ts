@@ -155,12 +155,12 @@ describe('a vision tower is refused', () => {
     [
       'with a norm that such towers do not have',
       added('encoder.layers.0.self_attn.q_norm.weight'),
-      /^Tensor encoder\.layers\.0\.self_attn\.q_norm\.weight of the vision tower is none that a SigLIP tower has/,
+      /^Tensor encoder\.layers\.0\.self_attn\.q_norm\.weight of the vision tower does not belong to a SigLIP tower/,
     ],
     [
       'with an adapter that was not merged',
       added('encoder.layers.0.self_attn.q_proj.lora_A.default.weight'),
-      /q_proj\.lora_A\.default\.weight of the vision tower is none/,
+      /q_proj\.lora_A\.default\.weight of the vision tower does not belong/,
     ],
     [
       'with registers',

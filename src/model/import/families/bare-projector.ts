@@ -10,7 +10,7 @@ const layouts = [
 
 /**
  * The recipe of a projector without a configuration, by the names of its tensors: LLaVA's matrix products with gelu
- * between them. Undefined where the names are others.
+ * between them. Undefined for other names.
  */
 export function bareRecipe(
   names: Iterable<string>,

@@ -13,7 +13,7 @@ export const sliceFile = 'model.safetensors';
 /**
  * A repository's folder in the hub's cache, laid out as Python's huggingface_hub does: `blobs/ETAG`, `refs/REVISION`
  * with a commit in it, `snapshots/COMMIT/FILE`, a link to a blob, and `.no_exist/COMMIT/FILE`, an empty file, for one
- * that the commit lacks. Every file appears complete. `tensors/` is ours alone, and Python's scan does not look there.
+ * that the commit lacks. Every file is complete when it appears. `tensors/` is ours alone, and Python's scan does not look there.
  */
 export class RepositoryCache {
   readonly #folder: string;

@@ -151,7 +151,7 @@ function lacks(repository: RepositoryName, what: string): ServiceError {
   return invalidArgument(`${repository} has no ${what}, so it cannot be imported.`);
 }
 
-/** A mistyped path looks like a repository, so a hub that cannot be asked must not be all that its user hears of. */
+/** A mistyped path looks like a repository, so the message also says that there is no such folder. */
 function notFound(error: unknown, repository: RepositoryName): unknown {
   if (!(error instanceof ServiceError) || error.code !== 'unavailable') return error;
   return error.withMessage(
@@ -159,7 +159,7 @@ function notFound(error: unknown, repository: RepositoryName): unknown {
   );
 }
 
-/** For the command's user an unreachable hub, or a disk that cannot be written, is a SOURCE that cannot be used. */
+/** To the command's user, an unreachable hub or a disk that cannot be written means that SOURCE cannot be used. */
 function atEdge(error: unknown, cacheFolder: string, signal: AbortSignal): ServiceError {
   if (signal.aborted) return new ServiceError('cancelled', 'The import was cancelled.', { cause: error });
   if (error instanceof ServiceError) {
