@@ -4,7 +4,6 @@ import type { SchedulingClass, Priority } from './priority.ts';
 
 /** A reservation in the queue for a number of views. */
 export interface ViewsPermit extends SchedulingClass {
-  readonly views: number;
   /** Reports that an engine has taken so many of its views, which are then ahead of nobody; one if absent. */
   begin(views?: number): void;
   /** Frees the reservation. Further calls do nothing. */
@@ -126,7 +125,6 @@ export class ViewBudget {
     };
     wait(views);
     return {
-      views,
       caller,
       priority,
       begin: (taken = 1) => wait(Math.max(0, waiting - taken)),

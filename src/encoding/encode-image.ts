@@ -97,15 +97,19 @@ function sharesOf(
 ): readonly ViewShare[] {
   const { canvases } = plan;
   if (canvases.every(({ encoder }) => encoder === undefined)) return [{ batcher, permit, from: 0 }];
-  let until = 0;
-  return canvases.map((canvas) => {
+  const { caller, priority } = permit;
+  const release = (): void => permit.release();
+  let from = 0;
+  return canvases.map((canvas): ViewShare => {
     const { encoder, views } = canvas;
-    const range = { from: until, until: (until += views.length) };
-    if (encoder === undefined) return { batcher, permit, ...range };
+    const start = from;
+    from += views.length;
+    if (encoder === undefined) return { batcher, permit, from: start, until: from };
     const other = served.find(({ model }) => model.name === encoder.model);
     if (other === undefined) throw new Error(`The plan names "${encoder.model}", which is not served.`);
     const begin = (): void => permit.begin(viewLoad(plan, canvas));
-    return { batcher: other.batcher, permit: { ...permit, begin }, ...range };
+    const larger = { caller, priority, begin, release };
+    return { batcher: other.batcher, permit: larger, from: start, until: from };
   });
 }
 

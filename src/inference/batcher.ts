@@ -44,7 +44,8 @@ export interface RunBatch {
 /** Groups the views of all callers of one model into batches for its engines. Each promise settles exactly once. */
 export class Batcher {
   readonly #options: BatcherOptions;
-  readonly #lanes: readonly Lane[];
+  /** The engines with the batches that they have. */
+  readonly lanes: readonly Lane[];
   readonly #queue = new PriorityQueue<WaitingView>();
   /** Views to try once more, before any waiting view: each of a failed batch alone, those of a late one together. */
   #retries: (readonly WaitingView[])[] = [];
@@ -52,17 +53,12 @@ export class Batcher {
 
   constructor(options: BatcherOptions) {
     this.#options = options;
-    this.#lanes = options.engines.map((engine) => new Lane(engine, options.now));
+    this.lanes = options.engines.map((engine) => new Lane(engine, options.now));
   }
 
   /** Views waiting for an engine. */
   get queued(): number {
     return this.#queue.size;
-  }
-
-  /** The engines with the batches that they have. */
-  get lanes(): readonly Lane[] {
-    return this.#lanes;
   }
 
   /**
@@ -101,8 +97,6 @@ export class Batcher {
     { outputs, trace }: WantedTokens,
     signal: StopSignal,
   ): Promise<ViewTokens[]> {
-    if (views.length > permit.views)
-      throw new RangeError(`${views.length} views on a permit of ${permit.views}`);
     if (signal.aborted) throw abortFailure(signal);
     const joinedAt = this.#options.now();
     const request = { hasLeft: false, permit, trace };
@@ -136,8 +130,8 @@ export class Batcher {
 
   /** The state of an engine has changed. What a late engine has is tried on another. */
   engineChanged(): void {
-    for (const lane of this.#lanes) {
-      if (lane.state !== 'late' || !this.#lanes.some(({ state }) => state === 'up')) continue;
+    for (const lane of this.lanes) {
+      if (lane.state !== 'late' || !this.lanes.some(({ state }) => state === 'up')) continue;
       for (const { views } of lane.handedOver) {
         const untried = views.filter((one) => one.failedOn === undefined && canRun(one));
         this.#retry(lane, untried);
@@ -219,7 +213,7 @@ export class Batcher {
       if (this.#retries.length > 0) this.#handOver();
     } catch (thrown) {
       const error = ServiceError.from(thrown);
-      const canWork = this.#lanes.some(({ state }) => state !== 'ended');
+      const canWork = this.lanes.some(({ state }) => state !== 'ended');
       for (const waiting of views) this.#fail(batch, waiting, error, canWork);
       this.#handOver();
     }
@@ -232,7 +226,7 @@ export class Batcher {
     endedAt: number,
   ): Promise<void> {
     const { lane, views } = batch;
-    const others = this.#lanes.some((other) => other !== lane && other.state !== 'ended');
+    const others = this.lanes.some((other) => other !== lane && other.state !== 'ended');
     const each = new Map<GraphOutput, readonly Uint8Array<ArrayBuffer>[]>();
     for (const output of outputs) {
       const all = tokens[output];
@@ -268,15 +262,15 @@ export class Batcher {
 
   /** The engines to use. An engine that has ended rejects what it gets, which is the answer when all have. */
   #open(): readonly Lane[] {
-    const open = this.#lanes.filter(({ state }) => state === 'up');
-    if (open.length > 0 || this.#lanes.some(({ state }) => state !== 'ended')) return open;
-    return this.#lanes;
+    const open = this.lanes.filter(({ state }) => state === 'up');
+    if (open.length > 0 || this.lanes.some(({ state }) => state !== 'ended')) return open;
+    return this.lanes;
   }
 
   /** The engines that run what is admitted now: those that are up, or else those that may come back. */
   #working(): readonly Lane[] {
     const open = this.#open();
-    return open.length > 0 ? open : this.#lanes.filter(({ state }) => state !== 'ended');
+    return open.length > 0 ? open : this.lanes.filter(({ state }) => state !== 'ended');
   }
 
   #settle(waiting: WaitingView, outcome: ViewTokens | ServiceError): void {

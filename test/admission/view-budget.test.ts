@@ -27,7 +27,7 @@ test('admits views up to its limit, and refuses the rest until half of them are 
   const permit = admit(2);
   assert.throws(() => admit(2), { code: 'overloaded', retryAfterMs: 100 });
   permit.release();
-  assert.equal(admit(3).views, 3);
+  admit(3);
 });
 
 test('releasing a permit twice frees its views once', () => {
@@ -131,13 +131,13 @@ describe('several callers', () => {
 
   test('may use the common half when the others do not', () => {
     const { admit } = budgetOf(80, keys);
-    assert.equal(admit(70, modest).views, 70);
+    admit(70, modest);
     assert.throws(() => admit(71, modest), {
       code: 'too_large',
       message:
         "The request needs 71 views; requests of this key may use at most 70 of the service's 80 (--max-queued-views).",
     });
-    assert.equal(admit(10, greedy).views, 10);
+    admit(10, greedy);
   });
 
   test('have new shares as soon as the list of callers changes', () => {
@@ -146,7 +146,7 @@ describe('several callers', () => {
     const admit = () => budget.admit([80], 'model', { ...defaultTerms, caller: keys[0]! });
     assert.throws(admit, { code: 'too_large' });
     callers = [keys[0]!];
-    assert.equal(admit()[0]?.views, 80);
+    assert.doesNotThrow(admit);
   });
 
   test('never exceed the limit or take the share of another, and leave all of it free in the end', () => {
@@ -159,20 +159,20 @@ describe('several callers', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const { admit } = budgetOf(40, keys);
-        const held: { permit: ViewsPermit; name: string | undefined }[] = [];
+        const held: { permit: ViewsPermit; name: string | undefined; views: number }[] = [];
         const heldBy = (name: string | undefined) =>
-          held.reduce((sum, one) => sum + (one.name === name ? one.permit.views : 0), 0);
+          held.reduce((sum, one) => sum + (one.name === name ? one.views : 0), 0);
         for (const { caller, priority, views, release } of steps) {
           if (release) held.shift()?.permit.release();
           const share = caller.name === 'greedy' ? 5 : 15;
           const fitsShare = heldBy(caller.name) + views <= share && priority === 'interactive';
           try {
-            held.push({ permit: admit(views, { caller, priority }), name: caller.name });
+            held.push({ permit: admit(views, { caller, priority }), name: caller.name, views });
           } catch (error) {
             assert.equal((error as { code: string }).code, 'overloaded');
             assert.ok(!fitsShare, 'a caller is refused within its share');
           }
-          assert.ok(held.reduce((sum, { permit }) => sum + permit.views, 0) <= 40);
+          assert.ok(held.reduce((sum, one) => sum + one.views, 0) <= 40);
         }
         for (const { permit } of held) permit.release();
         admit(35, modest);

@@ -31,9 +31,9 @@ let connection: Connection | undefined;
 export function open({ endpoint, access }: OpenTask): Promise<MovedOutcome> {
   return taskOutcome(
     async () => {
-      const opened = await Connection.open(endpoint, access);
+      const next = await Connection.open(endpoint, access);
       connection?.close();
-      connection = opened;
+      connection = next;
     },
     () => [],
   );
