@@ -1,25 +1,25 @@
 import type { Canvas, Offset } from '../recipes/plan.ts';
-import type { Raster } from './raster.ts';
+import type { Raster, RowSource } from './raster.ts';
 import { resample, resamplePart } from './resample.ts';
 import type { Rows } from './resample.ts';
 import type { SampleRange } from './resample-weights.ts';
 
 /**
- * Makes the plan's views from a raster, canvas by canvas. A view is uint8 RGB of `viewSize * viewSize * 3` bytes in a
+ * Makes the plan's views of a picture, canvas by canvas; rows that are read once are enough for one canvas. A view is uint8 RGB of `viewSize * viewSize * 3` bytes in a
  * buffer of its own; `viewSize` is the canvas's encoder's, if it has one. Pixels that no content covers are black.
  *
  * No canvas is built: resized rows go straight into the views that show them, and only those rows and columns are
  * resized. Synchronous, and not for the main thread.
  */
 export function cutViews(
-  raster: Raster,
+  pixels: Raster | RowSource,
   canvases: readonly Canvas[],
   viewSize: number,
 ): Uint8Array<ArrayBuffer>[] {
-  if (raster.data.byteLength !== raster.width * raster.height * 3) {
+  if ('data' in pixels && pixels.data.byteLength !== pixels.width * pixels.height * 3) {
     throw new RangeError('the number of bytes of the raster does not match its size');
   }
-  return canvases.flatMap((canvas) => cutCanvas(raster, canvas, canvas.encoder?.viewSize ?? viewSize));
+  return canvases.flatMap((canvas) => cutCanvas(pixels, canvas, canvas.encoder?.viewSize ?? viewSize));
 }
 
 /** The part of the content that a view shows, and its place in the view, in pixels. */
@@ -31,15 +31,15 @@ interface Window {
   readonly atTop: number;
 }
 
-function cutCanvas(whole: Raster, canvas: Canvas, viewSize: number): Uint8Array<ArrayBuffer>[] {
+function cutCanvas(whole: Raster | RowSource, canvas: Canvas, viewSize: number): Uint8Array<ArrayBuffer>[] {
   const { prescale } = canvas;
-  const raster = prescale === undefined ? whole : resample(whole, prescale, canvas.resample);
+  const pixels = prescale === undefined ? whole : resample(whole, prescale, canvas.resample);
   const windows = canvas.views.map((offset) => windowOf(canvas, offset, viewSize));
   const shown = windows.filter(({ columns, rows }) => columns.to > columns.from && rows.to > rows.from);
   if (shown.length > 0) {
     const columns = span(shown.map((window) => window.columns));
     const rows = span(shown.map((window) => window.rows));
-    resamplePart(raster, canvas.content, canvas.resample, { columns, rows }, (made) => {
+    resamplePart(pixels, canvas.content, canvas.resample, { columns, rows }, (made) => {
       for (const window of shown) copyRows(made, columns, window, viewSize);
     });
   }

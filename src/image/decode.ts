@@ -5,9 +5,9 @@ import { decodeGif } from './gif.ts';
 import { hasPremultipliedAlpha } from './headers/avif.ts';
 import { FileFault } from './headers/file-fault.ts';
 import type { Orientation } from './headers/orientation.ts';
-import { readSequentialJpeg } from './headers/sequential-jpeg.ts';
-import { decodeJpeg } from './jpeg.ts';
-import type { Raster } from './raster.ts';
+import { readSequentialJpeg, type SequentialJpeg } from './headers/sequential-jpeg.ts';
+import { decodeJpeg, readJpeg } from './jpeg.ts';
+import type { Raster, RowSource } from './raster.ts';
 import { decodedSize, type ExifUse, type ImageHeader, libvipsInput, readHeader } from './read-header.ts';
 import { tooManyPixels, undecodable } from './refusals.ts';
 import { sharp } from './sharp.ts';
@@ -27,31 +27,63 @@ export interface DecodeOptions {
  * `too_large`, from the header alone, for more than `maxPixels`. Keeps this thread busy with ordinary JPEGs, GIFs and CMYK;
  * libvips decodes all others, on libuv's threads. Cannot be interrupted.
  */
-export async function decode(bytes: Uint8Array, { exif, maxPixels }: DecodeOptions): Promise<Raster> {
+export async function decode(bytes: Uint8Array, options: DecodeOptions): Promise<Raster> {
+  return await decodeWhole(await openFile(bytes, options));
+}
+
+/**
+ * As {@link decode}, but gives the pixels to `use` and frees them afterwards. If `readsOnce`, `use` reads an ordinary JPEG that is
+ * stored upright while it is decoded. Should the file prove irregular, the result is dropped, and `use` is called again with
+ * all pixels.
+ */
+export async function decodeInto<T>(
+  bytes: Uint8Array,
+  options: DecodeOptions,
+  readsOnce: boolean,
+  use: (pixels: Raster | RowSource) => T,
+): Promise<T> {
+  const opened = await openFile(bytes, options);
+  const { file, jpeg, orientation } = opened;
+  const isRead = readsOnce && jpeg !== undefined && orientation === 1;
+  const result = isRead ? readJpeg(file, jpeg, use) : undefined;
+  if (result !== undefined) return result;
+  const raster = await decodeWhole(isRead ? { ...opened, jpeg: undefined } : opened);
+  try {
+    return use(raster);
+  } finally {
+    raster.release?.();
+  }
+}
+
+interface OpenedFile {
+  readonly file: Buffer;
+  readonly header: ImageHeader;
+  /** Of an ordinary JPEG; others are left to libvips, which decodes or refuses them. */
+  readonly jpeg: SequentialJpeg | undefined;
+  readonly orientation: Orientation;
+  readonly maxPixels: number;
+}
+
+async function openFile(bytes: Uint8Array, { exif, maxPixels }: DecodeOptions): Promise<OpenedFile> {
   const header = await readHeader(bytes);
-  const { format, gifFrame } = header;
   const size = decodedSize(header, exif);
   if (size.width * size.height > maxPixels) throw tooManyPixels(size, maxPixels);
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const jpeg = header.format === 'jpeg' ? readSequentialJpeg(file) : undefined;
+  const isOfSize = jpeg?.size.width === header.size.width && jpeg.size.height === header.size.height;
+  const orientation = exif === 'apply' ? header.orientation : 1;
+  return { file, header, jpeg: isOfSize ? jpeg : undefined, orientation, maxPixels };
+}
+
+async function decodeWhole({ file, header, jpeg, orientation, maxPixels }: OpenedFile): Promise<Raster> {
+  const { format, gifFrame } = header;
   try {
     if (gifFrame !== undefined) return decodeGif(file, gifFrame);
   } catch (error) {
     throw error instanceof FileFault ? undecodable(format, error) : error;
   }
-  const orientation = exif === 'apply' ? header.orientation : 1;
-  const raster = format === 'jpeg' ? decodeOrdinaryJpeg(file, header, orientation) : undefined;
+  const raster = jpeg === undefined ? undefined : decodeJpeg(file, jpeg, orientation);
   return raster ?? (await decodeByLibvips(file, header, orientation, maxPixels));
-}
-
-/** Undefined for a JPEG that is left to libvips, which decodes it or refuses it. */
-function decodeOrdinaryJpeg(
-  file: Buffer,
-  { size }: ImageHeader,
-  orientation: Orientation,
-): Raster | undefined {
-  const jpeg = readSequentialJpeg(file);
-  const isOfSize = jpeg?.size.width === size.width && jpeg.size.height === size.height;
-  return isOfSize ? decodeJpeg(file, jpeg, orientation) : undefined;
 }
 
 async function decodeByLibvips(

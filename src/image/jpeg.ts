@@ -3,7 +3,7 @@ import { wasmKernel } from '../threads/wasm-kernel.ts';
 import type { WasmKernel } from '../threads/wasm-kernel.ts';
 import { type Orientation, turnedSize } from './headers/orientation.ts';
 import type { SequentialJpeg } from './headers/sequential-jpeg.ts';
-import type { Raster } from './raster.ts';
+import type { Raster, RowSource } from './raster.ts';
 
 /** Exports of kernels/jpeg.ts, which describes them. */
 interface JpegKernel extends WasmKernel {
@@ -31,28 +31,80 @@ interface JpegKernel extends WasmKernel {
 
 const withKernel = wasmKernel<JpegKernel>(new URL('./kernels/jpeg.wasm', import.meta.url));
 
+/** Thrown for what is not in order in a scan. */
+const irregular = new Error('the scan is irregular');
+
 /**
  * Decodes an ordinary JPEG to the pixels that libjpeg-turbo gives, and turns it upright. Undefined if anything in the file
  * is irregular; then libvips decides what becomes of it. Synchronous, and not for the main thread.
  */
 export function decodeJpeg(file: Buffer, jpeg: SequentialJpeg, orientation: Orientation): Raster | undefined {
-  return withKernel(0, (kernel) => {
-    const { size, components, across, down, restartInterval, scanAt } = jpeg;
-    const { width, height } = size;
-    const rows = corners[orientation].swaps ? sidewaysRows(width) : 1;
-    const chroma = [across, down] as const;
-    if (kernel.start(width, height, components.length, ...chroma, restartInterval, rows) === 0)
-      return undefined;
-    const memory = new Uint8Array(kernel.memory.buffer);
-    if (!setTables(kernel, memory, jpeg)) return undefined;
-    const turned = turnedSize(size, orientation);
-    // Not filled with zeros: decodeScan holds that strips cover it all.
+  const turned = turnedSize(jpeg.size, orientation);
+  const rows = corners[orientation].swaps ? sidewaysRows(jpeg.size.width) : 1;
+  return withStrips(file, jpeg, rows, (kernel, memory, strips) => {
+    // Not filled with zeros: strips cover it all.
     const data = new Uint8Array(Buffer.allocUnsafeSlow(turned.width * turned.height * 3).buffer);
     // What is freed at once is used again by the next picture, which saves a fifth of the time.
     const raster = { ...turned, data, release: () => freeBuffers([data]) };
-    if (decodeScan(kernel, memory, file.subarray(scanAt), raster, orientation)) return raster;
-    raster.release();
-    return undefined;
+    try {
+      for (const strip of strips) place(kernel, memory, strip, raster, orientation);
+    } catch (error) {
+      raster.release();
+      throw error;
+    }
+    return raster;
+  });
+}
+
+/**
+ * As {@link decodeJpeg}, for a file that is stored upright: `use` reads the pixels as they are decoded. Undefined, whatever
+ * `use` has made by then, if anything is irregular.
+ */
+export function readJpeg<T>(file: Buffer, jpeg: SequentialJpeg, use: (rows: RowSource) => T): T | undefined {
+  return withStrips(file, jpeg, 1, (kernel, memory, strips) => {
+    const rowBytes = jpeg.size.width * 3;
+    let strip: Strip = { first: 0, end: 0 };
+    const readRows = (from: number, to: number, target: Uint8Array): void => {
+      for (let row = from; row < to; ) {
+        while (row >= strip.end) {
+          const { value } = strips.next();
+          if (value === undefined) throw irregular;
+          strip = value;
+        }
+        const end = Math.min(to, strip.end);
+        const pixels = kernel.turnStrip(false, false, false) - strip.first * rowBytes;
+        target.set(
+          memory.subarray(pixels + row * rowBytes, pixels + end * rowBytes),
+          (row - from) * rowBytes,
+        );
+        row = end;
+      }
+    };
+    const result = use({ ...jpeg.size, readRows });
+    for (const _ of strips);
+    return result;
+  });
+}
+
+function withStrips<T>(
+  file: Buffer,
+  jpeg: SequentialJpeg,
+  rows: number,
+  use: (kernel: JpegKernel, memory: Uint8Array, strips: Generator<Strip, undefined>) => T,
+): T | undefined {
+  return withKernel(0, (kernel) => {
+    const { size, components, across, down, restartInterval, scanAt } = jpeg;
+    const chroma = [across, down] as const;
+    if (kernel.start(size.width, size.height, components.length, ...chroma, restartInterval, rows) === 0)
+      return undefined;
+    const memory = new Uint8Array(kernel.memory.buffer);
+    if (!setTables(kernel, memory, jpeg)) return undefined;
+    try {
+      return use(kernel, memory, stripsOf(kernel, memory, file.subarray(scanAt), size.height));
+    } catch (error) {
+      if (error === irregular) return undefined;
+      throw error;
+    }
   });
 }
 
@@ -77,50 +129,61 @@ function setTables(kernel: JpegKernel, memory: Uint8Array, { components }: Seque
   return true;
 }
 
-/** False if the scan, or what follows it, is irregular. */
-function decodeScan(
+/** Rows of the stored picture. The kernel has one strip at a time. */
+interface Strip {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** Decodes strip after strip. Throws if the scan, or what follows it, is irregular. */
+function* stripsOf(
   kernel: JpegKernel,
   memory: Uint8Array,
   scan: Buffer,
-  raster: Raster,
-  orientation: Orientation,
-): boolean {
-  const height = corners[orientation].swaps ? raster.width : raster.height;
-  let placedRows = 0;
+  height: number,
+): Generator<Strip, undefined> {
   let from = 0;
   let to = 0;
   for (;;) {
     const state = kernel.advance();
-    if (state < 0) return false;
-    if (state > 0) placedRows += place(kernel, memory, raster, orientation);
-    if (state === 2) return placedRows === height;
+    if (state < 0 || (state === 0 && to === scan.length)) throw irregular;
     if (state === 0) {
-      if (to === scan.length) return false;
       from += kernel.inputRead();
       to = Math.min(from + kernel.pieceBytes(), scan.length);
       memory.set(scan.subarray(from, to), kernel.piece());
       kernel.setInput(to - from);
+      continue;
     }
+    const first = kernel.stripFirst();
+    const end = first + kernel.stripRows();
+    if (state === 2 && end !== height) throw irregular;
+    yield { first, end };
+    if (state === 2) return;
   }
 }
 
-/** Copies the kernel's strip to its place in the raster, turned. Returns how many rows it has. */
-function place(kernel: JpegKernel, memory: Uint8Array, raster: Raster, orientation: Orientation): number {
+/** Copies the kernel's strip to its place in the raster, turned. */
+function place(
+  kernel: JpegKernel,
+  memory: Uint8Array,
+  { first, end }: Strip,
+  raster: Raster,
+  orientation: Orientation,
+): void {
   const { width, height, data } = raster;
   const { swaps, right, bottom } = corners[orientation];
   const strip = kernel.turnStrip(swaps, right, bottom);
-  const [first, count] = [kernel.stripFirst(), kernel.stripRows()];
+  const count = end - first;
   if (!swaps) {
-    const top = bottom ? height - first - count : first;
+    const top = bottom ? height - end : first;
     data.set(memory.subarray(strip, strip + count * width * 3), top * width * 3);
-    return count;
+    return;
   }
-  const left = right ? width - first - count : first;
+  const left = right ? width - end : first;
   for (let y = 0; y < height; y++) {
     const pixels = strip + y * count * 3;
     data.set(memory.subarray(pixels, pixels + count * 3), (y * width + left) * 3);
   }
-  return count;
 }
 
 /** Rows in a strip if they become columns: enough to copy their pixels in long pieces, in some 3 MB. */

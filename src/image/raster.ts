@@ -9,6 +9,14 @@ export interface Raster {
   readonly release?: () => void;
 }
 
+/** Pixels that are made as they are read, each row once and from top to bottom. */
+export interface RowSource {
+  readonly width: number;
+  readonly height: number;
+  /** Writes rows, packed RGB, to the start of `target`. A call starts at the row where the one before ended, or below. */
+  readRows(from: number, to: number, target: Uint8Array): void;
+}
+
 /** Most pixels of an image by default: where Pillow starts to warn of a decompression bomb, 256 MiB as RGB. */
 export const usualMaxPixels = 89_478_485;
 

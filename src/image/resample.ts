@@ -1,7 +1,7 @@
 import type { Resample, Size } from '../recipes/plan.ts';
 import { withKernel } from './kernel.ts';
 import type { ResampleKernel } from './kernel.ts';
-import type { Raster } from './raster.ts';
+import type { Raster, RowSource } from './raster.ts';
 import { resampleWeights, splitWeightBytes, splitWeights } from './resample-weights.ts';
 import type { SampleRange, Weights } from './resample-weights.ts';
 
@@ -26,16 +26,16 @@ const bandBytes = 256 * 1024;
 const slackBytes = 64;
 
 /**
- * Resizes the raster as Pillow's Image.resize (12.3) does with BILINEAR, BICUBIC or LANCZOS, to the last bit: a horizontal pass,
+ * Resizes a picture as Pillow's Image.resize (12.3) does with BILINEAR, BICUBIC or LANCZOS, to the last bit: a horizontal pass,
  * rounded to uint8, then a vertical one. A pass that would not change the size is skipped. The vertical pass comes first
  * if an image over 100 times as high as wide loses height. The result has its own buffer. Synchronous, and not for the
  * main thread.
  */
-export function resample(raster: Raster, size: Size, filter: Resample): Raster {
+export function resample(pixels: Raster | RowSource, size: Size, filter: Resample): Raster {
   const rowBytes = size.width * 3;
   const data = new Uint8Array(size.height * rowBytes);
   const all = { columns: { from: 0, to: size.width }, rows: { from: 0, to: size.height } };
-  resamplePart(raster, size, filter, all, (rows) => {
+  resamplePart(pixels, size, filter, all, (rows) => {
     data.set(rows.data, rows.first * rowBytes);
   });
   return { ...size, data };
@@ -47,36 +47,45 @@ export function resample(raster: Raster, size: Size, filter: Resample): Raster {
  * the part needs, and holds only strips of them.
  */
 export function resamplePart(
-  raster: Raster,
+  pixels: Raster | RowSource,
   size: Size,
   filter: Resample,
   { columns, rows: range }: Part,
   take: (rows: Rows) => void,
 ): void {
+  const { width, height } = pixels;
   if (range.to <= range.from || columns.to <= columns.from) return;
-  if (raster.height > raster.width * 100 && size.height < raster.height && size.width !== raster.width) {
+  if (height > width * 100 && size.height < height && size.width !== width) {
     // Since 12.3 Pillow shrinks such thin images vertically first, which is faster and differs in some last bits.
-    const short = resample(raster, { width: raster.width, height: size.height }, filter);
+    const short = resample(pixels, { width, height: size.height }, filter);
     resamplePart(short, size, filter, { columns, rows: range }, take);
     return;
   }
-  const across =
-    raster.width === size.width ? undefined : resampleWeights(raster.width, size.width, filter, columns);
-  const down =
-    raster.height === size.height ? undefined : resampleWeights(raster.height, size.height, filter, range);
-  const isWhole = columns.from === 0 && columns.to === raster.width;
-  if (down === undefined && across === undefined && isWhole) {
-    const rowBytes = raster.width * 3;
-    const data = raster.data.subarray(range.from * rowBytes, range.to * rowBytes);
+  const across = width === size.width ? undefined : resampleWeights(width, size.width, filter, columns);
+  const down = height === size.height ? undefined : resampleWeights(height, size.height, filter, range);
+  const isWhole = columns.from === 0 && columns.to === width;
+  if (down === undefined && across === undefined && isWhole && 'data' in pixels) {
+    const rowBytes = width * 3;
+    const data = pixels.data.subarray(range.from * rowBytes, range.to * rowBytes);
     take({ first: range.from, count: range.to - range.from, data });
     return;
   }
-  const layout = layOut(raster.width, columns.to - columns.from, range, across, down);
+  const layout = layOut(width, columns.to - columns.from, range, across, down);
   withKernel(layout.endAddress, (kernel) => {
-    const passes = new Passes(kernel, layout, raster, columns, across);
+    const source = 'data' in pixels ? rowsOf(pixels) : pixels;
+    const passes = new Passes(kernel, layout, source, columns, across);
     if (down === undefined) passes.across(range, take);
     else passes.acrossAndDown(range, down, take);
   });
+}
+
+function rowsOf({ width, height, data }: Raster): RowSource {
+  const rowBytes = width * 3;
+  return {
+    width,
+    height,
+    readRows: (from, to, target) => target.set(data.subarray(from * rowBytes, to * rowBytes)),
+  };
 }
 
 /** The layout of the kernel's memory, and how many rows each buffer holds. */
@@ -118,7 +127,7 @@ function layOut(
     acrossAddress: place(across === undefined ? 0 : splitWeightBytes(across)),
     downAddress: place(down === undefined ? 0 : splitWeightBytes(down)),
     // At the right edge a pixel has fewer taps, and the kernel reads beyond the row with weight 0.
-    stripAddress: place(across === undefined ? 0 : stripRows * inputWidth * 3 + across.taps * 3),
+    stripAddress: place((stripRows * inputWidth + (across?.taps ?? 0)) * 3),
     stripRows,
     middleAddress: place(down === undefined ? 0 : (middleRows + 4) * rowBytes),
     middleRows,
@@ -132,7 +141,7 @@ class Passes {
   readonly #kernel: ResampleKernel;
   readonly #layout: Layout;
   readonly #memory: Uint8Array;
-  readonly #raster: Raster;
+  readonly #source: RowSource;
   readonly #columns: SampleRange;
   readonly #rowBytes: number;
   readonly #pairsAcross: number;
@@ -140,14 +149,14 @@ class Passes {
   constructor(
     kernel: ResampleKernel,
     layout: Layout,
-    raster: Raster,
+    source: RowSource,
     columns: SampleRange,
     across: Weights | undefined,
   ) {
     this.#kernel = kernel;
     this.#layout = layout;
     this.#memory = new Uint8Array(kernel.memory.buffer);
-    this.#raster = raster;
+    this.#source = source;
     this.#columns = columns;
     this.#rowBytes = (columns.to - columns.from) * 3;
     this.#pairsAcross = across === undefined ? 0 : (across.taps + 1) >> 1;
@@ -203,25 +212,27 @@ class Passes {
     }
   }
 
-  /** Writes the raster's rows, resized to the output's width, to `target`. */
+  /** Writes the source's rows, resized to the output's width, to `target`. */
   #widen(from: number, to: number, target: number): void {
     const { stripAddress, stripRows, offsetsAddress, acrossAddress } = this.#layout;
-    const { data, width } = this.#raster;
-    const inputBytes = width * 3;
-    if (this.#pairsAcross === 0) {
-      this.#copy(from, to, target);
-      return;
-    }
+    const inputBytes = this.#source.width * 3;
+    const rowBytes = this.#rowBytes;
     for (let row = from; row < to; row += stripRows) {
       const rows = Math.min(stripRows, to - row);
-      this.#memory.set(data.subarray(row * inputBytes, (row + rows) * inputBytes), stripAddress);
+      const strip = this.#memory.subarray(stripAddress, stripAddress + rows * inputBytes);
+      this.#source.readRows(row, row + rows, strip);
+      const widened = target + (row - from) * rowBytes;
+      if (this.#pairsAcross === 0) {
+        this.#copy(strip, widened);
+        continue;
+      }
       this.#kernel.horizontal(
         stripAddress,
         inputBytes,
-        target + (row - from) * this.#rowBytes,
-        this.#rowBytes,
+        widened,
+        rowBytes,
         rows,
-        this.#rowBytes / 3,
+        rowBytes / 3,
         offsetsAddress,
         acrossAddress,
         this.#pairsAcross,
@@ -229,17 +240,13 @@ class Passes {
     }
   }
 
-  /** As #widen, for an unchanged width. */
-  #copy(from: number, to: number, target: number): void {
-    const { data, width } = this.#raster;
+  /** Copies the part's columns. */
+  #copy(strip: Uint8Array, target: number): void {
     const rowBytes = this.#rowBytes;
-    if (rowBytes === width * 3) {
-      this.#memory.set(data.subarray(from * rowBytes, to * rowBytes), target);
-      return;
-    }
-    for (let row = from; row < to; row++) {
-      const start = (row * width + this.#columns.from) * 3;
-      this.#memory.set(data.subarray(start, start + rowBytes), target + (row - from) * rowBytes);
+    const inputBytes = this.#source.width * 3;
+    let to = target;
+    for (let at = this.#columns.from * 3; at < strip.length; at += inputBytes, to += rowBytes) {
+      this.#memory.set(strip.subarray(at, at + rowBytes), to);
     }
   }
 

@@ -2,8 +2,8 @@
 import { ServiceError } from '../errors/service-error.ts';
 import type { Plan, Size } from '../recipes/plan.ts';
 import { type MovedOutcome, taskOutcome } from '../threads/task-outcome.ts';
-import { decode, type DecodeOptions } from './decode.ts';
-import type { ImageInput, Raster } from './raster.ts';
+import { decodeInto, type DecodeOptions } from './decode.ts';
+import type { ImageInput, Raster, RowSource } from './raster.ts';
 import { cutViews } from './cut-views.ts';
 
 /** What the pool sends to a thread. */
@@ -32,28 +32,41 @@ export default function makeViews(task: ViewTask): Promise<MovedOutcome> {
 }
 
 async function decodeAndCut({ image, decoding, size, plan, dropped }: ViewTask): Promise<CutViews> {
-  const startMs = performance.now();
-  const raster = await rasterOf(image, decoding, dropped);
-  if (raster.width !== size.width || raster.height !== size.height) {
-    throw new ServiceError(
-      'invalid_argument',
-      'The size of the decoded image differs from the one in its header.',
-    );
-  }
   requireWanted(dropped);
-  const decodedMs = performance.now();
-  const views = cutViews(raster, plan.canvases, plan.viewSize);
-  raster.release?.();
-  return { views, decodeMs: decodedMs - startMs, cutMs: performance.now() - decodedMs };
+  const startMs = performance.now();
+  let cutMs = 0;
+  const cut = (pixels: Raster | RowSource): Uint8Array<ArrayBuffer>[] => {
+    if (pixels.width !== size.width || pixels.height !== size.height) {
+      throw new ServiceError(
+        'invalid_argument',
+        'The size of the decoded image differs from the one in its header.',
+      );
+    }
+    requireWanted(dropped);
+    const cutAtMs = performance.now();
+    let readMs = 0;
+    const timed = 'data' in pixels ? pixels : timedRows(pixels, (ms) => (readMs += ms));
+    const views = cutViews(timed, plan.canvases, plan.viewSize);
+    cutMs = performance.now() - cutAtMs - readMs;
+    return views;
+  };
+  const views =
+    image.kind === 'raster'
+      ? cut(image.raster)
+      : await decodeInto(image.bytes, decoding, plan.canvases.length === 1, cut);
+  return { views, decodeMs: performance.now() - startMs - cutMs, cutMs };
 }
 
-async function rasterOf(
-  image: ImageInput,
-  decoding: DecodeOptions,
-  dropped: ViewTask['dropped'],
-): Promise<Raster> {
-  requireWanted(dropped);
-  return image.kind === 'raster' ? image.raster : await decode(image.bytes, decoding);
+/** Says what each read took: decoding. */
+function timedRows(rows: RowSource, onRead: (ms: number) => void): RowSource {
+  return {
+    ...rows,
+    readRows: (from, to, target) => {
+      const startMs = performance.now();
+      rows.readRows(from, to, target);
+      onRead(performance.now() - startMs);
+    },
+  };
 }
 
 function requireWanted(dropped: ViewTask['dropped']): void {

@@ -35,9 +35,11 @@ export function wasmKernel<Kernel extends WasmKernel>(file: URL): WithKernel<Ker
     idle = undefined;
     const missing = sizeBytes - kernel.memory.buffer.byteLength;
     if (missing > 0) kernel.memory.grow(Math.ceil(missing / pageBytes));
-    const result = use(kernel);
-    if (kernel.memory.buffer.byteLength <= mostKeptBytes) idle = kernel;
-    return result;
+    try {
+      return use(kernel);
+    } finally {
+      if (kernel.memory.buffer.byteLength <= mostKeptBytes) idle = kernel;
+    }
   };
 
   function instantiate(): Kernel {

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
-import { decode } from '../../src/image/decode.ts';
+import { decode, decodeInto } from '../../src/image/decode.ts';
 import { readSequentialJpeg } from '../../src/image/headers/sequential-jpeg.ts';
 import { decodeJpeg } from '../../src/image/jpeg.ts';
-import type { Raster } from '../../src/image/raster.ts';
+import type { Raster, RowSource } from '../../src/image/raster.ts';
 import { plainJpeg, randomJpeg, writeJpeg } from './jpeg-writer.ts';
 import { mutatedJpeg } from './mutated-jpegs.ts';
 import { noise } from './noise.ts';
@@ -118,6 +118,37 @@ test('a damaged JPEG is decoded only if libvips decodes it, to the same pixels',
     { numRuns: numRuns * 4 },
   );
   assert.ok(taken > numRuns / 5, `only ${taken} were decoded`);
+});
+
+/** The pixels as rows give them, `step` rows at a time, but the first `skipped`. */
+function readPixels(pixels: Raster | RowSource, step: number, skipped: number): Buffer {
+  const { width, height } = pixels;
+  const data = Buffer.alloc(width * height * 3);
+  for (let row = skipped; row < height; row += step) {
+    const to = Math.min(row + step, height);
+    const [start, end] = [row * width * 3, to * width * 3];
+    if ('data' in pixels) data.set(pixels.data.subarray(start, end), start);
+    else pixels.readRows(row, to, data.subarray(start, end));
+  }
+  return data.subarray(Math.min(skipped, height) * width * 3);
+}
+
+test('a JPEG whose rows are read while it is decoded gives the same pixels, or is refused alike', async () => {
+  const refusal = (thrown: unknown): string => String(thrown);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof(mutatedJpeg, randomJpeg.map(writeJpeg)),
+      fc.integer({ min: 1, max: 40 }),
+      fc.nat(20),
+      async (file, step, skipped) => {
+        const small = { ...options, maxPixels: 1e5 };
+        const whole = await decode(file, small).then((raster) => readPixels(raster, step, skipped), refusal);
+        const read = (pixels: Raster | RowSource): Buffer => readPixels(pixels, step, skipped);
+        assert.deepEqual(await decodeInto(file, small, true, read).catch(refusal), whole);
+      },
+    ),
+    { numRuns },
+  );
 });
 
 test('a JPEG that is not ordinary is decoded by libvips', async () => {
