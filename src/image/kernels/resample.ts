@@ -29,12 +29,9 @@ export function horizontal(
   weights: usize,
   pairs: i32,
 ): void {
-  // Samples of pixels 0 and 1, then 2 and 3, of a 16-byte load, as int16 pairs r r g g b b (x x).
-  const first = i8x16(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1);
-  const second = i8x16(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
+  // Samples of two pixels as int16 pairs: r r g g b b (x x).
+  const paired = i8x16(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1);
   const last = width - 1;
-  const quads = pairs >> 1;
-  const odd = pairs & 1;
   for (let y = 0; y < rows; y += 4) {
     const row0 = source;
     const row1 = row0 + sourceStride;
@@ -55,49 +52,22 @@ export function horizontal(
       let lo1 = hi0;
       let lo2 = hi0;
       let lo3 = hi0;
-      for (let quad = 0; quad < quads; quad++) {
-        const hiA = v128.load32_splat(weight);
-        const loA = v128.load32_splat(weight, 4);
-        const hiB = v128.load32_splat(weight, 8);
-        const loB = v128.load32_splat(weight, 12);
-        let pixels = v128.load(row0 + at);
-        let a = i8x16.swizzle(pixels, first);
-        let b = i8x16.swizzle(pixels, second);
-        hi0 = i32x4.add(hi0, i32x4.add(i32x4.dot_i16x8_s(a, hiA), i32x4.dot_i16x8_s(b, hiB)));
-        lo0 = i32x4.add(lo0, i32x4.add(i32x4.dot_i16x8_s(a, loA), i32x4.dot_i16x8_s(b, loB)));
-        pixels = v128.load(row1 + at);
-        a = i8x16.swizzle(pixels, first);
-        b = i8x16.swizzle(pixels, second);
-        hi1 = i32x4.add(hi1, i32x4.add(i32x4.dot_i16x8_s(a, hiA), i32x4.dot_i16x8_s(b, hiB)));
-        lo1 = i32x4.add(lo1, i32x4.add(i32x4.dot_i16x8_s(a, loA), i32x4.dot_i16x8_s(b, loB)));
-        pixels = v128.load(row2 + at);
-        a = i8x16.swizzle(pixels, first);
-        b = i8x16.swizzle(pixels, second);
-        hi2 = i32x4.add(hi2, i32x4.add(i32x4.dot_i16x8_s(a, hiA), i32x4.dot_i16x8_s(b, hiB)));
-        lo2 = i32x4.add(lo2, i32x4.add(i32x4.dot_i16x8_s(a, loA), i32x4.dot_i16x8_s(b, loB)));
-        pixels = v128.load(row3 + at);
-        a = i8x16.swizzle(pixels, first);
-        b = i8x16.swizzle(pixels, second);
-        hi3 = i32x4.add(hi3, i32x4.add(i32x4.dot_i16x8_s(a, hiA), i32x4.dot_i16x8_s(b, hiB)));
-        lo3 = i32x4.add(lo3, i32x4.add(i32x4.dot_i16x8_s(a, loA), i32x4.dot_i16x8_s(b, loB)));
-        at += 12;
-        weight += 16;
-      }
-      if (odd) {
+      for (let pair = 0; pair < pairs; pair++) {
         const hi = v128.load32_splat(weight);
         const lo = v128.load32_splat(weight, 4);
-        const a0 = i8x16.swizzle(v128.load64_zero(row0 + at), first);
-        hi0 = i32x4.add(hi0, i32x4.dot_i16x8_s(a0, hi));
-        lo0 = i32x4.add(lo0, i32x4.dot_i16x8_s(a0, lo));
-        const a1 = i8x16.swizzle(v128.load64_zero(row1 + at), first);
-        hi1 = i32x4.add(hi1, i32x4.dot_i16x8_s(a1, hi));
-        lo1 = i32x4.add(lo1, i32x4.dot_i16x8_s(a1, lo));
-        const a2 = i8x16.swizzle(v128.load64_zero(row2 + at), first);
-        hi2 = i32x4.add(hi2, i32x4.dot_i16x8_s(a2, hi));
-        lo2 = i32x4.add(lo2, i32x4.dot_i16x8_s(a2, lo));
-        const a3 = i8x16.swizzle(v128.load64_zero(row3 + at), first);
-        hi3 = i32x4.add(hi3, i32x4.dot_i16x8_s(a3, hi));
-        lo3 = i32x4.add(lo3, i32x4.dot_i16x8_s(a3, lo));
+        const pixels0 = i8x16.swizzle(v128.load64_zero(row0 + at), paired);
+        hi0 = i32x4.add(hi0, i32x4.dot_i16x8_s(pixels0, hi));
+        lo0 = i32x4.add(lo0, i32x4.dot_i16x8_s(pixels0, lo));
+        const pixels1 = i8x16.swizzle(v128.load64_zero(row1 + at), paired);
+        hi1 = i32x4.add(hi1, i32x4.dot_i16x8_s(pixels1, hi));
+        lo1 = i32x4.add(lo1, i32x4.dot_i16x8_s(pixels1, lo));
+        const pixels2 = i8x16.swizzle(v128.load64_zero(row2 + at), paired);
+        hi2 = i32x4.add(hi2, i32x4.dot_i16x8_s(pixels2, hi));
+        lo2 = i32x4.add(lo2, i32x4.dot_i16x8_s(pixels2, lo));
+        const pixels3 = i8x16.swizzle(v128.load64_zero(row3 + at), paired);
+        hi3 = i32x4.add(hi3, i32x4.dot_i16x8_s(pixels3, hi));
+        lo3 = i32x4.add(lo3, i32x4.dot_i16x8_s(pixels3, lo));
+        at += 6;
         weight += 8;
       }
       const bytes = i8x16.narrow_i16x8_u(
