@@ -14,8 +14,9 @@ export interface Weights {
   readonly first: Int32Array;
   /** Number of input samples of each output sample, 1 to `taps`. */
   readonly count: Int32Array;
-  /** `taps` weights for each output sample, with 22 fractional bits; 0 beyond its count. */
+  /** Weights with 22 fractional bits, those of an output sample `stride` behind those of the one before; 0 beyond its count. */
   readonly values: Int32Array;
+  readonly stride: number;
 }
 
 const fractionalBits = 22;
@@ -88,13 +89,7 @@ export function resampleWeights(
     count[i] = n;
     taps = Math.max(taps, n);
   }
-  return { taps, first, count, values: taps === bound ? values : repacked(values, bound, taps) };
-}
-
-function repacked(values: Int32Array, from: number, to: number): Int32Array {
-  const packed = new Int32Array((values.length / from) * to);
-  for (let i = 0; i * to < packed.length; i++) packed.set(values.subarray(i * from, i * from + to), i * to);
-  return packed;
+  return { taps, first, count, values, stride: bound };
 }
 
 /** Number of bytes that {@link splitWeights} writes. */
@@ -104,9 +99,9 @@ export function splitWeightBytes(weights: Weights): number {
 
 /** Writes the weights to the start of `target` as the kernel reads them: int16 hi0, hi1, lo0, lo1 per pair of taps. */
 export function splitWeights(weights: Weights, target: Int16Array): void {
-  const { taps, values } = weights;
+  const { taps, values, stride } = weights;
   let at = 0;
-  for (let start = 0; start < values.length; start += taps) {
+  for (let start = 0; start < values.length; start += stride) {
     for (let tap = 0; tap < taps; tap += 2) {
       const a = values[start + tap]!;
       const b = tap + 1 < taps ? values[start + tap + 1]! : 0;
