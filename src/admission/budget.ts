@@ -123,40 +123,38 @@ export class Budget {
 
   #take(amount: number, caller: Caller): Reservation {
     this.#add(caller.name, amount);
-    let held = amount;
     let isReleased = false;
     const raise = (to: number): void => {
-      this.#add(caller.name, to - held);
-      held = to;
+      this.#add(caller.name, to - reservation.amount);
+      reservation.amount = to;
     };
     const settle = (to: number): void => {
-      if (to >= held) return;
-      const change = to - held;
-      held = to;
-      this.#add(caller.name, change);
+      if (to >= reservation.amount) return;
+      raise(to);
       this.#admitWaiting();
     };
-    return {
-      get amount() {
-        return held;
-      },
-      grow: (to) => {
-        if (isReleased || to <= held) return;
-        if (!this.fits(to - held, caller)) throw this.full();
+    // The amount is a plain field: V8 makes a hidden class for each object whose literal defines an accessor.
+    const reservation = {
+      amount,
+      grow: (to: number): void => {
+        if (isReleased || to <= reservation.amount) return;
+        if (!this.fits(to - reservation.amount, caller)) throw this.full();
         raise(to);
       },
-      growInTurn: async (to, signal) => {
+      growInTurn: async (to: number, signal: StopSignal): Promise<void> => {
         if (signal.aborted) throw abortFailure(signal);
         if (to > this.mostOf(caller)) throw this.full();
-        if (this.fits(to - held, caller)) raise(to);
-        else await this.#wait(this.#growing, to - held, caller, signal, () => raise(to));
+        const more = to - reservation.amount;
+        if (this.fits(more, caller)) raise(to);
+        else await this.#wait(this.#growing, more, caller, signal, () => raise(to));
       },
       settle,
-      release: () => {
+      release: (): void => {
         isReleased = true;
         settle(0);
       },
     };
+    return reservation;
   }
 
   #add(name: string | undefined, change: number): void {

@@ -208,14 +208,14 @@ export function parseOptions(
   const expectFeatures = namedLayers('expect_features', record['expect_features'], words.noun);
   const features = askedFeatures(record, words.noun);
   const options = {
+    output: oneOf(tokenOutputs, record['output']) ?? 'features',
+    dtype: oneOf(tokenDtypes, record['dtype']) ?? 'float16',
+    exif: oneOf(exifModes, record['exif']) ?? 'apply',
     ...(model === undefined ? {} : { model }),
     ...(expectDigest === undefined ? {} : { expectDigest }),
     ...(expectFeatures === undefined ? {} : { expectFeatures }),
     ...(features === undefined ? {} : { features }),
     ...(expectProjectorDigest === undefined ? {} : { expectProjectorDigest }),
-    output: oneOf(tokenOutputs, record['output']) ?? 'features',
-    dtype: oneOf(tokenDtypes, record['dtype']) ?? 'float16',
-    exif: oneOf(exifModes, record['exif']) ?? 'apply',
   } as const;
   return { recipe: recipeOf(name, record), options };
 }

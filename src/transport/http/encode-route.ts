@@ -49,11 +49,11 @@ export async function answerEncode(
   settings: EncodeRouteSettings,
   recipe: RecipeOptions['recipe'],
 ): Promise<void> {
-  const { format: wanted, ...query } = singleValues(request.query);
+  const query = singleValues(request.query);
   const { trace, signal } = request.scope;
   const options = parseOptions(recipe, query, ['format']);
-  const format = chooseFormat(wanted, request.headers.accept);
-  const asked = { ...options, terms: termsOf(request), hasUuids: format === 'vllm', trace, signal };
+  const format = chooseFormat(query['format'], request.headers.accept);
+  const asked = { terms: termsOf(request), hasUuids: format === 'vllm', trace, signal, ...options };
   requireFormat(format, asked);
   settings.encoder.validate(asked);
   const send = await encodeBody(request, reply, settings, asked, format);
@@ -96,7 +96,7 @@ async function receive(
   try {
     const images = await requestImages(request, reply, settings);
     reservation?.settle(images.sizeBytes);
-    return { ...images, release };
+    return { release, ...images };
   } catch (thrown) {
     release();
     throw thrown;
