@@ -47,8 +47,8 @@ const outOfMemory = /out of memory|ALLOC_FAILED/i;
 /** A call of `encode` that has not settled. */
 interface Call {
   readonly views: number;
-  readonly abandoned: Promise<never>;
-  readonly abandon: (error: ServiceError) => void;
+  /** Rejects it at once. */
+  abandon?: (error: ServiceError) => void;
 }
 
 /**
@@ -85,9 +85,9 @@ export class SupervisedEngine implements Engine {
   static async start(options: SupervisedEngineOptions): Promise<SupervisedEngine> {
     const engine = new SupervisedEngine(options);
     engine.#watchStart(options.firstLimitMs);
-    const call = engine.#begin(0);
+    const call = { views: 0 };
     try {
-      await Promise.race([engine.#current, call.abandoned]);
+      await engine.#call(call, () => engine.#current);
     } finally {
       clearTimeout(engine.#startWatch);
       engine.#calls.delete(call);
@@ -106,11 +106,15 @@ export class SupervisedEngine implements Engine {
     outputs: readonly GraphOutput[],
   ): Promise<EncodedBatch> {
     if (this.#end !== undefined) throw this.#end;
-    const call = this.#begin(views.length);
+    const call: Call = { views: views.length };
     try {
-      const engine = await Promise.race([this.#current, call.abandoned]);
-      if (this.#running.push(call) === 1) this.#watchNext();
-      const encoded = await Promise.race([engine.encode(views, outputs), call.abandoned]);
+      const encoded = await this.#call(call, async () => {
+        const engine = await this.#current;
+        // Nobody waits for a call that was abandoned meanwhile.
+        if (!this.#calls.has(call)) throw new Error('abandoned');
+        if (this.#running.push(call) === 1) this.#watchNext();
+        return await engine.encode(views, outputs);
+      });
       if (Object.values(encoded.finite).some((flags) => flags.includes(false))) void this.#prove();
       return encoded;
     } catch (thrown) {
@@ -131,16 +135,13 @@ export class SupervisedEngine implements Engine {
     await engine?.close();
   }
 
-  #begin(views: number): Call {
-    let abandon: Call['abandon'] = () => {};
-    const abandoned = new Promise<never>((_, reject) => {
-      abandon = reject;
+  /** Ends as `work` does, or when it is abandoned. */
+  #call<Result>(call: Call, work: () => Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      call.abandon = reject;
+      this.#calls.add(call);
+      work().then(resolve, reject);
     });
-    // A call that is not waiting when it is abandoned finds out later.
-    abandoned.catch(() => undefined);
-    const call = { views, abandoned, abandon };
-    this.#calls.add(call);
-    return call;
   }
 
   #finish(call: Call): void {
@@ -282,7 +283,7 @@ export class SupervisedEngine implements Engine {
   }
 
   #abandonAll(error: ServiceError): void {
-    for (const { abandon } of this.#calls) abandon(error);
+    for (const { abandon } of this.#calls) abandon?.(error);
     this.#calls.clear();
   }
 }

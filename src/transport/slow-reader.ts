@@ -15,6 +15,6 @@ export function limitReading(
   { graceMs, bytesPerSecond }: ReadingPace,
   onLate: () => void,
 ): () => void {
-  const timer = setTimeout(onLate, graceMs + (sizeBytes / bytesPerSecond) * 1000);
+  const timer = setTimeout(onLate, Math.ceil(graceMs + (sizeBytes / bytesPerSecond) * 1000));
   return () => clearTimeout(timer);
 }

@@ -1,4 +1,4 @@
-import { type Socket, isIPv6 } from 'node:net';
+import type { Socket } from 'node:net';
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../../errors/service-error.ts';
@@ -166,7 +166,7 @@ function isHead({ rawPacket }: ClientError): boolean {
 /** The client's address, written as gRPC does. */
 function peerOf({ remoteAddress, remotePort }: Socket): string | undefined {
   if (remoteAddress === undefined) return undefined;
-  return `${isIPv6(remoteAddress) ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
+  return `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
 }
 
 /** Describes a request by OpenTelemetry's conventions for HTTP. */
