@@ -38,7 +38,7 @@ export function resample(pixels: Raster | RowSource, size: Size, filter: Resampl
   resamplePart(pixels, size, filter, all, (rows) => {
     data.set(rows.data, rows.first * rowBytes);
   });
-  return { ...size, data };
+  return { data, ...size };
 }
 
 /**

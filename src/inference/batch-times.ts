@@ -62,11 +62,13 @@ export class BatchTimes {
    * before anything is measured.
    */
   knee(limit: number): number {
-    const rates = this.entries()
-      .filter(([views]) => views <= limit)
-      .map(([views, batchMs]) => ({ views, rate: views / batchMs }));
-    const best = Math.max(...rates.map(({ rate }) => rate));
-    return rates.find(({ rate }) => rate >= best * worthwhileShare)?.views ?? 1;
+    const measured = this.entries();
+    let best = 0;
+    for (const [views, batchMs] of measured) if (views <= limit) best = Math.max(best, views / batchMs);
+    for (const [views, batchMs] of measured) {
+      if (views <= limit && views / batchMs >= best * worthwhileShare) return views;
+    }
+    return 1;
   }
 
   /**

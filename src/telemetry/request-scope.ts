@@ -121,5 +121,6 @@ export class RequestScope {
 
 /** The peer's plain address: a socket of both families reports an IPv4 client as `::ffff:10.0.0.1`. */
 function plainPeer(peer: string | undefined): string | undefined {
-  return peer?.replace(/^\[?::ffff:(\d+\.\d+\.\d+\.\d+)\]?/i, '$1');
+  if (peer?.includes('::ffff:') !== true) return peer;
+  return peer.replace(/^\[?::ffff:(\d+\.\d+\.\d+\.\d+)\]?/i, '$1');
 }

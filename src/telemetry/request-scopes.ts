@@ -5,7 +5,7 @@ import { type BegunRequest, type RequestReports, RequestScope } from './request-
 export class RequestScopes {
   readonly #transport: Transport;
   readonly #reports: RequestReports;
-  readonly #open = new Set<RequestScope>();
+  #underWay = 0;
   readonly #onIdle: (() => void)[] = [];
 
   constructor(transport: Transport, reports: RequestReports) {
@@ -15,21 +15,21 @@ export class RequestScopes {
 
   /** How many there are. */
   get underWay(): number {
-    return this.#open.size;
+    return this.#underWay;
   }
 
   begin(request: BegunRequest): RequestScope {
     const scope = new RequestScope(this.#transport, request, this.#reports);
-    this.#open.add(scope);
+    this.#underWay++;
     scope.hold(() => {
-      this.#open.delete(scope);
-      if (this.#open.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+      this.#underWay--;
+      if (this.#underWay === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     });
     return scope;
   }
 
   /** Resolves when none is under way. */
   async idle(): Promise<void> {
-    if (this.#open.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    if (this.#underWay > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 }

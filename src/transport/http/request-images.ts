@@ -58,15 +58,15 @@ export async function requestImages(
     );
   }
   const { files, stacked, hint, curl } = await readEnvelope(request, reply, readers);
-  const inputs = files.map((bytes) => imagesOf(bytes, curl, readers.readPixels));
-  const images = inputs.flatMap((input) => input.images);
-  if (images.length > readers.limits.maxImages) throw tooManyImages(readers.limits.maxImages);
-  return {
-    images,
-    stacked: stacked || inputs.some((input) => input.stacked),
-    sizeBytes: files.reduce((sum, { byteLength }) => sum + byteLength, 0),
-    hint,
-  };
+  const read = { images: new Array<ImageInput>(), stacked, sizeBytes: 0, hint };
+  for (const bytes of files) {
+    const input = imagesOf(bytes, curl, readers.readPixels);
+    read.images.push(...input.images);
+    read.stacked ||= input.stacked;
+    read.sizeBytes += bytes.byteLength;
+  }
+  if (read.images.length > readers.limits.maxImages) throw tooManyImages(readers.limits.maxImages);
+  return read;
 }
 
 async function readEnvelope(

@@ -23,11 +23,12 @@ interface Making {
 /** Sends one tensor. Its metadata goes into a header if the format has no place for it. */
 export async function sendTokens(
   reply: FastifyReply,
-  { format, ...settings }: SendSettings & { readonly format: TokenFormat },
+  settings: SendSettings & { readonly format: TokenFormat },
   answer: EncodeAnswer,
   more: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const { scope } = reply.request;
+  const { format } = settings;
   scope.hold(answer.release);
   scope.answer = withoutTokens(answer);
   const headers = carriesMetadata(format)
