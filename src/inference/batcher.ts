@@ -199,7 +199,9 @@ export class Batcher {
     const { observe, now } = this.#options;
     const { lane, views, wasPrepared } = batch;
     const { name, engine, times } = lane.pooled;
-    const outputs = [...new Set(views.flatMap((waiting) => waiting.outputs))];
+    const distinct = new Set<GraphOutput>();
+    for (const waiting of views) for (const output of waiting.outputs) distinct.add(output);
+    const outputs = [...distinct];
     try {
       const pixels = views.map(({ view }) => view);
       const encoded = await engine.encode(pixels, outputs).finally(() => lane.takeBack(batch));
