@@ -1,5 +1,5 @@
 // The TypeScript types of a .proto file's messages, as proto-loader-gen-types writes them for the options of
-// src/transport/grpc/definition.ts: in one file, and of them those alone that the sources import.
+// src/network/load-proto.ts: in one file, and only those that the sources import.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

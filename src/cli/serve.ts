@@ -1,6 +1,6 @@
-import { isIPv6 } from 'node:net';
 import type { Logger } from 'pino';
 import type { EngineLoss } from '../inference/engine-loss.ts';
+import { hostPort } from '../network/host-port.ts';
 import type { Service } from '../service.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { ServeSettings } from './settings/serve.ts';
@@ -170,7 +170,7 @@ function addresses(
   { httpPort, grpcPort, metricsPort }: Service,
 ): Readonly<Record<string, string>> {
   const scheme = tlsCert === undefined ? 'http' : 'https';
-  const at = (port: number, name = host): string => (isIPv6(name) ? `[${name}]:${port}` : `${name}:${port}`);
+  const at = (port: number, name = host): string => hostPort(name, port);
   // A person opens the pages: a browser has no use for the address that stands for all.
   const browsed = host === '::' || host === '0.0.0.0' ? 'localhost' : host;
   return {

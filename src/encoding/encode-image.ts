@@ -38,6 +38,7 @@ export async function encodeImage(
     const made = await viewPool.make(image, resolved.options.exif, signal, permit);
     const { decodeMs, cutMs } = made;
     const queuedAt = now();
+    // Both ways between the threads are in it.
     const waitMs = Math.max(0, queuedAt - requestedAt - decodeMs - cutMs);
     trace?.stage('wait to decode', requestedAt, requestedAt + waitMs);
     trace?.stage('decode', queuedAt - cutMs - decodeMs, queuedAt - cutMs);

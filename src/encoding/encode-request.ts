@@ -49,7 +49,9 @@ export async function encodeImages(
     const started = new Map<PlannedImage, Wait>();
     for (const [index, image] of missing.entries()) {
       const encode: Wait = (stop) => encodeImage(parts, resolved, image, permits[index]!, stop);
-      const flight = parts.flights.start(flightKey(resolved, image.key), encode);
+      const key = flightKey(resolved, image.key);
+      // Work without a key cannot be joined by others: its one caller starts it.
+      const flight = key === undefined ? { join: encode } : parts.flights.start(key, encode);
       started.set(image, (stop) => flight.join(stop));
     }
     const answered = await forEachImage(planned, signal, async (image, all, index) => {

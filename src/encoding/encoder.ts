@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { defaultTerms } from '../admission/priority.ts';
+import { defaultTerms, type RequestTerms } from '../admission/priority.ts';
 import { ServiceError } from '../errors/service-error.ts';
 import type { EngineLoss } from '../inference/engine-loss.ts';
 import type { Model } from '../model/model.ts';
@@ -148,7 +148,8 @@ export class Encoder implements VisualEncoder {
     const deadlineAt = Math.min(limitAt, terms.deadlineAt ?? limitAt);
     const deadline = startDeadline(signal, Math.max(0, Math.round(deadlineAt - now)));
     const { caller, priority, noStore } = terms;
-    const limits = { signal: deadline.signal, terms: { caller, priority, noStore, deadlineAt } };
+    const limited = { caller, priority, noStore, deadlineAt } satisfies Required<RequestTerms>;
+    const limits = { signal: deadline.signal, terms: limited };
     return { limits, end: deadline.end };
   }
 

@@ -64,9 +64,8 @@ export class SingleFlight<T> {
     return key === undefined ? undefined : this.#underWay.get(key);
   }
 
-  /** Starts work that others can find by its key until it ends. Work without a key only starts when it is joined, once. */
-  start(key: string | undefined, work: (signal: StopSignal) => Promise<T>): Pick<Flight<T>, 'join'> {
-    if (key === undefined) return { join: work };
+  /** Starts work that others can find by its key until it ends. */
+  start(key: string, work: (signal: StopSignal) => Promise<T>): Flight<T> {
     const flight = new Flight(work, () => {
       if (this.#underWay.get(key) === flight) this.#underWay.delete(key);
     });

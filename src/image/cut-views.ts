@@ -5,8 +5,9 @@ import type { Rows } from './resample.ts';
 import type { SampleRange } from './resample-weights.ts';
 
 /**
- * Makes the plan's views of a picture, canvas by canvas; rows that are read once are enough for one canvas. A view is uint8 RGB of `viewSize * viewSize * 3` bytes in a
- * buffer of its own; `viewSize` is the canvas's encoder's, if it has one. Pixels that no content covers are black.
+ * Makes the views of each canvas in order. For one canvas, `pixels` may be rows that can be read only once. A view is uint8
+ * RGB of `viewSize * viewSize * 3` bytes in a buffer of its own; `viewSize` is the canvas's encoder's, if it has one.
+ * Pixels that no content covers are black.
  *
  * No canvas is built: resized rows go straight into the views that show them, and only those rows and columns are
  * resized. Synchronous, and not for the main thread.

@@ -81,11 +81,13 @@ export function readJpeg<T>(file: Buffer, jpeg: SequentialJpeg, use: (rows: RowS
       }
     };
     const result = use({ ...jpeg.size, readRows });
+    // Only the end of the scan shows whether the file is whole.
     for (const _ of strips);
     return result;
   });
 }
 
+/** Runs `use` with the file's strips, of at least `rows` rows each but for the last. Undefined if anything is irregular. */
 function withStrips<T>(
   file: Buffer,
   jpeg: SequentialJpeg,

@@ -42,10 +42,14 @@ async function decodeAndCut({ image, decoding, size, plan, dropped }: ViewTask):
         'The size of the decoded image differs from the one in its header.',
       );
     }
-    requireWanted(dropped);
     const cutAtMs = performance.now();
     let readMs = 0;
-    const timed = 'data' in pixels ? pixels : timedRows(pixels, (ms) => (readMs += ms));
+    const addReadMs = (ms: number): void => {
+      readMs += ms;
+      requireWanted(dropped);
+    };
+    requireWanted(dropped);
+    const timed = 'data' in pixels ? pixels : timedRows(pixels, addReadMs);
     const views = cutViews(timed, plan.canvases, plan.viewSize);
     cutMs = performance.now() - cutAtMs - readMs;
     return views;
@@ -57,7 +61,7 @@ async function decodeAndCut({ image, decoding, size, plan, dropped }: ViewTask):
   return { views, decodeMs: performance.now() - startMs - cutMs, cutMs };
 }
 
-/** Says what each read took: decoding. */
+/** Reports the time of each read, which counts as decoding. */
 function timedRows(rows: RowSource, onRead: (ms: number) => void): RowSource {
   return {
     ...rows,

@@ -1,5 +1,5 @@
-import { fileURLToPath } from 'node:url';
-import { loadSync, type MessageTypeDefinition, type PackageDefinition } from '@grpc/proto-loader';
+import type { MessageTypeDefinition } from '@grpc/proto-loader';
+import { loadProto } from '../network/load-proto.ts';
 
 /** Fully qualified name of the service. */
 export const openInferenceService = 'inference.GRPCInferenceService';
@@ -11,14 +11,4 @@ export const openInferencePackage = loadProto('inference/open_inference.proto');
 export function openInferenceMessage<Input, Output>(name: string): MessageTypeDefinition<Input, Output> {
   const definition: unknown = openInferencePackage[`inference.${name}`];
   return definition as MessageTypeDefinition<Input, Output>;
-}
-
-/**
- * Loads a file of the folder proto. An absent message reads as null, an absent scalar as zero, and an enum value as its name.
- * scripts/grpc-types.js generates the types for these options.
- */
-export function loadProto(file: string): PackageDefinition {
-  // The folder lies beside src and build.
-  const includeDirs = [fileURLToPath(new URL('../../../proto', import.meta.url))];
-  return loadSync(file, { includeDirs, defaults: true, oneofs: true, longs: Number, enums: String });
 }

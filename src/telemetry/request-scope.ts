@@ -52,7 +52,7 @@ export class RequestScope {
   failure: ServiceError | undefined;
   readonly #transport: Transport;
   readonly #reports: RequestReports;
-  /** If the request is not traced here, its caller's trace id. */
+  /** The id of its own trace, or of its caller's if it is not traced here. */
   readonly #traceId: string | undefined;
   readonly #abort = new RequestAbort();
   readonly #onEnd: (() => void)[] = [];
@@ -122,5 +122,5 @@ export class RequestScope {
 /** The peer's plain address: a socket of both families reports an IPv4 client as `::ffff:10.0.0.1`. */
 function plainPeer(peer: string | undefined): string | undefined {
   if (peer?.includes('::ffff:') !== true) return peer;
-  return peer.replace(/^\[?::ffff:(\d+\.\d+\.\d+\.\d+)\]?/i, '$1');
+  return peer.replace(/^\[?::ffff:(\d+\.\d+\.\d+\.\d+)\]?/, '$1');
 }

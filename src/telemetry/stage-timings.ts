@@ -2,7 +2,7 @@
 export interface StageTimings {
   readonly decodeMs: number;
   readonly viewsMs: number;
-  /** Waiting to be decoded, and for the engine. */
+  /** Waiting to be decoded, and for the engine, with the hand-overs between threads. */
   readonly queueMs: number;
   readonly engineMs: number;
   /** From the views' tokens to the answer's; close to 0 if there is nothing to assemble. */

@@ -16,7 +16,7 @@ export interface WasmKernel {
 
 /**
  * Runs `use` with a kernel whose memory has at least `sizeBytes`, all of them free, and returns its result. The memory
- * is not cleared between uses.
+ * is not cleared between uses, so kernels set what they need at the start of each.
  */
 export type WithKernel<Kernel extends WasmKernel> = <T>(sizeBytes: number, use: (kernel: Kernel) => T) => T;
 

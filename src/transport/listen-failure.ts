@@ -1,5 +1,6 @@
 import { ServiceError } from '../errors/service-error.ts';
 import { systemReason } from '../errors/system-reason.ts';
+import { hostPort } from '../network/host-port.ts';
 
 /** Why a transport cannot listen, as `failed_precondition`, with the flag that chooses another port. */
 export function listenFailure(
@@ -10,11 +11,6 @@ export function listenFailure(
   const isTaken = /\bEADDRINUSE\b/.test(error.message);
   const message = isTaken
     ? `Port ${port} on ${host} is in use; choose another with ${flag}.`
-    : `Cannot listen on ${addressOf(host, port)}: ${systemReason(error)}.`;
+    : `Cannot listen on ${hostPort(host, port)}: ${systemReason(error)}.`;
   return new ServiceError('failed_precondition', message, { cause: error });
-}
-
-/** HOST:PORT, with an IPv6 address in brackets. */
-export function addressOf(host: string, port: number): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

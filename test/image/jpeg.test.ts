@@ -151,6 +151,16 @@ test('a JPEG whose rows are read while it is decoded gives the same pixels, or i
   );
 });
 
+test('a reader that throws between two rows spoils no later picture', async () => {
+  const file = writeJpeg(plainJpeg);
+  const leaving = (pixels: Raster | RowSource): Buffer => {
+    readPixels(pixels, 1, plainJpeg.height - 2);
+    throw new RangeError('left');
+  };
+  await assert.rejects(decodeInto(file, options, true, leaving), { message: 'left' });
+  await requireEqual(await decode(file, options), file, 'after a reader that threw');
+});
+
 test('a JPEG that is not ordinary is decoded by libvips', async () => {
   const { data, ...raw } = { ...noise({ width: 40, height: 30 }, 8), channels: 3 as const };
   const picture = sharp(data, { raw });

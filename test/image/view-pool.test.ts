@@ -241,6 +241,28 @@ describe('the view pool', () => {
     });
   });
 
+  test('stops between two rows of a picture that nobody waits for any more', async () => {
+    const dropped = new Uint8Array(new SharedArrayBuffer(1));
+    const decoding = { exif: 'apply', maxPixels: 1e7 } as const;
+    const image = { kind: 'file', bytes: rocket() } as const;
+    const leaving = {
+      ...planEncode({ width: 640, height: 427 }, model),
+      // Read once the picture is open, before its rows are.
+      get viewSize() {
+        dropped.fill(1);
+        return model.imageSize;
+      },
+    };
+    const { outcome } = await makeViews({
+      image,
+      decoding,
+      size: { width: 640, height: 427 },
+      plan: leaving,
+      dropped,
+    });
+    assert.equal(outcome.kind === 'failed' && outcome.code, 'cancelled');
+  });
+
   test('lets what runs finish and refuses the rest when it closes', async (t) => {
     const pool = poolOf(t);
     const raster = noise({ width: 500, height: 500 });

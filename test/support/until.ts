@@ -1,6 +1,6 @@
 /**
- * Resolves once `condition` is true, which it asks once per turn of the event loop, or every `pauseMs`: a condition that asks another
- * process would take the processor from it. Rejects after `limitMs`.
+ * Resolves once `condition` is true. Asks it once a turn of the event loop, or every `pauseMs`: one that asks another process
+ * would take the processor from it. Rejects after `limitMs`.
  */
 export async function until(
   condition: () => boolean | Promise<boolean>,

@@ -2,6 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 
+test('counts every request, however many come between two scrapes', async () => {
+  const metrics = new Metrics('1.2.3');
+  for (let request = 0; request < 1000; request++) {
+    metrics.observeRequest({ transport: 'grpc', endpoint: 'encode', code: 'ok', durationMs: 1 });
+  }
+  const { text } = await metrics.expose();
+  assert.match(text, /requests_total\{transport="grpc",endpoint="encode",code="ok"\} 1000\n/);
+});
+
 test('exposes what it observed, in seconds and under the prefix', async () => {
   const metrics = new Metrics('1.2.3');
   metrics.observeRequest({ transport: 'grpc', endpoint: 'encode', code: 'ok', durationMs: 250 });

@@ -1,6 +1,6 @@
 import type { MessageTypeDefinition } from '@grpc/proto-loader';
-import { ServiceError } from '../../errors/service-error.ts';
-import { loadProto } from '../../open-inference/definition.ts';
+import { loadProto } from '../../network/load-proto.ts';
+import { readMessage } from './read-message.ts';
 import type {
   AnyResEncodeRequest__Output,
   EncodeRequest__Output,
@@ -52,18 +52,4 @@ function message<Input, Output>(name: string): Codec<Input, Output> {
   const definition: unknown = packageDefinition[`siglip_hd.v1.${name}`];
   const { serialize, deserialize } = definition as MessageTypeDefinition<Input, Output>;
   return { serialize, read: (bytes) => readMessage(`a siglip_hd.v1.${name}`, deserialize, bytes) };
-}
-
-/** Reads a message with `deserialize`. Throws `invalid_argument` if the bytes are not `what`. */
-export function readMessage<Message>(
-  what: string,
-  deserialize: (bytes: Buffer) => Message,
-  bytes: Buffer,
-): Message {
-  try {
-    return deserialize(bytes);
-  } catch (thrown) {
-    if (thrown instanceof ServiceError) throw thrown;
-    throw new ServiceError('invalid_argument', `The message is not ${what}.`, { cause: thrown });
-  }
 }

@@ -7,7 +7,8 @@ import { ServiceError } from '../../errors/service-error.ts';
 import type { RequestReports } from '../../telemetry/request-scope.ts';
 import { RequestScopes } from '../../telemetry/request-scopes.ts';
 import { openInferencePackage, openInferenceService } from '../../open-inference/definition.ts';
-import { addressOf, listenFailure } from '../listen-failure.ts';
+import { hostPort } from '../../network/host-port.ts';
+import { listenFailure } from '../listen-failure.ts';
 import type { SocketFile } from '../socket-file.ts';
 import { OpenInference } from '../open-inference/open-inference.ts';
 import { type Authenticate, allowAnonymous } from '../security/authenticate.ts';
@@ -148,7 +149,7 @@ async function listen(
   if (socket !== undefined)
     await bind(server, `unix:${socket.listenPath}`, plaintext, (error) => socket.failure(error));
   const credentials = tls === undefined ? plaintext : new TlsCredentials(tls, limits.handshakeMs);
-  return await bind(server, addressOf(host, port), credentials, (error) =>
+  return await bind(server, hostPort(host, port), credentials, (error) =>
     listenFailure({ host, port, flag: '--grpc-port' }, error),
   );
 }

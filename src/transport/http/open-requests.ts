@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../../errors/service-error.ts';
+import { hostPort } from '../../network/host-port.ts';
 import type { Outcome } from '../../telemetry/metrics.ts';
 import type { RequestReports, RequestScope } from '../../telemetry/request-scope.ts';
 import { RequestScopes } from '../../telemetry/request-scopes.ts';
@@ -165,8 +166,7 @@ function isHead({ rawPacket }: ClientError): boolean {
 
 /** The client's address, written as gRPC does. */
 function peerOf({ remoteAddress, remotePort }: Socket): string | undefined {
-  if (remoteAddress === undefined) return undefined;
-  return `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
+  return remoteAddress === undefined ? undefined : hostPort(remoteAddress, remotePort ?? 0);
 }
 
 /** Describes a request by OpenTelemetry's conventions for HTTP. */

@@ -48,7 +48,7 @@ export class KeyRing implements Keys {
         'An API key is required: send it as "authorization: Bearer KEY" or "x-api-key: KEY".',
       );
     }
-    // No sender can choose the bytes of a digest, so the time that the look-up takes reveals nothing about any key.
+    // The time of the look-up may reveal bits of a digest, and they reveal nothing of a random key.
     const caller = this.#byDigest.get(keyDigest(key));
     if (caller === undefined) throw new ServiceError('unauthenticated', 'The API key is not valid.');
     return caller;

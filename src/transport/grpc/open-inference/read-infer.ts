@@ -8,7 +8,7 @@ import {
   type RequestedOutput,
   type TensorData,
 } from '../../open-inference/infer-request.ts';
-import { readMessage } from '../definition.ts';
+import { readMessage } from '../read-message.ts';
 import { contentsOf } from './read-contents.ts';
 import { FieldReader, tagOf } from './read-fields.ts';
 

@@ -2,7 +2,7 @@ import type { handleUnaryCall } from '@grpc/grpc-js';
 import { openInferenceMessage, openInferenceService } from '../../../open-inference/definition.ts';
 import { withoutTokens } from '../../../telemetry/request-log.ts';
 import type { OpenInference } from '../../open-inference/open-inference.ts';
-import { readMessage } from '../definition.ts';
+import { readMessage } from '../read-message.ts';
 import type { EncodedMessage } from '../gathered-message.ts';
 import type { Method } from '../inbound.ts';
 import type { GrpcLimits } from '../limits.ts';
