@@ -39,10 +39,9 @@ export async function copyExport(
   for (const [name, source] of sources) {
     const copy = join(folder, name);
     await mkdir(dirname(copy), { recursive: true });
-    const chunks = createReadStream(source, { highWaterMark: chunkBytes }) as AsyncIterable<Uint8Array>;
     const startBytes = doneBytes;
     const onWritten = (sizeBytes: number) => onProgress?.(startBytes + sizeBytes, totalBytes);
-    copies[name] = await writeHashed(copy, chunks, onWritten, signal);
+    copies[name] = await writeHashed(copy, chunksOf(name, source), onWritten, signal);
     doneBytes += copies[name].sizeBytes;
   }
   return copies;
@@ -50,9 +49,23 @@ export async function copyExport(
 
 async function sizeOf(name: string, source: string): Promise<number> {
   const found = await stat(source).catch((error: unknown) => {
-    const message = `needs ${name} beside it, which cannot be read: ${systemReason(error)}`;
-    throw new ExportProblem(message, { cause: error });
+    throw unreadable(name, error);
   });
   if (!found.isFile()) throw new ExportProblem(`needs ${name} beside it, which is not a file`);
   return found.size;
+}
+
+/** Opens the file when the first chunk is read: a stream that fails before anybody reads it ends the process. */
+async function* chunksOf(name: string, source: string): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* createReadStream(source, { highWaterMark: chunkBytes }) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw unreadable(name, error);
+  }
+}
+
+function unreadable(name: string, cause: unknown): ExportProblem {
+  return new ExportProblem(`needs ${name} beside it, which cannot be read: ${systemReason(cause)}`, {
+    cause,
+  });
 }
