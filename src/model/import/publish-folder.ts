@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { invalidArgument } from '../../errors/invalid-argument.ts';
 import type { ServiceError } from '../../errors/service-error.ts';
@@ -9,6 +9,8 @@ import { manifestFile } from '../manifest.ts';
 
 /** Starts the name of a folder inside the target in which it is prepared. */
 const stagingPrefix = '.import-';
+
+const linksToNothing = 'is a link to a folder that does not exist';
 
 /**
  * Makes the folder `out` at once: `fill` writes into a temporary folder beside it, which is then renamed. An `out` that
@@ -122,8 +124,12 @@ async function removeEmpty(folder: string, first: string): Promise<void> {
 
 /** Refuses a target that {@link publishFolder} would refuse, before the work is done. */
 export async function requireFree(target: string, force: boolean): Promise<void> {
-  const entries = await readdir(target).catch((error: NodeJS.ErrnoException): string[] => {
-    if (error.code === 'ENOENT') return [];
+  const entries = await readdir(target).catch(async (error: NodeJS.ErrnoException): Promise<string[]> => {
+    if (error.code === 'ENOENT') {
+      const found = await lstat(target).catch(() => undefined);
+      if (found?.isSymbolicLink()) throw invalidArgument(`${target} ${linksToNothing}.`);
+      return [];
+    }
     if (error.code === 'ENOTDIR') throw invalidArgument(`${target} is a file, or lies below one.`);
     throw error;
   });
@@ -176,17 +182,23 @@ export async function makeFolder(folder: string): Promise<string | undefined> {
 
 /** Not by mkdir's `recursive`: where the system lets nobody make folders, as in /proc, that never returns in Node 20. */
 async function makeMissing(folder: string): Promise<string | undefined> {
+  if (await isFolder(folder)) return undefined;
+  const first = await makeMissing(dirname(folder));
+  await mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+    // Another process may have been first; otherwise the path is a link to nothing.
+    if (!(await isFolder(folder))) throw new Error(`${folder} ${linksToNothing}`);
+  });
+  return first ?? folder;
+}
+
+/** Whether the folder exists, or a link to it. Rejects if something else does. */
+async function isFolder(folder: string): Promise<boolean> {
   const found = await stat(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
   });
-  if (found?.isDirectory()) return undefined;
-  if (found !== undefined) throw new Error(`${folder} is a file`);
-  const first = await makeMissing(dirname(folder));
-  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
-    // Another process may have been first.
-    if (error.code !== 'EEXIST') throw error;
-  });
-  return first ?? folder;
+  if (found?.isDirectory() === false) throw new Error(`${folder} is a file`);
+  return found !== undefined;
 }
 
 /** The error for a folder that the operating system refuses to make. */

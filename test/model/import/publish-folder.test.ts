@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { importModel } from '../../../src/model/import/import-model.ts';
+import { makeFolder } from '../../../src/model/import/publish-folder.ts';
 import { loadModelFolder } from '../../../src/model/load-folder.ts';
 import { externalTest } from '../../support/external.ts';
 import { missingNamespaces, runUnshared } from '../../support/namespaces.ts';
@@ -75,4 +76,26 @@ test('fills a folder that a symbolic link leads to', async (t) => {
   await importModel({ source: checkpoint, out: link, features: ['last_hidden_state'], precision: 'fp32' });
   assert.deepEqual(readdirSync(folder).toSorted(), files);
   assert.equal((await loadModelFolder(link)).name, 'link');
+});
+
+test('refuses a folder that is a link to nothing before any work', async (t) => {
+  const scratch = scratchFolder();
+  t.after(() => scratch.remove());
+  const link = join(scratch.path, 'link');
+  symlinkSync(join(scratch.path, 'unmounted'), link);
+  const refusal = {
+    code: 'invalid_argument',
+    message: /\/link is a link to a folder that does not exist\.$/,
+  };
+  await assert.rejects(makeFolder(link), refusal);
+  await assert.rejects(makeFolder(join(link, 'inner')), refusal);
+  const options = { source: checkpoint, features: ['last_hidden_state'], precision: 'fp32' } as const;
+  let writtenBytes = 0;
+  const onProgress = (doneBytes: number) => void (writtenBytes = doneBytes);
+  for (const force of [false, true]) {
+    await assert.rejects(importModel({ ...options, out: link, force, onProgress }), refusal);
+  }
+  await assert.rejects(importModel({ ...options, out: join(link, 'inner'), onProgress }), refusal);
+  assert.equal(writtenBytes, 0);
+  assert.deepEqual(readdirSync(scratch.path), ['link']);
 });
