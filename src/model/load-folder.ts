@@ -35,12 +35,16 @@ export async function modelFiles(folder: string): Promise<readonly string[]> {
 }
 
 async function readManifest(folder: string): Promise<Manifest> {
-  const near = didYouMean(basename(folder), await readdir(dirname(folder)).catch(() => []));
-  const missing = existsSync(folder)
-    ? `${folder} is not a model folder: ${manifestFile} is missing. "siglip-hd import" makes one.`
-    : `${folder} does not exist; "siglip-hd import" makes a model folder.${near}`;
   const path = join(folder, manifestFile);
-  return parseManifest(await JsonObject.read(path, missing, path));
+  const manifest = await JsonObject.find(path, path);
+  if (manifest !== undefined) return parseManifest(manifest);
+  if (existsSync(folder)) {
+    throw invalidArgument(
+      `${folder} is not a model folder: ${manifestFile} is missing. "siglip-hd import" makes one.`,
+    );
+  }
+  const near = didYouMean(basename(folder), await readdir(dirname(folder)).catch(() => []));
+  throw invalidArgument(`${folder} does not exist; "siglip-hd import" makes a model folder.${near}`);
 }
 
 /** The model that a folder's manifest describes, without reading the folder. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import promises, { readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { loadModelFolder } from '../../src/model/load-folder.ts';
+import { loadModelFolder, readModelFolder } from '../../src/model/load-folder.ts';
 import { importModel } from '../../src/model/import/import-model.ts';
 import { fixture, temporaryFolder } from './import/fixtures.ts';
 import type { TestContext } from 'node:test';
@@ -41,6 +42,21 @@ describe('loadModelFolder', () => {
     await assert.rejects(loadModelFolder(near), {
       message: `${near} does not exist; "siglip-hd import" makes a model folder. Did you mean "model"?`,
     });
+  });
+
+  it('reads a folder without a look at its neighbours, of which there may be many', async (t) => {
+    const folder = await modelFolder(t);
+    const listing = t.mock.method(promises, 'readdir');
+    syncBuiltinESMExports();
+    t.after(() => {
+      listing.mock.restore();
+      syncBuiltinESMExports();
+    });
+    await loadModelFolder(folder);
+    await readModelFolder(folder);
+    assert.equal(listing.mock.callCount(), 0);
+    await assert.rejects(readModelFolder(join(dirname(folder), 'modle')), /Did you mean "model"\?$/);
+    assert.equal(listing.mock.callCount(), 1);
   });
 
   const damages: readonly [string, string, (path: string) => Promise<void>, RegExp][] = [
