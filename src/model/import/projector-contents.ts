@@ -62,7 +62,9 @@ export async function readProjector(
   if (newline !== undefined) await source.check(newlineName, [width]);
   const digest = await digestOf(preparation, linears, newline !== undefined, source);
   const row =
-    newline === undefined ? undefined : await readWhole(source.read(newlineName, 'float32', 1), width * 4);
+    newline === undefined
+      ? undefined
+      : await readWhole(source.read(newlineName, 'float32', 1), width * 4, newlineName);
   return { family, digest, preparation, linears, newline: row, source };
 }
 

@@ -44,7 +44,7 @@ export class ProjectorTensors implements TensorSource {
     }
     const [outputs = 1, inputs = 1] = await this.shape(tensor);
     const chunks = this.#checkpoint.read(tensor, dtype, outputs);
-    const whole = await readWhole(chunks, outputs * inputs * weightBytes[dtype]);
+    const whole = await readWhole(chunks, outputs * inputs * weightBytes[dtype], tensor);
     yield rowMajor(whole, weightBytes[dtype], [outputs, inputs], [1, outputs]);
   }
 }

@@ -13,16 +13,33 @@ export interface TensorSource {
   read(tensor: string, dtype: WeightDtype, rowElements: number): AsyncIterable<Uint8Array<ArrayBuffer>>;
 }
 
-/** A tensor's chunks as one array. */
+/** The chunks of `tensor` as one array. */
 export async function readWhole(
-  chunks: AsyncIterable<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
   sizeBytes: number,
+  tensor: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const whole = new Uint8Array(sizeBytes);
   let filled = 0;
-  for await (const chunk of chunks) {
+  for await (const chunk of ofLength(chunks, sizeBytes, tensor)) {
     whole.set(chunk, filled);
     filled += chunk.byteLength;
   }
   return whole;
+}
+
+/** Passes on the chunks of `tensor`, up to `sizeBytes`. Throws at the end if there were more or fewer bytes. */
+export async function* ofLength(
+  chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  sizeBytes: number,
+  tensor: string,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  let passedBytes = 0;
+  for await (const chunk of chunks) {
+    passedBytes += chunk.byteLength;
+    if (passedBytes <= sizeBytes) yield chunk;
+  }
+  if (passedBytes !== sizeBytes) {
+    throw new RangeError(`tensor ${tensor} has ${passedBytes} bytes, not ${sizeBytes}`);
+  }
 }

@@ -3,7 +3,7 @@ import type { FileDigest } from '../manifest.ts';
 import type { GraphWeight } from './linear-builder.ts';
 import { resizePositions } from './position-table.ts';
 import { quantiseMatrix } from './quantise.ts';
-import { readWhole, type TensorSource } from './tensor-source.ts';
+import { ofLength, readWhole, type TensorSource } from './tensor-source.ts';
 import { weightBytes } from './weights.ts';
 import { writeHashed } from './write-hashed.ts';
 
@@ -36,8 +36,9 @@ export async function writeWeights(
   const chunks = async function* () {
     for (const [index, weight] of weights.entries()) {
       yield new Uint8Array(weight.place.offsetBytes - (ends[index - 1] ?? 0));
-      for await (const chunk of laidOut(weight, source)) {
-        if (weight.layout !== 'positions' && isHashed(weight.tensor)) tower.update(chunk);
+      const { tensor, layout, place } = weight;
+      for await (const chunk of ofLength(laidOut(weight, source), place.sizeBytes, tensor)) {
+        if (layout !== 'positions' && isHashed(tensor)) tower.update(chunk);
         yield chunk;
       }
     }
@@ -55,32 +56,32 @@ async function* laidOut(
   const { tensor, dtype, shape, layout, place } = weight;
   const rowElements = shape.slice(1).reduce((product, size) => product * size, 1);
   const chunks = source.read(tensor, dtype, rowElements);
+  const tableBytes = rowElements * (shape[0] ?? 1) * weightBytes[dtype];
   switch (layout) {
     case 'int8':
-      yield await quantiseMatrix(chunks, shape, place.sizeBytes);
+      yield await quantiseMatrix(ofLength(chunks, tableBytes, tensor), shape, place.sizeBytes);
       return;
     case 'patches':
       for await (const chunk of chunks) yield pixelOrder(chunk, weight);
       return;
     case 'positions':
-      yield await gridPositions(chunks, weight);
+      yield gridPositions(await readWhole(chunks, tableBytes, tensor), weight);
       return;
     case 'as stored':
       yield* chunks;
   }
 }
 
-/** The position table, read whole and resized to the grid that fills the weight's place. */
-async function gridPositions(
-  chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
+/** The position table resized to the grid that fills the weight's place. */
+function gridPositions(
+  table: Uint8Array<ArrayBuffer>,
   { shape, place }: GraphWeight,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Uint8Array<ArrayBuffer> {
   const [, channels = 1] = shape;
-  const tableBytes = shape.reduce((product, size) => product * size, Float32Array.BYTES_PER_ELEMENT);
-  const table = new Float32Array((await readWhole(chunks, tableBytes)).buffer);
+  const values = new Float32Array(table.buffer);
   const rows = place.sizeBytes / (channels * Float32Array.BYTES_PER_ELEMENT);
   const side = Math.floor(Math.sqrt(rows));
-  const resized = resizePositions({ values: table, channels, classTokens: rows - side * side }, side);
+  const resized = resizePositions({ values, channels, classTokens: rows - side * side }, side);
   return new Uint8Array(resized.buffer);
 }
 
