@@ -21,6 +21,18 @@ export interface PickleOptions {
 const maxSteps = 1_000_000;
 const maxNameBytes = 256;
 
+/** Opcodes that make or find objects, for messages. */
+const executing: ReadonlyMap<number, string> = new Map([
+  [0x69, 'INST'],
+  [0x6f, 'OBJ'],
+  [0x81, 'NEWOBJ'],
+  [0x82, 'EXT1'],
+  [0x83, 'EXT2'],
+  [0x84, 'EXT4'],
+  [0x92, 'NEWOBJ_EX'],
+  [0x93, 'STACK_GLOBAL'],
+]);
+
 /**
  * Reads a pickle of plain values, of the opcodes that torch.save writes. Nothing is executed: a name that `globals`
  * does not have, and any other opcode, throw `invalid_argument`. Time and memory are bounded by the steps taken.
@@ -49,7 +61,7 @@ class PickleReader {
       const opcode = this.#byte();
       if (opcode === 0x2e /* STOP */) return this.#pop();
       if (!this.#literal(opcode) && !this.#container(opcode) && !this.#reference(opcode)) {
-        const name = `0x${opcode.toString(16)}`;
+        const name = executing.get(opcode) ?? `0x${opcode.toString(16)}`;
         throw this.#fault(`has the pickle opcode ${name}, which plain tensors do not need; it is not run`);
       }
     }
