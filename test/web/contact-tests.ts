@@ -125,6 +125,29 @@ pageTest(
 );
 
 pageTest(
+  'offers to try again after any refusal of a proxy, such as one whose routes change',
+  { errors: /404|403/ },
+  async (opened) => {
+    const { page, panel } = opened;
+    const answers = [
+      { status: 404, contentType: 'text/html', body: '<h1>404 Not Found</h1>' },
+      { status: 403, json: { message: 'no route' } },
+    ];
+    await page.route(/v1\/encode/, async (route) => route.fulfill(answers.shift()), {
+      times: answers.length,
+    });
+    await choose(panel(2), { recipe: 'anyres' });
+    await page.getByRole('button', { name: 'Coffee' }).click();
+    for (const status of ['Status 404', 'Status 403']) {
+      const alert = panel(1).getByRole('alert');
+      await alert.getByText(status).waitFor();
+      await alert.getByRole('button', { name: 'Try again' }).click();
+    }
+    await hasTokens(panel(1));
+  },
+);
+
+pageTest(
   'offers to try again once the time that the service or a proxy named is over',
   { errors: /429/ },
   async (opened) => {

@@ -63,11 +63,11 @@ function retryAfterMsOf(headers: Headers): number | undefined {
 }
 
 /** Refusals of the caller or the moment, not of what the request asks for. */
-const passingStatuses: ReadonlySet<number | undefined> = new Set([401, 408, 425, 429]);
+const passingStatuses: ReadonlySet<number | undefined> = new Set([401, 408, 429]);
 
-/** Whether the same request may succeed later. */
-export function mayPassLater({ kind, status = 500 }: Failure): boolean {
-  return kind !== 'refused' || status >= 500 || passingStatuses.has(status);
+/** Whether the same request may succeed later. A refusal without a code comes from a proxy, whose routes may change. */
+export function mayPassLater({ kind, code, status = 500 }: Failure): boolean {
+  return kind !== 'refused' || code === undefined || status >= 500 || passingStatuses.has(status);
 }
 
 /** Whether the request failed because the service was away, so that it may succeed later as it is. */
