@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import type { ServiceError } from '../errors/service-error.ts';
 import type { Endpoint } from '../inference/remote/endpoint.ts';
 import { engineNames } from '../inference/remote/start-remote-engines.ts';
 import type { ServeModelOptions } from '../inference/served-model.ts';
@@ -33,11 +32,11 @@ export function remoteOf(
       const fields = { model: name, engine, server, largestBatch: largest, toldDigest };
       logger.info(fields, 'the remote engine works');
     },
-    onDown(engine, error, reason) {
+    onDown(engine, { reason, cause }) {
       if (worked.delete(engine)) observer.observeRestart?.(name, engine);
       begin(engine, reason);
       logger.error(
-        { model: name, engine, reason: fullReason(error) },
+        { model: name, engine, reason: cause.message },
         `the remote engine ${down.has(engine) ? 'still ' : ''}does not work; connecting again`,
       );
       down.add(engine);
@@ -46,11 +45,6 @@ export function remoteOf(
       logger.error({ model: name, engine, err: error }, "the remote engine's thread died; starting another"),
     onLate: (engine) => logLate(logger, name, engine),
   };
-}
-
-/** Why a remote engine does not work, with the server's own words. */
-function fullReason({ message, cause }: ServiceError): string {
-  return cause instanceof Error ? cause.message : message;
 }
 
 export function logLate(logger: Logger, model: string, engine: string): void {

@@ -8,7 +8,7 @@ import type { WorkerStart } from './worker-protocol.ts';
 
 /** What the engines of one batcher run: a model, or its projector. */
 export interface EngineWork extends Pick<WorkerStart, 'folder' | 'graphs' | 'input'> {
-  /** The model's name in this service, which it has on a server that no endpoint names otherwise. */
+  /** The model's name in this service, used on a server unless its endpoint names another. */
   readonly model: string;
   /** The model folder's digest. */
   readonly digest: string;

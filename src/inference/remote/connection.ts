@@ -14,7 +14,7 @@ import { systemReason } from '../../errors/system-reason.ts';
 import { openInferenceMessage, openInferenceService } from '../../open-inference/definition.ts';
 import { type CallReason, callReason, type FailedCall } from './call-reason.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
-import { engineDown } from './engine-down.ts';
+import { EngineDown } from './engine-down.ts';
 
 /** Files with which this service checks servers and identifies itself to them. */
 export interface RemoteAccess {
@@ -76,7 +76,7 @@ export class Connection {
     this.#secure = endpoint.secure;
   }
 
-  /** Rejects with `unavailable` if a file cannot be read. The server is reached with the first call. */
+  /** Rejects with EngineDown if a file cannot be read. The server is reached with the first call. */
   static async open(endpoint: Endpoint, access: RemoteAccess): Promise<Connection> {
     const metadata = new Metadata();
     const token = await read(access.tokenFile);
@@ -88,7 +88,7 @@ export class Connection {
 
   /**
    * Calls a method of the protocol. Rejects with `internal` when the server works and this batch failed, and with
-   * `unavailable` for everything else, a missed deadline included; the cause names the server and what it said.
+   * EngineDown for everything else, a missed deadline included; the cause names the server and what it said.
    */
   async call<Response>(method: string, request: object, limitMs: number): Promise<Response> {
     const { serialize } = openInferenceMessage<object, never>(`${method}Request`);
@@ -120,7 +120,7 @@ export class Connection {
     });
   }
 
-  /** Calls under way fail with `unavailable`. */
+  /** Calls under way fail with EngineDown. */
   close(): void {
     for (const call of this.#calls) call.cancel();
     this.#client.close();
@@ -131,7 +131,7 @@ export class Connection {
     const cause = new CallFailure(this.url, reason, error.code);
     return call.method === 'ModelInfer' && ofTheBatch.has(error.code)
       ? new ServiceError('internal', modelFailed, { cause })
-      : engineDown(reason.reason, cause);
+      : new EngineDown(reason.reason, { cause });
   }
 }
 
@@ -160,9 +160,8 @@ async function read(file: string | undefined): Promise<Buffer | undefined> {
     return await readFile(file);
   } catch (error) {
     const reason = systemReason(error);
-    throw engineDown(
-      `needs a file that cannot be read: ${reason}`,
-      new Error(`${file} cannot be read: ${reason}`),
-    );
+    throw new EngineDown(`needs a file that cannot be read: ${reason}`, {
+      cause: new Error(`${file} cannot be read: ${reason}`),
+    });
   }
 }

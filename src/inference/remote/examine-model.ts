@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { ServiceError } from '../../errors/service-error.ts';
+import type { ServiceError } from '../../errors/service-error.ts';
 import type {
   ModelConfigResponse__Output,
   ModelMetadataResponse__Output,
@@ -9,7 +9,7 @@ import type {
   ServerReadyResponse__Output,
 } from '../../open-inference/generated/open-inference.ts';
 import { CallFailure, type Connection } from './connection.ts';
-import { engineDown } from './engine-down.ts';
+import { EngineDown } from './engine-down.ts';
 import { fits } from './infer-message.ts';
 import { digestParameter, outputTensors, type RemoteTensor, type Signature } from '../../model/signature.ts';
 
@@ -38,26 +38,24 @@ const answerMs = 5000;
 export const examineMs = 6 * answerMs;
 
 /**
- * Asks a server whether its model is ready, and compares what it says with model.json. Rejects with `unavailable` when it
- * is not ready, and with `failed_precondition` when its model is another one.
+ * Asks a server whether its model is ready, and compares what it says with model.json. Rejects with EngineDown when it is
+ * not ready or its model is another one.
  */
 export async function examineModel(connection: Connection, wanted: WantedModel): Promise<ExaminedModel> {
   const ask = async <Response>(method: string, request: object = {}) =>
     await connection.call<Response>(method, request, answerMs);
   const { live } = await ask<ServerLiveResponse__Output>('ServerLive');
-  if (!live) throw engineDown('is not live');
+  if (!live) throw new EngineDown('is not live');
   const server = await ask<ServerMetadataResponse__Output>('ServerMetadata');
   if (server.name === 'siglip-hd') {
-    throw new ServiceError(
-      'failed_precondition',
-      `${connection.url} is a siglip-hd service, not a model server; --remote-engine needs one, such as Triton.`,
-    );
+    const sentence = `${connection.url} is a siglip-hd service, not a model server; --remote-engine needs one, such as Triton.`;
+    throw new EngineDown('is a siglip-hd service', { cause: new Error(sentence), isUnfit: true });
   }
   const { ready } = await ask<ServerReadyResponse__Output>('ServerReady');
-  if (!ready) throw engineDown('is not ready');
+  if (!ready) throw new EngineDown('is not ready');
   const model = { name: wanted.name };
   const { ready: modelReady } = await ask<ModelReadyResponse__Output>('ModelReady', model);
-  if (!modelReady) throw engineDown(`is not ready with its model ${wanted.name}`);
+  if (!modelReady) throw new EngineDown(`is not ready with its model ${wanted.name}`);
   const metadata = await ask<ModelMetadataResponse__Output>('ModelMetadata', model);
   const config = await ask<ModelConfigResponse__Output>('ModelConfig', model).catch(unlessUnknown);
   requireTensors(wanted, metadata);
@@ -117,9 +115,7 @@ function largestBatch(
   throw mismatch(wanted, `takes only batches of exactly ${first}; its first dimension must be -1`);
 }
 
-function mismatch({ name }: WantedModel, difference: string): ServiceError {
-  return new ServiceError(
-    'failed_precondition',
-    `The remote engine's model ${name} ${difference}. Serve there what \`siglip-hd export-triton\` makes of the same folder.`,
-  );
+function mismatch({ name }: WantedModel, difference: string): EngineDown {
+  const sentence = `The remote engine's model ${name} ${difference}. Serve there what \`siglip-hd export-triton\` makes of the same folder.`;
+  return new EngineDown('serves another model', { cause: new Error(sentence), isUnfit: true });
 }

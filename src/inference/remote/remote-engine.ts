@@ -4,7 +4,7 @@ import { freeBuffers } from '../../threads/transfer.ts';
 import type { EncodedBatch, Engine, EngineState } from '../engine.ts';
 import type { RemoteAccess } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
-import { engineDown, reasonOf } from './engine-down.ts';
+import { EngineDown } from './engine-down.ts';
 import type { ExaminedModel, WantedModel } from './examine-model.ts';
 import { RemoteThread } from './remote-thread.ts';
 
@@ -22,8 +22,8 @@ export interface RemoteEngineOptions {
   readonly prove: (engine: Pick<Engine, 'encode'>, examined: ExaminedModel) => Promise<void>;
   /** Called whenever the engine begins to take batches. */
   readonly onUp: (examined: ExaminedModel) => void;
-  /** Called when it stops taking batches or cannot begin: for each new reason, and again after `repeatMs`. Callers may read `reason`. */
-  readonly onDown: (error: ServiceError, reason: string) => void;
+  /** Called when it stops taking batches or cannot begin: for each new reason, and again after `repeatMs`. */
+  readonly onDown: (error: EngineDown) => void;
   /** Called when the engine's thread dies without a call. Another one takes its place. */
   readonly onThreadError: (error: unknown) => void;
   /** Called when a batch takes much longer than expected. */
@@ -75,7 +75,8 @@ export class RemoteEngine implements Engine {
   readonly #underWay: UnderWay[] = [];
   #session: Session | undefined;
   #isDoubted = false;
-  #reason = engineDown('is not connected yet');
+  /** Why it takes no batches. */
+  #reason: ServiceError = new EngineDown('is not connected yet');
   #state: EngineState = 'down';
   /** Ends the wait for an engine that is down. */
   #outage = new AbortController();
@@ -126,7 +127,7 @@ export class RemoteEngine implements Engine {
       const why = whyOf(error);
       if (why !== reported?.why || now() - reported.at >= repeatMs) {
         reported = { why, at: now() };
-        onDown(error, reasonOf(this.#reason));
+        onDown(error);
       }
       const backOffMs = Math.min(firstBackOffMs * 2 ** attempts++, longestBackOffMs);
       // Several services must not come back to a server all at once.
@@ -135,7 +136,7 @@ export class RemoteEngine implements Engine {
   }
 
   /** Connects and takes batches until it goes down. Resolves with the reason. */
-  async #beUp(onUp: () => void): Promise<ServiceError> {
+  async #beUp(onUp: () => void): Promise<EngineDown> {
     const { endpoint, access, wanted, wait } = this.#options;
     const down = new AbortController();
     const { signal } = this.#closing;
@@ -147,7 +148,7 @@ export class RemoteEngine implements Engine {
       down.signal.addEventListener('abort', () => {
         this.#session = undefined;
         this.#thread.disconnect();
-        this.#becomeDown(ServiceError.from(down.signal.reason));
+        this.#becomeDown(downOf(down.signal.reason));
       });
       down.signal.throwIfAborted();
       const examined = await this.#thread.examine(wanted);
@@ -162,7 +163,7 @@ export class RemoteEngine implements Engine {
       }
     } catch (thrown) {
       if (!down.signal.aborted) down.abort(thrown);
-      return ServiceError.from(down.signal.reason);
+      return downOf(down.signal.reason);
     } finally {
       signal.removeEventListener('abort', close);
     }
@@ -194,8 +195,9 @@ export class RemoteEngine implements Engine {
     this.#options.onChange();
   }
 
-  #becomeDown(error: ServiceError): void {
-    this.#reason = error.code === 'unavailable' ? error : unusable(error);
+  #becomeDown(error: EngineDown): void {
+    if (this.#closing.signal.aborted) return;
+    this.#reason = error;
     if (this.#state !== 'up') return;
     this.#state = 'down';
     this.#startGrace();
@@ -248,7 +250,7 @@ export class RemoteEngine implements Engine {
       return { ...encoded, engineMs: now() - (batch.startedAt ?? sentAt) };
     } catch (thrown) {
       const error = ServiceError.from(thrown);
-      if (error.code === 'unavailable') session.down.abort(error);
+      if (error instanceof EngineDown) session.down.abort(error);
       else void this.#doubt(session);
       throw error;
     } finally {
@@ -272,15 +274,18 @@ export class RemoteEngine implements Engine {
   }
 }
 
-/** Why batches are refused while a server answers and cannot be used. */
-function unusable(cause: ServiceError): ServiceError {
-  const what = cause.code === 'failed_precondition' ? 'serves another model' : 'fails on every image';
-  return engineDown(what, cause);
+/** Why the engine is down when this was thrown: a batch that any working server runs may have failed. */
+function downOf(thrown: unknown): EngineDown {
+  if (thrown instanceof EngineDown) return thrown;
+  const error = ServiceError.from(thrown);
+  return new EngineDown('fails on every image', {
+    cause: error.cause instanceof Error ? error.cause : error,
+  });
 }
 
 /** What is logged of a failure, without numbers: a server's sentence may have times or identifiers. */
-function whyOf({ message, cause }: ServiceError): string {
-  return (cause instanceof Error ? cause.message : message).replaceAll(/\d+/g, '#');
+function whyOf({ cause }: EngineDown): string {
+  return cause.message.replaceAll(/\d+/g, '#');
 }
 
 /**

@@ -1,12 +1,12 @@
-import { ServiceError } from '../../errors/service-error.ts';
+import type { ServiceError } from '../../errors/service-error.ts';
 import { WorkerPool } from '../../threads/worker-pool.ts';
 import { SharedInput } from '../shared-input.ts';
 import { modelFailed, type RemoteAccess } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
-import { engineDown } from './engine-down.ts';
+import { EngineDown } from './engine-down.ts';
 import { examineMs, type ExaminedModel, type WantedModel } from './examine-model.ts';
 import type { RemoteTokens } from './infer-message.ts';
-import type { InferTask, OpenTask } from './remote-worker.ts';
+import type { InferTask, OpenTask, RemoteAnswer } from './remote-worker.ts';
 
 /** More calls than a connection ever has: none waits for another. */
 const callsAtOnce = 1000;
@@ -19,7 +19,7 @@ export const answerMs = 5000;
 
 /**
  * A thread with a connection to a server. A batch and its tokens are tens of MB, and encoding, copying, encrypting and
- * writing them would hold up the main thread. Calls reject as those of {@link Connection}, and with `unavailable` if the
+ * writing them would hold up the main thread. Calls reject as those of {@link Connection}, and with EngineDown if the
  * thread fails.
  */
 export class RemoteThread {
@@ -37,7 +37,7 @@ export class RemoteThread {
   }
 
   /**
-   * Opens a connection, in place of the one before. Rejects with `unavailable` if a file of `access` cannot be read. The
+   * Opens a connection, in place of the one before. Rejects with EngineDown if a file of `access` cannot be read. The
    * server is reached with the first call.
    */
   async connect(endpoint: Endpoint, access: RemoteAccess): Promise<void> {
@@ -66,7 +66,7 @@ export class RemoteThread {
     }
   }
 
-  /** Closes the connection. Calls under way fail with `unavailable`. */
+  /** Closes the connection. Calls under way fail with EngineDown. */
   disconnect(): void {
     // It fails only if the thread has died, and its connection with it.
     void this.#pool.run('close', undefined, []).catch(() => undefined);
@@ -77,27 +77,29 @@ export class RemoteThread {
   }
 }
 
-/** The thread's answer to a call. Rejects with `unavailable` if it takes longer than `limitMs`, or the thread fails. */
-async function answered<Result>(call: Promise<Result>, limitMs: number): Promise<Result> {
+/** The result of a call. Rejects with EngineDown if the engine is, or the thread ends or takes longer than `limitMs`. */
+async function answered<Result>(call: Promise<RemoteAnswer<Result>>, limitMs: number): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(engineDown('lost its thread', new Error("the engine's thread does not answer"))),
-      limitMs,
-    );
+    timer = setTimeout(() => reject(lostThread(new Error("the engine's thread does not answer"))), limitMs);
   });
   try {
-    return await Promise.race([call, late]);
-  } catch (thrown) {
-    const error = ServiceError.from(thrown);
-    // Only a batch may be at fault itself.
-    if (error.code !== 'internal' || error.message === modelFailed) throw error;
-    const { message } = error.cause as Error;
-    throw engineDown(
-      'lost its thread',
-      new Error(`the engine's thread failed: ${message}`, { cause: error.cause }),
-    );
+    const answer = await Promise.race([call.catch(throwLost), late]);
+    if (answer.kind === 'done') return answer.result;
+    throw new EngineDown(answer.reason, answer);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The thread itself answers `internal` only for a batch that failed on the server. */
+function throwLost(error: ServiceError): never {
+  if (error.code !== 'internal' || error.message === modelFailed) throw error;
+  const { cause } = error;
+  const why = cause instanceof Error ? cause.message : error.message;
+  throw lostThread(new Error(`the engine's thread failed: ${why}`, { cause }));
+}
+
+function lostThread(cause: Error): EngineDown {
+  return new EngineDown('lost its thread', { cause });
 }

@@ -1,10 +1,11 @@
 // The thread of a remote engine: it sends batches to a server and receives their tokens.
 import type { GraphOutput } from '../../model/graph-io.ts';
 import type { ModelInferResponse__Output } from '../../open-inference/generated/open-inference.ts';
+import { ServiceError } from '../../errors/service-error.ts';
 import { type MovedOutcome, taskOutcome } from '../../threads/task-outcome.ts';
 import { Connection, type RemoteAccess } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
-import { engineDown } from './engine-down.ts';
+import { EngineDown } from './engine-down.ts';
 import { examineModel, type WantedModel } from './examine-model.ts';
 import { inferRequest, joinParts, readInferResponse, type RemoteTokens } from './infer-message.ts';
 
@@ -25,50 +26,70 @@ export interface InferTask {
   readonly limitMs: number;
 }
 
+/** The result of a task, or why the engine is down: an error loses its class between threads. */
+export type RemoteAnswer<Result> =
+  | { readonly kind: 'done'; readonly result: Result }
+  | ({ readonly kind: 'down' } & Pick<EngineDown, 'reason' | 'cause' | 'isUnfit'>);
+
 let connection: Connection | undefined;
 
 /** Opens a connection, in place of the one before. */
 export function open({ endpoint, access }: OpenTask): Promise<MovedOutcome> {
-  return taskOutcome(
-    async () => {
-      const next = await Connection.open(endpoint, access);
-      connection?.close();
-      connection = next;
-    },
-    () => [],
-  );
+  return answerOf(async () => {
+    const next = await Connection.open(endpoint, access);
+    connection?.close();
+    connection = next;
+  });
 }
 
 export function examine(wanted: WantedModel): Promise<MovedOutcome> {
-  return taskOutcome(
-    () => examineModel(opened(), wanted),
-    () => [],
-  );
+  return answerOf(() => examineModel(opened(), wanted));
 }
 
 /** Runs a batch, in parts of what the server takes at one time. */
 export function infer(task: InferTask): Promise<MovedOutcome> {
-  return taskOutcome(
+  return answerOf(
     () => inferParts(task),
     ({ tokens }) => Object.values(tokens).map(({ buffer }) => buffer),
   );
 }
 
-/** Calls under way fail with `unavailable`. */
+/** Calls under way fail with EngineDown. */
 export function close(): Promise<MovedOutcome> {
-  return taskOutcome(
-    () => {
-      connection?.close();
-      connection = undefined;
+  return answerOf(() => {
+    connection?.close();
+    connection = undefined;
+  });
+}
+
+/** Runs a task. Only a batch may be at fault itself; whatever else is thrown means that the engine is down. */
+async function answerOf<Result>(
+  task: () => Result | Promise<Result>,
+  buffersOf: (result: Result) => readonly ArrayBuffer[] = () => [],
+): Promise<MovedOutcome> {
+  return await taskOutcome<RemoteAnswer<Result>>(
+    async () => {
+      try {
+        return { kind: 'done', result: await task() };
+      } catch (thrown) {
+        if (thrown instanceof ServiceError && !(thrown instanceof EngineDown)) throw thrown;
+        const { reason, cause, isUnfit } = thrown instanceof EngineDown ? thrown : faulty(thrown);
+        return { kind: 'down', reason, cause, isUnfit };
+      }
     },
-    () => [],
+    (answer) => (answer.kind === 'done' ? buffersOf(answer.result) : []),
   );
+}
+
+function faulty(thrown: unknown): EngineDown {
+  const cause = thrown instanceof Error ? thrown : new Error(String(thrown));
+  return new EngineDown('cannot be used because of a fault in this service', { cause });
 }
 
 /** A thread that replaces one that died has no connection. */
 function opened(): Connection {
   if (connection !== undefined) return connection;
-  throw engineDown('lost its connection');
+  throw new EngineDown('lost its connection');
 }
 
 async function inferParts(task: InferTask): Promise<RemoteTokens> {
@@ -95,6 +116,6 @@ async function inferPart(
     return readInferResponse(response, signature, views, outputs);
   } catch (error) {
     const cause = new Error(`${server.url}: ${(error as Error).message}`);
-    throw engineDown('gives answers that do not match its model', cause);
+    throw new EngineDown('gives answers that do not match its model', { cause });
   }
 }

@@ -7,6 +7,7 @@ import type { EngineWork } from '../engine-work.ts';
 import type { PoolEngine } from '../pool-engine.ts';
 import type { RemoteAccess } from './connection.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
+import type { EngineDown } from './engine-down.ts';
 import type { ExaminedModel } from './examine-model.ts';
 import { requireFinite, warmUp } from '../warm-up.ts';
 import { RemoteEngine } from './remote-engine.ts';
@@ -26,8 +27,8 @@ export interface RemoteEngines {
 export interface RemoteReports {
   /** A server's model fits, and the engine takes batches. */
   readonly onUp: (engine: string, examined: ExaminedModel) => void;
-  /** The engine takes no batches, and connects again and again. Callers may read `reason`. */
-  readonly onDown: (engine: string, error: ServiceError, reason: string) => void;
+  /** The engine takes no batches, and connects again and again. */
+  readonly onDown: (engine: string, error: EngineDown) => void;
   /** The engine's thread died without a call. Another one takes its place. */
   readonly onThreadError: (engine: string, error: unknown) => void;
   /** A batch takes much longer than expected. */
@@ -45,7 +46,7 @@ export async function startRemoteEngines(
   { engineTimeoutMs, warmUpMs }: { readonly engineTimeoutMs: number; readonly warmUpMs: number },
   onChange: () => void,
 ): Promise<readonly PoolEngine[]> {
-  const unfit = new Map<string, ServiceError>();
+  const unfit = new Set<string>();
   let stop: (error?: ServiceError) => void = () => {};
   const oneWorks = new Promise<void>((resolve, reject) => {
     stop = (error) => (error === undefined ? resolve() : reject(error));
@@ -73,11 +74,12 @@ export async function startRemoteEngines(
         reports.onUp(name, examined);
         stop();
       },
-      onDown(error, reason) {
-        reports.onDown(name, error, reason);
-        if (error.code === 'failed_precondition') unfit.set(name, error);
+      onDown(error) {
+        reports.onDown(name, error);
+        if (error.isUnfit) unfit.add(name);
         else unfit.delete(name);
-        if (unfit.size === endpoints.length) stop(error);
+        if (unfit.size === endpoints.length)
+          stop(new ServiceError('failed_precondition', error.cause.message));
       },
       onThreadError: (error) => reports.onThreadError(name, error),
       onLate: () => reports.onLate(name),

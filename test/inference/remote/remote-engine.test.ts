@@ -6,8 +6,8 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { ServerCredentials, status } from '@grpc/grpc-js';
-import type { ServiceError } from '../../../src/errors/service-error.ts';
 import type { RemoteAccess } from '../../../src/inference/remote/connection.ts';
+import type { EngineDown } from '../../../src/inference/remote/engine-down.ts';
 import type { ExaminedModel } from '../../../src/inference/remote/examine-model.ts';
 import {
   graceMs,
@@ -63,7 +63,7 @@ function connect(
   }: SetUp,
 ) {
   const ups: ExaminedModel[] = [];
-  const downs: ServiceError[] = [];
+  const downs: EngineDown[] = [];
   const states: string[] = [];
   const lates: string[] = [];
   const threadErrors: unknown[] = [];
@@ -89,7 +89,7 @@ function connect(
   return { engine, ups, downs, states, lates, threadErrors, isUp: () => until(() => engine.state === 'up') };
 }
 
-const causeOf = (error: ServiceError | undefined): string => String(error?.cause);
+const causeOf = (error: EngineDown | undefined): string => String(error?.cause);
 
 test('sends pixels raw and gets the tokens and finite flags of the outputs that are asked for', async (t) => {
   const server = await startServer(t);
@@ -156,8 +156,8 @@ test('refuses a server whose model has other tensors, and says which', async (t)
     server.metadata = { inputs: [...metadata.inputs], outputs: [...metadata.outputs] };
     const { engine, downs } = connect(t, server);
     await until(() => downs.length > 0);
-    assert.equal(downs[0]?.code, 'failed_precondition');
-    assert.match(downs[0].message, expected);
+    assert.equal(downs[0]?.isUnfit, true);
+    assert.match(causeOf(downs[0]), expected);
     await assert.rejects(engine.encode([view(1)], ['float16']), {
       code: 'unavailable',
       message: 'The remote engine serves another model.',
@@ -168,10 +168,15 @@ test('refuses a server whose model has other tensors, and says which', async (t)
 test('says so when the server is another siglip-hd', async (t) => {
   const server = await startServer(t);
   server.name = 'siglip-hd';
-  const { downs } = connect(t, server);
+  const { engine, downs } = connect(t, server);
   await until(() => downs.length > 0);
-  assert.equal(downs[0]?.code, 'failed_precondition');
-  assert.match(downs[0].message, /^grpc:\/\/127.0.0.1:\d+ is a siglip-hd service, not a model server/);
+  assert.equal(downs[0]?.isUnfit, true);
+  assert.equal(downs[0].reason, 'is a siglip-hd service');
+  assert.match(causeOf(downs[0]), /grpc:\/\/127.0.0.1:\d+ is a siglip-hd service, not a model server/);
+  await assert.rejects(engine.encode([view(1)], ['float16']), {
+    code: 'unavailable',
+    message: 'The remote engine is a siglip-hd service.',
+  });
 });
 
 test('reports a failure again after a minute, and not before', async (t) => {
@@ -194,7 +199,7 @@ test('holds the digest that the server tells against that of model.json', async 
   assert.equal(same.ups[0]?.toldDigest, true);
   const other = connect(t, { port: server.port });
   await until(() => other.downs.length > 0);
-  assert.match(other.downs[0]!.message, /was made from the model folder sha256:a+, not from sha256:(ab)+/);
+  assert.match(causeOf(other.downs[0]), /was made from the model folder sha256:a+, not from sha256:(ab)+/);
 });
 
 test('takes a server that names no tensors, and holds its answers against model.json', async (t) => {
@@ -218,7 +223,10 @@ test('takes a server that names no tensors, and holds its answers against model.
   for (const [spoil, expected] of spoils) {
     server.spoil = spoil;
     const before = downs.length;
-    await assert.rejects(engine.encode([view(1)], ['float16']), { code: 'unavailable' });
+    await assert.rejects(engine.encode([view(1)], ['float16']), {
+      code: 'unavailable',
+      message: 'The remote engine gives answers that do not match its model.',
+    });
     assert.notEqual(engine.state, 'up');
     await until(() => downs.length > before);
     assert.match(causeOf(downs.at(-1)), expected);
@@ -263,9 +271,9 @@ test('a thread that dies takes its batch along, and the engine connects again an
   const lost = engine.encode([view(1)], ['float16']);
   await until(() => server.batches.length === 2);
   await workers[0]!.terminate();
-  await assert.rejects(lost, { code: 'unavailable' });
+  await assert.rejects(lost, { code: 'unavailable', message: 'The remote engine lost its thread.' });
   await until(() => downs.length > 0);
-  assert.equal(downs[0]?.code, 'unavailable');
+  assert.equal(downs[0]?.reason, 'lost its thread');
   assert.match(causeOf(downs[0]), /the engine's thread failed: the thread exited with 1/);
   gate.open();
   await isUp();
