@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 
 /**
  * Values by file. Paths name the same file if they end in the same name in the same folder, whether they are relative or
- * absolute, and through links to folders or not. A link to a file is a file of its own.
+ * absolute, and through links to folders or not. A link to a file is a file of its own, as datasets have one for each label.
  * Members of a tar are TAR/MEMBER.
  */
 export class FileMap<Value> {
@@ -17,10 +17,6 @@ export class FileMap<Value> {
 
   async set(path: string, value: Value): Promise<void> {
     this.#values.set(await this.#key(path), value);
-  }
-
-  async delete(path: string): Promise<void> {
-    this.#values.delete(await this.#key(path));
   }
 
   /** In the order in which their files were first set. */

@@ -1,11 +1,11 @@
 import { type Dirent, type ObjectEncodingOptions, readdir } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, join, normalize, resolve, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 import { FileMap } from './file-map.ts';
-import { type Encounters, isFolder, walkFolder } from './walk-folder.ts';
+import { isFolder, type OnUnreadable, walkFolder } from './walk-folder.ts';
 
 /** An image file, or a tar of image files. */
 export interface Input {
@@ -40,8 +40,8 @@ export function isImageName(path: string): boolean {
 
 /**
  * Finds the files that operands name: files, tars, folders with all below them, patterns, and with `-` the lines of `stdin`.
- * Leaves out hidden files, everything in `out`, and links in folders to files that are found by their own names. Rejects with
- * `invalid_argument`, which names the `extensions` that the caller takes, if there are none.
+ * Leaves out hidden files and everything in `out`. A link to a file is an image of its own. Rejects with `invalid_argument`,
+ * which names the `extensions` that the caller takes, if there are none.
  */
 export async function findInputs(
   operands: readonly string[],
@@ -68,30 +68,25 @@ export async function findInputs(
     for (const name of outside) await add(join(folder, name), name);
     return outside.length;
   };
-  const links = new Set<string>();
-  const encounters: Encounters = {
-    onUnreadable: (folder, error) =>
-      failures.push({ file: normalize(folder), problem: `${systemReason(error)}.` }),
-    onLink: (path) => links.add(path),
-  };
+  const onUnreadable: OnUnreadable = (folder, error) =>
+    failures.push({ file: normalize(folder), problem: `${systemReason(error)}.` });
   for (const operand of operands) {
     if (operand === '-') {
       for (const line of listed(await stdin())) await add(line, line);
     } else if (await isFolder(operand)) {
-      const names = await walkFolder(operand, encounters);
+      const names = await walkFolder(operand, onUnreadable);
       await addAll(
         operand,
         names.filter((name) => isImageName(name) || tarName.test(name)),
       );
     } else if (isDynamicPattern(operand) && !(await exists(operand))) {
       const { folder, pattern } = splitPattern(operand);
-      const added = await addAll(folder, await matching(folder, pattern, encounters));
+      const added = await addAll(folder, await matching(folder, pattern, onUnreadable));
       if (added === 0) failures.push({ file: operand, problem: 'no file matches this pattern.' });
     } else {
       await add(operand, basename(operand));
     }
   }
-  await leaveOut(links, found);
   const inputs = found.values();
   if (inputs.length + failures.length > 0) return { found: inputs, failures };
   const message = operands.every((operand) => operand === '-')
@@ -99,14 +94,6 @@ export async function findInputs(
     : `There are no images in ${operands.join(', ')}: no file ends in ${extensions.slice(0, -1).join(', ')} or ` +
       `${extensions.at(-1)}.${ignored > 0 ? ` Files in ${out} are ignored.` : ''}`;
   throw new ServiceError('invalid_argument', message);
-}
-
-/** Takes out the links to files that are found by their own names as well. */
-async function leaveOut(links: Iterable<string>, found: FileMap<Input>): Promise<void> {
-  for (const link of links) {
-    const target = await realpath(link).catch(() => link);
-    if (target !== link && (await found.get(target)) !== undefined) await found.delete(link);
-  }
 }
 
 /** Lines, or strings that end in NUL, as find -print0 writes them. */
@@ -118,7 +105,7 @@ function listed(text: string): readonly string[] {
 async function matching(
   folder: string,
   pattern: string,
-  { onUnreadable, onLink }: Encounters,
+  onUnreadable: OnUnreadable,
 ): Promise<readonly string[]> {
   const noting = (
     path: string,
@@ -128,7 +115,6 @@ async function matching(
     readdir(path, options, (error, entries) => {
       // A folder that is not there has no match.
       if (error !== null && error.code !== 'ENOENT') onUnreadable(path, error);
-      for (const entry of entries ?? []) if (entry.isSymbolicLink()) onLink(join(path, entry.name));
       done(error, entries);
     });
   const names = await glob(pattern, {

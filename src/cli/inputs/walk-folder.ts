@@ -1,19 +1,14 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What a search of folders meets. */
-export interface Encounters {
-  /** A folder that cannot be read. */
-  readonly onUnreadable: (folder: string, error: unknown) => void;
-  /** A link to a file. */
-  readonly onLink: (path: string) => void;
-}
+/** Called for each folder that cannot be read. */
+export type OnUnreadable = (folder: string, error: unknown) => void;
 
 /**
  * The paths of all files below `root`, relative to it and sorted. Hidden files and folders are left out. Links to folders are
  * followed, but each folder is visited once, by a path without links if there is one.
  */
-export async function walkFolder(root: string, encounters: Encounters): Promise<readonly string[]> {
+export async function walkFolder(root: string, onUnreadable: OnUnreadable): Promise<readonly string[]> {
   const files: string[] = [];
   const visited = new Set<string>();
   // Both lists grow while they are read. Links come last.
@@ -21,16 +16,12 @@ export async function walkFolder(root: string, encounters: Encounters): Promise<
   for (const link of links) {
     const folders = [link];
     for (const folder of folders) {
-      for (const entry of await newEntries(join(root, folder), visited, encounters)) {
+      for (const entry of await newEntries(join(root, folder), visited, onUnreadable)) {
         if (entry.name.startsWith('.')) continue;
         const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
         if (entry.isDirectory()) folders.push(path);
         else if (entry.isFile()) files.push(path);
-        else if (entry.isSymbolicLink()) {
-          const toFolder = await isFolder(join(root, path));
-          (toFolder ? links : files).push(path);
-          if (!toFolder) encounters.onLink(join(root, path));
-        }
+        else if (entry.isSymbolicLink()) ((await isFolder(join(root, path))) ? links : files).push(path);
       }
     }
   }
@@ -38,7 +29,7 @@ export async function walkFolder(root: string, encounters: Encounters): Promise<
 }
 
 /** The entries of a folder, sorted; none if it was visited before or cannot be read. */
-async function newEntries(folder: string, visited: Set<string>, { onUnreadable }: Encounters) {
+async function newEntries(folder: string, visited: Set<string>, onUnreadable: OnUnreadable) {
   try {
     const real = await realpath(folder);
     if (visited.has(real)) return [];
