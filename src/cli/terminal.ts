@@ -69,8 +69,8 @@ export function onLogSignal(source: SignalSource, logger: Logger): () => void {
 }
 
 /**
- * Runs `work` with a signal that aborts at a stop signal; if it then fails, rejects with `cancelled`, and with a sentence that ends
- * with `advice` unless it has one. A second stop signal ends the process at once.
+ * Runs `work` with a signal that aborts at a stop signal. The reason is `cancelled` with a sentence that ends with `advice`; if
+ * `work` then fails, however it does, rejects with it. A second stop signal ends the process at once.
  */
 export async function interruptible<T>(
   { signals, now, exitAtOnce }: Terminal,
@@ -78,18 +78,15 @@ export async function interruptible<T>(
   advice = '',
 ): Promise<T> {
   const controller = new AbortController();
-  const stop = () => controller.abort();
+  const { signal } = controller;
+  const stop = () => controller.abort(new ServiceError('cancelled', `Interrupted.${advice}`));
   const stopListening = onStopSignal(signals, { now, stop, stopAtOnce: exitAtOnce });
   try {
-    return await work(controller.signal);
+    return await work(signal);
   } catch (error) {
-    const isInterrupted = controller.signal.aborted && !isCancelled(error);
-    throw isInterrupted ? new ServiceError('cancelled', `Interrupted.${advice}`, { cause: error }) : error;
+    signal.throwIfAborted();
+    throw error;
   } finally {
     stopListening();
   }
-}
-
-function isCancelled(error: unknown): boolean {
-  return error instanceof ServiceError && error.code === 'cancelled';
 }

@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import {
+  interruptible,
   logSignal,
   onLogSignal,
   onStopSignal,
   type StopSignal,
   stopSignals,
 } from '../../src/cli/terminal.ts';
+import { abortFailure } from '../../src/errors/abort.ts';
+import { ServiceError } from '../../src/errors/service-error.ts';
+import { fakeTerminal } from './fake-terminal.ts';
 
 function listen() {
   const signals = new EventEmitter();
@@ -52,6 +57,41 @@ test('leaves no listener behind', () => {
   const { signals, stopListening } = listen();
   stopListening();
   assert.deepEqual(signals.eventNames(), []);
+});
+
+test('says that a command was interrupted and what to do, however its work notices', async () => {
+  const noticing: ((signal: AbortSignal) => unknown)[] = [
+    (signal) => Promise.reject(abortFailure(signal)),
+    (signal) => signal.throwIfAborted(),
+    (signal) => wait(60_000, undefined, { signal }),
+    () => Promise.reject(new ServiceError('cancelled', 'The client went away.')),
+  ];
+  for (const notice of noticing) {
+    const { terminal, interrupt } = fakeTerminal();
+    const work = async (signal: AbortSignal) => {
+      interrupt();
+      await notice(signal);
+    };
+    await assert.rejects(interruptible(terminal, work, ' Run it again.'), {
+      name: 'ServiceError',
+      code: 'cancelled',
+      message: 'Interrupted. Run it again.',
+    });
+  }
+});
+
+test('hands a failure on that no signal caused, and a result that came in spite of one', async () => {
+  const { terminal, interrupt } = fakeTerminal();
+  const failure = new Error('the disk is full');
+  await assert.rejects(
+    interruptible(terminal, () => Promise.reject(failure)),
+    failure,
+  );
+  const finished = interruptible(terminal, async () => {
+    interrupt();
+    return 'done';
+  });
+  assert.equal(await finished, 'done');
 });
 
 test('switches the log to debug at run time, and back', () => {

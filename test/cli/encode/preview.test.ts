@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { encodeFiles } from '../../../src/cli/encode/encode.ts';
 import { tokenMap } from '../../../src/cli/encode/token-map.ts';
+import { abortFailure } from '../../../src/errors/abort.ts';
 import { sharp } from '../../../src/image/sharp.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import { TokenColours } from '../../../src/tokens/colours/token-colours.ts';
-import { encodeWith, firstByte, folderWith, stubParts } from './encode-stub.ts';
+import { fakeTerminal } from '../fake-terminal.ts';
+import { encodeWith, firstByte, folderWith, settingsOf, stubParts } from './encode-stub.ts';
 
 /** An answer whose values are 0, 1, 2 and so on. */
 function answer(shape: readonly number[], metadata: object) {
@@ -94,4 +97,17 @@ test('draws one image, and nothing beside it', async (context) => {
     assert.equal(exitCode.code, 'invalid_argument');
     assert.equal(seen.encoded, 0);
   }
+});
+
+test('says that it was interrupted', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1] });
+  const { terminal, interrupt } = fakeTerminal();
+  const { parts, seen } = stubParts(async ({ signal }) => {
+    interrupt();
+    throw abortFailure(signal);
+  });
+  const drawing = encodeFiles([at('a.jpg')], settingsOf(['--preview', at('a.png')]), terminal, parts);
+  await assert.rejects(drawing, { code: 'cancelled', message: 'Interrupted.' });
+  assert.equal(seen.closed, 1);
+  assert.deepEqual(await readdir(at('.')), ['a.jpg']);
 });

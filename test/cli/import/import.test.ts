@@ -117,9 +117,9 @@ test('draws a progress bar on a terminal and nowhere else', async () => {
   assert.match(stderr.text, /importing \[#+\.+\] 25% of 4 MiB/);
 });
 
-test('passes SIGINT on as an abort and rejects with what the import says', async () => {
+test('passes SIGINT on as an abort, and says that it was interrupted', async () => {
   const { terminal, interrupt } = fakeTerminal();
-  const cancelled = new ServiceError('cancelled', 'Interrupted.');
+  const cancelled = new ServiceError('cancelled', 'The import was cancelled.');
   const importing = importCheckpoint(
     'test/fixtures/siglip-tiny',
     settings,
@@ -132,7 +132,7 @@ test('passes SIGINT on as an abort and rejects with what the import says', async
         }),
     ),
   );
-  await assert.rejects(importing, cancelled);
+  await assert.rejects(importing, { code: 'cancelled', message: 'Interrupted.' });
 });
 
 test('says what to give instead of a URL, or of a projector that is no file of weights', async () => {
