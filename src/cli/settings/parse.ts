@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { didYouMean } from '../../errors/did-you-mean.ts';
 import type { CommandOutline, CommandSchema } from './command.ts';
 import { compareCommand } from './compare.ts';
@@ -53,17 +53,19 @@ export function parseCommand<T extends Settings>(
   if (help) return { kind: 'help' };
   const problems = [...flagProblems, ...unknownVariables(input.env)];
   const values: Record<string, unknown> = {};
-  const given = new Map<string, Given>();
-  const wrongNames = new Set<string>();
+  const changed = new Set<string>();
   for (const [name, setting] of Object.entries<Setting>(schema.settings)) {
-    const found = findGiven(name, setting, flags.get(name), input, values);
-    given.set(name, found);
-    const { value, wrong } = readGiven(setting, found);
+    const standard = standardOf(name, setting, input.machine, values);
+    const { value, wrong } = readGiven(
+      setting,
+      findGiven(name, setting, flags.get(name), input.env) ?? standard,
+    );
     problems.push(...wrong);
-    if (wrong.length > 0) wrongNames.add(name);
+    const isStandard = wrong.length === 0 && isDeepStrictEqual(value, readGiven(setting, standard).value);
+    if (!isStandard) changed.add(name);
     values[propertyName(name, setting)] = value;
   }
-  problems.push(...unmetNeeds(schema.settings, given, wrongNames));
+  problems.push(...unmetNeeds(schema.settings, values, changed));
   const settings = values as SettingValues<T>;
   for (const rule of schema.rules) {
     if (rule.of.every((name) => settings[name] !== undefined)) {
@@ -149,44 +151,51 @@ interface Given {
   readonly source: string;
   /** Undefined for a required setting that is missing. */
   readonly texts: readonly string[] | undefined;
-  /** Whether the user gives something else than the default. */
-  readonly isChanged: boolean;
 }
 
+/** What the user gives, if anything. */
 function findGiven(
   name: string,
   setting: Setting,
   flag: readonly string[] | undefined,
-  { env, machine }: CommandInput,
+  env: NodeJS.ProcessEnv,
+): Given | undefined {
+  if (flag !== undefined) return { source: `--${name}`, texts: flag };
+  const variable = variableName(name);
+  const text = setting.flagOnly === true ? '' : (env[variable] ?? '');
+  // An empty variable is unset: container templates often write one.
+  if (text === '') return undefined;
+  return { source: variable, texts: setting.type === 'repeated' ? text.split(',') : [text] };
+}
+
+/** What a setting is if the user does not give it. */
+function standardOf(
+  name: string,
+  setting: Setting,
+  machine: Machine,
   earlier: Readonly<Record<string, unknown>>,
 ): Given {
   const standard =
     typeof setting.default === 'object' ? setting.default.of(machine, earlier) : setting.default;
   const usual = standard ?? (setting.type === 'boolean' ? 'false' : undefined);
-  if (flag !== undefined) return { source: `--${name}`, texts: flag, isChanged: flag.join() !== usual };
-  const text = setting.flagOnly === true ? '' : (env[variableName(name)] ?? '');
-  // An empty variable is unset: container templates often write one.
-  if (text !== '') {
-    const texts = setting.type === 'repeated' ? text.split(',') : [text];
-    return { source: variableName(name), texts, isChanged: text !== usual };
-  }
-  if (usual !== undefined) return { source: `The default of --${name}`, texts: [usual], isChanged: false };
-  return { source: `--${name}`, texts: isRequired(setting) ? undefined : [], isChanged: false };
+  if (usual !== undefined) return { source: `The default of --${name}`, texts: [usual] };
+  return { source: `--${name}`, texts: isRequired(setting) ? undefined : [] };
 }
 
-/** A sentence for each setting that has no effect without another, unless that one is wrong in itself. */
+/** A sentence for each changed setting that has no effect without another, unless that one is wrong in itself. */
 function unmetNeeds(
   settings: Settings,
-  given: ReadonlyMap<string, Given>,
-  wrongNames: ReadonlySet<string>,
+  values: Readonly<Record<string, unknown>>,
+  changed: ReadonlySet<string>,
 ): string[] {
   const isMet = (need: string) => {
-    const [name = '', value] = need.split(' ');
-    if (wrongNames.has(name)) return true;
-    return value === undefined ? given.get(name)?.isChanged : given.get(name)?.texts?.[0] === value;
+    const [name = '', choice] = need.split(' ');
+    if (choice === undefined) return changed.has(name);
+    const value = values[propertyName(name, settings[name]!)];
+    return value === choice || value === undefined;
   };
   return Object.entries(settings).flatMap(([name, { needs = [] }]) =>
-    needs.length === 0 || given.get(name)?.isChanged !== true || needs.some(isMet)
+    needs.length === 0 || !changed.has(name) || needs.some(isMet)
       ? []
       : [`--${name} needs ${needs.map((need) => `--${need}`).join(' or ')}.`],
   );
@@ -202,9 +211,11 @@ function readGiven(setting: Setting, { source, texts }: Given): { value: unknown
     if (reading.ok) values.push(reading.value);
     else wrong.push(`${source} ${reading.problem}.`);
   }
-  if (setting.type === 'repeated') return { value: wrong.length === 0 ? values : undefined, wrong };
-  if (texts.length > 1) wrong.push(`${source} is given ${texts.length} times; it takes one value.`);
-  return { value: values[0], wrong };
+  const isRepeated = setting.type === 'repeated';
+  if (!isRepeated && texts.length > 1)
+    wrong.push(`${source} is given ${texts.length} times; it takes one value.`);
+  if (wrong.length > 0) return { value: undefined, wrong };
+  return { value: isRepeated ? values : values[0], wrong };
 }
 
 function unknownVariables(env: NodeJS.ProcessEnv): string[] {

@@ -380,3 +380,46 @@ test('reads a cosine above 0 and up to 1, and files to calibrate with for int8 a
     '--calibrate needs --precision int8.',
   ]);
 });
+
+test('takes a default that is written another way for the default', () => {
+  const imported = (...args: string[]) =>
+    parseCommand(importCommand, { args: ['x', '--out', 'y', ...args], env: {}, machine }).kind;
+  for (const text of ['0.99', '0.990', '.99', '9.9e-1']) {
+    assert.equal(imported('--min-cosine', text), 'run', text);
+  }
+  assert.equal(imported('--min-cosine', '0.98'), 'refused');
+  assert.equal(served([], { SIGLIPHD_SOCKET_MODE: '0660' }).socketMode, 0o660);
+  assert.deepEqual(problems([], { SIGLIPHD_SOCKET_MODE: '0600' }), [
+    '--socket-mode needs --http-socket or --grpc-socket.',
+  ]);
+});
+
+test('names everything that is wrong, and nothing that only follows from it', () => {
+  const refused = (...args: string[]) => {
+    const parsed = parseCommand(importCommand, { args: ['x', '--out', 'y', ...args], env: {}, machine });
+    return parsed.kind === 'refused' ? parsed.problems : [];
+  };
+  assert.deepEqual(refused('--min-cosine', '2'), [
+    '--min-cosine must be a number above 0 and at most 1, not "2".',
+    '--min-cosine needs --precision int8.',
+  ]);
+  const wrong = '--precision must be one of fp32, fp16, int8, not "int4".';
+  assert.deepEqual(refused('--min-cosine', '0.9', '--precision', 'int4'), [wrong]);
+});
+
+test('every setting that needs another names one of its command, and a value that it can have', () => {
+  const needs = commands.flatMap(({ name: command, settings }) =>
+    Object.entries(settings).flatMap(([name, setting]) =>
+      (setting.needs ?? []).map((need) => ({ where: `${command} --${name}`, settings, need })),
+    ),
+  );
+  assert.notEqual(needs.length, 0);
+  for (const { where, settings, need } of needs) {
+    const [name = '', value, ...more] = need.split(' ');
+    const needed = settings[name];
+    assert.ok(needed !== undefined, `${where} needs --${need}`);
+    if (value === undefined) continue;
+    assert.ok(needed.type === 'choice' && needed.choices.includes(value), `${where} needs --${need}`);
+    assert.deepEqual(more, [], where);
+  }
+});
