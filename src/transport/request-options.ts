@@ -36,7 +36,9 @@ export interface RequestOption {
 const mostQuoted = 80;
 
 const exifModes = ['apply', 'ignore'] as const;
-const number = '[0-9]+(?:\\.[0-9]+)?';
+
+/** Matches a number that is not negative: 1, 0.5, .5 or 2e-3. */
+export const numberPattern = String.raw`(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]{1,2})?`;
 
 const commonOptions: readonly RequestOption[] = [
   {
@@ -114,7 +116,7 @@ const teacherOptions: readonly RequestOption[] = [
   },
   {
     name: 'weights',
-    pattern: `${number}(?:,${number})*`,
+    pattern: `${numberPattern}(?:,${numberPattern})*`,
     form: 'positive numbers separated by commas, such as 1,2',
     description: 'Weight of each scale in the average; equal when absent.',
   },

@@ -78,7 +78,7 @@ test('reads every option by its name on the wire', () => {
   assert.deepEqual(parseOptions('encode', common), { recipe: { recipe: 'encode' }, options });
   const teacher = {
     scales: '512,1024,1536',
-    weights: '1,2.5,0.25',
+    weights: '1e0,2.5,.25',
     fusion: 'unshuffle_concat',
     windows: 'half_overlap',
     channel_order: 'internvl',
@@ -147,7 +147,7 @@ const unfit: readonly [RecipeName, name: string, values: readonly string[]][] = 
   ['encode', 'expect_digest', [digest.slice(0, 20), digest.toUpperCase(), digest.slice(7), `${digest}\n`]],
   ['encode', 'model', ['']],
   ['teacher', 'scales', ['', '512,', ',512', '512, 1024', '5e2', '-512', '512.5', '123456']],
-  ['teacher', 'weights', ['', '1,', '-1', '+1', '1e3', '.5', '1.', 'NaN', 'Infinity']],
+  ['teacher', 'weights', ['', '1,', '-1', '+1', '.', '1e', '1e999', '0x1', 'NaN', 'Infinity']],
   ['teacher', 'grid', ['', '37', '37x', '37X37', '37x37x37', '100000x1', '-1x1']],
   ['anyres', 'max_grid', ['', '0x1', '4x1', '3', '3x3x3', ' 3x3']],
   ['anyres', 'max_tiles', ['', '-1', '1.5', '100']],

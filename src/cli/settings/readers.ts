@@ -4,6 +4,7 @@ import { type Endpoint, parseEndpoint } from '../../inference/remote/endpoint.ts
 import { readFeatureLayers } from '../../model/feature-layer.ts';
 import { type FeatureLayer, featureLayers } from '../../model/model.ts';
 import type { Resize } from '../../recipes/plan.ts';
+import { numberPattern } from '../../transport/request-options.ts';
 import { longestSocketPath } from '../../transport/socket-file.ts';
 import type { Reading } from './setting.ts';
 
@@ -13,7 +14,7 @@ export interface RemoteEngineSource {
   readonly endpoint: Endpoint;
 }
 
-const decimal = /^(?:\d{1,9}(?:\.\d{0,15})?|\.\d{1,15})(?:e-?\d{1,2})?$/;
+const number = new RegExp(`^${numberPattern}$`);
 const modelName = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** `cpu`, `cuda` or comma-separated `cuda:N`. */
@@ -154,7 +155,7 @@ function isOrigin(text: string): boolean {
 /** Reads a number above 0 and at most `most`. */
 export function readPositive(most: number): (text: string) => Reading<number> {
   return (text) => {
-    const value = decimal.test(text) ? Number(text) : 0;
+    const value = number.test(text) ? Number(text) : 0;
     if (value > 0 && value <= most) return { ok: true, value };
     return { ok: false, problem: `must be a number above 0 and at most ${most}, not "${text}"` };
   };

@@ -35,7 +35,7 @@ export function teacherOptionsOf(
     channel_order: enumValue('CHANNEL_ORDER', teacher.channelOrder),
     grid: grid === null ? undefined : `${grid.width}x${grid.height}`,
   });
-  // The parser does not accept every double as text (1e-7, for one). The plan checks the weights.
+  // The parser does not accept every double as text (1e-100, for one). The plan checks the weights.
   if (recipe.recipe !== 'teacher' || weights.length === 0) return { recipe, options };
   return { recipe: { ...recipe, weights }, options };
 }

@@ -456,7 +456,9 @@ test("refuses a teacher's flags without a teacher, and a scale without heat maps
     '--windows needs --teacher-of.',
   ]);
   assert.deepEqual(problems(['--heat-max', '0.1']), ['--heat-max needs --out.']);
-  assert.deepEqual(problems(['--teacher-of', 'm', '--scales', '512,1024', '--weights', '1,0.5']), []);
+  for (const weights of ['1,0.5', '1e-1,.5']) {
+    assert.deepEqual(problems(['--teacher-of', 'm', '--scales', '512,1024', '--weights', weights]), []);
+  }
   for (const wrong of ['0', '-1', '3', 'x', 'Infinity', '']) {
     assert.equal(problems(['--out', 'o', `--heat-max=${wrong}`]).length, 1, wrong);
   }

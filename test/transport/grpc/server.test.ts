@@ -94,7 +94,7 @@ test('answers a TeacherEncode of every option', async (t) => {
     options: { dtype: 'DTYPE_FLOAT32' },
     teacher: {
       scales: [512, 1536],
-      weights: [1e-7, 2.5],
+      weights: [1e-100, 2.5],
       fusion: 'FUSION_AVERAGE',
       windows: 'WINDOWS_HALF_OVERLAP',
       grid: { width: 37, height: 24 },
@@ -103,7 +103,7 @@ test('answers a TeacherEncode of every option', async (t) => {
   assert.deepEqual(encoder.requests[0]!.recipe, {
     recipe: 'teacher',
     scales: [512, 1536],
-    weights: [1e-7, 2.5],
+    weights: [1e-100, 2.5],
     fusion: 'average',
     windows: 'half_overlap',
     grid: { width: 37, height: 24 },
