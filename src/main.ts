@@ -85,7 +85,7 @@ const parts: Parts = {
 };
 
 async function createEncoder(
-  ...[config, logger, observer = {}]: Parameters<CreateEncoder>
+  ...[config, logger, observer = {}]: Parameters<CreateEncoder<never>>
 ): Promise<Encoder> {
   const { Encoder } = await import('./encoding/encoder.ts');
   return await Encoder.open(config, observer, logger, () => {});

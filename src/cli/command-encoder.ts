@@ -3,14 +3,12 @@ import type { Encoder } from '../encoding/encoder.ts';
 import { type EncoderConfig, noTimeoutMs } from '../encoding/encoder-config.ts';
 import type { EncoderObserver } from '../encoding/encoder-observer.ts';
 
-/** The service's pipeline in this process, without transports. */
-export type CommandEncoder = Pick<Encoder, 'encode' | 'plan' | 'models' | 'close'>;
-
-export type CreateEncoder = (
+/** Opens the service's pipeline in this process, without transports: these `Methods` of it, and `close`. */
+export type CreateEncoder<Methods extends keyof Encoder> = (
   config: EncoderConfig,
   logger: Logger,
   observer?: EncoderObserver,
-) => Promise<CommandEncoder>;
+) => Promise<Pick<Encoder, Methods | 'close'>>;
 
 /** What an encoder of a command may hold: nobody else waits for it, and the command bounds what it asks for at one time. */
 export const commandLimits = {

@@ -21,7 +21,7 @@ import {
 import { compareTokens, summarise, type TokenComparison } from '../../tokens/compare-tokens.ts';
 import type { Inputs } from '../inputs/find-inputs.ts';
 import { findImages } from './compared-images.ts';
-import type { CommandEncoder } from '../command-encoder.ts';
+import type { Encoder } from '../../encoding/encoder.ts';
 import type { CompareParts } from './comparison-run.ts';
 import { readComparands, readSides, servedModels } from './compared-models.ts';
 import { withEncoder } from './comparing-encoder.ts';
@@ -61,7 +61,7 @@ export async function comparePair(
 
 async function compareAll(
   run: Run,
-  encoder: CommandEncoder,
+  encoder: Pick<Encoder, 'encode'>,
   sides: readonly [Side, Side],
   images: Inputs['found'],
 ): Promise<Compared[]> {
@@ -98,7 +98,7 @@ function warnOfLayers([a, b]: readonly [Side, Side], { stderr }: Terminal): void
 
 async function compareImage(
   run: Run,
-  encoder: CommandEncoder,
+  encoder: Pick<Encoder, 'encode'>,
   sides: readonly [Side, Side],
   file: string,
 ): Promise<Compared> {

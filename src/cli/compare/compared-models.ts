@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
 import type { ModelSource } from '../../model/model-source.ts';
-import type { CommandEncoder } from '../command-encoder.ts';
+import type { Encoder } from '../../encoding/encoder.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import { readModel } from '../settings/readers.ts';
 import { requireSamePlaces, type Side, sideOf, teacherRecipe } from './side.ts';
@@ -47,7 +47,7 @@ export function servedModels({ a, b }: Comparands): readonly ModelSource[] {
 export function readSides(
   { a, b }: Comparands,
   settings: CompareSettings,
-  encoder: Pick<CommandEncoder, 'models'>,
+  encoder: Pick<Encoder, 'models'>,
 ): readonly [Side, Side] {
   const [modelA, modelB = modelA] = encoder.models();
   if (modelA === undefined || modelB === undefined) throw new RangeError('the encoder serves no model');

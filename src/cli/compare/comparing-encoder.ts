@@ -1,5 +1,5 @@
 import type { EncoderConfig } from '../../encoding/encoder-config.ts';
-import type { CommandEncoder } from '../command-encoder.ts';
+import type { Encoder } from '../../encoding/encoder.ts';
 import { commandLimits } from '../command-encoder.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import type { Run } from './comparison-run.ts';
@@ -8,7 +8,7 @@ import type { Run } from './comparison-run.ts';
 export async function withEncoder<T>(
   { parts, settings, times }: Run,
   models: EncoderConfig['models'],
-  work: (encoder: CommandEncoder) => Promise<T>,
+  work: (encoder: Pick<Encoder, 'models' | 'encode'>) => Promise<T>,
 ): Promise<T> {
   const config = encoderConfig(models, settings);
   const encoder = await parts.createEncoder(config, parts.logger, {

@@ -8,13 +8,14 @@ import type { CompareSettings } from '../settings/compare.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
 import { float32Values } from '../../tokens/compare-tokens.ts';
 import type { Side } from './side.ts';
-import type { CommandEncoder, CreateEncoder } from '../command-encoder.ts';
+import type { Encoder } from '../../encoding/encoder.ts';
+import type { CreateEncoder } from '../command-encoder.ts';
 import type { heatMapFile } from './heat-map.ts';
 import type { EngineTimes } from './engine-times.ts';
 
 /** What the command takes from outside. */
 export interface CompareParts {
-  readonly createEncoder: CreateEncoder;
+  readonly createEncoder: CreateEncoder<'models' | 'encode'>;
   readonly heatMapFile: typeof heatMapFile;
   /** All of stdin. */
   readonly readStdin: () => Promise<string>;
@@ -71,7 +72,7 @@ export async function attempt(
 /** The float32 tokens that a side gives of an image file, and the image's size. Counts the engine's time. */
 export async function encodeFile(
   { settings: { exif }, times, signal }: Run,
-  encoder: Pick<CommandEncoder, 'encode'>,
+  encoder: Pick<Encoder, 'encode'>,
   { label, model, recipe }: Side,
   file: string,
 ): Promise<{ readonly values: Float32Array<ArrayBuffer>; readonly size: Size }> {

@@ -44,9 +44,11 @@ export function sideOf(
 /** TeacherEncode with the options on the command line, at a grid. */
 export function teacherRecipe(
   { scales, weights, windows }: Pick<CompareSettings, 'scales' | 'weights' | 'windows'>,
-  { width, height }: Size,
+  grid: Size,
 ): RecipeOptions {
-  return parseOptions('teacher', { scales, weights, windows, grid: `${width}x${height}` }).recipe;
+  const { recipe } = parseOptions('teacher', { scales, weights, windows });
+  const atGrid = { ...recipe, grid };
+  return atGrid;
 }
 
 /** Whether the side's tokens show the middle square of an image only. A teacher shows all, whatever its model does. */

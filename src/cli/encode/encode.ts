@@ -33,7 +33,7 @@ import { findWork } from './work.ts';
 export interface EncodeParts extends Pick<ServiceAccess, 'env' | 'wait'> {
   /** Rejects if the first model has no projector. Loads nothing. */
   readonly requireProjector: (models: readonly ModelSource[]) => Promise<void>;
-  readonly createEncoder: CreateEncoder;
+  readonly createEncoder: CreateEncoder<'plan' | 'encode'>;
   /** All of stdin. */
   readonly readStdin: () => Promise<string>;
   readonly logger: Logger;

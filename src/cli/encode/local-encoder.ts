@@ -21,7 +21,7 @@ export async function openLocalEncoder(
   settings: EncodeSettings,
   { recipe, options }: RecipeRequest,
   format: TokenFormat,
-  create: CreateEncoder,
+  create: CreateEncoder<'plan' | 'encode'>,
   logger: Logger,
 ): Promise<ImageEncoder> {
   // A second model is for scales that are one view each.

@@ -123,7 +123,6 @@ function stubParts(encode = stubAnswer, engineMs = (model?: string): number => (
       const model = { ...stubModel, grid: { width: 2, height: 1 }, channels: 2 };
       return {
         models: () => config.models.map(({ name = '', folder }) => ({ ...model, name, folder })),
-        plan: () => assert.fail('nothing is planned for another size'),
         async encode(request) {
           const { model: name = '' } = request.options;
           observer?.observeBatch?.({ model: name, engine: 'cpu:0', views: 1, engineMs: engineMs(name) });

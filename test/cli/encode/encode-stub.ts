@@ -75,7 +75,6 @@ export function stubParts(encode = firstByte) {
     createEncoder: async (config) => {
       seen.configs.push(config);
       return {
-        models: () => assert.fail('the plan tells the model'),
         plan: ({ recipe, options }: PlanRequest) => ({
           metadata: { ...metadataOf({ recipe, options }), ...teacherOf(recipe, config) },
           tokens: 2,

@@ -236,7 +236,6 @@ test('refuses options that do not go together, in the words of the command line'
   assert.match(exitCode.message, /^--pooled is one vector.*: leave --features out, or leave --pooled out\.$/);
   const { parts, seen } = stubParts();
   const encoder = {
-    models: () => assert.fail('the plan tells the model'),
     plan() {
       throw new ServiceError('invalid_argument', 'Use windows=tiles.');
     },

@@ -19,7 +19,8 @@ import { importFixture, scratchFolder } from '../../support/tiny-models.ts';
 import { fakeTerminal } from '../fake-terminal.ts';
 import { folderWith, manifestOf, settingsOf, stubParts } from './encode-stub.ts';
 
-const openEncoder: CreateEncoder = async (config, logger) => Encoder.open(config, {}, logger, () => {});
+const openEncoder: CreateEncoder<'plan' | 'encode'> = async (config, logger) =>
+  Encoder.open(config, {}, logger, () => {});
 
 const digest = `sha256:${'a'.repeat(64)}`;
 
