@@ -25,7 +25,7 @@ export type SnippetKind = (typeof snippetKinds)[number];
 
 /** The same request outside the page. */
 export interface Snippet {
-  /** Runs as it is, once pasted: it has no comments, which not every shell takes. Undefined where there is no such request. */
+  /** Runs as it is, once pasted: it has no comments, because some interactive shells do not accept them. Undefined where there is no such request. */
   readonly code: string | undefined;
   /** What to know beside it. */
   readonly notes: readonly string[];

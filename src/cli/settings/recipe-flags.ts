@@ -18,7 +18,7 @@ interface OptionFlag {
 
 /**
  * The flag of a request's option: its name has dashes for underscores, and its values are those of HTTP and gRPC. `needs` is what
- * chooses the recipe. What Encode has and is named here, all recipes have.
+ * chooses the recipe. Use `encode` for an option that every recipe has: its flag needs nothing.
  */
 export function flagOf(recipe: Recipe, name: string, needs = `recipe ${recipe}`): OptionFlag {
   const option = requestOptions[recipe].find((each) => each.name === name);

@@ -224,7 +224,7 @@ const teacherIsServed: Rule<ServeValues> = {
   },
 };
 
-/** What a limit must hold at least once: otherwise no such body, answer, batch or request could ever pass it. */
+/** Each limit must have room for the largest single body, answer, batch or request, or it could never admit one. */
 const limitRules = (
   [
     ['maxBodyBytes', 'fit in', 'maxInflightBytes'],
