@@ -3,7 +3,7 @@
 #
 #   examples/encode.sh photo.jpg tokens.npy
 #
-# SIGLIP_HD_URL says where the service is; http://localhost:8080 if it does not.
+# SIGLIPHD_URL says where the service is; http://localhost:8080 if it does not.
 set -eu
 
 image=${1:?usage: encode.sh IMAGE [TOKENS.npy]}
@@ -12,7 +12,7 @@ if [ ! -f "$image" ]; then
   echo "encode.sh: there is no file $image" >&2
   exit 2
 fi
-url=${SIGLIP_HD_URL:-http://localhost:8080}
+url=${SIGLIPHD_URL:-http://localhost:8080}
 
 # Written beside the target and renamed, so that an error's text never stands where tokens are expected.
 answer=$(mktemp "$tokens.XXXXXX")

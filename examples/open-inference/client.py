@@ -4,7 +4,7 @@ of /v1/encode.
     python3 -m pip install 'tritonclient[all]'
     python3 examples/open-inference/client.py test/fixtures/images/rocket.jpg [MODEL]
 
-SIGLIP_HD_URL and SIGLIP_HD_GRPC are the service's addresses, SIGLIPHD_API_KEY its key if it has any.
+SIGLIPHD_URL and SIGLIPHD_GRPC are the service's addresses, SIGLIPHD_API_KEY its key if it has any.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ import tritonclient.http as http_client
 import tritonclient.http.aio as http_aio
 from tritonclient.utils import InferenceServerException
 
-HTTP = os.environ.get("SIGLIP_HD_URL", "http://localhost:8080").removeprefix("http://").rstrip("/")
-GRPC = os.environ.get("SIGLIP_HD_GRPC", "localhost:50051")
+HTTP = os.environ.get("SIGLIPHD_URL", "http://localhost:8080").removeprefix("http://").rstrip("/")
+GRPC = os.environ.get("SIGLIPHD_GRPC", "localhost:50051")
 KEY = os.environ.get("SIGLIPHD_API_KEY")
 
 
@@ -172,4 +172,4 @@ if __name__ == "__main__":
     try:
         asyncio.run(main(image_file))
     except (OSError, InferenceServerException) as error:
-        sys.exit(f"A call to the service failed (SIGLIP_HD_URL is {HTTP}, SIGLIP_HD_GRPC is {GRPC}): {error}")
+        sys.exit(f"A call to the service failed (SIGLIPHD_URL is {HTTP}, SIGLIPHD_GRPC is {GRPC}): {error}")

@@ -4,7 +4,7 @@
     python3 -m pip install kserve
     python3 examples/open-inference/kserve_client.py test/fixtures/images/rocket.jpg MODEL
 
-SIGLIP_HD_URL and SIGLIP_HD_GRPC are the service's addresses, SIGLIPHD_API_KEY its key if it has any.
+SIGLIPHD_URL and SIGLIPHD_GRPC are the service's addresses, SIGLIPHD_API_KEY its key if it has any.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRe
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 
-URL = os.environ.get("SIGLIP_HD_URL", "http://localhost:8080").rstrip("/")
-GRPC = os.environ.get("SIGLIP_HD_GRPC", "localhost:50051")
+URL = os.environ.get("SIGLIPHD_URL", "http://localhost:8080").rstrip("/")
+GRPC = os.environ.get("SIGLIPHD_GRPC", "localhost:50051")
 KEY = os.environ.get("SIGLIPHD_API_KEY")
 HEADERS = {"x-api-key": KEY} if KEY else {}
 METADATA = tuple(HEADERS.items())
@@ -121,4 +121,4 @@ if __name__ == "__main__":
     try:
         asyncio.run(main(image_file, sys.argv[2]))
     except (OSError, httpx.HTTPError, grpc.RpcError) as error:
-        sys.exit(f"A call to the service failed (SIGLIP_HD_URL is {URL}, SIGLIP_HD_GRPC is {GRPC}): {error}")
+        sys.exit(f"A call to the service failed (SIGLIPHD_URL is {URL}, SIGLIPHD_GRPC is {GRPC}): {error}")

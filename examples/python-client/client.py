@@ -3,7 +3,7 @@
     python3 -m pip install ../../clients/python
     python3 client.py photo.jpg another.png
 
-SIGLIP_HD_URL is the service's URL, such as grpc://localhost:50051; the default is http://localhost:8080.
+SIGLIPHD_URL is the service's URL, such as grpc://localhost:50051; the default is http://localhost:8080.
 """
 
 import sys

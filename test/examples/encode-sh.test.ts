@@ -11,9 +11,9 @@ import { externalTest, runProgram } from '../support/external.ts';
 const image = 'test/fixtures/images/rocket.jpg';
 const tokens = 'test/fixtures/expected/encode-rocket.jpg.npy';
 
-/** The service's URL: SIGLIP_HD_URL, or a stand-in that answers the request the README shows, and no other. */
+/** The service's URL: SIGLIPHD_URL, or a stand-in that answers the request the README shows, and no other. */
 async function url(t: TestContext): Promise<string> {
-  const given = process.env.SIGLIP_HD_URL;
+  const given = process.env.SIGLIPHD_URL;
   if (given !== undefined) return given;
   const sent = await readFile(image);
   const answer = await readFile(tokens);
@@ -41,7 +41,7 @@ externalTest(
     t.after(() => rm(folder, { recursive: true }));
     const saved = join(folder, 'tokens.npy');
     const { exitCode, stdout, stderr } = await runProgram('sh', ['examples/encode.sh', image, saved], {
-      SIGLIP_HD_URL: await url(t),
+      SIGLIPHD_URL: await url(t),
     });
     assert.equal(exitCode, 0, stderr);
     assert.equal((await readFile(saved)).toString('latin1', 0, 6), '\x93NUMPY');

@@ -23,8 +23,8 @@ async function getsTheTokens(
   t.after(() => service.close());
   const args = [`examples/open-inference/${script}`, 'test/fixtures/images/rocket.jpg', 'tiny'];
   const { exitCode, stdout, stderr } = await runProgram(interpreter, args, {
-    SIGLIP_HD_URL: `http://127.0.0.1:${service.httpPort}`,
-    SIGLIP_HD_GRPC: `127.0.0.1:${service.grpcPort}`,
+    SIGLIPHD_URL: `http://127.0.0.1:${service.httpPort}`,
+    SIGLIPHD_GRPC: `127.0.0.1:${service.grpcPort}`,
   });
   assert.equal(exitCode, 0, stderr);
   assert.equal(stdout.trimEnd().split('\n').length, ways, stdout);

@@ -29,7 +29,7 @@ const missing = async (): Promise<string | undefined> =>
 externalTest('the Python client prints the shape, the model and the timings', missing, async (t) => {
   const { exitCode, stdout, stderr } = await runProgram((await python())!, [example, image], {
     ...sources,
-    SIGLIP_HD_URL: `grpc://${await grpcAddress(t)}`,
+    SIGLIPHD_URL: `grpc://${await grpcAddress(t)}`,
   });
   assert.equal(exitCode, 0, stderr);
   assert.match(stdout, /rocket\.jpg: shape \(\d+, \d+\), float16, from \S+$/m);
@@ -39,7 +39,7 @@ externalTest('the Python client prints the shape, the model and the timings', mi
 externalTest('the Python client names each image that fails', missing, async (t) => {
   const { exitCode, stdout, stderr } = await runProgram((await python())!, [example, 'missing.jpg', image], {
     ...sources,
-    SIGLIP_HD_URL: `grpc://${await grpcAddress(t)}`,
+    SIGLIPHD_URL: `grpc://${await grpcAddress(t)}`,
   });
   assert.equal(exitCode, 1);
   assert.match(stderr, /^missing\.jpg: .*No such file/m);

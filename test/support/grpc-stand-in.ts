@@ -3,9 +3,9 @@ import { defaultGrpcLimits } from '../../src/transport/grpc/limits.ts';
 import { startGrpcServer } from '../../src/transport/grpc/server.ts';
 import { StubEncoder } from './stub-encoder.ts';
 
-/** HOST:PORT of the gRPC server under test: SIGLIP_HD_GRPC, or a server over a stub that ends with the test. */
+/** HOST:PORT of the gRPC server under test: SIGLIPHD_GRPC, or a server over a stub that ends with the test. */
 export async function grpcAddress(t: TestContext): Promise<string> {
-  const given = process.env.SIGLIP_HD_GRPC;
+  const given = process.env.SIGLIPHD_GRPC;
   if (given !== undefined) return given;
   const silent = { info() {}, debug() {}, error() {} };
   const server = await startGrpcServer({

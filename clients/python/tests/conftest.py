@@ -155,5 +155,5 @@ def rocket() -> bytes:
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the tester's environment says of services is not the tests' business."""
-    for name in ("SIGLIP_HD_URL", "SIGLIPHD_API_KEY"):
+    for name in ("SIGLIPHD_URL", "SIGLIPHD_API_KEY"):
         monkeypatch.delenv(name, raising=False)

@@ -252,7 +252,7 @@ def test_a_redirect_is_not_followed(encode: Encode) -> None:
 
 def test_url_and_key_may_come_from_the_environment(encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
     with stand_in(tokens_answer) as server:
-        monkeypatch.setenv("SIGLIP_HD_URL", server.url)
+        monkeypatch.setenv("SIGLIPHD_URL", server.url)
         monkeypatch.setenv("SIGLIPHD_API_KEY", "from-the-environment")
         encode(None)
     assert server.seen[0].headers["authorization"] == "Bearer from-the-environment"

@@ -68,14 +68,14 @@ def test_an_error_names_the_url_and_where_it_comes_from(
 ) -> None:
     url = f"{scheme}://127.0.0.1:{free_port()}"
     assert failure(url) == f"Cannot reach {url}: connection refused"
-    monkeypatch.setenv("SIGLIP_HD_URL", url)
-    assert failure(None) == f"Cannot reach {url} (from SIGLIP_HD_URL): connection refused"
+    monkeypatch.setenv("SIGLIPHD_URL", url)
+    assert failure(None) == f"Cannot reach {url} (from SIGLIPHD_URL): connection refused"
 
 
 def test_an_error_names_the_default_url_as_such(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setattr("siglip_hd_client.connection.DEFAULT_URL", url)
-    assert f"{url} (the default; SIGLIP_HD_URL is not set)" in failure(None)
+    assert f"{url} (the default; SIGLIPHD_URL is not set)" in failure(None)
 
 
 @pytest.mark.parametrize("scheme", schemes())

@@ -218,11 +218,15 @@ function readGiven(setting: Setting, { source, texts }: Given): { value: unknown
   return { value: isRepeated ? values : values[0], wrong };
 }
 
+/** Variables of the Python client and the examples. A command uses a service only where --url names it. */
+const clientVariables = ['SIGLIPHD_URL', 'SIGLIPHD_GRPC'] as const;
+
 function unknownVariables(env: NodeJS.ProcessEnv): string[] {
   const settings = commands.flatMap((command) => Object.entries<Setting>(command.settings));
-  const known = new Set(
-    settings.filter(([, { flagOnly }]) => flagOnly !== true).map(([name]) => variableName(name)),
-  );
+  const known = new Set<string>([
+    ...clientVariables,
+    ...settings.filter(([, { flagOnly }]) => flagOnly !== true).map(([name]) => variableName(name)),
+  ]);
   return Object.keys(env)
     .filter((name) => name.startsWith(variablePrefix) && !known.has(name))
     .map((name) => `siglip-hd has no environment variable ${name}.${didYouMean(name, [...known])}`);

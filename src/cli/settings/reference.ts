@@ -12,7 +12,8 @@ A flag overrides its environment variable, which overrides the default. An empty
 written with KiB, MiB or GiB.
 
 Every value is checked before anything starts. Unknown flags, unknown variables with the prefix \`${variablePrefix}\`, values
-out of range and values that contradict each other are all listed at once, and the exit status is 2.
+out of range and values that contradict each other are all listed at once, and the exit status is 2. \`SIGLIPHD_URL\` and
+\`SIGLIPHD_GRPC\` are variables of the Python client and the examples; the commands ignore them.
 
 The prefix has no underscore inside on purpose. In a namespace with a Service named \`siglip-hd\`, Kubernetes sets
 variables that start with \`SIGLIP_HD_\` in every pod (\`SIGLIP_HD_PORT=tcp://...\`). If your Service is named

@@ -381,6 +381,14 @@ test('reads a cosine above 0 and up to 1, and files to calibrate with for int8 a
   ]);
 });
 
+test("ignores the variables of the service's clients", () => {
+  const clients = { SIGLIPHD_URL: 'grpc://tokens.example:50051', SIGLIPHD_GRPC: 'tokens.example:50051' };
+  assert.equal(serve([], clients).kind, 'run');
+  const args = ['a.jpg', '--out', 'o', '--model', './models/own'];
+  const parsed = parseCommand(encodeCommand, { args, env: clients, machine });
+  assert.deepEqual(parsed.kind === 'run' && parsed.settings.urls, []);
+});
+
 test('takes a default that is written another way for the default', () => {
   const imported = (...args: string[]) =>
     parseCommand(importCommand, { args: ['x', '--out', 'y', ...args], env: {}, machine }).kind;

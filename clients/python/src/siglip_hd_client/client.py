@@ -40,7 +40,7 @@ class Client:
 
     Args:
         url: ``http://``, ``https://``, ``grpc://host:port`` or, over TLS, ``grpcs://host:port``. Default: the
-            environment's SIGLIP_HD_URL, or ``http://localhost:8080``.
+            environment's SIGLIPHD_URL, or ``http://localhost:8080``.
         api_key: The API key. Default: the environment's SIGLIPHD_API_KEY, or none.
         ca_file: PEM file with the CA certificates to trust. Default: the system's.
         cert_file: PEM file with a client certificate.

@@ -24,7 +24,7 @@ class Connection:
         cert_file: PEM file with the client's certificate and its intermediates.
         key_file: PEM file with that certificate's key, unless ``cert_file`` contains it.
         headers: Additional HTTP headers, or gRPC metadata, for every request.
-        url_source: Where the URL comes from, such as ``from SIGLIP_HD_URL``; None if it is the caller's.
+        url_source: Where the URL comes from, such as ``from SIGLIPHD_URL``; None if it is the caller's.
     """
 
     url: str
@@ -80,9 +80,9 @@ def connection_of(
     key_file: str | os.PathLike[str] | None,
     headers: Mapping[str, str] | None,
 ) -> Connection:
-    """The connection for a client's arguments; SIGLIP_HD_URL and SIGLIPHD_API_KEY are the defaults."""
-    from_environment = os.environ.get("SIGLIP_HD_URL")
-    default_source = "from SIGLIP_HD_URL" if from_environment else "the default; SIGLIP_HD_URL is not set"
+    """The connection for a client's arguments; SIGLIPHD_URL and SIGLIPHD_API_KEY are the defaults."""
+    from_environment = os.environ.get("SIGLIPHD_URL")
+    default_source = "from SIGLIPHD_URL" if from_environment else "the default; SIGLIPHD_URL is not set"
     return Connection(
         url=url or from_environment or DEFAULT_URL,
         url_source=None if url else default_source,

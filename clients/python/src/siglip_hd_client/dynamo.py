@@ -39,7 +39,7 @@ class SiglipHdEncoder(VisionEncoderBackend):
 
     Attributes:
         image_token_id: The id of the placeholder in the language model's chat template.
-        url: The service's URL. Default: the environment's SIGLIP_HD_URL, or ``http://localhost:8080``.
+        url: The service's URL. Default: the environment's SIGLIPHD_URL, or ``http://localhost:8080``.
         recipe: ``encode``, ``teacher`` or ``anyres``.
         options: Options of the encode, such as ``model`` and ``expect_projector_digest``.
         preprocess_concurrency: The number of images in flight.
