@@ -129,7 +129,6 @@ async function encodeInputs(
     settings,
     request,
     encoder,
-    signal,
   );
   const failed = new Failures(
     terminal,

@@ -1,16 +1,22 @@
-import { randomUUID } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { ServiceError } from '../../errors/service-error.ts';
 
 export const lockName = 'manifest.lock';
 
+/** The process that holds a lock. */
+interface Holder {
+  readonly host: string;
+  readonly pid: number;
+  /** When it started, as the kernel counts; undefined where the kernel does not say. Tells processes with equal pids apart. */
+  readonly start?: string | undefined;
+}
+
 /** How often a process renews its lock. */
-const usualBeatMs = 1000;
-/** A lock that is not renewed for so many beats was left by a process that has ended. */
-const mostBeats = 5;
+const usualBeatMs = 10_000;
+/** A lock older than this is stale. */
+const staleMs = 60_000;
 
 /** A folder that this process writes to. */
 export interface FolderLock {
@@ -20,73 +26,121 @@ export interface FolderLock {
 }
 
 /**
- * Locks a folder for this process, which renews the lock as long as it holds it. Watches a lock that is there for five seconds, and
- * takes it over if nobody renews it. Rejects with `failed_precondition` if another process does, and when the signal fires.
+ * Locks a folder for this process. Takes over the lock of a process that has ended: one of this host, which it looks for, or
+ * one whose lock is stale, as that of a container that was replaced. Rejects with `failed_precondition` if another process
+ * holds it.
  */
-export async function lockFolder(
-  folder: string,
-  signal: AbortSignal,
-  beatMs = usualBeatMs,
-): Promise<FolderLock> {
+export async function lockFolder(folder: string, beatMs = usualBeatMs): Promise<FolderLock> {
   const path = join(folder, lockName);
-  const own = `Process ${process.pid} on ${hostname()}\n${randomUUID()}\n`;
-  let beats = 0;
-  const write = async (flag: 'wx' | 'w' | 'r+') => writeFile(path, `${own}${(beats += 1)}`, { flag });
-  const isOwn = async () => (await textOf(path))?.startsWith(own) === true;
-  while (!(await write('wx').then(() => true, ignoreExisting))) {
-    await requireLeft(folder, path, signal, beatMs);
-    await write('w');
-    // Of several processes that take it over at once, the last one to write has it.
-    await wait(beatMs, undefined, { signal });
-    if (await isOwn()) break;
+  const own: Holder = { host: hostname(), pid: process.pid, start: await startOf(process.pid) };
+  const ownText = JSON.stringify(own);
+  let handle = await created(path, ownText);
+  for (; handle === undefined; handle = await created(path, ownText)) {
+    const text = await readFile(path, 'utf8').catch(ignoreMissing);
+    if (text === undefined) continue;
+    const holder = readHolder(text);
+    const isOver = holder?.host === own.host ? await hasEnded(holder) : await isStale(path, own);
+    if (!isOver) throw held(folder, path, holder);
+    await removeLeft(path, text, folder);
   }
+  const lock = handle;
   const lost = new AbortController();
+  const isOwn = async () => (await readFile(path, 'utf8').catch(ignoreMissing)) === ownText;
   const renew = async () => {
-    if (await isOwn()) await write('r+');
+    if (await isOwn()) await lock.write(ownText, 0);
     else lost.abort(takenOver(folder, path));
   };
   // After a failure it tries again; a disk that fails for long fails the run's own files as well.
-  let renewing = Promise.resolve();
-  const beat = (): void => {
-    renewing = renewing.then(renew).catch(() => undefined);
-  };
-  const timer = setInterval(beat, beatMs).unref();
+  const beat = setInterval(() => void renew().catch(() => undefined), beatMs).unref();
   return {
     lost: lost.signal,
     async unlock() {
-      clearInterval(timer);
-      await renewing;
+      clearInterval(beat);
+      await lock.close();
       if (await isOwn()) await rm(path);
     },
   };
 }
 
-/** Resolves when a lock is gone, or when nobody has renewed it for a while. */
-async function requireLeft(folder: string, path: string, signal: AbortSignal, beatMs: number): Promise<void> {
-  const first = await textOf(path);
-  for (let beat = 0; beat < mostBeats; beat += 1) {
-    await wait(beatMs, undefined, { signal });
-    const text = await textOf(path);
-    if (text === undefined) return;
-    if (text === first) continue;
-    const [holder] = text.split('\n');
-    throw new ServiceError(
-      'failed_precondition',
-      `${holder} writes to ${folder}. Wait until it has ended, or encode into another folder.`,
-    );
+/** A new file with this text, or undefined if there is a file. */
+async function created(path: string, text: string): Promise<FileHandle | undefined> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, 'wx');
+    await handle.write(text, 0);
+    return handle;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
+    await handle?.close();
+    if (handle !== undefined) await rm(path);
+    throw error;
   }
 }
 
-async function textOf(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-    return undefined;
-  });
+/** Whether a lock is stale, by the clock of the file system, which all hosts share. */
+async function isStale(path: string, { host, pid }: Holder): Promise<boolean> {
+  const probe = `${path}.${host}.${pid}`;
+  try {
+    await writeFile(probe, '');
+    const lock = await stat(path).catch(ignoreMissing);
+    return lock === undefined || (await stat(probe)).mtimeMs - lock.mtimeMs > staleMs;
+  } finally {
+    await rm(probe, { force: true });
+  }
 }
 
-function ignoreExisting(error: NodeJS.ErrnoException): false {
-  if (error.code !== 'EEXIST') throw error;
-  return false;
+/** Removes the lock of a process that has ended, unless another process has replaced it since it was read. */
+async function removeLeft(path: string, text: string, folder: string): Promise<void> {
+  const moved = `${path}.${process.pid}`;
+  try {
+    await rename(path, moved);
+  } catch (error) {
+    ignoreMissing(error);
+    return;
+  }
+  const found = await readFile(moved, 'utf8');
+  if (found === text) return rm(moved);
+  await rename(moved, path);
+  throw held(folder, path, readHolder(found));
+}
+
+/** Whether a process of this host runs no more. */
+async function hasEnded({ pid, start }: Holder): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+  return start !== (await startOf(pid));
+}
+
+/** When a process started, in the kernel's ticks since the boot. */
+async function startOf(pid: number): Promise<string | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The program's name, the second field, is in parentheses and may have spaces; the start is the 22nd field.
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
+}
+
+function readHolder(text: string): Holder | undefined {
+  try {
+    return JSON.parse(text) as Holder;
+  } catch {
+    // Its process has not written it yet, or was killed before it did.
+    return undefined;
+  }
+}
+
+function held(folder: string, path: string, holder: Holder | undefined): ServiceError {
+  const who = holder === undefined ? 'Another process' : `Process ${holder.pid} on ${holder.host}`;
+  // A process of this host is known to run, whatever the age of its lock.
+  const advice =
+    holder?.host === hostname()
+      ? ''
+      : ` If it has ended already, as a container that was replaced, run this again in a minute, or delete ${path}.`;
+  return new ServiceError(
+    'failed_precondition',
+    `${who} writes to ${folder}. Wait until it has ended, or encode into another folder.${advice}`,
+  );
 }
 
 function takenOver(folder: string, path: string): ServiceError {
@@ -95,4 +149,8 @@ function takenOver(folder: string, path: string): ServiceError {
     `Another process has taken over ${folder}: ${path} is no longer this process's, as after a suspension. Run the same ` +
       'command again once the other process has ended.',
   );
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }

@@ -32,12 +32,11 @@ export async function openOutput(
   settings: WritingSettings,
   { recipe: { recipe }, query }: RecipeRequest,
   { provenance }: Pick<ImageEncoder, 'provenance'>,
-  signal: AbortSignal,
 ): Promise<Output> {
   const { out, dtype } = settings;
   const format = layoutOf(settings);
   if (format !== 'archive') {
-    return await openFolder(settings, { ...provenance, recipe, options: query, format }, signal);
+    return await openFolder(settings, { ...provenance, recipe, options: query, format });
   }
   return {
     sink: await openArchiveSink(out, files, dtype),
@@ -49,11 +48,7 @@ export async function openOutput(
   };
 }
 
-async function openFolder(
-  settings: WritingSettings,
-  provenance: Provenance,
-  signal: AbortSignal,
-): Promise<Output> {
+async function openFolder(settings: WritingSettings, provenance: Provenance): Promise<Output> {
   const { out, shardBytes } = settings;
   const isSharded = provenance.format === 'webdataset';
   const { extension } = layouts[layoutOf(settings)];
@@ -61,7 +56,7 @@ async function openFolder(
     ? new OutputNames({ extensions: [extension, '.json'], dotless: true })
     : new OutputNames({ extensions: [extension], files: [manifestName, lockName] });
   const done = new FileMap<number>();
-  const lock = await lockFolder(out, signal);
+  const lock = await lockFolder(out);
   try {
     const shards = isSharded ? await ShardSink.open(out, shardBytes) : undefined;
     const manifest = await Manifest.open(join(out, manifestName), provenance, async (line) => {

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { encodeFiles } from '../../../src/cli/encode/encode.ts';
 import { lockFolder } from '../../../src/cli/encode/folder-lock.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
-import { fakeTerminal } from '../fake-terminal.ts';
-import { encodeWith, firstByte, folderWith, manifestOf, settingsOf, stubParts } from './encode-stub.ts';
-
-const { signal } = new AbortController();
+import { until } from '../../support/until.ts';
+import { encodeWith, firstByte, folderWith, manifestOf, stubParts } from './encode-stub.ts';
 
 test('refuses a folder to which another run writes, which goes on unharmed', async (context) => {
   const at = await folderWith(context, { 'in/a.jpg': [1], 'in/b.jpg': [2] });
@@ -18,7 +15,7 @@ test('refuses a folder to which another run writes, which goes on unharmed', asy
     return await firstByte(request);
   });
   assert.equal((await encodeWith([at('in')], ['--out', at('out')], stub)).exitCode, 0);
-  assert.ok(second?.exitCode instanceof ServiceError, String(second?.exitCode));
+  assert.ok(second?.exitCode instanceof ServiceError);
   assert.equal(second.exitCode.code, 'failed_precondition');
   assert.equal(
     second.exitCode.message,
@@ -30,53 +27,49 @@ test('refuses a folder to which another run writes, which goes on unharmed', asy
   assert.equal((await encodeWith([at('in')], ['--out', at('out')])).exitCode, 0, 'it is free again');
 });
 
-test('takes over a lock that nobody renews, whoever left it and whatever is in it', async (context) => {
-  const at = await folderWith(context, { x: [] });
-  for (const text of ['Process 1 on elsewhere\n', '{"host":"elsewhere"}', '']) {
-    await writeFile(at('manifest.lock'), text);
-    const { unlock } = await lockFolder(at('.'), signal, 5);
-    await unlock();
+test('takes over the lock of a process of this host that has ended, even if its pid is in use again', async (context) => {
+  const at = await folderWith(context, { 'in/a.jpg': [1], 'out/x': [] });
+  for (const holder of [
+    // Above the kernel's largest pid.
+    { host: hostname(), pid: 2 ** 22 + 1 },
+    { host: hostname(), pid: process.pid, start: '1' },
+  ]) {
+    await writeFile(at('out/manifest.lock'), JSON.stringify(holder));
+    assert.equal((await encodeWith([at('in')], ['--out', at('out')])).exitCode, 0);
   }
-  assert.deepEqual(await readdir(at('.')), ['x']);
+  assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'manifest.jsonl', 'x']);
 });
 
-test('gives a lock that was left to one of the processes that come for it', async (context) => {
-  const at = await folderWith(context, { 'manifest.lock': [] });
-  const outcomes = await Promise.allSettled([1, 2, 3].map(async () => lockFolder(at('.'), signal, 50)));
-  const locks = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-  assert.equal(locks.length, 1);
-  await locks[0]!.unlock();
-  assert.deepEqual(await readdir(at('.')), []);
+test('takes over the lock of another host, or one that it cannot read, when it was silent for a minute', async (context) => {
+  const at = await folderWith(context, { 'in/a.jpg': [1], 'out/x': [] });
+  for (const text of [JSON.stringify({ host: 'elsewhere', pid: 1, start: '1' }), '']) {
+    await writeFile(at('out/manifest.lock'), text);
+    const { exitCode } = await encodeWith([at('in')], ['--out', at('out')]);
+    assert.ok(exitCode instanceof ServiceError);
+    assert.match(
+      exitCode.message,
+      /^(?:Process 1 on elsewhere|Another process) writes to .* run this again in a minute, or delete .*manifest\.lock\.$/,
+    );
+    const silentSince = new Date(Date.now() - 61_000);
+    await utimes(at('out/manifest.lock'), silentSince, silentSince);
+    assert.equal((await encodeWith([at('in')], ['--out', at('out')])).exitCode, 0);
+  }
+  assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'manifest.jsonl', 'x']);
 });
 
-test('takes a lock that its holder gives up meanwhile', async (context) => {
+test('shows other hosts that it lives for as long as it holds a lock', async (context) => {
   const at = await folderWith(context, { x: [] });
-  const first = await lockFolder(at('.'), signal);
-  const second = lockFolder(at('.'), signal, 50);
-  await first.unlock();
-  await (await second).unlock();
+  const { unlock } = await lockFolder(at('.'), 5);
+  const longAgo = new Date(0);
+  await utimes(at('manifest.lock'), longAgo, longAgo);
+  await until(async () => (await stat(at('manifest.lock'))).mtimeMs > Date.now() - 60_000);
+  await unlock();
   assert.deepEqual(await readdir(at('.')), ['x']);
-});
-
-test('can be interrupted while it watches the lock of another process', async (context) => {
-  const at = await folderWith(context, { 'in/a.jpg': [1], 'out/manifest.lock': [] });
-  const { terminal, interrupt } = fakeTerminal();
-  const { parts, seen } = stubParts();
-  const createEncoder: typeof parts.createEncoder = async (...args) => {
-    setImmediate(interrupt);
-    return await parts.createEncoder(...args);
-  };
-  const settings = settingsOf(['--out', at('out')]);
-  await assert.rejects(encodeFiles([at('in')], settings, terminal, { ...parts, createEncoder }), {
-    code: 'cancelled',
-    message: 'Interrupted. Run the same command again to resume.',
-  });
-  assert.deepEqual([seen.encoded, seen.closed], [0, 1]);
 });
 
 test('leaves the lock of another process that has taken it over', async (context) => {
   const at = await folderWith(context, { x: [] });
-  const { unlock } = await lockFolder(at('.'), signal);
+  const { unlock } = await lockFolder(at('.'));
   await rm(at('manifest.lock'));
   await writeFile(at('manifest.lock'), 'of another');
   await unlock();
@@ -87,14 +80,12 @@ test('stops encoding when another process has taken over the folder, and leaves 
   context.mock.timers.enable({ apis: ['setInterval'] });
   const at = await folderWith(context, { 'in/a.jpg': [1], 'in/b.jpg': [2] });
   for (const take of [rm, async (path: string) => writeFile(path, 'of another')]) {
-    const stub = stubParts(async (request) => {
+    const stub = stubParts(async ({ signal }) => {
       await take(at('out/manifest.lock'));
-      const stopped = new Promise<void>((resolve) =>
-        request.signal.addEventListener('abort', () => resolve()),
-      );
+      const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', resolve));
       context.mock.timers.tick(10_000);
       await stopped;
-      throw request.signal.reason;
+      throw signal.reason;
     });
     const { exitCode } = await encodeWith([at('in')], ['--out', at('out')], stub);
     assert.ok(exitCode instanceof ServiceError, String(exitCode));
