@@ -1,4 +1,5 @@
-import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
@@ -39,7 +40,8 @@ export async function lockFolder(folder: string, beatMs = usualBeatMs): Promise<
     const text = await readFile(path, 'utf8').catch(ignoreMissing);
     if (text === undefined) continue;
     const holder = readHolder(text);
-    const isOver = holder?.host === own.host ? await hasEnded(holder) : await isStale(path, own);
+    const isOver =
+      holder?.host === own.host ? await hasEnded(holder) : ((await ageMs(path)) ?? Infinity) > staleMs;
     if (!isOver) throw held(folder, path, holder);
     await removeLeft(path, text, folder);
   }
@@ -77,31 +79,35 @@ async function created(path: string, text: string): Promise<FileHandle | undefin
   }
 }
 
-/** Whether a lock is stale, by the clock of the file system, which all hosts share. */
-async function isStale(path: string, { host, pid }: Holder): Promise<boolean> {
-  const probe = `${path}.${host}.${pid}`;
+/** The age of a file that may be gone, by the clock of the file system, which all hosts share. */
+async function ageMs(path: string): Promise<number | undefined> {
+  const probe = `${path}.${randomUUID()}`;
   try {
     await writeFile(probe, '');
-    const lock = await stat(path).catch(ignoreMissing);
-    return lock === undefined || (await stat(probe)).mtimeMs - lock.mtimeMs > staleMs;
+    const file = await stat(path).catch(ignoreMissing);
+    return file && (await stat(probe)).mtimeMs - file.mtimeMs;
   } finally {
     await rm(probe, { force: true });
   }
 }
 
-/** Removes the lock of a process that has ended, unless another process has replaced it since it was read. */
+/**
+ * Removes the lock of a process that has ended, unless another process has replaced it since it was read. One process at a time
+ * does so, or a slow one would remove the lock of a faster one: the others are refused.
+ */
 async function removeLeft(path: string, text: string, folder: string): Promise<void> {
-  const moved = `${path}.${process.pid}`;
-  try {
-    await rename(path, moved);
-  } catch (error) {
-    ignoreMissing(error);
-    return;
+  const guardPath = `${path}.takeover`;
+  const guard = await created(guardPath, '');
+  if (guard === undefined) {
+    if (((await ageMs(guardPath)) ?? 0) <= staleMs) throw held(folder, path, undefined);
+    return rm(guardPath, { force: true });
   }
-  const found = await readFile(moved, 'utf8');
-  if (found === text) return rm(moved);
-  await rename(moved, path);
-  throw held(folder, path, readHolder(found));
+  try {
+    if ((await readFile(path, 'utf8').catch(ignoreMissing)) === text) await rm(path);
+  } finally {
+    await guard.close();
+    await rm(guardPath);
+  }
 }
 
 /** Whether a process of this host runs no more. */

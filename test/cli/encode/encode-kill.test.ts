@@ -144,6 +144,13 @@ test('stops when the manifest cannot be written, and writes no line behind one t
     assert.ok((JSON.parse(line) as Line).file.startsWith(at('pictures')));
 });
 
+test('leaves no lock in a folder where nothing can be written', async () => {
+  const { exitCode, stderr } = await runLimited(0, encodeInto('full', 'npy'));
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /file too large/);
+  assert.deepEqual(await readdir(at('full')), []);
+});
+
 test('stops an archive at the first write that fails, and leaves nothing of it', async () => {
   const out = at('all.safetensors');
   const args = ['encode', at('pictures'), '--out', out, '--model', at('model'), '--warm-up-ms', '0'];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { hostname } from 'node:os';
 import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { test } from 'node:test';
 import { lockFolder } from '../../../src/cli/encode/folder-lock.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
@@ -25,6 +25,15 @@ test('refuses a folder to which another run writes, which goes on unharmed', asy
   assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'b.npy', 'manifest.jsonl']);
   assert.equal((await manifestOf(at('out'))).length, 2);
   assert.equal((await encodeWith([at('in')], ['--out', at('out')])).exitCode, 0, 'it is free again');
+});
+
+test('refuses a folder while its holder on this host lives, however long that was suspended', async (context) => {
+  const at = await folderWith(context, { x: [] });
+  const { unlock } = await lockFolder(at('.'));
+  await utimes(at('manifest.lock'), new Date(0), new Date(0));
+  await assert.rejects(lockFolder(at('.')), { code: 'failed_precondition' });
+  await unlock();
+  assert.deepEqual(await readdir(at('.')), ['x']);
 });
 
 test('takes over the lock of a process of this host that has ended, even if its pid is in use again', async (context) => {
@@ -55,6 +64,27 @@ test('takes over the lock of another host, or one that it cannot read, when it w
     assert.equal((await encodeWith([at('in')], ['--out', at('out')])).exitCode, 0);
   }
   assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'manifest.jsonl', 'x']);
+});
+
+test('gives a lock that was left to one of two processes that come for it', async (context) => {
+  const at = await folderWith(context, { x: [] });
+  await writeFile(at('manifest.lock'), JSON.stringify({ host: hostname(), pid: 2 ** 22 + 1 }));
+  const outcomes = await Promise.allSettled([lockFolder(at('.')), lockFolder(at('.'))]);
+  const locks = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  assert.equal(locks.length, 1);
+  await locks[0]!.unlock();
+  assert.deepEqual(await readdir(at('.')), ['x']);
+});
+
+test('takes over a lock even after a process was killed while it did so', async (context) => {
+  const at = await folderWith(context, { x: [], 'manifest.lock.takeover': [] });
+  await writeFile(at('manifest.lock'), JSON.stringify({ host: hostname(), pid: 2 ** 22 + 1 }));
+  await assert.rejects(lockFolder(at('.')), { message: /run this again in a minute, or delete / });
+  const silentSince = new Date(Date.now() - 61_000);
+  await utimes(at('manifest.lock.takeover'), silentSince, silentSince);
+  const { unlock } = await lockFolder(at('.'));
+  await unlock();
+  assert.deepEqual(await readdir(at('.')), ['x']);
 });
 
 test('shows other hosts that it lives for as long as it holds a lock', async (context) => {
