@@ -23,6 +23,8 @@ const staleMs = 60_000;
 export interface FolderLock {
   /** Fires, with the error to report, when another process has taken the folder over, as after a suspension of this one. */
   readonly lost: AbortSignal;
+  /** Rejects with that error once another process has taken the folder over. Whoever writes to the folder asks first. */
+  readonly requireHeld: () => Promise<void>;
   readonly unlock: () => Promise<void>;
 }
 
@@ -48,14 +50,19 @@ export async function lockFolder(folder: string, beatMs = usualBeatMs): Promise<
   const lock = handle;
   const lost = new AbortController();
   const isOwn = async () => (await readFile(path, 'utf8').catch(ignoreMissing)) === ownText;
+  const requireHeld = async () => {
+    if (!(await isOwn())) lost.abort(takenOver(folder, path));
+    lost.signal.throwIfAborted();
+  };
   const renew = async () => {
-    if (await isOwn()) await lock.write(ownText, 0);
-    else lost.abort(takenOver(folder, path));
+    await requireHeld();
+    await lock.write(ownText, 0);
   };
   // After a failure it tries again; a disk that fails for long fails the run's own files as well.
   const beat = setInterval(() => void renew().catch(() => undefined), beatMs).unref();
   return {
     lost: lost.signal,
+    requireHeld,
     async unlock() {
       clearInterval(beat);
       await lock.close();

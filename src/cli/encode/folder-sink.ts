@@ -1,14 +1,20 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { FolderLock } from './folder-lock.ts';
 import type { TokenSink, WrittenTokens } from './token-sink.ts';
 import { writeWhole } from '../write-whole.ts';
 
 /** Writes a token file for each image into `folder`: photo.jpg becomes photo.npy. Each appears complete. */
-export function folderSink(folder: string, extension: string): TokenSink {
+export function folderSink(
+  folder: string,
+  extension: string,
+  requireHeld: FolderLock['requireHeld'],
+): TokenSink {
   return {
     async put({ name }, { buffers }, record) {
       const output = name + extension;
       const target = join(folder, output);
+      await requireHeld();
       await mkdir(dirname(target), { recursive: true });
       await record({ output, output_bytes: await writeWhole(target, buffers) });
     },

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { ServiceError } from '../../errors/service-error.ts';
 import { flagName } from '../settings/setting.ts';
 import { brokenOutput } from './broken-output.ts';
+import type { FolderLock } from './folder-lock.ts';
 import type { WrittenTokens } from './token-sink.ts';
 
 export const manifestName = 'manifest.jsonl';
@@ -59,10 +60,13 @@ export class Manifest {
   static async open(
     path: string,
     provenance: Provenance,
+    requireHeld: FolderLock['requireHeld'],
     keep: (line: EncodedLine) => Promise<boolean>,
   ): Promise<Manifest> {
     const temporary = `${path}.part`;
-    const handle = await open(temporary, 'w');
+    // A new file, to which a run that has lost the folder cannot write.
+    await rm(temporary, { force: true });
+    const handle = await open(temporary, 'wx');
     try {
       for await (const { text, number } of linesOf(path)) {
         const line = readLine(text, `${path}, line ${number}`);
@@ -70,6 +74,7 @@ export class Manifest {
         requireSame(line, provenance, path);
         if (await keep(line)) await handle.appendFile(`${text}\n`);
       }
+      await requireHeld();
       await rename(temporary, path);
       return new Manifest(path, handle, provenance);
     } catch (error) {

@@ -58,16 +58,21 @@ async function openFolder(settings: WritingSettings, provenance: Provenance): Pr
   const done = new FileMap<number>();
   const lock = await lockFolder(out);
   try {
-    const shards = isSharded ? await ShardSink.open(out, shardBytes) : undefined;
-    const manifest = await Manifest.open(join(out, manifestName), provenance, async (line) => {
-      if (!(shards?.holds(line) ?? (await isWhole(out, line)))) return false;
-      await done.set(line.file, line.size);
-      names.reserve(nameOf(line));
-      return true;
-    });
+    const shards = isSharded ? await ShardSink.open(out, shardBytes, lock.requireHeld) : undefined;
+    const manifest = await Manifest.open(
+      join(out, manifestName),
+      provenance,
+      lock.requireHeld,
+      async (line) => {
+        if (!(shards?.holds(line) ?? (await isWhole(out, line)))) return false;
+        await done.set(line.file, line.size);
+        names.reserve(nameOf(line));
+        return true;
+      },
+    );
     await shards?.recover();
     return {
-      sink: shards ?? folderSink(out, extension),
+      sink: shards ?? folderSink(out, extension, lock.requireHeld),
       names,
       done,
       record: async (line) => manifest.add(line),

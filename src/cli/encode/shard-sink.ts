@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pack } from 'tar-stream';
 import { ServiceError } from '../../errors/service-error.ts';
 import { brokenOutput } from './broken-output.ts';
+import type { FolderLock } from './folder-lock.ts';
 import type { EncodedImage, TokenSink, WrittenTokens } from './token-sink.ts';
 import { writeParts } from './write-parts.ts';
 
@@ -32,6 +33,7 @@ interface OpenShard {
 export class ShardSink implements TokenSink {
   readonly #folder: string;
   readonly #shardBytes: number;
+  readonly #requireHeld: FolderLock['requireHeld'];
   /** Sizes of the shards in the folder, complete or not, when the sink was opened. */
   readonly #found: ReadonlyMap<string, FoundShard>;
   #next = 0;
@@ -39,13 +41,23 @@ export class ShardSink implements TokenSink {
   #broken: ServiceError | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(folder: string, shardBytes: number, found: ReadonlyMap<string, FoundShard>) {
+  private constructor(
+    folder: string,
+    shardBytes: number,
+    requireHeld: FolderLock['requireHeld'],
+    found: ReadonlyMap<string, FoundShard>,
+  ) {
     this.#folder = folder;
     this.#shardBytes = shardBytes;
+    this.#requireHeld = requireHeld;
     this.#found = found;
   }
 
-  static async open(folder: string, shardBytes: number): Promise<ShardSink> {
+  static async open(
+    folder: string,
+    shardBytes: number,
+    requireHeld: FolderLock['requireHeld'],
+  ): Promise<ShardSink> {
     const found = new Map<string, FoundShard>();
     for (const file of (await readdir(folder)).toSorted()) {
       const [, number, part] = shardName.exec(file) ?? [];
@@ -53,7 +65,7 @@ export class ShardSink implements TokenSink {
       const { size: sizeBytes } = await stat(join(folder, file));
       found.set(`${number}.tar`, { sizeBytes, endBytes: 0, isPart: part !== undefined });
     }
-    return new ShardSink(folder, shardBytes, found);
+    return new ShardSink(folder, shardBytes, requireHeld, found);
   }
 
   /** Whether an image that was recorded is in its shard. To be asked for every line of the manifest before `recover`. */
@@ -104,6 +116,7 @@ export class ShardSink implements TokenSink {
     const written = this.#writing.then(async () => {
       if (this.#broken !== undefined) throw this.#broken;
       try {
+        await this.#requireHeld();
         await record({ ...(await this.#append(members)), key: name });
       } catch (error) {
         // What follows would not be whole up to its last recorded image.
@@ -116,6 +129,7 @@ export class ShardSink implements TokenSink {
   }
 
   async finish(): Promise<void> {
+    await this.#requireHeld();
     await this.#complete();
   }
 
@@ -136,7 +150,7 @@ export class ShardSink implements TokenSink {
   async #begin(): Promise<OpenShard> {
     const name = `${String(this.#next).padStart(6, '0')}.tar`;
     this.#next += 1;
-    return { name, handle: await open(join(this.#folder, `${name}.part`), 'w'), sizeBytes: 0 };
+    return { name, handle: await open(join(this.#folder, `${name}.part`), 'wx'), sizeBytes: 0 };
   }
 
   /** Ends the open shard, if there is one, and gives it its name. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { test } from 'node:test';
@@ -123,4 +124,53 @@ test('stops encoding when another process has taken over the folder, and leaves 
     assert.match(exitCode.message, /^Another process has taken over .+ Run the same command again once/);
   }
   assert.equal(await readFile(at('out/manifest.lock'), 'utf8'), 'of another');
+});
+
+/** The files of a folder and what is in them. */
+async function filesOf(folder: string): Promise<ReadonlyMap<string, Buffer>> {
+  const names = (await readdir(folder)).toSorted();
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await readFile(`${folder}/${name}`)] as const)),
+  );
+}
+
+for (const format of ['npy', 'webdataset']) {
+  test(`changes nothing of what a run that has taken over the folder wrote as ${format}`, async (context) => {
+    const at = await folderWith(context, { 'in/a.jpg': [1], 'in/b.jpg': [2], 'in/bad.jpg': [0] });
+    const run = async (stub = stubParts()) =>
+      encodeWith([at('in')], ['--out', at('out'), '--format', format], stub);
+    const takeOver = async () => {
+      await until(async () => (await readFile(at('out/manifest.jsonl'), 'utf8')).endsWith('\n'));
+      await rm(at('out/manifest.lock'));
+      assert.equal((await run()).exitCode, 1);
+      return await filesOf(at('out'));
+    };
+    let takenOver: ReturnType<typeof takeOver> | undefined;
+    // The first image is written before the others return to a folder that is no longer this run's.
+    const stub = stubParts(async (request) => {
+      const [image] = request.images;
+      if (image?.kind === 'file' && image.bytes[0] !== 1) await (takenOver ??= takeOver());
+      return await firstByte(request);
+    });
+    const { exitCode } = await run(stub);
+    assert.ok(exitCode instanceof ServiceError, String(exitCode));
+    assert.match(exitCode.message, /^Another process has taken over /);
+    assert.deepEqual(await filesOf(at('out')), await takenOver);
+  });
+}
+
+test('leaves its last shard as it is when another process takes over the folder at the end', async (context) => {
+  const at = await folderWith(context, { 'in/a.jpg': [1] });
+  const stub = stubParts(async (request) => ({
+    ...(await firstByte(request)),
+    release: () => writeFileSync(at('out/manifest.lock'), 'of another'),
+  }));
+  const { exitCode } = await encodeWith([at('in')], ['--out', at('out'), '--format', 'webdataset'], stub);
+  assert.ok(exitCode instanceof ServiceError, String(exitCode));
+  assert.match(exitCode.message, /^Another process has taken over /);
+  assert.deepEqual((await readdir(at('out'))).toSorted(), [
+    '000000.tar.part',
+    'manifest.jsonl',
+    'manifest.lock',
+  ]);
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import { pack } from 'tar-stream';
 import { tarMembers } from '../../../src/cli/encode/tar-members.ts';
@@ -111,19 +111,19 @@ test('repairs a complete shard that was cut short or lost since', async (context
   await assertWhole(at);
 });
 
-test('stops when a shard cannot be written, rather than encode what it cannot keep', async (context) => {
+test('stops at a shard that is not its own, rather than write over it or encode what it cannot keep', async (context) => {
   const files = Array.from({ length: 300 }, (_, index) => [`in/${index}.jpg`, [1]] as const);
   const at = await folderWith(context, Object.fromEntries(files));
   const stub = stubParts(async (request) => {
     // Stands where the second shard would be written.
-    await mkdir(at('out/000001.tar.part'), { recursive: true });
+    await writeFile(at('out/000001.tar.part'), 'of another');
     return await firstByte(request);
   });
   const { exitCode, seen } = await encodeWith([at('in')], ['--out', at('out'), ...flags], stub);
   assert.ok(exitCode instanceof ServiceError);
-  assert.equal(exitCode.message, `${at('out/000001.tar.part')} cannot be written: it is a folder.`);
+  assert.equal(exitCode.message, `${at('out/000001.tar.part')} cannot be written: file already exists.`);
   assert.ok(seen.encoded < 150, `${seen.encoded} were encoded`);
-  await rm(at('out/000001.tar.part'), { recursive: true });
+  assert.equal(await readFile(at('out/000001.tar.part'), 'utf8'), 'of another');
   const again = await encodeWith([at('in')], ['--out', at('out'), ...flags]);
   assert.equal(again.exitCode, 0);
   assert.equal((await membersOf(at('out'))).length, 2 * files.length);
