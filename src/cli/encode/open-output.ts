@@ -70,7 +70,11 @@ async function openFolder(settings: WritingSettings, provenance: Provenance): Pr
         return true;
       },
     );
-    await shards?.recover();
+    await shards?.recover().catch(async (error: unknown) => {
+      await shards.abandon();
+      await manifest.close();
+      throw error;
+    });
     return {
       sink: shards ?? folderSink(out, extension, lock.requireHeld),
       names,
