@@ -1,5 +1,5 @@
 import type { Caller } from '../admission/caller.ts';
-import type { RemoteAccess } from '../inference/remote/connection.ts';
+import type { RemoteAccess } from '../inference/remote/access.ts';
 import type { Endpoint } from '../inference/remote/endpoint.ts';
 import type { Devices } from '../inference/devices.ts';
 import type { EmbeddedName } from '../model/model.ts';

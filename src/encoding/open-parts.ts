@@ -7,7 +7,7 @@ import { allOf, ServiceError } from '../errors/service-error.ts';
 import { sizeLimit, sizeReader } from '../image/read-size.ts';
 import { createViewPool } from '../image/view-pool.ts';
 import { enginePlaces } from '../inference/devices.ts';
-import { requireAccess } from '../inference/remote/connection.ts';
+import { readAccess } from '../inference/remote/access.ts';
 import { engineNames } from '../inference/remote/start-remote-engines.ts';
 import { type EngineStatus, type ServedModel, serveModel } from '../inference/served-model.ts';
 import { traceBatch } from '../inference/trace-batch.ts';
@@ -43,7 +43,8 @@ export interface OpenParts extends EncodingParts {
 export async function openParts(config: EncoderConfig, reports: EncoderReports): Promise<OpenParts> {
   const { observer, logger, onLoss } = reports;
   const enginesEach = enginePlaces(config.device, config.engines).length;
-  if (config.remote !== undefined) await requireAccess(config.remote.access);
+  // A start with files that cannot be used fails here. Each connection reads them again.
+  if (config.remote !== undefined) await readAccess(config.remote.access);
   const models = await loadModels(config, logger);
   requireAddressSpace(config.viewThreads + tokenThreads, engineThreads(models, config));
   const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');

@@ -15,6 +15,7 @@ import { importLayers } from '../support/layers-golden.ts';
 import { serviceConfig } from '../support/service-config.ts';
 import { freePort } from '../support/service-process.ts';
 import { importFixture, scratchFolder } from '../support/tiny-models.ts';
+import { tlsFixturePath } from '../support/tls-fixtures.ts';
 import { until } from '../support/until.ts';
 
 const scratch = scratchFolder();
@@ -197,17 +198,32 @@ test('does not start when every server runs another model, and says what differs
   });
 });
 
-test('does not start without a file that its remote engines need', async () => {
-  const endpoint = parseEndpoint('grpc://127.0.0.1:1')!;
-  const remote = { engines: [{ model: 'tiny', endpoint }], access: { tokenFile: '/no/token' }, parallel: 1 };
-  const config = serviceConfig({ models: [{ name: 'tiny', folder }], remote });
-  await assert.rejects(
-    startService(config, pino({ level: 'silent' }), () => {}),
-    {
-      code: 'invalid_argument',
-      message: '--remote-engine-token-file /no/token cannot be read: no such file or directory.',
-    },
-  );
+test('does not start without files that its remote engines can use', async () => {
+  const endpoint = parseEndpoint('grpcs://127.0.0.1:1')!;
+  const [cert, key] = [tlsFixturePath('client.pem'), tlsFixturePath('client.key')];
+  for (const [access, message] of [
+    [
+      { tokenFile: '/no/token' },
+      '--remote-engine-token-file /no/token cannot be read: no such file or directory.',
+    ],
+    [{ caFile: key }, '--remote-engine-ca is not a PEM certificate.'],
+    [{ certFile: key, keyFile: key }, '--remote-engine-cert is not a PEM certificate.'],
+    [
+      { certFile: cert, keyFile: cert },
+      '--remote-engine-key must be a PEM private key without a passphrase.',
+    ],
+    [
+      { certFile: cert, keyFile: tlsFixturePath('server.key') },
+      '--remote-engine-key does not belong to --remote-engine-cert.',
+    ],
+  ] as const) {
+    const remote = { engines: [{ model: 'tiny', endpoint }], access, parallel: 1 };
+    const config = serviceConfig({ models: [{ name: 'tiny', folder }], remote });
+    await assert.rejects(
+      startService(config, pino({ level: 'silent' }), () => {}),
+      { code: 'invalid_argument', message },
+    );
+  }
 });
 
 test('ends the wait for a first server when it is told to stop', async (t) => {

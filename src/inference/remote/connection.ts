@@ -1,7 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import {
   type CallOptions,
-  type ChannelCredentials,
   Client,
   type ClientUnaryCall,
   credentials,
@@ -10,22 +8,11 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { ServiceError } from '../../errors/service-error.ts';
-import { systemReason } from '../../errors/system-reason.ts';
 import { openInferenceMessage, openInferenceService } from '../../open-inference/definition.ts';
+import { readAccess, type RemoteAccess } from './access.ts';
 import { type CallReason, callReason, type FailedCall } from './call-reason.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
 import { EngineDown } from './engine-down.ts';
-
-/** Files with which this service checks servers and identifies itself to them. */
-export interface RemoteAccess {
-  /** PEM file of the authorities that sign the servers' certificates; the system's when absent. */
-  readonly caFile?: string | undefined;
-  /** PEM files of a client certificate and its key. */
-  readonly certFile?: string | undefined;
-  readonly keyFile?: string | undefined;
-  /** File of a token that every call carries as `authorization: Bearer TOKEN`. */
-  readonly tokenFile?: string | undefined;
-}
 
 /** Statuses of a batch that failed on a working server. Any other status means that the server cannot be used now. */
 const ofTheBatch: ReadonlySet<status> = new Set([
@@ -76,12 +63,9 @@ export class Connection {
     this.#secure = endpoint.secure;
   }
 
-  /** Rejects with EngineDown if a file cannot be read. The server is reached with the first call. */
+  /** Rejects with EngineDown if a file cannot be read or used. The server is reached with the first call. */
   static async open(endpoint: Endpoint, access: RemoteAccess): Promise<Connection> {
-    const metadata = new Metadata();
-    const token = await read(access.tokenFile);
-    if (token !== undefined) metadata.set('authorization', `Bearer ${token.toString('utf8').trim()}`);
-    const trust = endpoint.secure ? await tlsCredentials(access) : credentials.createInsecure();
+    const { trust, metadata } = await credentialsFor(endpoint.secure, access);
     const client = new Client(`${endpoint.host}:${endpoint.port}`, trust, channelOptions);
     return new Connection(client, metadata, endpoint);
   }
@@ -135,33 +119,22 @@ export class Connection {
   }
 }
 
-/** Rejects with `invalid_argument` if a file cannot be read. */
-export async function requireAccess({ caFile, certFile, keyFile, tokenFile }: RemoteAccess): Promise<void> {
-  const files = { ca: caFile, cert: certFile, key: keyFile, 'token-file': tokenFile };
-  for (const [flag, file] of Object.entries(files)) {
-    if (file === undefined) continue;
-    await readFile(file).catch((error: unknown) => {
-      throw new ServiceError(
-        'invalid_argument',
-        `--remote-engine-${flag} ${file} cannot be read: ${systemReason(error)}.`,
-      );
-    });
-  }
-}
-
-async function tlsCredentials({ caFile, certFile, keyFile }: RemoteAccess): Promise<ChannelCredentials> {
-  const [ca, cert, key] = await Promise.all([read(caFile), read(certFile), read(keyFile)]);
-  return credentials.createSsl(ca ?? null, key ?? null, cert ?? null);
-}
-
-async function read(file: string | undefined): Promise<Buffer | undefined> {
-  if (file === undefined) return undefined;
+/** What a connection trusts and shows, and the metadata of its calls. */
+async function credentialsFor(secure: boolean, access: RemoteAccess) {
   try {
-    return await readFile(file);
+    // A server without TLS needs no files of TLS.
+    const { ca, cert, key, token } = await readAccess(secure ? access : { tokenFile: access.tokenFile });
+    const trust = secure
+      ? credentials.createSsl(bytesOf(ca), bytesOf(key), bytesOf(cert))
+      : credentials.createInsecure();
+    const metadata = new Metadata();
+    if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+    return { trust, metadata };
   } catch (error) {
-    const reason = systemReason(error);
-    throw new EngineDown(`needs a file that cannot be read: ${reason}`, {
-      cause: new Error(`${file} cannot be read: ${reason}`),
-    });
+    throw new EngineDown('has credentials that cannot be used', { cause: error as Error });
   }
+}
+
+function bytesOf(text: string | undefined): Buffer | null {
+  return text === undefined ? null : Buffer.from(text);
 }

@@ -2,7 +2,7 @@ import { ServiceError } from '../../errors/service-error.ts';
 import type { GraphOutput } from '../../model/graph-io.ts';
 import { freeBuffers } from '../../threads/transfer.ts';
 import type { EncodedBatch, Engine, EngineState } from '../engine.ts';
-import type { RemoteAccess } from './connection.ts';
+import type { RemoteAccess } from './access.ts';
 import type { Endpoint } from './endpoint.ts';
 import { EngineDown } from './engine-down.ts';
 import type { ExaminedModel, WantedModel } from './examine-model.ts';

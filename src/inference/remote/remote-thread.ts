@@ -1,7 +1,8 @@
 import type { ServiceError } from '../../errors/service-error.ts';
 import { WorkerPool } from '../../threads/worker-pool.ts';
 import { SharedInput } from '../shared-input.ts';
-import { modelFailed, type RemoteAccess } from './connection.ts';
+import type { RemoteAccess } from './access.ts';
+import { modelFailed } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import { EngineDown } from './engine-down.ts';
 import { examineMs, type ExaminedModel, type WantedModel } from './examine-model.ts';

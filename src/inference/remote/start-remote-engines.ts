@@ -5,7 +5,7 @@ import { BatchTimes } from '../batch-times.ts';
 import type { Engine } from '../engine.ts';
 import type { EngineWork } from '../engine-work.ts';
 import type { PoolEngine } from '../pool-engine.ts';
-import type { RemoteAccess } from './connection.ts';
+import type { RemoteAccess } from './access.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
 import type { EngineDown } from './engine-down.ts';
 import type { ExaminedModel } from './examine-model.ts';

@@ -1,6 +1,5 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
-import { ServiceError } from '../../errors/service-error.ts';
+import type { SecureContextOptions } from 'node:tls';
+import { certificatesIn, identityCertificate } from '../../network/pem.ts';
 
 /** The certificate and key of both transports, and the CA that clients' certificates need. They can be renewed. */
 export class TlsIdentity {
@@ -41,47 +40,20 @@ export class TlsIdentity {
   }
 }
 
-function checkedContext(cert?: Buffer, key?: Buffer, clientCa?: Buffer) {
-  const certificate = certificateIn('--tls-cert', String(cert));
-  if (!certificate.checkPrivateKey(privateKeyIn(String(key)))) {
-    throw new ServiceError('invalid_argument', '--tls-key does not belong to --tls-cert.');
-  }
+function checkedContext(certFile?: Buffer, keyFile?: Buffer, clientCa?: Buffer) {
+  const cert = String(certFile);
+  const key = String(keyFile);
+  const certificate = identityCertificate(
+    { flag: '--tls-cert', text: cert },
+    { flag: '--tls-key', text: key },
+  );
   const context = {
-    cert: String(cert),
-    key: String(key),
+    cert,
+    key,
     minVersion: 'TLSv1.2',
-    ...(clientCa === undefined ? {} : { ca: certificatesIn('--tls-client-ca', String(clientCa)) }),
+    ...(clientCa === undefined
+      ? {}
+      : { ca: certificatesIn({ flag: '--tls-client-ca', text: String(clientCa) }) }),
   } as const;
-  try {
-    createSecureContext(context);
-  } catch (cause) {
-    throw new ServiceError('invalid_argument', 'OpenSSL rejects --tls-cert or --tls-key.', { cause });
-  }
   return { context, validTo: new Date(certificate.validTo) };
-}
-
-/** Checks each certificate by itself. In a text with garbage, Node would silently use what comes before it. */
-function certificatesIn(flag: string, text: string): string[] {
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [''];
-  return blocks.map((block) => {
-    certificateIn(flag, block);
-    return block;
-  });
-}
-
-function certificateIn(flag: string, text: string): X509Certificate {
-  try {
-    return new X509Certificate(text);
-  } catch (cause) {
-    throw new ServiceError('invalid_argument', `${flag} is not a PEM certificate.`, { cause });
-  }
-}
-
-function privateKeyIn(text: string): KeyObject {
-  try {
-    return createPrivateKey(text);
-  } catch (cause) {
-    const message = '--tls-key must be a PEM private key without a passphrase.';
-    throw new ServiceError('invalid_argument', message, { cause });
-  }
 }

@@ -3,7 +3,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { Server as GrpcServer, ServerCredentials, status } from '@grpc/grpc-js';
-import type { ServiceError } from '../../../src/errors/service-error.ts';
+import { ServiceError } from '../../../src/errors/service-error.ts';
 import { Connection } from '../../../src/inference/remote/connection.ts';
 import { freePort } from '../../support/service-process.ts';
 import { tlsFixture } from '../../support/tls-fixtures.ts';
@@ -104,6 +104,10 @@ test("keeps a server's own words and paths of this machine from callers", async 
     { tokenFile: '/run/secrets/token' },
   );
   await assert.rejects(missing, {
-    message: 'The remote engine needs a file that cannot be read: no such file or directory.',
+    message: 'The remote engine has credentials that cannot be used.',
+    cause: new ServiceError(
+      'invalid_argument',
+      '--remote-engine-token-file /run/secrets/token cannot be read: no such file or directory.',
+    ),
   });
 });

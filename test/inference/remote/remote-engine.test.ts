@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { ServerCredentials, status } from '@grpc/grpc-js';
-import type { RemoteAccess } from '../../../src/inference/remote/connection.ts';
+import type { RemoteAccess } from '../../../src/inference/remote/access.ts';
 import type { EngineDown } from '../../../src/inference/remote/engine-down.ts';
 import type { ExaminedModel } from '../../../src/inference/remote/examine-model.ts';
 import {
@@ -365,6 +365,28 @@ test('speaks TLS, and sends the token of a file that it reads anew with each con
   await isUp();
   assert.equal(server.authorizations[0], 'Bearer first');
   assert.equal(server.authorizations.at(-1), 'Bearer second');
+});
+
+test('is down while its certificate and key cannot be used, and comes back with files that can', async (t) => {
+  const credentials = ServerCredentials.createSsl(
+    tlsFixture('ca.pem'),
+    [{ private_key: tlsFixture('server.key'), cert_chain: tlsFixture('server.pem') }],
+    true,
+  );
+  const server = await startServer(t, { credentials });
+  const keyFile = join(mkdtempSync(join(tmpdir(), 'key-')), 'key');
+  writeFileSync(keyFile, 'no key\n');
+  const access = { caFile: tlsFixturePath('ca.pem'), certFile: tlsFixturePath('client.pem'), keyFile };
+  const { engine, downs, isUp } = connect(t, { port: server.port, secure: true, access });
+  await until(() => downs.length > 0);
+  assert.equal(downs[0]?.reason, 'has credentials that cannot be used');
+  assert.match(causeOf(downs[0]), /--remote-engine-key must be a PEM private key without a passphrase\./);
+  await assert.rejects(engine.encode([view(1)], ['float16']), {
+    code: 'unavailable',
+    message: 'The remote engine has credentials that cannot be used.',
+  });
+  writeFileSync(keyFile, tlsFixture('client.key'));
+  await isUp();
 });
 
 test('closing rejects what is under way and ends the connecting', async (t) => {
