@@ -21,35 +21,45 @@ export interface CallReason {
   readonly words: string;
 }
 
+const is = (reason: string): CallReason => ({ reason, words: '' });
+
 export function callReason(
   { code, details }: Pick<GrpcError, 'code' | 'details'>,
   { method, limitMs, secure }: FailedCall,
 ): CallReason {
-  const is = (reason: string): CallReason => ({ reason, words: '' });
   if (code === status.DEADLINE_EXCEEDED) return is(`did not answer ${method} within ${limitMs / 1000} s`);
   if (code === status.UNIMPLEMENTED && method === 'ServerLive') {
     return is('does not speak the Open Inference Protocol over gRPC');
   }
   if (details.startsWith('Name resolution failed')) return is('cannot be reached: no such host');
   const [, found] = /^No connection established\. Last error: (.*)\. Resolution note:/s.exec(details) ?? [];
-  if (found === undefined) return { reason: `answered ${method} with ${status[code]}`, words: details };
-  const failure = found.replace(/^Error: /, '');
-  return /certificate|altnames/i.test(failure)
-    ? { reason: 'has a certificate that is not trusted', words: failure }
-    : is(connectReason(failure, secure));
+  if (found !== undefined) return connectReason(found.replace(/^Error: /, ''), secure);
+  return code === status.CANCELLED || lost.test(details)
+    ? { reason: 'lost its connection', words: details }
+    : { reason: `answered ${method} with ${status[code]}`, words: details };
 }
 
-function connectReason(failure: string, secure: boolean): string {
-  if (/\bE[A-Z]{4,}\b/.test(failure)) return `cannot be reached: ${systemReason(new Error(failure))}`;
+/** What grpc-js says of a call that ended without an answer. */
+const lost = /^(Connection dropped$|Received RST_STREAM |(read|write) (ECONNRESET|ETIMEDOUT)\b)/;
+
+/** Why no connection was made. Callers get no text of the failure but the names that Node and OpenSSL have for it. */
+function connectReason(failure: string, secure: boolean): CallReason {
+  if (/certificate|altnames/i.test(failure)) {
+    return { reason: 'has a certificate that is not trusted', words: failure };
+  }
+  const system = systemReason(new Error(failure));
+  if (system !== failure) return is(`cannot be reached: ${system}`);
   if (failure.startsWith('Protocol error')) {
-    return "does not speak gRPC; Triton's gRPC port is 8001, its HTTP port 8000";
+    return is("does not speak gRPC; Triton's gRPC port is 8001, its HTTP port 8000");
   }
-  if (failure.includes('wrong version number')) return 'does not speak TLS; use grpc:// for it';
+  if (failure.includes('wrong version number')) return is('does not speak TLS; use grpc:// for it');
   if (failure.startsWith('Failed to connect')) {
-    return secure
-      ? 'closes every connection'
-      : 'closes every connection; if it speaks TLS, use grpcs:// for it';
+    return is(
+      secure ? 'closes every connection' : 'closes every connection; if it speaks TLS, use grpcs:// for it',
+    );
   }
-  const [, tls = failure] = /:SSL routines:[^:]*:([^:]+)/.exec(failure) ?? [];
-  return `cannot be reached: ${tls}`;
+  const [, tls] = /:SSL routines:[^:]*:([\w ]{1,100}):/.exec(failure) ?? [];
+  return tls === undefined
+    ? { reason: 'cannot be reached', words: failure }
+    : is(`cannot be reached: ${tls}`);
 }

@@ -4,6 +4,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { test, type TestContext } from 'node:test';
 import { Server as GrpcServer, ServerCredentials, status } from '@grpc/grpc-js';
 import { ServiceError } from '../../../src/errors/service-error.ts';
+import { callReason } from '../../../src/inference/remote/call-reason.ts';
 import { Connection } from '../../../src/inference/remote/connection.ts';
 import { freePort } from '../../support/service-process.ts';
 import { tlsFixture } from '../../support/tls-fixtures.ts';
@@ -110,4 +111,32 @@ test("keeps a server's own words and paths of this machine from callers", async 
       '--remote-engine-token-file /run/secrets/token cannot be read: no such file or directory.',
     ),
   });
+});
+
+const call = { method: 'ModelInfer', limitMs: 1000, secure: true };
+
+test('does not say that a server answered when its connection was lost', () => {
+  for (const [code, details] of [
+    [status.CANCELLED, 'Cancelled on client'],
+    [status.CANCELLED, 'Call cancelled'],
+    [status.UNAVAILABLE, 'Connection dropped'],
+    [status.UNAVAILABLE, 'read ECONNRESET'],
+    [status.INTERNAL, 'Received RST_STREAM with code 2 (Internal server error)'],
+  ] as const) {
+    assert.deepEqual(callReason({ code, details }, call), { reason: 'lost its connection', words: details });
+  }
+});
+
+test('a failure of any length and form gives callers one short line', () => {
+  const long = `${'Traceback in /opt/models/secret.py\n'.repeat(999)}EVERYTHING is lost`;
+  const alert = `80DB:error:0A000410:SSL routines:ssl3_read_bytes:handshake failure:${long}`;
+  const established = (failure: string) =>
+    `No connection established. Last error: Error: ${failure}. Resolution note: none`;
+  for (const [details, reason, words] of [
+    [established(long), 'cannot be reached', long],
+    [established(alert), 'cannot be reached: handshake failure', ''],
+    [long, 'answered ModelInfer with UNAVAILABLE', long],
+  ] as const) {
+    assert.deepEqual(callReason({ code: status.UNAVAILABLE, details }, call), { reason, words });
+  }
 });

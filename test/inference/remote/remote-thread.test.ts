@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { answerMs, RemoteThread } from '../../../src/inference/remote/remote-thread.ts';
+import type { EngineDown } from '../../../src/inference/remote/engine-down.ts';
 import type { ServiceError } from '../../../src/errors/service-error.ts';
 import { encoderSignature } from '../../../src/model/signature.ts';
 import { model } from '../../recipes/model.ts';
@@ -71,4 +72,21 @@ test('a thread that does not answer loses its batch, each of whose parts had its
   assert.equal(isOver, false);
   t.mock.timers.tick(1);
   await refused;
+});
+
+test('a fault in a thread that goes on is not called a lost thread', async (t) => {
+  const server = await InferenceServer.start({ signature: wanted.signature, model: wanted.name });
+  t.after(() => server.kill());
+  const thread = new RemoteThread();
+  t.after(() => thread.close());
+  await thread.connect({ host: '127.0.0.1', port: server.port, secure: false }, {});
+  const task = { wanted, outputs: ['embeddings_float16'], largest: 16, limitMs: 60_000 } as const;
+  await assert.rejects(thread.infer(views.slice(0, 1), task), ({ code, message, cause }: EngineDown) => {
+    assert.equal(code, 'unavailable');
+    assert.equal(message, 'The remote engine cannot be used because of a fault in this service.');
+    assert.equal(cause.message, 'the model has no output embeddings_float16');
+    return true;
+  });
+  const { tokens } = await thread.infer(views.slice(0, 1), { ...task, outputs: ['float16'] });
+  assert.equal(tokens.float16?.[0], 1);
 });
