@@ -113,6 +113,7 @@ test('stops encoding when another process has taken over the folder, and leaves 
   for (const take of [rm, async (path: string) => writeFile(path, 'of another')]) {
     const stub = stubParts(async ({ signal }) => {
       await take(at('out/manifest.lock'));
+      if (signal.aborted) throw signal.reason;
       const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', resolve));
       context.mock.timers.tick(10_000);
       await stopped;
