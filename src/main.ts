@@ -23,8 +23,14 @@ const parts: Parts = {
     return {
       async startService(settings, logger, onLoss, stopping) {
         const tracing = await openTracing(env, parts.version, logger);
-        const remote = { ...remoteConfig(settings), stopping };
-        return await startService({ ...settings, remote, version: parts.version, tracing }, logger, onLoss);
+        const config = {
+          ...settings,
+          remote: remoteConfig(settings),
+          stopping,
+          version: parts.version,
+          tracing,
+        };
+        return await startService(config, logger, onLoss);
       },
       kill,
       wait: (waitMs, signal) => wait(waitMs, undefined, { signal }),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { pino } from 'pino';
@@ -36,6 +37,30 @@ test('a body that finds no room is refused before it is read, and room comes bac
   assert.match(detail, /--max-inflight-bytes/);
   slow.destroy();
   await until(async () => (await encode()).status === 200);
+});
+
+test('a start that is stopped loads no other model', async (t) => {
+  const scratch = scratchFolder();
+  t.after(() => scratch.remove());
+  const folder = await importFixture(scratch.path, 'siglip-tiny');
+  const models = ['first', 'second', 'third'].map((name) => ({ name, folder }));
+  const stopping = new AbortController();
+  const loaded: string[] = [];
+  const logger = pino(
+    {},
+    {
+      write(line: string) {
+        const { msg, model } = JSON.parse(line) as { msg: string; model: string };
+        if (msg !== 'loading the model') return;
+        loaded.push(model);
+        stopping.abort();
+      },
+    },
+  );
+  // One engine takes all cores, so that models start one after the other.
+  const config = serviceConfig({ models, threads: availableParallelism(), stopping: stopping.signal });
+  await assert.rejects(startService(config, logger, () => {}));
+  assert.deepEqual(loaded, ['first']);
 });
 
 test('metrics say which version runs, which models it serves and which of them took the time', async (t) => {

@@ -12,8 +12,6 @@ export interface RemoteConfig {
   readonly access: RemoteAccess;
   /** How many batches a server runs at one time. */
   readonly parallel: number;
-  /** Ends the wait for a first server that works. */
-  readonly stopping?: AbortSignal | undefined;
 }
 
 /** A `requestTimeoutMs` where no other caller waits behind a request: the longest that a timer can run. */
@@ -37,6 +35,8 @@ export interface EncoderConfig {
   /** The batch size to use; 0 to choose it by the measured times. */
   readonly maxBatch: number;
   readonly warmUpMs: number;
+  /** When it fires, the start begins with no other model, and waits for no server. */
+  readonly stopping?: AbortSignal | undefined;
   /** How long a batch may take before the engine counts as stuck. */
   readonly engineTimeoutMs: number;
   /** Servers that run models in place of engines of this process; none when absent. */

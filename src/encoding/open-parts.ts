@@ -66,14 +66,17 @@ export async function openParts(config: EncoderConfig, reports: EncoderReports):
   };
   const slots = new Slots(modelsAtOnce(config, enginesEach));
   const failing = new AbortController();
-  const start = (model: Model) =>
-    startModel(model, stoppedBy(config, failing.signal), tokenPool, reportsOfEngines);
+  const stopping = AbortSignal.any([
+    failing.signal,
+    ...(config.stopping === undefined ? [] : [config.stopping]),
+  ]);
+  const start = (model: Model) => startModel(model, { ...config, stopping }, tokenPool, reportsOfEngines);
   const started = await Promise.allSettled(
     models.map(async (model) => {
       // A model on servers may wait for them for a long time, and takes no core.
       const isRemote = endpointsOf(config.remote, model.name).length > 0;
       try {
-        return await (isRemote ? start(model) : slots.run(failing.signal, () => start(model)));
+        return await (isRemote ? start(model) : slots.run(stopping, () => start(model)));
       } catch (error) {
         failing.abort(error);
         throw error;
@@ -92,14 +95,6 @@ export async function openParts(config: EncoderConfig, reports: EncoderReports):
   const parts: OpenParts = { ...limitsOf(config, served), served, ...pools, isDown: () => isDown };
   watch(observer, parts);
   return parts;
-}
-
-/** The configuration with waits for remote engines that end when `failing` fires, too. */
-function stoppedBy(config: EncoderConfig, failing: AbortSignal): EncoderConfig {
-  const { remote } = config;
-  if (remote === undefined) return config;
-  const stopping = remote.stopping === undefined ? failing : AbortSignal.any([remote.stopping, failing]);
-  return { ...config, remote: { ...remote, stopping } };
 }
 
 /** How many threads the models' engines take. A projector takes as many as its model. */

@@ -11,7 +11,7 @@ export function endpointsOf(remote: RemoteConfig | undefined, name: string): rea
 
 /** The servers of a model, and what to log, count and keep of their outages; undefined if it has none. */
 export function remoteOf(
-  { remote }: EncoderConfig,
+  { remote, stopping }: EncoderConfig,
   name: string,
   { observer, logger, outages }: EncoderReports,
 ): ServeModelOptions['remote'] {
@@ -25,6 +25,7 @@ export function remoteOf(
   return {
     ...remote,
     endpoints,
+    stopping,
     onUp(engine, { server, largest, toldDigest }) {
       worked.add(engine);
       down.delete(engine);

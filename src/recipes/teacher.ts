@@ -13,7 +13,7 @@ import type {
 import type { PlanModel } from './plan-model.ts';
 
 export interface TeacherOptions {
-  /** In pixels, each 1 to 4 times the model's image size; the image size and twice that when absent. */
+  /** In pixels, each 1, 2, 3 or 4 times the model's image size; the image size and twice that when absent. */
   readonly scales?: readonly number[];
   /** Positive weights of the scales in the average, of which only the proportions count; equal when absent. */
   readonly weights?: readonly number[];
@@ -173,7 +173,7 @@ function checkScales(scales: readonly number[], imageSize: number): void {
   const wrong = scales.find((scale) => !allowed.includes(scale));
   if (wrong !== undefined) {
     throw invalid(
-      `The scale ${wrong} is not 1 to ${largestFactor} times the model's image size of ${imageSize}; ${choice}.`,
+      `The scale ${wrong} is no multiple of the model's image size of ${imageSize} up to ${largestFactor} times it; ${choice}.`,
     );
   }
   const twice = scales.find((scale, index) => scales.indexOf(scale) !== index);

@@ -111,7 +111,7 @@ const teacherOptions: readonly RequestOption[] = [
     pattern: '[0-9]{1,5}(?:,[0-9]{1,5})*',
     form: 'sides in pixels separated by commas, such as 512,1024',
     description:
-      "Sides of the squares that the image is resized to, in pixels: 1 to 4 times the model's image size. " +
+      "Sides of the squares that the image is resized to, in pixels: 1, 2, 3 or 4 times the model's image size. " +
       'The image size and twice that when absent.',
   },
   {

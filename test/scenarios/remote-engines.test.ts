@@ -51,8 +51,8 @@ async function serve(
     model: 'tiny',
     endpoint: parseEndpoint(`grpc://127.0.0.1:${port}`)!,
   }));
-  const remote = { engines, access: {}, parallel: 1, stopping };
-  const config = serviceConfig({ models: [{ name: 'tiny', folder: of }], remote, httpPort });
+  const remote = { engines, access: {}, parallel: 1 };
+  const config = serviceConfig({ models: [{ name: 'tiny', folder: of }], remote, httpPort, stopping });
   const service = await startService(config, pino({ level: 'silent' }), () => {});
   t.after(() => service.close());
   return service;

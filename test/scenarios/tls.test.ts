@@ -99,7 +99,11 @@ test('plaintext gets no answer, and counts and logs no request', async (t) => {
   assert.doesNotMatch((await metrics.expose()).text, /requests_total\{/);
   assert.deepEqual(
     lines.map(({ message }) => message),
-    ['the TLS certificate is in use', 'handshake failed'],
+    [
+      'there are no API keys: everyone who can reach the service may use it',
+      'the TLS certificate is in use',
+      'handshake failed',
+    ],
   );
 });
 

@@ -68,7 +68,9 @@ async function openKeys(
   files: ReloadedFiles[],
 ): Promise<Keys> {
   if (apiKeysFile === undefined) {
-    return apiKeys === undefined ? noKeys : new KeyRing(apiKeys);
+    if (apiKeys !== undefined) return new KeyRing(apiKeys);
+    logger.info({}, 'there are no API keys: everyone who can reach the service may use it');
+    return noKeys;
   }
   const file = { flag: '--api-keys-file', path: apiKeysFile };
   const ring = new KeyRing();

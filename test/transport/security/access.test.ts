@@ -62,8 +62,15 @@ test('logs when the certificate expires, and warns of an expired one', async (t)
   t.mock.timers.enable({ apis: ['Date'], now: new Date('2999-01-01') });
   await Access.open(tlsFiles, logger, handTicker().ticker);
   const fields = { valid_to: new Date(validTo).toISOString() };
+  const open = {
+    level: 'info',
+    fields: {},
+    message: 'there are no API keys: everyone who can reach the service may use it',
+  };
   assert.deepEqual(lines, [
+    open,
     { level: 'info', fields, message: 'the TLS certificate is in use' },
+    open,
     { level: 'warn', fields, message: 'the TLS certificate has expired' },
   ]);
 });
