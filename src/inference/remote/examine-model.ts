@@ -116,6 +116,8 @@ function largestBatch(
 }
 
 function mismatch({ name }: WantedModel, difference: string): EngineDown {
-  const sentence = `The remote engine's model ${name} ${difference}. Serve there what \`siglip-hd export-triton\` makes of the same folder.`;
+  const sentence =
+    `The remote engine's model ${name} ${difference}. ` +
+    'Serve there what `siglip-hd export-triton` makes of the same folder.';
   return new EngineDown('serves another model', { cause: new Error(sentence), isUnfit: true });
 }
