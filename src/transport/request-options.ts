@@ -15,6 +15,7 @@ import type { EncodeOptions } from '../encoding/request.ts';
 import type { RecipeOptions } from '../recipes/recipe-options.ts';
 import { tokenDtypes } from '../tokens/tensor.ts';
 import { askedFeatures, layerList, namedLayers } from './asked-features.ts';
+import { numberPattern } from './number-pattern.ts';
 import { type OptionWords, usualWords } from './option-words.ts';
 
 /** One option of a request as a caller writes it. The docs and the OpenAPI document are made from it. */
@@ -36,9 +37,6 @@ export interface RequestOption {
 const mostQuoted = 80;
 
 const exifModes = ['apply', 'ignore'] as const;
-
-/** Matches a number that is not negative: 1, 0.5, .5 or 2e-3. */
-export const numberPattern = String.raw`(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]{1,2})?`;
 
 const commonOptions: readonly RequestOption[] = [
   {

@@ -4,7 +4,7 @@ import { type Endpoint, parseEndpoint } from '../../inference/remote/endpoint.ts
 import { readFeatureLayers } from '../../model/feature-layer.ts';
 import { type FeatureLayer, featureLayers } from '../../model/model.ts';
 import type { Resize } from '../../recipes/plan.ts';
-import { numberPattern } from '../../transport/request-options.ts';
+import { numberPattern } from '../../transport/number-pattern.ts';
 import { longestSocketPath } from '../../transport/socket-file.ts';
 import type { Reading } from './setting.ts';
 
