@@ -91,19 +91,29 @@ export async function startRemoteEngines(
     const sizes = fixedSizes(largest);
     return { name, engine, times, largest, sizes, fixed, parallel, state: () => engine.state };
   });
-  const onStopping = (): void =>
-    stop(new ServiceError('unavailable', 'The service stops before a remote engine works.'));
-  stopping?.addEventListener('abort', onStopping);
-  if (stopping?.aborted === true) onStopping();
+  const stopped = new ServiceError('unavailable', 'The service stops before a remote engine works.');
   try {
-    await oneWorks;
+    await unlessAborted(oneWorks, stopping, () => stop(stopped));
   } catch (error) {
     await Promise.all(pool.map(({ engine }) => engine.close()));
     throw error;
-  } finally {
-    stopping?.removeEventListener('abort', onStopping);
   }
   return pool;
+}
+
+/** Waits for `promise`, and calls `onAbort` if the signal fires before it settles. */
+async function unlessAborted(
+  promise: Promise<void>,
+  signal: AbortSignal | undefined,
+  onAbort: () => void,
+): Promise<void> {
+  if (signal?.aborted === true) onAbort();
+  signal?.addEventListener('abort', onAbort);
+  try {
+    await promise;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
 }
 
 /** Measures a server's batches at the first connection, and has it run one view at every connection. */
