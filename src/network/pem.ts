@@ -24,7 +24,7 @@ export function identityCertificate(cert: PemFile, key: PemFile): X509Certificat
 
 /** Checks each certificate by itself. In a text with garbage, Node would silently use what comes before it. */
 export function certificatesIn({ flag, text }: PemFile): string[] {
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [''];
+  const blocks = text.match(/-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----.*?-----END \1-----/gs) ?? [''];
   return blocks.map((block) => {
     certificateIn({ flag, text: block });
     return block;

@@ -173,7 +173,7 @@ function checkScales(scales: readonly number[], imageSize: number): void {
   const wrong = scales.find((scale) => !allowed.includes(scale));
   if (wrong !== undefined) {
     throw invalid(
-      `The scale ${wrong} is no multiple of the model's image size of ${imageSize} up to ${largestFactor} times it; ${choice}.`,
+      `The scale ${wrong} is not 1, 2, 3 or ${largestFactor} times the model's image size of ${imageSize}; ${choice}.`,
     );
   }
   const twice = scales.find((scale, index) => scales.indexOf(scale) !== index);

@@ -251,20 +251,20 @@ describe('planTeacher refuses, and says what would be right,', () => {
       'a scale that is no multiple of the image size',
       { scales: [512, 700] },
       'invalid_argument',
-      "The scale 700 is no multiple of the model's image size of 512 up to 4 times it; use one or more of 512, 1024, 1536, 2048.",
+      "The scale 700 is not 1, 2, 3 or 4 times the model's image size of 512; use one or more of 512, 1024, 1536, 2048.",
     ],
     [
       'a scale over 4 times the image size',
       { scales: [1920] },
       'invalid_argument',
-      "The scale 1920 is no multiple of the model's image size of 384 up to 4 times it; use one or more of 384, 768, 1152, 1536.",
+      "The scale 1920 is not 1, 2, 3 or 4 times the model's image size of 384; use one or more of 384, 768, 1152, 1536.",
       model27,
     ],
     [
       'a scale that is not a number',
       { scales: [Number.NaN] },
       'invalid_argument',
-      "The scale NaN is no multiple of the model's image size of 512 up to 4 times it; use one or more of 512, 1024, 1536, 2048.",
+      "The scale NaN is not 1, 2, 3 or 4 times the model's image size of 512; use one or more of 512, 1024, 1536, 2048.",
     ],
     [
       'a scale twice',

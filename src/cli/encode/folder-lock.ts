@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
@@ -9,6 +9,8 @@ export const lockName = 'manifest.lock';
 /** The process that holds a lock. */
 interface Holder {
   readonly host: string;
+  /** The boot and the namespace in which the pid counts, as containers that share a host's name have their own; undefined where the system has none. */
+  readonly space?: string | undefined;
   readonly pid: number;
   /** When it started, as the kernel counts; undefined where the kernel does not say. Tells processes with equal pids apart. */
   readonly start?: string | undefined;
@@ -35,16 +37,21 @@ export interface FolderLock {
  */
 export async function lockFolder(folder: string, beatMs = usualBeatMs): Promise<FolderLock> {
   const path = join(folder, lockName);
-  const own: Holder = { host: hostname(), pid: process.pid, start: await startOf(process.pid) };
+  const own: Holder = {
+    host: hostname(),
+    space: await ownSpace(),
+    pid: process.pid,
+    start: await startOf(process.pid),
+  };
   const ownText = JSON.stringify(own);
   let handle = await created(path, ownText);
   for (; handle === undefined; handle = await created(path, ownText)) {
     const text = await readFile(path, 'utf8').catch(ignoreMissing);
     if (text === undefined) continue;
     const holder = readHolder(text);
-    const isOver =
-      holder?.host === own.host ? await hasEnded(holder) : ((await ageMs(path)) ?? Infinity) > staleMs;
-    if (!isOver) throw held(folder, path, holder);
+    const isLocal = holder?.host === own.host && holder.space === own.space;
+    const isOver = isLocal ? await hasEnded(holder) : ((await ageMs(path)) ?? Infinity) > staleMs;
+    if (!isOver) throw held(folder, path, holder, isLocal);
     await removeLeft(path, text, folder);
   }
   const lock = handle;
@@ -106,14 +113,14 @@ async function removeLeft(path: string, text: string, folder: string): Promise<v
   const guardPath = `${path}.takeover`;
   const guard = await created(guardPath, '');
   if (guard === undefined) {
-    if (((await ageMs(guardPath)) ?? 0) <= staleMs) throw held(folder, path, undefined);
+    if (((await ageMs(guardPath)) ?? 0) <= staleMs) throw held(folder, path, undefined, false);
     return rm(guardPath, { force: true });
   }
   try {
     if ((await readFile(path, 'utf8').catch(ignoreMissing)) === text) await rm(path);
   } finally {
     await guard.close();
-    await rm(guardPath);
+    await rm(guardPath, { force: true });
   }
 }
 
@@ -122,9 +129,20 @@ async function hasEnded({ pid, start }: Holder): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return true;
+    // Another user's process has this pid.
   }
-  return start !== (await startOf(pid));
+  const now = await startOf(pid);
+  return start !== undefined && now !== undefined && now !== start;
+}
+
+async function ownSpace(): Promise<string | undefined> {
+  try {
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    return `${boot.trim()} ${await readlink('/proc/self/ns/pid')}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** When a process started, in the kernel's ticks since the boot. */
@@ -143,11 +161,11 @@ function readHolder(text: string): Holder | undefined {
   }
 }
 
-function held(folder: string, path: string, holder: Holder | undefined): ServiceError {
+function held(folder: string, path: string, holder: Holder | undefined, isLocal: boolean): ServiceError {
   const who = holder === undefined ? 'Another process' : `Process ${holder.pid} on ${holder.host}`;
   // A process of this host is known to run, whatever the age of its lock.
   const advice =
-    holder?.host === hostname()
+    isLocal && holder?.start !== undefined
       ? ''
       : ` If it has ended already, as a container that was replaced, run this again in a minute, or delete ${path}.`;
   return new ServiceError(
@@ -159,8 +177,8 @@ function held(folder: string, path: string, holder: Holder | undefined): Service
 function takenOver(folder: string, path: string): ServiceError {
   return new ServiceError(
     'failed_precondition',
-    `Another process has taken over ${folder}: ${path} is no longer this process's, as after a suspension. Run the same ` +
-      'command again once the other process has ended.',
+    `Another process has taken over ${folder}, or ${path} was deleted. Run the same command again once no other process ` +
+      'writes to it.',
   );
 }
 

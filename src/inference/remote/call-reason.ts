@@ -19,6 +19,8 @@ export interface CallReason {
   readonly reason: string;
   /** What the server or its certificate says of it; empty if nothing. */
   readonly words: string;
+  /** Whether the server gave no answer because the connection ended. */
+  readonly isLost?: true;
 }
 
 const is = (reason: string): CallReason => ({ reason, words: '' });
@@ -34,13 +36,14 @@ export function callReason(
   if (details.startsWith('Name resolution failed')) return is('cannot be reached: no such host');
   const [, found] = /^No connection established\. Last error: (.*)\. Resolution note:/s.exec(details) ?? [];
   if (found !== undefined) return connectReason(found.replace(/^Error: /, ''), secure);
-  return code === status.CANCELLED || lost.test(details)
-    ? { reason: 'lost its connection', words: details }
+  return lost.test(details)
+    ? { reason: 'lost its connection', words: details, isLost: true }
     : { reason: `answered ${method} with ${status[code]}`, words: details };
 }
 
-/** What grpc-js says of a call that ended without an answer. */
-const lost = /^(Connection dropped$|Received RST_STREAM |(read|write) (ECONNRESET|ETIMEDOUT)\b)/;
+/** What grpc-js says of a call that ended without an answer. A stream that a server closed in order has code 0. */
+const lost =
+  /^(Connection dropped$|Cancelled on client|Call cancelled|Received RST_STREAM (?!with code 0\b)|(read|write) (ECONNRESET|ETIMEDOUT|EPIPE)\b)/;
 
 /** Why no connection was made. Callers get no text of the failure but the names that Node and OpenSSL have for it. */
 function connectReason(failure: string, secure: boolean): CallReason {

@@ -113,7 +113,7 @@ export class Connection {
   #failure(error: GrpcError, call: FailedCall): ServiceError {
     const reason = callReason(error, call);
     const cause = new CallFailure(this.url, reason, error.code);
-    return call.method === 'ModelInfer' && ofTheBatch.has(error.code)
+    return call.method === 'ModelInfer' && ofTheBatch.has(error.code) && reason.isLost !== true
       ? new ServiceError('internal', modelFailed, { cause })
       : new EngineDown(reason.reason, { cause });
   }
@@ -131,7 +131,7 @@ async function credentialsFor(secure: boolean, access: RemoteAccess) {
     if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
     return { trust, metadata };
   } catch (error) {
-    throw new EngineDown('has credentials that cannot be used', { cause: error as Error });
+    throw new EngineDown("cannot be called with this service's credentials", { cause: error as Error });
   }
 }
 

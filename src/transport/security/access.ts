@@ -62,14 +62,15 @@ export class Access {
 }
 
 async function openKeys(
-  { apiKeys, apiKeysFile }: AccessConfig,
+  { apiKeys, apiKeysFile, tlsClientCa }: AccessConfig,
   logger: ReloadLogger,
   ticker: Ticker,
   files: ReloadedFiles[],
 ): Promise<Keys> {
   if (apiKeysFile === undefined) {
     if (apiKeys !== undefined) return new KeyRing(apiKeys);
-    logger.info({}, 'there are no API keys: everyone who can reach the service may use it');
+    if (tlsClientCa === undefined)
+      logger.info({}, 'there are no API keys: everyone who can reach the service may use it');
     return noKeys;
   }
   const file = { flag: '--api-keys-file', path: apiKeysFile };

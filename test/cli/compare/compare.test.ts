@@ -211,7 +211,7 @@ test("refuses scales that the teacher's model cannot have before any image", asy
   const args = [models.tiny, '--teacher-of', models.tiny, 'not-there.jpg', '--scales', '500'];
   await assert.rejects(compare(args), {
     code: 'invalid_argument',
-    message: /The scale 500 is no multiple of the model's image size/,
+    message: /The scale 500 is not 1, 2, 3 or 4 times the model's image size/,
   });
   const tooMany = [...args.slice(0, -1), '512,1024,1536,2048', '--windows', 'half_overlap'];
   await assert.rejects(compare(tooMany), { message: /--windows half_overlap.* Use --windows tiles/ });

@@ -2,11 +2,23 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { lockFolder } from '../../../src/cli/encode/folder-lock.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import { until } from '../../support/until.ts';
 import { encodeWith, firstByte, folderWith, manifestOf, stubParts } from './encode-stub.ts';
+
+/** The lock that this process would write, with another pid and start. */
+async function lockOf(folder: string, pid: number, start?: string): Promise<string> {
+  const { unlock } = await lockFolder(folder);
+  const own = JSON.parse(await readFile(join(folder, 'manifest.lock'), 'utf8')) as Record<string, unknown>;
+  await unlock();
+  return JSON.stringify({ ...own, pid, start });
+}
+
+/** Above the kernel's largest pid. */
+const noPid = 2 ** 22 + 1;
 
 test('refuses a folder to which another run writes, which goes on unharmed', async (context) => {
   const at = await folderWith(context, { 'in/a.jpg': [1], 'in/b.jpg': [2] });
@@ -39,12 +51,8 @@ test('refuses a folder while its holder on this host lives, however long that wa
 
 test('takes over the lock of a process of this host that has ended, even if its pid is in use again', async (context) => {
   const at = await folderWith(context, { 'in/a.jpg': [1], 'out/x': [] });
-  for (const holder of [
-    // Above the kernel's largest pid.
-    { host: hostname(), pid: 2 ** 22 + 1 },
-    { host: hostname(), pid: process.pid, start: '1' },
-  ]) {
-    await writeFile(at('out/manifest.lock'), JSON.stringify(holder));
+  for (const text of [await lockOf(at('out'), noPid), await lockOf(at('out'), process.pid, '1')]) {
+    await writeFile(at('out/manifest.lock'), text);
     assert.equal((await encodeWith([at('in')], ['--out', at('out')])).exitCode, 0);
   }
   assert.deepEqual((await readdir(at('out'))).toSorted(), ['a.npy', 'manifest.jsonl', 'x']);
@@ -52,13 +60,15 @@ test('takes over the lock of a process of this host that has ended, even if its 
 
 test('takes over the lock of another host, or one that it cannot read, when it was silent for a minute', async (context) => {
   const at = await folderWith(context, { 'in/a.jpg': [1], 'out/x': [] });
-  for (const text of [JSON.stringify({ host: 'elsewhere', pid: 1, start: '1' }), '']) {
+  // A container of the same host's name has pids of its own.
+  const neighbour = JSON.stringify({ host: hostname(), space: 'another', pid: noPid });
+  for (const text of [JSON.stringify({ host: 'elsewhere', pid: 1, start: '1' }), neighbour, '']) {
     await writeFile(at('out/manifest.lock'), text);
     const { exitCode } = await encodeWith([at('in')], ['--out', at('out')]);
     assert.ok(exitCode instanceof ServiceError);
     assert.match(
       exitCode.message,
-      /^(?:Process 1 on elsewhere|Another process) writes to .* run this again in a minute, or delete .*manifest\.lock\.$/,
+      /^(?:Process \d+ on \S+|Another process) writes to .* run this again in a minute, or delete .*manifest\.lock\.$/,
     );
     const silentSince = new Date(Date.now() - 61_000);
     await utimes(at('out/manifest.lock'), silentSince, silentSince);
@@ -69,7 +79,7 @@ test('takes over the lock of another host, or one that it cannot read, when it w
 
 test('gives a lock that was left to one of two processes that come for it', async (context) => {
   const at = await folderWith(context, { x: [] });
-  await writeFile(at('manifest.lock'), JSON.stringify({ host: hostname(), pid: 2 ** 22 + 1 }));
+  await writeFile(at('manifest.lock'), await lockOf(at('.'), noPid));
   const outcomes = await Promise.allSettled([lockFolder(at('.')), lockFolder(at('.'))]);
   const locks = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   assert.equal(locks.length, 1);
@@ -79,7 +89,7 @@ test('gives a lock that was left to one of two processes that come for it', asyn
 
 test('takes over a lock even after a process was killed while it did so', async (context) => {
   const at = await folderWith(context, { x: [], 'manifest.lock.takeover': [] });
-  await writeFile(at('manifest.lock'), JSON.stringify({ host: hostname(), pid: 2 ** 22 + 1 }));
+  await writeFile(at('manifest.lock'), await lockOf(at('.'), noPid));
   await assert.rejects(lockFolder(at('.')), { message: /run this again in a minute, or delete / });
   const silentSince = new Date(Date.now() - 61_000);
   await utimes(at('manifest.lock.takeover'), silentSince, silentSince);

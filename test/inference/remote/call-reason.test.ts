@@ -105,7 +105,7 @@ test("keeps a server's own words and paths of this machine from callers", async 
     { tokenFile: '/run/secrets/token' },
   );
   await assert.rejects(missing, {
-    message: 'The remote engine has credentials that cannot be used.',
+    message: "The remote engine cannot be called with this service's credentials.",
     cause: new ServiceError(
       'invalid_argument',
       '--remote-engine-token-file /run/secrets/token cannot be read: no such file or directory.',
@@ -123,7 +123,17 @@ test('does not say that a server answered when its connection was lost', () => {
     [status.UNAVAILABLE, 'read ECONNRESET'],
     [status.INTERNAL, 'Received RST_STREAM with code 2 (Internal server error)'],
   ] as const) {
-    assert.deepEqual(callReason({ code, details }, call), { reason: 'lost its connection', words: details });
+    const lost = { reason: 'lost its connection', words: details, isLost: true };
+    assert.deepEqual(callReason({ code, details }, call), lost);
+  }
+});
+
+test('says what a server answered that cancels a call itself, or ends it without a status', () => {
+  for (const [code, details] of [
+    [status.CANCELLED, 'the model was unloaded'],
+    [status.INTERNAL, 'Received RST_STREAM with code 0 (Call ended without gRPC status)'],
+  ] as const) {
+    assert.equal(callReason({ code, details }, call).reason, `answered ModelInfer with ${status[code]}`);
   }
 });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readlink, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdir, readdir, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { copyExport } from '../../../../src/model/import/onnx/copy-export.ts';
@@ -17,7 +18,9 @@ it('names a file of weights that can no longer be read', async (t) => {
     const out = join(folder, `${i}`);
     await mkdir(out);
     await writeFile(weights, 'weights');
-    const copying = copyExport(out, graph, ['model.onnx_data'], { onProgress: () => void rm(weights) });
+    const copying = copyExport(out, graph, ['model.onnx_data'], {
+      onProgress: () => rmSync(weights, { force: true }),
+    });
     await assert.rejects(copying, (error) => {
       assert.ok(error instanceof ExportProblem);
       const message = 'needs model.onnx_data beside it, which cannot be read: no such file or directory';
