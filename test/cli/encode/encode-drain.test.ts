@@ -33,7 +33,11 @@ externalTest(
     const urls = ['--url', `http://127.0.0.1:${http}`, '--url-requests', '8'];
     const running = runProgram('node', ['bin/siglip-hd.cjs', 'encode', pictures, '--out', out, ...urls]);
     const answered = () => readFileSync(join(folder, 'access.log'), 'utf8').split('\n').length;
-    await until(() => answered() > count / 4);
+    let ended: string | undefined;
+    void running.then(({ stderr }) => (ended = stderr));
+    // A busy wait would take the processor from the services.
+    await until(() => answered() > count / 4 || ended !== undefined, 60_000, 20);
+    assert.equal(ended, undefined, 'no run ends before the drain');
     assert.equal(await services[0]!.stop(), 0);
     const drainedAt = answered();
     const { exitCode, stdout, stderr } = await running;
