@@ -179,6 +179,13 @@ function* notesOn(
     yield `The image processor makes views of ${imageSize} px, and the positions of config.json are for ${checkpointImageSize} px: ` +
       `they are interpolated. --image-size ${checkpointImageSize} imports the tower as it is.`;
   }
+  const { patchSize } = geometry;
+  const rest = imageSize % patchSize;
+  if (options.imageSize !== undefined && rest > 0 && imageSize !== checkpointImageSize) {
+    const seen = imageSize - rest;
+    yield `--image-size ${imageSize} is not a multiple of the patch size, ${patchSize}: the tokens do not show the last ${rest} px on the ` +
+      `right and at the bottom. The nearest multiples are ${seen} and ${seen + patchSize}.`;
+  }
   if (recipe?.isPadded && options.resize === undefined) {
     yield `LLaVA pads images to squares (image_aspect_ratio "pad"), and this model ${fittings[preprocessing.resize]}: pad images ` +
       "that are not square before you send them, or their embeddings differ from LLaVA's.";

@@ -210,6 +210,21 @@ describe('an import notes', () => {
     ]);
   });
 
+  it('an image size that is not a multiple of the patch size, and the nearest ones', async (t) => {
+    const folder = await temporaryFolder(t);
+    const notesOn = async (imageSize: number) => {
+      const notes: string[] = [];
+      const onNote = (note: string) => notes.push(note);
+      await imported(join(folder, `${imageSize}`), fixture('siglip-tiny'), { imageSize, onNote });
+      return notes;
+    };
+    assert.deepEqual(await notesOn(500), [
+      '--image-size 500 is not a multiple of the patch size, 16: the tokens do not show the last 4 px on the right and at the ' +
+        'bottom. The nearest multiples are 496 and 512.',
+    ]);
+    assert.deepEqual(await notesOn(496), []);
+  });
+
   it('nothing of a checkpoint that is as transformers writes it', async (t) => {
     const folder = await temporaryFolder(t);
     for (const source of ['siglip-tiny', 'siglip-tiny-sharded', 'clip-tiny']) {
