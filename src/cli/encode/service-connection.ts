@@ -39,6 +39,10 @@ const statusCodes: Readonly<Record<number, ErrorCode>> = {
 const grpcPort =
   "The port does not speak HTTP/1.1 and looks like one of gRPC: give the service's HTTP port, 8080 by default.";
 const plainPort = 'The port does not speak TLS: write http:// in place of https://.';
+const tlsPort = 'The port speaks TLS: write https:// in place of http://.';
+const clientCertificate = 'The service asks for a client certificate, which encode cannot give.';
+const untrusted = (reason: string) =>
+  `The certificate is not trusted: ${reason}. If an authority of your own signed it, set NODE_EXTRA_CA_CERTS to its file.`;
 
 /** Sends requests to one service over kept connections. */
 export class ServiceConnection {
@@ -108,10 +112,15 @@ export class ServiceConnection {
 
   #failureOf(cause: unknown): Refusal {
     const { code = '', message: text } = cause as NodeJS.ErrnoException;
-    if (code === 'HPE_INVALID_CONSTANT') return wrongPort(grpcPort, cause);
-    if (text.includes('wrong version number')) return wrongPort(plainPort, cause);
+    if (code === 'HPE_INVALID_CONSTANT') return permanent(grpcPort, cause);
+    if (text.includes('wrong version number')) return permanent(plainPort, cause);
+    if (code.includes('CERTIFICATE_REQUIRED')) return permanent(clientCertificate, cause);
+    if (/CERT|LEAF_SIGNATURE/.test(code)) return permanent(untrusted(systemReason(cause)), cause);
     const way = this.#proxy === undefined ? '' : ` through ${describeProxy(this.#proxy)}`;
-    const message = `${this.url} cannot be reached${way}: ${systemReason(cause)}.`;
+    // A port that speaks TLS closes a connection of plain HTTP without a word, as a service that stops does.
+    const isTlsPort = this.url.startsWith('http:') && text === 'socket hang up';
+    const advice = isTlsPort ? ' If the port speaks TLS, write https:// in place of http://.' : '';
+    const message = `${this.url} cannot be reached${way}: ${systemReason(cause)}.${advice}`;
     return { error: new ServiceError('unavailable', message, { cause }), isTemporary: true };
   }
 
@@ -126,7 +135,9 @@ export class ServiceConnection {
   #refusalOf(status: number, headers: IncomingHttpHeaders, body: Buffer): Refusal {
     const problem = readProblem(body);
     // Node's answer on a port that takes HTTP/2 alone.
-    if (status === 403 && body.includes('ALPN')) return wrongPort(grpcPort);
+    if (status === 403 && body.includes('ALPN')) return permanent(grpcPort);
+    // nginx's answer, and Go's, to plain HTTP on a port of TLS.
+    if (status === 400 && /HTTPS (?:port|server)/.test(body.toString())) return permanent(tlsPort);
     if (status === 401 && problem !== undefined)
       return { error: this.#unauthenticated(), isTemporary: false };
     const code = errorCodes.find((one) => one === problem?.code) ?? statusCodes[status];
@@ -139,7 +150,7 @@ export class ServiceConnection {
   }
 }
 
-function wrongPort(message: string, cause?: unknown): Refusal {
+function permanent(message: string, cause?: unknown): Refusal {
   return { error: new ServiceError('failed_precondition', message, { cause }), isTemporary: false };
 }
 

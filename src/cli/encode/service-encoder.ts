@@ -8,7 +8,7 @@ import { inFlags } from '../settings/flag-words.ts';
 import type { RecipeRequest } from '../settings/recipe-flags.ts';
 import { type ImageEncoder, type ModelProvenance, usualSize } from './image-encoder.ts';
 import { type ServiceAnswer, ServiceConnection } from './service-connection.ts';
-import { ServicePool, type ServicePoolOptions } from './service-pool.ts';
+import { pauseMs, ServicePool, type ServicePoolOptions, triedText } from './service-pool.ts';
 
 export interface ServiceAccess extends Omit<ServicePoolOptions, 'retryMs'> {
   /** For the proxies. */
@@ -19,7 +19,7 @@ type Query = Readonly<Record<string, string | undefined>>;
 
 /**
  * Connects to the services of --url, which must serve the same model; calls `note` for one that gives no answer yet. Rejects
- * with `unavailable` if none can be reached, and with the service's error if it does not take the request.
+ * with `unavailable` if none answers within --retry-ms, and with the service's error if it does not take the request.
  */
 export async function openServiceEncoder(
   settings: EncodeSettings,
@@ -37,7 +37,7 @@ export async function openServiceEncoder(
   try {
     const { width, height } = usualSize;
     const planPath = pathOf('/v1/plan', { recipe, width: `${width}`, height: `${height}`, ...asked });
-    const provenance = await askAll(connections, planPath, note, signal);
+    const provenance = await firstAnswer(connections, planPath, { ...timing, retryMs }, note, signal);
     const path = pathOf(recipe === 'encode' ? '/v1/encode' : `/v1/${recipe}-encode`, {
       ...asked,
       // A service that is replaced by one of another model fails, rather than mix their tokens.
@@ -65,13 +65,38 @@ export async function openServiceEncoder(
   }
 }
 
-/** The model that all services have. Those that cannot be reached now may come later. */
-async function askAll(
+/** Asks until a service answers, and gives the model that all that answer have. The others may come later. */
+async function firstAnswer(
   connections: readonly ServiceConnection[],
   path: string,
+  { retryMs, now, wait }: ServicePoolOptions,
   note: (sentence: string) => void,
   signal: AbortSignal,
 ): Promise<ModelProvenance> {
+  const startMs = now();
+  for (let pauses = 0; ; pauses += 1) {
+    const { provenance, failures } = await askAll(connections, path, signal);
+    if (provenance !== undefined) {
+      for (const { message } of failures) note(`${message} It gets images once it answers.`);
+      return provenance;
+    }
+    const [error] = failures;
+    const leftMs = startMs + retryMs - now();
+    if (leftMs <= 0) throw error!.withMessage(error!.message + triedText(retryMs, now() - startMs));
+    if (pauses === 0) {
+      const again = `Trying again for up to ${Math.ceil(retryMs / 1000)} s (--retry-ms).`;
+      for (const { message } of failures) note(`${message} ${again}`);
+    }
+    await wait(Math.min(pauseMs(pauses), leftMs), signal);
+  }
+}
+
+/** The model of the services that answer, if any does, and why the others do not answer yet. */
+async function askAll(
+  connections: readonly ServiceConnection[],
+  path: string,
+  signal: AbortSignal,
+): Promise<{ readonly provenance: ModelProvenance | undefined; readonly failures: readonly ServiceError[] }> {
   const outcomes = await Promise.all(
     connections.map(async (connection) => ({
       url: connection.url,
@@ -91,12 +116,11 @@ async function askAll(
     }
   }
   const [first] = found;
-  if (first === undefined) throw failures[0] ?? new ServiceError('internal', 'No service was asked.');
-  for (const { message } of failures) note(`${message} It gets images once it answers.`);
+  if (first === undefined) return { provenance: undefined, failures };
   const other = found.find(
     ({ provenance }) => !isDeepStrictEqual(digestsOf(provenance), digestsOf(first.provenance)),
   );
-  if (other === undefined) return first.provenance;
+  if (other === undefined) return { provenance: first.provenance, failures };
   throw new ServiceError(
     'failed_precondition',
     `${first.url} and ${other.url} serve different ${differenceOf(first.provenance, other.provenance)}`,

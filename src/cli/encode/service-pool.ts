@@ -116,13 +116,15 @@ export class ServicePool {
 
   #outOfTime(error: ServiceError, startMs: number): ServiceError {
     const { now, retryMs } = this.#options;
-    const seconds = Math.round((now() - startMs) / 1000);
     const others = this.#services.some(({ answeredAt }) => answeredAt > startMs);
-    const tried = retryMs === 0 ? '' : ` Tried for ${seconds} s (--retry-ms).`;
-    return new ServiceError(others ? 'deadline_exceeded' : 'unavailable', error.message + tried, {
-      cause: error,
-    });
+    const message = error.message + triedText(retryMs, now() - startMs);
+    return new ServiceError(others ? 'deadline_exceeded' : 'unavailable', message, { cause: error });
   }
+}
+
+/** How long a request was tried, to follow the reason why it failed. */
+export function triedText(retryMs: number, triedMs: number): string {
+  return retryMs === 0 ? '' : ` Tried for ${Math.round(triedMs / 1000)} s (--retry-ms).`;
 }
 
 function refusedAlone(error: ServiceError): ServiceError {
@@ -130,7 +132,8 @@ function refusedAlone(error: ServiceError): ServiceError {
   return new ServiceError('deadline_exceeded', message, { cause: error });
 }
 
-function pauseMs(earlierPauses: number): number {
+/** How long to wait before the next try. */
+export function pauseMs(earlierPauses: number): number {
   return Math.min(longestPauseMs, shortestPauseMs * 2 ** earlierPauses);
 }
 

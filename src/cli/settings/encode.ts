@@ -67,9 +67,9 @@ const serviceSettings = {
       max: 86_400_000,
       default: '600000',
       description:
-        'How long an image is sent again to services that refuse it for now or cannot be reached. If no service answers ' +
-        'anything for that long, the command ends; run it again to resume. An image that is refused six times while others ' +
-        'are answered fails alone.',
+        'How long to try services that refuse a request for now or cannot be reached, such as one that is still starting. If no ' +
+        'service answers anything for that long, the command ends; run it again to resume. An image that is refused six ' +
+        'times while others are answered fails alone. 0 tries once.',
     },
   }),
   'api-key': {

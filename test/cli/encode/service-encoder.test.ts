@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
@@ -15,6 +16,7 @@ import { ServiceError } from '../../../src/errors/service-error.ts';
 import { startService } from '../../../src/service.ts';
 import { imageBytes } from '../../support/golden.ts';
 import { serviceConfig } from '../../support/service-config.ts';
+import { tlsFixture } from '../../support/tls-fixtures.ts';
 import { importFixture, scratchFolder } from '../../support/tiny-models.ts';
 import { fakeTerminal } from '../fake-terminal.ts';
 import { folderWith, manifestOf, settingsOf, stubParts } from './encode-stub.ts';
@@ -30,6 +32,8 @@ type Handler = (request: IncomingMessage, response: ServerResponse, body: Buffer
 interface FakeModel {
   /** A sentence with which every plan is refused. */
   readonly refusal?: string;
+  /** Refuses a plan, or returns false. */
+  readonly refuse?: (response: ServerResponse) => boolean;
   readonly model?: string;
   readonly projector?: string;
   readonly teacher?: object;
@@ -38,7 +42,7 @@ interface FakeModel {
 async function fakeService(
   context: TestContext,
   encode: Handler,
-  { model = digest, projector, teacher, refusal }: FakeModel = {},
+  { model = digest, projector, teacher, refusal, refuse }: FakeModel = {},
 ) {
   const requests: { readonly url: string; readonly headers: IncomingMessage['headers'] }[] = [];
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
@@ -49,6 +53,7 @@ async function fakeService(
       response.writeHead(400, { 'content-type': 'application/problem+json' });
       response.end(JSON.stringify({ code: 'invalid_argument', detail: refusal }));
     } else if (url.startsWith('/v1/plan')) {
+      if (refuse?.(response)) return;
       const metadata = {
         model: { name: 'fake', digest: model },
         ...(projector === undefined ? {} : { projector: { digest: projector } }),
@@ -224,6 +229,41 @@ test('says that a port speaks gRPC, or no TLS, rather than try it again', async 
   );
 });
 
+test('says what to write for a port that speaks TLS, and why TLS fails, which it does not try again', async (context) => {
+  const at = await pictures(context, 1);
+  const secure = createTlsServer({ cert: tlsFixture('server.pem'), key: tlsFixture('server.key') });
+  secure.listen(0, '127.0.0.1');
+  await once(secure, 'listening');
+  context.after(() => secure.close());
+  const failureOf = async (url: string) => {
+    const { exitCode } = await run(at, [url], ['--retry-ms', '0']);
+    assert.ok(exitCode instanceof ServiceError);
+    return [exitCode.code, exitCode.message];
+  };
+  const address = `127.0.0.1:${(secure.address() as AddressInfo).port}`;
+  assert.deepEqual(await failureOf(`http://${address}`), [
+    'unavailable',
+    `http://${address} cannot be reached: connection reset by peer. If the port speaks TLS, write https:// in place of http://.`,
+  ]);
+  assert.deepEqual(await failureOf(`https://${address}`), [
+    'failed_precondition',
+    `https://${address}: The certificate is not trusted: unable to verify the first certificate. If an authority of your own ` +
+      'signed it, set NODE_EXTRA_CA_CERTS to its file.',
+  ]);
+  const { url } = await fakeService(context, answer, {
+    refuse: (response) => {
+      response
+        .writeHead(400)
+        .end('<html><center>The plain HTTP request was sent to HTTPS port</center></html>');
+      return true;
+    },
+  });
+  assert.deepEqual(await failureOf(url), [
+    'failed_precondition',
+    `${url}: The port speaks TLS: write https:// in place of http://.`,
+  ]);
+});
+
 test('says where the API key goes when a service wants one or does not know it', async (context) => {
   const at = await pictures(context, 1);
   const { url } = await fakeService(context, (_, response) => problem(response, 401, 'unauthenticated'));
@@ -287,11 +327,43 @@ test('refuses services of different models, and goes on without one that is not 
     stderr:
       'siglip-hd: http://127.0.0.1:9 cannot be reached: connection refused. It gets images once it answers.\n',
   });
-  const nobody = await run(at, ['http://127.0.0.1:9']);
-  assert.ok(nobody.exitCode instanceof ServiceError);
-  assert.equal(nobody.stderr, '', 'the failure is all that is said');
-  assert.match(nobody.exitCode.message, /^http:\/\/127\.0\.0\.1:9 cannot be reached: connection refused\.$/);
   assert.ok(url);
+});
+
+test('waits for a service that starts, and says so at once', async (context) => {
+  const at = await pictures(context, 1);
+  let refusals = 3;
+  const { url } = await fakeService(context, answer, {
+    refuse: (response) => {
+      if (refusals === 0) return false;
+      refusals -= 1;
+      problem(response, 503, 'unavailable');
+      return true;
+    },
+  });
+  assert.deepEqual(await run(at, [url]), {
+    exitCode: 0,
+    stderr: 'siglip-hd: This is unavailable. Trying again for up to 600 s (--retry-ms).\n',
+  });
+});
+
+test('gives up after --retry-ms if no service has ever answered, at once if it is 0', async (context) => {
+  const at = await pictures(context, 1);
+  const nobody = 'http://127.0.0.1:9';
+  const refusal = `${nobody} cannot be reached: connection refused.`;
+  for (const [retryMs, note, tried] of [
+    ['0', '', ''],
+    [
+      '1500',
+      `siglip-hd: ${refusal} Trying again for up to 2 s (--retry-ms).\n`,
+      ' Tried for 2 s (--retry-ms).',
+    ],
+  ] as const) {
+    const { exitCode, stderr } = await run(at, [nobody], ['--retry-ms', retryMs]);
+    assert.ok(exitCode instanceof ServiceError);
+    assert.deepEqual([exitCode.code, exitCode.message], ['unavailable', refusal + tried]);
+    assert.equal(stderr, note);
+  }
 });
 
 test('refuses services whose models of a larger scale differ, and stops when one is replaced', async (context) => {
