@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import importlib.util
+import socket
+import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -115,6 +118,23 @@ def test_tls_to_a_plain_port_is_told_to_use_a_plain_url(failure: Failure, grpc_p
     with stand_in(tokens_answer) as server:
         assert "does not speak TLS. Use an http://" in failure(server.url.replace("http", "https"))
     assert "does not speak TLS. Use an http:// or grpc://" in failure(f"grpcs://127.0.0.1:{grpc_port}")
+
+
+def test_plain_http_to_a_port_of_tls_is_told_to_use_https() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(FIXTURES / "tls/server.pem", FIXTURES / "tls/server.key")
+
+    def shake_hands() -> None:
+        plain, _ = listener.accept()
+        with contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True):
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        pool.submit(shake_hands)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with Client(url, max_retries=0, timeout=20) as client, pytest.raises(ConnectionFailedError) as caught:
+            client.models()
+    assert "If the port speaks TLS, use an https:// URL." in caught.value.detail
 
 
 def test_a_certificate_that_is_not_trusted_asks_for_ca_file(failure: Failure) -> None:

@@ -177,6 +177,9 @@ def _failure(connection: Connection, call: Call, error: httpx.RequestError) -> S
     if isinstance(error, httpx.RemoteProtocolError) and "illegal" in what:
         # What h11 says of frames of HTTP/2.
         return unreachable(connection, "the port does not speak HTTP/1.1. For the gRPC port use a grpc:// URL.")
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) and connection.url.startswith("http:"):
+        # A port that speaks TLS closes a connection of plain HTTP without a word, as a service that stops does.
+        what += " If the port speaks TLS, use an https:// URL."
     # Retrying does not help against an invalid request.
     stays = isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
     return broken(connection, what, call.terms.request_id, is_transient=not stays)
