@@ -40,7 +40,7 @@ export async function dispatch(program: CommandInput, terminal: Terminal, parts:
       case 'serve':
         return await run(serveCommand, input, terminal, async (settings) => {
           const logger = createLogger(settings, terminal.stdout);
-          return await serve(settings, logger, { ...terminal, ...(await parts.serve()) });
+          return await serve(settings, logger, { ...terminal, ...(await parts.serve()), env: program.env });
         });
       case 'import':
         return await run(importCommand, input, terminal, async (settings, [source = '']) =>
