@@ -34,27 +34,31 @@ function isTemporary(code: ErrorCode): boolean {
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: ErrorCode;
+  /** Each of several faults, which `message` has all. */
+  readonly sentences: readonly string[] | undefined;
   readonly retryAfterMs: number | undefined;
   /** The limit that refused the request, for metrics. */
   readonly bound: Bound | undefined;
 
   constructor(
     code: ErrorCode,
-    message: string,
+    message: string | readonly string[],
     options: {
       readonly cause?: unknown;
       readonly retryAfterMs?: number | undefined;
       readonly bound?: Bound | undefined;
     } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    const text = typeof message === 'string' ? message : message.join(' ');
+    super(text, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
+    this.sentences = typeof message === 'string' ? undefined : message;
     this.bound = options.bound;
     this.retryAfterMs = options.retryAfterMs ?? (isTemporary(code) ? defaultRetryMs : undefined);
   }
 
   /** The same failure with another message. */
-  withMessage(message: string): ServiceError {
+  withMessage(message: string | readonly string[]): ServiceError {
     return new ServiceError(this.code, message, this);
   }
 
@@ -69,7 +73,7 @@ export class ServiceError extends Error {
 
 /**
  * Resolves with all values once all promises have settled. On failure, rejects with one ServiceError that has the first
- * failure's code and the messages of all.
+ * failure's code and the sentences of all.
  */
 export async function allOf<const Works extends readonly Promise<unknown>[]>(
   works: Works,
@@ -79,5 +83,6 @@ export async function allOf<const Works extends readonly Promise<unknown>[]>(
   );
   const [first] = failures;
   if (first === undefined) return await Promise.all(works);
-  throw failures.length === 1 ? first : first.withMessage(failures.map(({ message }) => message).join(' '));
+  if (failures.length === 1) throw first;
+  throw first.withMessage(failures.flatMap(({ message, sentences = [message] }) => sentences));
 }

@@ -16,6 +16,7 @@ test('allOf waits for all to settle and reports every failure, with the code of 
   await assert.rejects(allOf([early, Promise.resolve(1), late]), {
     code: 'invalid_argument',
     message: 'This is no good. Nor is this.',
+    sentences: ['This is no good.', 'Nor is this.'],
   });
   assert.equal(isSettled, true);
 });

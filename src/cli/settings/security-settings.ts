@@ -55,5 +55,6 @@ export const securityRules: readonly Rule<SettingValues<typeof securitySettings>
 function readKeys(text: string): Reading<readonly ApiKey[]> {
   const reading = readKeyList(text);
   if (reading.ok) return { ok: true, value: reading.keys };
-  return { ok: false, problem: `is invalid: ${reading.problems.join('; ')}` };
+  const [problem = '', ...others] = reading.problems.map((each) => `is invalid: ${each}`);
+  return { ok: false, problem, others };
 }

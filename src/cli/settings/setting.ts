@@ -3,7 +3,7 @@ import type { Machine } from './machine.ts';
 /** The result of reading a setting's text. A problem completes a sentence that starts with the setting's name. */
 export type Reading<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problem: string };
+  | { readonly ok: false; readonly problem: string; readonly others?: readonly string[] };
 
 /** A default that depends on the machine. */
 export interface DerivedDefault {

@@ -78,8 +78,9 @@ async function openKeys(
   const take = ([content]: readonly Buffer[]): void => {
     const reading = readKeysFile(String(content));
     if (!reading.ok) {
-      const message = `${file.flag} ${file.path} is invalid: ${reading.problems.join('; ')}.`;
-      throw new ServiceError('invalid_argument', message);
+      const invalid = `${file.flag} ${file.path} is invalid`;
+      const sentences = reading.problems.map((problem) => `${invalid}: ${problem}.`);
+      throw new ServiceError('invalid_argument', sentences);
     }
     ring.replace(reading.keys);
   };

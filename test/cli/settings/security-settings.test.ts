@@ -48,10 +48,11 @@ test('refuses what contradicts itself, all at once, a sentence each', () => {
   ]);
 });
 
-test('says what is wrong with keys without quoting them', () => {
+test('says what is wrong with keys, a sentence each, without quoting them', () => {
   assert.deepEqual(problems([], { SIGLIPHD_API_KEYS: `a:${secret},a:short,${secret}` }), [
-    'SIGLIPHD_API_KEYS is invalid: entry 2 has a key of 5 characters, fewer than 16; entry 2 repeats the name of entry 1; ' +
-      'entry 3 has no key: write NAME:KEY.',
+    'SIGLIPHD_API_KEYS is invalid: entry 2 has a key of 5 characters, fewer than 16.',
+    'SIGLIPHD_API_KEYS is invalid: entry 2 repeats the name of entry 1.',
+    'SIGLIPHD_API_KEYS is invalid: entry 3 has no key: write NAME:KEY.',
   ]);
 });
 

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { readKeyList } from '../../../src/transport/security/api-key.ts';
 import { allowAnonymous } from '../../../src/transport/security/authenticate.ts';
 import { Access } from '../../../src/transport/security/access.ts';
+import { ServiceError } from '../../../src/errors/service-error.ts';
 import { handTicker, keptLog } from '../../support/hand-ticker.ts';
 import { scratchFolder } from '../../support/tiny-models.ts';
 import { tlsFixture, tlsFixturePath } from '../../support/tls-fixtures.ts';
@@ -53,6 +54,24 @@ test('reports the faults of all files at once', async () => {
     message: /^--api-keys-file .*keys .*\. --tls-cert .*cert .*\. --tls-key .*key .*\.$/,
   });
   assert.equal(looks.size, 0);
+});
+
+test('reports each fault of a file of keys in a sentence of its own', async (t) => {
+  const scratch = scratchFolder();
+  t.after(() => scratch.remove());
+  const apiKeysFile = join(scratch.path, 'keys');
+  const sentences = async (text: string) => {
+    writeFileSync(apiKeysFile, text);
+    const opening = Access.open({ apiKeysFile }, keptLog().logger, handTicker().ticker);
+    const thrown = await opening.catch((error: unknown) => error);
+    assert.ok(thrown instanceof ServiceError);
+    assert.equal(thrown.code, 'invalid_argument');
+    return thrown.sentences?.map((sentence) => sentence.replace(apiKeysFile, 'keys'));
+  };
+  assert.deepEqual(await sentences('ada short\nbob'), [
+    '--api-keys-file keys is invalid: line 1 has a key of 5 characters, fewer than 16.',
+    '--api-keys-file keys is invalid: line 2 has no key: write NAME KEY.',
+  ]);
 });
 
 test('logs when the certificate expires, and warns of an expired one', async (t) => {
