@@ -8,8 +8,11 @@ export function readSetting(setting: Setting, text: string): Reading<unknown> {
     case 'integer':
     case 'milliseconds':
       return inRange(setting, text, /^\d{1,15}$/.test(text) ? Number(text) : undefined);
-    case 'bytes':
-      return inRange(setting, text, readBytes(text));
+    case 'bytes': {
+      const sizeBytes = readBytes(text);
+      if (sizeBytes !== undefined || text === '') return inRange(setting, text, sizeBytes);
+      return { ok: false, problem: `must be in bytes, KiB, MiB or GiB, as in 256MiB, not "${text}"` };
+    }
     case 'choice':
       if (setting.choices.includes(text)) return { ok: true, value: text };
       return { ok: false, problem: `must be one of ${setting.choices.join(', ')}, not "${text}"` };

@@ -120,6 +120,15 @@ test('takes several models in order, from flags or from a list in the environmen
   assert.deepEqual(served(['--model', 'x'], { SIGLIPHD_MODEL: 'y,z' }).models, [{ folder: 'x' }]);
 });
 
+test('says how to write bytes', () => {
+  assert.deepEqual(problems(['--cache-bytes', '1GB']), [
+    '--cache-bytes must be in bytes, KiB, MiB or GiB, as in 256MiB, not "1GB".',
+  ]);
+  assert.deepEqual(problems(['--cache-bytes', '2048GiB']), [
+    '--cache-bytes must be 0 to 1024GiB, not "2048GiB".',
+  ]);
+});
+
 test('reads bytes with and without a unit', () => {
   assert.equal(served(['--max-body-bytes', '4096']).maxBodyBytes, 4096);
   assert.equal(served(['--max-body-bytes', '64KiB']).maxBodyBytes, 65_536);
