@@ -59,9 +59,9 @@ const parts: Parts = {
         const { readHubAccess } = await import('./model/import/hub/access.ts');
         const { fetchCheckpoint } = await import('./model/import/hub/fetch-checkpoint.ts');
         const { checkConfiguration } = await import('./model/import/import-checkpoint.ts');
-        const { requireFree } = await import('./model/import/publish-folder.ts');
+        const { requirePlace } = await import('./model/import/publish-folder.ts');
         // Refuses before the download what would be refused after it.
-        await requireFree(resolve(out), force);
+        await requirePlace(resolve(out), force);
         const access = readHubAccess(env);
         const onConfiguration = (folder: string) => checkConfiguration(folder, options.part);
         return fetchCheckpoint(repository, { ...options, access, onConfiguration });

@@ -19,3 +19,23 @@ export const commandLimits = {
   shareCache: false,
   requestTimeoutMs: noTimeoutMs,
 } as const;
+
+/**
+ * Runs `work` with an encoder, then closes it. Once the signal fires, rejects with its reason and no longer waits for the
+ * encoder to open or to close: nothing cuts a native call short, and an interrupted command ends its process.
+ */
+export async function useEncoder<Opened extends { close(): Promise<void> }, Result>(
+  opening: Promise<Opened>,
+  signal: AbortSignal,
+  work: (encoder: Opened) => Promise<Result>,
+): Promise<Result> {
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  try {
+    return await work(await Promise.race([opening, aborted]));
+  } finally {
+    await Promise.race([opening.then((encoder) => encoder.close()), aborted]);
+  }
+}

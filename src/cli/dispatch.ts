@@ -18,7 +18,7 @@ import { importCommand } from './settings/import.ts';
 import { type CommandInput, commands, parseCommand } from './settings/parse.ts';
 import { serveCommand } from './settings/serve.ts';
 import type { Settings, SettingValues } from './settings/setting.ts';
-import type { Terminal } from './terminal.ts';
+import { Interruption, type Terminal } from './terminal.ts';
 
 /** The implementations of the commands, each loaded only when its command runs, so that --help is quick. */
 export interface Parts {
@@ -31,7 +31,13 @@ export interface Parts {
   bench(args: readonly string[]): Promise<ExitCode>;
 }
 
-/** Runs the command that the first argument names. Reports failures on stderr, a line each; never rejects. */
+/** Faults that are reported. */
+const mostFaults = 20;
+
+/**
+ * Runs the command that the first argument names. Reports failures on stderr, a line each; never rejects. A command that a
+ * stop signal ended ends the process by that signal.
+ */
 export async function dispatch(program: CommandInput, terminal: Terminal, parts: Parts): Promise<ExitCode> {
   const [name, ...args] = program.args;
   const input = { ...program, args };
@@ -68,6 +74,8 @@ export async function dispatch(program: CommandInput, terminal: Terminal, parts:
       case '-v':
         terminal.stdout.write(`${parts.version}\n`);
         return 0;
+      case 'help':
+        return await dispatch({ ...program, args: [args[0] ?? '--help', '--help'] }, terminal, parts);
       case '--help':
       case '-h':
         terminal.stdout.write(programHelp());
@@ -81,8 +89,11 @@ export async function dispatch(program: CommandInput, terminal: Terminal, parts:
   } catch (error) {
     const { exitCode, text } = describeFailure(error);
     // A service's sentence is in it as it came. A stack has lines.
-    const line = error instanceof ServiceError ? withoutControls(text) : text;
-    terminal.stderr.write(`siglip-hd: ${line}\n`);
+    report(
+      terminal,
+      error instanceof ServiceError ? (error.sentences ?? [text]).map(withoutControls) : [text],
+    );
+    if (error instanceof Interruption) terminal.exitAtOnce(error.signal);
     return exitCode;
   }
 }
@@ -107,11 +118,18 @@ async function run<T extends Settings>(
 }
 
 function unknownCommand(name: string): string {
-  const known = [...commands, benchOutline].map((command) => command.name);
+  const known = [...[...commands, benchOutline].map((command) => command.name), '--help', '--version'];
   return `there is no command "${name}"; siglip-hd --help lists the commands.${didYouMean(name, known)}`;
 }
 
 function refuse(terminal: Terminal, problems: readonly string[]): ExitCode {
-  for (const problem of problems) terminal.stderr.write(`siglip-hd: ${problem}\n`);
+  report(terminal, problems);
   return 2;
+}
+
+/** Reports faults, a line each; of very many, as a wrong file of keys may have, the first. */
+function report({ stderr }: Terminal, faults: readonly string[]): void {
+  for (const fault of faults.slice(0, mostFaults)) stderr.write(`siglip-hd: ${fault}\n`);
+  if (faults.length > mostFaults)
+    stderr.write(`siglip-hd: ${faults.length - mostFaults} more faults are not shown.\n`);
 }

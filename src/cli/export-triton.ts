@@ -2,6 +2,7 @@ import { readGraphPorts as readPorts } from '../inference/graph-ports.ts';
 import { loadModelFolder, modelFiles } from '../model/load-folder.ts';
 import { exportRepository } from '../model/triton/export-repository.ts';
 import type { ExitCode } from './exit-code.ts';
+import { openOutputFolder } from './output-place.ts';
 import type { ExportTritonSettings } from './settings/export-triton.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -11,6 +12,7 @@ export async function exportTriton(
   settings: ExportTritonSettings,
   { stdout }: Pick<Terminal, 'stdout'>,
 ): Promise<ExitCode> {
+  await openOutputFolder(settings.out);
   const model = await loadModelFolder(folder);
   const files = await modelFiles(folder);
   const names = await exportRepository(model, files, {

@@ -68,8 +68,18 @@ export function onLogSignal(source: SignalSource, logger: Logger): () => void {
   return () => void source.off(logSignal, listener);
 }
 
+/** The failure of a command that a stop signal ended. */
+export class Interruption extends ServiceError {
+  readonly signal: StopSignal;
+
+  constructor(signal: StopSignal, advice: string) {
+    super('cancelled', `Interrupted.${advice}`);
+    this.signal = signal;
+  }
+}
+
 /**
- * Runs `work` with a signal that aborts at a stop signal. The reason is `cancelled` with a sentence that ends with `advice`; if
+ * Runs `work` with a signal that aborts at a stop signal. The reason is an Interruption whose sentence ends with `advice`; if
  * `work` then fails, however it does, rejects with it. A second stop signal ends the process at once.
  */
 export async function interruptible<T>(
@@ -79,7 +89,7 @@ export async function interruptible<T>(
 ): Promise<T> {
   const controller = new AbortController();
   const { signal } = controller;
-  const stop = () => controller.abort(new ServiceError('cancelled', `Interrupted.${advice}`));
+  const stop = (stopSignal: StopSignal) => controller.abort(new Interruption(stopSignal, advice));
   const stopListening = onStopSignal(signals, { now, stop, stopAtOnce: exitAtOnce });
   try {
     return await work(signal);

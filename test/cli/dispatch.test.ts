@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { bench } from '../../src/cli/bench.ts';
 import { dispatch, type Parts } from '../../src/cli/dispatch.ts';
 import { ServiceError } from '../../src/errors/service-error.ts';
+import { stopSignals } from '../../src/cli/terminal.ts';
 import { fakeTerminal } from './fake-terminal.ts';
 
 const machine = { cores: 2, poolThreads: 4, cacheHome: '/c', hasIpv6: true };
@@ -42,6 +43,18 @@ test('prints help and version on stdout without loading anything', async () => {
   assert.match(serve.stdout, /--http-port N/);
 });
 
+test('describes a command in every way that people ask for it', async () => {
+  const described = await run(['encode', '--help']);
+  for (const args of [
+    ['help', 'encode'],
+    ['encode', '-h'],
+  ])
+    assert.deepEqual(await run(args), described);
+  const program = await run(['--help']);
+  for (const args of [['help'], ['-h'], ['help', 'help']]) assert.deepEqual(await run(args), program);
+  assert.equal((await run(['help', 'encdoe'])).exitCode, 2);
+});
+
 test('exits with 2 and help on stderr when no command is named', async () => {
   const { exitCode, stdout, stderr } = await run([]);
   assert.equal(exitCode, 2);
@@ -59,6 +72,16 @@ test('exits with 2 and a line for each problem, and starts nothing', async () =>
   const { exitCode, stderr } = await run(['serve', '--threads', '0', '--nonsense']);
   assert.equal(exitCode, 2);
   assert.equal(stderr.trimEnd().split('\n').length, 2);
+});
+
+test('exits with 2 and a line for each fault of the input', async () => {
+  const error = new ServiceError('invalid_argument', ['A is wrong.', 'B is wrong.']);
+  const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failingImport(error));
+  assert.deepEqual([exitCode, stderr], [2, 'siglip-hd: A is wrong.\nsiglip-hd: B is wrong.\n']);
+  const many = Array.from({ length: 100 }, (_, index) => `line ${index} is wrong.`);
+  const failing = failingImport(new ServiceError('invalid_argument', many));
+  const lines = (await run(['import', 'test', '--out', 'b'], failing)).stderr.trimEnd().split('\n');
+  assert.deepEqual([lines.length, lines.at(-1)], [21, 'siglip-hd: 80 more faults are not shown.']);
 });
 
 test('exits with 2 and one line for bad input', async () => {
@@ -83,9 +106,28 @@ test('reports paths that look like options of a request as they are, and control
 });
 
 test('exits with 1 and one line for a failure', async () => {
-  const error = new ServiceError('cancelled', 'Interrupted.');
+  const error = new ServiceError('unavailable', 'Nobody is there.');
   const { exitCode, stderr } = await run(['import', 'test', '--out', 'b'], failingImport(error));
-  assert.deepEqual([exitCode, stderr], [1, 'siglip-hd: Interrupted.\n']);
+  assert.deepEqual([exitCode, stderr], [1, 'siglip-hd: Nobody is there.\n']);
+});
+
+test('ends by the signal that interrupted a command, after it has said so', async () => {
+  for (const signal of stopSignals) {
+    const { terminal, stderr, interrupt } = fakeTerminal();
+    const ended: string[] = [];
+    const importModel = async ({ signal: stopping }: { readonly signal: AbortSignal }) => {
+      interrupt(signal);
+      return assert.fail(String(stopping.reason));
+    };
+    const parts = { ...noParts, ...failingImport(undefined) };
+    const importing = { ...(await parts.import()), importModel };
+    await dispatch(
+      { args: ['import', 'test', '--out', 'b'], env: {}, machine },
+      { ...terminal, exitAtOnce: (by) => ended.push(by + stderr.text) },
+      { ...parts, import: async () => importing },
+    );
+    assert.deepEqual(ended, [`${signal}siglip-hd: Interrupted.\n`]);
+  }
 });
 
 test('exits with 1 for what the input is not to blame for', async () => {

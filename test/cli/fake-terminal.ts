@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Writable } from 'node:stream';
-import type { Terminal } from '../../src/cli/terminal.ts';
+import type { StopSignal, Terminal } from '../../src/cli/terminal.ts';
 
 class Captured extends Writable {
   readonly fd = 2;
@@ -25,5 +25,10 @@ export function fakeTerminal(isTTY = false) {
   const signals = new EventEmitter();
   let nowMs = 0;
   const terminal: Terminal = { stdout, stderr, signals, now: () => (nowMs += 1000), exitAtOnce() {} };
-  return { terminal, stdout, stderr, interrupt: () => signals.emit('SIGINT', 'SIGINT') };
+  return {
+    terminal,
+    stdout,
+    stderr,
+    interrupt: (signal: StopSignal = 'SIGINT') => signals.emit(signal, signal),
+  };
 }

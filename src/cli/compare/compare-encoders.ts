@@ -1,6 +1,5 @@
-import { dirname } from 'node:path';
-import { makeFolder } from '../../model/import/publish-folder.ts';
 import type { ExitCode } from '../exit-code.ts';
+import { openOutputFile } from '../output-place.ts';
 import { openProgress } from '../progress.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import type { Terminal } from '../terminal.ts';
@@ -40,7 +39,7 @@ export async function compareEncoders(
   const sides = await readEncoders(settings);
   const { found, failures } = await findImages(operands, settings, parts);
   const files = found.map(({ path }) => path);
-  if (settings.sheet !== undefined) await makeFolder(dirname(settings.sheet));
+  if (settings.sheet !== undefined) await openOutputFile(settings.sheet);
   const grid = commonGrid(sides);
   const times = new EngineTimes();
   return await runComparison({ settings, terminal, parts, times, failures }, async (run) => {

@@ -1,24 +1,18 @@
 import type { EncoderConfig } from '../../encoding/encoder-config.ts';
 import type { Encoder } from '../../encoding/encoder.ts';
-import { commandLimits } from '../command-encoder.ts';
+import { commandLimits, useEncoder } from '../command-encoder.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import type { Run } from './comparison-run.ts';
 
 /** Runs `work` with an encoder of these models, whose batches are timed; then closes it. */
 export async function withEncoder<T>(
-  { parts, settings, times }: Run,
+  { parts, settings, times, signal }: Run,
   models: EncoderConfig['models'],
   work: (encoder: Pick<Encoder, 'models' | 'encode'>) => Promise<T>,
 ): Promise<T> {
   const config = encoderConfig(models, settings);
-  const encoder = await parts.createEncoder(config, parts.logger, {
-    observeBatch: (batch) => times.add(batch),
-  });
-  try {
-    return await work(encoder);
-  } finally {
-    await encoder.close();
-  }
+  const opening = parts.createEncoder(config, parts.logger, { observeBatch: (batch) => times.add(batch) });
+  return await useEncoder(opening, signal, work);
 }
 
 /** One view at a time, so that nothing competes for cores while an engine is timed. */

@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { withoutControls } from '../../errors/quoted.ts';
 import { ServiceError } from '../../errors/service-error.ts';
-import { makeFolder } from '../../model/import/publish-folder.ts';
 import type { ModelSource } from '../../model/model-source.ts';
 import type { TokenFormat } from '../../tokens/formats/format.ts';
-import type { CreateEncoder } from '../command-encoder.ts';
+import { type CreateEncoder, useEncoder } from '../command-encoder.ts';
 import type { ExitCode } from '../exit-code.ts';
+import { openOutputFile, openOutputFolder } from '../output-place.ts';
 import {
   type EncodeSettings,
   isArchive,
@@ -54,8 +54,9 @@ export async function encodeFiles(
   if (embeddings && urls.length === 0) await parts.requireProjector(models);
   const inputs = await findInputs(operands, parts.readStdin, out);
   if (out === undefined) return await drawPreview(inputs, settings, terminal, parts);
-  if (!isArchive(out)) await makeFolder(out);
-  else if (inputs.found.some(({ kind }) => kind === 'tar')) {
+  if (isArchive(out)) await openOutputFile(out);
+  else await openOutputFolder(out);
+  if (isArchive(out) && inputs.found.some(({ kind }) => kind === 'tar')) {
     throw new ServiceError(
       'invalid_argument',
       `--out ${out} needs the list of images up front, which a tar does not give. Use a folder.`,
@@ -66,16 +67,12 @@ export async function encodeFiles(
   const { format } = layouts[layoutOf(settings)];
   const { counts, seconds } = await interruptible(
     terminal,
-    async (signal) => {
-      const encoder = await openEncoder(settings, request, format, terminal, parts, signal);
-      try {
+    async (signal) =>
+      useEncoder(openEncoder(settings, request, format, terminal, parts, signal), signal, async (encoder) => {
         const startMs = terminal.now();
         const encoded = await encodeInputs(inputs, writing, request, encoder, terminal, signal);
         return { counts: encoded, seconds: (terminal.now() - startMs) / 1000 };
-      } finally {
-        await encoder.close();
-      }
-    },
+      }),
     isArchive(out) ? '' : ' Run the same command again to resume.',
   );
   terminal.stdout.write(`${out}: ${summaryOf(counts, seconds)}\n`);
@@ -88,15 +85,14 @@ async function drawPreview(
   terminal: Terminal,
   parts: EncodeParts,
 ): Promise<ExitCode> {
+  const { preview = '' } = settings;
   const request = recipeRequest({ ...settings, dtype: 'float32' });
-  const sentence = await interruptible(terminal, async (signal) => {
-    const encoder = await openEncoder(settings, request, 'raw', terminal, parts, signal);
-    try {
-      return await writePreview(settings.preview ?? '', inputs, encoder, signal);
-    } finally {
-      await encoder.close();
-    }
-  });
+  await openOutputFile(preview);
+  const sentence = await interruptible(terminal, async (signal) =>
+    useEncoder(openEncoder(settings, request, 'raw', terminal, parts, signal), signal, async (encoder) =>
+      writePreview(preview, inputs, encoder, signal),
+    ),
+  );
   terminal.stdout.write(`${sentence}\n`);
   return 0;
 }

@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises';
-import { ServiceError } from '../../errors/service-error.ts';
+import { invalidArgument } from '../../errors/invalid-argument.ts';
 import { decode } from '../../image/decode.ts';
 import { type Raster, usualMaxPixels } from '../../image/raster.ts';
 import { syntheticPictures } from './synthetic-pictures.ts';
 import { cutViews } from '../../image/cut-views.ts';
 import type { Model } from '../../model/model.ts';
 import { planEncode } from '../../recipes/encode.ts';
-import { systemReason } from '../../errors/system-reason.ts';
+import { describeFailure } from '../exit-code.ts';
+import { readInput } from '../inputs/input-files.ts';
 
 const seed = 512;
 
@@ -22,12 +22,10 @@ export async function calibrationViews(
   const views: Uint8Array<ArrayBuffer>[] = [];
   for (const file of files) {
     try {
-      views.push(
-        ...viewsOf(await decode(await readFile(file), { exif: 'apply', maxPixels: usualMaxPixels }), model),
-      );
+      const raster = await decode(await readInput(file), { exif: 'apply', maxPixels: usualMaxPixels });
+      views.push(...viewsOf(raster, model));
     } catch (error) {
-      const message = error instanceof ServiceError ? error.message : `${systemReason(error)}.`;
-      throw new ServiceError('invalid_argument', `${file}: ${message}`, { cause: error });
+      throw invalidArgument(`${file}: ${describeFailure(error).text}`, error);
     }
   }
   return views;

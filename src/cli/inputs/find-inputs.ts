@@ -40,8 +40,8 @@ export function isImageName(path: string): boolean {
 
 /**
  * Finds the files that operands name: files, tars, folders with all below them, patterns, and with `-` the lines of `stdin`.
- * Leaves out hidden files and everything in `out`. A link to a file is an image of its own. Rejects with `invalid_argument`,
- * which names the `extensions` that the caller takes, if there are none.
+ * Leaves out hidden files and everything in `out`. A link to a file is an image of its own. Rejects with `invalid_argument` if
+ * there are none: for folders, it names the `extensions` that the caller takes.
  */
 export async function findInputs(
   operands: readonly string[],
@@ -79,21 +79,30 @@ export async function findInputs(
         operand,
         names.filter((name) => isImageName(name) || tarName.test(name)),
       );
-    } else if (isDynamicPattern(operand) && !(await exists(operand))) {
+    } else if (isDynamicPattern(operand) && (await systemError(operand)) !== undefined) {
       const { folder, pattern } = splitPattern(operand);
       const added = await addAll(folder, await matching(folder, pattern, onUnreadable));
       if (added === 0) failures.push({ file: operand, problem: 'no file matches this pattern.' });
     } else {
-      await add(operand, basename(operand));
+      const missing = await systemError(operand);
+      if (missing === undefined) await add(operand, basename(operand));
+      else failures.push({ file: normalize(operand), problem: `${systemReason(missing)}.` });
     }
   }
   const inputs = found.values();
-  if (inputs.length + failures.length > 0) return { found: inputs, failures };
+  if (inputs.length > 0) return { found: inputs, failures };
+  if (failures.length > 0) throw nothingFound(failures);
   const message = operands.every((operand) => operand === '-')
     ? 'stdin lists no files.'
     : `There are no images in ${operands.join(', ')}: no file ends in ${extensions.slice(0, -1).join(', ')} or ` +
       `${extensions.at(-1)}.${ignored > 0 ? ` Files in ${out} are ignored.` : ''}`;
   throw new ServiceError('invalid_argument', message);
+}
+
+/** The failure of a command that can take none of its operands. */
+export function nothingFound(failures: readonly InputFailure[]): ServiceError {
+  const sentences = failures.map(({ file, problem }) => `${file}: ${problem}`);
+  return new ServiceError('invalid_argument', sentences);
 }
 
 /** Lines, or strings that end in NUL, as find -print0 writes them. */
@@ -134,9 +143,10 @@ function splitPattern(pattern: string): { readonly folder: string; readonly patt
   return { folder, pattern: parts.slice(Math.max(0, first)).join('/') };
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Why the system gives no file of this path; undefined if there is one. */
+async function systemError(path: string): Promise<unknown> {
   return stat(path).then(
-    () => true,
-    () => false,
+    () => undefined,
+    (error: unknown) => error,
   );
 }

@@ -25,10 +25,9 @@ export function programHelp(): string {
   for (const { name, summary } of [...commands, benchOutline]) lines.push(`  ${name}`, ...wrap(summary, 6));
   lines.push('', 'siglip-hd COMMAND --help describes a command; siglip-hd --version prints the version.');
   lines.push(
-    'Exit status: 0 success; 1 failure; 2 wrong usage or bad input. A second signal ends the command at',
-  );
-  lines.push(
-    'once, with 128 plus the number of the signal: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP.',
+    'Exit status: 0 success; 1 failure; 2 wrong usage or bad input; 130, 143 or 129 after SIGINT, SIGTERM',
+    'or SIGHUP. serve first answers the requests in flight and then ends with 0; a second signal ends it',
+    'at once.',
     '',
   );
   return lines.join('\n');

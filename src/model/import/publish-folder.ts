@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { lstat, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { access, lstat, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { invalidArgument } from '../../errors/invalid-argument.ts';
 import type { ServiceError } from '../../errors/service-error.ts';
@@ -122,8 +122,18 @@ async function removeEmpty(folder: string, first: string): Promise<void> {
   }
 }
 
-/** Refuses a target that {@link publishFolder} would refuse, before the work is done. */
-export async function requireFree(target: string, force: boolean): Promise<void> {
+/** Refuses a target that {@link publishFolder} would refuse or could not make. Makes nothing. */
+export async function requirePlace(target: string, force: boolean): Promise<void> {
+  await requireFree(target, force);
+  let place = target;
+  while (!existsSync(place)) place = dirname(place);
+  await access(place, constants.W_OK | constants.X_OK).catch((error: unknown) => {
+    throw unmakeable(target, error);
+  });
+}
+
+/** Refuses a target with contents that must not be replaced. */
+async function requireFree(target: string, force: boolean): Promise<void> {
   const entries = await readdir(target).catch(async (error: NodeJS.ErrnoException): Promise<string[]> => {
     if (error.code === 'ENOENT') {
       const found = await lstat(target).catch(() => undefined);

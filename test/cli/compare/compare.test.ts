@@ -21,6 +21,8 @@ import { compare, realParts } from './run-compare.ts';
 import { madeUp } from '../../support/answer-origin.ts';
 
 const images = 'test/fixtures/images';
+/** A file that every comparison of images refuses. */
+const notAnImage = 'package.json';
 const scratch = scratchFolder();
 const models = { tiny: '', half: '', tiny27: '', clip: '', layers: '', penultimate: '' };
 
@@ -200,7 +202,7 @@ test("brings a teacher of another grid to the student's", async () => {
 });
 
 test('refuses models of different grids with one sentence before any image', async () => {
-  const comparing = compare([models.tiny, models.tiny27, 'not-there.jpg']);
+  const comparing = compare([models.tiny, models.tiny27, notAnImage]);
   await assert.rejects(comparing, {
     code: 'invalid_argument',
     message: /^A gives 32 x 32 tokens of 32 channels and B 27 x 27 tokens of 32 channels; .*--teacher-of/,
@@ -208,7 +210,7 @@ test('refuses models of different grids with one sentence before any image', asy
 });
 
 test("refuses scales that the teacher's model cannot have before any image", async () => {
-  const args = [models.tiny, '--teacher-of', models.tiny, 'not-there.jpg', '--scales', '500'];
+  const args = [models.tiny, '--teacher-of', models.tiny, notAnImage, '--scales', '500'];
   await assert.rejects(compare(args), {
     code: 'invalid_argument',
     message: /The scale 500 is not 1, 2, 3 or 4 times the model's image size/,
@@ -263,10 +265,10 @@ test('prints a line for each image, one for all, and the median speed of each', 
 test('names an image that fails, does the others, does not count its time, and exits with 1', async (context) => {
   const at = await folderWith(context, { 'a.jpg': [1], 'bad.jpg': [0] });
   const { parts, seen } = stubParts();
-  const files = [at('bad.jpg'), at('missing.jpg'), at('a.jpg')];
+  const files = [at('missing.jpg'), at('bad.jpg'), at('a.jpg')];
   const { exitCode, report, stderr } = await compareJson(['m', 'm2', ...files, '--out', at('maps')], parts);
   assert.equal(exitCode, 1);
-  const problems = ['This is not an image.', 'no such file or directory.'];
+  const problems = ['no such file or directory.', 'This is not an image.'];
   assert.deepEqual(
     report.failures,
     problems.map((problem, index) => ({ file: files[index], problem })),
@@ -280,8 +282,9 @@ test('names an image that fails, does the others, does not count its time, and e
   assert.equal(seen.closed, 1);
 });
 
-test('reports no figures when every image failed', async () => {
-  const { exitCode, report } = await compareJson(['m', 'm2', '/missing.jpg'], stubParts().parts);
+test('reports no figures when every image failed', async (context) => {
+  const at = await folderWith(context, { 'bad.jpg': [0] });
+  const { exitCode, report } = await compareJson(['m', 'm2', at('bad.jpg')], stubParts().parts);
   assert.equal(exitCode, 1);
   assert.deepEqual([report.images, report.all, report.a.msPerView], [[], undefined, undefined]);
 });
@@ -356,9 +359,9 @@ test('refuses to compare nothing, before a model is loaded, and offers no tar', 
   for (const [operand, message] of [
     [
       at('tars'),
-      `There are no images to compare. ${at('tars/a.tar')}: compare does not read tars; unpack it. 1 more cannot be compared.`,
+      `${at('tars/a.tar')}: compare does not read tars; unpack it. ${at('tars/b.tar')}: compare does not read tars; unpack it.`,
     ],
-    [at('none/*.jpg'), `There are no images to compare. ${at('none/*.jpg')}: no file matches this pattern.`],
+    [at('none/*.jpg'), `${at('none/*.jpg')}: no file matches this pattern.`],
     [
       at('none'),
       `There are no images in ${at('none')}: no file ends in .jpg, .jpeg, .png, .webp, .gif, .tif, .tiff or .avif.`,

@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { readFileSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { after, before, test, type TestContext } from 'node:test';
 import { tarMembers } from '../../../src/cli/encode/tar-members.ts';
@@ -164,3 +167,22 @@ test('stops an archive at the first write that fails, and leaves nothing of it',
   assert.deepEqual(failures, []);
   assert.ok(!(await readdir(scratch.path)).some((name) => name.includes('safetensors')));
 });
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  test(`ends by ${signal}, so that a shell sees it, and says that it was interrupted`, async (t) => {
+    const silent = createServer();
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    t.after(() => silent.close());
+    t.after(() => silent.closeAllConnections());
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const args = ['encode', at('pictures'), '--out', at(signal), '--url', url];
+    const child = spawn('node', [program, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    t.after(() => child.kill('SIGKILL'));
+    const said = text(child.stderr);
+    const ended = once(child, 'exit');
+    await once(silent, 'request');
+    child.kill(signal);
+    assert.deepEqual(await ended, [null, signal]);
+    assert.equal(await said, 'siglip-hd: Interrupted. Run the same command again to resume.\n');
+  });

@@ -6,6 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { pack } from 'tar-stream';
 import { encodeFiles } from '../../../src/cli/encode/encode.ts';
+import { Interruption } from '../../../src/cli/terminal.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import { requireProjector } from '../../../src/model/require-projector.ts';
 import { fakeTerminal } from '../fake-terminal.ts';
@@ -145,6 +146,20 @@ test('names a file that fails on stderr and in the manifest, does the others, an
     Object.fromEntries(failed.map(({ file, error }) => [file, error?.detail])),
     Object.fromEntries(Object.entries(problems).map(([name, problem]) => [at(name), problem])),
   );
+});
+
+test('loads no model and makes no folder when nothing that was named is there', async (context) => {
+  const at = await folderWith(context, {});
+  const named = [at('missing.jpg'), at('*.png'), at('none/x.jpg')];
+  const { exitCode, seen } = await encodeWith(named, ['--out', at('out')]);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.equal(exitCode.code, 'invalid_argument');
+  assert.deepEqual(exitCode.sentences, [
+    `${named[0]}: no such file or directory.`,
+    `${named[1]}: no file matches this pattern.`,
+    `${named[2]}: no such file or directory.`,
+  ]);
+  assert.deepEqual([seen.configs, await readdir(at('.'))], [[], []]);
 });
 
 test('lists fifty failures, counts the rest, and has all in the manifest', async (context) => {
@@ -423,6 +438,34 @@ test('leaves no archive when every file failed, and makes none of tars', async (
     /all\.safetensors needs the list of images up front, which a tar does not give\. Use a folder\./,
   );
   assert.deepEqual((await readdir(at('.'))).toSorted(), ['bad.jpg', 'x.tar']);
+});
+
+test('waits for no model that is loading or closing once it is interrupted', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1] });
+  const never = new Promise<never>(() => {});
+  for (const phase of ['createEncoder', 'close'] as const) {
+    for (const flags of [
+      ['--out', at('out')],
+      ['--preview', at('a.png')],
+    ]) {
+      const { terminal, interrupt } = fakeTerminal();
+      const { parts } = stubParts();
+      const createEncoder: typeof parts.createEncoder = async (...args) => {
+        if (phase === 'createEncoder') {
+          interrupt();
+          return await never;
+        }
+        const encoder = await parts.createEncoder(...args);
+        const close = async () => {
+          interrupt();
+          await never;
+        };
+        return { ...encoder, close };
+      };
+      const encoding = encodeFiles([at('a.jpg')], settingsOf(flags), terminal, { ...parts, createEncoder });
+      await assert.rejects(encoding, Interruption);
+    }
+  }
 });
 
 test('stops at SIGINT, closes the encoder, leaves no half archive, and says how to go on with a folder', async (context) => {

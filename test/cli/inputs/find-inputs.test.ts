@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, symlink } from 'node:fs/promises';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { findInputs } from '../../../src/cli/inputs/find-inputs.ts';
@@ -96,8 +96,10 @@ test('takes slashes in braces, and folders whose special characters are escaped'
 
 test('says so when a pattern matches nothing, and takes a file of that very name', async (context) => {
   const at = await folderWith(context, { 'what[1].jpg': [1] });
-  const nothing = await findInputs([at('*.png')], noStdin, at('out'));
-  assert.deepEqual(nothing.failures, [{ file: at('*.png'), problem: 'no file matches this pattern.' }]);
+  await assert.rejects(findInputs([at('*.png')], noStdin, at('out')), {
+    code: 'invalid_argument',
+    message: `${at('*.png')}: no file matches this pattern.`,
+  });
   const { found } = await findInputs([at('what[1].jpg')], noStdin, at('out'));
   assert.deepEqual(found, [{ kind: 'file', path: at('what[1].jpg'), relativePath: 'what[1].jpg' }]);
 });
@@ -118,7 +120,7 @@ test('refuses a folder without images, rather than encode nothing', async (conte
 test('says once that a pattern has no match, even where its folder is missing', async (context) => {
   const at = await pictures(context);
   for (const pattern of [at('nowhere/*.jpg'), at('sub/*.gif')]) {
-    const { failures } = await findInputs([pattern], noStdin, at('out'));
+    const { failures } = await findInputs([pattern, at('sub')], noStdin, at('out'));
     assert.deepEqual(failures, [{ file: pattern, problem: 'no file matches this pattern.' }]);
   }
 });
@@ -161,7 +163,8 @@ test('takes a link to a file as an image of its own, by whatever operands it is 
 
 test('names folders that cannot be read, and compressed tars', async (context) => {
   const at = await pictures(context);
-  const { failures } = await findInputs([at('x.tar.gz')], noStdin, at('out'));
+  await writeFile(at('x.tar.gz'), '');
+  const { failures } = await findInputs([at('x.tar.gz'), at('sub')], noStdin, at('out'));
   assert.deepEqual(failures, [{ file: at('x.tar.gz'), problem: 'it is compressed; unpack it.' }]);
   if (process.getuid?.() === 0) return;
   await chmod(at('sub/deep'), 0);
