@@ -245,7 +245,7 @@ def test_an_answer_that_trickles_is_a_timeout_too(encode: Encode) -> None:
 def test_a_redirect_is_not_followed(encode: Encode) -> None:
     with (
         stand_in(lambda handler: send(handler, 307, b"", {"location": "http://127.0.0.1:9/"})) as server,
-        pytest.raises(UnexpectedAnswerError, match="HTTP 307"),
+        pytest.raises(UnexpectedAnswerError, match=r"HTTP 307 redirects to http://127\.0\.0\.1:9/"),
     ):
         encode(server.url)
 
@@ -263,10 +263,20 @@ def test_url_and_key_may_come_from_the_environment(encode: Encode, monkeypatch: 
     [
         ("localhost:8080", {}, "use one like http://localhost:8080"),
         ("ftp://localhost", {}, "not a service's URL"),
+        ("http://localhost:x", {}, "not a service's URL"),
+        ("http://localhost:99999", {}, "not a service's URL"),
+        ("http://[::1", {}, "not a service's URL"),
+        (" http://localhost", {}, "not a service's URL"),
+        ("http://localhost\n", {}, "not a service's URL"),
+        ("grpc://localhost:x", {}, "not a service's URL"),
         ("grpc://localhost", {}, "not a gRPC address"),
         ("grpc://localhost:50051/path", {}, "not a gRPC address"),
         ("http://localhost", {"ca_file": "ca.pem"}, "need an https://"),
         ("https://localhost", {"key_file": "client.key"}, "needs cert_file"),
+        ("https://localhost", {"ca_file": __file__}, r"test_http\.py', which is not a PEM file"),
+        ("grpcs://localhost:50051", {"ca_file": __file__}, r"test_http\.py', which is not a PEM file"),
+        ("http://localhost", {"headers": {"x-a": "b\n"}}, "The header 'x-a'"),
+        ("http://localhost", {"headers": {"x a": "b"}}, "The header 'x a'"),
     ],
 )
 def test_a_connection_that_cannot_be_is_refused_when_the_client_is_made(
@@ -275,6 +285,22 @@ def test_a_connection_that_cannot_be_is_refused_when_the_client_is_made(
     for kind in (Client, AsyncClient):
         with pytest.raises(ValueError, match=why):
             kind(url, **settings)
+
+
+@pytest.mark.parametrize("url", ["https://localhost", "grpcs://localhost:50051"])
+def test_a_certificate_file_that_is_missing_is_named(url: str) -> None:
+    for kind in (Client, AsyncClient):
+        with pytest.raises(FileNotFoundError, match=r"missing\.pem"):
+            kind(url, ca_file="missing.pem")
+
+
+@pytest.mark.parametrize("url", ["http://localhost", "grpc://localhost:50051"])
+@pytest.mark.parametrize("key", ["secret\n", "secret key", "secr\u00e9t"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(url: str, key: str) -> None:
+    for kind in (Client, AsyncClient):
+        with pytest.raises(ValueError, match="strip the line break") as caught:
+            kind(url, api_key=key)
+        assert "secr" not in str(caught.value)
 
 
 def test_a_key_is_not_in_what_a_client_prints() -> None:

@@ -63,6 +63,13 @@ def test_a_default_with_a_wrong_value_is_refused_when_the_client_is_made() -> No
             kind(timeout=-1)
 
 
+@pytest.mark.parametrize("request_id", ["a\n", "a b", "\u00e4", "a" * 129, 7])
+def test_a_request_id_that_no_header_can_carry_is_refused(scripted: ScriptedFactory, request_id: Any) -> None:
+    s = scripted(reply())
+    with pytest.raises(ValueError, match="it must be 1 to 128 visible ASCII characters"):
+        s.run(s.client.models(request_id=request_id))
+
+
 def test_sides_may_be_written_as_over_http(scripted: ScriptedFactory) -> None:
     sides = []
 

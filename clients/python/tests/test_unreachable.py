@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 import importlib.util
-import socket
-import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -120,24 +117,9 @@ def test_tls_to_a_plain_port_is_told_to_use_a_plain_url(failure: Failure, grpc_p
     assert "does not speak TLS. Use an http:// or grpc://" in failure(f"grpcs://127.0.0.1:{grpc_port}")
 
 
-def test_plain_http_to_a_port_of_tls_is_told_to_use_https() -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(FIXTURES / "tls/server.pem", FIXTURES / "tls/server.key")
-
-    def shake_hands() -> None:
-        plain, _ = listener.accept()
-        with contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True):
-            pass
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-        pool.submit(shake_hands)
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with Client(url, max_retries=0, timeout=20) as client, pytest.raises(ConnectionFailedError) as caught:
-            client.models()
-    assert "If the port speaks TLS, use an https:// URL." in caught.value.detail
-
-
-def test_a_certificate_that_is_not_trusted_asks_for_ca_file(failure: Failure) -> None:
+@pytest.fixture
+def tls_port() -> Iterator[int]:
+    """The port of a gRPC server that speaks TLS."""
     if grpc is None:
         pytest.skip("grpcio is not installed")
     tls = FIXTURES / "tls"
@@ -145,7 +127,29 @@ def test_a_certificate_that_is_not_trusted_asks_for_ca_file(failure: Failure) ->
     server = grpc.server(ThreadPoolExecutor(1))
     port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
     server.start()
-    for scheme in ("https", "grpcs"):
-        assert "certificate is not trusted" in failure(f"{scheme}://127.0.0.1:{port}")
-        assert "ca_file" in failure(f"{scheme}://127.0.0.1:{port}", ca_file=tls / "other-ca.pem")
+    yield port
     server.stop(None).wait()
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("scheme", schemes())
+def test_a_plain_url_of_a_tls_port_is_told_to_use_tls(tls_port: int, scheme: str, kind: str) -> None:
+    url = f"{scheme}://127.0.0.1:{tls_port}"
+
+    async def ask() -> None:
+        async with AsyncClient(url, max_retries=0, timeout=20) as client:
+            await client.models()
+
+    def ask_sync() -> None:
+        with Client(url, max_retries=0, timeout=20) as client:
+            client.models()
+
+    with pytest.raises(ConnectionFailedError, match=f"If the port speaks TLS, use {scheme}s:// instead"):
+        asyncio.run(ask()) if kind == "async" else ask_sync()
+
+
+def test_a_certificate_that_is_not_trusted_asks_for_ca_file(failure: Failure, tls_port: int) -> None:
+    for scheme in ("https", "grpcs"):
+        assert "certificate is not trusted" in failure(f"{scheme}://127.0.0.1:{tls_port}")
+        other_ca = FIXTURES / "tls" / "other-ca.pem"
+        assert "ca_file" in failure(f"{scheme}://127.0.0.1:{tls_port}", ca_file=other_ca)

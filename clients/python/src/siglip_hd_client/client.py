@@ -42,7 +42,8 @@ class Client:
         url: ``http://``, ``https://``, ``grpc://host:port`` or, over TLS, ``grpcs://host:port``. Default: the
             environment's SIGLIPHD_URL, or ``http://localhost:8080``.
         api_key: The API key. Default: the environment's SIGLIPHD_API_KEY, or none.
-        ca_file: PEM file with the CA certificates to trust. Default: the system's.
+        ca_file: PEM file with the CA certificates to trust. Default: over HTTP the public CAs, or those of the
+            environment's SSL_CERT_FILE; over gRPC the public CAs, or those of GRPC_DEFAULT_SSL_ROOTS_FILE_PATH.
         cert_file: PEM file with a client certificate.
         key_file: PEM file with the certificate's key. Default: ``cert_file`` contains it.
         headers: Additional HTTP headers, or gRPC metadata, for every request.

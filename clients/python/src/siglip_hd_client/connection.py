@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -36,21 +38,46 @@ class Connection:
     url_source: str | None = None
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https", "grpc", "grpcs") or not parts.hostname:
+        self._check_url()
+        self._check_files()
+        if self.api_key is not None and not re.fullmatch("[!-~]+", self.api_key):
+            # The error must not show the key.
+            raise ValueError(
+                "The API key contains a space, a line break or a character that is not ASCII. If you read it from a "
+                "file, strip the line break at its end."
+            )
+        for name, value in self.headers.items():
+            if not re.fullmatch("[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch("[ -~]*", value):
+                raise ValueError(f"The header {name!r} has a name or a value that HTTP does not allow.")
+
+    def _check_url(self) -> None:
+        try:
+            parts = urlsplit(self.url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            parts, host, port = urlsplit(""), None, None
+        is_plain = self.url.isprintable() and " " not in self.url
+        if parts.scheme not in ("http", "https", "grpc", "grpcs") or not host or not is_plain:
             raise ValueError(
                 f"{self.url!r}{self._source} is not a service's URL; use one like http://localhost:8080 or "
                 "grpc://localhost:50051."
             )
-        if self.is_grpc and (parts.port is None or parts.path not in ("", "/")):
+        if self.is_grpc and (port is None or parts.path not in ("", "/")):
             raise ValueError(
                 f"{self.url!r}{self._source} is not a gRPC address; use one like {parts.scheme}://host:50051."
             )
-        files = (self.ca_file, self.cert_file, self.key_file)
-        if not self.is_secure and any(file is not None for file in files):
+
+    def _check_files(self) -> None:
+        files = {"ca_file": self.ca_file, "cert_file": self.cert_file, "key_file": self.key_file}
+        given = {name: file for name, file in files.items() if file is not None}
+        if given and not self.is_secure:
             raise ValueError(f"Certificates need an https:// or grpcs:// URL, not {self.url!r}{self._source}.")
         if self.key_file is not None and self.cert_file is None:
             raise ValueError("key_file needs cert_file: the certificate that the key belongs to.")
+        for name, file in given.items():
+            # Opened here because the libraries' errors do not name the file.
+            if b"-----BEGIN " not in Path(file).read_bytes():
+                raise ValueError(f"{name} is {file!r}, which is not a PEM file.")
 
     @property
     def _source(self) -> str:

@@ -21,7 +21,7 @@ from .grpc_messages import SERVICE, fields_of, method_classes, reason_of, set_fi
 from .images import FileImage, SentImage
 from .metadata import Fields, Recipe, Source, Timings
 from .options import WIRE_OPTIONS
-from .unreachable import broken, certificate_reason, tls_reason, unreachable
+from .unreachable import broken, certificate_reason, closed_reason, tls_reason, unreachable
 
 _METHODS: dict[Recipe, str] = {"encode": "Encode", "teacher": "TeacherEncode", "anyres": "AnyResEncode"}
 _SOURCES: dict[str, Source] = {"hit": "hit", "joined": "joined", "miss": "miss"}
@@ -143,12 +143,12 @@ def _connection_error(connection: Connection, detail: str, request_id: str) -> S
         return unreachable(connection, certificate_reason("CERTIFICATE_VERIFY_FAILED"))
     if "handshake failed" in detail:
         return unreachable(connection, tls_reason(detail))
-    if "failed to connect" in detail.lower():
-        # gRPC nests the reasons: "...; last error: UNKNOWN: ipv4:127.0.0.1:1: ...: Connection refused".
-        last = detail.rpartition(": ")[2]
-        return unreachable(connection, last[:1].lower() + last[1:])
-    if "resolving" in detail or "DNS" in detail:
-        return unreachable(connection, detail)
+    # gRPC nests the reasons: "...; last error: UNKNOWN: ipv4:127.0.0.1:1: ...: Connection refused".
+    last = detail.rpartition(": ")[2].rstrip("]").lower()
+    if "failed to connect" in detail.lower() and last == "socket closed":
+        return broken(connection, closed_reason(connection), request_id)
+    if "failed to connect" in detail.lower() or "resolving" in detail or "DNS" in detail:
+        return unreachable(connection, last)
     return broken(connection, detail, request_id)
 
 

@@ -16,7 +16,7 @@ from .call import Call, Reply
 from .connection import Connection
 from .errors import CallTimeoutError, SiglipHdError
 from .http_wire import http_request, read_error, read_reply
-from .unreachable import broken, reason_of, unreachable
+from .unreachable import broken, closed_reason, reason_of, unreachable
 
 #: Timeout for connecting, in seconds.
 _CONNECT_S = 5.0
@@ -177,9 +177,8 @@ def _failure(connection: Connection, call: Call, error: httpx.RequestError) -> S
     if isinstance(error, httpx.RemoteProtocolError) and "illegal" in what:
         # What h11 says of frames of HTTP/2.
         return unreachable(connection, "the port does not speak HTTP/1.1. For the gRPC port use a grpc:// URL.")
-    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) and connection.url.startswith("http:"):
-        # A port that speaks TLS closes a connection of plain HTTP without a word, as a service that stops does.
-        what += " If the port speaks TLS, use an https:// URL."
+    if isinstance(error, httpx.RemoteProtocolError) and "without sending a response" in what:
+        return broken(connection, closed_reason(connection), call.terms.request_id)
     # Retrying does not help against an invalid request.
     stays = isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
     return broken(connection, what, call.terms.request_id, is_transient=not stays)

@@ -98,6 +98,13 @@ def read_error(call: Call, status: int, headers: Mapping[str, str], body: bytes 
             request_id=str(problem.get("request_id", request_id)),
             retry_after=retry_after,
         )
+    location = headers.get("location")
+    if 300 <= status < 400 and location is not None:
+        return UnexpectedAnswerError(
+            f"HTTP {status} redirects to {location}, which the client does not follow: use that address as the URL.",
+            status=status,
+            request_id=request_id,
+        )
     text = " ".join(bytes(body[:400]).decode("utf-8", "replace").split())[:200]
     return UnexpectedAnswerError(
         f"HTTP {status}, not from a siglip-hd service: {text or 'an empty body'}",

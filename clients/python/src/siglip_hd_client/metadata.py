@@ -227,8 +227,8 @@ class Timings:
     Attributes:
         decode_ms: Decoding the image.
         views_ms: Making the model's inputs.
-        queue_ms: Waiting for the engine.
-        engine_ms: Running the engine.
+        queue_ms: Waiting for a thread or an engine.
+        engine_ms: While an engine runs any of the image's views.
         assemble_ms: Assembling the views' tokens; 0 for a single view.
     """
 

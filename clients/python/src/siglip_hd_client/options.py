@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
@@ -202,6 +203,9 @@ def _check_limits(terms: CallOptions) -> None:
     timeout: object = terms.get("timeout")
     if timeout is not None and not (isinstance(timeout, int | float) and 0 <= timeout < math.inf):
         raise ValueError(f"timeout is {timeout!r}; it must be a number of seconds, or None for no limit.")
+    request_id: object = terms.get("request_id") or None
+    if request_id is not None and not (isinstance(request_id, str) and re.fullmatch("[!-~]{1,128}", request_id)):
+        raise ValueError(f"request_id is {request_id!r}; it must be 1 to 128 visible ASCII characters.")
     retries: object = terms.get("max_retries", 0)
     if not (isinstance(retries, int) and retries >= 0):
         raise ValueError(f"max_retries is {retries!r}; it must be a whole number, 0 or more.")

@@ -48,12 +48,22 @@ def tls_reason(reason: str) -> str:
     """Why a TLS handshake failed."""
     if "WRONG_VERSION_NUMBER" in reason:
         return "the port does not speak TLS. Use an http:// or grpc:// URL, or another port."
+    if "NO_APPLICATION_PROTOCOL" in reason.upper().replace(" ", "_"):
+        return "the port speaks another protocol. Use an https:// URL for the HTTP port, grpcs:// for the gRPC port."
     return reason
 
 
 def certificate_reason(reason: str) -> str:
     """Why a certificate was refused."""
     return f"its certificate is not trusted ({reason}). Pass the CA's certificate as ca_file."
+
+
+def closed_reason(connection: Connection) -> str:
+    """Why a server may have closed the connection without an answer."""
+    if connection.is_secure:
+        return "the server closed it without an answer."
+    scheme = "grpcs" if connection.is_grpc else "https"
+    return f"the server closed it without an answer. If the port speaks TLS, use {scheme}:// instead."
 
 
 def _lower(reason: str) -> str:
