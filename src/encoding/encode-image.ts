@@ -15,6 +15,7 @@ import type { Trace } from '../telemetry/trace.ts';
 import { dtypeBytes } from '../tokens/tensor.ts';
 import type { EncodedImage } from './encoded-image.ts';
 import type { EncodingParts } from './encoding-parts.ts';
+import { engineTime } from './engine-time.ts';
 import { projectFused } from './project-fused.ts';
 import type { NewImage } from './planned-image.ts';
 import { hasClassToken, type ResolvedRequest } from './resolve-request.ts';
@@ -51,6 +52,8 @@ export async function encodeImage(
     ).flat();
     if (trace !== undefined) traceBatches(trace, queuedAt, encoded);
     const encodedAt = now();
+    const engineMs = engineTime(encoded);
+    const engineWaitMs = Math.max(0, encodedAt - queuedAt - engineMs);
     const tokens = await Promise.all(encoded.map((view) => joinLayers(parts, resolved, plan, view)));
     const assembled = await assemble(parts, resolved, plan, tokens);
     const assembledAt = now();
@@ -69,8 +72,8 @@ export async function encodeImage(
       timings: {
         decodeMs: headerMs + decodeMs,
         viewsMs: cutMs,
-        queueMs: waitMs + Math.max(...encoded.map(({ queueMs }) => queueMs)) + projected.queueMs,
-        engineMs: Math.max(...encoded.map(({ engineMs }) => engineMs)) + projected.engineMs,
+        queueMs: waitMs + engineWaitMs + projected.queueMs,
+        engineMs: engineMs + projected.engineMs,
         assembleMs: assembledAt - encodedAt,
         batchViews: Math.max(...encoded.map(({ batchViews }) => batchViews)),
       },

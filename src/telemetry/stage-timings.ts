@@ -1,9 +1,13 @@
-/** The wall time of each stage in milliseconds; for several images, the longest. */
+/**
+ * The wall time of each stage in milliseconds. Those of one image do not overlap, so they add up to less than the request's time.
+ * For several images, each is the longest.
+ */
 export interface StageTimings {
   readonly decodeMs: number;
   readonly viewsMs: number;
-  /** Waiting to be decoded, and for the engine, with the hand-overs between threads. */
+  /** Waiting to be decoded, and while no engine ran any of its views, with the hand-overs between threads. */
   readonly queueMs: number;
+  /** While an engine ran any of its views. */
   readonly engineMs: number;
   /** From the views' tokens to the answer's; close to 0 if there is nothing to assemble. */
   readonly assembleMs?: number;

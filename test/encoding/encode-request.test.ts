@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { RequestAbort } from '../../src/errors/abort.ts';
 import { startDeadline } from '../../src/encoding/deadline.ts';
 import type { ServiceError } from '../../src/errors/service-error.ts';
@@ -82,6 +83,28 @@ test('a request that leaves while it waits costs no engine time and frees its vi
     engine.batches.map(({ views }) => views.map(([level]) => level)),
     [[1], [3]],
   );
+});
+
+test('the stages of an image whose views run in several batches add up to less than its time', async (t) => {
+  const { engine, encoder, now, passMs, close } = gatedEncoder({ largest: 1 });
+  t.after(close);
+  const sentAt = now();
+  const tiled = { recipe: 'anyres', ...anyresDefaults, assembly: 'tiles' } as const;
+  const answer = encoder.encode({ images: [grey(1)], stacked: false, recipe: tiled, options, signal: never });
+  const engineMs = [500, 200];
+  for (const [index, ms] of engineMs.entries()) {
+    await until(() => engine.batches.length > index);
+    passMs(ms);
+    engine.batches[index]!.finish({ engineMs: ms });
+    await turn();
+  }
+  const { metadata, timings } = await answer;
+  const elapsedMs = now() - sentAt;
+  assert.equal(metadata.views, engineMs.length);
+  assert.ok(Math.abs(timings.engineMs - 700) < 1, `${timings.engineMs} ms`);
+  const { decodeMs, viewsMs, queueMs, assembleMs = 0 } = timings;
+  const stagesMs = decodeMs + viewsMs + queueMs + timings.engineMs + assembleMs;
+  assert.ok(stagesMs <= elapsedMs, `${stagesMs} of ${elapsedMs} ms`);
 });
 
 test('plan refuses an image that is too large to encode', (t) => {

@@ -62,7 +62,11 @@ export function gatedEncoder({
 }: GatedOptions = {}) {
   const tokenPool = new TokenPool(1);
   const viewPool = createViewPool({ threads: 1, images: 4, maxPixels: 1_000_000 });
-  const now = () => performance.now();
+  let passedMs = 0;
+  const now = () => performance.now() + passedMs;
+  const passMs = (ms: number) => {
+    passedMs += ms;
+  };
   const gated = () => {
     const engine = new GatedEngine();
     const split = (tokens: Uint8Array<ArrayBuffer>, views: number) => tokenPool.split(tokens, views);
@@ -113,5 +117,5 @@ export function gatedEncoder({
   const close = async () => {
     await Promise.all([viewPool.close(), tokenPool.close()]);
   };
-  return { engine, times, batcher, larger, viewBudget, cache, encoder, close };
+  return { engine, times, batcher, larger, viewBudget, cache, encoder, now, passMs, close };
 }

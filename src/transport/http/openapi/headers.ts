@@ -17,7 +17,7 @@ export const headers = {
   },
   'server-timing': {
     description:
-      'Milliseconds of decode, views, queue, engine, assemble (if there is any) and write. The description of engine is the largest batch, in views, that it ran for the request, such as "batch of 3"; a request whose tokens others made has none.',
+      'Milliseconds of decode, views, queue (waiting for a thread or an engine), engine (while it runs any of the views), assemble (if there is any) and write; of several images, the longest of each. The description of engine is the largest batch, in views, that it ran for the request, such as "batch of 3"; a request whose tokens others made has none.',
     schema: { type: 'string' },
   },
 };
