@@ -36,6 +36,23 @@ pageTest('shows models, engines and load, from the service alone', {}, async (op
   await status.getByRole('img', { name: /^Views a second over the last minute: now/ }).waitFor();
 });
 
+pageTest('says that no image came yet, and then how many views a second', {}, async (opened) => {
+  const { page } = opened;
+  const traffic = page.locator('.status summary');
+  await page.route(/metrics$/, async (route) => {
+    const response = await route.fetch();
+    const text = await response.text();
+    await route.fulfill({ response, body: text.replace(/^siglip_hd_(images_total|batch_views).*$/gm, '') });
+  });
+  await page.reload();
+  await traffic.getByText('no images yet', { exact: true }).waitFor();
+  assert.equal(await traffic.locator('.sparkline').count(), 0);
+  await page.unroute(/metrics$/);
+  await takeSample(opened, 'Coffee');
+  await traffic.getByText(/^[\d.]+ views\/s$/).waitFor();
+  await traffic.locator('.sparkline').waitFor();
+});
+
 pageTest(
   'asks again by itself after an outage that no look at the service has met',
   { errors: /ERR_/ },

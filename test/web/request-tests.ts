@@ -90,3 +90,39 @@ pageTest(
     assert.match(await panel(1).locator('.cost').innerText(), /No batch was run for this request/);
   },
 );
+
+/** A row of the cost: what it says, and where its bar is. */
+interface CostRow {
+  readonly ms: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+const costRows = `[...document.querySelectorAll('.cost[open] tr')].map((row) => {
+  const { left, right } = row.querySelector('.bars div').getBoundingClientRect();
+  return { ms: Number.parseFloat(row.querySelector('.number').textContent), left, right };
+})`;
+
+pageTest(
+  'draws the stages one after the other, and they add up to the time of the answer',
+  {},
+  async (opened) => {
+    const { page, panel } = opened;
+    // No other test asks for these tiles, so no cache has the tokens.
+    await choose(panel(1), { recipe: 'anyres', options: { max_tiles: '3' } });
+    await takeSample(opened, 'Invoice', 1);
+    const cost = panel(1).locator('.cost');
+    await cost.locator('summary').click();
+    const heading = await cost.locator('summary').innerText();
+    const rows: readonly CostRow[] = await page.evaluate(costRows);
+    assert.match(await cost.innerText(), /an engine runs any of its \d views/);
+    assert.match(
+      heading,
+      new RegExp(`^Cost: ${rows.reduce((sum, { ms }) => sum + ms, 0).toFixed(1)} ms, cache miss$`),
+    );
+    for (const [index, { left }] of rows.entries()) {
+      const before = rows[index - 1];
+      if (before !== undefined) assert.ok(Math.abs(left - before.right) < 1.5, JSON.stringify(rows));
+    }
+  },
+);

@@ -3,7 +3,7 @@ import { type Choice, queryOf, recipePaths } from './choice.ts';
 import type { Metadata, PlanAnswer } from './metadata.ts';
 import type { Service } from './service.ts';
 
-/** A stage of an answer, in the order in which the stages run. */
+/** A stage of an answer in the service. */
 export interface Stage {
   readonly name: string;
   readonly ms: number;
@@ -14,11 +14,13 @@ export interface Encoded {
   readonly metadata: Metadata;
   /** float16, little-endian. */
   readonly tokens: ArrayBuffer;
+  /** In the order in which they run, one after the other. */
   readonly stages: readonly Stage[];
   /** Views in the largest batch that the engine ran for the request; undefined if it ran none. */
   readonly batchViews: number | undefined;
-  /** From the request to the last byte, as the page saw it. */
-  readonly totalMs: number;
+  /** From sending the request until the answer begins, and from then to its last byte, by the browser's clock. */
+  readonly firstByteMs: number;
+  readonly downloadMs: number;
   readonly sentBytes: number;
   readonly receivedBytes: number;
   /** `hit`, `joined` or `miss`. */
@@ -43,11 +45,19 @@ export async function encode(
   signal: AbortSignal,
 ): Promise<Encoded> {
   const query = { ...queryOf(choice), format: 'raw', dtype: 'float16' };
-  const startMs = performance.now();
-  const { headers, tokens } = await service.ask(
+  const { headers, tokens, ...times } = await service.ask(
     recipePaths[choice.recipe],
     { method: 'POST', query, body: image, signal },
-    async (response) => ({ headers: response.headers, tokens: await response.arrayBuffer() }),
+    async (response, sentMs) => {
+      const answeredMs = performance.now();
+      const bytes = await response.arrayBuffer();
+      return {
+        headers: response.headers,
+        tokens: bytes,
+        firstByteMs: answeredMs - sentMs,
+        downloadMs: performance.now() - answeredMs,
+      };
+    },
   );
   const timing = headers.get('server-timing') ?? '';
   return {
@@ -55,7 +65,7 @@ export async function encode(
     tokens,
     stages: stagesOf(timing),
     batchViews: batchOf(timing),
-    totalMs: performance.now() - startMs,
+    ...times,
     sentBytes: image.size,
     receivedBytes: tokens.byteLength,
     cache: headers.get('tokens-cache') ?? '',

@@ -7,6 +7,8 @@ export interface MetricSample {
   /** Views that all engines have run, and the batches that they ran in. */
   readonly views: number;
   readonly batches: number;
+  /** Images that were answered, from a cache or not. */
+  readonly images: number;
   /** Views that wait for an engine. */
   readonly queued: number;
   readonly engines: readonly EngineState[];
@@ -38,6 +40,7 @@ export function sampleOf(text: string, atMs: number): MetricSample {
     startedS: sum('process_start_time_seconds'),
     views: sum('siglip_hd_batch_views_sum'),
     batches: sum('siglip_hd_batch_views_count'),
+    images: sum('siglip_hd_images_total'),
     queued: sum('siglip_hd_views', 'queued'),
     engines: all
       .filter(({ name }) => name === 'siglip_hd_engine_up')

@@ -11,6 +11,9 @@ export interface AskOptions {
   readonly isOpen?: boolean;
 }
 
+/** Reads an answer. `sentMs` is when its request was sent, by performance.now(). */
+type ReadResponse<T> = (response: Response, sentMs: number) => Promise<T>;
+
 /** Obtains a key from the user, given the sentence that the service refused the last request with. */
 export type ObtainKey = (refusal: string) => Promise<string>;
 
@@ -33,10 +36,10 @@ export class Service {
   }
 
   /**
-   * Sends a request, again with a key if it needs one, and reads the answer with `read`. Rejects with ServiceFailure if the
-   * request is refused or the connection fails.
+   * Sends a request, again with a key if it needs one, and reads the answer with `read`, which is told when the request was sent.
+   * Rejects with ServiceFailure if the request is refused or the connection fails.
    */
-  async ask<T>(path: string, options: AskOptions, read: (response: Response) => Promise<T>): Promise<T> {
+  async ask<T>(path: string, options: AskOptions, read: ReadResponse<T>): Promise<T> {
     for (;;) {
       const used = options.isOpen === true ? undefined : this.#key;
       const answer = await this.#send(path, options, used, read);
@@ -67,7 +70,7 @@ export class Service {
     path: string,
     { method = 'GET', query = {}, body, signal, timeoutMs }: AskOptions,
     key: string | undefined,
-    read: (response: Response) => Promise<T>,
+    read: ReadResponse<T>,
   ) {
     const url = new URL(path, this.base);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
@@ -75,6 +78,7 @@ export class Service {
       ...(signal === undefined ? [] : [signal]),
       ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)]),
     ];
+    const sentMs = performance.now();
     try {
       const response = await fetch(url, {
         method,
@@ -83,7 +87,7 @@ export class Service {
         signal: AbortSignal.any(ends),
       });
       if (!response.ok) return { isOk: false, refusal: await refusalOf(response) } as const;
-      return { isOk: true, value: await read(response) } as const;
+      return { isOk: true, value: await read(response, sentMs) } as const;
     } catch (thrown) {
       // Only a broken connection and the time limit mean that the service is away.
       const isTimeout = thrown instanceof DOMException && thrown.name === 'TimeoutError';

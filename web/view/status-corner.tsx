@@ -17,7 +17,6 @@ const contacts = {
 export function StatusCorner() {
   const { contact, models, samples, hasMetrics } = useSelected((state) => state.service);
   const model = useSelected((state) => modelOf(state, ''));
-  const rates = ratesOf(samples);
   const last = samples.at(-1);
   const engines = last?.engines ?? [];
   return (
@@ -26,12 +25,7 @@ export function StatusCorner() {
         <span class={`lamp ${contact.replace(' ', '-')}`} aria-hidden="true" />
         <span role="status">{contacts[contact]}</span>
         {model !== undefined && <span class="model">{model.name}</span>}
-        {last !== undefined && contact !== 'gone' && (
-          <>
-            <span>{short(lastMinute(samples))} views/s</span>
-            <Sparkline values={rates} label="Views a second over the last minute" />
-          </>
-        )}
+        {contact !== 'gone' && <Traffic samples={samples} />}
       </summary>
       <div class="status-more">
         {contact === 'gone' && models.length > 0 && <p class="fine">What it reported last:</p>}
@@ -50,6 +44,20 @@ export function StatusCorner() {
         <ModelTable models={models} engines={engines} />
       </div>
     </details>
+  );
+}
+
+/** How many views a second the engines ran in the last minute. A rate needs two samples, and a curve a rate. */
+function Traffic({ samples }: { samples: readonly MetricSample[] }) {
+  const last = samples.at(-1);
+  if (last?.images === 0 && last.views === 0) return <span>no images yet</span>;
+  if (samples.length < 2) return null;
+  const rate = lastMinute(samples);
+  return (
+    <>
+      <span>{short(rate)} views/s</span>
+      {rate > 0 && <Sparkline values={ratesOf(samples)} label="Views a second over the last minute" />}
+    </>
   );
 }
 
