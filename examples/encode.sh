@@ -3,7 +3,8 @@
 #
 #   examples/encode.sh photo.jpg tokens.npy
 #
-# SIGLIPHD_URL says where the service is; http://localhost:8080 if it does not.
+# SIGLIPHD_URL is the service's URL, http://localhost:8080 by default. SIGLIPHD_API_KEY is the key, if the service has keys. For an
+# https:// URL with a private CA, set CURL_CA_BUNDLE to its certificate.
 set -eu
 
 image=${1:?usage: encode.sh IMAGE [TOKENS.npy]}
@@ -20,6 +21,7 @@ headers=$(mktemp)
 trap 'rm -f "$answer" "$headers"' EXIT
 
 if ! curl --silent --show-error --fail-with-body \
+  ${SIGLIPHD_API_KEY:+--header "authorization: Bearer $SIGLIPHD_API_KEY"} \
   --data-binary "@$image" \
   --dump-header "$headers" \
   --output "$answer" \

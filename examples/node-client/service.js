@@ -1,7 +1,7 @@
 // Connects to the service: a promise for each call, with the types of encoder.proto (npm run types).
 // @ts-check
 import { fileURLToPath } from 'node:url';
-import { credentials, loadPackageDefinition, status } from '@grpc/grpc-js';
+import { credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 
 /**
@@ -25,9 +25,21 @@ function sentence(/** @type {string} */ details) {
   return details.replace(/\s*Resolution note:\s*$/, '');
 }
 
-/** Opens a connection to `host:port`. */
-export function connect(/** @type {string} */ address) {
-  const client = new contract.siglip_hd.v1.VisualEncoderService(address, credentials.createInsecure(), {
+/**
+ * Opens a connection to `grpc://host:port`, or `grpcs://host:port` for TLS.
+ *
+ * @param {string} url
+ * @param {string} [key] The API key, if the service has keys.
+ */
+export function connect(url, key) {
+  const { groups: { scheme, address } = {} } =
+    /^(?<scheme>grpcs?):\/\/(?<address>[^/]+:\d+)\/?$/.exec(url) ?? {};
+  if (address === undefined)
+    throw new Error(`${url} is not a gRPC address: use grpc://HOST:PORT or grpcs://HOST:PORT.`);
+  const channel = scheme === 'grpcs' ? credentials.createSsl() : credentials.createInsecure();
+  const headers = new Metadata();
+  if (key) headers.set('authorization', `Bearer ${key}`);
+  const client = new contract.siglip_hd.v1.VisualEncoderService(address, channel, {
     // Tokens can exceed the 4 MiB that a client accepts by default,
     'grpc.max_receive_message_length': 64 * 2 ** 20,
     // and arrive more than twice as fast with a window larger than 64 KiB.
@@ -47,7 +59,7 @@ export function connect(/** @type {string} */ address) {
         options: { ...options, dtype: /** @type {const} */ ('DTYPE_FLOAT32') },
       };
       return new Promise((resolve, reject) => {
-        client.encode(request, { deadline: Date.now() + 60_000 }, (error, response) => {
+        client.encode(request, headers, { deadline: Date.now() + 60_000 }, (error, response) => {
           if (error !== null) return reject(new Error(`${status[error.code]}: ${sentence(error.details)}`));
           const { tensor, metadata, timings } = response ?? {};
           if (!tensor || !metadata || !timings) return reject(new Error('The answer has no tokens.'));

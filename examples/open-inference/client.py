@@ -4,14 +4,17 @@ of /v1/encode.
     python3 -m pip install 'tritonclient[all]'
     python3 examples/open-inference/client.py test/fixtures/images/rocket.jpg [MODEL]
 
-SIGLIPHD_URL and SIGLIPHD_GRPC are the service's addresses, SIGLIPHD_API_KEY its key if it has any.
+SIGLIPHD_URL and SIGLIPHD_GRPC are the service's addresses, SIGLIPHD_API_KEY the key, if the service has keys. With an https:// URL both
+use TLS; for a private CA set SSL_CERT_FILE to its certificate.
 """
 
 import asyncio
 import os
+import ssl
 import sys
 import urllib.request
 
+import gevent.ssl
 import numpy as np
 import tritonclient.grpc as grpc_client
 import tritonclient.grpc.aio as grpc_aio
@@ -19,9 +22,13 @@ import tritonclient.http as http_client
 import tritonclient.http.aio as http_aio
 from tritonclient.utils import InferenceServerException
 
-HTTP = os.environ.get("SIGLIPHD_URL", "http://localhost:8080").removeprefix("http://").rstrip("/")
+URL = os.environ.get("SIGLIPHD_URL", "http://localhost:8080").rstrip("/")
+SCHEME, _, HTTP = URL.partition("://")
+TLS = SCHEME == "https"
 GRPC = os.environ.get("SIGLIPHD_GRPC", "localhost:50051")
 KEY = os.environ.get("SIGLIPHD_API_KEY")
+# Python's own TLS reads it; gRPC must be told.
+CA_FILE = os.environ.get("SSL_CERT_FILE")
 
 
 def headers() -> dict[str, str]:
@@ -32,7 +39,7 @@ def headers() -> dict[str, str]:
 def tokens_of_encode(file: bytes, model: str) -> np.ndarray:
     """The float16 tokens that the service's own interface answers."""
     request = urllib.request.Request(
-        f"http://{HTTP}/v1/encode?format=raw&model={model}", data=file, headers=headers()
+        f"{URL}/v1/encode?format=raw&model={model}", data=file, headers=headers()
     )
     with urllib.request.urlopen(request) as answer:
         return np.frombuffer(answer.read(), "<f2")
@@ -149,15 +156,19 @@ def only_over_http(client: http_client.InferenceServerClient, model: str, file: 
 
 
 async def main(file: bytes) -> None:
-    with http_client.InferenceServerClient(HTTP) as client:
+    with http_client.InferenceServerClient(
+        HTTP, ssl=TLS, ssl_context_factory=gevent.ssl.create_default_context
+    ) as client:
         model = sys.argv[2] if len(sys.argv) > 2 else client.get_model_repository_index(headers=headers())[0]["name"]
         await try_client("tritonclient.http", http_client, client, model, file)
         only_over_http(client, model, file)
-    async with http_aio.InferenceServerClient(HTTP) as client:
+    async with http_aio.InferenceServerClient(
+        HTTP, ssl=TLS, ssl_context=ssl.create_default_context()
+    ) as client:
         await try_client("tritonclient.http.aio", http_aio, client, model, file)
-    with grpc_client.InferenceServerClient(GRPC) as client:
+    with grpc_client.InferenceServerClient(GRPC, ssl=TLS, root_certificates=CA_FILE) as client:
         await try_client("tritonclient.grpc", grpc_client, client, model, file)
-    async with grpc_aio.InferenceServerClient(GRPC) as client:
+    async with grpc_aio.InferenceServerClient(GRPC, ssl=TLS, root_certificates=CA_FILE) as client:
         await try_client("tritonclient.grpc.aio", grpc_aio, client, model, file)
 
 
@@ -172,4 +183,4 @@ if __name__ == "__main__":
     try:
         asyncio.run(main(image_file))
     except (OSError, InferenceServerException) as error:
-        sys.exit(f"A call to the service failed (SIGLIPHD_URL is {HTTP}, SIGLIPHD_GRPC is {GRPC}): {error}")
+        sys.exit(f"A call to the service failed (SIGLIPHD_URL is {URL}, SIGLIPHD_GRPC is {GRPC}): {error}")

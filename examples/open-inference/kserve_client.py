@@ -4,7 +4,8 @@
     python3 -m pip install kserve
     python3 examples/open-inference/kserve_client.py test/fixtures/images/rocket.jpg MODEL
 
-SIGLIPHD_URL and SIGLIPHD_GRPC are the service's addresses, SIGLIPHD_API_KEY its key if it has any.
+SIGLIPHD_URL and SIGLIPHD_GRPC are the service's addresses, SIGLIPHD_API_KEY the key, if the service has keys. With an https:// URL both
+use TLS; for a private CA set SSL_CERT_FILE to its certificate.
 """
 
 import asyncio
@@ -22,6 +23,9 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSt
 URL = os.environ.get("SIGLIPHD_URL", "http://localhost:8080").rstrip("/")
 GRPC = os.environ.get("SIGLIPHD_GRPC", "localhost:50051")
 KEY = os.environ.get("SIGLIPHD_API_KEY")
+TLS = URL.startswith("https://")
+# Python's own TLS reads it; gRPC must be told.
+CA_FILE = os.environ.get("SSL_CERT_FILE")
 HEADERS = {"x-api-key": KEY} if KEY else {}
 METADATA = tuple(HEADERS.items())
 
@@ -83,8 +87,19 @@ async def over_rest(model: str, file: bytes) -> None:
             raise AssertionError("a model that is not there answered")
 
 
+def metadata_channel() -> grpc.aio.Channel:
+    """A channel of gRPC's own, for the call that KServe's client lacks."""
+    if not TLS:
+        return grpc.aio.insecure_channel(GRPC)
+    ca = None
+    if CA_FILE is not None:
+        with open(CA_FILE, "rb") as file:
+            ca = file.read()
+    return grpc.aio.secure_channel(GRPC, grpc.ssl_channel_credentials(ca))
+
+
 async def over_grpc(model: str, file: bytes) -> None:
-    async with InferenceGRPCClient(GRPC) as client:
+    async with InferenceGRPCClient(GRPC, use_ssl=TLS, root_certificates=CA_FILE) as client:
         assert await client.is_server_live()
         assert await client.is_server_ready()
         assert await client.is_model_ready(model, headers=METADATA)
@@ -92,7 +107,7 @@ async def over_grpc(model: str, file: bytes) -> None:
         async def infer(request: InferRequest):
             return await client.infer(request, headers=METADATA)
 
-        async with grpc.aio.insecure_channel(GRPC) as channel:
+        async with metadata_channel() as channel:
             request = messages.ModelMetadataRequest(name=model)
             metadata = await GRPCInferenceServiceStub(channel).ModelMetadata(request, metadata=METADATA)
         side = next(tensor.shape[1] for tensor in metadata.inputs if tensor.name == "pixels")

@@ -3,7 +3,8 @@
     python3 -m pip install ../../clients/python
     python3 client.py photo.jpg another.png
 
-SIGLIPHD_URL is the service's URL, such as grpc://localhost:50051; the default is http://localhost:8080.
+SIGLIPHD_URL is the service's URL, such as grpc://localhost:50051; the default is http://localhost:8080. SIGLIPHD_API_KEY is the key, if
+the service has keys. For a private CA set SSL_CERT_FILE (https://) or GRPC_DEFAULT_SSL_ROOTS_FILE_PATH (grpcs://) to its certificate.
 """
 
 import sys

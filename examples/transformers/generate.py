@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from PIL import Image
-from siglip_hd_client import Client, ConnectionFailedError, OverloadedError, Tokens
+from siglip_hd_client import Client, ConnectionFailedError, Tokens, UnavailableError
 from siglip_hd_client.transformers import encoder_outputs, image_token_types
 from tiny_models import IMAGE_TOKEN, Family, families, save
 
@@ -106,7 +106,7 @@ def service(folders: list[Path]) -> Iterator[Client]:
 def is_ready(client: Client) -> bool:
     try:
         return len(client.models()) > 0
-    except (ConnectionFailedError, OverloadedError):
+    except (ConnectionFailedError, UnavailableError):
         return False
 
 

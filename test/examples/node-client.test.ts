@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { runProgram } from '../support/external.ts';
-import { grpcAddress } from '../support/grpc-stand-in.ts';
+import { grpcAddress, guardedGrpcAddress } from '../support/grpc-stand-in.ts';
+import { tlsFixturePath } from '../support/tls-fixtures.ts';
 
 const client = 'examples/node-client/client.js';
 
@@ -12,7 +13,7 @@ test('the Node client prints the shape, the model and the timings', async (t) =>
   const { exitCode, stdout, stderr } = await runProgram(process.execPath, [
     client,
     'test/fixtures/images/rocket.jpg',
-    await grpcAddress(t),
+    `grpc://${await grpcAddress(t)}`,
   ]);
   assert.equal(exitCode, 0, stderr);
   assert.match(stdout, /^shape \[\d+, \d+\], \d+ values/m);
@@ -20,11 +21,43 @@ test('the Node client prints the shape, the model and the timings', async (t) =>
   assert.match(stdout, /^decodeMs [\d.]+, viewsMs [\d.]+, queueMs [\d.]+, engineMs [\d.]+/m);
 });
 
+test('the Node client takes URL, key and CA from the environment', async (t) => {
+  const key = 'ada-0123456789abcdef';
+  const trusted = {
+    SIGLIPHD_URL: `grpcs://${await guardedGrpcAddress(t, key)}`,
+    NODE_EXTRA_CA_CERTS: tlsFixturePath('ca.pem'),
+    // It would replace Node's own.
+    GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: '',
+  };
+  const run = (environment: Readonly<Record<string, string>>) =>
+    runProgram(process.execPath, [client, 'test/fixtures/images/rocket.jpg'], environment);
+  const { exitCode, stdout, stderr } = await run({ ...trusted, SIGLIPHD_API_KEY: key });
+  assert.equal(exitCode, 0, stderr);
+  assert.match(stdout, /^shape \[\d+, \d+\]/m);
+  const refused = await run({ ...trusted, SIGLIPHD_API_KEY: '' });
+  assert.match(refused.stderr, /^UNAUTHENTICATED: An API key is required/m);
+  const untrusting = await run({ ...trusted, NODE_EXTRA_CA_CERTS: '' });
+  assert.match(untrusting.stderr, /^UNAVAILABLE: .*certificate/m);
+});
+
+test('the Node client says what its URL must be', async () => {
+  const { exitCode, stderr } = await runProgram(process.execPath, [
+    client,
+    'test/fixtures/images/rocket.jpg',
+    'http://localhost:8080',
+  ]);
+  assert.equal(exitCode, 1);
+  assert.equal(
+    stderr,
+    'http://localhost:8080 is not a gRPC address: use grpc://HOST:PORT or grpcs://HOST:PORT.\n',
+  );
+});
+
 test('the Node client says why it failed', async () => {
   const { exitCode, stderr } = await runProgram(process.execPath, [
     client,
     'test/fixtures/images/rocket.jpg',
-    '127.0.0.1:1',
+    'grpc://127.0.0.1:1',
   ]);
   assert.equal(exitCode, 1);
   assert.match(stderr, /^UNAVAILABLE: .*ECONNREFUSED/m);
