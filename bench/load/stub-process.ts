@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../processes/free-port.ts';
 import { benchCache } from '../processes/paths.ts';
-import { freePorts, type ServiceProcess, startServer } from '../processes/service-process.ts';
+import { type ServiceProcess, startServer } from '../processes/service-process.ts';
 import { type EngineFault, faultFile, type StubTimes, writeStubModel } from './stub-model.ts';
 
 export interface StubOptions extends StubTimes {
@@ -36,7 +37,7 @@ export async function startStub({
   const folder = join(benchCache, `stub-${process.pid}-${randomBytes(4).toString('hex')}`);
   await writeStubModel(folder, times);
   try {
-    const [httpPort, grpcPort] = await freePorts(2);
+    const [httpPort, grpcPort] = [await freePort(), await freePort()];
     const server = await startServer(
       process.execPath,
       [
@@ -53,7 +54,7 @@ export async function startStub({
         '--log-format=json',
         ...flags,
       ],
-      { port: httpPort!, readyPath: '/readyz', env: { UV_THREADPOOL_SIZE: '6', MALLOC_ARENA_MAX: '2' } },
+      { port: httpPort, readyPath: '/readyz', env: { UV_THREADPOOL_SIZE: '6', MALLOC_ARENA_MAX: '2' } },
     );
     return {
       ...server,

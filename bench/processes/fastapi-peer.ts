@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { freePort } from './free-port.ts';
 import { repository } from './paths.ts';
-import { freePorts, type ServerProcess, startServer } from './service-process.ts';
+import { type ServerProcess, startServer } from './service-process.ts';
 
 const folder = join(repository, 'bench/peers/fastapi');
 const python = process.env['PEER_PYTHON'] ?? 'python3';
@@ -24,10 +25,10 @@ export function peerVersions(): string | undefined {
 
 /** Starts the fifty lines of FastAPI on a model folder. */
 export async function startPeer(model: string, threads: number): Promise<ServerProcess> {
-  const [port] = await freePorts(1);
+  const port = await freePort();
   return await startServer(
     python,
     ['-m', 'uvicorn', 'app:app', '--app-dir', folder, '--port', String(port), '--no-access-log'],
-    { port: port!, readyPath: '/healthz', env: { MODEL: model, THREADS: String(threads) } },
+    { port, readyPath: '/healthz', env: { MODEL: model, THREADS: String(threads) } },
   );
 }

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { encodeRequestMessage } from '../load/messages.ts';
 import type { Target } from '../load/target.ts';
+import { freePort } from './free-port.ts';
 import { benchCache, repository, rocketFile } from './paths.ts';
 
 const startLimitMs = 60_000;
@@ -30,7 +30,7 @@ export async function startService(
   flags: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<ServiceProcess> {
-  const [httpPort, grpcPort] = await freePorts(2);
+  const [httpPort, grpcPort] = [await freePort(), await freePort()];
   const server = await startServer(
     process.execPath,
     [
@@ -42,7 +42,7 @@ export async function startService(
       '--log-format=json',
       ...flags,
     ],
-    { port: httpPort!, readyPath: '/readyz', env },
+    { port: httpPort, readyPath: '/readyz', env },
   );
   return { ...server, grpcAddress: `127.0.0.1:${grpcPort}` };
 }
@@ -80,14 +80,6 @@ export async function startServer(
       await rm(logFile, { force: true });
     },
   };
-}
-
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }
 
 /** rocket.jpg over HTTP: raw body, and the answer as npy of float16. */

@@ -5,10 +5,11 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, type TestContext } from 'node:test';
+import { freePort } from '../../bench/processes/free-port.ts';
 import { externalTest } from '../support/external.ts';
 import { imageBytes } from '../support/golden.ts';
 import { type EncodeResponse, TestClient } from '../support/grpc-client.ts';
-import { freePort, ServiceProcess } from '../support/service-process.ts';
+import { ServiceProcess } from '../support/service-process.ts';
 import { importFixture, scratchFolder } from '../support/tiny-models.ts';
 import { until } from '../support/until.ts';
 
@@ -137,7 +138,7 @@ externalTest(
         const found = await stats().catch(() => undefined);
         return ['http', 'grpc'].every((each) => found?.get(`${each}.membership_healthy`) === count);
       };
-      await until(isSeen, 30_000, 100);
+      await until(isSeen);
     };
     await healthy(2);
 
@@ -146,7 +147,7 @@ externalTest(
     const clients = load(t, own, outcomes, over.signal);
     const requests = async (count: number) => {
       const before = outcomes.length;
-      await until(() => outcomes.length >= before + count, 60_000, 20);
+      await until(() => outcomes.length >= before + count);
     };
     const [first, second] = services;
     await requests(30);
@@ -164,7 +165,7 @@ externalTest(
     await requests(30);
     const answeredBefore = attemptsIn([logFiles[1]!]).size;
     await second!.start();
-    await until(() => attemptsIn([logFiles[1]!]).size >= answeredBefore + 10, 60_000, 100);
+    await until(() => attemptsIn([logFiles[1]!]).size >= answeredBefore + 10);
     over.abort();
     await Promise.all(clients);
 

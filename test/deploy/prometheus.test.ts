@@ -6,6 +6,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, type TestContext } from 'node:test';
 import { pino } from 'pino';
+import { freePort } from '../../bench/processes/free-port.ts';
 import { parseEndpoint } from '../../src/inference/remote/endpoint.ts';
 import { readModelFolder } from '../../src/model/load-folder.ts';
 import { encoderSignature } from '../../src/model/signature.ts';
@@ -15,7 +16,6 @@ import { externalTest, runProgram } from '../support/external.ts';
 import { missingHelm } from '../support/helm.ts';
 import { InferenceServer } from '../support/inference-server.ts';
 import { serviceConfig } from '../support/service-config.ts';
-import { freePort } from '../support/service-process.ts';
 import { importFixture, scratchFolder } from '../support/tiny-models.ts';
 import { until } from '../support/until.ts';
 

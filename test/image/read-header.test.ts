@@ -147,11 +147,13 @@ describe('readHeader', () => {
 
   for (const [name, bytes] of Object.entries(hostile)) {
     test(`holds its thread only for a moment over endless ${name}`, async () => {
+      // Processor time, which does not pass while others have the processor.
       const heldMs: number[] = [];
       for (let tries = 0; tries < 3; tries++) {
-        const startMs = performance.now();
+        const before = process.cpuUsage();
         const header = readHeader(bytes);
-        heldMs.push(performance.now() - startMs);
+        const { user, system } = process.cpuUsage(before);
+        heldMs.push((user + system) / 1000);
         await header.catch(() => undefined);
       }
       assert.ok(Math.min(...heldMs) < 100, `${heldMs.join(', ')} ms`);

@@ -119,7 +119,7 @@ for (const fault of ['exit', 'notFinite'] as const) {
 }
 
 /** The service in a process of its own. */
-async function spawnService(t: TestContext, firstView = '0', flags = ['--engine-timeout-ms=300']) {
+async function spawnService(t: TestContext, firstView = '0', flags = ['--engine-timeout-ms=1000']) {
   const fifo = join(scratch.path, `fifo-${process.hrtime.bigint()}`);
   execFileSync('mkfifo', [fifo]);
   const script = fileURLToPath(new URL('../support/faulty-main.js', import.meta.url));
@@ -161,12 +161,13 @@ for (const hang of ['hang', 'hangInNative'] as const) {
       'killing the process: an engine is stuck in a native call',
     ]);
     const reason = lines.find(({ msg }) => msg === 'the engine is stuck')?.err?.message;
-    assert.match(String(reason), /did not finish a batch of . views within 300 ms/);
+    assert.match(String(reason), /did not finish a batch of . views within 1000 ms/);
   });
 }
 
 test('an engine that never returns from its first batch ends the process', async (t) => {
-  const { exited, lines } = await spawnService(t, String(faults.hangInNative));
+  // The limit of a first batch is ten times as long.
+  const { exited, lines } = await spawnService(t, String(faults.hangInNative), ['--engine-timeout-ms=300']);
   assert.deepEqual(await exited, [null, 'SIGKILL']);
   assert.deepEqual(
     lines.filter(({ level }) => level === 'fatal').map(({ msg }) => msg),
@@ -175,7 +176,8 @@ test('an engine that never returns from its first batch ends the process', async
 });
 
 test('a stop signal ends a process whose engine never returns', async (t) => {
-  const { child, exited, url, lines } = await spawnService(t);
+  // Long enough that the signal comes before the engine is stuck.
+  const { child, exited, url, lines } = await spawnService(t, '0', ['--engine-timeout-ms=5000']);
   const asked = ask(url, faults.hangInNative);
   await until(async () => /state="admitted"\} 1\n/.test(await (await fetch(`${url}/metrics`)).text()));
   child.kill('SIGINT');

@@ -69,7 +69,7 @@ async function traced(protocol: 'grpc' | 'http/protobuf', env: Record<string, st
     client,
     url: `http://127.0.0.1:${service.httpPort}`,
     untilLine: async (is: (line: Line) => boolean) => {
-      const signal = AbortSignal.timeout(20_000);
+      const signal = AbortSignal.timeout(60_000);
       while (!lines.some(is)) await once(written, 'line', { signal });
     },
     close: async () => {

@@ -163,7 +163,7 @@ export class TestClient {
 
   async connected(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      this.#client.waitForReady(Date.now() + 10_000, (error) => (error ? reject(error) : resolve()));
+      this.#client.waitForReady(Date.now() + 60_000, (error) => (error ? reject(error) : resolve()));
     });
   }
 

@@ -6,6 +6,7 @@ import {
   type ServiceDefinition,
   status,
 } from '@grpc/grpc-js';
+import { freePort } from '../../bench/processes/free-port.ts';
 import {
   digestParameter,
   outputTensors,
@@ -27,7 +28,7 @@ export interface InferenceServerOptions {
   /** As Triton's ModelConfig tells it; other servers have no such method. */
   readonly config?: { readonly maxBatchSize: number; readonly digest?: string } | undefined;
   readonly credentials?: ServerCredentials | undefined;
-  /** The port; a free one when absent. */
+  /** The port; when absent one that nobody else gets while this server is down. */
   readonly port?: number | undefined;
 }
 
@@ -96,7 +97,7 @@ export class InferenceServer {
 
   static async start(options: InferenceServerOptions): Promise<InferenceServer> {
     const server = new InferenceServer(options);
-    const { credentials = ServerCredentials.createInsecure(), port = 0 } = options;
+    const { credentials = ServerCredentials.createInsecure(), port = await freePort() } = options;
     server.#port = await new Promise<number>((resolve, reject) => {
       server.#server.bindAsync(`127.0.0.1:${port}`, credentials, (error, bound) =>
         error === null ? resolve(bound) : reject(error),

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { freePort } from '../../bench/processes/free-port.ts';
 import { runProgram } from './external.ts';
-import { freePort, ServiceProcess } from './service-process.ts';
+import { ServiceProcess } from './service-process.ts';
 import { until } from './until.ts';
 
 export const missingNginx = async () =>
@@ -73,13 +74,14 @@ export async function startBehindNginx(
   );
   const nginx = spawn('nginx', ['-c', configuration], { stdio: 'inherit' });
   t.after(() => nginx.kill('SIGTERM'));
-  await Promise.all([listens(http), listens(grpc)]);
+  await Promise.all([listens(http, nginx), listens(grpc, nginx)]);
   return { services, ports, http, grpc };
 }
 
-/** Resolves when a port takes connections. */
-async function listens(port: number): Promise<void> {
+/** Resolves when a port takes connections. Rejects if nginx ends. */
+async function listens(port: number, nginx: ChildProcess): Promise<void> {
   await until(async () => {
+    assert.equal(nginx.exitCode, null, 'nginx does not run; it says why above');
     const socket = connect(port, '127.0.0.1');
     const isOpen = await once(socket, 'connect').then(
       () => true,

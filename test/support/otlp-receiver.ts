@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import { freePort } from '../../bench/processes/free-port.ts';
 
 interface Value {
   readonly stringValue?: string;
@@ -88,7 +89,8 @@ export class OtlpReceiver {
   /** With `tls` HTTP is over TLS, as localhost. */
   static async start(tls?: OtlpTls): Promise<OtlpReceiver> {
     const receiver = new OtlpReceiver(tls);
-    receiver.#http.listen(0, '127.0.0.1');
+    // Nobody else gets this port once the receiver has closed.
+    receiver.#http.listen(await freePort(), '127.0.0.1');
     await once(receiver.#http, 'listening');
     receiver.#grpc.addService(traceService as Parameters<Server['addService']>[0], {
       Export: (call: { request: ExportRequest }, callback: (error: null, answer: object) => void) => {
@@ -111,13 +113,13 @@ export class OtlpReceiver {
     return this.#isSecure ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
   }
 
-  /** Resolves when `isEnough` holds for the spans received; rejects after 20 s. */
+  /** Resolves when `isEnough` holds for the spans received; rejects after a minute. */
   async until(isEnough: (spans: readonly ReceivedSpan[]) => boolean): Promise<void> {
-    const limit = AbortSignal.timeout(20_000);
+    const limit = AbortSignal.timeout(60_000);
     while (!isEnough(this.spans)) {
       await new Promise<void>((resolve, reject) => {
         this.#onSpans = resolve;
-        limit.addEventListener('abort', () => reject(new Error('the spans have not come within 20 s')), {
+        limit.addEventListener('abort', () => reject(new Error('the spans have not come within a minute')), {
           once: true,
         });
       });

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { freePort } from './service-process.ts';
+import { freePort } from '../../bench/processes/free-port.ts';
 import { until } from './until.ts';
 
 /** Whether redis-server is installed. */

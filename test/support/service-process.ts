@@ -1,18 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { until } from './until.ts';
-
-/** A port that is free now, for a server that must start again on the same port. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** `siglip-hd serve` in a process of its own, on given ports of the loopback interface. */
 export class ServiceProcess {
@@ -51,7 +40,7 @@ export class ServiceProcess {
       if (child.exitCode !== null) throw new Error(`the service exited with ${child.exitCode}`);
       return await isReady();
     };
-    await until(isStarted, 60_000, 50);
+    await until(isStarted, 120_000);
   }
 
   /** Sends SIGTERM and returns the exit status. */

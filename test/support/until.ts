@@ -1,29 +1,38 @@
+// Some tests replace the global one.
+const { setTimeout: later } = globalThis;
+
+/** Far beyond what a busy machine takes: it only ends a test that hangs. */
+const usualLimitMs = 120_000;
+
+/** The longest pause between two looks. */
+const longestPauseMs = 20;
+
 /**
- * Resolves once `condition` is true. Asks it once a turn of the event loop, or every `pauseMs`: one that asks another process
- * would take the processor from it. Rejects after `limitMs`.
+ * Resolves once `condition` is true. Asks it once a turn of the event loop at first, then less and less often: a wait for
+ * another process leaves the processor to that process. Rejects after `limitMs`.
  */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  limitMs = 30_000,
-  pauseMs?: number,
+  limitMs = usualLimitMs,
 ): Promise<void> {
-  const giveUpAt = performance.now() + limitMs;
+  const startMs = performance.now();
   while (!(await condition())) {
-    if (performance.now() > giveUpAt) throw new Error(`not true within ${limitMs} ms: ${String(condition)}`);
-    await new Promise((resolve) =>
-      pauseMs === undefined ? setImmediate(resolve) : setTimeout(resolve, pauseMs),
-    );
+    const waitedMs = performance.now() - startMs;
+    if (waitedMs > limitMs) throw new Error(`not true within ${limitMs} ms: ${String(condition)}`);
+    const pauseMs = Math.min(longestPauseMs, Math.floor(waitedMs / 10));
+    await new Promise((resolve) => (pauseMs === 0 ? setImmediate(resolve) : later(resolve, pauseMs)));
   }
 }
 
-/** Resolves with a number once it has not changed for 100 ms. Rejects after `limitMs`. */
-export async function settled(read: () => number, limitMs = 30_000): Promise<number> {
-  const giveUpAt = performance.now() + limitMs;
-  for (let before = read(); ; ) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
+/** Resolves with a number once it has not changed for 100 ms. Rejects after two minutes. */
+export async function settled(read: () => number): Promise<number> {
+  let before = read();
+  await until(async () => {
+    await new Promise((resolve) => later(resolve, 100));
     const now = read();
-    if (now === before) return now;
-    if (performance.now() > giveUpAt) throw new Error(`still changing after ${limitMs} ms: ${String(read)}`);
+    const isSettled = now === before;
     before = now;
-  }
+    return isSettled;
+  });
+  return before;
 }

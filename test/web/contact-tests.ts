@@ -69,7 +69,7 @@ pageTest(
 
 pageTest('says that the service does not answer when its answers never come', {}, async ({ page }) => {
   await page.route(/metrics$/, () => {});
-  await page.getByText('does not answer', { exact: true }).waitFor({ timeout: 30_000 });
+  await page.getByText('does not answer', { exact: true }).waitFor();
   await page.unroute(/metrics$/);
   await page.locator('.status').getByText('ready', { exact: true }).waitFor();
 });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, request, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { freePort } from '../../bench/processes/free-port.ts';
 
 /** A reverse proxy that serves a local port below a path prefix, and can go away. */
 export class FrontProxy {
@@ -8,15 +9,16 @@ export class FrontProxy {
   readonly #targetPort: number;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
-  #port = 0;
+  readonly #port: number;
 
-  private constructor(prefix: string, targetPort: number) {
+  private constructor(port: number, prefix: string, targetPort: number) {
+    this.#port = port;
     this.#prefix = prefix;
     this.#targetPort = targetPort;
   }
 
   static async start(prefix: string, targetPort: number): Promise<FrontProxy> {
-    const proxy = new FrontProxy(prefix, targetPort);
+    const proxy = new FrontProxy(await freePort(), prefix, targetPort);
     await proxy.open();
     return proxy;
   }
@@ -26,7 +28,7 @@ export class FrontProxy {
     return `http://127.0.0.1:${this.#port}${this.#prefix}/`;
   }
 
-  /** Listens, on the port that it had before. */
+  /** Listens, each time on the same port. */
   async open(): Promise<void> {
     const server = createServer((incoming, outgoing) => {
       const { url = '', method, headers } = incoming;
@@ -51,7 +53,6 @@ export class FrontProxy {
     });
     server.listen(this.#port, '127.0.0.1');
     await once(server, 'listening');
-    this.#port = (server.address() as AddressInfo).port;
     this.#server = server;
   }
 

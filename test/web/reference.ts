@@ -74,7 +74,7 @@ export async function showsColours(
   await until(async () => {
     worst = largestDifference(await shownColours(panel, columns, rows), expected);
     return worst <= tolerance;
-  }, 10_000).catch(() => assert.fail(`a colour is off by ${worst}`));
+  }).catch(() => assert.fail(`a colour is off by ${worst}`));
 }
 
 /** Browsers round colours when they blend. */

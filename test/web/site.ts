@@ -90,7 +90,8 @@ export function pageTest(
     });
     page.on('pageerror', ({ message }) => errors.push(message));
     page.on('request', (request) => requests.push(request));
-    page.setDefaultTimeout(15_000);
+    // Far beyond what a busy machine takes: it only ends a test that hangs.
+    page.setDefaultTimeout(60_000);
     const url = (await expected.url?.(t)) ?? proxy.url;
     try {
       await page.goto(url);

@@ -8,7 +8,6 @@ import { readFileSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout as wait } from 'node:timers/promises';
 import { after, before, test, type TestContext } from 'node:test';
 import { tarMembers } from '../../../src/cli/encode/tar-members.ts';
 import { importModel } from '../../../src/model/import/import-model.ts';
@@ -72,11 +71,7 @@ async function killAt(lines: number, args: readonly string[], out: string, t: Te
   const child = spawn('node', [program, ...args], { stdio: 'ignore' });
   t.after(() => child.kill('SIGKILL'));
   const ended = once(child, 'exit');
-  await until(async () => {
-    // Leaves the core to the command.
-    await wait(5);
-    return lineCount(out) >= lines || child.exitCode !== null;
-  });
+  await until(() => lineCount(out) >= lines || child.exitCode !== null);
   child.kill('SIGKILL');
   assert.deepEqual(await ended, [null, 'SIGKILL'], 'it was killed before it ended');
   assert.ok(lineCount(out) < count);

@@ -3,10 +3,10 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { Server as GrpcServer, ServerCredentials, status } from '@grpc/grpc-js';
+import { freePort } from '../../../bench/processes/free-port.ts';
 import { ServiceError } from '../../../src/errors/service-error.ts';
 import { callReason } from '../../../src/inference/remote/call-reason.ts';
 import { Connection } from '../../../src/inference/remote/connection.ts';
-import { freePort } from '../../support/service-process.ts';
 import { tlsFixture } from '../../support/tls-fixtures.ts';
 
 const open = async (t: TestContext, server: Server): Promise<number> => {

@@ -35,12 +35,13 @@ async function startServer(
   return server;
 }
 
+/** Only ends a test that hangs. */
+const usualLimitMs = 60_000;
+
 interface SetUp {
   readonly port: number;
   readonly access?: RemoteAccess;
   readonly secure?: boolean;
-  readonly limitMs?: number;
-  readonly lateMs?: number;
   readonly digest?: string;
   /** How long batches wait for a server that is down; a minute when absent. */
   readonly graceMs?: number;
@@ -54,14 +55,14 @@ function connect(
     port,
     access = {},
     secure = false,
-    limitMs = 5000,
-    lateMs,
     digest = small.digest,
     graceMs: lastsMs = 60_000,
     prove,
     now = () => performance.now(),
   }: SetUp,
 ) {
+  /** Of batches. A test shortens them once the engine is up, so that a slow start is not late. */
+  const limits: { batchMs: number; lateMs?: number } = { batchMs: usualLimitMs };
   const ups: ExaminedModel[] = [];
   const downs: EngineDown[] = [];
   const states: string[] = [];
@@ -72,8 +73,8 @@ function connect(
     access,
     wanted: { name: 'tiny', signature, digest },
     parallel: 1,
-    limitMs: () => limitMs,
-    lateMs: () => lateMs,
+    limitMs: () => limits.batchMs,
+    lateMs: () => limits.lateMs,
     prove: prove ?? (async (proved) => void (await proved.encode([view(1)], ['float16']))),
     onUp: (examined) => ups.push(examined),
     onDown: (error) => downs.push(error),
@@ -86,7 +87,16 @@ function connect(
     now,
   });
   t.after(() => engine.close());
-  return { engine, ups, downs, states, lates, threadErrors, isUp: () => until(() => engine.state === 'up') };
+  return {
+    engine,
+    limits,
+    ups,
+    downs,
+    states,
+    lates,
+    threadErrors,
+    isUp: () => until(() => engine.state === 'up'),
+  };
 }
 
 const causeOf = (error: EngineDown | undefined): string => String(error?.cause);
@@ -298,8 +308,9 @@ test('reports a server that cannot be reached once, and after a while nothing wa
 
 test('a batch that takes longer than its limit fails, and the server must prove itself again', async (t) => {
   const server = await startServer(t);
-  const { engine, isUp, downs } = connect(t, { port: server.port, limitMs: 200 });
+  const { engine, isUp, downs, limits } = connect(t, server);
   await isUp();
+  limits.batchMs = 200;
   const gate = new Gate();
   server.hold = () => gate.passed();
   const batch = engine.encode([view(1)], ['float16']);
@@ -311,14 +322,16 @@ test('a batch that takes longer than its limit fails, and the server must prove 
   await until(() => downs.length > 0);
   assert.match(causeOf(downs[0]), /did not answer ModelInfer within 0\.2 s/);
   assert.equal(engine.state, 'down');
+  limits.batchMs = usualLimitMs;
   gate.open();
   await isUp();
 });
 
 test('is late while a batch takes much longer than it should, and is no longer when the batch ends', async (t) => {
   const server = await startServer(t);
-  const { engine, isUp, states, lates } = connect(t, { port: server.port, lateMs: 300 });
+  const { engine, isUp, states, lates, limits } = connect(t, server);
   await isUp();
+  limits.lateMs = 50;
   const gate = new Gate();
   server.hold = () => gate.passed();
   const batch = engine.encode([view(1)], ['float16']);

@@ -269,10 +269,15 @@ test('fires the signals of a stream with deadline_exceeded when its deadline pas
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
   const { client } = await serve(t, encoder);
-  const stream = new StreamCaller(client(service), { deadline: Date.now() + 300 });
+  const caller = client(service);
+  await caller.connected();
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.now() });
+  const stream = new StreamCaller(caller, { deadline: Date.now() + 300 });
   stream.send('a', { encode: file });
   await requested(encoder, 1);
   const { signal } = encoder.requests[0]!;
+  assert.equal(signal.aborted, false);
+  t.mock.timers.tick(300);
   await fired(signal);
   assert.equal((signal.reason as ServiceError).code, 'deadline_exceeded');
   assert.equal((await stream.status).code, status.DEADLINE_EXCEEDED);
@@ -282,12 +287,14 @@ test('a request that does not fit waits for those before it', async (t) => {
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
   const { client } = await serve(t, encoder, {}, { messageBudget: budgetOf(150) });
-  const stream = new StreamCaller(client(service));
+  const caller = client(service);
+  const stream = new StreamCaller(caller);
   const large = { image: { file: Buffer.alloc(100) } };
   stream.send('a', { encode: large });
   await requested(encoder, 1);
   stream.send('b', { encode: large });
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // The answer to a later call on the same connection shows that the request has arrived.
+  await caller.call('ListModels', {});
   assert.equal(encoder.requests.length, 1);
   encoder.gate.open();
   await stream.answer('a');
@@ -421,20 +428,21 @@ for (const [method, message] of [
 
 test('a client that reads several answers at the least pace is not reset', async (t) => {
   const encoder = new StubEncoder({ channels: 256 });
-  // An answer alone has 1.1 s at this pace; three of them take 1.6 s at the client's.
+  // An answer alone has 1.15 s at this pace; all six take 1.6 s at the client's.
   const { server, observed } = await serve(t, encoder, {
     reading: { graceMs: 100, bytesPerSecond: 500_000 },
   });
   const session = connectHttp2(`http://127.0.0.1:${server.port}`);
   t.after(() => session.destroy());
-  const stream = rawCall(session, 'StreamEncode', 'abc'.split('').map(rawStreamRequest));
+  const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const stream = rawCall(session, 'StreamEncode', ids.map(rawStreamRequest));
   const trailers = once(stream, 'trailers') as Promise<[Record<string, unknown>]>;
-  takeBytes(stream, 1_000_000, () => undefined);
+  takeBytes(stream, 2_000_000, () => undefined);
   const [ended] = await trailers;
   assert.equal(ended['grpc-status'], '0');
   assert.deepEqual(
     observed.map(({ code }) => code),
-    ['ok', 'ok', 'ok'],
+    ids.map(() => 'ok'),
   );
 });
 

@@ -262,15 +262,18 @@ test('a message that does not arrive in time ends its call, but a stream may be 
 });
 
 test('a message that the service does not read yet is not late', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
   const { server, lines } = await serve(t, encoder, { arriveMs: 100, maxStreamRequests: 1 });
-  const stream = begin(connectRaw(server.port), 'StreamEncode');
+  const session = connectRaw(server.port);
+  const stream = begin(session, 'StreamEncode');
   const answered = statusOf(stream);
   stream.end(Buffer.concat([streamMessage('a', 10), streamMessage('b', 500_000), streamMessage('c', 10)]));
   await encoder.arrival.passed();
-  // Longer than a message may take to arrive.
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  // The second message has begun to arrive, and time passes.
+  await new Promise((resolve) => session.ping(resolve));
+  t.mock.timers.tick(200);
   encoder.gate.open();
   assert.equal(await answered, status.OK);
   assert.deepEqual(

@@ -424,9 +424,14 @@ test('fires the signal with deadline_exceeded when the deadline passes', async (
   const encoder = new StubEncoder();
   encoder.gate = new Gate();
   const { client } = await serve(t, encoder);
-  const call = client(service).call('Encode', file, { deadline: Date.now() + 300 });
+  const caller = client(service);
+  await caller.connected();
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.now() });
+  const call = caller.call('Encode', file, { deadline: Date.now() + 300 });
   await encoder.arrival.passed();
   const { signal } = encoder.requests[0]!;
+  assert.equal(signal.aborted, false);
+  t.mock.timers.tick(300);
   await fired(signal);
   assert.equal((signal.reason as ServiceError).code, 'deadline_exceeded');
   assert.equal((await call).error?.code, status.DEADLINE_EXCEEDED);

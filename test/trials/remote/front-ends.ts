@@ -4,10 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { freePort } from '../../../bench/processes/free-port.ts';
 import { readModelFolder } from '../../../src/model/load-folder.ts';
 import { encoderSignature } from '../../../src/model/signature.ts';
 import { imageBytes } from '../../support/golden.ts';
-import { freePort, ServiceProcess } from '../../support/service-process.ts';
+import { ServiceProcess } from '../../support/service-process.ts';
 import { importFixture } from '../../support/tiny-models.ts';
 
 const [viewMs = 20, seconds = 10, clients = 16] = process.argv.slice(2, 5).map(Number);

@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
+import { freePort } from '../../../bench/processes/free-port.ts';
 import { exportRepository } from '../../../src/model/triton/export-repository.ts';
 import { projectorSuffix } from '../../../src/model/signature.ts';
 import { loadModelFolder, modelFiles } from '../../../src/model/load-folder.ts';
@@ -21,7 +22,6 @@ import {
   worstError,
 } from '../../support/golden.ts';
 import { serviceConfig } from '../../support/service-config.ts';
-import { freePort } from '../../support/service-process.ts';
 import { type FixtureOptions, importFixture } from '../../support/tiny-models.ts';
 import { importVlm, vlmCases, vlmImage } from '../../support/vlm-golden.ts';
 import { until } from '../../support/until.ts';
