@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Client, credentials } from '@grpc/grpc-js';
 import type { ServiceProcess } from '../processes/service-process.ts';
 
-const limitMs = 5000;
+const limitMs = 30_000;
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 /** Asks a service that has nothing else to do whether it is as well as it was. */

@@ -87,7 +87,7 @@ async function firing(url: string, names: readonly string[]): Promise<readonly A
     fired = all?.filter(({ state }) => state === 'firing');
     const found = fired?.map(({ labels }) => labels['alertname']!).toSorted();
     return found?.join() === names.join();
-  }, 60_000).catch((error: unknown) => {
+  }).catch((error: unknown) => {
     throw new Error(`not ${names.join()}, but ${JSON.stringify(fired)}`, { cause: error });
   });
   return fired!;
