@@ -23,12 +23,18 @@ FIXTURES = REPOSITORY / "test" / "fixtures"
 ROCKET = FIXTURES / "images" / "rocket.jpg"
 
 
+_given_ports: set[int] = set()
+
+
 def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that is free now, and another one with each call."""
+    while True:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port: int = listener.getsockname()[1]
+        if port not in _given_ports:
+            _given_ports.add(port)
+            return port
 
 
 @dataclass
