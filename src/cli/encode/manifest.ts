@@ -79,7 +79,11 @@ export class Manifest {
       return new Manifest(path, handle, provenance);
     } catch (error) {
       await handle.close();
-      await rm(temporary, { force: true });
+      // A run that has taken the folder over has a file of this name.
+      await requireHeld().then(
+        () => rm(temporary, { force: true }),
+        () => undefined,
+      );
       throw error;
     }
   }
