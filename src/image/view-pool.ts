@@ -13,7 +13,10 @@ export interface ViewPoolOptions {
   /** Most images held as pixels at one time, over all threads; 1 or more. */
   readonly images: number;
   readonly maxPixels: number;
-  /** Most bytes of pixels held at one time; no limit if absent. A larger image is held alone. */
+  /**
+   * Most bytes of pixels held at one time; no limit if absent. A larger image is held alone. A JPEG that is resized while it is
+   * decoded counts in full: if it proves irregular, libvips decodes all of it.
+   */
   readonly rasterBytes?: number;
   /** Called when a thread dies while idle. The thread is replaced. */
   readonly onThreadError?: WorkerPoolOptions['onThreadError'];
