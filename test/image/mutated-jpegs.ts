@@ -21,10 +21,7 @@ const rough = noise({ width: 19, height: 23 }, 9);
 const pictures = await Promise.all([
   picture().jpeg({ quality: 80 }).toBuffer(),
   picture().jpeg({ quality: 95, chromaSubsampling: '4:4:4' }).toBuffer(),
-  picture()
-    .jpeg({ optimiseCoding: false, quality: 60 })
-    .withExif({ IFD0: { Orientation: '6' } })
-    .toBuffer(),
+  picture().jpeg({ optimiseCoding: false, quality: 60 }).withMetadata({ orientation: 6 }).toBuffer(),
   picture().jpeg({ quality: 70 }).withIccProfile('p3').toBuffer(),
   picture().greyscale().jpeg().toBuffer(),
   picture().jpeg({ progressive: true }).toBuffer(),
