@@ -19,16 +19,16 @@ const rounds = 3;
 /** The engine is asked once; the bare server takes the SHA-256 of the body. */
 const cacheHit = 'nothing: a cache hit';
 /**
- * Requests before the first round. V8 compiles the service for some 4,500 requests, of which the first transport makes the
- * most, and a bare server for a few hundred. The first connection that closes undoes the optimised code of some 40 functions
- * of Node's HTTP and streams in either server. It is therefore one of the first part's, and the second part compiles them for good.
+ * Requests before the first round. V8 goes on compiling the service for 6,000 requests or more, of which the first transport makes
+ * the most, and a bare server for a few hundred. In two parts: the first connection that closes undoes the optimised code of some
+ * 40 functions of Node's HTTP and streams, in either server, and the second part compiles them again.
  */
 const settling = {
-  service: { http: [500, 4000], grpc: [250, 1500] },
+  service: { http: [500, 6000], grpc: [250, 1000] },
   bare: { http: [500, 1000], grpc: [250, 500] },
 } as const;
-/** Uncounted requests before each window of both sides, since the server was idle during the others' windows. */
-const warming = 150;
+/** Uncounted requests before each window, on either side. */
+const reconnecting = 30;
 const counted = 300;
 
 interface Case {
@@ -77,11 +77,14 @@ export const transportCpu: Section = {
             const target = await targetOf(pair[side], transport, cached);
             const ask = (requests: number) =>
               load.closedLoop(target, clients, { kind: 'requests', requests });
-            for (const requests of round === 0 ? settling[side][transport] : [warming]) await ask(requests);
+            if (round === 0) {
+              for (const requests of settling[side][transport]) await ask(requests);
+              continue;
+            }
+            await ask(reconnecting);
             const beforeMs = await mainThreadCpuMs(pair[side].pid);
             const { answers } = await ask(counted);
-            const cpuMs = ((await mainThreadCpuMs(pair[side].pid)) - beforeMs) / answers;
-            if (round > 0) sides[side][index]!.push(cpuMs);
+            sides[side][index]!.push(((await mainThreadCpuMs(pair[side].pid)) - beforeMs) / answers);
           }
           progress(roundLine(round, cases[index]!, sides.service[index]!.at(-1), sides.bare[index]!.at(-1)));
         }
@@ -121,7 +124,7 @@ export const transportCpu: Section = {
           `The body is tall.webp (97 x 640, 7 kB), for the bare servers too. "${transportsAlone}": the service's transports, admission, pipeline, batcher, metrics and log; the decoder and the view pool answer at once, since a bare server does neither. "engine": they do their work on their threads, and the main thread's part of it, and of the garbage, is in the figure.`,
           "The stub engine answers in the next turn with one buffer, which the bare servers send too: bare node:http in one write, bare grpc-js as a message encoded beforehand. A stub needs no thread, so the message from the engine's thread is not in the figure.",
           '"a cache hit": the body is rocket.jpg (112 kB); the bare servers take its SHA-256 and send the same bytes.',
-          `${clients} requests in flight, from another process. CPU is the thread's schedstat. Each window of ${counted} requests follows ${warming} that are not counted, for either side.`,
+          `${clients} requests in flight, from another process. CPU is the thread's schedstat. Each window of ${counted} requests follows ${reconnecting} that are not counted, and the first one ${settlingOf('service', 'http')} (HTTP) and ${settlingOf('service', 'grpc')} (gRPC) to the service, ${settlingOf('bare', 'http')} and ${settlingOf('bare', 'grpc')} to the bare server.`,
         ],
       };
     } finally {
@@ -129,6 +132,10 @@ export const transportCpu: Section = {
     }
   },
 };
+
+function settlingOf(side: 'service' | 'bare', transport: 'http' | 'grpc'): string {
+  return settling[side][transport].reduce((sum, requests) => sum + requests, 0).toLocaleString('en');
+}
 
 function roundLine(
   round: number,
