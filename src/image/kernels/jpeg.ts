@@ -229,7 +229,7 @@ function transform(mcus: i32): void {
     let block = blocksAddress + unit * blockBytes;
     let record = recordsAddress + unit * recordBytes;
     for (let mcu = 0; mcu < mcus; mcu++) {
-      inverseDct(block, load<i32>(record), load<i32>(record, 4), target, strideOf(at));
+      inverseDct(block, load<u32>(record), target, strideOf(at));
       target += step;
       block += units * blockBytes;
       record += units * recordBytes;
@@ -253,8 +253,8 @@ function extendStrip(isLast: bool): void {
     else makeRow(y, first / down - 1, luma, target);
     target += <usize>(width * 3);
   }
-  memory.copy(lumaPlane, lumaPlane + lumaStride * <usize>(8 * down), lumaStride);
   if (down === 1) return;
+  memory.copy(lumaPlane, lumaPlane + lumaStride * 16, lumaStride);
   memory.copy(cbPlane, cbPlane + chromaStride * 8, chromaStride);
   memory.copy(crPlane, crPlane + chromaStride * 8, chromaStride);
 }

@@ -140,8 +140,8 @@ function lookUp(table: usize, stream: u64): u32 {
 }
 
 /**
- * Decodes the next MCUs, `most` at most, into the records and the blocks of a batch. AC coefficients are multiplied by
- * their factors modulo 2^16. Returns how many there are, or -1 if the code is not in order. May read past the stream's end.
+ * Decodes the next MCUs, `most` at most, into the records and the blocks of a batch. Coefficients are multiplied by their
+ * factors modulo 2^16. Returns how many there are, or -1 if the code is not in order. May read past the stream's end.
  * The first MCU must be in the stream: see hasMcu.
  *
  * The next entry is looked up before the stream gets more bits, so that the one need not wait for the other: the stream
@@ -179,7 +179,7 @@ export function decodeMcus(most: i32): i32 {
       count -= <u64>entry;
 
       const acTable = acTableOf(unit);
-      store<i32>(record, <i32>(<i16>(dc * load<u16>(factors))));
+      store<i16>(block, dc * <i32>load<u16>(factors));
       let offsets: u32 = 0;
       let at = factors + 4;
       while ((at & 256) === 0) {
@@ -208,7 +208,7 @@ export function decodeMcus(most: i32): i32 {
         at += 4;
       }
       if ((at & 511) > 256) return -1;
-      store<i32>(record, offsets, 4);
+      store<u32>(record, offsets);
       count &= 63;
       block += blockBytes;
       record += recordBytes;

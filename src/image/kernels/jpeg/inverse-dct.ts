@@ -173,15 +173,15 @@ class Pass {
 }
 
 /**
- * Writes the 8 x 8 samples of a block, whose first coefficient is `dc`, to `target`, and clears the block. `offsets` is the
- * bitwise or of the offsets of its other coefficients.
+ * Writes the 8 x 8 samples of a block to `target`, and clears the block. `offsets` is the bitwise or of the offsets of its
+ * coefficients.
  */
-export function inverseDct(block: usize, dc: i32, offsets: i32, target: usize, stride: usize): void {
+export function inverseDct(block: usize, offsets: u32, target: usize, stride: usize): void {
   if (offsets === 0) {
-    fill(dc, target, stride);
+    fill(load<i16>(block), target, stride);
+    store<i16>(block, 0);
     return;
   }
-  store<i16>(block, dc);
   const columns: usize = (offsets & 8) !== 0 ? 8 : 4;
   if (offsets < 16) {
     repeatFirstRow(block);

@@ -21,9 +21,9 @@ export const mostUnits: usize = 6;
 export const batchMcus: i32 = 8;
 const batchBlocks: usize = <usize>batchMcus * mostUnits;
 
-/** Of each block of a batch: its DC coefficient (i32), and the bitwise or of the offsets of its other coefficients (i32). */
+/** Of each block of a batch: the bitwise or of the offsets of its coefficients (u32). */
 export const recordsAddress: usize = unitsAddress + mostUnits * unitBytes;
-export const recordBytes: usize = 8;
+export const recordBytes: usize = 4;
 
 /** Of each block of a batch 64 coefficients, int16, row by row, all 0 between batches. */
 export const blocksAddress: usize = recordsAddress + batchBlocks * recordBytes;
