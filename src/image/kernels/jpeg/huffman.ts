@@ -95,14 +95,24 @@ function valueEntry(size: u32, length: u32): u32 {
   return (length + size) | (length << 6) | ((64 - size) << 12);
 }
 
-/** The entry of the code that `next`, 16 bits, begin with, which has `length` bits or more. */
-function longEntry(table: usize, next: u32, length: u32): u32 {
-  if (next < load<u32>(table + limitsAt + (length << 2))) {
+/** A class for its decorator alone: see inverse-dct.ts. A call or a loop would cost decodeMcus registers. */
+class LongCode {
+  /** The entry of the code of 11 bits or more, that is more than `lookBits`, that a stream begins with. */
+  @inline
+  static entry(table: usize, stream: u64): u32 {
+    const next = <u32>(stream >> 48);
+    const limits = table + limitsAt;
+    if (next >= load<u32>(limits, 16 * 4)) return special | noCode;
+    const length =
+      11 +
+      u32(next >= load<u32>(limits, 11 * 4)) +
+      u32(next >= load<u32>(limits, 12 * 4)) +
+      u32(next >= load<u32>(limits, 13 * 4)) +
+      u32(next >= load<u32>(limits, 14 * 4)) +
+      u32(next >= load<u32>(limits, 15 * 4));
     const symbol = (next >> (16 - length)) + load<u32>(table + offsetsAt + (length << 2));
     return load<u32>(table + symbolsAt + ((symbol & 255) << 2));
   }
-  // A loop would be compiled into decodeMcus, and slow it down.
-  return length < 16 ? longEntry(table, next, length + 1) : special | noCode;
 }
 
 export function factorTable(component: i32): usize {
@@ -168,11 +178,12 @@ export function decodeMcus(most: i32): i32 {
       count |= 56;
       const dcTable = dcTableOf(unit);
       let entry = lookUp(dcTable, stream);
-      if ((entry & longCode) !== 0) entry = longEntry(dcTable, <u32>(stream >> 48), lookBits + 1);
+      if ((entry & longCode) !== 0) entry = LongCode.entry(dcTable, stream);
       if ((entry & noCode) !== 0) return -1;
       const factors = factorsOf(unit);
       let dc = load<i32>(factors, predictionAt);
-      if (<i32>entry >= 0) dc += valueOf(entry, stream);
+      // A difference of 0 has no bits of value. Tested for, it would be mispredicted often.
+      dc += valueOf(entry, stream) & ~(<i32>entry >> 31);
       if (dc !== <i32>(<i16>dc)) return -1;
       store<i32>(factors, dc, predictionAt);
       stream <<= <u64>entry;
@@ -188,7 +199,7 @@ export function decodeMcus(most: i32): i32 {
         next -= <usize>((~count >> 3) & 7);
         count |= 56;
         if (<i32>entry < 0) {
-          if ((entry & longCode) !== 0) entry = longEntry(acTable, <u32>(stream >> 48), lookBits + 1);
+          if ((entry & longCode) !== 0) entry = LongCode.entry(acTable, stream);
           if (<i32>entry < 0) {
             if ((entry & noCode) !== 0) return -1;
             stream <<= <u64>entry;
@@ -200,15 +211,14 @@ export function decodeMcus(most: i32): i32 {
         }
         at += (entry >> 16) & 60;
         const factor = load<u32>(at);
-        const offset = factor >> 16;
-        store<i16>(block + offset, valueOf(entry, stream) * <i32>factor);
+        store<i16>(block + (factor >> 16), valueOf(entry, stream) * <i32>factor);
         stream <<= <u64>entry;
         count -= <u64>entry;
-        offsets |= offset;
+        offsets |= factor;
         at += 4;
       }
       if ((at & 511) > 256) return -1;
-      store<u32>(record, offsets);
+      store<u32>(record, offsets >> 16);
       count &= 63;
       block += blockBytes;
       record += recordBytes;
