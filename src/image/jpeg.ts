@@ -61,8 +61,10 @@ export function decodeJpeg(file: Buffer, jpeg: SequentialJpeg, orientation: Orie
  * `use` has made by then, if anything is irregular.
  */
 export function readJpeg<T>(file: Buffer, jpeg: SequentialJpeg, use: (rows: RowSource) => T): T | undefined {
-  return withStrips(file, jpeg, 1, (kernel, memory, strips) => {
-    const rowBytes = jpeg.size.width * 3;
+  const rowBytes = jpeg.size.width * 3;
+  // Each strip costs time in JavaScript; larger ones leave the cache before they are read.
+  const rows = Math.max(1, Math.floor(65_536 / rowBytes));
+  return withStrips(file, jpeg, rows, (kernel, memory, strips) => {
     let strip: Strip = { first: 0, end: 0 };
     const readRows = (from: number, to: number, target: Uint8Array): void => {
       for (let row = from; row < to; ) {
