@@ -17,8 +17,8 @@ export const unitsAddress: usize = huffmanAddress + 8 * huffmanBytes;
 export const unitBytes: usize = 32;
 export const mostUnits: usize = 6;
 
-/** So many MCUs are decoded at a time. */
-export const batchMcus: i32 = 8;
+/** So many MCUs are decoded at a time. With fewer, the processor changes between loops more often. */
+export const batchMcus: i32 = 16;
 const batchBlocks: usize = <usize>batchMcus * mostUnits;
 
 /** Of each block of a batch: the bitwise or of the offsets of its coefficients (u32). */
