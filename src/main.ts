@@ -18,6 +18,8 @@ const { env } = process;
 const parts: Parts = {
   version: readVersion(),
   async serve() {
+    // Code that runs only during the start is not worth optimising: above all Node's parser of CommonJS exports, in each thread.
+    setFlagsFromString('--no-opt');
     const { startService } = await import('./service.ts');
     const { openTracing } = await import('./telemetry/open-tracing.ts');
     return {
@@ -30,7 +32,7 @@ const parts: Parts = {
           version: parts.version,
           tracing,
         };
-        return await startService(config, logger, onLoss);
+        return await startService(config, logger, onLoss).finally(() => setFlagsFromString('--opt'));
       },
       kill,
       wait: (waitMs, signal) => wait(waitMs, undefined, { signal }),

@@ -17,7 +17,7 @@ import { type ModelSource, servedName } from '../model/model-source.ts';
 import { embeddedNames, type Model } from '../model/model.ts';
 import { requireAddressSpace } from '../threads/address-space.ts';
 import { TokenPool } from '../tokens/token-pool.ts';
-import { RedisCache } from './cache/redis-cache.ts';
+import type { RemoteCache } from './cache/remote-cache.ts';
 import { TokenCache } from './cache/token-cache.ts';
 import type { EncoderConfig } from './encoder-config.ts';
 import type { EncoderObserver, EncoderReports } from './encoder-observer.ts';
@@ -89,9 +89,7 @@ export async function openParts(config: EncoderConfig, reports: EncoderReports):
     await Promise.all([viewPool.close(), tokenPool.close(), ...served.map((one) => one.close())]);
     throw failing.signal.reason;
   }
-  const { redisUrl: url, redisTimeoutMs: timeoutMs = 50, redisKeepMs: keepMs = 86_400_000 } = config;
-  const remoteCache = url === undefined ? undefined : new RedisCache({ url, timeoutMs, keepMs, logger });
-  const pools = { viewPool, tokenPool, remoteCache };
+  const pools = { viewPool, tokenPool, remoteCache: await openRemoteCache(config, logger) };
   const parts: OpenParts = { ...limitsOf(config, served), served, ...pools, isDown: () => isDown };
   watch(observer, parts);
   return parts;
@@ -203,6 +201,16 @@ async function startModel(
 /** A remote engine before its first connection. */
 function unconnected(name: string): EngineStatus {
   return { name, state: 'down', times: [], largest: 1 };
+}
+
+/** Loads the Redis client, some 400 files, only for a service that has a Redis. */
+async function openRemoteCache(
+  { redisUrl: url, redisTimeoutMs: timeoutMs = 50, redisKeepMs: keepMs = 86_400_000 }: EncoderConfig,
+  logger: Logger,
+): Promise<RemoteCache | undefined> {
+  if (url === undefined) return undefined;
+  const { RedisCache } = await import('./cache/redis-cache.ts');
+  return new RedisCache({ url, timeoutMs, keepMs, logger });
 }
 
 /** The caches, budgets and limits that the configuration sets. */

@@ -21,13 +21,18 @@ export interface WarmUpOptions extends ProbeWork {
   readonly now?: () => number;
 }
 
+/** A size is run again until two runs in a row differ by no more than this factor, or four times. */
+const agreement = 1.02;
+const mostRuns = 4;
+
 /** Warm-up stops at a larger batch whose rate of views per second grows by less than this factor. */
 const worthTryingLarger = 1.02;
 
 /**
  * Runs batches of 1, 2, 4, ... probe views and records their times. It stops when a larger batch no longer pays, when
  * the next one would exceed the budget, or after `largest`. The first run of a size includes allocating memory, so it
- * only counts if the budget allows no other.
+ * only counts if the budget allows no other. The median of three times lies between any two of them, so two that agree
+ * make a third unnecessary.
  */
 export async function warmUp(
   engine: Pick<Engine, 'encode'>,
@@ -41,10 +46,14 @@ export async function warmUp(
   for (let views = 1; ; views = Math.min(views * 2, largest)) {
     const first = (await run(views)).engineMs;
     const left = budgetMs - (now() - start);
-    const repeats = Math.max(0, Math.min(3, Math.floor(left / first)));
+    const repeats = Math.max(0, Math.min(mostRuns - 1, Math.floor(left / first)));
     const runs: number[] = [];
-    for (let i = 0; i < repeats; i++) runs.push((await run(views)).engineMs);
-    const batchMs = runs.toSorted((a, b) => a - b)[runs.length >> 1] ?? first;
+    for (let previous = first; runs.length < repeats; previous = runs.at(-1)!) {
+      const { engineMs } = await run(views);
+      runs.push(engineMs);
+      if (Math.max(engineMs, previous) <= agreement * Math.min(engineMs, previous)) break;
+    }
+    const batchMs = runs.toSorted((a, b) => a - b)[(runs.length - 1) >> 1] ?? first;
     times.calibrate(views, batchMs);
     const rate = views / batchMs;
     const affordable = budgetMs - (now() - start) >= 4 * batchMs;

@@ -14,8 +14,9 @@ function timedEngine(batchMs: (views: number) => number) {
   const engine: Engine = {
     async encode(views) {
       sizes.push(views.length);
-      timeMs += batchMs(views.length);
-      return { tokens: {}, finite: {}, engineMs: batchMs(views.length) };
+      const engineMs = batchMs(views.length);
+      timeMs += engineMs;
+      return { tokens: {}, finite: {}, engineMs };
     },
     async close() {},
   };
@@ -48,6 +49,20 @@ test('a slow model runs once and is measured by that run', async () => {
   await warmUp(engine, times, { ...work, largest: 32, budgetMs: 10_000, now });
   assert.deepEqual(sizes, [1]);
   assert.equal(times.estimateMs(1), 14_000);
+});
+
+test('measures a size again only while its times differ, and takes the median of three then', async () => {
+  const measured = async (timesMs: readonly number[]) => {
+    const left = [...timesMs];
+    const { engine, sizes, now } = timedEngine(() => left.shift()!);
+    const times = new BatchTimes();
+    await warmUp(engine, times, { ...work, largest: 1, budgetMs: 10_000, now });
+    return { runs: sizes.length, batchMs: times.estimateMs(1) };
+  };
+  assert.deepEqual(await measured([100, 101]), { runs: 2, batchMs: 101 });
+  assert.deepEqual(await measured([150, 101, 100]), { runs: 3, batchMs: 100 });
+  assert.deepEqual(await measured([150, 100, 130, 110]), { runs: 4, batchMs: 110 });
+  assert.deepEqual(await measured([100, 150, 110, 112]), { runs: 4, batchMs: 112 });
 });
 
 test('stays within its budget if the first run does', async () => {

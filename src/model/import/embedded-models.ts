@@ -6,7 +6,6 @@ import { ServiceError } from '../../errors/service-error.ts';
 import { systemReason } from '../../errors/system-reason.ts';
 import { loadModelFolder } from '../load-folder.ts';
 import type { EmbeddedName, Model } from '../model.ts';
-import { writeCheckpointFolder } from './import-checkpoint.ts';
 import { fillFolder, removeLeftovers } from './publish-folder.ts';
 
 /** Part of the folders' names. Raise it whenever the import makes another folder of the same checkpoint. */
@@ -38,6 +37,8 @@ export async function ensureEmbeddedModel(
       throw refused(`The embedded model ${name} cannot be read in ${cacheDir}`, error);
   }
   try {
+    // Later starts need none of the import's files.
+    const { writeCheckpointFolder } = await import('./import-checkpoint.ts');
     await fillFolder(folder, (temporary) =>
       writeCheckpointFolder(temporary, { source: checkpoint, precision: 'fp32' }),
     );

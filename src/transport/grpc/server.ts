@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
 import { Budget } from '../../admission/budget.ts';
 import type { VisualEncoder } from '../../encoding/request.ts';
 import { ServiceError } from '../../errors/service-error.ts';
@@ -20,6 +19,7 @@ import { Health, healthPackage } from './health.ts';
 import { InboundCalls } from './inbound-calls.ts';
 import { type GrpcLimits, serverOptions } from './limits.ts';
 import { openInferenceMethods, openInferenceProbes } from './open-inference/service.ts';
+import { addReflection } from './reflection.ts';
 import { visualEncoderMethods } from './service.ts';
 import { TlsCredentials } from './tls-credentials.ts';
 import { uncodedService } from './uncoded-service.ts';
@@ -133,9 +133,7 @@ function addServices(
   );
   const health = new Health(encoder, limits.healthPollMs);
   health.addTo(server);
-  new ReflectionService({ ...packageDefinition, ...openInferencePackage, ...healthPackage }).addToServer(
-    server,
-  );
+  addReflection(server, [packageDefinition, openInferencePackage, healthPackage]);
   return health;
 }
 

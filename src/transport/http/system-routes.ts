@@ -6,7 +6,6 @@ import type { AnyresDefinition } from '../../recipes/plan-model.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { EndpointHandler } from './app.ts';
 import { answerDocs } from './docs-page.ts';
-import { openApi } from './openapi/document.ts';
 import { answerPlan } from './plan-route.ts';
 import { answerPlayground } from './playground.ts';
 import type { EncodeEndpoint, Endpoint, OpenInferenceEndpoint } from './routes.ts';
@@ -23,7 +22,7 @@ export function systemHandlers(settings: {
   readonly grpcPort: () => number | undefined;
 }): Record<Exclude<Endpoint, EncodeEndpoint | OpenInferenceEndpoint>, EndpointHandler> {
   const { encoder, metrics, isDraining, version, grpcPort } = settings;
-  const description = JSON.stringify(openApi(version));
+  let description: string | undefined;
   return {
     healthz: (_request, reply) => sendJson(reply, '{"status":"ok"}'),
     readyz: (_request, reply) => {
@@ -42,7 +41,12 @@ export function systemHandlers(settings: {
       const { contentType, text } = await metrics.expose();
       return reply.type(contentType).send(text);
     },
-    openapi: (_request, reply) => sendJson(reply, description),
+    openapi: async (_request, reply) => {
+      const { openApi } = await import('./openapi/document.ts');
+      description ??= JSON.stringify(openApi(version));
+      sendJson(reply, description);
+      return reply;
+    },
     docs: answerDocs,
     playground: answerPlayground(grpcPort),
   };

@@ -614,10 +614,17 @@ test('lists and describes its services by reflection', async (t) => {
     'inference.GRPCInferenceService',
     service,
   ]);
-  stream.write({ fileContainingSymbol: service });
-  const { fileDescriptorResponse } = await nextMessage<Reflected>(stream);
-  const described = Buffer.concat(fileDescriptorResponse?.fileDescriptorProto ?? []).toString('latin1');
-  for (const name of ['EncodeRequest', 'Tensor', 'DTYPE_BFLOAT16']) assert.ok(described.includes(name), name);
+  const described = {
+    [service]: ['EncodeRequest', 'Tensor', 'DTYPE_BFLOAT16'],
+    'inference.GRPCInferenceService': ['ModelInferRequest', 'RepositoryIndexRequest'],
+    'grpc.health.v1.Health': ['HealthCheckRequest', 'NOT_SERVING'],
+  };
+  for (const [symbol, names] of Object.entries(described)) {
+    stream.write({ fileContainingSymbol: symbol });
+    const { fileDescriptorResponse } = await nextMessage<Reflected>(stream);
+    const files = Buffer.concat(fileDescriptorResponse?.fileDescriptorProto ?? []).toString('latin1');
+    for (const name of names) assert.ok(files.includes(name), `${symbol} without ${name}`);
+  }
   stream.end();
   await once(stream, 'end');
 });
