@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { AnswerMetadata } from '../../src/tokens/answer-metadata.ts';
+import { until } from '../support/until.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const npyHeaderBytes = 128;
@@ -85,4 +86,27 @@ test('npm start serves two trained models; after SIGTERM it answers the requests
     const sizeBytes = npyHeaderBytes + 1024 * channels * 2;
     assert.deepEqual(answer, { status: 200, model: 'nano-base', sizeBytes });
   }
+});
+
+test('code of requests is optimised, although that of the start is not', async (context) => {
+  const cache = await mkdtemp(join(tmpdir(), 'start-test-'));
+  context.after(() => rm(cache, { recursive: true }));
+  const ports = ['--host=127.0.0.1', '--http-port=0', '--grpc-port=0'];
+  const rest = ['--warm-up-ms=0', `--cache-dir=${cache}`, '--log-format=json'];
+  const args = ['--trace-opt', 'bin/siglip-hd.cjs', 'serve', ...ports, ...rest];
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  context.after(() => child.kill('SIGKILL'));
+  const exited = once(child, 'exit');
+  let trace = '';
+  child.stdout.on('data', (bytes: Buffer) => {
+    trace += bytes.toString();
+  });
+  const http = () => /"http":"(http:[^"]+)"/.exec(trace)?.[1];
+  await until(() => http() !== undefined);
+  for (let asked = 0; asked < 3000; asked++) await (await fetch(`${http()}/healthz`)).text();
+  child.kill('SIGINT');
+  await exited;
+  assert.match(trace, /JSFunction (?:sendJson|sendTokens|onSendHook|parserOnIncoming) /);
+  // Node's parser of CommonJS exports, which runs in each thread.
+  assert.doesNotMatch(trace, /JSFunction parseSource /);
 });
