@@ -7,8 +7,8 @@ import { requireFinite } from './warm-up.ts';
 export interface SupervisedEngineOptions {
   /** Starts an engine, which calls `onDown` once if it ends unexpectedly. */
   readonly start: (onDown: (error: ServiceError) => void) => Promise<Engine>;
-  /** The longest time for a batch of this many views, in milliseconds; no limit when undefined. */
-  readonly limitMs: (views: number) => number | undefined;
+  /** The longest time for a batch of this many views, in milliseconds. */
+  readonly limitMs: (views: number) => number;
   /** After this time a batch is late, and other engines should take over; never when undefined. */
   readonly lateMs: (views: number) => number | undefined;
   /** The longest time for the first engine to start. */
@@ -73,7 +73,7 @@ export class SupervisedEngine implements Engine {
   readonly #calls = new Set<Call>();
   /** The calls that the engine has. The first one runs. */
   readonly #running: Call[] = [];
-  #watches: NodeJS.Timeout[] = [];
+  #watch: NodeJS.Timeout | undefined;
   #startWatch: NodeJS.Timeout | undefined;
 
   private constructor(options: SupervisedEngineOptions) {
@@ -127,7 +127,7 @@ export class SupervisedEngine implements Engine {
   /** Ends the engine after the running native call. A stuck engine is left alone. */
   async close(): Promise<void> {
     this.#closing = true;
-    for (const watch of this.#watches) clearTimeout(watch);
+    clearTimeout(this.#watch);
     clearTimeout(this.#startWatch);
     if (this.#end !== undefined) return;
     this.#abandonAll(new ServiceError('unavailable', 'The engine is closing.'));
@@ -248,16 +248,22 @@ export class SupervisedEngine implements Engine {
 
   /** Sets the time limits of the running batch. */
   #watchNext(): void {
-    for (const watch of this.#watches) clearTimeout(watch);
-    this.#watches = [];
+    clearTimeout(this.#watch);
     const [call] = this.#running;
     if (call === undefined || this.#closing || this.#end !== undefined) return;
     const { views } = call;
-    const [limitMs, lateMs] = [this.#options.limitMs(views), this.#options.lateMs(views)];
-    if (lateMs !== undefined) this.#watches.push(setTimeout(() => this.#setLate(true), lateMs));
-    if (limitMs === undefined) return;
-    const message = `The engine did not finish a batch of ${views} views within ${Math.round(limitMs)} ms.`;
-    this.#watches.push(setTimeout(() => this.#giveUpStuck(message), limitMs));
+    const limitMs = this.#options.limitMs(views);
+    const lateMs = this.#options.lateMs(views) ?? limitMs;
+    const stop = (): void => {
+      this.#giveUpStuck(
+        `The engine did not finish a batch of ${views} views within ${Math.round(limitMs)} ms.`,
+      );
+    };
+    const warn = (): void => {
+      this.#watch = setTimeout(stop, limitMs - lateMs);
+      this.#setLate(true);
+    };
+    this.#watch = lateMs < limitMs ? setTimeout(warn, lateMs) : setTimeout(stop, limitMs);
   }
 
   #setLate(isLate: boolean): void {
@@ -276,7 +282,7 @@ export class SupervisedEngine implements Engine {
     if (this.#end !== undefined) return;
     this.#end = new ServiceError('unavailable', 'The engine is down.', { cause: reason.cause ?? reason });
     this.#isLate = false;
-    for (const watch of this.#watches) clearTimeout(watch);
+    clearTimeout(this.#watch);
     this.#abandonAll(this.#end);
     this.#options.onDown(end, this.#end);
     this.#options.onChange?.();

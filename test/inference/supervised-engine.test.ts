@@ -19,7 +19,7 @@ interface Made {
 }
 
 function setUp({
-  limitMs,
+  limitMs = 60_000,
   lateMs,
   replaceLimitMs = 60_000,
 }: {
@@ -269,7 +269,7 @@ test('a first engine that hangs while it starts is given up as stuck', async () 
   const ends: EngineEnd[] = [];
   const starting = SupervisedEngine.start({
     start: () => new Promise(() => {}),
-    limitMs: () => undefined,
+    limitMs: () => 60_000,
     lateMs: () => undefined,
     firstLimitMs: 5,
     replaceLimitMs: () => 5,
