@@ -98,14 +98,22 @@ export class Batcher {
     signal: StopSignal,
   ): Promise<ViewTokens[]> {
     if (signal.aborted) throw abortFailure(signal);
-    const joinedAt = this.#options.now();
-    const request = { hasLeft: false, permit, trace };
-    const shared = { outputs, caller: permit.caller, priority: permit.priority, joinedAt, request };
+    const request = { outputs, permit, trace, joinedAt: this.#options.now(), hasLeft: false };
+    const { caller, priority } = permit;
     const waiting: WaitingView[] = [];
     const all = views.map(
       (view) =>
         new Promise<ViewTokens>((resolve, reject) => {
-          waiting.push({ view, resolve, reject, isSettled: false, failedOn: undefined, ...shared });
+          waiting.push({
+            view,
+            caller,
+            priority,
+            request,
+            resolve,
+            reject,
+            isSettled: false,
+            failedOn: undefined,
+          });
         }),
     );
     for (const one of waiting) this.#queue.add(one);
@@ -200,7 +208,7 @@ export class Batcher {
     const { lane, views, wasPrepared } = batch;
     const { name, engine, times } = lane.pooled;
     const distinct = new Set<GraphOutput>();
-    for (const waiting of views) for (const output of waiting.outputs) distinct.add(output);
+    for (const { request } of views) for (const output of request.outputs) distinct.add(output);
     const outputs = [...distinct];
     try {
       const pixels = views.map(({ view }) => view);
@@ -236,14 +244,15 @@ export class Batcher {
       each.set(output, views.length === 1 ? [all] : await this.#options.split(all, views.length));
     }
     for (const [index, waiting] of views.entries()) {
-      const overflown = waiting.outputs.find((output) => finite[output]?.[index] !== true);
+      const { joinedAt, outputs: wanted } = waiting.request;
+      const overflown = wanted.find((output) => finite[output]?.[index] !== true);
       if (overflown !== undefined) {
         // Either the image or the engine is at fault. A run on another engine shows which.
         this.#fail(batch, waiting, notFinite(dtypeOf(overflown)), others);
         continue;
       }
-      const queueMs = Math.max(0, endedAt - waiting.joinedAt - engineMs);
-      const own = waiting.outputs.map((output) => each.get(output)![index]!);
+      const queueMs = Math.max(0, endedAt - joinedAt - engineMs);
+      const own = wanted.map((output) => each.get(output)![index]!);
       this.#settle(waiting, { tokens: own, queueMs, engineMs, batchViews: views.length });
     }
   }

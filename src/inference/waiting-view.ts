@@ -18,16 +18,24 @@ export interface ViewTokens {
 /** A view between its request and an engine's answer. */
 export interface WaitingView extends SchedulingClass {
   readonly view: Uint8Array<ArrayBuffer>;
-  readonly outputs: readonly GraphOutput[];
-  readonly joinedAt: number;
   readonly resolve: (tokens: ViewTokens) => void;
   readonly reject: (error: ServiceError) => void;
   /** Whether the caller has its tokens or its error. */
   isSettled: boolean;
   /** The engine on which its last attempt failed or is late. */
   failedOn: string | undefined;
-  /** What the views of one request share. `hasLeft`: nobody waits for them any more. */
-  readonly request: { hasLeft: boolean; readonly permit: ViewsPermit; readonly trace: Trace | undefined };
+  readonly request: WaitingRequest;
+}
+
+/** What the views of one request share. */
+interface WaitingRequest {
+  readonly outputs: readonly GraphOutput[];
+  readonly permit: ViewsPermit;
+  readonly trace: Trace | undefined;
+  /** When the views joined the queue. */
+  readonly joinedAt: number;
+  /** Whether nobody waits for them any more. */
+  hasLeft: boolean;
 }
 
 /** Whether somebody waits for a view and it can run. A view without bytes has run already: its pixels are gone. */
@@ -37,5 +45,5 @@ export function canRun({ request, view, isSettled }: WaitingView): boolean {
 
 /** The traces of the batch's requests, each once. */
 export function tracesOf(batch: readonly WaitingView[]): readonly Trace[] {
-  return [...new Set(batch.flatMap(({ request }) => request.trace ?? []))];
+  return [...new Set(batch.map(({ request }) => request.trace).filter((trace) => trace !== undefined))];
 }
