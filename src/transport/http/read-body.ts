@@ -41,6 +41,8 @@ export function receiveBody(
   // HTTP/1.0 has no interim answers, so an expectation that comes with it is ignored (RFC 9110, 10.1.1).
   if (/\b100-continue\b/i.test(headers.expect ?? '') && raw.httpVersionMinor > 0) reply.raw.writeContinue();
   raw.on('data', count);
+  // Before the first read, Node would keep the rest of the packet and stop the socket.
+  raw.read(0);
   return () => {
     raw.off('data', count);
     scope.signal.removeEventListener('abort', leave);
@@ -48,7 +50,7 @@ export function receiveBody(
 }
 
 /** The whole body, in a buffer of its own. Rejects where {@link receiveBody} throws or fails. */
-export async function readBody(
+export function readBody(
   request: FastifyRequest,
   reply: FastifyReply,
   maxBytes: number,
@@ -56,7 +58,7 @@ export async function readBody(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { raw } = request;
   const most = Math.min(declaredBytes(request) ?? maxBytes, maxBytes);
-  return await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const stopReceiving = receiveBody(request, reply, maxBytes, fail, tooLarge, take);
     let body = Buffer.allocUnsafeSlow(declaredBytes(request) ?? Math.min(most, firstBytes));
     let length = 0;
