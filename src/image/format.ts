@@ -51,22 +51,27 @@ const refusedSignatures: readonly (readonly [signature: string, name: string])[]
 const heicBrands = new Set(['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'hevm', 'hevs']);
 const avifBrands = new Set(['avif', 'avis']);
 
+/** Enough for every signature. */
+const signatureBytes = 16;
 const headBytes = 4096;
 
 /** Recognises a format by the first bytes alone. The decoder checks the rest. */
 export function recognise(bytes: Uint8Array): Recognised {
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, headBytes)).toString(
-    'latin1',
-  );
+  const start = textOf(bytes, signatureBytes);
   for (const [signature, at, format] of signatures) {
-    if (head.startsWith(signature, at)) return { kind: 'accepted', format };
+    if (start.startsWith(signature, at)) return { kind: 'accepted', format };
   }
+  const head = textOf(bytes, headBytes);
   if (head.startsWith('ftyp', 4)) return recogniseIsoMedia(head);
   for (const [signature, name] of refusedSignatures) {
     if (head.startsWith(signature)) return { kind: 'refused', name };
   }
   if (/^P[1-7]\s/.test(head)) return { kind: 'refused', name: 'PNM' };
   return isSvg(head) ? { kind: 'refused', name: 'SVG' } : { kind: 'unknown' };
+}
+
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array, mostBytes: number): string {
+  return Buffer.from(buffer, byteOffset, Math.min(byteLength, mostBytes)).toString('latin1');
 }
 
 function recogniseIsoMedia(head: string): Recognised {
