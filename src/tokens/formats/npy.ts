@@ -23,11 +23,7 @@ function npyHeader({ shape, dtype }: TokenTensor): Uint8Array {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
   const dictionary = `{'descr': '${descriptors[dtype]}', 'fortran_order': False, 'shape': ${tuple}, }`;
   const prefixBytes = 10;
-  const headerBytes = Math.ceil((prefixBytes + dictionary.length + 1) / 64) * 64;
-  const header = Buffer.alloc(headerBytes, ' ');
-  header.write('\x93NUMPY\x01\x00', 0, 'latin1');
-  header.writeUInt16LE(headerBytes - prefixBytes, 8);
-  header.write(dictionary, prefixBytes, 'latin1');
-  header.write('\n', headerBytes - 1, 'latin1');
-  return header;
+  const restBytes = Math.ceil((prefixBytes + dictionary.length + 1) / 64) * 64 - prefixBytes;
+  const length = String.fromCharCode(restBytes & 0xff, restBytes >> 8);
+  return Buffer.from(`\x93NUMPY\x01\x00${length}${dictionary.padEnd(restBytes - 1)}\n`, 'latin1');
 }
