@@ -70,14 +70,15 @@ export function isProbe(endpoint: string): boolean {
 export function logRequest(logger: RequestLogger, request: EndedRequest): void {
   const { transport, endpoint, requestId, traceId, caller, peer, streamedId, code } = request;
   const { durationMs, answer, failure } = request;
+  // A field that is undefined is not written.
   const fields = {
     transport,
     endpoint,
     request_id: requestId,
-    ...(traceId === undefined ? {} : { trace_id: traceId }),
-    ...(caller === undefined ? {} : { caller }),
-    ...(peer === undefined ? {} : { peer }),
-    ...(streamedId === undefined ? {} : { streamed_id: streamedId }),
+    trace_id: traceId,
+    caller,
+    peer,
+    streamed_id: streamedId,
     code,
     duration_ms: tenths(durationMs),
     ...(answer === undefined ? {} : answerFields(answer)),

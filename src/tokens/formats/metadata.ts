@@ -31,7 +31,7 @@ export function metadataHeader(metadata: AnswerMetadata): string {
   return json;
 }
 
-/** Answer metadata as a plain object with the wire's snake_case names. */
+/** Answer metadata as a plain object with the wire's snake_case names. JSON leaves out what is undefined. */
 function metadataFields(metadata: AnswerMetadata): Record<string, unknown> {
   const { model, grid, projector, teacher, anyres } = metadata;
   return {
@@ -39,15 +39,15 @@ function metadataFields(metadata: AnswerMetadata): Record<string, unknown> {
     recipe: metadata.recipe,
     output: metadata.output,
     features: metadata.features,
-    ...(metadata.classToken ? { class_token: true } : {}),
-    ...(projector === undefined ? {} : { projector: { family: projector.family, digest: projector.digest } }),
+    class_token: metadata.classToken,
+    projector: projector && { family: projector.family, digest: projector.digest },
     precision: metadata.precision,
     dtype: metadata.dtype,
     shape: metadata.shape,
     grid: { width: grid.width, height: grid.height },
     views: metadata.views,
-    ...(teacher === undefined ? {} : { teacher: teacherFields(teacher) }),
-    ...(anyres === undefined ? {} : { anyres: anyresFields(anyres) }),
+    teacher: teacher && teacherFields(teacher),
+    anyres: anyres && anyresFields(anyres),
     images: metadata.images.map(({ width, height }) => ({ width, height })),
   };
 }
