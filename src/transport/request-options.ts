@@ -202,7 +202,7 @@ export function parseOptions(
   words: OptionWords = usualWords,
 ): AskedOptions {
   const table: readonly RequestOption[] = requestOptions[name];
-  refuseUnknownNames(name, record, [...transportOptions, ...table.map((known) => known.name)], words);
+  refuseUnknownNames(name, record, transportOptions, words);
   for (const option of table) checkValue(option, record[option.name], words);
   const { model, expect_digest: expectDigest, expect_projector_digest: expectProjectorDigest } = record;
   const expectFeatures = namedLayers('expect_features', record['expect_features'], words.noun);
@@ -257,12 +257,14 @@ function recipeOf(recipe: RecipeOptions['recipe'], record: OptionRecord): Recipe
 function refuseUnknownNames(
   recipe: RecipeOptions['recipe'],
   record: OptionRecord,
-  names: readonly string[],
+  transportOptions: readonly string[],
   { noun, ownerOf, unlisted }: OptionWords,
 ): void {
-  const listed = names.filter((name) => !unlisted.includes(name));
   for (const [name, value] of Object.entries(record)) {
-    if (value === undefined || names.includes(name)) continue;
+    if (value === undefined) continue;
+    const names = [...transportOptions, ...requestOptions[recipe].map((known) => known.name)];
+    if (names.includes(name)) continue;
+    const listed = names.filter((one) => !unlisted.includes(one));
     const owner = recipes.find((other) => requestOptions[other].some((option) => option.name === name));
     const message =
       owner === undefined
