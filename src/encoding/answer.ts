@@ -26,16 +26,16 @@ export function answerMetadata(
     recipe: plan.recipe,
     output,
     features: answeredLayers(output, features),
-    ...(hasClassToken(recipe) ? { classToken: true } : {}),
-    ...(output === 'embeddings' && projector !== undefined
-      ? { projector: { family: projector.family, digest: projector.digest } }
-      : {}),
     precision: model.precision,
     dtype,
     shape: stacked ? [sizes.length, ...plan.shape] : plan.shape,
     grid: plan.grid,
     views: planCost(plan).views,
     images: sizes,
+    ...(hasClassToken(recipe) ? { classToken: true } : {}),
+    ...(output === 'embeddings' && projector !== undefined
+      ? { projector: { family: projector.family, digest: projector.digest } }
+      : {}),
     ...(plan.teacher === undefined ? {} : { teacher: plan.teacher }),
     ...(plan.anyres === undefined ? {} : { anyres: plan.anyres }),
   };
@@ -57,11 +57,15 @@ export function answerOf(
   const sizes = images.map(({ size }) => size);
   const metadata = answerMetadata(resolved, images[0]!.plan, sizes, stacked);
   return {
-    tensor: { shape: metadata.shape, dtype: metadata.dtype, parts: answered.flatMap(({ parts }) => parts) },
+    tensor: {
+      shape: metadata.shape,
+      dtype: metadata.dtype,
+      parts: answered.length === 1 ? answered[0]!.parts : answered.flatMap(({ parts }) => parts),
+    },
     metadata,
     timings: slowest(answered.map(({ timings }) => timings)),
-    uuids: images.flatMap(({ uuid }) => uuid ?? []),
-    keys: images.flatMap(({ key }) => key ?? []),
+    uuids: images.map(({ uuid }) => uuid).filter((uuid) => uuid !== undefined),
+    keys: images.map(({ key }) => key).filter((key) => key !== undefined),
     sources: answered.map(({ source }) => source),
     release: () => reservation.release(),
   };

@@ -45,11 +45,10 @@ export async function encodeImage(
     trace?.stage('decode', queuedAt - cutMs - decodeMs, queuedAt - cutMs);
     trace?.stage('views', queuedAt - cutMs, queuedAt);
     const wanted = { outputs: viewOutputs(resolved, plan), trace };
-    const encoded = (
-      await runAll(sharesOf(parts, resolved, plan, permit), signal, (share, all) =>
-        share.batcher.encode(share.permit, made.views.slice(share.from, share.until), wanted, all),
-      )
-    ).flat();
+    const shares = await runAll(sharesOf(parts, resolved, plan, permit), signal, (share, all) =>
+      share.batcher.encode(share.permit, made.views.slice(share.from, share.until), wanted, all),
+    );
+    const encoded = shares.length === 1 ? shares[0]! : shares.flat();
     if (trace !== undefined) traceBatches(trace, queuedAt, encoded);
     const encodedAt = now();
     const engineMs = engineTime(encoded);
@@ -62,12 +61,14 @@ export async function encodeImage(
       plan.fused === undefined
         ? { parts: assembled, queueMs: 0, engineMs: 0 }
         : await projectFused(parts, resolved, plan, assembled, permit, trace, signal);
-    const answered = { size, parts: projected.parts };
     if (key !== undefined) {
+      const answered = { size, parts: projected.parts };
       cache.set(key, answered);
       remoteCache?.set(key, answered);
     }
     return {
+      size,
+      parts: projected.parts,
       source: 'miss',
       timings: {
         decodeMs: headerMs + decodeMs,
@@ -77,7 +78,6 @@ export async function encodeImage(
         assembleMs: assembledAt - encodedAt,
         batchViews: Math.max(...encoded.map(({ batchViews }) => batchViews)),
       },
-      ...answered,
     };
   } finally {
     permit.release();

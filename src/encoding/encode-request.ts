@@ -109,12 +109,12 @@ function missingImages(
 }
 
 /** Works on all images as `runAll` does. If there are several, an error names its image. */
-async function forEachImage<Image, T>(
+function forEachImage<Image, T>(
   images: readonly Image[],
   signal: StopSignal,
   work: (image: Image, signal: StopSignal, index: number) => Promise<T>,
 ): Promise<T[]> {
-  return await runAll(images, signal, async (image, all, index) => {
+  return runAll(images, signal, async (image, all, index) => {
     try {
       return await work(image, all, index);
     } catch (thrown) {

@@ -168,7 +168,8 @@ async function startModel(
     remote,
     split: (tokens, views) => tokenPool.split(tokens, views),
     observe: (batch) => {
-      observer.observeBatch?.({ model: name, ...batch });
+      const { engine, views, engineMs, gapMs } = batch;
+      observer.observeBatch?.({ model: name, engine, views, engineMs, gapMs });
       traceBatch(name, batch);
     },
     onReplace: (engine, error) => {

@@ -41,8 +41,9 @@ export async function readHeader(bytes: Uint8Array): Promise<ImageHeader> {
   try {
     if (format === 'gif') return readGifHeader(file);
     if (format === 'avif') return await readAvifHeader(file);
-    const { size, ...notes } = await readers[format](file);
-    const orientation = orientationOf(notes);
+    const header = await readers[format](file);
+    const { size } = header;
+    const orientation = orientationOf(header);
     if (size !== undefined) return { format, size, orientation };
     const { width, height, space, channels, depth } = await askLibvips(file, format);
     const cmykBits = space === 'cmyk' && channels === 4 ? sampleBits[depth] : undefined;

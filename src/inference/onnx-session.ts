@@ -59,7 +59,8 @@ export class OnnxSession {
     views: number,
     outputs: readonly GraphOutput[],
   ): Promise<EncodedBatch> {
-    const names = outputs.flatMap((output) => Object.values(outputNames(output)));
+    const names: string[] = [];
+    for (const { tokens, finite } of outputs.map(outputNames)) names.push(tokens, finite);
     const start = performance.now();
     let values: Record<string, Tensor> = { [this.#input.kind]: this.#tensor(this.#readable(input), views) };
     for (const [index, session] of this.#sessions.entries()) {

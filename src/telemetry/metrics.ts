@@ -129,7 +129,8 @@ export class Metrics {
     readonly caller?: string | undefined;
   }): void {
     const { transport, endpoint, code, durationMs, caller } = request;
-    this.#requests.inc({ transport, endpoint, code, ...(caller === undefined ? {} : { caller }) });
+    const labels = { transport, endpoint, code };
+    this.#requests.inc(caller === undefined ? labels : { caller, ...labels });
     this.#requestDuration.observe({ transport, endpoint }, durationMs / 1000);
   }
 

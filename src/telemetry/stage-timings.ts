@@ -24,6 +24,8 @@ export const noTime: StageTimings = { decodeMs: 0, viewsMs: 0, queueMs: 0, engin
 
 /** The longest time of each stage, over images that were encoded at the same time. */
 export function slowest(timings: readonly StageTimings[]): StageTimings {
+  const [only] = timings;
+  if (only !== undefined && timings.length === 1) return only;
   const most = (read: (timing: StageTimings) => number) => Math.max(...timings.map(read));
   const batchViews = most(({ batchViews: views = 0 }) => views);
   return {

@@ -29,8 +29,8 @@ export function readTerms(
   return {
     caller,
     priority: caller.bulkOnly ? 'bulk' : requested,
-    ...(timeoutMs === undefined ? {} : { deadlineAt: startedMs + timeoutMs }),
     noStore: /(^|,)\s*no-(store|cache)\s*(,|$)/i.test(read(termsKeys.cache) ?? ''),
+    ...(timeoutMs === undefined ? {} : { deadlineAt: startedMs + timeoutMs }),
   };
 }
 

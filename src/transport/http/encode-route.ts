@@ -32,9 +32,10 @@ export interface EncodeRouteSettings extends BodyReaders {
 }
 
 /** What a request asks for, known before its body is read. */
-type Asked = Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'hasUuids' | 'trace' | 'signal'>;
+type Asked = Required<Pick<EncodeRequest, 'recipe' | 'options' | 'terms' | 'hasUuids' | 'signal'>> &
+  Pick<EncodeRequest, 'trace'>;
 
-interface ReceivedImages extends RequestImages {
+interface ReceivedImages extends Omit<RequestImages, 'sizeBytes'> {
   /** Releases the reserved bytes. Call it when the images are encoded: a slow reader must not hold them. */
   readonly release: () => void;
 }
@@ -51,9 +52,10 @@ export async function answerEncode(
 ): Promise<void> {
   const query = singleValues(request.query);
   const { trace, signal } = request.scope;
-  const options = parseOptions(recipe, query, ['format']);
+  const { options, recipe: settled } = parseOptions(recipe, query, ['format']);
   const format = chooseFormat(query['format'], request.headers.accept);
-  const asked = { terms: termsOf(request), hasUuids: format === 'vllm', trace, signal, ...options };
+  const terms = termsOf(request);
+  const asked = { recipe: settled, options, terms, hasUuids: format === 'vllm', trace, signal };
   requireFormat(format, asked);
   settings.encoder.validate(asked);
   const send = await encodeBody(request, reply, settings, asked, format);
@@ -94,9 +96,9 @@ async function receive(
   const reservation = settings.budget?.reserve(bodyBytes, request.scope.caller);
   const release = (): void => reservation?.release();
   try {
-    const images = await requestImages(request, reply, settings);
-    reservation?.settle(images.sizeBytes);
-    return { release, ...images };
+    const { images, stacked, sizeBytes, hint } = await requestImages(request, reply, settings);
+    reservation?.settle(sizeBytes);
+    return { images, stacked, hint, release };
   } catch (thrown) {
     release();
     throw thrown;
@@ -108,12 +110,12 @@ async function encodeTensor(
   reply: FastifyReply,
   { encoder, metrics, limits }: EncodeRouteSettings,
   { images, stacked, hint, release }: ReceivedImages,
-  asked: Asked,
+  { recipe, options, terms, hasUuids, trace, signal }: Asked,
   format: TokenFormat,
 ): Promise<Send> {
   let answer: EncodeAnswer;
   try {
-    answer = await encoder.encode({ images, stacked, ...asked });
+    answer = await encoder.encode({ images, stacked, recipe, options, terms, hasUuids, trace, signal });
   } catch (thrown) {
     throw withHint(thrown, hint);
   } finally {
