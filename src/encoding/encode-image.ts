@@ -53,7 +53,7 @@ export async function encodeImage(
     const encodedAt = now();
     const engineMs = engineTime(encoded);
     const engineWaitMs = Math.max(0, encodedAt - queuedAt - engineMs);
-    const tokens = await Promise.all(encoded.map((view) => joinLayers(parts, resolved, plan, view)));
+    const tokens = await joinLayers(parts, resolved, plan, encoded);
     const assembled = await assemble(parts, resolved, plan, tokens);
     const assembledAt = now();
     trace?.stage('assemble', encodedAt, assembledAt);
@@ -145,16 +145,16 @@ function viewOutputs(resolved: ResolvedRequest, plan: Plan): readonly GraphOutpu
   );
 }
 
-/** The tokens of one view, with the channels of all its hidden states. */
+/** The tokens of each view, with the channels of all its hidden states. */
 async function joinLayers(
   { tokenPool }: EncodingParts,
   resolved: ResolvedRequest,
   plan: Plan,
-  { tokens }: ViewTokens,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const [only] = tokens;
-  if (only !== undefined && tokens.length === 1) return only;
-  return await tokenPool.join(tokens, resolved.model.channels * dtypeBytes[viewDtype(resolved, plan)]);
+  views: readonly ViewTokens[],
+): Promise<readonly Uint8Array<ArrayBuffer>[]> {
+  if (views.every(({ tokens }) => tokens.length === 1)) return views.map(({ tokens }) => tokens[0]!);
+  const rowBytes = resolved.model.channels * dtypeBytes[viewDtype(resolved, plan)];
+  return await Promise.all(views.map(({ tokens }) => tokenPool.join(tokens, rowBytes)));
 }
 
 /** Turns the views' tokens into the parts of the answer, in order, or into the float32 features that the projector takes. */

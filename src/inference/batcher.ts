@@ -128,7 +128,8 @@ export class Batcher {
     signal.addEventListener('abort', leave);
     this.#handOverSoon();
     try {
-      return await Promise.all(all);
+      // Promise.all takes 2 µs, even of one promise.
+      return all.length === 1 ? [await all[0]!] : await Promise.all(all);
     } finally {
       signal.removeEventListener('abort', leave);
       // When one view failed, or the caller left, nobody waits for the others.

@@ -74,7 +74,7 @@ export class OnnxSession {
     const finite: PerOutput<readonly boolean[]> = {};
     for (const output of outputs) {
       tokens[output] = bytesOf(values[outputNames(output).tokens]);
-      finite[output] = Array.from(bytesOf(values[outputNames(output).finite]), (flag) => flag !== 0);
+      finite[output] = [...bytesOf(values[outputNames(output).finite])].map((flag) => flag !== 0);
     }
     return { tokens, finite, engineMs, idleMs };
   }
