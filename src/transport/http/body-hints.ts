@@ -23,7 +23,7 @@ export function isUrl(text: string): boolean {
  */
 export function textInPlaceOfImage(bytes: Uint8Array, curl: string): string | undefined {
   const { buffer, byteOffset, byteLength } = bytes;
-  if (!mayStartText(bytes[0] ?? 0)) return undefined;
+  if (recognise(bytes).kind === 'accepted') return undefined;
   const head = Buffer.from(buffer, byteOffset, Math.min(byteLength, longestText)).toString();
   if (/^\ufeff?\s*\{/.test(head)) return 'The image is JSON, which needs the content type application/json.';
   // What curl -d image=... sends.
@@ -36,11 +36,6 @@ export function textInPlaceOfImage(bytes: Uint8Array, curl: string): string | un
   if (!namesFile(value)) return undefined;
   const name = value.trim();
   return `The image is the text ${JSON.stringify(head.trim())}. To send the file of that name, write ${curl}@${name}.`;
-}
-
-/** Whether UTF-8 may start with this byte. JPEG and PNG start with others. */
-function mayStartText(first: number): boolean {
-  return first < 0x80 || (first >= 0xc2 && first <= 0xf4);
 }
 
 /** Whether a text starts as base64 of an image does, alone or in a data: URL. */
