@@ -130,7 +130,7 @@ export class Metrics {
   }): void {
     const { transport, endpoint, code, durationMs, caller } = request;
     const labels = { transport, endpoint, code };
-    this.#requests.inc(caller === undefined ? labels : { caller, ...labels });
+    this.#requests.inc(caller === undefined ? labels : { transport, endpoint, code, caller });
     this.#requestDuration.observe({ transport, endpoint }, durationMs / 1000);
   }
 
