@@ -34,14 +34,23 @@ export const plainJpeg: RandomJpeg = {
 };
 
 const side = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 90 }));
+const pictureSize = fc.oneof(
+  { weight: 18, arbitrary: fc.record({ width: side, height: side }) },
+  // Several batches of 16 MCUs in a row and several strips of 64 KB, of many rows or of a few.
+  fc.record({ width: fc.integer({ min: 300, max: 700 }), height: fc.integer({ min: 80, max: 130 }) }),
+  fc.record({ width: fc.integer({ min: 2000, max: 3000 }), height: fc.integer({ min: 20, max: 40 }) }),
+);
 
 /** Any, but for chroma of one or two columns, which libjpeg-turbo does not interpolate. */
 export const randomJpeg: fc.Arbitrary<RandomJpeg> = fc
   .record({
-    width: side,
-    height: side,
+    size: pictureSize,
     sampling: fc.constantFrom(undefined, [1, 1] as const, [2, 1] as const, [1, 2] as const, [2, 2] as const),
-    restartInterval: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 9 })),
+    restartInterval: fc.oneof(
+      fc.constant(0),
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 10, max: 60 }),
+    ),
     density: fc.constantFrom(0, 0.01, 0.05, 0.3, 1),
     mostBits: fc.integer({ min: 1, max: 10 }),
     mostFactor: fc.constantFrom(1, 2, 16, 255),
@@ -49,6 +58,7 @@ export const randomJpeg: fc.Arbitrary<RandomJpeg> = fc
     colours: fc.constantFrom('JFIF', 'Adobe', 'none'),
     seed: fc.nat(),
   })
+  .map(({ size, ...jpeg }) => Object.assign(jpeg, size))
   .filter(({ width, sampling }) => width > 4 || sampling?.[0] !== 2);
 
 export function writeJpeg(jpeg: RandomJpeg): Buffer {
@@ -114,25 +124,25 @@ export function writeJpeg(jpeg: RandomJpeg): Buffer {
   }
 
   function writeAc(bits: BitWriter, ac: Huffman): void {
+    const largest = 2 ** jpeg.mostBits - 1;
     let zeros = 0;
     for (let k = 1; k < 64; k++) {
-      const largest = 2 ** jpeg.mostBits - 1;
       const value = random(1000) < jpeg.density * 1000 ? random(2 * largest + 1) - largest : 0;
       if (value === 0) {
         zeros++;
         continue;
       }
-      for (; zeros > 15; zeros -= 16) bits.write(ac.codes.get(0xf0)!);
+      for (; zeros > 15; zeros -= 16) bits.write(...ac.codes.get(0xf0)!);
       writeValue(bits, ac, zeros, value);
       zeros = 0;
     }
-    if (zeros > 0) bits.write(ac.codes.get(0)!);
+    if (zeros > 0) bits.write(...ac.codes.get(0)!);
   }
 }
 
 interface Huffman {
   readonly spec: readonly number[];
-  readonly codes: ReadonlyMap<number, string>;
+  readonly codes: ReadonlyMap<number, readonly [code: number, length: number]>;
 }
 
 /** End of block, 16 zeros, and every run of zeros before a value of every size. */
@@ -150,12 +160,11 @@ function huffman(symbols: readonly number[], shortest: number): Huffman {
     for (let length = 1; length <= 8; length++) counts[length - 1] = 1;
     counts[15] = symbols.length - 8;
   }
-  const codes = new Map<number, string>();
+  const codes = new Map<number, [code: number, length: number]>();
   let code = 0;
   let next = 0;
   for (const [index, count] of counts.entries()) {
-    for (let i = 0; i < count; i++)
-      codes.set(symbols[next++]!, (code++).toString(2).padStart(index + 1, '0'));
+    for (let i = 0; i < count; i++) codes.set(symbols[next++]!, [code++, index + 1]);
     code <<= 1;
   }
   return { spec: [...counts, ...symbols], codes };
@@ -163,32 +172,40 @@ function huffman(symbols: readonly number[], shortest: number): Huffman {
 
 function writeValue(bits: BitWriter, { codes }: Huffman, zeros: number, value: number): void {
   const size = value === 0 ? 0 : Math.floor(Math.log2(Math.abs(value))) + 1;
-  bits.write(codes.get((zeros << 4) | size)!);
-  if (size > 0) bits.write((value > 0 ? value : value + 2 ** size - 1).toString(2).padStart(size, '0'));
+  bits.write(...codes.get((zeros << 4) | size)!);
+  bits.write(value >= 0 ? value : value + 2 ** size - 1, size);
 }
 
 class BitWriter {
   readonly #bytes: number[] = [];
-  #bits = '';
+  /** Fewer than 8 bits that make no byte yet. */
+  #held = 0;
+  #heldBits = 0;
 
-  write(bits: string): void {
-    this.#bits += bits;
-    while (this.#bits.length >= 8) {
-      const byte = Number.parseInt(this.#bits.slice(0, 8), 2);
+  /** Writes the low `length` bits, at most 16, of `bits`, which has no others. */
+  write(bits: number, length: number): void {
+    this.#held = (this.#held << length) | bits;
+    this.#heldBits += length;
+    for (; this.#heldBits >= 8; this.#heldBits -= 8) {
+      const byte = (this.#held >> (this.#heldBits - 8)) & 255;
       this.#bytes.push(byte);
       if (byte === 0xff) this.#bytes.push(0);
-      this.#bits = this.#bits.slice(8);
     }
+    this.#held &= 2 ** this.#heldBits - 1;
   }
 
   marker(code: number): void {
-    if (this.#bits.length > 0) this.write('1'.repeat(8 - this.#bits.length));
+    this.#fill();
     this.#bytes.push(0xff, code);
   }
 
   end(): Buffer {
-    if (this.#bits.length > 0) this.write('1'.repeat(8 - this.#bits.length));
+    this.#fill();
     return Buffer.from(this.#bytes);
+  }
+
+  #fill(): void {
+    if (this.#heldBits > 0) this.write(2 ** (8 - this.#heldBits) - 1, 8 - this.#heldBits);
   }
 }
 

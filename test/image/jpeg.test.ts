@@ -141,10 +141,12 @@ test('a JPEG whose rows are read while it is decoded gives the same pixels, or i
       fc.integer({ min: 1, max: 40 }),
       fc.nat(20),
       async (file, step, skipped) => {
-        const small = { ...options, maxPixels: 1e5 };
+        const small = { ...options, maxPixels: 1.5e5 };
         const whole = await decode(file, small).then((raster) => readPixels(raster, step, skipped), refusal);
         const read = (pixels: Raster | RowSource): Buffer => readPixels(pixels, step, skipped);
-        assert.deepEqual(await decodeInto(file, small, true, read).catch(refusal), whole);
+        const rows = await decodeInto(file, small, true, read).catch(refusal);
+        if (typeof whole === 'string' || typeof rows === 'string') assert.equal(rows, whole);
+        else assert.ok(rows.equals(whole), 'the pixels differ');
       },
     ),
     { numRuns },

@@ -4,19 +4,9 @@ import sharp from 'sharp';
 import { plainJpeg, writeJpeg } from './jpeg-writer.ts';
 import { noise } from './noise.ts';
 
-const smooth = await sharp({
-  create: {
-    width: 40,
-    height: 28,
-    channels: 3,
-    background: '#3a7',
-    noise: { type: 'gaussian', mean: 120, sigma: 20 },
-  },
-})
-  .blur(1.5)
-  .raw()
-  .toBuffer();
-const picture = () => sharp(smooth, { raw: { width: 40, height: 28, channels: 3 } });
+const { data, ...raw } = { ...noise({ width: 40, height: 28 }, 5), channels: 3 as const };
+const smooth = await sharp(data, { raw }).blur(1.5).raw().toBuffer();
+const picture = () => sharp(smooth, { raw });
 const rough = noise({ width: 19, height: 23 }, 9);
 const pictures = await Promise.all([
   picture().jpeg({ quality: 80 }).toBuffer(),
@@ -39,6 +29,8 @@ const sound = [
   writeJpeg({ ...plainJpeg, sampling: [2, 2], restartInterval: 1, mostBits: 8, mostFactor: 255 }),
   writeJpeg({ ...plainJpeg, sampling: undefined, restartInterval: 3, density: 0.5 }),
   writeJpeg({ ...plainJpeg, sampling: [4, 1] }),
+  // Five strips, with restarts within a batch of 16 MCUs and between batches.
+  writeJpeg({ ...plainJpeg, width: 3000, height: 40, restartInterval: 40, density: 0.01 }),
 ];
 
 const marker = fc.constantFrom(
