@@ -51,8 +51,8 @@ const refusedSignatures: readonly (readonly [signature: string, name: string])[]
 const heicBrands = new Set(['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'hevm', 'hevs']);
 const avifBrands = new Set(['avif', 'avis']);
 
-/** Enough for every signature. */
-const signatureBytes = 16;
+/** The bytes up to the end of the last signature. */
+const signatureBytes = Math.max(...signatures.map(([signature, at]) => at + signature.length));
 const headBytes = 4096;
 
 /** Recognises a format by the first bytes alone. The decoder checks the rest. */

@@ -97,7 +97,7 @@ function valueEntry(size: u32, length: u32): u32 {
 
 /** A class for its decorator alone: see inverse-dct.ts. A call or a loop would cost decodeMcus registers. */
 class LongCode {
-  /** The entry of the code of 11 bits or more, that is more than `lookBits`, that a stream begins with. */
+  /** The entry of the code at the start of the stream, which is longer than `lookBits` (11 bits or more). */
   @inline
   static entry(table: usize, stream: u64): u32 {
     const next = <u32>(stream >> 48);

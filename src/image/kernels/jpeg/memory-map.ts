@@ -17,7 +17,7 @@ export const unitsAddress: usize = huffmanAddress + 8 * huffmanBytes;
 export const unitBytes: usize = 32;
 export const mostUnits: usize = 6;
 
-/** So many MCUs are decoded at a time. With fewer, the processor changes between loops more often. */
+/** MCUs decoded at a time. Smaller batches switch between decoding and the inverse DCT more often. */
 export const batchMcus: i32 = 16;
 const batchBlocks: usize = <usize>batchMcus * mostUnits;
 
