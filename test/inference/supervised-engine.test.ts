@@ -328,6 +328,27 @@ test('an engine is late while a batch takes too long, and up again when the batc
   await engine.close();
 });
 
+test('a late batch that ends within its limit leaves no limit behind', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const tick = (ms: number) => context.mock.timers.tick(ms);
+  const { supervised, made, states, ends } = setUp({ lateMs: 5, limitMs: 20 });
+  const engine = await supervised;
+  const slow = engine.encode(view(), ['float16']);
+  await turn();
+  tick(5);
+  assert.equal(engine.state, 'late');
+  tick(5);
+  made[0]!.engine.batches[0]!.finish();
+  await slow;
+  tick(60);
+  assert.deepEqual([engine.state, states, ends], ['up', ['late', 'up'], []]);
+  const next = engine.encode(view(), ['float16']);
+  await turn();
+  made[0]!.engine.batches[1]!.finish();
+  await next;
+  await engine.close();
+});
+
 test("an engine that is late for too long is stuck, and its late answer is nobody's", async () => {
   const { supervised, made, states } = setUp({ lateMs: 5, limitMs: 20 });
   const engine = await supervised;
