@@ -21,7 +21,7 @@ export interface WarmUpOptions extends ProbeWork {
   readonly now?: () => number;
 }
 
-/** A size is run again until two runs in a row differ by no more than this factor, or four times. */
+/** A size runs until two runs in a row differ by at most this factor, or until it has run `mostRuns` times. */
 const agreement = 1.02;
 const mostRuns = 4;
 
@@ -32,7 +32,7 @@ const worthTryingLarger = 1.02;
  * Runs batches of 1, 2, 4, ... probe views and records their times. It stops when a larger batch no longer pays, when
  * the next one would exceed the budget, or after `largest`. The first run of a size includes allocating memory, so it
  * only counts if the budget allows no other. The median of three times lies between any two of them, so two that agree
- * make a third unnecessary.
+ * make a third unnecessary. Of two that differ, because the budget allows no third, the longer counts.
  */
 export async function warmUp(
   engine: Pick<Engine, 'encode'>,
@@ -53,7 +53,7 @@ export async function warmUp(
       runs.push(engineMs);
       if (Math.max(engineMs, previous) <= agreement * Math.min(engineMs, previous)) break;
     }
-    const batchMs = runs.toSorted((a, b) => a - b)[(runs.length - 1) >> 1] ?? first;
+    const batchMs = runs.toSorted((a, b) => a - b)[runs.length >> 1] ?? first;
     times.calibrate(views, batchMs);
     const rate = views / batchMs;
     const affordable = budgetMs - (now() - start) >= 4 * batchMs;

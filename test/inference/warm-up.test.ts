@@ -51,18 +51,20 @@ test('a slow model runs once and is measured by that run', async () => {
   assert.equal(times.estimateMs(1), 14_000);
 });
 
-test('measures a size again only while its times differ, and takes the median of three then', async () => {
-  const measured = async (timesMs: readonly number[]) => {
+test('measures a size again only while its times differ, and takes the median of three then, or the longer of two', async () => {
+  const measured = async (timesMs: readonly number[], budgetMs = 10_000) => {
     const left = [...timesMs];
     const { engine, sizes, now } = timedEngine(() => left.shift()!);
     const times = new BatchTimes();
-    await warmUp(engine, times, { ...work, largest: 1, budgetMs: 10_000, now });
+    await warmUp(engine, times, { ...work, largest: 1, budgetMs, now });
     return { runs: sizes.length, batchMs: times.estimateMs(1) };
   };
   assert.deepEqual(await measured([100, 101]), { runs: 2, batchMs: 101 });
-  assert.deepEqual(await measured([150, 101, 100]), { runs: 3, batchMs: 100 });
+  assert.deepEqual(await measured([150, 101, 100]), { runs: 3, batchMs: 101 });
   assert.deepEqual(await measured([150, 100, 130, 110]), { runs: 4, batchMs: 110 });
   assert.deepEqual(await measured([100, 150, 110, 112]), { runs: 4, batchMs: 112 });
+  assert.deepEqual(await measured([100, 110, 150], 300), { runs: 3, batchMs: 150 });
+  assert.deepEqual(await measured([100, 150, 110], 300), { runs: 3, batchMs: 150 });
 });
 
 test('stays within its budget if the first run does', async () => {
