@@ -261,11 +261,11 @@ function refuseUnknownNames(
   { noun, ownerOf, unlisted }: OptionWords,
 ): void {
   for (const [name, value] of Object.entries(record)) {
-    if (value === undefined) continue;
+    const isOf = (one: RecipeOptions['recipe']) => requestOptions[one].some((known) => known.name === name);
+    if (value === undefined || transportOptions.includes(name) || isOf(recipe)) continue;
     const names = [...transportOptions, ...requestOptions[recipe].map((known) => known.name)];
-    if (names.includes(name)) continue;
     const listed = names.filter((one) => !unlisted.includes(one));
-    const owner = recipes.find((other) => requestOptions[other].some((option) => option.name === name));
+    const owner = (Object.keys(requestOptions) as RecipeOptions['recipe'][]).find(isOf);
     const message =
       owner === undefined
         ? `Unknown ${noun} ${quoted(name, mostQuoted)}.${didYouMean(name, listed)}`
@@ -273,8 +273,6 @@ function refuseUnknownNames(
     throw new ServiceError('invalid_argument', `${message} The ${noun}s are ${listed.join(', ')}.`);
   }
 }
-
-const recipes = Object.keys(requestOptions) as RecipeOptions['recipe'][];
 
 function checkValue(
   { name, values, pattern, form }: RequestOption,
