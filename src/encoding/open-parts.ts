@@ -45,6 +45,7 @@ export async function openParts(config: EncoderConfig, reports: EncoderReports):
   const enginesEach = enginePlaces(config.device, config.engines).length;
   // A start with files that cannot be used fails here. Each connection reads them again.
   if (config.remote !== undefined) await readAccess(config.remote.access);
+  const connectCache = await loadRemoteCache(config, logger);
   const models = await loadModels(config, logger);
   requireAddressSpace(config.viewThreads + tokenThreads, engineThreads(models, config));
   const onThreadError = (error: unknown) => logger.error({ err: error }, 'a pool thread died');
@@ -89,7 +90,7 @@ export async function openParts(config: EncoderConfig, reports: EncoderReports):
     await Promise.all([viewPool.close(), tokenPool.close(), ...served.map((one) => one.close())]);
     throw failing.signal.reason;
   }
-  const pools = { viewPool, tokenPool, remoteCache: await openRemoteCache(config, logger) };
+  const pools = { viewPool, tokenPool, remoteCache: connectCache() };
   const parts: OpenParts = { ...limitsOf(config, served), served, ...pools, isDown: () => isDown };
   watch(observer, parts);
   return parts;
@@ -204,14 +205,17 @@ function unconnected(name: string): EngineStatus {
   return { name, state: 'down', times: [], largest: 1 };
 }
 
-/** Loads the Redis client, some 400 files, only for a service that has a Redis. */
-async function openRemoteCache(
+/**
+ * Loads the Redis client, some 400 files, only for a service that has a Redis. Returns what connects it: a load that fails
+ * must do so before any engine runs.
+ */
+async function loadRemoteCache(
   { redisUrl: url, redisTimeoutMs: timeoutMs = 50, redisKeepMs: keepMs = 86_400_000 }: EncoderConfig,
   logger: Logger,
-): Promise<RemoteCache | undefined> {
-  if (url === undefined) return undefined;
+): Promise<() => RemoteCache | undefined> {
+  if (url === undefined) return () => undefined;
   const { RedisCache } = await import('./cache/redis-cache.ts');
-  return new RedisCache({ url, timeoutMs, keepMs, logger });
+  return () => new RedisCache({ url, timeoutMs, keepMs, logger });
 }
 
 /** The caches, budgets and limits that the configuration sets. */
