@@ -29,7 +29,7 @@ const reporter = options.some((option) => option.startsWith('--test-reporter'))
   : ['--test-reporter=spec'];
 const child = spawn(
   process.execPath,
-  ['--test', '--test-concurrency=2', '--test-timeout=1800000', ...reporter, ...options, ...files],
+  ['--test', '--test-concurrency=2', '--test-timeout=600000', ...reporter, ...options, ...files],
   {
     cwd: root,
     stdio: 'inherit',

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import { Client, credentials } from '@grpc/grpc-js';
 import type { ServiceProcess } from '../processes/service-process.ts';
 
-const limitMs = 30_000;
+/** Far beyond what these take: a service that answers later is not well. */
+const probeLimitMs = 5000;
+/** Long enough for an encode on a machine that others keep busy. */
+const encodeLimitMs = 30_000;
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 /** Asks a service that has nothing else to do whether it is as well as it was. */
@@ -25,14 +28,14 @@ export class Pulse {
   async fault(): Promise<string | undefined> {
     try {
       const { url } = this.#service;
-      const alive = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(limitMs) });
+      const alive = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(probeLimitMs) });
       if (alive.status !== 200) return `/healthz answers ${alive.status}`;
       if (!(await this.#serves())) return 'grpc.health.v1 does not say SERVING';
       const answer = await fetch(`${url}/v1/encode?format=raw&dtype=float32`, {
         method: 'POST',
         headers: { 'cache-control': 'no-store' },
         body: new Uint8Array(this.#picture),
-        signal: AbortSignal.timeout(limitMs),
+        signal: AbortSignal.timeout(encodeLimitMs),
       });
       if (answer.status !== 200) return `a right picture is answered with ${answer.status}`;
       const tokens = createHash('sha256')
@@ -50,7 +53,7 @@ export class Pulse {
   }
 
   #serves(): Promise<boolean> {
-    const deadline = Date.now() + limitMs;
+    const deadline = Date.now() + probeLimitMs;
     return new Promise((resolve) => {
       const path = '/grpc.health.v1.Health/Check';
       this.#client.makeUnaryRequest(
