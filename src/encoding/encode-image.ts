@@ -117,10 +117,10 @@ function sharesOf(
   });
 }
 
-/** Records the wait and each batch of the image's views, which joined the queue together. */
+/** Records the wait for the first batch, and each batch, of the image's views, which joined the queue together. */
 function traceBatches(trace: Trace, queuedAt: number, encoded: readonly ViewTokens[]): void {
   const batches = new Map(encoded.map((view) => [view.queueMs, view.engineMs]));
-  trace.stage('queue', queuedAt, queuedAt + Math.max(...batches.keys()));
+  trace.stage('queue', queuedAt, queuedAt + Math.min(...batches.keys()));
   for (const [queueMs, engineMs] of batches) {
     const startedAt = queuedAt + queueMs;
     trace.stage('engine', startedAt, startedAt + engineMs);
