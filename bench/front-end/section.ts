@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { importModel } from '../../src/model/import/import-model.ts';
 import { LoadGenerator } from '../load/generator.ts';
+import { type Settling, totalOf } from '../load/settling.ts';
 import { howToGetPeer, peerVersions, startPeer } from '../processes/fastapi-peer.ts';
 import { benchCache, repository } from '../processes/paths.ts';
 import { type ServerProcess, startService } from '../processes/service-process.ts';
@@ -14,10 +15,9 @@ import { type Picture, pictures } from './pictures.ts';
 const rounds = 5;
 /**
  * V8 compiles the service for thousands of requests, half a minute of load: 10.1 ms of CPU each at first, 7.0 later. FastAPI's CPU per
- * request does not change after the first 500. In two parts: the first connections that close undo the optimised code of some 40
- * functions of Node's HTTP and streams, which the second part compiles again.
+ * request does not change after the first 500.
  */
-const settlingRequests = { service: [500, 9500], peer: [100, 900] } as const;
+const settling = { service: [500, 9500], peer: [100, 900] } as const satisfies Record<string, Settling>;
 const sides = ['service', 'peer'] as const;
 
 interface Case {
@@ -63,8 +63,7 @@ export const frontEnd: Section = {
       const [service, peer] = servers as [ServerProcess, ServerProcess];
       const measured = cases.map(() => ({ service: [] as Round[], peer: [] as Round[] }));
       for (const side of sides) {
-        for (const requests of settlingRequests[side])
-          await settle(load, { service, peer }[side], web, requests);
+        for (const requests of settling[side]) await settle(load, { service, peer }[side], web, requests);
       }
       for (let round = 1; round <= rounds; round++) {
         for (const [index, one] of cases.entries()) {
@@ -79,7 +78,7 @@ export const frontEnd: Section = {
         tables: [answers(cases, measured), cpu(cases, measured)],
         verdicts: verdicts(measured),
         notes: [
-          `The model is test/fixtures/siglip-tiny at 64 px, some 0.3 ms a view, one engine thread; answers are float16 .npy, and nothing is cached or joined. Measured after ${settlingOf('service')} requests to the service and ${settlingOf('peer')} to the peer, whose CPU of a request changes no more. The peer: ${versions}.`,
+          `The model is test/fixtures/siglip-tiny at 64 px, some 0.3 ms a view, one engine thread; answers are float16 .npy, and nothing is cached or joined. Measured after ${totalOf(settling.service)} requests to the service and ${totalOf(settling.peer)} to the peer, after which CPU per request no longer falls. The peer: ${versions}.`,
         ],
       };
     } finally {
@@ -87,10 +86,6 @@ export const frontEnd: Section = {
     }
   },
 };
-
-function settlingOf(side: (typeof sides)[number]): string {
-  return settlingRequests[side].reduce((sum, requests) => sum + requests, 0).toLocaleString('en');
-}
 
 /** Until the optimising compiler has seen what is called, as in a server that has run for a while. */
 async function settle(

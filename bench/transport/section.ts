@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LoadGenerator } from '../load/generator.ts';
 import { encodeRequestMessage } from '../load/messages.ts';
+import { type Settling, totalOf } from '../load/settling.ts';
 import type { Target } from '../load/target.ts';
 import { repository } from '../processes/paths.ts';
 import type { Section } from '../report/section.ts';
@@ -20,13 +21,12 @@ const rounds = 3;
 const cacheHit = 'nothing: a cache hit';
 /**
  * Requests before the first round. V8 goes on compiling the service for 6,000 requests or more, of which the first transport makes
- * the most, and a bare server for a few hundred. In two parts: the first connection that closes undoes the optimised code of some
- * 40 functions of Node's HTTP and streams, in either server, and the second part compiles them again.
+ * the most, and a bare server for a few hundred.
  */
 const settling = {
   service: { http: [500, 6000], grpc: [250, 1000] },
   bare: { http: [500, 1000], grpc: [250, 500] },
-} as const;
+} as const satisfies Record<'service' | 'bare', Record<Case['transport'], Settling>>;
 /** Uncounted requests before each window, on either side. */
 const reconnecting = 30;
 const counted = 300;
@@ -124,7 +124,7 @@ export const transportCpu: Section = {
           `The body is tall.webp (97 x 640, 7 kB), for the bare servers too. "${transportsAlone}": the service's transports, admission, pipeline, batcher, metrics and log; the decoder and the view pool answer at once, since a bare server does neither. "engine": they do their work on their threads, and the main thread's part of it, and of the garbage, is in the figure.`,
           "The stub engine answers in the next turn with one buffer, which the bare servers send too: bare node:http in one write, bare grpc-js as a message encoded beforehand. A stub needs no thread, so the message from the engine's thread is not in the figure.",
           '"a cache hit": the body is rocket.jpg (112 kB); the bare servers take its SHA-256 and send the same bytes.',
-          `${clients} requests in flight, from another process. CPU is the thread's schedstat. Each window of ${counted} requests follows ${reconnecting} that are not counted, and the first one ${settlingOf('service', 'http')} (HTTP) and ${settlingOf('service', 'grpc')} (gRPC) to the service, ${settlingOf('bare', 'http')} and ${settlingOf('bare', 'grpc')} to the bare server.`,
+          `${clients} requests in flight, from another process. CPU is the thread's schedstat. Each window of ${counted} requests follows ${reconnecting} that are not counted, and the first one ${totalOf(settling.service.http)} (HTTP) and ${totalOf(settling.service.grpc)} (gRPC) to the service, ${totalOf(settling.bare.http)} and ${totalOf(settling.bare.grpc)} to the bare server.`,
         ],
       };
     } finally {
@@ -132,10 +132,6 @@ export const transportCpu: Section = {
     }
   },
 };
-
-function settlingOf(side: 'service' | 'bare', transport: 'http' | 'grpc'): string {
-  return settling[side][transport].reduce((sum, requests) => sum + requests, 0).toLocaleString('en');
-}
 
 function roundLine(
   round: number,
