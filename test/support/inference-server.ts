@@ -28,7 +28,7 @@ export interface InferenceServerOptions {
   /** As Triton's ModelConfig tells it; other servers have no such method. */
   readonly config?: { readonly maxBatchSize: number; readonly digest?: string } | undefined;
   readonly credentials?: ServerCredentials | undefined;
-  /** The port; when absent one that nobody else gets while this server is down. */
+  /** The port; by default, one that no other test gets. */
   readonly port?: number | undefined;
 }
 

@@ -1,4 +1,4 @@
-// Some tests replace the global one.
+// Kept from before tests mock the global setTimeout.
 const { setTimeout: later } = globalThis;
 
 /** Far beyond what a busy machine takes: it only ends a test that hangs. */

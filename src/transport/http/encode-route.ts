@@ -48,14 +48,14 @@ export async function answerEncode(
   request: FastifyRequest,
   reply: FastifyReply,
   settings: EncodeRouteSettings,
-  recipe: RecipeOptions['recipe'],
+  recipeName: RecipeOptions['recipe'],
 ): Promise<void> {
   const query = singleValues(request.query);
   const { trace, signal } = request.scope;
-  const { options, recipe: settled } = parseOptions(recipe, query, ['format']);
+  const { options, recipe } = parseOptions(recipeName, query, ['format']);
   const format = chooseFormat(query['format'], request.headers.accept);
   const terms = termsOf(request);
-  const asked = { recipe: settled, options, terms, hasUuids: format === 'vllm', trace, signal };
+  const asked = { recipe, options, terms, hasUuids: format === 'vllm', trace, signal };
   requireFormat(format, asked);
   settings.encoder.validate(asked);
   const send = await encodeBody(request, reply, settings, asked, format);
@@ -115,6 +115,7 @@ async function encodeTensor(
 ): Promise<Send> {
   let answer: EncodeAnswer;
   try {
+    // Names each field, because a spread of `asked` is slow on Node 20.
     answer = await encoder.encode({ images, stacked, recipe, options, terms, hasUuids, trace, signal });
   } catch (thrown) {
     throw withHint(thrown, hint);

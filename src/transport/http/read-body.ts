@@ -41,7 +41,7 @@ export function receiveBody(
   // HTTP/1.0 has no interim answers, so an expectation that comes with it is ignored (RFC 9110, 10.1.1).
   if (/\b100-continue\b/i.test(headers.expect ?? '') && raw.httpVersionMinor > 0) reply.raw.writeContinue();
   raw.on('data', count);
-  // Before the first read, Node would keep the rest of the packet and stop the socket.
+  // Starts reading at once. Otherwise Node stops the socket when a second chunk arrives before the stream's first read.
   raw.read(0);
   return () => {
     raw.off('data', count);

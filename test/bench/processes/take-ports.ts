@@ -1,4 +1,4 @@
-// Takes so many ports, prints them, and keeps them until its stdin ends.
+// Takes as many ports as its argument says, prints them, and keeps them until its stdin ends.
 import { freePort } from '../../../bench/processes/free-port.ts';
 
 const ports: number[] = [];
