@@ -18,7 +18,8 @@ const { env } = process;
 const parts: Parts = {
   version: readVersion(),
   async serve() {
-    // Code that runs only during the start is not worth optimising: above all Node's parser of CommonJS exports, in each thread.
+    // Optimising code that runs only during the start costs more than it saves, above all Node's parser of CommonJS exports in each
+    // thread. When the start ends, V8 optimises again, even if node was given --no-opt.
     setFlagsFromString('--no-opt');
     const { startService } = await import('./service.ts');
     const { openTracing } = await import('./telemetry/open-tracing.ts');
