@@ -62,9 +62,10 @@ const parts: Parts = {
         const { readHubAccess } = await import('./model/import/hub/access.ts');
         const { fetchCheckpoint } = await import('./model/import/hub/fetch-checkpoint.ts');
         const { checkConfiguration } = await import('./model/import/import-checkpoint.ts');
-        const { requirePlace } = await import('./model/import/publish-folder.ts');
+        const { requireFree, requireWritable } = await import('./model/import/publish-folder.ts');
         // Refuses before the download what would be refused after it.
-        await requirePlace(resolve(out), force);
+        await requireFree(resolve(out), force);
+        await requireWritable(out);
         const access = readHubAccess(env);
         const onConfiguration = (folder: string) => checkConfiguration(folder, options.part);
         return fetchCheckpoint(repository, { ...options, access, onConfiguration });

@@ -1,8 +1,8 @@
 import { readGraphPorts as readPorts } from '../inference/graph-ports.ts';
 import { loadModelFolder, modelFiles } from '../model/load-folder.ts';
+import { requireWritable } from '../model/import/publish-folder.ts';
 import { exportRepository } from '../model/triton/export-repository.ts';
 import type { ExitCode } from './exit-code.ts';
-import { openOutputFolder } from './output-place.ts';
 import type { ExportTritonSettings } from './settings/export-triton.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -12,7 +12,7 @@ export async function exportTriton(
   settings: ExportTritonSettings,
   { stdout }: Pick<Terminal, 'stdout'>,
 ): Promise<ExitCode> {
-  await openOutputFolder(settings.out);
+  await requireWritable(settings.out);
   const model = await loadModelFolder(folder);
   const files = await modelFiles(folder);
   const names = await exportRepository(model, files, {

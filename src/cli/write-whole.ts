@@ -1,4 +1,14 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { invalidArgument } from '../errors/invalid-argument.ts';
+import { requireWritable } from '../model/import/publish-folder.ts';
+
+/** Refuses a file that is a folder, or whose folder cannot be made or written to. Makes nothing. */
+export async function requireWritableFile(file: string): Promise<void> {
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isDirectory()) throw invalidArgument(`${file} is a folder; name a file.`);
+  await requireWritable(dirname(file));
+}
 
 /**
  * Writes a file beside its place and moves it there, so that it appears complete. Resolves with its size in bytes. A killed

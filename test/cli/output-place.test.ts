@@ -1,9 +1,11 @@
 // Commands refuse a place that they cannot write to before they load anything.
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openOutputFile, openOutputFolder } from '../../src/cli/output-place.ts';
+import { requireWritableFile } from '../../src/cli/write-whole.ts';
+import { requireWritable } from '../../src/model/import/publish-folder.ts';
 import { externalTest } from '../support/external.ts';
 import { missingNamespaces, runUnshared } from '../support/namespaces.ts';
 import { scratchFolder } from '../support/tiny-models.ts';
@@ -45,22 +47,33 @@ test('refuses a folder in the place of a file, and a file in the place of a fold
   const file = join(scratch.path, 'file');
   writeFileSync(file, '');
   const code = 'invalid_argument';
-  await assert.rejects(openOutputFile(scratch.path), {
+  await assert.rejects(requireWritableFile(scratch.path), {
     code,
     message: `${scratch.path} is a folder; name a file.`,
   });
-  await assert.rejects(openOutputFolder(file), { code, message: /file cannot be made: .*file is a file\.$/ });
-  await assert.rejects(openOutputFile(join(file, 'x.png')), {
+  await assert.rejects(requireWritable(file), { code, message: /file cannot be made: .*file is a file\.$/ });
+  await assert.rejects(requireWritableFile(join(file, 'x.png')), {
     code,
     message: /file cannot be made: .*is a file\.$/,
   });
 });
 
-test('makes the folder of a file, with all above it', async (t) => {
+test('leaves no folder behind when a command is refused for something else', async (t) => {
   const scratch = scratchFolder();
   t.after(() => scratch.remove());
-  const file = join(scratch.path, 'a/b/c.html');
-  await openOutputFile(file);
-  writeFileSync(file, '');
-  await openOutputFile(file);
+  const image = 'test/fixtures/images/rocket.jpg';
+  const tar = join(scratch.path, 'x.tar');
+  writeFileSync(tar, '');
+  const out = join(scratch.path, 'new/dir');
+  for (const command of [
+    ['export-triton', 'no/model', '--out', out],
+    ['encode', tar, '--model', 'no/model', '--out', join(out, 'a.safetensors')],
+    ['encode', image, '--model', 'no/model', '--out', out],
+    ['encode', image, '--model', 'no/model', '--preview', join(out, 'a.png')],
+    ['compare', 'no/model', 'no/other', image, '--out', out],
+  ]) {
+    const { status } = spawnSync(process.execPath, ['bin/siglip-hd.cjs', ...command], { encoding: 'utf8' });
+    assert.equal(status, 2, command.join(' '));
+    assert.deepEqual(readdirSync(scratch.path), ['x.tar'], command.join(' '));
+  }
 });

@@ -1,9 +1,10 @@
+import { dirname } from 'node:path';
+import { makeFolder } from '../../model/import/publish-folder.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { openOutputFile } from '../output-place.ts';
 import { openProgress } from '../progress.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import type { Terminal } from '../terminal.ts';
-import { writeWhole } from '../write-whole.ts';
+import { requireWritableFile, writeWhole } from '../write-whole.ts';
 import { speedLines } from './compare-report.ts';
 import { commonGrid, readEncoders } from './compared-encoders.ts';
 import type { Side } from './side.ts';
@@ -39,7 +40,7 @@ export async function compareEncoders(
   const sides = await readEncoders(settings);
   const { found, failures } = await findImages(operands, settings, parts);
   const files = found.map(({ path }) => path);
-  if (settings.sheet !== undefined) await openOutputFile(settings.sheet);
+  if (settings.sheet !== undefined) await requireWritableFile(settings.sheet);
   const grid = commonGrid(sides);
   const times = new EngineTimes();
   return await runComparison({ settings, terminal, parts, times, failures }, async (run) => {
@@ -65,8 +66,10 @@ export async function compareEncoders(
     );
     const { sheet } = settings;
     const report = { ...base, figures, ...(sheet === undefined ? {} : { sheet }) };
-    if (sheet !== undefined)
+    if (sheet !== undefined) {
+      await makeFolder(dirname(sheet));
       await writeWhole(sheet, [Buffer.from(await drawSheet(settings, report, encoders, left))]);
+    }
     terminal.stdout.write(settings.json ? encodersJson(report) : reportLines(report));
   });
 }

@@ -1,10 +1,9 @@
 import { dirname, join } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
-import { makeFolder } from '../../model/import/publish-folder.ts';
+import { makeFolder, requireWritable } from '../../model/import/publish-folder.ts';
 import { planRecipe } from '../../recipes/planner.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { readInput } from '../inputs/input-files.ts';
-import { openOutputFolder } from '../output-place.ts';
 import { openProgress } from '../progress.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import type { Terminal } from '../terminal.ts';
@@ -49,7 +48,7 @@ export async function comparePair(
   const comparands = readComparands(operands, settings.teacherOf);
   const { found, failures } = await findImages(comparands.images, settings, parts);
   const targets = heatMapTargets(found, settings.out);
-  if (settings.out !== undefined) await openOutputFolder(settings.out);
+  if (settings.out !== undefined) await requireWritable(settings.out);
   const times = new EngineTimes();
   return await runComparison({ settings, terminal, parts, times, failures }, async (run) => {
     await withEncoder(run, servedModels(comparands), async (encoder) => {

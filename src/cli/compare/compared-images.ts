@@ -1,5 +1,5 @@
 import { ServiceError } from '../../errors/service-error.ts';
-import { findInputs, imageExtensions, type Inputs, nothingFound } from '../inputs/find-inputs.ts';
+import { findInputs, imageExtensions, type Inputs, noInputs } from '../inputs/find-inputs.ts';
 import type { CompareSettings } from '../settings/compare.ts';
 import type { CompareParts } from './comparison-run.ts';
 
@@ -19,7 +19,7 @@ export async function findImages(
     ...inputs.failures,
     ...tars.map(({ path }) => ({ file: path, problem: 'compare does not read tars; unpack it.' })),
   ];
-  if (found.length === 0) throw nothingFound(failures);
+  if (found.length === 0) throw noInputs(failures);
   if (found.length > mostImages) {
     throw new ServiceError(
       'invalid_argument',

@@ -1,12 +1,12 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { withoutControls } from '../../errors/quoted.ts';
 import { ServiceError } from '../../errors/service-error.ts';
+import { makeFolder, requireWritable } from '../../model/import/publish-folder.ts';
 import type { ModelSource } from '../../model/model-source.ts';
 import type { TokenFormat } from '../../tokens/formats/format.ts';
 import { type CreateEncoder, useEncoder } from '../command-encoder.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { openOutputFile, openOutputFolder } from '../output-place.ts';
 import {
   type EncodeSettings,
   isArchive,
@@ -16,6 +16,7 @@ import {
 } from '../settings/encode.ts';
 import { type RecipeRequest, recipeRequest } from '../settings/recipe-flags.ts';
 import { interruptible, type Terminal } from '../terminal.ts';
+import { requireWritableFile } from '../write-whole.ts';
 import { encodeAll } from './encode-all.ts';
 import { type Counts, openEncodeProgress } from './encode-progress.ts';
 import { ExpectedTotal } from './expected-total.ts';
@@ -54,8 +55,8 @@ export async function encodeFiles(
   if (embeddings && urls.length === 0) await parts.requireProjector(models);
   const inputs = await findInputs(operands, parts.readStdin, out);
   if (out === undefined) return await drawPreview(inputs, settings, terminal, parts);
-  if (isArchive(out)) await openOutputFile(out);
-  else await openOutputFolder(out);
+  if (isArchive(out)) await requireWritableFile(out);
+  else await requireWritable(out);
   if (isArchive(out) && inputs.found.some(({ kind }) => kind === 'tar')) {
     throw new ServiceError(
       'invalid_argument',
@@ -87,7 +88,7 @@ async function drawPreview(
 ): Promise<ExitCode> {
   const { preview = '' } = settings;
   const request = recipeRequest({ ...settings, dtype: 'float32' });
-  await openOutputFile(preview);
+  await requireWritableFile(preview);
   const sentence = await interruptible(terminal, async (signal) =>
     useEncoder(openEncoder(settings, request, 'raw', terminal, parts, signal), signal, async (encoder) =>
       writePreview(preview, inputs, encoder, signal),
@@ -120,6 +121,7 @@ async function encodeInputs(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<Counts> {
+  await makeFolder(isArchive(settings.out) ? dirname(settings.out) : settings.out);
   const output = await openOutput(
     found.map(({ path }) => path),
     settings,

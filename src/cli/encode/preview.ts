@@ -1,5 +1,7 @@
+import { dirname } from 'node:path';
 import { ServiceError } from '../../errors/service-error.ts';
 import { sharp } from '../../image/sharp.ts';
+import { makeFolder } from '../../model/import/publish-folder.ts';
 import { TokenColours } from '../../tokens/colours/token-colours.ts';
 import { readInput } from '../inputs/input-files.ts';
 import type { ImageEncoder } from './image-encoder.ts';
@@ -45,6 +47,7 @@ export async function writePreview(
     .resize(width * scale, height * scale, { kernel: 'nearest' })
     .png()
     .toBuffer();
+  await makeFolder(dirname(png));
   await writeWhole(png, [picture]);
   const explained = colours.components.reduce((sum, component) => sum + component.explained, 0);
   return `${png}: ${width} x ${height} tokens of ${tokens.channels} channels; the colours are ${(100 * explained).toFixed(0)} % of their variance`;

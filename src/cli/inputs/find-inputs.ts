@@ -1,4 +1,4 @@
-import { type Dirent, type ObjectEncodingOptions, readdir } from 'node:fs';
+import { type Dirent, existsSync, type ObjectEncodingOptions, readdir } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join, normalize, resolve, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
@@ -51,6 +51,7 @@ export async function findInputs(
 ): Promise<Inputs> {
   const found = new FileMap<Input>();
   const failures: InputFailure[] = [];
+  let allNamed = true;
   const isInOut = (path: string) =>
     out !== undefined && `${resolve(path)}${sep}`.startsWith(`${resolve(out)}${sep}`);
   let ignored = 0;
@@ -66,6 +67,7 @@ export async function findInputs(
     const outside = names.filter((name) => !isInOut(join(folder, name)));
     ignored += names.length - outside.length;
     for (const name of outside) await add(join(folder, name), name);
+    allNamed &&= outside.length === 0;
     return outside.length;
   };
   const onUnreadable: OnUnreadable = (folder, error) =>
@@ -79,19 +81,19 @@ export async function findInputs(
         operand,
         names.filter((name) => isImageName(name) || tarName.test(name)),
       );
-    } else if (isDynamicPattern(operand) && (await systemError(operand)) !== undefined) {
+    } else if (isDynamicPattern(operand) && !existsSync(operand)) {
       const { folder, pattern } = splitPattern(operand);
       const added = await addAll(folder, await matching(folder, pattern, onUnreadable));
       if (added === 0) failures.push({ file: operand, problem: 'no file matches this pattern.' });
     } else {
-      const missing = await systemError(operand);
-      if (missing === undefined) await add(operand, basename(operand));
-      else failures.push({ file: normalize(operand), problem: `${systemReason(missing)}.` });
+      await add(operand, basename(operand));
     }
   }
   const inputs = found.values();
-  if (inputs.length > 0) return { found: inputs, failures };
-  if (failures.length > 0) throw nothingFound(failures);
+  const missing = allNamed ? await allMissing(inputs) : [];
+  if (inputs.length > missing.length) return { found: inputs, failures };
+  failures.push(...missing);
+  if (failures.length > 0) throw noInputs(failures);
   const message = operands.every((operand) => operand === '-')
     ? 'stdin lists no files.'
     : `There are no images in ${operands.join(', ')}: no file ends in ${extensions.slice(0, -1).join(', ')} or ` +
@@ -100,7 +102,7 @@ export async function findInputs(
 }
 
 /** The failure of a command that can take none of its operands. */
-export function nothingFound(failures: readonly InputFailure[]): ServiceError {
+export function noInputs(failures: readonly InputFailure[]): ServiceError {
   const sentences = failures.map(({ file, problem }) => `${file}: ${problem}`);
   return new ServiceError('invalid_argument', sentences);
 }
@@ -143,10 +145,16 @@ function splitPattern(pattern: string): { readonly folder: string; readonly patt
   return { folder, pattern: parts.slice(Math.max(0, first)).join('/') };
 }
 
-/** Why the system gives no file of this path; undefined if there is one. */
-async function systemError(path: string): Promise<unknown> {
-  return stat(path).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+/** A failure for each file if all are missing, otherwise none. Looks no further than the first that exists. */
+async function allMissing(inputs: readonly Input[]): Promise<readonly InputFailure[]> {
+  const missing: InputFailure[] = [];
+  for (const { path } of inputs) {
+    const error = await stat(path).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (error === undefined) return [];
+    missing.push({ file: path, problem: `${systemReason(error)}.` });
+  }
+  return missing;
 }

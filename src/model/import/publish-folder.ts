@@ -10,8 +10,6 @@ import { manifestFile } from '../manifest.ts';
 /** Starts the name of a folder inside the target in which it is prepared. */
 const stagingPrefix = '.import-';
 
-const linksToNothing = 'is a link to a folder that does not exist';
-
 /**
  * Makes the folder `out` at once: `fill` writes into a temporary folder beside it, which is then renamed. An `out` that
  * nothing can be renamed over, such as the mount point of a volume, is filled in place, model.json last: until then it is
@@ -122,22 +120,25 @@ async function removeEmpty(folder: string, first: string): Promise<void> {
   }
 }
 
-/** Refuses a target that {@link publishFolder} would refuse or could not make. Makes nothing. */
-export async function requirePlace(target: string, force: boolean): Promise<void> {
-  await requireFree(target, force);
+/** Refuses a folder that cannot be made or written to. Makes nothing. Rejects with `invalid_argument`. */
+export async function requireWritable(folder: string): Promise<void> {
+  const target = resolve(folder);
   let place = target;
-  while (!existsSync(place)) place = dirname(place);
-  await access(place, constants.W_OK | constants.X_OK).catch((error: unknown) => {
+  try {
+    while (!(await isFolder(place))) place = dirname(place);
+    await access(place, constants.W_OK | constants.X_OK);
+  } catch (error) {
     throw unmakeable(target, error);
-  });
+  }
 }
 
-/** Refuses a target with contents that must not be replaced. */
-async function requireFree(target: string, force: boolean): Promise<void> {
+/** Refuses a target of {@link publishFolder} with contents that must not be replaced. */
+export async function requireFree(target: string, force: boolean): Promise<void> {
   const entries = await readdir(target).catch(async (error: NodeJS.ErrnoException): Promise<string[]> => {
     if (error.code === 'ENOENT') {
-      const found = await lstat(target).catch(() => undefined);
-      if (found?.isSymbolicLink()) throw invalidArgument(`${target} ${linksToNothing}.`);
+      await isFolder(target).catch((reason: unknown) => {
+        throw unmakeable(target, reason);
+      });
       return [];
     }
     if (error.code === 'ENOTDIR') throw invalidArgument(`${target} is a file, or lies below one.`);
@@ -194,18 +195,19 @@ export async function makeFolder(folder: string): Promise<string | undefined> {
 async function makeMissing(folder: string): Promise<string | undefined> {
   if (await isFolder(folder)) return undefined;
   const first = await makeMissing(dirname(folder));
-  await mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    // Another process may have been first.
     if (error.code !== 'EEXIST') throw error;
-    // Another process may have been first; otherwise the path is a link to nothing.
-    if (!(await isFolder(folder))) throw new Error(`${folder} ${linksToNothing}`);
   });
   return first ?? folder;
 }
 
-/** Whether the folder exists, or a link to it. Rejects if something else does. */
+/** Whether the folder exists, or a link to it. Rejects if something else does, such as a link to nothing. */
 async function isFolder(folder: string): Promise<boolean> {
-  const found = await stat(folder).catch((error: NodeJS.ErrnoException) => {
+  const found = await stat(folder).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
+    const link = await lstat(folder).catch(() => undefined);
+    if (link?.isSymbolicLink()) throw new Error(`${folder} is a link to a folder that does not exist`);
   });
   if (found?.isDirectory() === false) throw new Error(`${folder} is a file`);
   return found !== undefined;

@@ -155,11 +155,21 @@ test('loads no model and makes no folder when nothing that was named is there', 
   assert.ok(exitCode instanceof ServiceError);
   assert.equal(exitCode.code, 'invalid_argument');
   assert.deepEqual(exitCode.sentences, [
-    `${named[0]}: no such file or directory.`,
     `${named[1]}: no file matches this pattern.`,
+    `${named[0]}: no such file or directory.`,
     `${named[2]}: no such file or directory.`,
   ]);
   assert.deepEqual([seen.configs, await readdir(at('.'))], [[], []]);
+});
+
+test('counts a missing file once, however often it is named', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1] });
+  const named = [at('a.jpg'), at('nope.jpg'), at('./nope.jpg'), at('nope.jpg')];
+  const { stdout, stderr } = await encodeWith(named, ['--out', at('out')]);
+  assert.match(stdout, /: 1 image encoded, 1 failed, /);
+  assert.equal(stderr, `siglip-hd: ${at('nope.jpg')}: no such file or directory.\n`);
+  const lines = await manifestOf(at('out'));
+  assert.deepEqual(lines.map(({ file }) => file).toSorted(), [at('a.jpg'), at('nope.jpg')]);
 });
 
 test('lists fifty failures, counts the rest, and has all in the manifest', async (context) => {

@@ -104,6 +104,17 @@ test('says so when a pattern matches nothing, and takes a file of that very name
   assert.deepEqual(found, [{ kind: 'file', path: at('what[1].jpg'), relativePath: 'what[1].jpg' }]);
 });
 
+test('names each missing file once when nothing that was named is there, in arguments or on stdin', async (context) => {
+  const at = await folderWith(context, {});
+  const message = `${at('nope.jpg')}: no such file or directory.`;
+  const twice = [at('nope.jpg'), at('./nope.jpg'), at('nope.jpg')];
+  await assert.rejects(findInputs(twice, noStdin, at('out')), { code: 'invalid_argument', message });
+  await assert.rejects(
+    findInputs(['-'], async () => twice.join('\n'), at('out')),
+    { code: 'invalid_argument', message },
+  );
+});
+
 test('refuses a folder without images, rather than encode nothing', async (context) => {
   const at = await folderWith(context, { 'a.txt': [1], 'out/b.jpg': [1] });
   await assert.rejects(findInputs([at('.')], noStdin, at('out')), {
