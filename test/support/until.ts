@@ -4,7 +4,7 @@ const { setTimeout: later } = globalThis;
 /** Far beyond what a busy machine takes: it only ends a test that hangs. */
 const usualLimitMs = 120_000;
 
-/** The longest pause between two looks. */
+/** The longest pause between two polls. */
 const longestPauseMs = 20;
 
 /**

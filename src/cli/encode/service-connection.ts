@@ -6,6 +6,7 @@ import { errorCodes, type ErrorCode, ServiceError } from '../../errors/service-e
 import { systemReason } from '../../errors/system-reason.ts';
 import { agentFor } from '../../network/agent.ts';
 import { describeProxy, findProxy, type Proxy } from '../../network/proxy.ts';
+import { inFlags } from '../settings/flag-words.ts';
 
 /** What a service answered with status 200. */
 export interface ServiceAnswer {
@@ -26,6 +27,8 @@ export interface Refusal {
 
 /** A connection that gives nothing for so long counts as lost. Services answer within their own limit, 60 s by default. */
 const idleMs = 300_000;
+/** The same for a request without a body, which a service answers at once. */
+const planIdleMs = 10_000;
 const temporaryStatuses = new Set([408, 425, 429, 502, 503, 504]);
 /** The codes of answers without one, from a proxy in front of the service. */
 const statusCodes: Readonly<Record<number, ErrorCode>> = {
@@ -37,12 +40,26 @@ const statusCodes: Readonly<Record<number, ErrorCode>> = {
 };
 
 const grpcPort =
-  "The port does not speak HTTP/1.1 and looks like one of gRPC: give the service's HTTP port, 8080 by default.";
-const plainPort = 'The port does not speak TLS: write http:// in place of https://.';
+  "The port does not speak HTTP/1.1 and looks like a gRPC port: give the service's HTTP port, 8080 by default.";
 const tlsPort = 'The port speaks TLS: write https:// in place of http://.';
-const clientCertificate = 'The service asks for a client certificate, which encode cannot give.';
-const untrusted = (reason: string) =>
-  `The certificate is not trusted: ${reason}. If an authority of your own signed it, set NODE_EXTRA_CA_CERTS to its file.`;
+/** Why asking again does not help, by a pattern of Node's error code or message. */
+const lastingFailures: readonly (readonly [RegExp, (reason: string) => string])[] = [
+  [/HPE_INVALID_CONSTANT/, () => grpcPort],
+  [/wrong version number/, () => 'The port does not speak TLS: write http:// in place of https://.'],
+  [/CERTIFICATE_REQUIRED/, () => 'The service asks for a client certificate, which encode cannot send.'],
+  [
+    // TLS 1.2 has no alert of its own for a missing certificate.
+    /handshake failure/,
+    () =>
+      'The TLS handshake failed. Perhaps the service asks for a client certificate, which encode cannot send.',
+  ],
+  [
+    /SELF_SIGNED_CERT|UNABLE_TO_/,
+    (reason) =>
+      `The certificate is not trusted: ${reason}. If your own CA signed it, set NODE_EXTRA_CA_CERTS to the CA's file.`,
+  ],
+  [/CERT_/, (reason) => `The certificate is not valid: ${reason.replace(/[ :.]+$/, '')}.`],
+];
 
 /** Sends requests to one service over kept connections. */
 export class ServiceConnection {
@@ -51,6 +68,7 @@ export class ServiceConnection {
   readonly #apiKey: string | undefined;
   readonly #proxy: Proxy | undefined;
   readonly #agent: Agent;
+  #hasAnswered = false;
 
   /** Throws `invalid_argument` where a variable of `env` names no proxy. */
   constructor(url: string, apiKey: string | undefined, env: NodeJS.ProcessEnv) {
@@ -70,6 +88,7 @@ export class ServiceConnection {
     let received: Buffer;
     try {
       response = await this.#send(path, body, signal);
+      this.#hasAnswered = true;
       received = await buffer(response);
     } catch (error) {
       signal.throwIfAborted();
@@ -91,7 +110,7 @@ export class ServiceConnection {
     const request = send(url, {
       method: body === undefined ? 'GET' : 'POST',
       agent: this.#agent,
-      timeout: idleMs,
+      timeout: body === undefined ? planIdleMs : idleMs,
       signal,
       headers: {
         // People who wait come first, and a folder of images need not push theirs out of the cache.
@@ -112,15 +131,14 @@ export class ServiceConnection {
 
   #failureOf(cause: unknown): Refusal {
     const { code = '', message: text } = cause as NodeJS.ErrnoException;
-    if (code === 'HPE_INVALID_CONSTANT') return permanent(grpcPort, cause);
-    if (text.includes('wrong version number')) return permanent(plainPort, cause);
-    if (code.includes('CERTIFICATE_REQUIRED')) return permanent(clientCertificate, cause);
-    if (/CERT|LEAF_SIGNATURE/.test(code)) return permanent(untrusted(systemReason(cause)), cause);
+    const reason = systemReason(cause);
+    const lasting = lastingFailures.find(([pattern]) => pattern.test(`${code} ${text}`));
+    if (lasting !== undefined) return permanent(lasting[1](reason), cause);
     const way = this.#proxy === undefined ? '' : ` through ${describeProxy(this.#proxy)}`;
     // A port that speaks TLS closes a connection of plain HTTP without a word, as a service that stops does.
-    const isTlsPort = this.url.startsWith('http:') && text === 'socket hang up';
-    const advice = isTlsPort ? ' If the port speaks TLS, write https:// in place of http://.' : '';
-    const message = `${this.url} cannot be reached${way}: ${systemReason(cause)}.${advice}`;
+    const maybeTls = !this.#hasAnswered && this.url.startsWith('http:') && text === 'socket hang up';
+    const advice = maybeTls ? ' If the port speaks TLS, write https:// in place of http://.' : '';
+    const message = `${this.url} cannot be reached${way}: ${reason}.${advice}`;
     return { error: new ServiceError('unavailable', message, { cause }), isTemporary: true };
   }
 
@@ -137,14 +155,15 @@ export class ServiceConnection {
     // Node's answer on a port that takes HTTP/2 alone.
     if (status === 403 && body.includes('ALPN')) return permanent(grpcPort);
     // nginx's answer, and Go's, to plain HTTP on a port of TLS.
-    if (status === 400 && /HTTPS (?:port|server)/.test(body.toString())) return permanent(tlsPort);
+    if (status === 400 && problem === undefined && /HTTPS (?:port|server)/.test(body.toString()))
+      return permanent(tlsPort);
     if (status === 401 && problem !== undefined)
       return { error: this.#unauthenticated(), isTemporary: false };
     const code = errorCodes.find((one) => one === problem?.code) ?? statusCodes[status];
     const isTemporary = temporaryStatuses.has(status);
     const error = new ServiceError(
       code ?? (isTemporary ? 'unavailable' : 'internal'),
-      problem?.detail ?? `${this.url} answers with status ${status}.`,
+      problem === undefined ? `${this.url} answers with status ${status}.` : inFlags(problem.detail),
     );
     return { error, isTemporary, retryAfterMs: retryAfterMs(headers) };
   }

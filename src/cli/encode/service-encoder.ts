@@ -4,11 +4,10 @@ import { JsonObject } from '../../model/json-object.ts';
 import { servedName } from '../../model/model-source.ts';
 import { type TokenFormat, carriesMetadata } from '../../tokens/formats/format.ts';
 import type { EncodeSettings } from '../settings/encode.ts';
-import { inFlags } from '../settings/flag-words.ts';
 import type { RecipeRequest } from '../settings/recipe-flags.ts';
 import { type ImageEncoder, type ModelProvenance, usualSize } from './image-encoder.ts';
 import { type ServiceAnswer, ServiceConnection } from './service-connection.ts';
-import { pauseMs, ServicePool, type ServicePoolOptions, triedText } from './service-pool.ts';
+import { ServicePool, type ServicePoolOptions } from './service-pool.ts';
 
 export interface ServiceAccess extends Omit<ServicePoolOptions, 'retryMs'> {
   /** For the proxies. */
@@ -37,7 +36,10 @@ export async function openServiceEncoder(
   try {
     const { width, height } = usualSize;
     const planPath = pathOf('/v1/plan', { recipe, width: `${width}`, height: `${height}`, ...asked });
-    const provenance = await firstAnswer(connections, planPath, { ...timing, retryMs }, note, signal);
+    const pool = new ServicePool(connections, { ...timing, retryMs });
+    const provenance =
+      (await askAll(connections, planPath, note, signal)) ??
+      provenanceOf(await pool.ask(planPath, undefined, signal));
     const path = pathOf(recipe === 'encode' ? '/v1/encode' : `/v1/${recipe}-encode`, {
       ...asked,
       // A service that is replaced by one of another model fails, rather than mix their tokens.
@@ -45,7 +47,6 @@ export async function openServiceEncoder(
       expect_projector_digest: provenance.projector,
       format,
     });
-    const pool = new ServicePool(connections, { ...timing, retryMs });
     return {
       provenance,
       imagesAtOnce: urls.length * urlRequests,
@@ -65,62 +66,31 @@ export async function openServiceEncoder(
   }
 }
 
-/** Asks until a service answers, and gives the model that all that answer have. The others may come later. */
-async function firstAnswer(
-  connections: readonly ServiceConnection[],
-  path: string,
-  { retryMs, now, wait }: ServicePoolOptions,
-  note: (sentence: string) => void,
-  signal: AbortSignal,
-): Promise<ModelProvenance> {
-  const startMs = now();
-  for (let pauses = 0; ; pauses += 1) {
-    const { provenance, failures } = await askAll(connections, path, signal);
-    if (provenance !== undefined) {
-      for (const { message } of failures) note(`${message} It gets images once it answers.`);
-      return provenance;
-    }
-    const [error] = failures;
-    const leftMs = startMs + retryMs - now();
-    if (leftMs <= 0) throw error!.withMessage(error!.message + triedText(retryMs, now() - startMs));
-    if (pauses === 0) {
-      const again = `Trying again for up to ${Math.ceil(retryMs / 1000)} s (--retry-ms).`;
-      for (const { message } of failures) note(`${message} ${again}`);
-    }
-    await wait(Math.min(pauseMs(pauses), leftMs), signal);
-  }
-}
-
-/** The model of the services that answer, if any does, and why the others do not answer yet. */
+/** The model that all services have that answer now; undefined if none does. Calls `note` for each that does not. */
 async function askAll(
   connections: readonly ServiceConnection[],
   path: string,
+  note: (sentence: string) => void,
   signal: AbortSignal,
-): Promise<{ readonly provenance: ModelProvenance | undefined; readonly failures: readonly ServiceError[] }> {
+): Promise<ModelProvenance | undefined> {
   const outcomes = await Promise.all(
-    connections.map(async (connection) => ({
-      url: connection.url,
-      ...(await connection.ask(path, undefined, signal)),
-    })),
+    connections.map(async (connection) => {
+      const { url } = connection;
+      const outcome = await connection.ask(path, undefined, signal);
+      if ('answer' in outcome) return { url, provenance: provenanceOf(outcome.answer) };
+      const { error, isTemporary } = outcome.refusal;
+      const message = error.message.startsWith(url) ? error.message : `${url}: ${error.message}`;
+      if (!isTemporary) throw error.withMessage(message);
+      note(`${message} It gets images once it answers.`);
+      return undefined;
+    }),
   );
-  const found: { readonly url: string; readonly provenance: ModelProvenance }[] = [];
-  const failures: ServiceError[] = [];
-  for (const outcome of outcomes) {
-    if ('answer' in outcome) {
-      found.push({ url: outcome.url, provenance: provenanceOf(outcome.answer, outcome.url) });
-    } else if (outcome.refusal.isTemporary) {
-      failures.push(outcome.refusal.error);
-    } else {
-      const { error } = outcome.refusal;
-      throw error.withMessage(`${outcome.url}: ${inFlags(error.message)}`);
-    }
-  }
-  const [first] = found;
-  if (first === undefined) return { provenance: undefined, failures };
-  const other = found.find(
+  const [first, ...others] = outcomes.filter((outcome) => outcome !== undefined);
+  if (first === undefined) return undefined;
+  const other = others.find(
     ({ provenance }) => !isDeepStrictEqual(digestsOf(provenance), digestsOf(first.provenance)),
   );
-  if (other === undefined) return { provenance: first.provenance, failures };
+  if (other === undefined) return first.provenance;
   throw new ServiceError(
     'failed_precondition',
     `${first.url} and ${other.url} serve different ${differenceOf(first.provenance, other.provenance)}`,
@@ -146,7 +116,7 @@ function digestsOf({ model, projector, scale_models: scaleModels }: ModelProvena
   return [model.digest, projector, scaleModels];
 }
 
-function provenanceOf({ body }: ServiceAnswer, url: string): ModelProvenance {
+function provenanceOf({ body, url }: ServiceAnswer): ModelProvenance {
   const metadata = JsonObject.from(parsed(body.toString(), url), `${url}/v1/plan`).object('metadata');
   const model = metadata.object('model');
   return {

@@ -123,7 +123,7 @@ export class ServicePool {
 }
 
 /** How long a request was tried, to follow the reason why it failed. */
-export function triedText(retryMs: number, triedMs: number): string {
+function triedText(retryMs: number, triedMs: number): string {
   return retryMs === 0 ? '' : ` Tried for ${Math.round(triedMs / 1000)} s (--retry-ms).`;
 }
 
@@ -133,7 +133,7 @@ function refusedAlone(error: ServiceError): ServiceError {
 }
 
 /** How long to wait before the next try. */
-export function pauseMs(earlierPauses: number): number {
+function pauseMs(earlierPauses: number): number {
   return Math.min(longestPauseMs, shortestPauseMs * 2 ** earlierPauses);
 }
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { readdir, readFile, rm } from 'node:fs/promises';
-import { buffer } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { encodeFiles } from '../../../src/cli/encode/encode.ts';
@@ -16,7 +17,8 @@ import { ServiceError } from '../../../src/errors/service-error.ts';
 import { startService } from '../../../src/service.ts';
 import { imageBytes } from '../../support/golden.ts';
 import { serviceConfig } from '../../support/service-config.ts';
-import { tlsFixture } from '../../support/tls-fixtures.ts';
+import { until } from '../../support/until.ts';
+import { tlsFixture, tlsFixturePath } from '../../support/tls-fixtures.ts';
 import { importFixture, scratchFolder } from '../../support/tiny-models.ts';
 import { fakeTerminal } from '../fake-terminal.ts';
 import { folderWith, manifestOf, settingsOf, stubParts } from './encode-stub.ts';
@@ -96,15 +98,30 @@ const run = async (
   urls: readonly string[],
   flags: readonly string[] = [],
   env = {},
+  clock = {
+    now: () => performance.now(),
+    wait: async (waitMs: number): Promise<unknown> => wait(Math.min(waitMs, 20)),
+  },
 ) => {
   const { terminal, stderr } = fakeTerminal();
   const settings = settingsOf(['--out', at('out'), ...urls.flatMap((url) => ['--url', url]), ...flags], env);
-  const parts = { ...stubParts().parts, wait: async (waitMs: number) => wait(Math.min(waitMs, 20)) };
+  const parts = { ...stubParts().parts, wait: clock.wait };
   // With a clock that does not tick at every look.
-  const timed = { ...terminal, now: () => performance.now() };
+  const timed = { ...terminal, now: clock.now };
   const exitCode = await encodeFiles([at('in')], settings, timed, parts).catch((error: unknown) => error);
   return { exitCode, stderr: stderr.text };
 };
+
+/** Runs the program, which alone reads NODE_EXTRA_CA_CERTS. */
+async function encodeCommand(flags: readonly string[], env: NodeJS.ProcessEnv) {
+  const args = ['bin/siglip-hd.cjs', 'encode', 'test/fixtures/images/rocket.jpg', ...flags];
+  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, timeout: 60_000 });
+  const [stderr, [exitCode]] = await Promise.all([
+    text(child.stderr),
+    once(child, 'exit') as Promise<[number]>,
+  ]);
+  return { exitCode, stderr };
+}
 
 test('asks a service as HTTP has it: recipe, options, digest, key, priority and no caching', async (context) => {
   const at = await pictures(context, 1);
@@ -219,7 +236,7 @@ test('says that a port speaks gRPC, or no TLS, rather than try it again', async 
   const grpcUrl = `http://127.0.0.1:${(grpc.address() as AddressInfo).port}`;
   assert.equal(
     await refusalOf(grpcUrl),
-    `${grpcUrl}: The port does not speak HTTP/1.1 and looks like one of gRPC: give the service's HTTP port, 8080 by default.`,
+    `${grpcUrl}: The port does not speak HTTP/1.1 and looks like a gRPC port: give the service's HTTP port, 8080 by default.`,
   );
   const { url } = await fakeService(context, answer);
   const secure = url.replace('http:', 'https:');
@@ -247,8 +264,8 @@ test('says what to write for a port that speaks TLS, and why TLS fails, which it
   ]);
   assert.deepEqual(await failureOf(`https://${address}`), [
     'failed_precondition',
-    `https://${address}: The certificate is not trusted: unable to verify the first certificate. If an authority of your own ` +
-      'signed it, set NODE_EXTRA_CA_CERTS to its file.',
+    `https://${address}: The certificate is not trusted: unable to verify the first certificate. If your own CA signed it, ` +
+      "set NODE_EXTRA_CA_CERTS to the CA's file.",
   ]);
   const { url } = await fakeService(context, answer, {
     refuse: (response) => {
@@ -262,6 +279,73 @@ test('says what to write for a port that speaks TLS, and why TLS fails, which it
     'failed_precondition',
     `${url}: The port speaks TLS: write https:// in place of http://.`,
   ]);
+});
+
+test('says that a certificate has expired or is for another host, and gives no advice that does not help', async (context) => {
+  for (const [name, ca, host, reason] of [
+    ['expired', 'expired.pem', '127.0.0.1', 'certificate has expired'],
+    [
+      'server',
+      'ca.pem',
+      '127.0.0.2',
+      "Hostname/IP does not match certificate's altnames: IP: 127.0.0.2 is not in the cert's list: 127.0.0.1",
+    ],
+  ] as const) {
+    const secure = createTlsServer({ cert: tlsFixture(`${name}.pem`), key: tlsFixture(`${name}.key`) });
+    secure.listen(0, host);
+    await once(secure, 'listening');
+    context.after(() => secure.close());
+    const address = `https://${host}:${(secure.address() as AddressInfo).port}`;
+    const out = scratchFolder();
+    context.after(() => out.remove());
+    assert.deepEqual(
+      await encodeCommand(['--url', address, '--out', out.path], { NODE_EXTRA_CA_CERTS: tlsFixturePath(ca) }),
+      { exitCode: 1, stderr: `siglip-hd: ${address}: The certificate is not valid: ${reason}.\n` },
+    );
+  }
+});
+
+test('says that a service asks for a client certificate, whichever version of TLS it speaks', async (context) => {
+  const out = scratchFolder();
+  context.after(() => out.remove());
+  for (const [maxVersion, sentence] of [
+    ['TLSv1.3', 'The service asks for a client certificate, which encode cannot send.'],
+    [
+      'TLSv1.2',
+      'The TLS handshake failed. Perhaps the service asks for a client certificate, which encode cannot send.',
+    ],
+  ] as const) {
+    const [cert, key, ca] = [tlsFixture('server.pem'), tlsFixture('server.key'), tlsFixture('ca.pem')];
+    const secure = createTlsServer({ cert, key, ca, requestCert: true, maxVersion });
+    secure.listen(0, '127.0.0.1');
+    await once(secure, 'listening');
+    context.after(() => secure.close());
+    const address = `https://127.0.0.1:${(secure.address() as AddressInfo).port}`;
+    assert.deepEqual(
+      await encodeCommand(['--url', address, '--out', out.path], {
+        NODE_EXTRA_CA_CERTS: tlsFixturePath('ca.pem'),
+      }),
+      { exitCode: 1, stderr: `siglip-hd: ${address}: ${sentence}\n` },
+    );
+  }
+});
+
+test('does not suggest TLS for a port that has just answered plain HTTP', async (context) => {
+  const at = await pictures(context, 1);
+  const { url } = await fakeService(context, (request) => request.socket.destroy());
+  const { exitCode } = await run(at, [url], ['--retry-ms', '0']);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.doesNotMatch(exitCode.message, /TLS/);
+  assert.match(exitCode.message, /cannot be reached: /);
+});
+
+test('takes no refusal of a siglip-hd service for a port that speaks TLS, whatever words it quotes', async (context) => {
+  const at = await pictures(context, 1);
+  const refusal = 'There is no model "HTTPS port".';
+  const { url } = await fakeService(context, answer, { refusal });
+  const { exitCode } = await run(at, [url]);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.deepEqual([exitCode.code, exitCode.message], ['invalid_argument', `${url}: ${refusal}`]);
 });
 
 test('says where the API key goes when a service wants one or does not know it', async (context) => {
@@ -330,6 +414,27 @@ test('refuses services of different models, and goes on without one that is not 
   assert.ok(url);
 });
 
+test('says that one service is not there while another has yet to answer', async (context) => {
+  const at = await pictures(context, 1);
+  const silent = createServer();
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  context.after(() => silent.close());
+  const { terminal, stderr } = fakeTerminal();
+  let toldBefore = '';
+  silent.on('request', (request: IncomingMessage) => {
+    void until(() => stderr.text !== '').finally(() => {
+      toldBefore = stderr.text;
+      request.socket.destroy();
+    });
+  });
+  const silentUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const urls = ['--url', 'http://127.0.0.1:9', '--url', silentUrl];
+  const settings = settingsOf(['--out', at('out'), ...urls, '--retry-ms', '0']);
+  await assert.rejects(encodeFiles([at('in')], settings, terminal, stubParts().parts), { code: 'unavailable' });
+  assert.match(toldBefore, /^siglip-hd: http:\/\/127\.0\.0\.1:9 cannot be reached: connection refused\./);
+});
+
 test('waits for a service that starts, and says so at once', async (context) => {
   const at = await pictures(context, 1);
   let refusals = 3;
@@ -343,7 +448,7 @@ test('waits for a service that starts, and says so at once', async (context) => 
   });
   assert.deepEqual(await run(at, [url]), {
     exitCode: 0,
-    stderr: 'siglip-hd: This is unavailable. Trying again for up to 600 s (--retry-ms).\n',
+    stderr: `siglip-hd: ${url}: This is unavailable. It gets images once it answers.\n`,
   });
 });
 
@@ -351,18 +456,21 @@ test('gives up after --retry-ms if no service has ever answered, at once if it i
   const at = await pictures(context, 1);
   const nobody = 'http://127.0.0.1:9';
   const refusal = `${nobody} cannot be reached: connection refused.`;
-  for (const [retryMs, note, tried] of [
-    ['0', '', ''],
-    [
-      '1500',
-      `siglip-hd: ${refusal} Trying again for up to 2 s (--retry-ms).\n`,
-      ' Tried for 2 s (--retry-ms).',
-    ],
+  for (const [retryMs, tried] of [
+    ['0', ''],
+    ['1500', ' Tried for 2 s (--retry-ms).'],
   ] as const) {
-    const { exitCode, stderr } = await run(at, [nobody], ['--retry-ms', retryMs]);
+    let nowMs = 0;
+    const clock = {
+      now: () => nowMs,
+      wait: async (waitMs: number) => {
+        nowMs += waitMs;
+      },
+    };
+    const { exitCode, stderr } = await run(at, [nobody], ['--retry-ms', retryMs], {}, clock);
     assert.ok(exitCode instanceof ServiceError);
     assert.deepEqual([exitCode.code, exitCode.message], ['unavailable', refusal + tried]);
-    assert.equal(stderr, note);
+    assert.equal(stderr, `siglip-hd: ${refusal} It gets images once it answers.\n`);
   }
 });
 

@@ -101,7 +101,7 @@ def read_error(call: Call, status: int, headers: Mapping[str, str], body: bytes 
     location = headers.get("location")
     if 300 <= status < 400 and location is not None:
         return UnexpectedAnswerError(
-            f"HTTP {status} redirects to {location}, which the client does not follow: use that address as the URL.",
+            f"HTTP {status} redirects to {location}. The client does not follow redirects.",
             status=status,
             request_id=request_id,
         )
