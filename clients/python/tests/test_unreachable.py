@@ -153,3 +153,28 @@ def test_a_certificate_that_is_not_trusted_asks_for_ca_file(failure: Failure, tl
         assert "certificate is not trusted" in failure(f"{scheme}://127.0.0.1:{tls_port}")
         other_ca = FIXTURES / "tls" / "other-ca.pem"
         assert "ca_file" in failure(f"{scheme}://127.0.0.1:{tls_port}", ca_file=other_ca)
+
+
+def test_a_port_that_has_answered_plain_http_is_not_said_to_speak_tls() -> None:
+    seen = 0
+
+    def once(handler: Any) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 1:
+            tokens_answer(handler)
+        handler.close_connection = True
+
+    with stand_in(once) as server, Client(server.url, max_retries=0, timeout=20) as client:
+        client.encode(FIXTURES / "images" / "rocket.jpg")
+        with pytest.raises(ConnectionFailedError) as caught:
+            client.encode(FIXTURES / "images" / "rocket.jpg")
+    assert "the server closed it without an answer." in caught.value.detail
+    assert "TLS" not in caught.value.detail
+
+
+@pytest.mark.parametrize("url", ["ftp://ada:secret@host", "grpc://ada:secret@host", "http://ada:secret@ho st"])
+def test_a_wrong_url_is_quoted_without_its_password(url: str) -> None:
+    with pytest.raises(ValueError, match="://ho") as caught:
+        Client(url)
+    assert "secret" not in str(caught.value)

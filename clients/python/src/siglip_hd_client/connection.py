@@ -48,7 +48,9 @@ class Connection:
             )
         for name, value in self.headers.items():
             if not re.fullmatch("[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch("[ -~]*", value):
-                raise ValueError(f"The header {name!r} has a name or a value that HTTP does not allow.")
+                raise ValueError(
+                    f"The header {name!r} has a name that HTTP does not allow, or a value that is not printable ASCII."
+                )
 
     def _check_url(self) -> None:
         try:
@@ -59,19 +61,17 @@ class Connection:
         is_plain = self.url.isprintable() and " " not in self.url
         if parts.scheme not in ("http", "https", "grpc", "grpcs") or not host or not is_plain:
             raise ValueError(
-                f"{self.url!r}{self._source} is not a service's URL; use one like http://localhost:8080 or "
+                f"{self._shown_url} is not a service's URL; use one like http://localhost:8080 or "
                 "grpc://localhost:50051."
             )
         if self.is_grpc and (port is None or parts.path not in ("", "/")):
-            raise ValueError(
-                f"{self.url!r}{self._source} is not a gRPC address; use one like {parts.scheme}://host:50051."
-            )
+            raise ValueError(f"{self._shown_url} is not a gRPC address; use one like {parts.scheme}://host:50051.")
 
     def _check_files(self) -> None:
         files = {"ca_file": self.ca_file, "cert_file": self.cert_file, "key_file": self.key_file}
         given = {name: file for name, file in files.items() if file is not None}
         if given and not self.is_secure:
-            raise ValueError(f"Certificates need an https:// or grpcs:// URL, not {self.url!r}{self._source}.")
+            raise ValueError(f"Certificates need an https:// or grpcs:// URL, not {self._shown_url}.")
         if self.key_file is not None and self.cert_file is None:
             raise ValueError("key_file needs cert_file: the certificate that the key belongs to.")
         for name, file in given.items():
@@ -80,8 +80,9 @@ class Connection:
                 raise ValueError(f"{name} is {file!r}, which is not a PEM file.")
 
     @property
-    def _source(self) -> str:
-        return "" if self.url_source is None else f" ({self.url_source})"
+    def _shown_url(self) -> str:
+        source = "" if self.url_source is None else f" ({self.url_source})"
+        return f"{without_password(self.url)!r}{source}"
 
     @property
     def is_grpc(self) -> bool:
@@ -121,10 +122,15 @@ def connection_of(
     )
 
 
+def without_password(url: str) -> str:
+    """The URL without its user and password, even if it is no valid one."""
+    return re.sub("(?<=//)[^/?#]*@", "", url)
+
+
 def _path(path: str | os.PathLike[str] | None) -> str | None:
     return None if path is None else os.fspath(path)
 
 
 def missing_grpc(url: str) -> ImportError:
     """The error for a gRPC URL without grpcio and protobuf."""
-    return ImportError(f"{url} needs grpcio and protobuf: pip install 'siglip-hd-client[grpc]'")
+    return ImportError(f"{without_password(url)} needs grpcio and protobuf: pip install 'siglip-hd-client[grpc]'")

@@ -144,7 +144,8 @@ def _connection_error(connection: Connection, detail: str, request_id: str) -> S
     if "handshake failed" in detail:
         return unreachable(connection, tls_reason(detail))
     # gRPC nests the reasons: "...; last error: UNKNOWN: ipv4:127.0.0.1:1: ...: Connection refused".
-    last = detail.rpartition(": ")[2].rstrip("]").lower()
+    last = detail.rpartition(": ")[2].rstrip("]")
+    last = last[:1].lower() + last[1:]
     if "failed to connect" in detail.lower() and last == "socket closed":
         return broken(connection, closed_reason(connection), request_id)
     if "failed to connect" in detail.lower() or "resolving" in detail or "DNS" in detail:

@@ -30,12 +30,14 @@ class HttpTransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._client = httpx.Client(**_client_settings(connection))
+        self._has_answered = False
 
     def send(self, call: Call, timeout_s: float | None) -> Reply:
         """Sends a call once. Raises SiglipHdError if it fails."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         try:
             with self._client.stream(**_request(call, timeout_s)) as response:
+                self._has_answered = True
                 body = _Body(response.headers)
                 for chunk in response.iter_bytes():
                     body.append(chunk)
@@ -43,7 +45,7 @@ class HttpTransport:
                         raise _timed_out(call)
                 return _read(call, response, body)
         except httpx.RequestError as error:
-            raise _failure(self._connection, call, error) from error
+            raise _failure(self._connection, call, error, has_answered=self._has_answered) from error
 
     def close(self) -> None:
         """Closes the connections."""
@@ -56,6 +58,7 @@ class AsyncHttpTransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._client = httpx.AsyncClient(**_client_settings(connection))
+        self._has_answered = False
 
     async def send(self, call: Call, timeout_s: float | None) -> Reply:
         """Sends a call once. Raises SiglipHdError if it fails."""
@@ -70,12 +73,13 @@ class AsyncHttpTransport:
     async def _send(self, call: Call, timeout_s: float | None) -> Reply:
         try:
             async with self._client.stream(**_request(call, timeout_s)) as response:
+                self._has_answered = True
                 body = _Body(response.headers)
                 async for chunk in response.aiter_bytes():
                     body.append(chunk)
                 return _read(call, response, body)
         except httpx.RequestError as error:
-            raise _failure(self._connection, call, error) from error
+            raise _failure(self._connection, call, error, has_answered=self._has_answered) from error
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -164,7 +168,7 @@ def _timed_out(call: Call) -> CallTimeoutError:
     return CallTimeoutError("The service did not answer in time.", request_id=call.terms.request_id)
 
 
-def _failure(connection: Connection, call: Call, error: httpx.RequestError) -> SiglipHdError:
+def _failure(connection: Connection, call: Call, error: httpx.RequestError, *, has_answered: bool) -> SiglipHdError:
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return _timed_out(call)
     if isinstance(error, httpx.ConnectTimeout):
@@ -178,7 +182,7 @@ def _failure(connection: Connection, call: Call, error: httpx.RequestError) -> S
         # What h11 says of frames of HTTP/2.
         return unreachable(connection, "the port does not speak HTTP/1.1. For the gRPC port use a grpc:// URL.")
     if isinstance(error, httpx.RemoteProtocolError) and "without sending a response" in what:
-        return broken(connection, closed_reason(connection), call.terms.request_id)
+        return broken(connection, closed_reason(connection, has_answered=has_answered), call.terms.request_id)
     # Retrying does not help against an invalid request.
     stays = isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol)
     return broken(connection, what, call.terms.request_id, is_transient=not stays)

@@ -8,7 +8,7 @@ import ssl
 import urllib.request
 from urllib.parse import urlsplit
 
-from .connection import Connection
+from .connection import Connection, without_password
 from .errors import ConnectionFailedError
 
 
@@ -58,9 +58,9 @@ def certificate_reason(reason: str) -> str:
     return f"its certificate is not trusted ({reason}). Pass the CA's certificate as ca_file."
 
 
-def closed_reason(connection: Connection) -> str:
-    """Why a server may have closed the connection without an answer."""
-    if connection.is_secure:
+def closed_reason(connection: Connection, *, has_answered: bool = False) -> str:
+    """Why a server may have closed the connection without an answer, if it has answered earlier requests or not."""
+    if connection.is_secure or has_answered:
         return "the server closed it without an answer."
     scheme = "grpcs" if connection.is_grpc else "https"
     return f"the server closed it without an answer. If the port speaks TLS, use {scheme}:// instead."
@@ -75,8 +75,8 @@ def _whereabouts(connection: Connection) -> str:
     notes = [] if connection.url_source is None else [connection.url_source]
     proxy = _proxy(connection)
     if proxy is not None:
-        notes.append(f"through the proxy {_without_password(proxy)}")
-    return _without_password(connection.url) + (f" ({', '.join(notes)})" if notes else "")
+        notes.append(f"through the proxy {without_password(proxy)}")
+    return without_password(connection.url) + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _proxy(connection: Connection) -> str | None:
@@ -87,8 +87,3 @@ def _proxy(connection: Connection) -> str | None:
     # The order is httpx's, and gRPC's.
     schemes = ("grpc", "https", "http") if connection.is_grpc else (parts.scheme, "all")
     return next((proxies[scheme] for scheme in schemes if scheme in proxies), None)
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
