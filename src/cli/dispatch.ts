@@ -31,12 +31,14 @@ export interface Parts {
   bench(args: readonly string[]): Promise<ExitCode>;
 }
 
-/** Faults that are reported. */
-const mostFaults = 20;
+/** For an operator who sets only the client's variable, which leaves the service open. */
+const clientKeyWarning =
+  'SIGLIPHD_API_KEY is the key that a client sends; the service ignores it and asks for no key. To require keys, set ' +
+  'SIGLIPHD_API_KEYS=NAME:KEY or --api-keys-file.';
 
 /**
- * Runs the command that the first argument names. Reports failures on stderr, a line each; never rejects. A command that a
- * stop signal ended ends the process by that signal.
+ * Runs the command that the first argument names. Reports failures on stderr, a line each; never rejects. If a stop signal
+ * interrupts the command, the process dies of that signal.
  */
 export async function dispatch(program: CommandInput, terminal: Terminal, parts: Parts): Promise<ExitCode> {
   const [name, ...args] = program.args;
@@ -46,7 +48,9 @@ export async function dispatch(program: CommandInput, terminal: Terminal, parts:
       case 'serve':
         return await run(serveCommand, input, terminal, async (settings) => {
           const logger = createLogger(settings, terminal.stdout);
-          return await serve(settings, logger, { ...terminal, ...(await parts.serve()), env: program.env });
+          if (program.env['SIGLIPHD_API_KEY'] && !settings.apiKeys && settings.apiKeysFile === undefined)
+            logger.warn(clientKeyWarning);
+          return await serve(settings, logger, { ...terminal, ...(await parts.serve()) });
         });
       case 'import':
         return await run(importCommand, input, terminal, async (settings, [source = '']) =>
@@ -127,9 +131,6 @@ function refuse(terminal: Terminal, problems: readonly string[]): ExitCode {
   return 2;
 }
 
-/** Reports faults, a line each; of very many, as a wrong file of keys may have, the first. */
 function report({ stderr }: Terminal, faults: readonly string[]): void {
-  for (const fault of faults.slice(0, mostFaults)) stderr.write(`siglip-hd: ${fault}\n`);
-  if (faults.length > mostFaults)
-    stderr.write(`siglip-hd: ${faults.length - mostFaults} more faults are not shown.\n`);
+  for (const fault of faults) stderr.write(`siglip-hd: ${fault}\n`);
 }

@@ -17,7 +17,6 @@ export interface ServeParts {
     onLoss: (loss: EngineLoss) => void,
     stopping: AbortSignal,
   ) => Promise<Service>;
-  readonly env: NodeJS.ProcessEnv;
   readonly signals: SignalSource;
   /** Kills the process, even if a thread is in a native call. */
   readonly kill: () => void;
@@ -58,7 +57,6 @@ interface Run {
  * service does not start.
  */
 export async function serve(settings: ServeSettings, logger: Logger, parts: ServeParts): Promise<ExitCode> {
-  warnOfClientKey(settings, parts, logger);
   const engineDown = new AbortController();
   const stopping = new AbortController();
   const lost = { isStuck: false };
@@ -99,16 +97,6 @@ export async function serve(settings: ServeSettings, logger: Logger, parts: Serv
     stopListening();
     stopSwitching();
   }
-}
-
-/** Warns an operator who set the variable of clients, and thereby no key of the service. */
-function warnOfClientKey(settings: ServeSettings, { env }: ServeParts, logger: Logger): void {
-  if (!env['SIGLIPHD_API_KEY'] || settings.apiKeys !== undefined || settings.apiKeysFile !== undefined)
-    return;
-  logger.warn(
-    'SIGLIPHD_API_KEY is the key that a client sends; the service ignores it and asks for no key. To require keys, set ' +
-      'SIGLIPHD_API_KEYS=NAME:KEY or --api-keys-file.',
-  );
 }
 
 /** Waits for the start and closes: Node aborts if a process exits while an engine is in a native call. */

@@ -34,7 +34,7 @@ function isTemporary(code: ErrorCode): boolean {
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: ErrorCode;
-  /** Each of several faults, which `message` has all. */
+  /** The faults, if there are several; `message` joins them. */
   readonly sentences: readonly string[] | undefined;
   readonly retryAfterMs: number | undefined;
   /** The limit that refused the request, for metrics. */
@@ -42,24 +42,25 @@ export class ServiceError extends Error {
 
   constructor(
     code: ErrorCode,
-    message: string | readonly string[],
+    message: string,
     options: {
       readonly cause?: unknown;
       readonly retryAfterMs?: number | undefined;
       readonly bound?: Bound | undefined;
+      readonly sentences?: readonly string[] | undefined;
     } = {},
   ) {
-    const text = typeof message === 'string' ? message : message.join(' ');
-    super(text, options.cause === undefined ? undefined : { cause: options.cause });
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.sentences = typeof message === 'string' ? undefined : message;
+    this.sentences = options.sentences;
     this.bound = options.bound;
     this.retryAfterMs = options.retryAfterMs ?? (isTemporary(code) ? defaultRetryMs : undefined);
   }
 
   /** The same failure with another message. */
-  withMessage(message: string | readonly string[]): ServiceError {
-    return new ServiceError(this.code, message, this);
+  withMessage(message: string, sentences?: readonly string[]): ServiceError {
+    const { cause, retryAfterMs, bound } = this;
+    return new ServiceError(this.code, message, { cause, retryAfterMs, bound, sentences });
   }
 
   /** A thrown value as a ServiceError. Anything else becomes `internal`, with the value as its cause. */
@@ -84,5 +85,8 @@ export async function allOf<const Works extends readonly Promise<unknown>[]>(
   const [first] = failures;
   if (first === undefined) return await Promise.all(works);
   if (failures.length === 1) throw first;
-  throw first.withMessage(failures.flatMap(({ message, sentences = [message] }) => sentences));
+  throw first.withMessage(
+    failures.map(({ message }) => message).join(' '),
+    failures.flatMap(({ message, sentences = [message] }) => sentences),
+  );
 }

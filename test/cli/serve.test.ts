@@ -30,10 +30,8 @@ function start(
   options: {
     startService?: () => Promise<Service>;
     tlsCert?: string;
-    apiKeysFile?: string;
     holdsDelay?: true;
     holdsClose?: true;
-    env?: NodeJS.ProcessEnv;
   } = {},
 ) {
   const signals = new EventEmitter();
@@ -69,31 +67,26 @@ function start(
       if (options.holdsClose === true) await new Promise(() => {});
     },
   };
-  const exit = serve(
-    { ...settings, tlsCert: options.tlsCert, apiKeysFile: options.apiKeysFile },
-    pino({}, log),
-    {
-      env: options.env ?? {},
-      signals,
-      startService: async (_settings, _logger, onLoss) => {
-        lose = onLoss;
-        return await (options.startService?.() ?? Promise.resolve(service));
-      },
-      kill: () => calls.push('kill'),
-      exitAtOnce: (signal) => calls.push(`exit at once ${signal}`),
-      wait: async (waitMs, signal) => {
-        calls.push(`wait ${waitMs}`);
-        await Promise.race([
-          { 300: delay, 2000: closeGrace }[waitMs]?.opened ?? grace.opened,
-          new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
-        ]);
-      },
-      now: (() => {
-        let nowMs = 0;
-        return () => (nowMs += 1000);
-      })(),
+  const exit = serve({ ...settings, tlsCert: options.tlsCert }, pino({}, log), {
+    signals,
+    startService: async (_settings, _logger, onLoss) => {
+      lose = onLoss;
+      return await (options.startService?.() ?? Promise.resolve(service));
     },
-  );
+    kill: () => calls.push('kill'),
+    exitAtOnce: (signal) => calls.push(`exit at once ${signal}`),
+    wait: async (waitMs, signal) => {
+      calls.push(`wait ${waitMs}`);
+      await Promise.race([
+        { 300: delay, 2000: closeGrace }[waitMs]?.opened ?? grace.opened,
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      ]);
+    },
+    now: (() => {
+      let nowMs = 0;
+      return () => (nowMs += 1000);
+    })(),
+  });
   const send = (signal: 'SIGTERM' | 'SIGINT') => signals.emit(signal, signal);
   return {
     signals,
@@ -110,27 +103,6 @@ function start(
     goDown: (end: EngineLoss['end'] = 'ended') => lose({ end, isLast: true }),
   };
 }
-
-test("warns that a client's key does not close the service, unless it has keys of its own", async () => {
-  const env = { SIGLIPHD_API_KEY: 'secret' };
-  const open = start({ env });
-  const closed = start({ env, apiKeysFile: 'keys' });
-  await Promise.all([open.ready.opened, closed.ready.opened]);
-  const warnings = ({ lines }: typeof open) => lines.filter(({ level }) => level === 40);
-  assert.deepEqual(
-    warnings(open).map(({ msg }) => msg),
-    [
-      'SIGLIPHD_API_KEY is the key that a client sends; the service ignores it and asks for no key. To require keys, set ' +
-        'SIGLIPHD_API_KEYS=NAME:KEY or --api-keys-file.',
-    ],
-  );
-  assert.deepEqual(warnings(closed), []);
-  for (const { send, drained, exit } of [open, closed]) {
-    send('SIGINT');
-    drained.open();
-    await exit;
-  }
-});
 
 test('logs https addresses when it speaks TLS', async () => {
   const { ready, lines, drained, send, exit } = start({ tlsCert: 'c' });

@@ -18,7 +18,6 @@ const exitCode = await serve(parsed.settings, createLogger(parsed.settings, proc
   startService: (settings, logger, onLoss) => startService({ ...settings, engineScript }, logger, onLoss),
   wait: (waitMs, signal) => wait(waitMs, undefined, { signal }),
   kill: () => process.kill(process.pid, 'SIGKILL'),
-  env: {},
   signals: process,
   exitAtOnce: () => process.exit(1),
   now: () => performance.now(),

@@ -31,7 +31,7 @@ export function readComparands(operands: readonly string[], teacherOf: ModelSour
 function readOperand(placeholder: string, text: string): ModelSource {
   const reading = readModel(text);
   if (reading.ok) return reading.value;
-  throw new ServiceError('invalid_argument', `${placeholder} ${reading.problem}.`);
+  throw new ServiceError('invalid_argument', `${placeholder} ${reading.problems.join('; ')}.`);
 }
 
 /** The models under the names A and B; if both are one folder it is served once, as A. */

@@ -104,7 +104,7 @@ export async function findInputs(
 /** The failure of a command that can take none of its operands. */
 export function noInputs(failures: readonly InputFailure[]): ServiceError {
   const sentences = failures.map(({ file, problem }) => `${file}: ${problem}`);
-  return new ServiceError('invalid_argument', sentences);
+  return new ServiceError('invalid_argument', sentences.join(' '), { sentences });
 }
 
 /** Lines, or strings that end in NUL, as find -print0 writes them. */

@@ -23,7 +23,10 @@ export function commandHelp({ usage, summary, settings }: CommandOutline): strin
 export function programHelp(): string {
   const lines = ['Usage: siglip-hd COMMAND [OPTION]...', '', 'Commands:'];
   for (const { name, summary } of [...commands, benchOutline]) lines.push(`  ${name}`, ...wrap(summary, 6));
-  lines.push('', 'siglip-hd COMMAND --help describes a command; siglip-hd --version prints the version.');
+  lines.push(
+    '',
+    'siglip-hd help COMMAND describes a command, as COMMAND --help does; siglip-hd --version prints the version.',
+  );
   lines.push(
     'Exit status: 0 success; 1 failure; 2 wrong usage or bad input; 130, 143 or 129 after SIGINT, SIGTERM',
     'or SIGHUP. serve first answers the requests in flight and then ends with 0; a second signal ends it',

@@ -209,7 +209,7 @@ function readGiven(setting: Setting, { source, texts }: Given): { value: unknown
   for (const text of texts) {
     const reading = readSetting(setting, text);
     if (reading.ok) values.push(reading.value);
-    else for (const one of [reading.problem, ...(reading.others ?? [])]) wrong.push(`${source} ${one}.`);
+    else wrong.push(...reading.problems.map((problem) => `${source} ${problem}.`));
   }
   const isRepeated = setting.type === 'repeated';
   if (!isRepeated && texts.length > 1)

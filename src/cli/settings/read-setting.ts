@@ -1,4 +1,4 @@
-import type { Reading, Setting } from './setting.ts';
+import { type Reading, type Setting, wrong } from './setting.ts';
 
 const byteUnits = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
 
@@ -8,23 +8,20 @@ export function readSetting(setting: Setting, text: string): Reading<unknown> {
     case 'integer':
     case 'milliseconds':
       return inRange(setting, text, /^\d{1,15}$/.test(text) ? Number(text) : undefined);
-    case 'bytes': {
-      const sizeBytes = readBytes(text);
-      if (sizeBytes !== undefined || text === '') return inRange(setting, text, sizeBytes);
-      return { ok: false, problem: `must be in bytes, KiB, MiB or GiB, as in 256MiB, not "${text}"` };
-    }
+    case 'bytes':
+      return inRange(setting, text, readBytes(text));
     case 'choice':
       if (setting.choices.includes(text)) return { ok: true, value: text };
-      return { ok: false, problem: `must be one of ${setting.choices.join(', ')}, not "${text}"` };
+      return wrong(`must be one of ${setting.choices.join(', ')}, not "${text}"`);
     case 'boolean':
       if (text === 'true' || text === 'false') return { ok: true, value: text === 'true' };
-      return { ok: false, problem: `must be true or false, not "${text}"` };
+      return wrong(`must be true or false, not "${text}"`);
     case 'text':
     case 'optional':
     case 'repeated':
       break;
   }
-  if (text === '') return { ok: false, problem: 'must not be empty' };
+  if (text === '') return wrong('must not be empty');
   return setting.read?.(text) ?? { ok: true, value: text };
 }
 
@@ -55,7 +52,8 @@ function inRange(
   value: number | undefined,
 ): Reading<number> {
   if (value !== undefined && value >= setting.min && value <= setting.max) return { ok: true, value };
-  return { ok: false, problem: `must be ${valueRange(setting)}, not "${text}"` };
+  const units = setting.type === 'bytes' ? ' in bytes, KiB, MiB or GiB' : '';
+  return wrong(`must be ${valueRange(setting)}${units}, not "${text}"`);
 }
 
 function readBytes(text: string): number | undefined {

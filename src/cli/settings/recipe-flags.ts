@@ -3,7 +3,7 @@ import { type OptionRecord, parseOptions, requestOptions } from '../../transport
 import type { Rule } from './command.ts';
 import { exifSetting } from './engine-settings.ts';
 import { refusedInFlags } from './flag-words.ts';
-import { flagsOnly, type Reading, type SettingValues } from './setting.ts';
+import { flagsOnly, type Reading, type SettingValues, wrong } from './setting.ts';
 
 type Recipe = RecipeOptions['recipe'];
 
@@ -33,7 +33,7 @@ export function flagOf(recipe: Recipe, name: string, needs = `recipe ${recipe}`)
       if (values?.includes(text) ?? new RegExp(`^(?:${pattern})$`).test(text))
         return { ok: true, value: text };
       const must = values === undefined ? form : `one of ${values.join(', ')}`;
-      return { ok: false, problem: `must be ${must}, not "${text}"` };
+      return wrong(`must be ${must}, not "${text}"`);
     },
   } as const;
   // A model may have an AnyRes of its own, which any of these options replaces.

@@ -55,6 +55,5 @@ export const securityRules: readonly Rule<SettingValues<typeof securitySettings>
 function readKeys(text: string): Reading<readonly ApiKey[]> {
   const reading = readKeyList(text);
   if (reading.ok) return { ok: true, value: reading.keys };
-  const [problem = '', ...others] = reading.problems.map((each) => `is invalid: ${each}`);
-  return { ok: false, problem, others };
+  return { ok: false, problems: reading.problems.map((each) => `is invalid: ${each}`) };
 }

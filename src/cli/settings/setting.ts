@@ -3,7 +3,12 @@ import type { Machine } from './machine.ts';
 /** The result of reading a setting's text. A problem completes a sentence that starts with the setting's name. */
 export type Reading<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problem: string; readonly others?: readonly string[] };
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** The reading of a text that no setting takes. */
+export function wrong(problem: string): Reading<never> {
+  return { ok: false, problems: [problem] };
+}
 
 /** A default that depends on the machine. */
 export interface DerivedDefault {

@@ -80,7 +80,8 @@ async function openKeys(
     if (!reading.ok) {
       const invalid = `${file.flag} ${file.path} is invalid`;
       const sentences = reading.problems.map((problem) => `${invalid}: ${problem}.`);
-      throw new ServiceError('invalid_argument', sentences);
+      const message = `${invalid}: ${reading.problems.join('; ')}.`;
+      throw new ServiceError('invalid_argument', message, { sentences });
     }
     ring.replace(reading.keys);
   };

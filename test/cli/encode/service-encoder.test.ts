@@ -431,7 +431,9 @@ test('says that one service is not there while another has yet to answer', async
   const silentUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
   const urls = ['--url', 'http://127.0.0.1:9', '--url', silentUrl];
   const settings = settingsOf(['--out', at('out'), ...urls, '--retry-ms', '0']);
-  await assert.rejects(encodeFiles([at('in')], settings, terminal, stubParts().parts), { code: 'unavailable' });
+  await assert.rejects(encodeFiles([at('in')], settings, terminal, stubParts().parts), {
+    code: 'unavailable',
+  });
   assert.match(toldBefore, /^siglip-hd: http:\/\/127\.0\.0\.1:9 cannot be reached: connection refused\./);
 });
 

@@ -122,10 +122,13 @@ test('takes several models in order, from flags or from a list in the environmen
 
 test('says how to write bytes', () => {
   assert.deepEqual(problems(['--cache-bytes', '1GB']), [
-    '--cache-bytes must be in bytes, KiB, MiB or GiB, as in 256MiB, not "1GB".',
+    '--cache-bytes must be 0 to 1024GiB in bytes, KiB, MiB or GiB, not "1GB".',
   ]);
   assert.deepEqual(problems(['--cache-bytes', '2048GiB']), [
-    '--cache-bytes must be 0 to 1024GiB, not "2048GiB".',
+    '--cache-bytes must be 0 to 1024GiB in bytes, KiB, MiB or GiB, not "2048GiB".',
+  ]);
+  assert.deepEqual(problems(['--cache-bytes', '9999999999999999']), [
+    '--cache-bytes must be 0 to 1024GiB in bytes, KiB, MiB or GiB, not "9999999999999999".',
   ]);
 });
 

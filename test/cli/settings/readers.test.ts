@@ -34,7 +34,7 @@ test('wants a name of 64 plain characters at most', () => {
 test('wants a name for a folder whose own name cannot be one', () => {
   assert.deepEqual(readModel('./my models'), {
     ok: false,
-    problem: 'needs a name for "./my models", as in NAME=FOLDER',
+    problems: ['needs a name for "./my models", as in NAME=FOLDER'],
   });
   assert.ok(readModel('hd=./my models').ok);
 });
@@ -53,7 +53,7 @@ test('wants the path of a socket without the unix: of its address', () => {
   assert.ok(readSocketPath('/run/http.sock').ok);
   assert.deepEqual(readSocketPath('unix:/run/http.sock'), {
     ok: false,
-    problem: 'must be a path without "unix:" before it, not "unix:/run/http.sock"',
+    problems: ['must be a path without "unix:" before it, not "unix:/run/http.sock"'],
   });
 });
 
@@ -61,6 +61,6 @@ test('says what the name of a model must be', () => {
   assert.ok(readModelName('hd-2').ok);
   assert.deepEqual(readModelName('a/b'), {
     ok: false,
-    problem: 'needs a name of 1 to 64 of A-Z a-z 0-9 . _ -, not "a/b"',
+    problems: ['needs a name of 1 to 64 of A-Z a-z 0-9 . _ -, not "a/b"'],
   });
 });
