@@ -35,7 +35,7 @@ export interface EncoderConfig {
   /** The batch size to use; 0 to choose it by the measured times. */
   readonly maxBatch: number;
   readonly warmUpMs: number;
-  /** When it fires, the start begins with no other model, and waits for no server. */
+  /** When it fires, the start begins with no other model or measurement, and waits for no server. */
   readonly stopping?: AbortSignal | undefined;
   /** How long a batch may take before the engine counts as stuck. */
   readonly engineTimeoutMs: number;

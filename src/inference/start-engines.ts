@@ -36,6 +36,8 @@ export interface EngineOptions extends EngineReports {
   readonly engineTimeoutMs: number;
   /** How long to measure an engine's batches. */
   readonly warmUpMs: number;
+  /** When it fires, the measuring stops and the start rejects. */
+  readonly stopping?: AbortSignal | undefined;
   /** The servers that run the model in place of engines of this process, and who is told of them. */
   readonly remote?: (RemoteEngines & RemoteReports) | undefined;
 }
@@ -50,7 +52,7 @@ export async function startEngines(
   options: EngineOptions,
   onChange: () => void,
 ): Promise<readonly PoolEngine[]> {
-  const { remote, device, engines } = options;
+  const { remote, device, engines, warmUpMs, stopping } = options;
   if (remote !== undefined) return await startRemoteEngines(work, remote, options, onChange);
   const places = enginePlaces(device, engines);
   let left = places.length;
@@ -67,8 +69,8 @@ export async function startEngines(
       });
       started.push(engine);
       const onGpu = place.device.kind === 'cuda';
-      const largest = onGpu ? await widest(engine, work) : work.largest;
-      await warmUp(engine, times, { ...work, largest, budgetMs: options.warmUpMs });
+      const largest = onGpu ? await widest(engine, { ...work, stopping }) : work.largest;
+      await warmUp(engine, times, { ...work, largest, stopping, budgetMs: warmUpMs });
       const sizes = onGpu ? fixedSizes(largest) : undefined;
       return { name, engine, times, largest, sizes, fixed: work.fixed, state: () => engine.state };
     }),
@@ -112,7 +114,10 @@ async function startEngine(
 }
 
 /** The largest batch that fits into a GPU's memory. Throws `failed_precondition` if a fixed size does not. */
-async function widest(engine: SupervisedEngine, work: EngineWork): Promise<number> {
+async function widest(
+  engine: SupervisedEngine,
+  work: EngineWork & Pick<EngineOptions, 'stopping'>,
+): Promise<number> {
   const runs = await widestThatRuns(engine, work);
   const { model, largest, fixed } = work;
   if (runs === largest || !fixed) return runs;

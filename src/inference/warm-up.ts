@@ -13,7 +13,10 @@ export function requireFinite({ finite }: EncodedBatch, output: GraphOutput): vo
 }
 
 /** What to run: probe views, because any view takes the same time, and the largest batch to try. */
-type ProbeWork = Pick<EngineWork, 'probe' | 'output' | 'largest'>;
+interface ProbeWork extends Pick<EngineWork, 'probe' | 'output' | 'largest'> {
+  /** When it fires, no other batch is started. */
+  readonly stopping?: AbortSignal | undefined;
+}
 
 export interface WarmUpOptions extends ProbeWork {
   /** No batch is started that is expected to end after this time. */
@@ -81,7 +84,8 @@ export async function widestThatRuns(engine: Pick<Engine, 'encode'>, work: Probe
 async function runProbes(
   engine: Pick<Engine, 'encode'>,
   views: number,
-  { probe, output }: ProbeWork,
+  { probe, output, stopping }: ProbeWork,
 ): Promise<EncodedBatch> {
+  stopping?.throwIfAborted();
   return await engine.encode(Array.from({ length: views }, probe), [output]);
 }

@@ -33,6 +33,17 @@ test('stops at the first larger batch that does not pay', async () => {
   ]);
 });
 
+test('starts no other batch once the service is stopping', async () => {
+  const stopping = new AbortController();
+  const { engine, sizes, now } = timedEngine((views) => {
+    if (views === 2) stopping.abort(new Error('stopping'));
+    return 20 + views;
+  });
+  const options = { ...work, largest: 24, budgetMs: 10_000, now, stopping: stopping.signal };
+  await assert.rejects(warmUp(engine, new BatchTimes(), options), /^Error: stopping$/);
+  assert.deepEqual(sizes, [1, 1, 2]);
+});
+
 test('continues to the largest batch while larger ones pay', async () => {
   const { engine, now } = timedEngine((views) => 20 + views);
   const times = new BatchTimes();

@@ -29,8 +29,8 @@ export function programHelp(): string {
   );
   lines.push(
     'Exit status: 0 success; 1 failure; 2 wrong usage or bad input; 130, 143 or 129 after SIGINT, SIGTERM',
-    'or SIGHUP. serve first answers the requests in flight and then ends with 0; a second signal ends it',
-    'at once.',
+    'or SIGHUP. serve first answers the requests in flight and then ends with 0, even if it was not ready',
+    'yet; a second signal, 0.2 s or more after the first, ends it at once.',
     '',
   );
   return lines.join('\n');
