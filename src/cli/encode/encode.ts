@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { withoutControls } from '../../errors/quoted.ts';
 import { ServiceError } from '../../errors/service-error.ts';
@@ -52,6 +52,8 @@ export async function encodeFiles(
   parts: EncodeParts,
 ): Promise<ExitCode> {
   const { out, embeddings, models, urls } = settings;
+  if (out !== undefined && operands.some((operand) => resolve(operand) === resolve(out)))
+    throw new ServiceError('invalid_argument', `--out ${out} is the folder of the images; choose another.`);
   if (embeddings && urls.length === 0) await parts.requireProjector(models);
   const inputs = await findInputs(operands, parts.readStdin, out);
   if (out === undefined) return await drawPreview(inputs, settings, terminal, parts);
@@ -137,6 +139,7 @@ async function encodeInputs(
   const tarSizes = await Promise.all(tars.map(async ({ path }) => (await fileSize(path)) ?? 0));
   const tarBytes = tarSizes.reduce((sum, sizeBytes) => sum + sizeBytes, 0);
   const total = new ExpectedTotal(found.length - tars.length, tarBytes);
+  let done = 0;
   try {
     for (const { file, problem } of failures) {
       failed.add(file, problem);
@@ -148,7 +151,10 @@ async function encodeInputs(
         encoder,
         ...output,
         onFailure: (file, text) => failed.add(file, text),
-        onProgress: (each) => progress.update(each, total.images),
+        onProgress(each) {
+          done = each.encoded + each.there;
+          progress.update(each, total.images);
+        },
       },
       AbortSignal.any([signal, output.lost]),
     );
@@ -157,12 +163,18 @@ async function encodeInputs(
     return { ...counts, failed: counts.failed + failures.length };
   } catch (error) {
     await output.sink.abandon();
-    throw error;
+    if (done === 0 || isArchive(settings.out) || !isUnavailable(error)) throw error;
+    const left = `${done} of ${total.images} images are done. Run the same command again to resume.`;
+    throw error.withMessage(`${error.message} ${left}`);
   } finally {
     progress.close();
     failed.list();
     await output.close();
   }
+}
+
+function isUnavailable(error: unknown): error is ServiceError {
+  return error instanceof ServiceError && error.code === 'unavailable';
 }
 
 function summaryOf({ encoded, failed, there }: Counts, seconds: number): string {

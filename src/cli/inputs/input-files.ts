@@ -21,6 +21,9 @@ export async function readInput(file: string): Promise<Uint8Array> {
     throw new ServiceError('invalid_argument', 'it is a pipe or a device, not a file.');
   } catch (error) {
     if (error instanceof ServiceError) throw error;
-    throw new ServiceError('invalid_argument', `${systemReason(error)}.`, { cause: error });
+    // Node replaces the bytes of a name that are not UTF-8, and the system knows no such name.
+    const isMisread = (error as NodeJS.ErrnoException).code === 'ENOENT' && file.includes('\ufffd');
+    const reason = isMisread ? 'its name is not UTF-8: rename the file' : systemReason(error);
+    throw new ServiceError('invalid_argument', `${reason}.`, { cause: error });
   }
 }

@@ -172,6 +172,13 @@ test('counts a missing file once, however often it is named', async (context) =>
   assert.deepEqual(lines.map(({ file }) => file).toSorted(), [at('a.jpg'), at('nope.jpg')]);
 });
 
+test('refuses to write into the folder of the images', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1] });
+  const { exitCode } = await encodeWith([at('.')], ['--out', at('.')]);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.equal(exitCode.message, `--out ${at('.')} is the folder of the images; choose another.`);
+});
+
 test('lists fifty failures, counts the rest, and has all in the manifest', async (context) => {
   const names = Array.from({ length: 60 }, (_, index) => `${index}.jpg`);
   const at = await folderWith(context, Object.fromEntries(names.map((name) => [name, [0]])));
@@ -197,6 +204,20 @@ test('stops at once when every image would fail alike, and says why', async (con
   assert.equal(exitCode.message, 'No engine works.');
   assert.ok(seen.requests.length < 100, `${seen.requests.length} were tried`);
   assert.equal(seen.closed, 1);
+});
+
+test('says how many images are done, and how to go on, when the service is gone', async (context) => {
+  const at = await folderWith(context, { 'a.jpg': [1], 'b.jpg': [2] });
+  await encodeWith([at('a.jpg')], ['--out', at('out')]);
+  const stub = stubParts(async () => {
+    throw new ServiceError('unavailable', 'No engine works.');
+  });
+  const { exitCode } = await encodeWith([at('a.jpg'), at('b.jpg')], ['--out', at('out')], stub);
+  assert.ok(exitCode instanceof ServiceError);
+  assert.equal(
+    exitCode.message,
+    'No engine works. 1 of 2 images are done. Run the same command again to resume.',
+  );
 });
 
 test('goes on where it was left: keeps what is whole, encodes what is missing, cut or failed', async (context) => {
