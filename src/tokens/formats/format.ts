@@ -36,7 +36,10 @@ export function carriesMetadata(format: TokenFormat): boolean {
 /** Throws `not_acceptable`, with what would work, when the format cannot hold the dtype. */
 export function requireDtype(format: TokenFormat, dtype: TokenDtype): void {
   if (canHold(format, dtype)) return;
-  const formats = tokenFormats.filter((other) => canHold(other, dtype)).join(', ');
+  const others = tokenFormats.filter(
+    (other) => canHold(other, dtype) && !vllmFormats.some((known) => known === other),
+  );
+  const formats = others.join(', ');
   const dtypes = tokenDtypes.filter((other) => canHold(format, other)).join(', ');
   throw new ServiceError(
     'not_acceptable',

@@ -47,10 +47,12 @@ function isBase64OfImage(text: string): boolean {
 
 /**
  * A hint for an image that cannot be decoded because `curl -d` has dropped its line breaks. Empty if the body has another
- * content type or contains line breaks.
+ * content type, contains line breaks, or does not start as an image file does after their loss.
  */
 export function strippedHint(bytes: Uint8Array, contentType: string | undefined): string {
   if (!/^\s*application\/x-www-form-urlencoded\b/i.test(contentType ?? '')) return '';
   if (bytes.includes(0x0a) || bytes.includes(0x0d)) return '';
+  const isPng = Buffer.from(bytes.subarray(0, 5)).toString('latin1') === '\x89PNG\x1a';
+  if (!isPng && recognise(bytes).kind !== 'accepted') return '';
   return ' curl -d drops the line breaks of a file: use --data-binary @FILE.';
 }

@@ -79,11 +79,11 @@ async function readEnvelope(
     return { files, stacked: files.length > 1, hint: '', curl: '-F image=' };
   }
   const body = await readBody(request, reply, limits.maxBodyBytes);
-  if (body.byteLength === 0)
-    throw new ServiceError(
-      'invalid_argument',
-      'The body is empty: send an image. If the client is curl, check that the file exists.',
-    );
+  if (body.byteLength === 0) {
+    const isCurl = request.headers['user-agent']?.startsWith('curl/') === true;
+    const hint = isCurl ? ' Check that the file exists that curl sends.' : '';
+    throw new ServiceError('invalid_argument', `The body is empty: send an image.${hint}`);
+  }
   const contentType = request.headers['content-type'];
   if (request.mediaType === 'application/json') {
     const { images, stacked } = await jsonPool.read(body, limits.maxImages);

@@ -93,5 +93,7 @@ function whyNotReady(encoder: VisualEncoder): string {
     .outages()
     .map(({ model, engine, reason }) => `the model "${model}" waits for ${engine} (${reason})`);
   if (waits.length > 0) return waits.join(', ');
-  return 'its models are loading, it is about to stop, or no engine of a model works';
+  const { up, total } = encoder.engines();
+  if (total === 0) return 'its models are loading';
+  return up === total ? 'it is about to stop' : 'it is about to stop, or no engine of a model works';
 }

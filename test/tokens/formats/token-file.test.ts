@@ -137,7 +137,7 @@ test('refuses bfloat16 as .npy, and says which formats and dtypes work', () => {
   assert.throws(() => tokenFile('npy', { tensor, metadata, uuids: [uuid] }), {
     code: 'not_acceptable',
     message:
-      'npy cannot hold bfloat16: use another format (raw, safetensors, json, torch, vllm, vllm-prompt-embeds) or another dtype (float16, float32).',
+      'npy cannot hold bfloat16: use another format (raw, safetensors, json, torch) or another dtype (float16, float32).',
   });
 });
 

@@ -67,8 +67,19 @@ test('tells whoever sends a file with curl -d that it drops line breaks, where t
     /^The JPEG cannot be decoded\. curl -d drops the line breaks of a file: use --data-binary @FILE\.$/;
   assert.match(await refusal(stripped, urlencoded), hint);
   assert.doesNotMatch(await refusal(file, urlencoded), /curl/);
+  const png = Buffer.from('89504e471a00000049484452', 'hex');
+  assert.match(await refusal(png, urlencoded), hint);
+  assert.doesNotMatch(await refusal('some text', urlencoded), /curl/);
   assert.doesNotMatch(await refusal(stripped, { 'content-type': 'image/jpeg' }), /curl/);
   encoder.answer = stubTokens;
+});
+
+test('tells curl alone that the file of an empty body may be missing', async () => {
+  assert.equal(await refusal('', urlencoded), 'The body is empty: send an image.');
+  assert.match(
+    await refusal('', { 'user-agent': 'curl/8.5.0' }),
+    /Check that the file exists that curl sends\.$/,
+  );
 });
 
 test('tells whoever sends an image under a JSON content type what it is', async () => {
