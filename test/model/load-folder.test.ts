@@ -57,6 +57,10 @@ describe('loadModelFolder', () => {
     assert.equal(listing.mock.callCount(), 0);
     await assert.rejects(readModelFolder(join(dirname(folder), 'modle')), /Did you mean "model"\?$/);
     assert.equal(listing.mock.callCount(), 1);
+    await assert.rejects(
+      readModelFolder(join(folder, 'model.json')),
+      /model\.json is a file: give its folder\.$/,
+    );
   });
 
   const damages: readonly [string, string, (path: string) => Promise<void>, RegExp][] = [

@@ -61,5 +61,5 @@ async function requireSource(source: string): Promise<void> {
     if (!found.isFile()) throw invalidArgument(`${source} is not a file.`);
     return;
   }
-  if (!found.isDirectory()) throw invalidArgument(`${source} is not a folder.`);
+  if (!found.isDirectory()) throw invalidArgument(`${source} is neither a folder nor a .onnx file.`);
 }

@@ -59,7 +59,9 @@ describe('import', () => {
     await assert.rejects(importTo(join(folder, 'out'), absent), { message: `${absent} does not exist.` });
     const file = join(folder, 'file');
     await writeFile(file, '');
-    await assert.rejects(importTo(join(folder, 'out'), file), { message: `${file} is not a folder.` });
+    await assert.rejects(importTo(join(folder, 'out'), file), {
+      message: `${file} is neither a folder nor a .onnx file.`,
+    });
     assert.deepEqual(await readdir(folder), ['file']);
   });
 
