@@ -34,10 +34,14 @@ const sections: Readonly<Record<string, Section>> = {
 const usage = `Usage: siglip-hd bench [--json] [SECTION]...
        siglip-hd bench load [OPTION]... [ROW]...
        siglip-hd bench fuzz [OPTION]...
+
 Measures the service and prints tables; with --json one JSON document on standard output.
-Sections, all when none is named: ${Object.keys(sections).join(', ')}.
+
+Sections, all if none is named:
+  ${Object.keys(sections).join('\n  ')}
+
 Load and fuzz have options of their own: siglip-hd bench load --help, siglip-hd bench fuzz --help.
-Exit code 1 when a section fails or misses its bar, 2 for wrong usage.
+Exit status: 1 if a section fails or misses its bar; 2 for wrong usage.
 `;
 
 /** Runs the sections that the arguments name, one after the other. A section that fails leaves the others to run. */

@@ -7,7 +7,11 @@
 # https:// URL with a private CA, set CURL_CA_BUNDLE to its certificate.
 set -eu
 
-image=${1:?usage: encode.sh IMAGE [TOKENS.npy]}
+if [ $# -eq 0 ]; then
+  echo 'usage: encode.sh IMAGE [TOKENS.npy]' >&2
+  exit 2
+fi
+image=$1
 tokens=${2:-tokens.npy}
 if [ ! -f "$image" ]; then
   echo "encode.sh: there is no file $image" >&2

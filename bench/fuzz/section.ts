@@ -15,10 +15,14 @@ import { isMet, type Verdict } from '../report/section.ts';
 const defaultFolder = join(benchCache, 'fuzz-findings');
 
 const usage = `Usage: siglip-hd bench fuzz [--seed N] [--cases N] [--only CASE] [--json FILE] [--findings FOLDER]
-Sends mutated images, forms, JSON, options, headers, gRPC messages, infer requests and bytes that are hardly HTTP to a service. The same seed
-makes the same cases, each by its number alone; --only sends one of them. What a finding was made with is written into a
-folder (${defaultFolder} where none is given). Memory is judged in runs of 30,000 cases and more. Exit code 1 when the service did something wrong, 2 for
-wrong usage.
+
+Sends mutated images, forms, JSON, options, headers, gRPC messages, infer requests and bytes that
+are hardly HTTP to a service. The same seed makes the same cases, each by its number alone; --only
+sends one of them. What a finding was made with is written into a folder; when none is given, into
+${defaultFolder}.
+Memory is judged in runs of 30,000 cases and more.
+
+Exit status: 1 if the service did something wrong; 2 for wrong usage.
 `;
 
 /** Looks before memory is judged: some 20,000 cases fill caches, pools and the young generations of all threads. */

@@ -27,6 +27,7 @@ export type LoadReading =
 
 export const usage = (names: readonly string[]): string => `Usage: siglip-hd bench load [OPTION]... [ROW]...
        siglip-hd bench load --target http://HOST:PORT|HOST:PORT [OPTION]...
+
 Loads the service on a stub engine of known t(b), or, with --target, one that runs already, over HTTP or gRPC.
 Rows, all when none is named: ${names.join(', ')}.
 
@@ -45,7 +46,7 @@ Target:
   --mix ENDPOINT=SHARE,...  of encode, teacher, anyres; encode=1
   --dtype float16|float32   of the answers; float16
   --header NAME:VALUE       HTTP header or gRPC metadata; may be repeated
-Exit code 1 when a row fails or misses its bar, 2 for wrong usage.
+Exit status: 1 if a row fails or misses its bar; 2 for wrong usage.
 `;
 
 const texts = [
