@@ -45,8 +45,16 @@ env.ORT_DISABLE_TELEMETRY ||= '1';
 
 const main = path.join(__dirname, '../build/src/main.js');
 const build = path.join(__dirname, '../scripts/build.js');
+try {
+  require.resolve('onnxruntime-node');
+} catch {
+  process.stderr.write(
+    `siglip-hd: The dependencies are not installed: run npm ci in ${path.dirname(__dirname)}.\n`,
+  );
+  process.exit(1);
+}
 if (!existsSync(main) && existsSync(build)) {
-  const { status } = spawnSync(process.execPath, [build], { stdio: ['ignore', 2, 2] });
-  if (status !== 0) process.exit(status ?? 1);
+  const { status, signal } = spawnSync(process.execPath, [build], { stdio: ['ignore', 2, 2] });
+  if (status !== 0) process.exit(status ?? 128 + constants.signals[signal]);
 }
 void import(pathToFileURL(main).href);

@@ -8,6 +8,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
+if (!existsSync(join(root, 'node_modules/typescript'))) {
+  process.stderr.write(`The dependencies are not installed: run npm ci in ${root}.\n`);
+  process.exit(1);
+}
 if (!existsSync(join(root, 'build/.tsbuildinfo'))) {
   process.stderr.write('Compiling the sources, once; this takes about half a minute.\n');
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test, type TestContext } from 'node:test';
@@ -197,3 +198,16 @@ for (const { title, setUp, hosts } of networks) {
     assert.equal(exitCode, 0, stdout + stderr);
   });
 }
+
+test('a checkout without its dependencies asks for npm ci, compiled or not', async () => {
+  const bare = join(scratch.path, 'bare');
+  for (const folder of ['bin', 'scripts']) await cp(folder, join(bare, folder), { recursive: true });
+  for (const script of [command, 'scripts/build.js']) {
+    const { exitCode, stderr } = await runProgram(process.execPath, [join(bare, script), '--version']);
+    assert.equal(exitCode, 1);
+    assert.match(
+      stderr,
+      /^(?:siglip-hd: )?The dependencies are not installed: run npm ci in \S+bare\/?\.\n$/,
+    );
+  }
+});
