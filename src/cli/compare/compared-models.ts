@@ -66,7 +66,7 @@ export function readSides(
       : '';
   throw new ServiceError(
     'invalid_argument',
-    `A gives ${textA} and B ${textB}; both must give the same, as tokens are compared pair by pair${advice}. ` +
+    `A (${first.name}) gives ${textA} and B (${second.name}) ${textB}; both must give the same, as tokens are compared pair by pair${advice}. ` +
       'Give both as --model to compare their neighbours and CKA.',
   );
 }

@@ -59,7 +59,7 @@ export function isCropping({ model, recipe }: Side): boolean {
 /** Throws `invalid_argument` if some sides crop images and others do not. */
 export function requireSamePlaces(sides: readonly Side[]): void {
   const [crop, show] = [true, false].map((crops) =>
-    sides.filter((side) => isCropping(side) === crops).map(({ label }) => label),
+    sides.filter((side) => isCropping(side) === crops).map(({ label, name }) => `${label} (${name})`),
   );
   if (crop!.length === 0 || show!.length === 0) return;
   const verb = (labels: readonly string[], word: string) =>

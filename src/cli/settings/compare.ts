@@ -121,7 +121,7 @@ export const compareCommand = command({
   summary:
     'Encodes images (files, folders with all below them, patterns, and with - the paths on stdin) with two model folders ' +
     'and reports how far apart their tokens are: the cosine and the difference of each pair of tokens, and the speed of each ' +
-    'model. With --model for each of two or more model folders, ' +
+    'model. All models must resize images alike (import --resize). With --model for each of two or more model folders, ' +
     'whose grids and widths may differ, it reports how far each pair of encoders agrees on nearest neighbours, and their ' +
     'CKA. An image that fails is reported; the others are still compared.',
   operands: { placeholder: 'MODEL_A, a MODEL_B and an IMAGE', min: 1, max: Number.POSITIVE_INFINITY },

@@ -251,7 +251,8 @@ test('shows twelve images on the sheet although earlier ones failed', async () =
 test('refuses encoders of which some crop, a folder that is no model, and flags of the other report', async () => {
   await assert.rejects(compare([...asModels(models.tiny, models.crop), image('rocket.jpg')]), {
     code: 'invalid_argument',
-    message: /^B crops images to their middle .* import the model of B with --resize squash\.$/,
+    message:
+      /^B \(\S+\) crops images to their middle .* import the model of B \(\S+\) with --resize squash\.$/,
   });
   await assert.rejects(compare([...asModels(models.tiny, scratch.path), image('rocket.jpg')]), {
     code: 'invalid_argument',

@@ -205,7 +205,8 @@ test('refuses models of different grids with one sentence before any image', asy
   const comparing = compare([models.tiny, models.tiny27, notAnImage]);
   await assert.rejects(comparing, {
     code: 'invalid_argument',
-    message: /^A gives 32 x 32 tokens of 32 channels and B 27 x 27 tokens of 32 channels; .*--teacher-of/,
+    message:
+      /^A \(\S+\) gives 32 x 32 tokens of 32 channels and B \(\S+\) 27 x 27 tokens of 32 channels; .*--teacher-of/,
   });
 });
 
@@ -475,6 +476,6 @@ test('refuses to compare a crop with a squash, whose tokens show different place
   await assert.rejects(compareJson([models.clip, '--teacher-of', models.clip, image]), {
     code: 'invalid_argument',
     message:
-      /^A crops images to their middle and B shows the whole image.* import the model of A with --resize squash\.$/,
+      /^A \(clip-\S+\) crops images to their middle and B \(clip-\S+\) shows the whole image.* import the model of A \(clip-\S+\) with --resize squash\.$/,
   });
 });

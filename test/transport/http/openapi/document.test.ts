@@ -136,6 +136,13 @@ test('serves the description, health, models and metrics', async () => {
   encoder.isReady = false;
   const unready = await get('/readyz');
   assert.deepEqual([unready.statusCode, unready.headers['retry-after']], [503, '1']);
+  const reasonFor = async (up: number, total: number) => {
+    encoder.engines = () => ({ up, total });
+    return (await get('/readyz')).json<{ detail: string }>().detail;
+  };
+  assert.equal(await reasonFor(0, 0), 'The service is not ready: its models are loading.');
+  assert.equal(await reasonFor(1, 1), 'The service is not ready: it is about to stop.');
+  assert.match(await reasonFor(1, 2), /no engine of a model works\.$/);
   const { models } = (await get('/v1/models')).json<{ models: Record<string, unknown>[] }>();
   assert.deepEqual([models[0]?.['name'], models[0]?.['default'], models[0]?.['tokens']], ['stub', true, 4]);
   assert.equal(JSON.stringify(models).includes('nowhere'), false);
