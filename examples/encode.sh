@@ -24,8 +24,13 @@ answer=$(mktemp "$tokens.XXXXXX")
 headers=$(mktemp)
 trap 'rm -f "$answer" "$headers"' EXIT
 
-if ! curl --silent --show-error --fail-with-body \
-  ${SIGLIPHD_API_KEY:+--header "authorization: Bearer $SIGLIPHD_API_KEY"} \
+# On stdin, because other users see a command line.
+authorization() {
+  [ -z "${SIGLIPHD_API_KEY:-}" ] || printf 'authorization: Bearer %s\n' "$SIGLIPHD_API_KEY"
+}
+
+if ! authorization | curl --silent --show-error --fail-with-body \
+  --header @- \
   --data-binary "@$image" \
   --dump-header "$headers" \
   --output "$answer" \

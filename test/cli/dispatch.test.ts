@@ -132,7 +132,7 @@ test('exits with 1 and one line for a failure', async () => {
   assert.deepEqual([exitCode, stderr], [1, 'siglip-hd: Nobody is there.\n']);
 });
 
-test('ends by the signal that interrupted a command, after it has said so', async () => {
+test('dies of the signal that interrupted a command, after it has said so', async () => {
   for (const signal of stopSignals) {
     const { terminal, stderr, interrupt } = fakeTerminal();
     const ended: string[] = [];

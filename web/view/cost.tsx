@@ -50,7 +50,7 @@ interface Row {
 /** Times are rounded, so that what is shown adds up to the heading. */
 function rowsOf({ stages, firstByteMs, downloadMs, cache }: Answer): Row[] {
   const servedMs = stages.reduce((sum, { ms }) => sum + ms, 0);
-  // What the cache has is written and no more.
+  // An answer from the cache has no decoding or engine time.
   const ran = stages.filter(({ ms }) => cache !== 'hit' || ms > 0);
   return [
     ...ran.map(({ name, ms }) => ({ name, ms: tenths(ms), isOutside: false })),
@@ -70,7 +70,7 @@ function explanationOf({ cache, metadata: { views } }: Answer): string {
       ? ''
       : cache === 'joined'
         ? 'Queue: another request was encoding the image already. '
-        : `Queue: the waits for a thread and for an engine. Engine: an engine runs ${own}. `;
+        : `Queue: waiting for a thread or engine. Engine: time an engine ran ${own}. `;
   return `${stages}Network and waits: the rest of the time until the answer begins, such as the upload, the network, and the main threads of the service and of this page. Parts of it lie before and between the stages.`;
 }
 

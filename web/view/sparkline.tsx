@@ -1,9 +1,9 @@
 const width = 80;
 const height = 16;
 
-/** A small curve of the last minute's values, at 30 samples a minute; its label says the last and the highest. Not all may be 0. */
+/** A small curve of the last minute's values, at 30 samples a minute; its label says the last and the highest. */
 export function Sparkline({ values, label }: { values: readonly number[]; label: string }) {
-  const most = Math.max(...values);
+  const most = Math.max(...values, 1e-9);
   const step = width / 30;
   const points = values.map((value, index) => {
     const x = width - (values.length - 1 - index) * step;

@@ -67,7 +67,7 @@ const serviceSettings = {
       max: 86_400_000,
       default: '600000',
       description:
-        'How long to try services that refuse a request for now or cannot be reached, such as one that is still starting. If no ' +
+        'How long to retry services that refuse a request or cannot be reached yet. If no ' +
         'service answers anything for that long, the command ends; run it again to resume. An image that is refused six ' +
         'times while others are answered fails alone. 0 tries once.',
     },

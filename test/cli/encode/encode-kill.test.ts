@@ -164,7 +164,7 @@ test('stops an archive at the first write that fails, and leaves nothing of it',
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  test(`ends by ${signal}, so that a shell sees it, and says that it was interrupted`, async (t) => {
+  test(`dies of ${signal}, so that a shell sees it, and says that it was interrupted`, async (t) => {
     const silent = createServer();
     silent.listen(0, '127.0.0.1');
     await once(silent, 'listening');

@@ -228,7 +228,7 @@ class Timings:
         decode_ms: Decoding the image.
         views_ms: Making the model's inputs.
         queue_ms: Waiting for a thread or an engine.
-        engine_ms: While an engine runs any of the image's views.
+        engine_ms: Time during which an engine runs any of the image's views.
         assemble_ms: Assembling the views' tokens; 0 for a single view.
     """
 
