@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, statSync } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { didYouMean } from '../errors/did-you-mean.ts';
@@ -35,8 +35,9 @@ export async function modelFiles(folder: string): Promise<readonly string[]> {
 }
 
 async function readManifest(folder: string): Promise<Manifest> {
-  if (statSync(folder, { throwIfNoEntry: false })?.isFile() === true)
-    throw invalidArgument(`${folder} is a file: give its folder.`);
+  // Where stat fails, so does the manifest's reading, and says why.
+  const entry = await stat(folder).catch(() => undefined);
+  if (entry?.isFile() === true) throw invalidArgument(`${folder} is a file: give its folder.`);
   const path = join(folder, manifestFile);
   const manifest = await JsonObject.find(path, path);
   if (manifest !== undefined) return parseManifest(manifest);
