@@ -115,7 +115,7 @@ pageTest(
     await cost.locator('summary').click();
     const heading = await cost.locator('summary').innerText();
     const rows: readonly CostRow[] = await page.evaluate(costRows);
-    assert.match(await cost.innerText(), /an engine runs any of its \d views/);
+    assert.match(await cost.innerText(), /an engine ran any of its \d views/);
     assert.match(
       heading,
       new RegExp(`^Cost: ${rows.reduce((sum, { ms }) => sum + ms, 0).toFixed(1)} ms, cache miss$`),
