@@ -55,8 +55,9 @@ const lastingFailures: readonly (readonly [RegExp, (reason: string) => string])[
   ],
   [
     /SELF_SIGNED_CERT|UNABLE_TO_/,
+    // Node 24 adds advice of its own behind a semicolon.
     (reason) =>
-      `The certificate is not trusted: ${reason}. If your own CA signed it, set NODE_EXTRA_CA_CERTS to the CA's file.`,
+      `The certificate is not trusted: ${reason.split(';')[0]}. If your own CA signed it, set NODE_EXTRA_CA_CERTS to the CA's file.`,
   ],
   [/CERT_/, (reason) => `The certificate is not valid: ${reason.replace(/[ :.]+$/, '')}.`],
 ];
