@@ -8,13 +8,13 @@ import { grpcAddress, guardedGrpcAddress } from '../support/grpc-stand-in.ts';
 import { tlsFixturePath } from '../support/tls-fixtures.ts';
 
 const client = 'examples/node-client/client.js';
+const image = 'test/fixtures/images/rocket.jpg';
+
+const run = (args: readonly string[], environment: Readonly<Record<string, string>> = {}) =>
+  runProgram(process.execPath, [client, ...args], environment);
 
 test('the Node client prints the shape, the model and the timings', async (t) => {
-  const { exitCode, stdout, stderr } = await runProgram(process.execPath, [
-    client,
-    'test/fixtures/images/rocket.jpg',
-    `grpc://${await grpcAddress(t)}`,
-  ]);
+  const { exitCode, stdout, stderr } = await run([image, `grpc://${await grpcAddress(t)}`]);
   assert.equal(exitCode, 0, stderr);
   assert.match(stdout, /^shape \[\d+, \d+\], \d+ values/m);
   assert.match(stdout, /^model \S+, FEATURE_LAYER_\w+, trained: (true|false)$/m);
@@ -29,23 +29,17 @@ test('the Node client takes URL, key and CA from the environment', async (t) => 
     // It would replace Node's own.
     GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: '',
   };
-  const run = (environment: Readonly<Record<string, string>>) =>
-    runProgram(process.execPath, [client, 'test/fixtures/images/rocket.jpg'], environment);
-  const { exitCode, stdout, stderr } = await run({ ...trusted, SIGLIPHD_API_KEY: key });
+  const { exitCode, stdout, stderr } = await run([image], { ...trusted, SIGLIPHD_API_KEY: key });
   assert.equal(exitCode, 0, stderr);
   assert.match(stdout, /^shape \[\d+, \d+\]/m);
-  const refused = await run({ ...trusted, SIGLIPHD_API_KEY: '' });
+  const refused = await run([image], { ...trusted, SIGLIPHD_API_KEY: '' });
   assert.match(refused.stderr, /^UNAUTHENTICATED: An API key is required/m);
-  const untrusting = await run({ ...trusted, NODE_EXTRA_CA_CERTS: '' });
+  const untrusting = await run([image], { ...trusted, NODE_EXTRA_CA_CERTS: '' });
   assert.match(untrusting.stderr, /^UNAVAILABLE: .*certificate/m);
 });
 
 test('the Node client says what its URL must be', async () => {
-  const { exitCode, stderr } = await runProgram(process.execPath, [
-    client,
-    'test/fixtures/images/rocket.jpg',
-    'http://localhost:8080',
-  ]);
+  const { exitCode, stderr } = await run([image, 'http://localhost:8080']);
   assert.equal(exitCode, 1);
   assert.equal(
     stderr,
@@ -54,18 +48,14 @@ test('the Node client says what its URL must be', async () => {
 });
 
 test('the Node client says why it failed', async () => {
-  const { exitCode, stderr } = await runProgram(process.execPath, [
-    client,
-    'test/fixtures/images/rocket.jpg',
-    'grpc://127.0.0.1:1',
-  ]);
+  const { exitCode, stderr } = await run([image, 'grpc://127.0.0.1:1']);
   assert.equal(exitCode, 1);
   assert.match(stderr, /^UNAVAILABLE: .*ECONNREFUSED/m);
   assert.doesNotMatch(stderr, /: *$/m);
 });
 
 test('the Node client says which image it cannot read', async () => {
-  const { exitCode, stderr } = await runProgram(process.execPath, [client, 'missing.jpg']);
+  const { exitCode, stderr } = await run(['missing.jpg']);
   assert.equal(exitCode, 2);
   assert.match(stderr, /missing\.jpg/);
 });

@@ -53,13 +53,13 @@ export async function encodeFiles(
 ): Promise<ExitCode> {
   const { out, embeddings, models, urls } = settings;
   if (out !== undefined && operands.some((operand) => resolve(operand) === resolve(out)))
-    throw new ServiceError('invalid_argument', `--out ${out} is the folder of the images; choose another.`);
+    throw new ServiceError('invalid_argument', `--out ${out} is one of the inputs; choose another place.`);
   if (embeddings && urls.length === 0) await parts.requireProjector(models);
   const inputs = await findInputs(operands, parts.readStdin, out);
   if (out === undefined) return await drawPreview(inputs, settings, terminal, parts);
-  if (isArchive(out)) await requireWritableFile(out);
-  else await requireWritable(out);
-  if (isArchive(out) && inputs.found.some(({ kind }) => kind === 'tar')) {
+  if (!isArchive(out)) await requireWritable(out);
+  else if (inputs.found.every(({ kind }) => kind !== 'tar')) await requireWritableFile(out);
+  else {
     throw new ServiceError(
       'invalid_argument',
       `--out ${out} needs the list of images up front, which a tar does not give. Use a folder.`,
@@ -163,7 +163,8 @@ async function encodeInputs(
     return { ...counts, failed: counts.failed + failures.length };
   } catch (error) {
     await output.sink.abandon();
-    if (done === 0 || isArchive(settings.out) || !isUnavailable(error)) throw error;
+    const isGone = error instanceof ServiceError && error.code === 'unavailable';
+    if (done === 0 || isArchive(settings.out) || !isGone) throw error;
     const left = `${done} of ${total.images} images are done. Run the same command again to resume.`;
     throw error.withMessage(`${error.message} ${left}`);
   } finally {
@@ -171,10 +172,6 @@ async function encodeInputs(
     failed.list();
     await output.close();
   }
-}
-
-function isUnavailable(error: unknown): error is ServiceError {
-  return error instanceof ServiceError && error.code === 'unavailable';
 }
 
 function summaryOf({ encoded, failed, there }: Counts, seconds: number): string {

@@ -116,15 +116,13 @@ export class ServicePool {
 
   #outOfTime(error: ServiceError, startMs: number): ServiceError {
     const { now, retryMs } = this.#options;
+    const seconds = Math.round((now() - startMs) / 1000);
     const others = this.#services.some(({ answeredAt }) => answeredAt > startMs);
-    const message = error.message + triedText(retryMs, now() - startMs);
-    return new ServiceError(others ? 'deadline_exceeded' : 'unavailable', message, { cause: error });
+    const tried = retryMs === 0 ? '' : ` Tried for ${seconds} s (--retry-ms).`;
+    return new ServiceError(others ? 'deadline_exceeded' : 'unavailable', error.message + tried, {
+      cause: error,
+    });
   }
-}
-
-/** How long a request was tried, to follow the reason why it failed. */
-function triedText(retryMs: number, triedMs: number): string {
-  return retryMs === 0 ? '' : ` Tried for ${Math.round(triedMs / 1000)} s (--retry-ms).`;
 }
 
 function refusedAlone(error: ServiceError): ServiceError {
@@ -132,7 +130,6 @@ function refusedAlone(error: ServiceError): ServiceError {
   return new ServiceError('deadline_exceeded', message, { cause: error });
 }
 
-/** How long to wait before the next try. */
 function pauseMs(earlierPauses: number): number {
   return Math.min(longestPauseMs, shortestPauseMs * 2 ** earlierPauses);
 }

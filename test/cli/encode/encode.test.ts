@@ -172,11 +172,11 @@ test('counts a missing file once, however often it is named', async (context) =>
   assert.deepEqual(lines.map(({ file }) => file).toSorted(), [at('a.jpg'), at('nope.jpg')]);
 });
 
-test('refuses to write into the folder of the images', async (context) => {
+test('refuses to write over what it reads', async (context) => {
   const at = await folderWith(context, { 'a.jpg': [1] });
   const { exitCode } = await encodeWith([at('.')], ['--out', at('.')]);
   assert.ok(exitCode instanceof ServiceError);
-  assert.equal(exitCode.message, `--out ${at('.')} is the folder of the images; choose another.`);
+  assert.equal(exitCode.message, `--out ${at('.')} is one of the inputs; choose another place.`);
 });
 
 test('lists fifty failures, counts the rest, and has all in the manifest', async (context) => {

@@ -112,6 +112,13 @@ const run = async (
   return { exitCode, stderr: stderr.text };
 };
 
+/** What a run fails with. */
+const failureOf = async (...given: Parameters<typeof run>): Promise<ServiceError> => {
+  const { exitCode } = await run(...given);
+  assert.ok(exitCode instanceof ServiceError);
+  return exitCode;
+};
+
 /** Runs the program, which alone reads NODE_EXTRA_CA_CERTS. */
 async function encodeCommand(flags: readonly string[], env: NodeJS.ProcessEnv) {
   const args = ['bin/siglip-hd.cjs', 'encode', 'test/fixtures/images/rocket.jpg', ...flags];
@@ -214,9 +221,8 @@ test('stops at a wrong key, at a model that is replaced, and at a server that is
   ] as const) {
     const at = await pictures(context, 20);
     const { url, requests } = await fakeService(context, encode);
-    const { exitCode } = await run(at, [url], ['--url-requests', '1']);
-    assert.ok(exitCode instanceof ServiceError);
-    assert.equal(exitCode.code, code);
+    const failure = await failureOf(at, [url], ['--url-requests', '1']);
+    assert.equal(failure.code, code);
     assert.equal(requests.length, 2, 'a plan and one image');
   }
 });
@@ -224,10 +230,9 @@ test('stops at a wrong key, at a model that is replaced, and at a server that is
 test('says that a port speaks gRPC, or no TLS, rather than try it again', async (context) => {
   const at = await pictures(context, 1);
   const refusalOf = async (url: string) => {
-    const { exitCode } = await run(at, [url]);
-    assert.ok(exitCode instanceof ServiceError);
-    assert.equal(exitCode.code, 'failed_precondition');
-    return exitCode.message;
+    const failure = await failureOf(at, [url]);
+    assert.equal(failure.code, 'failed_precondition');
+    return failure.message;
   };
   const grpc = createHttp2Server();
   grpc.listen(0, '127.0.0.1');
@@ -252,17 +257,16 @@ test('says what to write for a port that speaks TLS, and why TLS fails, which it
   secure.listen(0, '127.0.0.1');
   await once(secure, 'listening');
   context.after(() => secure.close());
-  const failureOf = async (url: string) => {
-    const { exitCode } = await run(at, [url], ['--retry-ms', '0']);
-    assert.ok(exitCode instanceof ServiceError);
-    return [exitCode.code, exitCode.message];
+  const failure = async (url: string) => {
+    const { code, message } = await failureOf(at, [url], ['--retry-ms', '0']);
+    return [code, message];
   };
   const address = `127.0.0.1:${(secure.address() as AddressInfo).port}`;
-  assert.deepEqual(await failureOf(`http://${address}`), [
+  assert.deepEqual(await failure(`http://${address}`), [
     'unavailable',
     `http://${address} cannot be reached: connection reset by peer. If the port speaks TLS, write https:// in place of http://.`,
   ]);
-  assert.deepEqual(await failureOf(`https://${address}`), [
+  assert.deepEqual(await failure(`https://${address}`), [
     'failed_precondition',
     `https://${address}: The certificate is not trusted: unable to verify the first certificate. If your own CA signed it, ` +
       "set NODE_EXTRA_CA_CERTS to the CA's file.",
@@ -275,7 +279,7 @@ test('says what to write for a port that speaks TLS, and why TLS fails, which it
       return true;
     },
   });
-  assert.deepEqual(await failureOf(url), [
+  assert.deepEqual(await failure(url), [
     'failed_precondition',
     `${url}: The port speaks TLS: write https:// in place of http://.`,
   ]);
@@ -333,19 +337,17 @@ test('says that a service asks for a client certificate, whichever version of TL
 test('does not suggest TLS for a port that has just answered plain HTTP', async (context) => {
   const at = await pictures(context, 1);
   const { url } = await fakeService(context, (request) => request.socket.destroy());
-  const { exitCode } = await run(at, [url], ['--retry-ms', '0']);
-  assert.ok(exitCode instanceof ServiceError);
-  assert.doesNotMatch(exitCode.message, /TLS/);
-  assert.match(exitCode.message, /cannot be reached: /);
+  const failure = await failureOf(at, [url], ['--retry-ms', '0']);
+  assert.doesNotMatch(failure.message, /TLS/);
+  assert.match(failure.message, /cannot be reached: /);
 });
 
 test('takes no refusal of a siglip-hd service for a port that speaks TLS, whatever words it quotes', async (context) => {
   const at = await pictures(context, 1);
   const refusal = 'There is no model "HTTPS port".';
   const { url } = await fakeService(context, answer, { refusal });
-  const { exitCode } = await run(at, [url]);
-  assert.ok(exitCode instanceof ServiceError);
-  assert.deepEqual([exitCode.code, exitCode.message], ['invalid_argument', `${url}: ${refusal}`]);
+  const failure = await failureOf(at, [url]);
+  assert.deepEqual([failure.code, failure.message], ['invalid_argument', `${url}: ${refusal}`]);
 });
 
 test('says where the API key goes when a service wants one or does not know it', async (context) => {
@@ -355,9 +357,8 @@ test('says where the API key goes when a service wants one or does not know it',
     [{}, 'The service needs an API key: set SIGLIPHD_API_KEY.'],
     [{ SIGLIPHD_API_KEY: 'wrong' }, 'The service does not know the API key in SIGLIPHD_API_KEY.'],
   ] as const) {
-    const { exitCode } = await run(at, [url], [], env);
-    assert.ok(exitCode instanceof ServiceError);
-    assert.deepEqual([exitCode.code, exitCode.message], ['unauthenticated', sentence]);
+    const failure = await failureOf(at, [url], [], env);
+    assert.deepEqual([failure.code, failure.message], ['unauthenticated', sentence]);
   }
 });
 
@@ -367,10 +368,9 @@ test('names the projectors when two services differ in nothing else', async (con
     fakeService(context, answer, { projector: 'sha256:1' }),
     fakeService(context, answer, { projector: 'sha256:2' }),
   ]);
-  const { exitCode } = await run(at, [a.url, b.url]);
-  assert.ok(exitCode instanceof ServiceError);
+  const failure = await failureOf(at, [a.url, b.url]);
   assert.match(
-    exitCode.message,
+    failure.message,
     /serve different projectors: sha256:1 and sha256:2\. Start them with the same model folders\.$/,
   );
 });
@@ -379,17 +379,15 @@ test("gives a service's refusal of options in flags of the command line", async 
   const at = await pictures(context, 1);
   const refusal = 'It takes no other: leave grid out, or use fusion=average.';
   const { url } = await fakeService(context, answer, { refusal });
-  const { exitCode } = await run(at, [url]);
-  assert.ok(exitCode instanceof ServiceError);
-  assert.equal(exitCode.message, `${url}: It takes no other: leave --grid out, or use --fusion average.`);
+  const failure = await failureOf(at, [url]);
+  assert.equal(failure.message, `${url}: It takes no other: leave --grid out, or use --fusion average.`);
 });
 
 test('names the address of a server that is no siglip-hd service', async (context) => {
   const at = await pictures(context, 1);
   const { url } = await fakeService(context, (_, response) => void response.end('<html>'));
-  const { exitCode } = await run(at, [url]);
-  assert.ok(exitCode instanceof ServiceError);
-  assert.equal(exitCode.message, `--url ${url} is not a siglip-hd service.`);
+  const failure = await failureOf(at, [url]);
+  assert.equal(failure.message, `--url ${url} is not a siglip-hd service.`);
 });
 
 test('refuses services of different models, and goes on without one that is not there', async (context) => {
